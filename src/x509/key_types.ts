@@ -1,0 +1,77 @@
+/**
+ * The kinds of keys that IAM Roles Anywhere takes, by the identifiers that certificates and keys
+ * carry (RFC 3279, RFC 5480, RFC 9881). How each signs a request is in `rolesanywhere/algorithms.ts`.
+ *
+ * @module
+ */
+
+/** An algorithm of `subjectPublicKeyInfo` or of a PKCS#8 key. */
+export const KEY_TYPES = {
+  "1.2.840.113549.1.1.1": "RSA",
+  "1.2.840.10045.2.1": "EC",
+  "2.16.840.1.101.3.4.3.17": "ML-DSA-44",
+  "2.16.840.1.101.3.4.3.18": "ML-DSA-65",
+  "2.16.840.1.101.3.4.3.19": "ML-DSA-87",
+} as const satisfies Record<string, string>;
+
+/** The kind of a key. */
+export type KeyType = (typeof KEY_TYPES)[keyof typeof KEY_TYPES];
+
+/** The ML-DSA parameter sets, FIPS 204. */
+export type MlDsaKeyType = Extract<KeyType, `ML-DSA-${number}`>;
+
+/** Kinds that people do have and that Roles Anywhere does not take; named in refusals. */
+export const REFUSED_KEY_TYPES: Readonly<Record<string, string>> = {
+  "1.2.840.113549.1.1.10": "RSA-PSS",
+  "1.2.840.10040.4.1": "DSA",
+  "1.3.101.110": "X25519",
+  "1.3.101.111": "X448",
+  "1.3.101.112": "Ed25519",
+  "1.3.101.113": "Ed448",
+};
+
+/** A named elliptic curve: its WebCrypto name and the length of a coordinate in bytes. */
+export interface Curve {
+  readonly oid: string;
+  readonly name: "P-256" | "P-384" | "P-521";
+  readonly coordinateBytes: number;
+}
+
+/** The curves that can sign, by object identifier. */
+export const CURVES: Readonly<Record<string, Curve>> = {
+  "1.2.840.10045.3.1.7": { oid: "1.2.840.10045.3.1.7", name: "P-256", coordinateBytes: 32 },
+  "1.3.132.0.34": { oid: "1.3.132.0.34", name: "P-384", coordinateBytes: 48 },
+  "1.3.132.0.35": { oid: "1.3.132.0.35", name: "P-521", coordinateBytes: 66 },
+};
+
+/** RSA moduli outside these bounds are refused, in bits. */
+export const RSA_MODULUS_BITS = { least: 1024, most: 8192 } as const;
+
+/** The key type behind an object identifier; a `KeyTypeError` names those that cannot be used. */
+export function keyTypeOf(oid: string): KeyType {
+  const known: Readonly<Record<string, KeyType>> = KEY_TYPES;
+  const keyType = known[oid];
+  if (keyType) return keyType;
+  throw new KeyTypeError(
+    `${
+      REFUSED_KEY_TYPES[oid] ?? `algorithm ${oid}`
+    } keys cannot be used with IAM Roles Anywhere; ` +
+      "use RSA, EC (P-256, P-384, P-521) or ML-DSA",
+  );
+}
+
+/** The curve behind an object identifier; a `KeyTypeError` for others. */
+export function curveOf(oid: string): Curve {
+  const curve = CURVES[oid];
+  if (curve) return curve;
+  throw new KeyTypeError(
+    `the elliptic curve ${oid} cannot be used; use ${
+      Object.values(CURVES).map((known) => known.name).join(", ")
+    }`,
+  );
+}
+
+/** Thrown for a key that is well formed and of a kind that cannot be used; a sentence's tail. */
+export class KeyTypeError extends Error {
+  override readonly name = "KeyTypeError";
+}

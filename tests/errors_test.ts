@@ -1,0 +1,59 @@
+import { assertEquals, assertInstanceOf } from "@std/assert";
+
+import { type ErrorCode, EXIT_CODES, HelperError, messageOf } from "../src/errors.ts";
+
+/** Scripts rely on these: a code may be added, none may be renamed or lead elsewhere. */
+const PROMISED: Record<ErrorCode, number> = {
+  "internal": 1,
+  "output": 1,
+  "service-answer": 1,
+  "usage": 2,
+  "secret-source": 3,
+  "key-not-found": 3,
+  "key-unreadable": 3,
+  "key-format": 3,
+  "key-unsupported": 3,
+  "key-locked": 3,
+  "key-mismatch": 3,
+  "keystore-unavailable": 3,
+  "certificate-format": 3,
+  "certificate-validity": 3,
+  "certificate-chain": 3,
+  "ca-bundle": 3,
+  "service-refused": 4,
+  "service-throttled": 5,
+  "service-unavailable": 5,
+  "network": 6,
+  "network-timeout": 6,
+  "tls": 6,
+  "interrupted": 130,
+};
+
+for (const [code, exitCode] of Object.entries(PROMISED)) {
+  Deno.test(`HelperError leads to exit ${exitCode} when its code is ${code}`, () => {
+    assertEquals(new HelperError(code as ErrorCode, "").exitCode, exitCode);
+  });
+}
+
+Deno.test("EXIT_CODES has each value once, and a meaning for it", () => {
+  const values = Object.values(EXIT_CODES).map(({ value }) => value);
+  assertEquals(values.toSorted((a, b) => a - b), [0, 1, 2, 3, 4, 5, 6, 130]);
+  assertEquals(Object.values(EXIT_CODES).every(({ meaning }) => meaning.length > 0), true);
+});
+
+Deno.test("HelperError keeps code, message and cause", () => {
+  const cause = new TypeError("why");
+  const error = new HelperError("tls", "a sentence", { cause });
+  assertInstanceOf(error, Error);
+  assertEquals(
+    [error.name, error.code, error.message, error.cause],
+    ["HelperError", "tls", "a sentence", cause],
+  );
+});
+
+Deno.test("messageOf() gives one line for whatever was thrown", () => {
+  assertEquals(messageOf(new Error(" a\n  b\r\n")), "a b");
+  assertEquals(messageOf("text"), "text");
+  assertEquals(messageOf(undefined), "undefined");
+  assertEquals(messageOf(null), "null");
+});

@@ -1,0 +1,159 @@
+import { assertEquals, assertNotMatch, assertThrows } from "@std/assert";
+
+import { formatPem, looksLikePem, parsePem, PemError } from "../../src/x509/pem.ts";
+
+const BYTES = Uint8Array.from({ length: 100 }, (_, i) => i);
+const CERTIFICATE = formatPem("CERTIFICATE", BYTES);
+
+const ACCEPTED = {
+  "as written": CERTIFICATE,
+  "Windows line endings": CERTIFICATE.replaceAll("\n", "\r\n"),
+  "old Macintosh line endings": CERTIFICATE.replaceAll("\n", "\r"),
+  "mixed line endings": CERTIFICATE.replace("\n", "\r\n"),
+  "no newline at the end": CERTIFICATE.trimEnd(),
+  "text before and behind": `subject=CN=a\n\n${CERTIFICATE}\nissuer=CN=b\n`,
+  "leading blanks": CERTIFICATE.replace(/^/gm, " \t  "),
+  "trailing blanks": CERTIFICATE.replace(/$/gm, " \t"),
+  "blank lines inside": CERTIFICATE.replaceAll("\n", "\n\n"),
+  "base64 on one line": CERTIFICATE.replace(/([^-])\n([^-])/g, "$1$2"),
+  "base64 in lines of five": CERTIFICATE.replace(/^[^-].*$/gm, (l) => l.replace(/.{5}/g, "$&\n")),
+  "a byte order mark's line before": `\ufeffBag Attributes\n${CERTIFICATE}`,
+};
+
+for (const [how, text] of Object.entries(ACCEPTED)) {
+  Deno.test(`parsePem() finds the block when it comes with ${how}`, () => {
+    const blocks = parsePem(text);
+    assertEquals(blocks.length, 1);
+    assertEquals(blocks[0]?.label, "CERTIFICATE");
+    assertEquals(blocks[0]?.bytes, BYTES);
+    assertEquals(blocks[0]?.headers.size, 0);
+  });
+}
+
+Deno.test("parsePem() gives all blocks in order when there are several kinds", () => {
+  const text = ["EC PARAMETERS", "EC PRIVATE KEY", "CERTIFICATE", "CERTIFICATE"]
+    .map((label, i) => formatPem(label, Uint8Array.of(i + 1))).join("# between\n");
+  assertEquals(parsePem(text).map(({ label, bytes }) => [label, bytes[0]]), [
+    ["EC PARAMETERS", 1],
+    ["EC PRIVATE KEY", 2],
+    ["CERTIFICATE", 3],
+    ["CERTIFICATE", 4],
+  ]);
+});
+
+Deno.test("parsePem() gives the headers of an RFC 1421 block and leaves them out of the bytes", () => {
+  const text = CERTIFICATE.replace(
+    "-----\n",
+    "-----\nProc-Type: 4,ENCRYPTED\r\nDEK-Info:  AES-128-CBC,00FF  \n\n",
+  );
+  const [block] = parsePem(text);
+  assertEquals([...block?.headers ?? []], [
+    ["Proc-Type", "4,ENCRYPTED"],
+    ["DEK-Info", "AES-128-CBC,00FF"],
+  ]);
+  assertEquals(block?.bytes, BYTES);
+});
+
+Deno.test("parsePem() gives nothing when there is no block", () => {
+  assertEquals(parsePem(""), []);
+  assertEquals(parsePem("-----END CERTIFICATE-----\nBEGIN CERTIFICATE\n"), []);
+});
+
+const SECRET = "c2VjcmV0IGtleSBtYXRlcmlhbA==";
+const REFUSED = {
+  "the end line is missing": `-----BEGIN PRIVATE KEY-----\n${SECRET}\n`,
+  "the end line has another label":
+    `-----BEGIN PRIVATE KEY-----\n${SECRET}\n-----END CERTIFICATE-----\n`,
+  "another block begins inside":
+    `-----BEGIN PRIVATE KEY-----\n${SECRET}\n-----BEGIN X-----\nAA==\n-----END X-----\n-----END PRIVATE KEY-----\n`,
+  "the same block begins twice":
+    `-----BEGIN PRIVATE KEY-----\n-----BEGIN PRIVATE KEY-----\n${SECRET}\n-----END PRIVATE KEY-----\n`,
+  "it is not base64": `-----BEGIN PRIVATE KEY-----\n${SECRET}!\n-----END PRIVATE KEY-----\n`,
+  "base64 goes on behind the padding":
+    `-----BEGIN PRIVATE KEY-----\n${SECRET}${SECRET}\n-----END PRIVATE KEY-----\n`,
+  "it is empty": "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n",
+  "it holds a header alone":
+    "-----BEGIN PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n-----END PRIVATE KEY-----\n",
+};
+
+for (const [why, text] of Object.entries(REFUSED)) {
+  Deno.test(`parsePem() throws PemError naming the label, not the contents, when ${why}`, () => {
+    const error = assertThrows(() => parsePem(text), PemError, "PRIVATE KEY");
+    assertNotMatch(error.message, /c2Vj/);
+  });
+}
+
+Deno.test("parsePem() throws PemError or finds no block when the text is cut off anywhere", () => {
+  for (let length = 0; length < CERTIFICATE.trimEnd().length; length++) {
+    const cut = CERTIFICATE.slice(0, length);
+    if (/^-----BEGIN CERTIFICATE-----/.test(cut)) assertThrows(() => parsePem(cut), PemError);
+    else assertEquals(parsePem(cut), []);
+  }
+});
+
+Deno.test("looksLikePem() is true only when a block begins somewhere", () => {
+  assertEquals(looksLikePem(`text\n${CERTIFICATE}`), true);
+  assertEquals(looksLikePem("0\x82\x01"), false);
+});
+
+Deno.test("formatPem() writes lines of 64 characters and what parsePem() reads back", () => {
+  assertEquals(CERTIFICATE.split("\n").map((line) => line.length), [27, 64, 64, 8, 25, 0]);
+  for (const length of [1, 47, 48, 49, 96, 1000]) {
+    const bytes = new Uint8Array(length).fill(0xa5);
+    assertEquals(parsePem(formatPem("X", bytes))[0]?.bytes, bytes);
+  }
+});
+
+const FOUR_MEGABYTES = 4 << 20;
+const fill = (unit: string) => unit.repeat(Math.floor(FOUR_MEGABYTES / unit.length));
+const BLOCK = "-----BEGIN A-----\nAA==\n-----END A-----\n";
+const around = (body: string) => `-----BEGIN A-----\n${body}\n-----END A-----\n`;
+
+/** Texts that a reader of quadratic time would need minutes for, and what comes of each. */
+const HOSTILE: Record<string, { text: string; outcome: string }> = {
+  "small blocks": {
+    text: fill(BLOCK),
+    outcome: `${Math.floor(FOUR_MEGABYTES / BLOCK.length)} blocks`,
+  },
+  "begin lines without an end": { text: fill("-----BEGIN A-----\n"), outcome: "PemError" },
+  "begin lines of different labels": {
+    text: Array.from({ length: 150_000 }, (_, i) => `-----BEGIN ${i}-----\n`).join(""),
+    outcome: "PemError",
+  },
+  "end lines": { text: fill("-----END A-----\n"), outcome: "0 blocks" },
+  "empty lines": { text: fill("\n"), outcome: "0 blocks" },
+  "dashes on one line": { text: `-----BEGIN ${fill("-")}x`, outcome: "0 blocks" },
+  "blanks behind a begin line": { text: `-----BEGIN A-----${fill(" ")}x`, outcome: "0 blocks" },
+  "blanks before nothing": { text: fill(" "), outcome: "0 blocks" },
+  "header lines": { text: around(`${fill("A: b\n")}\nAA==`), outcome: "1 blocks" },
+  "blanks inside one header": {
+    text: around(`A: b${fill(" ")}c\n\nAA==`),
+    outcome: "1 blocks",
+  },
+  "one line of base64": { text: around(fill("AAAA")), outcome: "1 blocks" },
+};
+
+for (const [what, { text, outcome }] of Object.entries(HOSTILE)) {
+  Deno.test(`parsePem() takes linear time when 4 MB are ${what}`, async () => {
+    assertEquals(await parseInWorker(text, 4_000), outcome);
+  });
+}
+
+/** What `parsePem` makes of the text within the time, in a worker that can be stopped. */
+async function parseInWorker(text: string, milliseconds: number): Promise<string> {
+  const worker = new Worker(import.meta.resolve("./parse_pem_worker.ts"), { type: "module" });
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const timer = setTimeout(() => resolve(`still at it after ${milliseconds} ms`), milliseconds);
+  worker.addEventListener("message", ({ data }) => resolve(String(data)));
+  worker.addEventListener("error", (event) => {
+    event.preventDefault();
+    resolve(event.message);
+  });
+  worker.postMessage(text);
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    worker.terminate();
+  }
+}
