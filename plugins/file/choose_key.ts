@@ -1,0 +1,72 @@
+/**
+ * Which of the private keys in a file is meant.
+ *
+ * @module
+ */
+import type { Certificate } from "../../src/x509/certificate.ts";
+import { hasPublicKey } from "../../src/x509/chain.ts";
+import { KeyTypeError } from "../../src/x509/key_types.ts";
+import { samePublicKey } from "../../src/x509/public_key.ts";
+import type { PrivateKey } from "./private_key_info.ts";
+
+/** Opens one of the keys in a file. */
+export type OpenKey = () => Promise<PrivateKey>;
+
+/**
+ * Opens the key that is meant: the only one; else the one of `beside`; else the only one that
+ * belongs to a certificate of `certificates`. The others are closed again. Give those that need no
+ * passphrase first: no more are opened than it takes to find the key of `beside`.
+ *
+ * Gives undefined when there are several and it cannot be told which is meant. Throws what opening
+ * throws; a key of a kind that cannot be used is passed over when there are others.
+ */
+export async function chooseKey(
+  keys: readonly OpenKey[],
+  certificates: readonly Certificate[],
+  beside: Certificate | undefined,
+): Promise<PrivateKey | undefined> {
+  const [only] = keys;
+  if (only && keys.length === 1) return await only();
+
+  const opened: PrivateKey[] = [];
+  let chosen: PrivateKey | undefined;
+  try {
+    let refusal: KeyTypeError | undefined;
+    for (const open of keys) {
+      const key = await openUnlessUnusable(open);
+      if (key instanceof KeyTypeError) {
+        refusal ??= key;
+        continue;
+      }
+      opened.push(key);
+      if (beside && hasPublicKey(beside, key.publicKey)) return chosen = key;
+    }
+    if (opened.length === 0 && refusal) throw refusal;
+    return chosen = theOneThatBelongs(opened, certificates);
+  } finally {
+    for (const key of opened) if (key !== chosen) await key[Symbol.asyncDispose]();
+  }
+}
+
+async function openUnlessUnusable(open: OpenKey): Promise<PrivateKey | KeyTypeError> {
+  try {
+    return await open();
+  } catch (thrown) {
+    if (thrown instanceof KeyTypeError) return thrown;
+    throw thrown;
+  }
+}
+
+function theOneThatBelongs(
+  opened: readonly PrivateKey[],
+  certificates: readonly Certificate[],
+): PrivateKey | undefined {
+  const different = opened.filter((key, i) =>
+    !opened.slice(0, i).some((earlier) => samePublicKey(earlier.publicKey, key.publicKey))
+  );
+  if (different.length <= 1) return different[0];
+  const belonging = different.filter((key) =>
+    certificates.some((certificate) => hasPublicKey(certificate, key.publicKey))
+  );
+  return belonging.length === 1 ? belonging[0] : undefined;
+}

@@ -1,0 +1,149 @@
+/**
+ * What is in a file: the PEM blocks of a text, or one DER structure.
+ *
+ * @module
+ */
+import { DerError, DerReader } from "../../src/x509/der.ts";
+import { looksLikePem, parsePem, type PemBlock, PemError } from "../../src/x509/pem.ts";
+import { type DerKind, derKindOf, startsPkcs12 } from "./der_kind.ts";
+import { UnsupportedFormatError } from "./failures.ts";
+
+/** A private key as it stands in a file. */
+export type StoredKey =
+  | { readonly form: "plain"; readonly der: Uint8Array; readonly ecParameters?: Uint8Array }
+  | { readonly form: "encrypted-pkcs8"; readonly der: Uint8Array }
+  | {
+    readonly form: "proc-type";
+    readonly block: PemBlock;
+    readonly ecParameters?: Uint8Array;
+  }
+  | { readonly form: "tss2" };
+
+/** What a file holds. */
+export interface FileContents {
+  /** DER, in memory of their own, in their order. */
+  readonly certificates: readonly Uint8Array[];
+  readonly keys: readonly StoredKey[];
+  /** The whole file when it is PKCS#12; then the other lists are empty. */
+  readonly pkcs12?: Uint8Array;
+  /** Why what the file does hold cannot be used, when nothing in it can. */
+  readonly refusal?: Error;
+}
+
+/** How a block is to be taken, by its label. Blocks with other labels are none of our business. */
+const LABELS: Readonly<Record<string, "certificate" | "key" | "tss2" | "ec-parameters">> = {
+  "CERTIFICATE": "certificate",
+  "X509 CERTIFICATE": "certificate",
+  "TRUSTED CERTIFICATE": "certificate",
+  "PRIVATE KEY": "key",
+  "ENCRYPTED PRIVATE KEY": "key",
+  "RSA PRIVATE KEY": "key",
+  "EC PRIVATE KEY": "key",
+  "DSA PRIVATE KEY": "key",
+  "TSS2 PRIVATE KEY": "tss2",
+  "EC PARAMETERS": "ec-parameters",
+};
+
+const PKCS7_REFUSAL = "it is PKCS#7, which cannot be used as it is; convert it with: " +
+  "openssl pkcs7 -print_certs";
+const FOREIGN_LABELS: Readonly<Record<string, string>> = {
+  "OPENSSH PRIVATE KEY": "it is in OpenSSH's own format; convert a copy of it with: " +
+    "ssh-keygen -p -m PKCS8 -f COPY",
+  "PKCS7": PKCS7_REFUSAL,
+  "PKCS #7 SIGNED DATA": PKCS7_REFUSAL,
+  "CMS": PKCS7_REFUSAL,
+};
+
+/**
+ * Finds certificates and private keys in a file's bytes.
+ *
+ * Throws `PemError` or {@link DerError} when the file is neither PEM nor DER, or damaged. Slices of
+ * `bytes` stay in use for keys; certificates are copied.
+ */
+export function readContents(bytes: Uint8Array): FileContents {
+  if (startsPkcs12(bytes)) return { certificates: [], keys: [], pkcs12: bytes };
+  const kind = wholeDerKind(bytes);
+  if (kind) return readDer(bytes, kind);
+  const text = decodeText(bytes);
+  if (!looksLikePem(text)) {
+    throw new PemError("it is neither PEM nor DER; name a file with a key or certificate in it");
+  }
+  return readPem(parsePem(text));
+}
+
+function wholeDerKind(bytes: Uint8Array): DerKind | undefined {
+  try {
+    return derKindOf(bytes);
+  } catch (thrown) {
+    if (thrown instanceof DerError) return undefined; // text, or something that is neither
+    throw thrown;
+  }
+}
+
+function readDer(bytes: Uint8Array, kind: DerKind): FileContents {
+  const nothing = { certificates: [], keys: [] };
+  switch (kind) {
+    case "certificate":
+      return { ...nothing, certificates: [bytes.slice()] };
+    case "encrypted-pkcs8":
+      return { ...nothing, keys: [{ form: "encrypted-pkcs8", der: bytes }] };
+    case "pkcs8":
+    case "pkcs1":
+    case "sec1":
+    case "dsa":
+      return { ...nothing, keys: [{ form: "plain", der: bytes }] };
+    case "tss2":
+      return { ...nothing, keys: [{ form: "tss2" }] };
+    case "pkcs7":
+      return { ...nothing, refusal: new UnsupportedFormatError(PKCS7_REFUSAL) };
+    default:
+      return nothing;
+  }
+}
+
+/** UTF-8, or UTF-16 with its byte order mark, as some Windows editors save PEM. */
+function decodeText(bytes: Uint8Array): string {
+  const [first, second] = bytes;
+  const encoding = first === 0xff && second === 0xfe
+    ? "utf-16le"
+    : first === 0xfe && second === 0xff
+    ? "utf-16be"
+    : "utf-8";
+  return new TextDecoder(encoding).decode(bytes);
+}
+
+function readPem(blocks: readonly PemBlock[]): FileContents {
+  const certificates: Uint8Array[] = [];
+  const keys: StoredKey[] = [];
+  let ecParameters: { ecParameters: Uint8Array } | undefined;
+  let refusal: Error | undefined;
+  for (const block of blocks) {
+    const kind = LABELS[block.label];
+    if (kind === "certificate") certificates.push(new DerReader(block.bytes).next().encoded);
+    else if (kind === "tss2") keys.push({ form: "tss2" });
+    else if (kind === "ec-parameters") ecParameters = { ecParameters: block.bytes };
+    else if (kind === "key") {
+      keys.push(storedKey(block, ecParameters));
+      ecParameters = undefined;
+    } else {
+      const foreign = FOREIGN_LABELS[block.label];
+      if (foreign) refusal ??= new UnsupportedFormatError(foreign);
+    }
+  }
+  return { certificates, keys, ...(refusal ? { refusal } : {}) };
+}
+
+function storedKey(
+  block: PemBlock,
+  ecParameters: { ecParameters: Uint8Array } | undefined,
+): StoredKey {
+  if (isProcTypeEncrypted(block)) return { form: "proc-type", block, ...ecParameters };
+  return derKindOf(block.bytes) === "encrypted-pkcs8"
+    ? { form: "encrypted-pkcs8", der: block.bytes }
+    : { form: "plain", der: block.bytes, ...ecParameters };
+}
+
+/** Whether RFC 1421 headers say that the block is encrypted. */
+function isProcTypeEncrypted(block: PemBlock): boolean {
+  return /^4\s*,\s*ENCRYPTED$/i.test(block.headers.get("Proc-Type") ?? "");
+}

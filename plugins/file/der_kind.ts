@@ -1,0 +1,62 @@
+/**
+ * Telling by structure what a DER file holds.
+ *
+ * @module
+ */
+import { DerReader, TAG } from "../../src/x509/der.ts";
+
+/** What the outermost levels of a DER file look like. */
+export type DerKind =
+  | "certificate"
+  | "encrypted-pkcs8"
+  | "pkcs8"
+  | "pkcs1"
+  | "sec1"
+  | "dsa"
+  | "pkcs7"
+  | "pkcs12"
+  | "tss2"
+  | "other";
+
+/** The tags of the first elements of the outer SEQUENCE → what has them. The first row that fits. */
+const SHAPES: readonly (readonly [tags: readonly number[], exact: boolean, kind: DerKind])[] = [
+  [[TAG.sequence, TAG.octetString], true, "encrypted-pkcs8"],
+  [[TAG.sequence, TAG.sequence, TAG.bitString], true, "certificate"],
+  [[TAG.integer, TAG.sequence, TAG.octetString], false, "pkcs8"],
+  [[TAG.integer, TAG.octetString], false, "sec1"],
+  [Array<number>(9).fill(TAG.integer), false, "pkcs1"],
+  [Array<number>(6).fill(TAG.integer), true, "dsa"],
+];
+const PKCS7 = /^1\.2\.840\.113549\.1\.7\.\d+$/;
+/** TPMKey object identifiers of the TCG: loadable, importable and sealed keys. */
+const TSS2 = /^2\.23\.133\.10\.1\.\d+$/;
+const PFX_VERSION = 3;
+/** More elements than this on the outermost level are not looked at. */
+const LOOK_AHEAD = 12;
+
+/** The kind of a DER element by its structure; `DerError` when it is not even a SEQUENCE. */
+export function derKindOf(bytes: Uint8Array): DerKind {
+  if (startsPkcs12(bytes)) return "pkcs12";
+  const reader = new DerReader(bytes);
+  const outer = reader.sequence();
+  reader.end();
+  if (outer.peekTag() === TAG.objectIdentifier) {
+    const oid = outer.objectIdentifier();
+    return PKCS7.test(oid) ? "pkcs7" : TSS2.test(oid) ? "tss2" : "other";
+  }
+  const tags: number[] = [];
+  while (!outer.atEnd && tags.length < LOOK_AHEAD) tags.push(outer.next().tag);
+  const shape = SHAPES.find(([wanted, exact]) =>
+    wanted.every((tag, i) => tag === tags[i]) && (!exact || tags.length === wanted.length)
+  );
+  return shape?.[2] ?? "other";
+}
+
+/** True when the bytes begin as a PKCS#12 file does; that may be BER, with indefinite lengths. */
+export function startsPkcs12(bytes: Uint8Array): boolean {
+  const [tag, length = 0] = bytes;
+  const lengthBytes = length > 0x80 ? length & 0x7f : 0;
+  const version = bytes.subarray(2 + lengthBytes, 6 + lengthBytes);
+  return tag === TAG.sequence && lengthBytes <= 4 && version[0] === TAG.integer &&
+    version[1] === 1 && version[2] === PFX_VERSION && version[3] === TAG.sequence;
+}

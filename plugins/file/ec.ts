@@ -1,0 +1,136 @@
+/**
+ * EC keys: ECDSA (FIPS 186-5) on the NIST curves.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { createPrivateKey, createPublicKey } from "node:crypto";
+import {
+  contextTag,
+  DerError,
+  DerReader,
+  ecdsaSignatureToDer,
+  encodeElement,
+  encodeObjectIdentifier,
+  encodeSequence,
+  encodeUnsignedInteger,
+  readSequence,
+  TAG,
+  unsigned,
+} from "../../src/x509/der.ts";
+import { type Curve, curveOf, KeyTypeError } from "../../src/x509/key_types.ts";
+import { parsePublicKey, type PublicKey, sameBytes } from "../../src/x509/public_key.ts";
+import type { PrivateKey, PrivateKeyInfo } from "./private_key_info.ts";
+
+/**
+ * Makes a key of an ECPrivateKey (RFC 5915). The public key is computed from the private one; a
+ * public key in the file that is another one is a `DerError`.
+ */
+export async function openEcKey(info: PrivateKeyInfo): Promise<PrivateKey> {
+  const curve = namedCurve(info.parameters);
+  const { scalar, publicKeys } = readEcPrivateKey(info, curve);
+  try {
+    const publicKey = derivePublicKey(scalar, curve);
+    if (!publicKeys.every((found) => isSamePoint(found, publicKey.bits))) {
+      throw new DerError("a public key that does not belong to the private one beside it");
+    }
+    const pkcs8 = encodePkcs8(scalar, curve, publicKey.bits);
+    const algorithm = { name: "ECDSA", namedCurve: curve.name };
+    const key = await crypto.subtle.importKey("pkcs8", pkcs8, algorithm, false, ["sign"]);
+    pkcs8.fill(0);
+    return {
+      publicKey,
+      async sign(message, digest) {
+        const algorithm = { name: "ECDSA", hash: digest };
+        const raw = await crypto.subtle.sign(algorithm, key, Uint8Array.from(message));
+        return ecdsaSignatureToDer(new Uint8Array(raw));
+      },
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  } finally {
+    scalar.fill(0);
+  }
+}
+
+function namedCurve(parameters: Uint8Array | undefined): Curve {
+  const reader = new DerReader(parameters ?? new Uint8Array(0));
+  if (reader.peekTag() === TAG.sequence) {
+    throw new KeyTypeError(
+      "EC keys with explicit curve parameters cannot be used; convert the key with: " +
+        "openssl ec -param_enc named_curve",
+    );
+  }
+  const curve = curveOf(reader.objectIdentifier());
+  reader.end();
+  return curve;
+}
+
+function readEcPrivateKey(
+  info: PrivateKeyInfo,
+  curve: Curve,
+): { scalar: Uint8Array<ArrayBuffer>; publicKeys: Uint8Array[] } {
+  const key = readSequence(info.privateKey);
+  if (key.smallInteger() !== 1) throw new DerError("an EC private key of unknown version");
+  const written = unsigned(key.octetString());
+  const parameters = key.optional(contextTag(0, true));
+  if (parameters && namedCurve(parameters.contents) !== curve) {
+    throw new DerError("an EC key that names two curves");
+  }
+  const point = key.optional(contextTag(1, true));
+  key.end();
+  if (written.length > curve.coordinateBytes) {
+    throw new DerError("an EC private key that is longer than its curve");
+  }
+  // Some writers leave out leading zero bytes.
+  const scalar = new Uint8Array(curve.coordinateBytes);
+  scalar.set(written, scalar.length - written.length);
+  const publicKeys = point ? [new DerReader(point.contents).bitString()] : [];
+  if (info.publicKey) publicKeys.push(info.publicKey);
+  return { scalar, publicKeys };
+}
+
+function derivePublicKey(scalar: Uint8Array, curve: Curve): PublicKey {
+  const pkcs8 = encodePkcs8(scalar, curve);
+  try {
+    const key = createPrivateKey({ key: Buffer.from(pkcs8.buffer), format: "der", type: "pkcs8" });
+    const encoded = createPublicKey(key).export({ format: "der", type: "spki" });
+    return parsePublicKey(Uint8Array.from(encoded));
+  } catch (cause) {
+    throw new DerError("an EC private key that is not a number of its curve", { cause });
+  } finally {
+    pkcs8.fill(0);
+  }
+}
+
+/** PKCS#8 around an ECPrivateKey; WebCrypto wants the public key in it. The caller wipes it. */
+function encodePkcs8(
+  scalar: Uint8Array,
+  curve: Curve,
+  point?: Uint8Array,
+): Uint8Array<ArrayBuffer> {
+  const publicKey = point
+    ? [encodeElement(contextTag(1, true), encodeElement(TAG.bitString, new Uint8Array(1), point))]
+    : [];
+  const ecPrivateKey = encodeSequence(
+    encodeUnsignedInteger(Uint8Array.of(1)),
+    encodeElement(TAG.octetString, scalar),
+    ...publicKey,
+  );
+  const pkcs8 = encodeSequence(
+    encodeUnsignedInteger(Uint8Array.of(0)),
+    encodeSequence(
+      encodeObjectIdentifier("1.2.840.10045.2.1"),
+      encodeObjectIdentifier(curve.oid),
+    ),
+    encodeElement(TAG.octetString, ecPrivateKey),
+  );
+  ecPrivateKey.fill(0);
+  return pkcs8;
+}
+
+/** Compares a point as written, compressed or not (SEC 1 section 2.3.3), with an uncompressed one. */
+function isSamePoint(written: Uint8Array, point: Uint8Array): boolean {
+  if (written[0] !== 0x02 && written[0] !== 0x03) return sameBytes(written, point);
+  const x = point.subarray(1, 1 + (point.length - 1) / 2);
+  return written[0] === (0x02 | ((point.at(-1) ?? 0) & 1)) && sameBytes(written.subarray(1), x);
+}

@@ -1,0 +1,179 @@
+/**
+ * Making keys of passphrases: the functions of PKCS#5 (RFC 8018), PKCS#12 (RFC 7292 appendix B),
+ * scrypt (RFC 7914) and OpenSSL's of old.
+ *
+ * A file says how much work that is; what no honest file asks for is refused, so that a file from
+ * elsewhere cannot make this program hang or fill the memory.
+ *
+ * @module
+ */
+import {
+  createHash,
+  pbkdf2 as pbkdf2WithCallback,
+  scrypt as scryptWithCallback,
+} from "node:crypto";
+import { promisify } from "node:util";
+import { DerError } from "../../src/x509/der.ts";
+import { UnsupportedFormatError } from "./failures.ts";
+import type { Passphrase } from "./passphrase.ts";
+
+/** Hash functions by their names in `node:crypto`, with the block size of each in bytes. */
+export const HASHES = {
+  md5: { blockBytes: 64 },
+  sha1: { blockBytes: 64 },
+  sha224: { blockBytes: 64 },
+  sha256: { blockBytes: 64 },
+  sha384: { blockBytes: 128 },
+  sha512: { blockBytes: 128 },
+} as const satisfies Record<string, { blockBytes: number }>;
+
+/** The name of a hash function. */
+export type HashName = keyof typeof HASHES;
+
+/** The largest parameters that are accepted. */
+export const LIMITS = {
+  pbkdf2Iterations: 10_000_000,
+  hashIterations: 1_000_000,
+  scryptMemory: 256 * 1024 * 1024,
+  /** Memory times parallelization, in bytes. */
+  scryptWork: 1024 * 1024 * 1024,
+} as const;
+
+const pbkdf2Promise = promisify(pbkdf2WithCallback);
+
+/** PBKDF2 with HMAC, RFC 8018 section 5.2; a key of `length` bytes. */
+export async function pbkdf2(
+  passphrase: Passphrase,
+  salt: Uint8Array,
+  iterations: number,
+  length: number,
+  hash: HashName,
+): Promise<Uint8Array<ArrayBuffer>> {
+  checkIterations(iterations, LIMITS.pbkdf2Iterations);
+  return Uint8Array.from(await pbkdf2Promise(passphrase.utf8, salt, iterations, length, hash));
+}
+
+/** Cost parameters of scrypt as RFC 7914 names them. */
+export interface ScryptCost {
+  readonly N: number;
+  readonly r: number;
+  readonly p: number;
+}
+
+/** scrypt, RFC 7914; a key of `length` bytes. */
+export function scrypt(
+  passphrase: Passphrase,
+  salt: Uint8Array,
+  { N, r, p }: ScryptCost,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (N < 2 || !Number.isInteger(Math.log2(N)) || r < 1 || p < 1) {
+    throw new DerError("scrypt cost parameters that are not allowed");
+  }
+  const memory = 128 * N * r;
+  if (memory > LIMITS.scryptMemory || memory * p > LIMITS.scryptWork) {
+    throw new UnsupportedFormatError(
+      `its passphrase needs ${Math.ceil(memory / 1024 / 1024)} MiB of memory and ${p} rounds ` +
+        "of scrypt, which is more than is accepted; encrypt the key with smaller parameters",
+    );
+  }
+  const maxmem = 2 * memory + 128 * r * p + 1024 * 1024;
+  return new Promise((resolve, reject) => {
+    scryptWithCallback(passphrase.utf8, salt, length, { N, r, p, maxmem }, (error, key) => {
+      if (error || !key) reject(new DerError("scrypt cost parameters that are not allowed"));
+      else resolve(Uint8Array.from(key));
+    });
+  });
+}
+
+/** PBKDF1, RFC 8018 section 5.1; `length` is at most the hash's. */
+export function pbkdf1(
+  passphrase: Passphrase,
+  salt: Uint8Array,
+  iterations: number,
+  length: number,
+  hash: HashName,
+): Uint8Array<ArrayBuffer> {
+  checkIterations(iterations, LIMITS.hashIterations);
+  let digest = createHash(hash).update(passphrase.utf8).update(salt).digest();
+  for (let i = 1; i < iterations; i++) digest = createHash(hash).update(digest).digest();
+  return Uint8Array.from(digest.subarray(0, length));
+}
+
+/** OpenSSL's EVP_BytesToKey with MD5 and one iteration, which `Proc-Type` files use. */
+export function opensslBytesToKey(
+  passphrase: Passphrase,
+  salt: Uint8Array,
+  length: number,
+): Uint8Array<ArrayBuffer> {
+  const key = new Uint8Array(length);
+  let digest = new Uint8Array(0);
+  for (let filled = 0; filled < length; filled += digest.length) {
+    const hash = createHash("md5").update(digest).update(passphrase.utf8).update(salt);
+    digest = Uint8Array.from(hash.digest());
+    key.set(digest.subarray(0, length - filled), filled);
+  }
+  return key;
+}
+
+/** What a PKCS#12 key is for: the diversifier of RFC 7292 appendix B.3. */
+export const PKCS12_PURPOSE = { key: 1, iv: 2, mac: 3 } as const;
+
+/** The key derivation of PKCS#12, RFC 7292 appendix B.2; `length` bytes. */
+export function pkcs12Kdf(
+  passphrase: Passphrase,
+  salt: Uint8Array,
+  iterations: number,
+  length: number,
+  hash: HashName,
+  purpose: keyof typeof PKCS12_PURPOSE,
+): Uint8Array<ArrayBuffer> {
+  checkIterations(iterations, LIMITS.hashIterations);
+  const { blockBytes } = HASHES[hash];
+  const diversifier = new Uint8Array(blockBytes).fill(PKCS12_PURPOSE[purpose]);
+  const saltPart = repeated(salt, blockBytes);
+  const input = new Uint8Array(
+    saltPart.length + blockBytes * Math.ceil(passphrase.bmpString.length / blockBytes),
+  );
+  input.set(saltPart);
+  input.set(repeated(passphrase.bmpString, blockBytes), saltPart.length);
+
+  const key = new Uint8Array(length);
+  for (let filled = 0; filled < length;) {
+    let digest = createHash(hash).update(diversifier).update(input).digest();
+    for (let i = 1; i < iterations; i++) digest = createHash(hash).update(digest).digest();
+    key.set(digest.subarray(0, length - filled), filled);
+    filled += digest.length;
+    addToBlocks(input, repeated(digest, blockBytes).subarray(0, blockBytes));
+  }
+  return key;
+}
+
+/** Concatenates copies of `bytes` to the next multiple of the block size; nothing for nothing. */
+function repeated(bytes: Uint8Array, blockBytes: number): Uint8Array {
+  const result = new Uint8Array(blockBytes * Math.ceil(bytes.length / blockBytes));
+  for (let i = 0; i < result.length; i++) result[i] = bytes[i % bytes.length] ?? 0;
+  return result;
+}
+
+/** Adds `addend + 1` to each block of `input`, as big-endian numbers without their carry. */
+function addToBlocks(input: Uint8Array, addend: Uint8Array): void {
+  for (let block = 0; block < input.length; block += addend.length) {
+    let carry = 1;
+    for (let i = addend.length - 1; i >= 0; i--) {
+      carry += (input[block + i] ?? 0) + (addend[i] ?? 0);
+      input[block + i] = carry & 0xff;
+      carry >>= 8;
+    }
+  }
+}
+
+function checkIterations(iterations: number, most: number): void {
+  if (iterations < 1) throw new DerError("an iteration count that is not positive");
+  if (iterations > most) {
+    throw new UnsupportedFormatError(
+      `its passphrase needs ${iterations} iterations, which is more than the ${most} that are ` +
+        "accepted; encrypt the key with fewer",
+    );
+  }
+}

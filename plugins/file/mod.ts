@@ -1,0 +1,242 @@
+/**
+ * The `file:` keystore: private keys and certificates in PEM, DER and PKCS#12 files.
+ *
+ * Reads private keys in PKCS#8 (plain, or encrypted with PBES2, PBES1 or a PKCS#12 scheme), PKCS#1
+ * and SEC1 (plain or `Proc-Type: 4,ENCRYPTED`), PKCS#12 old and modern; RSA, EC and ML-DSA. A
+ * `TSS2 PRIVATE KEY` belongs to the `handle:` keystore.
+ *
+ * The plain PEM path loads no npm package; pkijs (PKCS#12), node-forge (RC2) and ML-DSA
+ * are loaded when met.
+ *
+ * @module
+ */
+import { HelperError } from "../../src/errors.ts";
+import type {
+  BelongsElsewhere,
+  Keystore,
+  KeystoreContext,
+  Signer,
+} from "../../src/keystore/types.ts";
+import type { KeystoreUri } from "../../src/keystore/uri.ts";
+import { type Certificate, parseCertificate } from "../../src/x509/certificate.ts";
+import { hasPublicKey, type NonEmpty } from "../../src/x509/chain.ts";
+import { DerError } from "../../src/x509/der.ts";
+import { sameBytes } from "../../src/x509/public_key.ts";
+import { chooseKey, type OpenKey } from "./choose_key.ts";
+import { readContents, type StoredKey } from "./containers.ts";
+import { explained } from "./failures.ts";
+import type { Pkcs12Contents } from "./pkcs12.ts";
+import { openPrivateKey, readPrivateKey } from "./private_key.ts";
+import type { PrivateKey } from "./private_key_info.ts";
+import { readKeyFile } from "./read_file.ts";
+import { type Attempt, Unlocker } from "./unlock.ts";
+
+/** The keystore of files. */
+export const keystore: Keystore = { openKey, readCertificates };
+
+async function openKey(
+  uri: KeystoreUri,
+  context: KeystoreContext,
+  beside?: Certificate,
+): Promise<Signer | BelongsElsewhere> {
+  const bytes = await readKeyFile(uri.path, uri.label);
+  try {
+    return await explained(uri.label, "key", async () => {
+      const contents = readContents(bytes);
+      const unlocker = new Unlocker(context, uri.label);
+      if (contents.pkcs12) {
+        const pkcs12 = await openPkcs12(contents.pkcs12, unlocker);
+        return await openKeyOfPkcs12(pkcs12, uri.label, beside);
+      }
+      const certificates = parseCertificates(contents.certificates, uri.label);
+      const stored = plainFirst(contents.keys);
+      const keys = stored.map((key) => () => openStoredKey(key, unlocker));
+      const inTpm = contents.keys.some((key) => key.form === "tss2");
+      if (keys.length === 0 && !inTpm && contents.refusal) throw contents.refusal;
+      if (keys.length === 0 && inTpm) return belongsToTpm(uri);
+      const key = await openOneOf(keys, certificates, beside, uri.label, inTpm);
+      return key ? signerOf(key, certificates) : belongsToTpm(uri);
+    });
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+async function readCertificates(
+  uri: KeystoreUri,
+  context: KeystoreContext,
+): Promise<NonEmpty<Certificate>> {
+  const bytes = await readKeyFile(uri.path, uri.label);
+  try {
+    return await explained(uri.label, "certificate", async () => {
+      const contents = readContents(bytes);
+      let encoded = contents.certificates;
+      if (contents.pkcs12) {
+        const pkcs12 = await openPkcs12(contents.pkcs12, new Unlocker(context, uri.label));
+        wipeKeys(pkcs12);
+        encoded = keysFirst(pkcs12).map((item) => item.der);
+      }
+      const [first, ...rest] = parseCertificates(encoded, uri.label);
+      if (first) return [first, ...rest];
+      throw contents.refusal ?? new HelperError(
+        "certificate-format",
+        `${uri.label} holds no certificate; name the file that does`,
+      );
+    });
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+function parseCertificates(encoded: readonly Uint8Array[], label: string): Certificate[] {
+  return encoded.map((der, i) => {
+    try {
+      return parseCertificate(der);
+    } catch (cause) {
+      if (!(cause instanceof DerError)) throw cause;
+      throw new HelperError(
+        "certificate-format",
+        `certificate ${
+          i + 1
+        } in ${label} is malformed or damaged (${cause.message}); export it again`,
+        { cause },
+      );
+    }
+  });
+}
+
+type SoftwareKey = Exclude<StoredKey, { form: "tss2" }>;
+
+/** Keys of this keystore, those first that need no passphrase. */
+function plainFirst(keys: readonly StoredKey[]): SoftwareKey[] {
+  const software = keys.filter((key): key is SoftwareKey => key.form !== "tss2");
+  return [
+    ...software.filter((key) => key.form === "plain"),
+    ...software.filter((key) => key.form !== "plain"),
+  ];
+}
+
+async function openStoredKey(key: SoftwareKey, unlocker: Unlocker): Promise<PrivateKey> {
+  if (key.form === "plain") return await openAndWipe(key.der, key.ecParameters);
+  const plain = await unlocker.unlock(await decryptorOf(key));
+  return await openAndWipe(plain, key.form === "proc-type" ? key.ecParameters : undefined);
+}
+
+/** What decrypts a key, loaded when a file is encrypted. */
+async function decryptorOf(
+  key: Exclude<SoftwareKey, { form: "plain" }>,
+): Promise<Attempt<Uint8Array>> {
+  if (key.form === "proc-type") {
+    const { decryptProcType } = await import("./proc_type.ts");
+    return (passphrase) => decryptProcType(key.block, passphrase);
+  }
+  const { decryptPkcs8 } = await import("./encryption.ts");
+  return (passphrase) => decryptPkcs8(key.der, passphrase);
+}
+
+async function openAndWipe(der: Uint8Array, ecParameters?: Uint8Array): Promise<PrivateKey> {
+  try {
+    return await openPrivateKey(readPrivateKey(der, ecParameters));
+  } finally {
+    der.fill(0);
+  }
+}
+
+/** Opens the key that is meant; undefined when that one is in the TPM, which only `inTpm` allows. */
+async function openOneOf(
+  keys: readonly OpenKey[],
+  certificates: readonly Certificate[],
+  beside: Certificate | undefined,
+  label: string,
+  inTpm = false,
+): Promise<PrivateKey | undefined> {
+  if (keys.length === 0) {
+    throw new HelperError(
+      "key-not-found",
+      `${label} holds no private key; name the file that does with --private-key`,
+    );
+  }
+  const key = await chooseKey(keys, certificates, beside);
+  if (inTpm) {
+    const owners = beside ? [beside] : certificates;
+    if (key && owners.some((owner) => hasPublicKey(owner, key.publicKey))) return key;
+    await key?.[Symbol.asyncDispose]();
+    return undefined;
+  }
+  if (key) return key;
+  throw beside
+    ? new HelperError(
+      "key-mismatch",
+      `none of the ${keys.length} private keys in ${label} belongs to the certificate; ` +
+        "check that --certificate and --private-key name a pair",
+    )
+    : new HelperError(
+      "key-format",
+      `${label} holds ${keys.length} private keys and it cannot be told which is meant; ` +
+        "name the certificate with --certificate or leave one key in the file",
+    );
+}
+
+async function openPkcs12(bytes: Uint8Array, unlocker: Unlocker): Promise<Pkcs12Contents> {
+  const { readPkcs12 } = await import("./pkcs12.ts");
+  return await unlocker.unlock((passphrase) => readPkcs12(bytes, passphrase), {
+    emptyFirst: true,
+  });
+}
+
+async function openKeyOfPkcs12(
+  pkcs12: Pkcs12Contents,
+  label: string,
+  beside: Certificate | undefined,
+): Promise<Signer> {
+  try {
+    const ordered = keysFirst(pkcs12).map((item) => item.der);
+    const certificates = parseCertificates(ordered, label);
+    const keys = pkcs12.keys.map((item) => () => openPrivateKey(readPrivateKey(item.der)));
+    const key = await openOneOf(keys, certificates, beside, label);
+    if (!key) throw new DerError("no private key in it");
+    const isOfKey = (certificate: Certificate) => hasPublicKey(certificate, key.publicKey);
+    return signerOf(key, [
+      ...certificates.filter(isOfKey),
+      ...certificates.filter((certificate) => !isOfKey(certificate)),
+    ]);
+  } finally {
+    wipeKeys(pkcs12);
+  }
+}
+
+/** The certificates, those first that an attribute ties to a key. */
+function keysFirst({ keys, certificates }: Pkcs12Contents): Pkcs12Contents["certificates"] {
+  const isTied = ({ localKeyId }: { localKeyId?: Uint8Array }) =>
+    localKeyId !== undefined &&
+    keys.some((key) => key.localKeyId && sameBytes(key.localKeyId, localKeyId));
+  return [
+    ...certificates.filter((item) => isTied(item)),
+    ...certificates.filter((item) => !isTied(item)),
+  ];
+}
+
+function wipeKeys(pkcs12: Pkcs12Contents): void {
+  for (const key of pkcs12.keys) key.der.fill(0);
+}
+
+function signerOf(key: PrivateKey, certificates: readonly Certificate[]): Signer {
+  return {
+    publicKey: key.publicKey,
+    certificates,
+    sign: (message, digest) => key.sign(message, digest),
+    [Symbol.asyncDispose]: () => key[Symbol.asyncDispose](),
+  };
+}
+
+function belongsToTpm(uri: KeystoreUri): BelongsElsewhere {
+  return {
+    belongsTo: {
+      scheme: "handle",
+      label: uri.label,
+      path: uri.path,
+      attributes: new Map(),
+      query: new Map(),
+    },
+  };
+}

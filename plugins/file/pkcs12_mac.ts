@@ -1,0 +1,84 @@
+/**
+ * The MAC of a PKCS#12 file: HMAC keyed by PKCS#12's own derivation (RFC 7292 section 5.1), or
+ * PBMAC1 (RFC 9579).
+ *
+ * @module
+ */
+import { createHmac } from "node:crypto";
+import type { MacData } from "pkijs";
+import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
+import { DerError, type DerReader, readSequence } from "../../src/x509/der.ts";
+import { algorithmOf } from "../../src/x509/public_key.ts";
+import { derOf } from "./ber.ts";
+import { derivePbkdf2, hmacHash } from "./encryption.ts";
+import { UnsupportedFormatError } from "./failures.ts";
+import { type HashName, pkcs12Kdf } from "./key_derivation.ts";
+import type { Passphrase } from "./passphrase.ts";
+
+const HASH_OIDS: Readonly<Record<string, HashName>> = {
+  "1.2.840.113549.2.5": "md5",
+  "1.3.14.3.2.26": "sha1",
+  "2.16.840.1.101.3.4.2.4": "sha224",
+  "2.16.840.1.101.3.4.2.1": "sha256",
+  "2.16.840.1.101.3.4.2.2": "sha384",
+  "2.16.840.1.101.3.4.2.3": "sha512",
+};
+const HASH_BYTES: Readonly<Record<HashName, number>> = {
+  md5: 16,
+  sha1: 20,
+  sha224: 28,
+  sha256: 32,
+  sha384: 48,
+  sha512: 64,
+};
+const PBMAC1 = "1.2.840.113549.1.5.14";
+const PBKDF2 = "1.2.840.113549.1.5.12";
+
+/**
+ * Checks MacData over the authenticated bytes, in constant time. Throws {@link DerError} when it is
+ * malformed and {@link UnsupportedFormatError} when its algorithm is not known.
+ */
+export async function isAuthentic(
+  { mac, macSalt, iterations = 1 }: MacData,
+  authenticated: Uint8Array,
+  passphrase: Passphrase,
+): Promise<boolean> {
+  const algorithm = algorithmOf(readSequence(derOf(mac.digestAlgorithm.toSchema())));
+  const expected = new Uint8Array(mac.digest.getValue());
+  const { hash, key } = algorithm.oid === PBMAC1
+    ? await derivePbmac1(readSequence(algorithm.parameters ?? new Uint8Array(0)), passphrase)
+    : deriveClassic(algorithm.oid, new Uint8Array(macSalt.getValue()), iterations, passphrase);
+  const actual = createHmac(hash, key).update(authenticated).digest();
+  key.fill(0);
+  if (expected.length !== actual.length) throw new DerError("a MAC of wrong length");
+  return timingSafeEqual(new Uint8Array(actual), expected);
+}
+
+interface MacKey {
+  readonly hash: HashName;
+  readonly key: Uint8Array<ArrayBuffer>;
+}
+
+function deriveClassic(
+  oid: string,
+  salt: Uint8Array,
+  iterations: number,
+  passphrase: Passphrase,
+): MacKey {
+  const hash = HASH_OIDS[oid];
+  if (!hash) {
+    throw new UnsupportedFormatError(
+      `its MAC algorithm ${oid} is not known; export the file again with: openssl pkcs12 -export`,
+    );
+  }
+  return { hash, key: pkcs12Kdf(passphrase, salt, iterations, HASH_BYTES[hash], hash, "mac") };
+}
+
+async function derivePbmac1(parameters: DerReader, passphrase: Passphrase): Promise<MacKey> {
+  const derivation = algorithmOf(parameters.sequence());
+  const hash = hmacHash(algorithmOf(parameters.sequence()).oid);
+  parameters.end();
+  if (derivation.oid !== PBKDF2) throw new DerError("a PBMAC1 key derivation other than PBKDF2");
+  const cost = readSequence(derivation.parameters ?? new Uint8Array(0));
+  return { hash, key: await derivePbkdf2(cost, undefined, passphrase) };
+}

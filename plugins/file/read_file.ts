@@ -1,0 +1,95 @@
+/**
+ * Reading the bytes of a key file.
+ *
+ * @module
+ */
+import { HelperError, messageOf } from "../../src/errors.ts";
+
+/** No key or bundle of certificates is as large as this, in bytes. */
+export const LARGEST_FILE = 4 * 1024 * 1024;
+
+/** Opens a file for reading; {@link Deno.open} outside tests. */
+export type OpenFile = (path: string) => Promise<Pick<Deno.FsFile, "stat" | "read" | "close">>;
+
+/**
+ * Reads all of a regular file, a named pipe or `/dev/fd/N` (a shell's `<(…)`), to its end.
+ *
+ * Throws `key-not-found` when there is none, `key-unreadable` when it cannot be read, and
+ * `key-format` when it is empty or larger than {@link LARGEST_FILE}. Messages name it by `label`.
+ */
+export async function readKeyFile(
+  path: string,
+  label: string,
+  open: OpenFile = (name) => Deno.open(name),
+): Promise<Uint8Array<ArrayBuffer>> {
+  let bytes: Uint8Array<ArrayBuffer>;
+  try {
+    const file = await open(path);
+    try {
+      if ((await file.stat()).isDirectory) {
+        throw new HelperError("key-unreadable", `${label} is a directory; name a file in it`);
+      }
+      bytes = await readToEnd(file, label);
+    } finally {
+      file.close();
+    }
+  } catch (thrown) {
+    throw unreadable(thrown, label);
+  }
+  if (bytes.length === 0) throw new HelperError("key-format", `${label} is empty`);
+  return bytes;
+}
+
+async function readToEnd(
+  file: Awaited<ReturnType<OpenFile>>,
+  label: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  let buffer = new Uint8Array(16 * 1024);
+  let length = 0;
+  for (;;) {
+    if (length === buffer.length) buffer = grown(buffer);
+    const count = await file.read(buffer.subarray(length));
+    if (count === null) break;
+    length += count;
+    if (length > LARGEST_FILE) {
+      buffer.fill(0);
+      throw new HelperError(
+        "key-format",
+        `${label} is larger than ${LARGEST_FILE / 1024 / 1024} MiB, which no key or certificate ` +
+          "file is; check the path",
+      );
+    }
+  }
+  const bytes = buffer.slice(0, length);
+  buffer.fill(0);
+  return bytes;
+}
+
+function grown(buffer: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(2 * buffer.length);
+  larger.set(buffer);
+  buffer.fill(0);
+  return larger;
+}
+
+function unreadable(cause: unknown, label: string): HelperError {
+  if (cause instanceof HelperError) return cause;
+  if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotADirectory) {
+    return new HelperError("key-not-found", `${label} does not exist; check the path`, { cause });
+  }
+  if (cause instanceof Deno.errors.PermissionDenied) {
+    return new HelperError(
+      "key-unreadable",
+      `${label} may not be read by this user; change its owner or its permissions`,
+      { cause },
+    );
+  }
+  if (cause instanceof Deno.errors.IsADirectory) {
+    return new HelperError("key-unreadable", `${label} is a directory; name a file in it`, {
+      cause,
+    });
+  }
+  return new HelperError("key-unreadable", `${label} cannot be read: ${messageOf(cause)}`, {
+    cause,
+  });
+}

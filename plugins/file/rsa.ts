@@ -1,0 +1,81 @@
+/**
+ * RSA keys: PKCS#1 v1.5 signatures (RFC 8017 section 8.2).
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { createPrivateKey, sign } from "node:crypto";
+import type { Digest } from "../../src/keystore/types.ts";
+import {
+  DerError,
+  encodeElement,
+  encodeObjectIdentifier,
+  encodeSequence,
+  encodeUnsignedInteger,
+  readSequence,
+  TAG,
+  unsigned,
+} from "../../src/x509/der.ts";
+import { KeyTypeError } from "../../src/x509/key_types.ts";
+import { encodePublicKey, parsePublicKey, type PublicKey } from "../../src/x509/public_key.ts";
+import type { PrivateKey, PrivateKeyInfo } from "./private_key_info.ts";
+
+const ALGORITHM = encodeSequence(
+  encodeObjectIdentifier("1.2.840.113549.1.1.1"),
+  encodeElement(TAG.null),
+);
+const HASH_NAMES: Readonly<Record<Digest, string>> = {
+  "SHA-256": "sha256",
+  "SHA-384": "sha384",
+  "SHA-512": "sha512",
+};
+/** The runtime's RSA takes no larger public exponent, in bits. */
+const LONGEST_EXPONENT = 33;
+
+/** Makes a key of an RSAPrivateKey. Throws `DerError` when it is malformed or does not fit together. */
+export function openRsaKey(info: PrivateKeyInfo): PrivateKey {
+  const publicKey = rsaPublicKey(info.privateKey);
+  const pkcs8 = encodeSequence(
+    encodeUnsignedInteger(Uint8Array.of(0)),
+    ALGORITHM,
+    encodeElement(TAG.octetString, info.privateKey),
+  );
+  try {
+    const key = createPrivateKey({ key: Buffer.from(pkcs8.buffer), format: "der", type: "pkcs8" });
+    return {
+      publicKey,
+      sign: (message, digest) => Promise.resolve(sign(HASH_NAMES[digest], message, key)),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  } catch (cause) {
+    throw new DerError("the numbers of the RSA key do not belong together", { cause });
+  } finally {
+    pkcs8.fill(0);
+  }
+}
+
+function rsaPublicKey(privateKey: Uint8Array): PublicKey {
+  const numbers = readSequence(privateKey);
+  if (numbers.smallInteger() !== 0) {
+    throw new KeyTypeError("RSA keys of more than two primes cannot be used; make a new key");
+  }
+  const [modulus, exponent] = [positive(numbers.integer()), positive(numbers.integer())];
+  for (let i = 0; i < 6; i++) positive(numbers.integer());
+  numbers.end();
+  const exponentBits = exponent.length * 8 - Math.clz32(exponent[0] ?? 0) + 24;
+  if (exponentBits > LONGEST_EXPONENT) {
+    throw new KeyTypeError(
+      `RSA keys with a public exponent of ${exponentBits} bits cannot be used; the common one is 65537`,
+    );
+  }
+  const bits = encodeSequence(encodeUnsignedInteger(modulus), encodeUnsignedInteger(exponent));
+  return parsePublicKey(encodePublicKey(ALGORITHM, bits));
+}
+
+function positive(contents: Uint8Array): Uint8Array {
+  const value = unsigned(contents);
+  if ((contents[0] ?? 0) >= 0x80 || value.every((byte) => byte === 0)) {
+    throw new DerError("an RSA key with a number that is not positive");
+  }
+  return value;
+}

@@ -1,0 +1,149 @@
+/**
+ * From what the user named (certificate, private key, intermediates) to a signer that is known to
+ * hold the key of the certificate.
+ *
+ * @module
+ */
+import { HelperError } from "../errors.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import { endEntityOf, hasPublicKey, type NonEmpty, orderChain } from "../x509/chain.ts";
+import type { KeystoreRegistry } from "./registry.ts";
+import type { KeystoreContext, Signer } from "./types.ts";
+import type { KeystoreUri } from "./uri.ts";
+
+/** CreateSession takes this many certificates in its chain header. */
+export const LONGEST_CHAIN = 5;
+
+/** Where the user says that key and certificate stand. */
+export interface IdentitySource {
+  readonly certificate?: KeystoreUri;
+  /** Absent: the key stands where the certificate does. */
+  readonly privateKey?: KeystoreUri;
+  /** A bundle of issuers to send, behind those found with the certificate. */
+  readonly intermediates?: KeystoreUri;
+}
+
+/** A signer, its certificate and the chain to send. */
+export interface Identity extends AsyncDisposable {
+  readonly signer: Signer;
+  readonly certificate: Certificate;
+  /** Issuers in the order to send, without the end-entity certificate. */
+  readonly chain: readonly Certificate[];
+}
+
+interface OpenedKey {
+  readonly signer: Signer;
+  /** The certificate of exactly this key; undefined when no certificate was named or found. */
+  readonly certificate?: Certificate;
+  /** The certificates among which it was found. */
+  readonly certificates: readonly Certificate[];
+}
+
+/**
+ * Opens the key alone, for signing without a session. A certificate that is named too, or that
+ * stands with the key, must belong to it.
+ */
+export async function openSigner(
+  source: IdentitySource,
+  registry: KeystoreRegistry,
+  context: KeystoreContext,
+): Promise<Signer> {
+  return (await openKey(source, registry, context)).signer;
+}
+
+/**
+ * Opens key, certificate and chain for a session.
+ *
+ * Throws `usage` when nothing was named, `key-mismatch` when key and certificate are not a pair,
+ * `key-not-found` when no certificate stands with the key, `certificate-chain` when the chain is
+ * longer than the service takes, and whatever the keystores throw.
+ */
+export async function openIdentity(
+  source: IdentitySource,
+  registry: KeystoreRegistry,
+  context: KeystoreContext,
+): Promise<Identity> {
+  const intermediates = source.intermediates
+    ? await readCertificates(source.intermediates, registry, context)
+    : [];
+  const { signer, certificate, certificates } = await openKey(source, registry, context);
+  try {
+    const label = (source.certificate ?? source.privateKey)?.label ?? "";
+    if (!certificate) {
+      throw new HelperError(
+        "key-not-found",
+        `${label} holds no certificate; name one with --certificate`,
+      );
+    }
+    const chain = orderChain(certificate, [...certificates, ...intermediates]);
+    if (chain.length > LONGEST_CHAIN) {
+      throw new HelperError(
+        "certificate-chain",
+        `the chain for ${label} has ${chain.length} issuers and the service takes ` +
+          `${LONGEST_CHAIN}; leave out those above the trust anchor`,
+      );
+    }
+    return {
+      signer,
+      certificate,
+      chain,
+      [Symbol.asyncDispose]: () => signer[Symbol.asyncDispose](),
+    };
+  } catch (thrown) {
+    await signer[Symbol.asyncDispose]();
+    throw thrown;
+  }
+}
+
+/** Reads all certificates at `uri`, in their order. */
+export async function readCertificates(
+  uri: KeystoreUri,
+  registry: KeystoreRegistry,
+  context: KeystoreContext,
+): Promise<NonEmpty<Certificate>> {
+  return await (await registry(uri.scheme)).readCertificates(uri, context);
+}
+
+async function openKey(
+  source: IdentitySource,
+  registry: KeystoreRegistry,
+  context: KeystoreContext,
+): Promise<OpenedKey> {
+  const keyUri = source.privateKey ?? source.certificate;
+  if (!keyUri) {
+    throw new HelperError(
+      "usage",
+      "no key was named; give --certificate and --private-key, or --cert-selector",
+    );
+  }
+  const named = source.certificate && source.privateKey
+    ? await readCertificates(source.certificate, registry, context)
+    : undefined;
+  const signer = await openSignerAt(keyUri, registry, context, named && endEntityOf(named));
+  const [first, ...rest] = named ?? signer.certificates;
+  if (!first) return { signer, certificates: [] };
+  const certificate = endEntityOf([first, ...rest], signer.publicKey);
+  if (!hasPublicKey(certificate, signer.publicKey)) {
+    await signer[Symbol.asyncDispose]();
+    throw new HelperError(
+      "key-mismatch",
+      source.certificate && source.certificate !== keyUri
+        ? `the private key in ${keyUri.label} does not belong to the certificate in ` +
+          `${source.certificate.label}; check that --certificate and --private-key name a pair`
+        : `no certificate in ${keyUri.label} belongs to the private key in it`,
+    );
+  }
+  return { signer, certificate, certificates: [first, ...rest] };
+}
+
+async function openSignerAt(
+  uri: KeystoreUri,
+  registry: KeystoreRegistry,
+  context: KeystoreContext,
+  beside: Certificate | undefined,
+): Promise<Signer> {
+  const opened = await (await registry(uri.scheme)).openKey(uri, context, beside);
+  return "belongsTo" in opened
+    ? await openSignerAt(opened.belongsTo, registry, context, beside)
+    : opened;
+}

@@ -1,0 +1,142 @@
+/**
+ * Where a key or certificate stands: a file path, or a URI whose scheme names the keystore
+ * (RFC 7512 for `pkcs11:`; the same attribute syntax for `keychain:` and `cng:`).
+ *
+ * @module
+ */
+import { HelperError } from "../errors.ts";
+
+/** The keystores, by URI scheme, and what each of them is, for messages. */
+export const SCHEMES = {
+  file: "a file",
+  pkcs11: "a PKCS#11 token",
+  handle: "a TPM 2.0 key handle",
+  keychain: "the macOS Keychain",
+  cng: "the Windows certificate store",
+} as const satisfies Record<string, string>;
+
+/** The scheme of a keystore URI. */
+export type Scheme = keyof typeof SCHEMES;
+
+/** A parsed source of a key or certificate. */
+export interface KeystoreUri {
+  readonly scheme: Scheme;
+  /** As the user wrote it, without secrets: safe to print. */
+  readonly label: string;
+  /** What follows the scheme, decoded: the path of a file, the number of a handle; else empty. */
+  readonly path: string;
+  /** Path attributes (`name=value` between semicolons), values percent-decoded. */
+  readonly attributes: ReadonlyMap<string, Uint8Array>;
+  /** Query attributes (behind `?`, between `&`), values percent-decoded; may hold secrets. */
+  readonly query: ReadonlyMap<string, Uint8Array>;
+}
+
+/** Schemes whose URIs are lists of attributes. */
+const ATTRIBUTE_SCHEMES: readonly Scheme[] = ["pkcs11", "keychain", "cng"];
+/** From a PIN on, nothing is printed: where it ends is for the parser to say, and it may refuse. */
+const FROM_PIN = /(pin-value=).*/is;
+/** One letter before a colon is a Windows drive, not a scheme. */
+const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]+):/;
+
+/**
+ * Parses what was given to `flag`. A bare path is a file.
+ *
+ * Throws `usage` when the scheme is unknown or the URI malformed, naming the flag and the place.
+ */
+export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
+  const refuse = (why: string): HelperError => new HelperError("usage", `${flag}: ${why}`);
+  const shown = text.replace(FROM_PIN, "$1…");
+  if (text === "") throw refuse("the path or URI is empty");
+  const none = { attributes: new Map(), query: new Map() };
+  const written = SCHEME.exec(text)?.[1];
+  if (written === undefined) return { scheme: "file", label: text, path: text, ...none };
+
+  const scheme = schemeNamed(written);
+  if (!scheme) {
+    throw refuse(
+      `unknown scheme "${written}:"; use a file path or one of ${schemeList()} (for a file of that name write "./${shown}")`,
+    );
+  }
+  const rest = text.slice(written.length + 1);
+  if (scheme === "file") {
+    const path = filePath(rest);
+    if (path === undefined) throw refuse(`"${shown}" is not a file: URI of this machine`);
+    return { scheme, label: path, path, ...none };
+  }
+  if (!ATTRIBUTE_SCHEMES.includes(scheme)) return { scheme, label: shown, path: rest, ...none };
+
+  const [pathPart = "", queryPart] = splitOnce(rest, "?");
+  const parse = (part: string, separator: string) =>
+    parseAttributes(part, separator, (why) => refuse(`malformed ${scheme}: URI: ${why}`));
+  return {
+    scheme,
+    label: shown,
+    path: "",
+    attributes: parse(pathPart, ";"),
+    query: parse(queryPart ?? "", "&"),
+  };
+}
+
+function schemeNamed(written: string): Scheme | undefined {
+  const lower = written.toLowerCase();
+  return Object.keys(SCHEMES).find((scheme): scheme is Scheme => scheme === lower);
+}
+
+function schemeList(): string {
+  return Object.keys(SCHEMES).map((scheme) => `${scheme}:`).join(", ");
+}
+
+/** The path of a `file:` URI (RFC 8089); undefined when it names another host or is malformed. */
+function filePath(rest: string): string | undefined {
+  try {
+    const path = /^\/\/(?:localhost)?(\/.*)$/i.exec(rest)?.[1] ?? rest;
+    if (path === "" || path.startsWith("//")) return undefined;
+    return decodeURIComponent(path).replace(/^\/([A-Za-z]:)/, "$1");
+  } catch {
+    return undefined; // a percent sign that escapes nothing
+  }
+}
+
+function splitOnce(text: string, separator: string): [string, string | undefined] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function parseAttributes(
+  part: string,
+  separator: string,
+  refuse: (why: string) => HelperError,
+): Map<string, Uint8Array> {
+  const attributes = new Map<string, Uint8Array>();
+  if (part === "") return attributes;
+  for (const [i, attribute] of part.split(separator).entries()) {
+    const [name, value] = splitOnce(attribute, "=");
+    if (!/^[A-Za-z0-9_-]+$/.test(name) || value === undefined) {
+      // In the query it is not shown: it may be the rest of a PIN that holds the separator.
+      const place = separator === "&" ? `attribute ${i + 1} behind the "?"` : `"${name}"`;
+      throw refuse(`${place} is not a name=value attribute`);
+    }
+    if (attributes.has(name)) throw refuse(`the attribute "${name}" stands twice`);
+    const decoded = percentDecode(value);
+    if (!decoded) throw refuse(`the value of "${name}" has a "%" without two hex digits`);
+    attributes.set(name, decoded);
+  }
+  return attributes;
+}
+
+function percentDecode(value: string): Uint8Array | undefined {
+  const bytes: number[] = [];
+  const encoded = new TextEncoder().encode(value);
+  for (let i = 0; i < encoded.length; i++) {
+    const byte = encoded[i] ?? 0;
+    if (byte !== "%".charCodeAt(0)) {
+      bytes.push(byte);
+      continue;
+    }
+    const hex = String.fromCharCode(...encoded.subarray(i + 1, i + 3));
+    if (!/^[0-9A-Fa-f]{2}$/.test(hex)) return undefined;
+    bytes.push(parseInt(hex, 16));
+    i += 2;
+  }
+  return new Uint8Array(bytes);
+}

@@ -1,0 +1,67 @@
+import type { Keystore, KeystoreContext, Signer } from "../../src/keystore/types.ts";
+import { type KeystoreUri, parseKeystoreUri } from "../../src/keystore/uri.ts";
+import type { KeystoreRegistry } from "../../src/keystore/registry.ts";
+import type { Certificate } from "../../src/x509/certificate.ts";
+import type { PublicKey } from "../../src/x509/public_key.ts";
+
+/** What stands at one path of a {@link FakeKeystore}. */
+export interface FakeEntry {
+  /** The key's public half; absent: there is no key. */
+  readonly publicKey?: PublicKey;
+  readonly certificates?: readonly Certificate[];
+  /** What the key signs with; absent: signing fails. */
+  readonly sign?: Signer["sign"];
+  /** The key turns out to be another keystore's. */
+  readonly belongsTo?: string;
+}
+
+/** A keystore in memory that counts the signers it has opened and not yet seen closed. */
+export class FakeKeystore implements Keystore {
+  open = 0;
+  /** The certificates that openKey was told of. */
+  readonly beside: (Certificate | undefined)[] = [];
+
+  constructor(readonly entries: Readonly<Record<string, FakeEntry>>) {}
+
+  /** A registry in which every scheme is this keystore. */
+  get registry(): KeystoreRegistry {
+    return () => Promise.resolve(this);
+  }
+
+  openKey(uri: KeystoreUri, _context: KeystoreContext, beside?: Certificate) {
+    this.beside.push(beside);
+    const { publicKey, certificates = [], belongsTo, sign } = this.#entry(uri);
+    if (belongsTo !== undefined) {
+      return Promise.resolve({ belongsTo: parseKeystoreUri(belongsTo, "--private-key") });
+    }
+    if (!publicKey) return Promise.reject(new Error(`no key at ${uri.label}`));
+    this.open++;
+    const signer: Signer = {
+      publicKey,
+      certificates,
+      sign: sign ?? (() => Promise.reject(new Error("this signer does not sign"))),
+      [Symbol.asyncDispose]: () => {
+        this.open--;
+        return Promise.resolve();
+      },
+    };
+    return Promise.resolve(signer);
+  }
+
+  readCertificates(uri: KeystoreUri) {
+    const [first, ...rest] = this.#entry(uri).certificates ?? [];
+    if (!first) return Promise.reject(new Error(`no certificate at ${uri.label}`));
+    return Promise.resolve([first, ...rest] as const);
+  }
+
+  #entry(uri: KeystoreUri): FakeEntry {
+    return this.entries[uri.label] ?? {};
+  }
+}
+
+/** A context that has no secret and no terminal. */
+export const NO_CONTEXT: KeystoreContext = {
+  secret: () => Promise.resolve(undefined),
+  prompt: () => Promise.resolve(undefined),
+  debug: () => {},
+};

@@ -1,0 +1,145 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { decodeHex, encodeHex } from "@std/encoding/hex";
+
+import { HelperError } from "../../src/errors.ts";
+import { parseKeystoreUri, SCHEMES } from "../../src/keystore/uri.ts";
+
+const FILES: Record<string, string> = {
+  "key.pem": "key.pem",
+  "/etc/ssl/private/key with spaces.pem": "/etc/ssl/private/key with spaces.pem",
+  "./pkcs11:odd": "./pkcs11:odd",
+  "100%.pem": "100%.pem",
+  "C:\\keys\\a.pem": "C:\\keys\\a.pem",
+  "c:/keys/a.pem": "c:/keys/a.pem",
+  "\\\\server\\share\\a.pem": "\\\\server\\share\\a.pem",
+  "file:key.pem": "key.pem",
+  "file:/etc/key.pem": "/etc/key.pem",
+  "file:///etc/key.pem": "/etc/key.pem",
+  "file://localhost/etc/key.pem": "/etc/key.pem",
+  "FILE:///etc/key.pem": "/etc/key.pem",
+  "file:///etc/a%20b%C3%BC.pem": "/etc/a bü.pem",
+  "file:///C:/keys/a.pem": "C:/keys/a.pem",
+  "file:/c:/keys/a.pem": "c:/keys/a.pem",
+};
+
+for (const [text, path] of Object.entries(FILES)) {
+  Deno.test(`parseKeystoreUri() gives a file's path when the source is ${text}`, () => {
+    const uri = parseKeystoreUri(text, "--certificate");
+    assertEquals([uri.scheme, uri.path, uri.label], ["file", path, path]);
+    assertEquals([uri.attributes.size, uri.query.size], [0, 0]);
+  });
+}
+
+const REFUSED: Record<string, string> = {
+  "": "empty",
+  "http://example.com/key.pem": 'unknown scheme "http:"',
+  "pkcs12:key.p12": 'unknown scheme "pkcs12:"',
+  "constructor:a": 'unknown scheme "constructor:"',
+  "file:": "not a file: URI of this machine",
+  "file://server/share/key.pem": "not a file: URI of this machine",
+  "file:////server/key.pem": "not a file: URI of this machine",
+  "file:///a%2": "not a file: URI of this machine",
+  "file:///a%ff": "not a file: URI of this machine",
+  "pkcs11:token": '"token" is not a name=value attribute',
+  "pkcs11:token=a;": '"" is not a name=value attribute',
+  "pkcs11:;token=a": '"" is not a name=value attribute',
+  "pkcs11:to ken=a": '"to ken" is not a name=value attribute',
+  "pkcs11:=a": '"" is not a name=value attribute',
+  "pkcs11:token=a;token=b": 'the attribute "token" stands twice',
+  "pkcs11:token=a?pin-source=b&pin-source=c": 'the attribute "pin-source" stands twice',
+  "pkcs11:id=%4": 'the value of "id" has a "%"',
+  "pkcs11:id=%zz": 'the value of "id" has a "%"',
+  "pkcs11:id=%": 'the value of "id" has a "%"',
+  "keychain:label": "malformed keychain: URI",
+  "cng:store=MY;store=CA": "malformed cng: URI",
+};
+
+for (const [text, words] of Object.entries(REFUSED)) {
+  Deno.test(`parseKeystoreUri() throws usage, naming the flag, when the source is "${text}"`, () => {
+    const error = assertThrows(() => parseKeystoreUri(text, "--private-key"), HelperError, words);
+    assertEquals(error.code, "usage");
+    assertStringIncludes(error.message, "--private-key: ");
+  });
+}
+
+Deno.test("parseKeystoreUri() names all schemes when the scheme is unknown", () => {
+  const error = assertThrows(() => parseKeystoreUri("vault:x", "--certificate"), HelperError);
+  for (const scheme of Object.keys(SCHEMES)) assertStringIncludes(error.message, `${scheme}:`);
+});
+
+Deno.test("parseKeystoreUri() decodes path and query attributes of a pkcs11: URI", () => {
+  const uri = parseKeystoreUri(
+    "pkcs11:token=My%20Token;id=%00%ff%3B%80a;slot-id=0;object=a=b;type=?module-path=/a;b/c.so&pin-source=file%3a/x",
+    "--certificate",
+  );
+  const text = (name: string) => new TextDecoder().decode(uri.attributes.get(name));
+  assertEquals(uri.scheme, "pkcs11");
+  assertEquals([text("token"), text("slot-id"), text("object")], ["My Token", "0", "a=b"]);
+  assertEquals(uri.attributes.get("id"), decodeHex("00ff3b8061"));
+  assertEquals(uri.attributes.get("type"), new Uint8Array());
+  assertEquals([...uri.query.keys()], ["module-path", "pin-source"]);
+  assertEquals(new TextDecoder().decode(uri.query.get("module-path")), "/a;b/c.so");
+  assertEquals(new TextDecoder().decode(uri.query.get("pin-source")), "file:/x");
+});
+
+Deno.test("parseKeystoreUri() keeps raw UTF-8 of an attribute as its bytes", () => {
+  const uri = parseKeystoreUri("pkcs11:object=ü", "--certificate");
+  assertEquals(encodeHex(uri.attributes.get("object") ?? ""), "c3bc");
+});
+
+Deno.test("parseKeystoreUri() takes an empty pkcs11: URI, and one of a query alone", () => {
+  assertEquals(parseKeystoreUri("pkcs11:", "--certificate").attributes.size, 0);
+  const uri = parseKeystoreUri("PKCS11:?pin-source=x", "--certificate");
+  assertEquals([uri.scheme, uri.attributes.size, uri.query.size], ["pkcs11", 0, 1]);
+});
+
+Deno.test("parseKeystoreUri() gives a handle's number as it stands", () => {
+  const uri = parseKeystoreUri("handle:0x81000001", "--private-key");
+  assertEquals([uri.scheme, uri.path, uri.label], ["handle", "0x81000001", "handle:0x81000001"]);
+});
+
+const PIN = "S3cr3tPin";
+/** Sources with a PIN at each place where one can be written, and what the PIN is read as. */
+const WITH_PIN: Record<string, string> = {
+  [`pkcs11:token=a?pin-value=${PIN}`]: PIN,
+  [`pkcs11:token=a?module-name=b&pin-value=${PIN}&pin-source=c`]: PIN,
+  [`pkcs11:token=a?PIN-VALUE=${PIN}`]: PIN,
+  [`pkcs11:token=a?context-pin-value=${PIN}`]: PIN,
+  [`pkcs11:token=a;pin-value=${PIN}`]: PIN,
+  [`pkcs11:pin-value=${PIN};token=a`]: PIN,
+  [`pkcs11:pin-value=${PIN}`]: PIN,
+  [`pkcs11:token=a?pin-value=1;${PIN}`]: `1;${PIN}`,
+  [`pkcs11:token=a;pin-value=1&${PIN}`]: `1&${PIN}`,
+  [`pkcs11:token=a?pin-value=1?${PIN}`]: `1?${PIN}`,
+};
+
+for (const [text, pin] of Object.entries(WITH_PIN)) {
+  Deno.test(`parseKeystoreUri() keeps the PIN out of the label when the URI is ${text}`, () => {
+    const uri = parseKeystoreUri(text, "--private-key");
+    const values = [...uri.attributes, ...uri.query]
+      .filter(([name]) => /pin-value$/i.test(name))
+      .map(([, value]) => new TextDecoder().decode(value));
+    assertEquals(values, [pin]);
+    assertEquals(uri.label.includes(PIN), false, uri.label);
+  });
+}
+
+const BROKEN_WITH_PIN = [
+  `pkcs11:token=a?pin-value=${PIN}%`,
+  `pkcs11:token=a?pin-value=${PIN}&pin-value=${PIN}`,
+  `pkcs11:token=a?pin-value=1&${PIN}`,
+  `pkcs11:token?pin-value=${PIN}`,
+  `pkcs11:pin-value=${PIN};token`,
+  `pkcs12:token=a?pin-value=${PIN}`,
+  `pkcs12:token=a;pin-value=${PIN}`,
+  `pkcs12:pin-value=${PIN}`,
+  `PKCS#11:pin-value=${PIN}`.replace("#", "-"),
+];
+
+for (const text of BROKEN_WITH_PIN) {
+  Deno.test(`parseKeystoreUri() keeps the PIN out of the error when the URI is ${text}`, () => {
+    const error = assertThrows(() => parseKeystoreUri(text, "--private-key"), HelperError);
+    assertEquals(error.code, "usage");
+    assertEquals(error.message.includes(PIN), false, error.message);
+  });
+}

@@ -1,0 +1,130 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { HelperError } from "../../../src/errors.ts";
+import { createAuthority, generateKey } from "../../support/certificates.ts";
+import { openssl } from "../../support/openssl.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import {
+  type Given,
+  openKeyFile,
+  readCertificateFile,
+  ScriptedContext,
+} from "./keystore_context.ts";
+
+const RIGHT = "open sesame";
+const WRONG = "open barley";
+
+/** Makes the same key in each container that a passphrase can lock. */
+async function lockedFiles(directory: TemporaryDirectory): Promise<string[]> {
+  const { keyPath, certificatePath } = await createAuthority(directory, { subject: "/CN=locked" });
+  const passphrase = ["-passout", `pass:${RIGHT}`];
+  const making: Readonly<Record<string, readonly string[]>> = {
+    "pbes2-aes-192.pem": ["pkcs8", "-topk8", "-v2", "aes-192-cbc", "-in", keyPath],
+    "pbes2-aes-256.pem": ["pkcs8", "-topk8", "-v2", "aes-256-cbc", "-in", keyPath],
+    "pbes1.pem": ["pkcs8", "-topk8", "-v1", "PBE-SHA1-3DES", "-in", keyPath],
+    "proc-type.pem": ["ec", "-aes256", "-in", keyPath],
+    "modern.p12": ["pkcs12", "-export", "-inkey", keyPath, "-in", certificatePath],
+    "legacy.p12": ["pkcs12", "-export", "-legacy", "-inkey", keyPath, "-in", certificatePath],
+    "no-mac.p12": ["pkcs12", "-export", "-nomac", "-inkey", keyPath, "-in", certificatePath],
+  };
+  const paths: string[] = [];
+  for (const [name, args] of Object.entries(making)) {
+    await openssl([...args, ...passphrase, "-out", directory.join(name)]);
+    paths.push(directory.join(name));
+  }
+  return paths;
+}
+
+async function refusal(path: string, given: Given): Promise<[HelperError, ScriptedContext]> {
+  const context = new ScriptedContext(given);
+  const error = await assertRejects(() => openKeyFile(path, context), HelperError);
+  assert(!error.message.includes(WRONG) && !error.message.includes(RIGHT), "a secret is shown");
+  assert(!error.message.includes("\n"), "more than one line");
+  return [error, context];
+}
+
+Deno.test("openKey() uses the passphrase given by flag, and asks for none, when a file is locked", async () => {
+  using directory = new TemporaryDirectory();
+  for (const path of await lockedFiles(directory)) {
+    const context = new ScriptedContext({ flag: RIGHT, answers: [WRONG] });
+    await using signer = await openKeyFile(path, context);
+    assertEquals(signer.publicKey.keyType, "EC", path);
+    assertEquals(context.questions, [], path);
+  }
+});
+
+Deno.test("openKey() refuses at once, and asks for none, when the passphrase given by flag is wrong", async () => {
+  using directory = new TemporaryDirectory();
+  for (const path of await lockedFiles(directory)) {
+    for (const flag of [WRONG, ""]) {
+      const [error, context] = await refusal(path, { flag, answers: [RIGHT] });
+      assertEquals(error.code, "key-locked", path);
+      assertStringIncludes(error.message, `does not unlock ${path}`);
+      assertStringIncludes(error.message, "--pkcs8-password");
+      assertEquals(context.questions, []);
+    }
+  }
+});
+
+Deno.test("openKey() asks again, naming the file, when an answer is wrong", async () => {
+  using directory = new TemporaryDirectory();
+  for (const path of await lockedFiles(directory)) {
+    const context = new ScriptedContext({ answers: [WRONG, "", RIGHT] });
+    await using signer = await openKeyFile(path, context);
+    assertEquals(signer.publicKey.keyType, "EC", path);
+    assertEquals(context.questions, Array(3).fill(`Passphrase for ${path}: `));
+  }
+});
+
+Deno.test("openKey() gives up when three answers are wrong", async () => {
+  using directory = new TemporaryDirectory();
+  for (const path of await lockedFiles(directory)) {
+    const [error, context] = await refusal(path, { answers: Array(9).fill(WRONG) });
+    assertEquals(error.code, "key-locked", path);
+    assertEquals(context.questions.length, 3, path);
+  }
+});
+
+Deno.test("openKey() says how to give the passphrase when there is no terminal", async () => {
+  using directory = new TemporaryDirectory();
+  for (const path of await lockedFiles(directory)) {
+    const [error] = await refusal(path, {});
+    assertEquals(error.code, "key-locked", path);
+    assertStringIncludes(error.message, "--pkcs8-password (env:NAME, file:PATH or fd:N)");
+  }
+});
+
+Deno.test("openKey() calls the passphrase wrong, whatever the padding, when a thousand are tried", async () => {
+  using directory = new TemporaryDirectory();
+  const keyPath = directory.write("key.pem", await generateKey("ec-p256"));
+  const path = directory.join("locked.pem");
+  // deno-fmt-ignore
+  await openssl([
+    "pkcs8", "-topk8", "-v2", "aes-128-cbc", "-iter", "1", "-in", keyPath,
+    "-passout", `pass:${RIGHT}`, "-out", path,
+  ]);
+  for (let i = 0; i < 1000; i++) {
+    const [error] = await refusal(path, { flag: `${WRONG} ${i}` });
+    assertEquals(error.code, "key-locked");
+  }
+});
+
+Deno.test("openKey() accepts an empty passphrase when it is given", async () => {
+  using directory = new TemporaryDirectory();
+  const keyPath = directory.write("key.pem", await generateKey("ec-p256"));
+  const path = directory.join("locked.pem");
+  await openssl(["pkcs8", "-topk8", "-in", keyPath, "-passout", "pass:", "-out", path]);
+  await using given = await openKeyFile(path, new ScriptedContext({ flag: "" }));
+  await using asked = await openKeyFile(path, new ScriptedContext({ answers: [""] }));
+  assertEquals(given.publicKey.bits, asked.publicKey.bits);
+});
+
+Deno.test("readCertificates() asks for the passphrase when a PKCS#12 file is locked", async () => {
+  using directory = new TemporaryDirectory();
+  for (const path of await lockedFiles(directory)) {
+    if (!path.endsWith(".p12")) continue;
+    const context = new ScriptedContext({ answers: [RIGHT] });
+    const certificates = await readCertificateFile(path, context);
+    assertEquals(certificates.length, 1);
+    assertEquals(context.questions.length, 1);
+  }
+});

@@ -1,0 +1,211 @@
+import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
+import { decodeHex } from "@std/encoding/hex";
+import { LARGEST_FILE, type OpenFile, readKeyFile } from "../../../plugins/file/read_file.ts";
+import { type ErrorCode, HelperError } from "../../../src/errors.ts";
+import { formatPem } from "../../../src/x509/pem.ts";
+import { createAuthority, generateKey } from "../../support/certificates.ts";
+import { writeElement } from "../../support/der.ts";
+import { openssl } from "../../support/openssl.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { openKeyFile, readCertificateFile, ScriptedContext } from "./keystore_context.ts";
+
+async function assertRefused(
+  work: () => Promise<unknown>,
+  path: string,
+  code: ErrorCode,
+  words: string,
+): Promise<void> {
+  const error = await assertRejects(work, HelperError);
+  assertEquals(error.code, code, error.message);
+  assertStringIncludes(error.message, path);
+  assertStringIncludes(error.message, words);
+  assert(!error.message.includes("\n"), "more than one line");
+}
+
+/** Files that hold no usable key and are made without openssl: contents, code, words. */
+const CONTENTS: readonly (readonly [string | Uint8Array, ErrorCode, string])[] = [
+  ["", "key-format", "is empty"],
+  ["hello\n", "key-format", "neither PEM nor DER"],
+  [new Uint8Array(5000).fill(0xa5), "key-format", "neither PEM nor DER"],
+  [Uint8Array.of(0x30, 0x82, 0x01), "key-format", "neither PEM nor DER"],
+  [new Uint8Array(LARGEST_FILE + 1), "key-format", "larger than 4 MiB"],
+  ["-----BEGIN PRIVATE KEY-----\nMII=\n", "key-format", "no end line"],
+  ["-----BEGIN PRIVATE KEY-----\n%%%%\n-----END PRIVATE KEY-----\n", "key-format", "base64"],
+  [formatPem("PRIVATE KEY", Uint8Array.of(0x30, 0)), "key-format", "no private key in it"],
+  [formatPem("PUBLIC KEY", Uint8Array.of(0x30, 0)), "key-not-found", "holds no private key"],
+  [Uint8Array.of(0x30, 0), "key-not-found", "holds no private key"],
+  [formatPem("OPENSSH PRIVATE KEY", Uint8Array.of(1)), "key-unsupported", "ssh-keygen -p -m PKCS8"],
+  [formatPem("PKCS7", Uint8Array.of(0x30, 0)), "key-unsupported", "openssl pkcs7 -print_certs"],
+];
+
+Deno.test("openKey() says what is wrong when a file holds no usable key", async () => {
+  using directory = new TemporaryDirectory();
+  for (const [contents, code, words] of CONTENTS) {
+    const path = directory.write("key", contents);
+    await assertRefused(() => openKeyFile(path), path, code, words);
+  }
+});
+
+Deno.test("openKey() says so when there is no file, or a directory", async () => {
+  using directory = new TemporaryDirectory();
+  const file = directory.write("file", "x");
+  for (const path of [directory.join("missing"), `${file}/below`]) {
+    await assertRefused(() => openKeyFile(path), path, "key-not-found", "does not exist");
+    await assertRefused(() => readCertificateFile(path), path, "key-not-found", "does not exist");
+  }
+  const { path } = directory;
+  await assertRefused(() => openKeyFile(path), path, "key-unreadable", "is a directory");
+});
+
+Deno.test("readKeyFile() says so when a file may not be read, or reading fails", async () => {
+  const failing = (error: Error): OpenFile => () => Promise.reject(error);
+  const denied = failing(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
+  await assertRefused(() => readKeyFile("/k", "/k", denied), "/k", "key-unreadable", "permissions");
+  const broken = failing(new Error("Input/output error (os error 5)"));
+  await assertRefused(() => readKeyFile("/k", "/k", broken), "/k", "key-unreadable", "Input/out");
+});
+
+Deno.test("openKey() names the kind of key when it is one that cannot be used", async () => {
+  using directory = new TemporaryDirectory();
+  const kinds: Readonly<Record<string, readonly string[]>> = {
+    "RSA-PSS": ["-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:1024"],
+    "Ed25519": ["-algorithm", "ED25519"],
+    "Ed448": ["-algorithm", "ED448"],
+    "X25519": ["-algorithm", "X25519"],
+    "RSA keys of 512 bits": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:512"],
+    "more than two primes": [
+      ...["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+      ...["-pkeyopt", "rsa_keygen_primes:3"],
+    ],
+    "a public exponent of 35 bits": [
+      ...["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"],
+      ...["-pkeyopt", "rsa_keygen_pubexp:17179869185"],
+    ],
+    "elliptic curve 1.3.132.0.10": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"],
+    "explicit curve parameters": [
+      ...["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+      ...["-pkeyopt", "ec_param_enc:explicit"],
+    ],
+  };
+  for (const [words, args] of Object.entries(kinds)) {
+    const path = directory.write("key.pem", await openssl(["genpkey", ...args]));
+    await assertRefused(() => openKeyFile(path), path, "key-unsupported", words);
+  }
+});
+
+Deno.test("openKey() refuses a DSA key in either of its encodings when asked to open one", async () => {
+  using directory = new TemporaryDirectory();
+  const parameters = directory.join("parameters.pem");
+  const [pkcs8, old] = [directory.join("pkcs8.pem"), directory.join("old.pem")];
+  await openssl(["dsaparam", "-out", parameters, "1024"]);
+  await openssl(["gendsa", "-out", pkcs8, parameters]);
+  await openssl(["dsa", "-in", pkcs8, "-out", old]);
+  assertStringIncludes(await Deno.readTextFile(pkcs8), "BEGIN PRIVATE KEY");
+  assertStringIncludes(await Deno.readTextFile(old), "BEGIN DSA PRIVATE KEY");
+  for (const path of [pkcs8, old]) {
+    await assertRefused(
+      () => openKeyFile(path),
+      path,
+      "key-unsupported",
+      "DSA keys cannot be used",
+    );
+  }
+});
+
+Deno.test("openKey() refuses an EC key when the public key in it belongs to another", async () => {
+  using directory = new TemporaryDirectory();
+  for (const curve of ["ec-p256", "ec-p384", "ec-p521"] as const) {
+    const makeSec1 = async () => {
+      const path = directory.write("key.pem", await generateKey(curve));
+      return await openssl(["ec", "-in", path, "-outform", "DER"]);
+    };
+    const [mine, other] = [await makeSec1(), await makeSec1()];
+    const pointBytes = { "ec-p256": 64, "ec-p384": 96, "ec-p521": 132 }[curve];
+    const mixed = Uint8Array.from(mine);
+    mixed.set(other.subarray(-pointBytes), mixed.length - pointBytes);
+    const path = directory.write("mixed.der", mixed);
+    await assertRefused(() => openKeyFile(path), path, "key-format", "does not belong");
+  }
+});
+
+Deno.test("openKey() refuses an RSA key when its numbers do not belong together", async () => {
+  using directory = new TemporaryDirectory();
+  const pem = directory.write("key.pem", await generateKey("rsa-1024"));
+  const der = await openssl(["rsa", "-in", pem, "-traditional", "-outform", "DER"]);
+  const changed = Uint8Array.from(der);
+  changed[50] = (changed[50] ?? 0) ^ 1; // in the modulus
+  const path = directory.write("key.der", changed);
+  await assertRefused(() => openKeyFile(path), path, "key-format", "do not belong together");
+});
+
+/** `PBKDF2-params` or `scrypt-params` with these costs, in an EncryptedPrivateKeyInfo. */
+function encryptedWithCosts(derivation: string, costs: readonly number[]): Uint8Array {
+  const oid = (hex: string) => writeElement(0x06, decodeHex(hex));
+  const salt = writeElement(0x04, new Uint8Array(16));
+  const integers = costs.map((cost) => {
+    const hex = cost.toString(16);
+    const contents = decodeHex(hex.length % 2 === 0 ? hex : `0${hex}`);
+    const isNegative = (contents[0] ?? 0) >= 0x80;
+    return writeElement(0x02, new Uint8Array(isNegative ? 1 : 0), contents);
+  });
+  const kdf = writeElement(0x30, oid(derivation), writeElement(0x30, salt, ...integers));
+  const aes256 = oid("60864801650304012a");
+  const cipher = writeElement(0x30, aes256, writeElement(0x04, new Uint8Array(16)));
+  const pbes2 = oid("2a864886f70d01050d");
+  const algorithm = writeElement(0x30, pbes2, writeElement(0x30, kdf, cipher));
+  return writeElement(0x30, algorithm, writeElement(0x04, new Uint8Array(64)));
+}
+
+Deno.test("openKey() refuses at once when a file asks for hostile costs", async () => {
+  using directory = new TemporaryDirectory();
+  const pbkdf2 = "2a864886f70d01050c";
+  const scrypt = "2b06010401da47040b";
+  const cases: readonly (readonly [string, readonly number[], ErrorCode, string])[] = [
+    [pbkdf2, [10_000_001], "key-unsupported", "10000001 iterations"],
+    [pbkdf2, [2 ** 31 - 1], "key-unsupported", "2147483647 iterations"],
+    [pbkdf2, [2 ** 33], "key-format", "out of range"],
+    [pbkdf2, [0], "key-format", "iteration count"],
+    [pbkdf2, [2048, 2 ** 30], "key-format", "key length"],
+    [scrypt, [2 ** 19, 8, 1], "key-unsupported", "512 MiB"],
+    [scrypt, [2 ** 18, 8, 2 ** 20], "key-unsupported", "rounds of scrypt"],
+    [scrypt, [3, 8, 1], "key-format", "scrypt cost"],
+    [scrypt, [2, 1, 2 ** 30], "key-unsupported", "rounds of scrypt"],
+    [scrypt, [0, 0, 0], "key-format", "scrypt cost"],
+  ];
+  for (const [derivation, costs, code, words] of cases) {
+    const path = directory.write("costly.der", encryptedWithCosts(derivation, costs));
+    const context = new ScriptedContext({ flag: "x" });
+    const started = performance.now();
+    await assertRefused(() => openKeyFile(path, context), path, code, words);
+    assertLess(performance.now() - started, 1000);
+  }
+});
+
+Deno.test("readCertificates() says what is wrong when there is no certificate, or a broken one", async () => {
+  using directory = new TemporaryDirectory();
+  const { keyPath, certificatePath } = await createAuthority(directory, { subject: "/CN=a" });
+  await assertRefused(
+    () => readCertificateFile(keyPath),
+    keyPath,
+    "certificate-format",
+    "holds no certificate",
+  );
+  const der = await openssl(["x509", "-in", certificatePath, "-outform", "DER"]);
+  const broken = directory.write("broken.pem", formatPem("CERTIFICATE", der.subarray(0, -40)));
+  await assertRefused(
+    () => readCertificateFile(broken),
+    broken,
+    "certificate-format",
+    "malformed or damaged",
+  );
+  const empty = directory.write("empty.pem", formatPem("CERTIFICATE", Uint8Array.of(0x30, 0)));
+  await assertRefused(
+    () => readCertificateFile(empty),
+    empty,
+    "certificate-format",
+    "certificate 1 in",
+  );
+  const pkcs7 = directory.join("certificates.p7b");
+  await openssl(["crl2pkcs7", "-nocrl", "-certfile", certificatePath, "-out", pkcs7]);
+  await assertRefused(() => readCertificateFile(pkcs7), pkcs7, "key-unsupported", "openssl pkcs7");
+});
