@@ -1,0 +1,49 @@
+/**
+ * How each kind of key signs a CreateSession request: the one table of the signing algorithms of
+ * IAM Roles Anywhere ("Signing process", AWS IAM Roles Anywhere User Guide).
+ *
+ * @module
+ */
+import type { Digest } from "../keystore/types.ts";
+import type { KeyType } from "../x509/key_types.ts";
+
+/** What is to be known about signing with one kind of key. */
+export interface SigningAlgorithm {
+  /** The name in `Authorization` and in the string to sign. */
+  readonly name: "AWS4-X509-RSA-SHA256" | "AWS4-X509-ECDSA-SHA256" | "AWS4-X509-MLDSA";
+  /** The digest the string to sign is signed with; ML-DSA ignores it. */
+  readonly digest: Digest;
+  /** `keyType` in the output of read-certificate-data. */
+  readonly keyType: KeyType;
+  /** `supportedAlgorithms` in the output of read-certificate-data. */
+  readonly supportedAlgorithms: readonly string[];
+  /** Whether sign-string's message ends with the hash of the public key. */
+  readonly testMessageHasPublicKey: boolean;
+}
+
+const ML_DSA = {
+  name: "AWS4-X509-MLDSA",
+  digest: "SHA-256",
+  testMessageHasPublicKey: false,
+} as const;
+
+/** The table. */
+export const SIGNING_ALGORITHMS: Readonly<Record<KeyType, SigningAlgorithm>> = {
+  "RSA": {
+    name: "AWS4-X509-RSA-SHA256",
+    digest: "SHA-256",
+    keyType: "RSA",
+    supportedAlgorithms: ["RSASHA256", "RSASHA384", "RSASHA512"],
+    testMessageHasPublicKey: true,
+  },
+  "EC": {
+    name: "AWS4-X509-ECDSA-SHA256",
+    digest: "SHA-256",
+    keyType: "EC",
+    supportedAlgorithms: ["ECDSASHA256", "ECDSASHA384", "ECDSASHA512"],
+    testMessageHasPublicKey: true,
+  },
+  "ML-DSA-44": { ...ML_DSA, keyType: "ML-DSA-44", supportedAlgorithms: ["MLDSA44"] },
+  "ML-DSA-65": { ...ML_DSA, keyType: "ML-DSA-65", supportedAlgorithms: ["MLDSA65"] },
+  "ML-DSA-87": { ...ML_DSA, keyType: "ML-DSA-87", supportedAlgorithms: ["MLDSA87"] },
+};

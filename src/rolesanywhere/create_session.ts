@@ -1,0 +1,232 @@
+/**
+ * The CreateSession call of IAM Roles Anywhere: request, retries, answer and errors.
+ *
+ * @module
+ */
+import { type ErrorCode, HelperError } from "../errors.ts";
+import type { Identity } from "../keystore/select.ts";
+import type { SessionArns } from "./arn.ts";
+import type { SendRequest } from "./http_client.ts";
+import type { HttpAnswer } from "./http_exchange.ts";
+import { signRequest } from "./sign.ts";
+
+/** What a session is made of. */
+export interface SessionRequest {
+  readonly endpoint: URL;
+  /** The signing region. */
+  readonly region: string;
+  readonly arns: SessionArns;
+  /** Seconds, 900 to 43200. */
+  readonly durationSeconds: number;
+  readonly roleSessionName?: string;
+}
+
+/** Temporary credentials. */
+export interface SessionCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string;
+  readonly expiration: Date;
+}
+
+/** What touches the world outside. */
+export interface CreateSessionEffects {
+  readonly send: SendRequest;
+  readonly now: () => Date;
+  /** Milliseconds from any origin, never going back. */
+  readonly monotonic: () => number;
+  readonly sleep: (milliseconds: number) => Promise<void>;
+  /** 0 to 1, 1 excluded. */
+  readonly random: () => number;
+  readonly debug: (words: string) => void;
+}
+
+/** Limits of a call, milliseconds where not said otherwise. */
+export const CALL_LIMITS = {
+  /** One request and its answer. */
+  request: 15_000,
+  /** All attempts and the pauses between them. */
+  total: 30_000,
+  /** Number of attempts. */
+  attempts: 5,
+  /** The longest pause before the second attempt; it doubles with each. */
+  firstPause: 500,
+} as const;
+
+/** Error codes that say "later", whatever their status. */
+const THROTTLING_CODES = new Set([
+  "BandwidthLimitExceeded",
+  "LimitExceededException",
+  "PriorRequestNotComplete",
+  "ProvisionedThroughputExceededException",
+  "RequestLimitExceeded",
+  "RequestThrottled",
+  "RequestThrottledException",
+  "SlowDown",
+  "ThrottledException",
+  "Throttling",
+  "ThrottlingException",
+  "TooManyRequestsException",
+]);
+
+/** Error codes of this family that another attempt may heal. */
+const RETRIED: ReadonlySet<ErrorCode> = new Set(
+  ["service-throttled", "service-unavailable", "network", "network-timeout"] as const,
+);
+
+/**
+ * Asks for a session, with retries that are signed anew each time.
+ *
+ * Throws `service-refused`, `service-throttled`, `service-unavailable` (the service's own code and
+ * text), `service-answer`, and what the sender throws; key errors from signing pass through.
+ */
+export async function createSession(
+  request: SessionRequest,
+  identity: Identity,
+  effects: CreateSessionEffects,
+): Promise<SessionCredentials> {
+  const started = effects.monotonic();
+  for (let attempt = 1;; attempt++) {
+    const left = CALL_LIMITS.total - (effects.monotonic() - started);
+    let failure: HelperError;
+    let answer: HttpAnswer | undefined;
+    try {
+      answer = await attemptSession(
+        request,
+        identity,
+        effects,
+        Math.min(CALL_LIMITS.request, left),
+      );
+      if (answer.status >= 200 && answer.status < 300) return readCredentials(answer);
+      failure = readServiceError(answer);
+    } catch (thrown) {
+      if (!(thrown instanceof HelperError)) throw thrown;
+      failure = thrown;
+    }
+    const pause = pauseBefore(attempt + 1, effects.random(), answer?.headers.get("retry-after"));
+    const leftAfter = CALL_LIMITS.total - (effects.monotonic() - started) - pause;
+    if (!RETRIED.has(failure.code) || attempt === CALL_LIMITS.attempts || leftAfter <= 0) {
+      throw failure;
+    }
+    effects.debug(`attempt ${attempt}: ${failure.message}; trying again in ${pause} ms`);
+    await effects.sleep(pause);
+  }
+}
+
+async function attemptSession(
+  request: SessionRequest,
+  identity: Identity,
+  effects: CreateSessionEffects,
+  timeout: number,
+): Promise<HttpAnswer> {
+  const { arns, durationSeconds, roleSessionName } = request;
+  const body = JSON.stringify({
+    durationSeconds,
+    ...(roleSessionName === undefined ? {} : { roleSessionName }),
+  });
+  const signed = await signRequest(
+    {
+      endpoint: request.endpoint,
+      path: "/sessions",
+      query: new Map([
+        ["profileArn", arns.profile.text],
+        ["roleArn", arns.role.text],
+        ["trustAnchorArn", arns.trustAnchor.text],
+      ]),
+      body: new TextEncoder().encode(body),
+    },
+    identity,
+    request.region,
+    effects.now(),
+    effects.debug,
+  );
+  effects.debug(`POST ${signed.url.origin}${signed.url.pathname}`);
+  const answer = await effects.send(signed, timeout);
+  const id = answer.headers.get("x-amzn-requestid");
+  effects.debug(`answer: ${answer.status}${id ? `, request id ${id}` : ""}`);
+  return answer;
+}
+
+/** Milliseconds: exponential with full jitter, never less than the service asked for. */
+function pauseBefore(attempt: number, random: number, retryAfter: string | undefined): number {
+  const longest = CALL_LIMITS.firstPause * 2 ** (attempt - 2);
+  const asked = /^\d{1,4}$/.test(retryAfter ?? "") ? Number(retryAfter) * 1000 : 0;
+  return Math.max(Math.round(random * longest), asked);
+}
+
+function readCredentials(answer: HttpAnswer): SessionCredentials {
+  const refuse = (what: string) =>
+    new HelperError(
+      "service-answer",
+      `the endpoint answered ${answer.status} ${what}; check --endpoint`,
+    );
+  const parsed = parseJson(answer.body);
+  if (parsed === undefined) throw refuse("with something that is not JSON");
+  const sets = property(parsed, "credentialSet");
+  const credentials = property(Array.isArray(sets) ? sets[0] : undefined, "credentials");
+  if (credentials === undefined) throw refuse("without credentials");
+  const text = (name: string): string => {
+    const value = property(credentials, name);
+    if (typeof value !== "string" || value === "") throw refuse(`with credentials without ${name}`);
+    return value;
+  };
+  const expiration = new Date(text("expiration"));
+  if (Number.isNaN(expiration.getTime())) {
+    throw refuse("with an expiration that is not a time");
+  }
+  return {
+    accessKeyId: text("accessKeyId"),
+    secretAccessKey: text("secretAccessKey"),
+    sessionToken: text("sessionToken"),
+    expiration,
+  };
+}
+
+function readServiceError(answer: HttpAnswer): HelperError {
+  const parsed = parseJson(answer.body);
+  const text = (name: string): string | undefined => {
+    const value = property(parsed, name);
+    return typeof value === "string" && value !== "" ? value : undefined;
+  };
+  const header = answer.headers.get("x-amzn-errortype")?.split(":")[0];
+  // A body's type may carry a namespace before a "#" (AWS JSON protocols).
+  const named = header || text("code") || text("__type")?.split("#").at(-1)?.split(":")[0];
+  const words = text("message") ?? text("Message");
+  const what = `${named ? printable(named) : `HTTP ${answer.status}`}${
+    words ? `: ${printable(words)}` : ""
+  }`;
+  const { status } = answer;
+  if (status === 429 || (named && THROTTLING_CODES.has(named))) {
+    return new HelperError("service-throttled", what);
+  }
+  if (status >= 500) {
+    return new HelperError(
+      "service-unavailable",
+      words ? what : `${what}: the service is unavailable; try again later`,
+    );
+  }
+  if (status >= 400 && named) return new HelperError("service-refused", what);
+  return new HelperError(
+    "service-answer",
+    `the endpoint answered HTTP ${status}, not as IAM Roles Anywhere does; check --endpoint`,
+  );
+}
+
+/** The service's text on one line and without what could steer a terminal. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim().slice(0, 1000);
+}
+
+function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(body));
+  } catch {
+    return undefined;
+  }
+}
+
+function property(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, name)
+    ? Reflect.get(value, name)
+    : undefined;
+}

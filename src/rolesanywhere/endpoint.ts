@@ -1,0 +1,132 @@
+/**
+ * Where CreateSession is sent: the service's endpoint rules, by partition and region (the rule set
+ * and partition data that AWS publishes for its SDKs).
+ *
+ * @module
+ */
+import { HelperError } from "../errors.ts";
+
+interface Partition {
+  readonly name: string;
+  readonly regions: RegExp;
+  readonly dnsSuffix: string;
+  readonly dualStackDnsSuffix: string;
+}
+
+/** AWS's partitions; the first also takes regions that none knows. */
+export const PARTITIONS = [
+  {
+    name: "aws",
+    regions: /^(us|eu|ap|sa|ca|me|af|il|mx)-\w+-\d+$/,
+    dnsSuffix: "amazonaws.com",
+    dualStackDnsSuffix: "api.aws",
+  },
+  {
+    name: "aws-cn",
+    regions: /^cn-\w+-\d+$/,
+    dnsSuffix: "amazonaws.com.cn",
+    dualStackDnsSuffix: "api.amazonwebservices.com.cn",
+  },
+  {
+    name: "aws-us-gov",
+    regions: /^us-gov-\w+-\d+$/,
+    dnsSuffix: "amazonaws.com",
+    dualStackDnsSuffix: "api.aws",
+  },
+  {
+    name: "aws-iso",
+    regions: /^us-iso-\w+-\d+$/,
+    dnsSuffix: "c2s.ic.gov",
+    dualStackDnsSuffix: "api.aws.ic.gov",
+  },
+  {
+    name: "aws-iso-b",
+    regions: /^us-isob-\w+-\d+$/,
+    dnsSuffix: "sc2s.sgov.gov",
+    dualStackDnsSuffix: "api.aws.scloud",
+  },
+  {
+    name: "aws-iso-e",
+    regions: /^eu-isoe-\w+-\d+$/,
+    dnsSuffix: "cloud.adc-e.uk",
+    dualStackDnsSuffix: "api.cloud-aws.adc-e.uk",
+  },
+  {
+    name: "aws-iso-f",
+    regions: /^us-isof-\w+-\d+$/,
+    dnsSuffix: "csp.hci.ic.gov",
+    dualStackDnsSuffix: "api.aws.hci.ic.gov",
+  },
+  {
+    name: "aws-eusc",
+    regions: /^eusc-(de)-\w+-\d+$/,
+    dnsSuffix: "amazonaws.eu",
+    dualStackDnsSuffix: "api.amazonwebservices.eu",
+  },
+] as const satisfies readonly Partition[];
+
+/** What decides the endpoint. */
+export interface EndpointChoice {
+  readonly region?: string;
+  /** A URL that stands for all rules. */
+  readonly endpoint?: string;
+  readonly useFips: boolean;
+  readonly useDualStack: boolean;
+}
+
+/** Plain http is for a helper or test on the same machine only: the answer holds credentials. */
+const LOOPBACK_HOSTS = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/**
+ * The service's base URL, without a trailing slash in its path.
+ *
+ * Throws `usage` for a URL that cannot be used and for choices that exclude each other.
+ */
+export function resolveEndpoint(choice: EndpointChoice): URL {
+  if (choice.endpoint !== undefined) {
+    const excluded = choice.useFips
+      ? "--use-fips-endpoint"
+      : choice.useDualStack
+      ? "--use-dualstack-endpoint"
+      : undefined;
+    if (excluded) {
+      throw new HelperError("usage", `--endpoint and ${excluded} cannot be used together`);
+    }
+    return parseEndpoint(choice.endpoint);
+  }
+  const { region } = choice;
+  if (region === undefined) throw new HelperError("usage", "no region is known; give --region");
+  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(region)) {
+    throw new HelperError("usage", `--region "${region}" is not the name of a region`);
+  }
+  const partition = PARTITIONS.find(({ regions }) => regions.test(region)) ?? PARTITIONS[0];
+  const service = choice.useFips ? "rolesanywhere-fips" : "rolesanywhere";
+  const suffix = choice.useDualStack ? partition.dualStackDnsSuffix : partition.dnsSuffix;
+  return new URL(`https://${service}.${region}.${suffix}`);
+}
+
+function parseEndpoint(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  // What stands before an "@" may be a password.
+  const shown = text.includes("@") ? "" : ` "${text}"`;
+  if (!url || !/^https?:$/.test(url.protocol) || url.hostname === "") {
+    throw new HelperError(
+      "usage",
+      `--endpoint${shown} is not a URL such as https://rolesanywhere.us-east-1.amazonaws.com`,
+    );
+  }
+  if (url.username || url.password || url.search || url.hash) {
+    throw new HelperError(
+      "usage",
+      "--endpoint takes a URL of scheme, host, port and path, without user, query or fragment",
+    );
+  }
+  if (url.protocol === "http:" && !LOOPBACK_HOSTS.test(url.hostname)) {
+    throw new HelperError(
+      "usage",
+      `--endpoint${shown} would send credentials in the clear; use https, or http on loopback`,
+    );
+  }
+  url.pathname = url.pathname.replace(/\/+$/, "");
+  return url;
+}

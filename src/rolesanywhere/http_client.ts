@@ -1,0 +1,168 @@
+/**
+ * Sending one request to the service: connection, exchange, limits of time, and what failures mean.
+ * Trust and proxies are decided here and by flags alone, never by variables that Deno would follow.
+ *
+ * @module
+ */
+import { HelperError, messageOf } from "../errors.ts";
+import { connect, type ConnectionOptions } from "./connection.ts";
+import { type ByteStream, exchange, type HttpAnswer, HttpProtocolError } from "./http_exchange.ts";
+import { PROXY_VARIABLES } from "./proxy.ts";
+import type { SignedRequest } from "./sign.ts";
+
+/** How requests are sent. */
+export interface HttpOptions extends ConnectionOptions {
+  readonly userAgent: string;
+}
+
+/** Sends one request within `timeoutMilliseconds`. */
+export type SendRequest = (
+  request: SignedRequest,
+  timeoutMilliseconds: number,
+) => Promise<HttpAnswer>;
+
+/**
+ * Begins what the first TLS connection would wait for, in another thread: the cryptographic library
+ * gathers entropy for longer than a whole session request takes otherwise. Making any key starts it.
+ */
+export function warmUpTls(): void {
+  void crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+}
+
+/**
+ * Takes the process out of the reach of variables that Deno follows silently: proxies and extra
+ * trust; and makes the system's certificate store the one that counts. Call it before the first
+ * request, after the proxy variables have been read.
+ */
+export function isolateNetworking(): void {
+  for (const name of [...PROXY_VARIABLES, "DENO_CERT"]) Deno.env.delete(name);
+  Deno.env.set("DENO_TLS_CA_STORE", "system");
+}
+
+/**
+ * A sender for these options. What it throws: `network` (no connection, or it broke),
+ * `network-timeout`, `tls` (the server's certificate or the handshake), `service-answer` (not HTTP,
+ * or too large).
+ */
+export function createSender(options: HttpOptions): SendRequest {
+  return async (request, timeoutMilliseconds) => {
+    const { url } = request;
+    const open: ByteStream[] = [];
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      late.reject(
+        new HelperError(
+          "network-timeout",
+          `no answer from ${url.host} within ${Math.ceil(timeoutMilliseconds) / 1000} s; ` +
+            "check the network, --endpoint and proxies",
+        ),
+      );
+    }, timeoutMilliseconds);
+    const answer = send(request, options, (stream) => open.push(stream));
+    try {
+      return await Promise.race([answer, late.promise]);
+    } catch (thrown) {
+      throw asHelperError(thrown, url, options.proxy);
+    } finally {
+      clearTimeout(timer);
+      open.reverse().forEach(closeQuietly);
+      answer.catch(() => {}); // what closing does to a request that is too late
+    }
+  };
+}
+
+async function send(
+  { url, method, headers, body }: SignedRequest,
+  options: HttpOptions,
+  onStream: (stream: ByteStream) => void,
+): Promise<HttpAnswer> {
+  const stream = await connect(url, options, onStream);
+  return await exchange(stream, {
+    method,
+    target: url.pathname + url.search,
+    headers: new Map([["host", url.host], ...headers, ["user-agent", options.userAgent]]),
+    body,
+  });
+}
+
+function closeQuietly(stream: ByteStream): void {
+  try {
+    stream.close();
+  } catch {
+    // closed already, or become part of another stream
+  }
+}
+
+interface Failure {
+  /** What Deno, rustls or Node say. */
+  readonly said: RegExp;
+  readonly code: "tls" | "network";
+  /** What it means for `host`, the one that was connected to. */
+  readonly means: (host: string) => string;
+  /** It happens before a proxy has connected to the service: the host is the proxy. */
+  readonly atProxy?: boolean;
+}
+
+/** What can go wrong on the way; the first that matches decides. */
+const FAILURES: readonly Failure[] = [
+  {
+    said: /UnknownIssuer|unable to get local issuer|self.signed/i,
+    code: "tls",
+    means: (host) =>
+      `the TLS certificate of ${host} is signed by an authority this system does not trust; ` +
+      "name the authority with --ca-bundle or install the system's CA certificates",
+  },
+  {
+    said: /not valid for name|NotValidForName/i,
+    code: "tls",
+    means: (host) => `the TLS certificate of ${host} is for another name; check --endpoint`,
+  },
+  {
+    said: /expired|not ?valid ?yet/i,
+    code: "tls",
+    means: (host) =>
+      `the TLS certificate of ${host} is not valid at this time; check this machine's clock`,
+  },
+  {
+    said: /invalid peer certificate/i,
+    code: "tls",
+    means: (host) =>
+      `the TLS certificate of ${host} cannot be accepted; check --endpoint and --ca-bundle`,
+  },
+  {
+    said: /HandshakeFailure|received fatal alert|InvalidContentType|corrupt message|handshake/i,
+    code: "tls",
+    means: (host) => `the TLS handshake with ${host} failed; check --endpoint`,
+  },
+  {
+    said: /dns error|failed to lookup|ENOTFOUND|EAI_AGAIN|getaddrinfo/i,
+    code: "network",
+    means: (host) => `${host} cannot be found; check --endpoint, --region and DNS`,
+    atProxy: true,
+  },
+  {
+    said: /refused/i,
+    code: "network",
+    means: (host) => `${host} refuses connections; check --endpoint and the network`,
+    atProxy: true,
+  },
+];
+
+function asHelperError(thrown: unknown, url: URL, proxy: URL | undefined): HelperError {
+  if (thrown instanceof HelperError) return thrown;
+  if (thrown instanceof HttpProtocolError) {
+    return new HelperError(
+      "service-answer",
+      `${url.host} did not answer as the service does (${thrown.message}); check --endpoint`,
+      { cause: thrown },
+    );
+  }
+  const text = messageOf(thrown);
+  const failure = FAILURES.find(({ said }) => said.test(text));
+  if (!failure) {
+    const sentence = `the connection to ${url.host} broke; try again`;
+    return new HelperError("network", sentence, { cause: thrown });
+  }
+  const host = failure.atProxy && proxy ? `the proxy ${proxy.host}` : url.host;
+  return new HelperError(failure.code, failure.means(host), { cause: thrown });
+}

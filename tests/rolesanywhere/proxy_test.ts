@@ -1,0 +1,92 @@
+import { assertEquals, assertThrows } from "@std/assert";
+
+import { HelperError } from "../../src/errors.ts";
+import { PROXY_VARIABLES, proxyFor } from "../../src/rolesanywhere/proxy.ts";
+
+const proxyOf = (target: string, variables: Record<string, string>) =>
+  proxyFor(new URL(target), (name) => variables[name])?.href;
+
+const HTTPS = "https://rolesanywhere.us-east-1.amazonaws.com/sessions";
+
+const CHOSEN: [string, string, Record<string, string>, string | undefined][] = [
+  ["no variable is set", HTTPS, {}, undefined],
+  ["HTTPS_PROXY is set", HTTPS, { HTTPS_PROXY: "http://p:3128" }, "http://p:3128/"],
+  ["https_proxy is set", HTTPS, { https_proxy: "http://p:3128" }, "http://p:3128/"],
+  ["only HTTP_PROXY is set", HTTPS, { HTTP_PROXY: "http://p:3128" }, undefined],
+  ["the target is http", "http://a.b", { HTTP_PROXY: "http://p:1" }, "http://p:1/"],
+  ["the target is http, the variable https", "http://a.b", { HTTPS_PROXY: "http://p" }, undefined],
+  ["ALL_PROXY is set", HTTPS, { ALL_PROXY: "http://p:1080" }, "http://p:1080/"],
+  ["all_proxy is set", HTTPS, { all_proxy: "http://p:1080" }, "http://p:1080/"],
+  ["both are set", HTTPS, { ALL_PROXY: "http://a", HTTPS_PROXY: "http://b" }, "http://b/"],
+  ["the first is empty", HTTPS, { HTTPS_PROXY: " ", ALL_PROXY: "http://a" }, "http://a/"],
+  ["it has no scheme", HTTPS, { HTTPS_PROXY: "p:3128" }, "http://p:3128/"],
+  ["it has a user", HTTPS, { HTTPS_PROXY: "http://u:w@p:3128" }, "http://u:w@p:3128/"],
+];
+
+for (const [when, target, variables, expected] of CHOSEN) {
+  Deno.test(`proxyFor() gives ${expected ?? "none"} when ${when}`, () => {
+    assertEquals(proxyOf(target, variables), expected);
+  });
+}
+
+/** NO_PROXY, target, and whether the target is taken out. */
+const NO_PROXY: [string, string, boolean][] = [
+  ["*", HTTPS, true],
+  ["", HTTPS, false],
+  [" , ", HTTPS, false],
+  ["rolesanywhere.us-east-1.amazonaws.com", HTTPS, true],
+  ["ROLESANYWHERE.us-east-1.AmazonAWS.com", HTTPS, true],
+  ["amazonaws.com", HTTPS, true],
+  [".amazonaws.com", HTTPS, true],
+  ["*.amazonaws.com", HTTPS, true],
+  ["azonaws.com", HTTPS, false],
+  ["com", HTTPS, true],
+  ["example.org,amazonaws.com", HTTPS, true],
+  ["example.org amazonaws.com", HTTPS, true],
+  ["a, b ,\tamazonaws.com", HTTPS, true],
+  ["amazonaws.com:443", HTTPS, true],
+  ["amazonaws.com:8443", HTTPS, false],
+  ["localhost:8443", "https://localhost:8443", true],
+  ["localhost:8443", "https://localhost:8444", false],
+  ["localhost", "https://localhost:8443", true],
+  ["localhost:80", "http://localhost", true],
+  ["127.0.0.1", "https://127.0.0.1:8443", true],
+  ["27.0.0.1", "https://127.0.0.1:8443", false],
+  ["::1", "https://[::1]:8443", true],
+  ["[::1]", "https://[::1]:8443", true],
+  ["[::1]:8443", "https://[::1]:8443", true],
+  ["[::1]:8444", "https://[::1]:8443", false],
+  ["::2", "https://[::1]:8443", false],
+  ["rolesanywhere.us-east-1.amazonaws.com.evil.org", HTTPS, false],
+  [".", HTTPS, false],
+];
+
+for (const [list, target, bypassed] of NO_PROXY) {
+  Deno.test(`proxyFor() ${bypassed ? "goes past" : "uses"} the proxy to ${target} when NO_PROXY is "${list}"`, () => {
+    const proxies = { HTTPS_PROXY: "http://p", HTTP_PROXY: "http://p" };
+    const expected = bypassed ? undefined : "http://p/";
+    assertEquals(proxyOf(target, { ...proxies, NO_PROXY: list }), expected);
+    assertEquals(proxyOf(target, { ...proxies, no_proxy: list }), expected);
+  });
+}
+
+for (
+  const value of [
+    "ftp://p:secret@x",
+    "http://",
+    "socks5://secret",
+    "https://secret",
+    "http://u:secret@p:99999",
+  ]
+) {
+  Deno.test(`proxyFor() throws usage naming the variable, not its value, when it is ${value}`, () => {
+    const error = assertThrows(() => proxyOf(HTTPS, { https_proxy: value }), HelperError);
+    assertEquals([error.code, error.message.includes("https_proxy")], ["usage", true]);
+    assertEquals(error.message.includes("secret"), false);
+  });
+}
+
+Deno.test("PROXY_VARIABLES has each name in both cases", () => {
+  const lower = new Set<string>(PROXY_VARIABLES.map((name) => name.toLowerCase()));
+  assertEquals(PROXY_VARIABLES.length, 2 * lower.size);
+});

@@ -1,0 +1,16 @@
+/** Sends one request without verification to the URL given and prints the code of what comes of it. */
+import { HelperError } from "../../src/errors.ts";
+import { createSender } from "../../src/rolesanywhere/http_client.ts";
+
+const send = createSender({ verifyServer: false, extraAuthorities: [], userAgent: "test/1" });
+const words = await send({
+  url: new URL(Deno.args[0] ?? ""),
+  method: "POST",
+  headers: new Map(),
+  body: new TextEncoder().encode("body"),
+}, 1000).then(
+  ({ status }) => `HTTP ${status}`,
+  (thrown) => thrown instanceof HelperError ? thrown.code : `not expected: ${thrown}`,
+);
+Deno.stdout.writeSync(new TextEncoder().encode(words));
+Deno.exit(0);
