@@ -1,0 +1,33 @@
+/**
+ * `credential-process`: one session, printed in the form AWS SDKs read from a `credential_process`
+ * ("Sourcing credentials with an external process", AWS SDKs and Tools Reference Guide).
+ *
+ * @module
+ */
+import { formatTime, vendCredentials } from "../credentials/session.ts";
+import type { FlagValues } from "./flag_values.ts";
+import { identitySource, keystoreContext } from "./keys.ts";
+import { createSessionEffects, sessionRequest } from "./session_request.ts";
+import type { World } from "./world.ts";
+
+/** Asks for a session and prints its credentials as one line of JSON. */
+export async function credentialProcess(values: FlagValues, world: World): Promise<void> {
+  const request = sessionRequest(values);
+  const source = identitySource(values, world.platform);
+  const credentials = await vendCredentials(
+    source,
+    request,
+    world.registry,
+    keystoreContext(values, world),
+    createSessionEffects(values, request.endpoint, world),
+  );
+  world.write(`${
+    JSON.stringify({
+      Version: 1,
+      AccessKeyId: credentials.accessKeyId,
+      SecretAccessKey: credentials.secretAccessKey,
+      SessionToken: credentials.sessionToken,
+      Expiration: formatTime(credentials.expiration),
+    })
+  }\n`);
+}

@@ -1,0 +1,309 @@
+/**
+ * THE table of commands and flags: parsing, exclusions, help, environment names and `commands.md`
+ * all read it.
+ *
+ * @module
+ */
+
+/** What a flag takes. */
+export type FlagKind =
+  /** Text as it stands. */
+  | "text"
+  /** A password or PIN; may be `env:NAME`, `file:PATH`, `fd:N` or `pass:TEXT`. */
+  | "secret"
+  /** A whole number within `range`. */
+  | "integer"
+  /** One of `choices`. */
+  | "choice"
+  /** One or more arguments. */
+  | "list"
+  /** Present or not; `--name=false` turns it off. */
+  | "switch";
+
+/** One flag. */
+export interface Flag {
+  readonly kind: FlagKind;
+  /** What its value is called in help. */
+  readonly value?: string;
+  readonly description: string;
+  readonly default?: string | number;
+  readonly range?: { readonly least: number; readonly most: number };
+  readonly choices?: readonly string[];
+  /** Variables read when neither the flag nor its own variable is given; taken as they stand. */
+  readonly otherVariables?: readonly string[];
+}
+
+/** Every flag of every command. */
+export const FLAGS = {
+  "certificate": {
+    kind: "text",
+    value: "path or URI",
+    description: "end-entity certificate: a file (PEM, DER, PKCS#12) or a pkcs11: URI",
+  },
+  "private-key": {
+    kind: "text",
+    value: "path or URI",
+    description: "private key: a file, a pkcs11: URI or a TPM handle (handle:0x81000001); " +
+      "absent, the key stands where the certificate does",
+  },
+  "intermediates": {
+    kind: "text",
+    value: "path",
+    description: "PEM bundle of the issuers to send with the certificate",
+  },
+  "cert-selector": {
+    kind: "list",
+    value: "selector",
+    description: "certificate in the operating system's store: Key=x509Subject,Value=… " +
+      "Key=x509Issuer,Value=… Key=x509Serial,Value=<hex>, or file://selector.json",
+  },
+  "system-store-name": {
+    kind: "text",
+    value: "name",
+    description: "Windows certificate store to search",
+    default: "MY",
+  },
+  "use-latest-expiring-certificate": {
+    kind: "switch",
+    description: "of several matching certificates take the one that expires last",
+  },
+  "role-arn": { kind: "text", value: "ARN", description: "IAM role to assume" },
+  "profile-arn": { kind: "text", value: "ARN", description: "Roles Anywhere profile" },
+  "trust-anchor-arn": {
+    kind: "text",
+    value: "ARN",
+    description: "trust anchor that vouches for the certificate",
+  },
+  "session-duration": {
+    kind: "integer",
+    value: "seconds",
+    description: "life of the session",
+    default: 3600,
+    range: { least: 900, most: 43_200 },
+  },
+  "role-session-name": {
+    kind: "text",
+    value: "name",
+    description:
+      "name of the session: 2 to 64 letters, digits or _+=,.@-; the profile must allow it",
+  },
+  "region": {
+    kind: "text",
+    value: "region",
+    description: "signing region and endpoint; absent, the trust anchor's region",
+  },
+  "endpoint": {
+    kind: "text",
+    value: "URL",
+    description: "URL of the service; absent, chosen by region",
+  },
+  "use-fips-endpoint": {
+    kind: "switch",
+    description: "use the region's FIPS endpoint",
+    otherVariables: ["AWS_USE_FIPS_ENDPOINT"],
+  },
+  "use-dualstack-endpoint": {
+    kind: "switch",
+    description: "use the region's endpoint for IPv4 and IPv6",
+    otherVariables: ["AWS_USE_DUALSTACK_ENDPOINT"],
+  },
+  "ca-bundle": {
+    kind: "text",
+    value: "path",
+    description: "PEM certificates of authorities to trust for the service's TLS certificate, " +
+      "beside the system's",
+    otherVariables: ["AWS_CA_BUNDLE"],
+  },
+  "no-verify-ssl": {
+    kind: "switch",
+    description: "accept any TLS certificate of the service (anyone on the way can then read the " +
+      "credentials)",
+  },
+  "with-proxy": {
+    kind: "switch",
+    description: "use the proxy that HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY name; " +
+      "absent, they are ignored",
+  },
+  "debug": {
+    kind: "switch",
+    description: "tell on standard error what is tried; never a secret",
+  },
+  "pkcs11-lib": {
+    kind: "text",
+    value: "path",
+    description: "PKCS#11 module to load; absent, p11-kit's proxy module",
+    otherVariables: ["PKCS11_MODULE_PATH"],
+  },
+  "reuse-pin": {
+    kind: "switch",
+    description: "try the PIN of the token (CKU_USER) for keys that ask for a PIN at each " +
+      "signature (CKU_CONTEXT_SPECIFIC)",
+  },
+  "tpm-key-password": {
+    kind: "secret",
+    value: "source",
+    description: "password of the TPM key",
+    otherVariables: ["TPM_CHILD_KEY_PASSWORD"],
+  },
+  "no-tpm-key-password": { kind: "switch", description: "the TPM key has no password" },
+  "pkcs8-password": {
+    kind: "secret",
+    value: "source",
+    description: "passphrase of an encrypted key file or PKCS#12 file",
+  },
+  "format": {
+    kind: "choice",
+    description: "form of the output: a JSON string, plain text, or the signature's bytes",
+    default: "json",
+    choices: ["json", "text", "bin"],
+  },
+  "digest": {
+    kind: "choice",
+    description: "hash function that is signed; ML-DSA keys sign the message itself",
+    default: "SHA256",
+    choices: ["SHA256", "SHA384", "SHA512"],
+  },
+} as const satisfies Record<string, Flag>;
+
+/** The name of a flag, without dashes. */
+export type FlagName = keyof typeof FLAGS;
+
+const CERTIFICATE_FLAGS = [
+  "certificate",
+  "cert-selector",
+  "system-store-name",
+] as const satisfies FlagName[];
+
+const KEY_FLAGS = [
+  "pkcs11-lib",
+  "reuse-pin",
+  "tpm-key-password",
+  "no-tpm-key-password",
+  "pkcs8-password",
+] as const satisfies FlagName[];
+
+/** One command. */
+export interface Command {
+  readonly summary: string;
+  readonly flags: readonly FlagName[];
+  /** Flags that must be given. */
+  readonly required: readonly FlagName[];
+  /** Of these, at least one must be given. */
+  readonly oneOf: readonly FlagName[];
+  /** It asks the service for a session. */
+  readonly usesNetwork?: true;
+}
+
+/** Every command. */
+export const COMMANDS = {
+  "credential-process": {
+    summary: "print temporary credentials as JSON, for credential_process in ~/.aws/config",
+    flags: [
+      "certificate",
+      "private-key",
+      "intermediates",
+      "cert-selector",
+      "system-store-name",
+      "use-latest-expiring-certificate",
+      "role-arn",
+      "profile-arn",
+      "trust-anchor-arn",
+      "session-duration",
+      "role-session-name",
+      "region",
+      "endpoint",
+      "use-fips-endpoint",
+      "use-dualstack-endpoint",
+      "ca-bundle",
+      "no-verify-ssl",
+      "with-proxy",
+      ...KEY_FLAGS,
+      "debug",
+    ],
+    required: ["role-arn", "profile-arn", "trust-anchor-arn"],
+    oneOf: ["certificate", "cert-selector"],
+    usesNetwork: true,
+  },
+  "sign-string": {
+    summary: "sign a fixed test string, to show that the private key can be used",
+    flags: [
+      "certificate",
+      "private-key",
+      "cert-selector",
+      "system-store-name",
+      "use-latest-expiring-certificate",
+      "format",
+      "digest",
+      ...KEY_FLAGS,
+      "debug",
+    ],
+    required: [],
+    oneOf: ["private-key", "certificate", "cert-selector"],
+  },
+  "read-certificate-data": {
+    summary: "print what a certificate says, or which certificates match",
+    flags: [...CERTIFICATE_FLAGS, "pkcs11-lib", "pkcs8-password", "debug"],
+    required: [],
+    oneOf: ["certificate", "cert-selector"],
+  },
+  "version": {
+    summary: "print the version",
+    flags: [],
+    required: [],
+    oneOf: [],
+  },
+} as const satisfies Record<string, Command>;
+
+/** The name of a command. */
+export type CommandName = keyof typeof COMMANDS;
+
+/** Two flags that cannot be used together. */
+export interface Exclusion {
+  readonly flags: readonly [FlagName, FlagName];
+  /** The commands it holds for; absent, all. */
+  readonly commands?: readonly CommandName[];
+  /** A flag beside which it does not hold. */
+  readonly unless?: FlagName;
+}
+
+/** Every exclusion. */
+export const EXCLUSIONS: readonly Exclusion[] = [
+  { flags: ["endpoint", "use-fips-endpoint"] },
+  { flags: ["endpoint", "use-dualstack-endpoint"] },
+  { flags: ["certificate", "cert-selector"] },
+  { flags: ["certificate", "system-store-name"] },
+  // The certificate may come from the store and its key from elsewhere.
+  { flags: ["private-key", "system-store-name"], unless: "cert-selector" },
+  { flags: ["private-key", "use-latest-expiring-certificate"], unless: "cert-selector" },
+  { flags: ["use-latest-expiring-certificate", "intermediates"] },
+  { flags: ["use-latest-expiring-certificate", "reuse-pin"] },
+  { flags: ["cert-selector", "intermediates"] },
+  { flags: ["cert-selector", "reuse-pin"] },
+  { flags: ["cert-selector", "tpm-key-password"] },
+  { flags: ["cert-selector", "no-tpm-key-password"] },
+  { flags: ["system-store-name", "reuse-pin"] },
+  { flags: ["tpm-key-password", "reuse-pin"] },
+  { flags: ["tpm-key-password", "no-tpm-key-password"] },
+  { flags: ["tpm-key-password", "pkcs8-password"] },
+  { flags: ["no-tpm-key-password", "reuse-pin"], commands: ["sign-string"] },
+];
+
+/** The variable that stands for a flag. */
+export function variableOf(flag: FlagName): string {
+  return `AWS_SIGNING_HELPER_${flag.toUpperCase().replaceAll("-", "_")}`;
+}
+
+/** A flag's entry, in the general type. */
+export function flagOf(name: FlagName): Flag {
+  return FLAGS[name];
+}
+
+/** True when `name` is a command. */
+export function isCommandName(name: string): name is CommandName {
+  return Object.hasOwn(COMMANDS, name);
+}
+
+/** A command's entry, in the general type. */
+export function commandOf(name: CommandName): Command {
+  return COMMANDS[name];
+}

@@ -1,0 +1,105 @@
+/**
+ * What the key and certificate flags say, for the keystores: sources, secrets, debug words.
+ *
+ * @module
+ */
+import { HelperError } from "../errors.ts";
+import type { IdentitySource } from "../keystore/select.ts";
+import type { KeystoreContext } from "../keystore/types.ts";
+import { type KeystoreUri, parseKeystoreUri, type Scheme } from "../keystore/uri.ts";
+import type { FlagValues } from "./flag_values.ts";
+import type { FlagName } from "./flags.ts";
+import { resolveSecret } from "./secrets.ts";
+import type { Platform, World } from "./world.ts";
+
+/** Each platform's name, its keystores and, if it has one, its certificate store. */
+const PLATFORMS: Readonly<
+  Record<Platform, { name: string; schemes: readonly Scheme[]; store?: Scheme }>
+> = {
+  linux: { name: "Linux", schemes: ["file", "pkcs11", "handle"] },
+  darwin: { name: "macOS", schemes: ["file", "pkcs11", "keychain"], store: "keychain" },
+  windows: { name: "Windows", schemes: ["file", "pkcs11", "cng"], store: "cng" },
+};
+
+/** Where key, certificate and issuers stand, by the flags. Throws `usage` for malformed sources. */
+export function identitySource(values: FlagValues, platform: Platform): IdentitySource {
+  const certificate = certificateSource(values, platform);
+  const privateKey = uriOf(values, "private-key");
+  const intermediates = uriOf(values, "intermediates");
+  return {
+    ...(certificate ? { certificate } : {}),
+    ...(privateKey ? { privateKey } : {}),
+    ...(intermediates ? { intermediates } : {}),
+  };
+}
+
+/** Where the certificate stands: a source of its own, or the platform's store. */
+export function certificateSource(
+  values: FlagValues,
+  platform: Platform,
+): KeystoreUri | undefined {
+  if (!values.list("cert-selector")) return uriOf(values, "certificate");
+  const { name, schemes, store } = PLATFORMS[platform];
+  if (!store) {
+    throw new HelperError(
+      "keystore-unavailable",
+      `--cert-selector: ${name} has no certificate store; use --certificate with ${
+        schemes.map((scheme) => `${scheme}:`).join(", ")
+      }`,
+    );
+  }
+  return {
+    scheme: store,
+    label: "--cert-selector",
+    path: "",
+    attributes: new Map(),
+    query: new Map(),
+  };
+}
+
+function uriOf(values: FlagValues, flag: FlagName): KeystoreUri | undefined {
+  const text = values.text(flag);
+  return text === undefined ? undefined : parseKeystoreUri(text, `--${flag}`);
+}
+
+/** What keystores may use of the world. A secret is resolved when it is first asked for. */
+export function keystoreContext(values: FlagValues, world: World): KeystoreContext {
+  return {
+    secret: (name) => {
+      const source = values.secretSource(name);
+      if (!source) return Promise.resolve(undefined);
+      if (source.literal) return Promise.resolve(source.text);
+      return Promise.resolve().then(() =>
+        resolveSecret(source.text, `--${name}`, {
+          environment: (variable) => world.environment(variable),
+          readFile: (path) => Deno.readFileSync(path),
+          isInherited,
+          windows: world.platform === "windows",
+        })
+      );
+    },
+    prompt: (question) => world.prompt(question),
+    debug: debugWords(values, world),
+  };
+}
+
+/**
+ * Tells a descriptor that came with the process from one that the runtime opened for itself: what
+ * survives exec cannot have the close-on-exec flag. Where the system does not say (macOS), a
+ * descriptor that is not open fails when it is read.
+ */
+function isInherited(descriptor: number): boolean {
+  const CLOSE_ON_EXEC = 0o2000000;
+  try {
+    const info = Deno.readTextFileSync(`/proc/self/fdinfo/${descriptor}`);
+    const flags = /^flags:\s*([0-7]+)$/m.exec(info)?.[1] ?? "0";
+    return (parseInt(flags, 8) & CLOSE_ON_EXEC) === 0;
+  } catch {
+    return Deno.build.os !== "linux";
+  }
+}
+
+/** Says words on standard error under `--debug`, else nothing. */
+export function debugWords(values: FlagValues, world: World): (words: string) => void {
+  return values.isOn("debug") ? (words) => world.say(`debug: ${words}`) : () => {};
+}

@@ -1,0 +1,37 @@
+/**
+ * From the command line to its command.
+ *
+ * @module
+ */
+import { warmUpTls } from "../rolesanywhere/http_client.ts";
+import { credentialProcess } from "./credential_process.ts";
+import type { FlagValues } from "./flag_values.ts";
+import { type CommandName, commandOf, isCommandName } from "./flags.ts";
+import { parseArguments } from "./parse.ts";
+import { readCertificateData } from "./read_certificate_data.ts";
+import { signString } from "./sign_string.ts";
+import { version } from "./version.ts";
+import type { World } from "./world.ts";
+
+/** What each command does. One that brings much with it is loaded when it is asked for. */
+const COMMANDS: Readonly<
+  Record<CommandName, (values: FlagValues, world: World) => void | Promise<void>>
+> = {
+  "credential-process": credentialProcess,
+  "sign-string": signString,
+  "read-certificate-data": readCertificateData,
+  "version": (_values, world) => version(world),
+};
+
+/** Runs one command line. Throws `HelperError` for every expected failure. */
+export async function run(argv: readonly string[], world: World): Promise<void> {
+  const [name = ""] = argv;
+  if (isCommandName(name) && commandOf(name).usesNetwork) warmUpTls();
+  const request = await parseArguments(argv, (name) => world.environment(name));
+  if (request.kind === "help") {
+    const { helpText } = await import("./help.ts");
+    world.write(helpText(request.command));
+    return;
+  }
+  await COMMANDS[request.command](request.values, world);
+}

@@ -1,0 +1,69 @@
+/**
+ * Resolving secrets that flags name by their source, as OpenSSL writes pass phrase arguments
+ * (openssl-passphrase-options(1)), so that no secret need stand in the process list.
+ *
+ * @module
+ */
+import { HelperError } from "../errors.ts";
+
+/** What resolving touches. */
+export interface SecretReaders {
+  environment(name: string): string | undefined;
+  /** The bytes of a file, or of a descriptor's path. */
+  readFile(path: string): Uint8Array;
+  /** Whether this process was given the descriptor by whoever started it. */
+  isInherited(descriptor: number): boolean;
+  readonly windows: boolean;
+}
+
+/** A password longer than this is a wrong file, bytes. */
+const LONGEST_SECRET = 65_536;
+
+/**
+ * The secret behind `text`: `env:NAME`, `file:PATH` (first line), `fd:N` (first line), `pass:TEXT`,
+ * or the text itself. Throws `secret-source`, naming `flag` and the source, never the secret.
+ */
+export function resolveSecret(text: string, flag: string, readers: SecretReaders): string {
+  const [, kind, rest = ""] = /^(env|file|fd|pass):(.*)$/s.exec(text) ?? [];
+  const refuse = (why: string, cause?: unknown) =>
+    new HelperError("secret-source", `${flag}: ${why}`, { cause });
+  const firstLine = (path: string, what: string): string => {
+    let bytes: Uint8Array;
+    try {
+      bytes = readers.readFile(path);
+    } catch (cause) {
+      throw refuse(`${what} cannot be read; check that it exists and is yours`, cause);
+    }
+    if (bytes.length > LONGEST_SECRET) throw refuse(`${what} is too large to be a password`);
+    try {
+      const decoded = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+      return decoded.split(/\r?\n/, 1)[0] ?? "";
+    } catch (cause) {
+      throw refuse(`${what} does not hold text`, cause);
+    } finally {
+      bytes.fill(0);
+    }
+  };
+  switch (kind) {
+    case "env": {
+      const value = readers.environment(rest);
+      if (value === undefined) throw refuse(`the variable ${rest} is not set`);
+      return value;
+    }
+    case "file":
+      return firstLine(rest, `the file ${rest}`);
+    case "fd":
+      if (!/^\d{1,6}$/.test(rest)) throw refuse(`"fd:" takes the number of an open descriptor`);
+      if (readers.windows) throw refuse("fd: is not available on Windows; use file: or env:");
+      if (!readers.isInherited(Number(rest))) {
+        throw refuse(
+          `the descriptor ${rest} is not open; open it in the shell, as in ${rest}< FILE`,
+        );
+      }
+      return firstLine(`/dev/fd/${rest}`, `the descriptor ${rest}`);
+    case "pass":
+      return rest;
+    default:
+      return text;
+  }
+}

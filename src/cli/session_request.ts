@@ -1,0 +1,114 @@
+/**
+ * What the session and network flags say.
+ *
+ * @module
+ */
+import { HelperError, messageOf } from "../errors.ts";
+import { parseSessionArns } from "../rolesanywhere/arn.ts";
+import type { CreateSessionEffects, SessionRequest } from "../rolesanywhere/create_session.ts";
+import { resolveEndpoint } from "../rolesanywhere/endpoint.ts";
+import { createSender, isolateNetworking } from "../rolesanywhere/http_client.ts";
+import { proxyFor } from "../rolesanywhere/proxy.ts";
+import { parseCertificate } from "../x509/certificate.ts";
+import { formatPem, parsePem, type PemBlock } from "../x509/pem.ts";
+import type { FlagValues } from "./flag_values.ts";
+import { debugWords } from "./keys.ts";
+import { PROGRAM } from "./program.ts";
+import { VERSION } from "./version.ts";
+import type { World } from "./world.ts";
+
+const SESSION_NAME = /^[\w+=,.@-]{2,64}$/;
+const LARGEST_BUNDLE = 16 << 20;
+
+/** The session to ask for. Throws `usage`. */
+export function sessionRequest(values: FlagValues): SessionRequest {
+  const arns = parseSessionArns({
+    role: values.required("role-arn"),
+    profile: values.required("profile-arn"),
+    trustAnchor: values.required("trust-anchor-arn"),
+  });
+  const roleSessionName = values.text("role-session-name");
+  if (roleSessionName !== undefined && !SESSION_NAME.test(roleSessionName)) {
+    throw new HelperError(
+      "usage",
+      `--role-session-name "${roleSessionName}" must be 2 to 64 letters, digits or _+=,.@-`,
+    );
+  }
+  const region = values.text("region") ?? arns.trustAnchor.region;
+  const endpoint = values.text("endpoint");
+  return {
+    endpoint: resolveEndpoint({
+      region,
+      ...(endpoint === undefined ? {} : { endpoint }),
+      useFips: values.isOn("use-fips-endpoint"),
+      useDualStack: values.isOn("use-dualstack-endpoint"),
+    }),
+    region,
+    arns,
+    durationSeconds: values.integer("session-duration"),
+    ...(roleSessionName === undefined ? {} : { roleSessionName }),
+  };
+}
+
+/**
+ * What CreateSession touches, by the network flags. Takes the process out of the reach of variables
+ * that Deno follows by itself. Throws `usage` and `ca-bundle`.
+ */
+export function createSessionEffects(
+  values: FlagValues,
+  endpoint: URL,
+  world: World,
+): CreateSessionEffects {
+  const debug = debugWords(values, world);
+  if (world.environment("SSLKEYLOGFILE")) {
+    // The runtime has read it before this program runs, and would write the keys of the session.
+    throw new HelperError(
+      "usage",
+      "SSLKEYLOGFILE is set, which would write the keys of the TLS session to a file; unset it",
+    );
+  }
+  const proxy = values.isOn("with-proxy")
+    ? proxyFor(endpoint, (name) => world.environment(name))
+    : undefined;
+  isolateNetworking();
+  if (proxy) debug(`proxy: ${proxy.protocol}//${proxy.host}`);
+  const verifyServer = !values.isOn("no-verify-ssl");
+  if (!verifyServer) {
+    world.say("warning: --no-verify-ssl: the TLS certificate of the service is not checked");
+  }
+  const bundle = values.text("ca-bundle");
+  return {
+    send: createSender({
+      verifyServer,
+      extraAuthorities: bundle !== undefined && verifyServer ? readBundle(bundle) : [],
+      ...(proxy ? { proxy } : {}),
+      userAgent: `${PROGRAM}/${VERSION} (${world.platform}; ${world.architecture})`,
+    }),
+    now: () => world.now(),
+    monotonic: () => world.monotonic(),
+    sleep: (milliseconds) => world.sleep(milliseconds),
+    random: () => world.random(),
+    debug,
+  };
+}
+
+function readBundle(path: string): string[] {
+  const refuse = (why: string, cause?: unknown) =>
+    new HelperError("ca-bundle", `--ca-bundle: ${path} ${why}`, { cause });
+  let bytes: Uint8Array;
+  try {
+    bytes = Deno.readFileSync(path);
+  } catch (cause) {
+    throw refuse("cannot be read; check that it exists and is a file you may read", cause);
+  }
+  const text = bytes.length <= LARGEST_BUNDLE ? new TextDecoder().decode(bytes) : "";
+  let certificates: readonly PemBlock[];
+  try {
+    certificates = parsePem(text).filter(({ label }) => label === "CERTIFICATE");
+    certificates.forEach(({ bytes }) => parseCertificate(bytes));
+  } catch (cause) {
+    throw refuse(`holds a certificate that cannot be read: ${messageOf(cause)}`, cause);
+  }
+  if (certificates.length === 0) throw refuse("holds no PEM certificate");
+  return certificates.map(({ label, bytes }) => formatPem(label, bytes));
+}

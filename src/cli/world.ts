@@ -1,0 +1,31 @@
+/**
+ * Everything a command touches outside the program, so that commands can be run in a test as they
+ * run for a user.
+ *
+ * @module
+ */
+import type { KeystoreRegistry } from "../keystore/registry.ts";
+
+/** The systems the program is built for. */
+export type Platform = "linux" | "darwin" | "windows";
+
+/** The world of one run. */
+export interface World {
+  readonly platform: Platform;
+  readonly architecture: string;
+  readonly registry: KeystoreRegistry;
+  /** An environment variable. */
+  environment(name: string): string | undefined;
+  /** Standard output, for machines. */
+  write(output: string | Uint8Array): void;
+  /** Standard error, for people; one line. */
+  say(words: string): void;
+  /** Asks on the controlling terminal without echo; undefined when there is none. */
+  prompt(question: string): Promise<string | undefined>;
+  now(): Date;
+  /** Milliseconds from any origin, never going back. */
+  monotonic(): number;
+  sleep(milliseconds: number): Promise<void>;
+  /** 0 to 1, 1 excluded. */
+  random(): number;
+}

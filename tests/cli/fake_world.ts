@@ -1,0 +1,57 @@
+import type { Platform, World } from "../../src/cli/world.ts";
+import { FakeKeystore } from "../keystore/fake_keystore.ts";
+
+/** What a {@link FakeWorld} starts with. */
+export interface WorldParts {
+  readonly platform?: Platform;
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly keystore?: FakeKeystore;
+}
+
+/** A world in memory that keeps what was written and said. */
+export class FakeWorld implements World {
+  readonly platform: Platform;
+  readonly architecture = "x86_64";
+  readonly registry: World["registry"];
+  readonly written: (string | Uint8Array)[] = [];
+  readonly said: string[] = [];
+  readonly #variables: Readonly<Record<string, string>>;
+
+  constructor({ platform = "linux", variables = {}, keystore }: WorldParts = {}) {
+    this.platform = platform;
+    this.registry = (keystore ?? new FakeKeystore({})).registry;
+    this.#variables = variables;
+  }
+
+  environment(name: string): string | undefined {
+    return this.#variables[name];
+  }
+
+  write(output: string | Uint8Array): void {
+    this.written.push(output);
+  }
+
+  say(words: string): void {
+    this.said.push(words);
+  }
+
+  prompt(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  now(): Date {
+    return new Date("2026-01-02T03:04:05Z");
+  }
+
+  monotonic(): number {
+    return 0;
+  }
+
+  sleep(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  random(): number {
+    return 0.5;
+  }
+}

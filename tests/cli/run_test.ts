@@ -1,0 +1,111 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { encodeBase64 } from "@std/encoding/base64";
+
+import { COMMANDS } from "../../src/cli/flags.ts";
+import { run } from "../../src/cli/run.ts";
+import { testMessage } from "../../src/cli/sign_string.ts";
+import { VERSION } from "../../src/cli/version.ts";
+import { HelperError } from "../../src/errors.ts";
+import type { Digest } from "../../src/keystore/types.ts";
+import { parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
+import { FakeKeystore } from "../keystore/fake_keystore.ts";
+import { selfSigned } from "../x509/test_certificates.ts";
+import { FakeWorld } from "./fake_world.ts";
+
+const certificate = parseCertificate(
+  await selfSigned("-set_serial", "0x0a0b", "-addext", "basicConstraints=critical,CA:FALSE"),
+);
+const ed25519 = parseCertificate(await selfSigned("-newkey", "ed25519"));
+
+/** A world whose keystore signs what it is asked to with the bytes 00 ff, and keeps it. */
+function signingWorld() {
+  const asked: { message: Uint8Array; digest: Digest }[] = [];
+  const keystore = new FakeKeystore({
+    "leaf.pem": {
+      publicKey: publicKeyOf(certificate),
+      certificates: [certificate],
+      sign: (message, digest) => {
+        asked.push({ message, digest });
+        return Promise.resolve(Uint8Array.of(0x00, 0xff));
+      },
+    },
+    "ed25519.pem": { certificates: [ed25519] },
+  });
+  return { world: new FakeWorld({ keystore }), keystore, asked };
+}
+
+async function outputOf(...args: string[]) {
+  const { world } = signingWorld();
+  await run(args, world);
+  assertEquals(world.said, []);
+  return world.written;
+}
+
+Deno.test("run() prints the version of deno.json", async () => {
+  const { version } = JSON.parse(
+    await Deno.readTextFile(new URL("../../deno.json", import.meta.url)),
+  );
+  assertEquals(VERSION, version);
+  assertEquals(await outputOf("version"), [`${version}\n`]);
+});
+
+Deno.test("run() prints help on standard output for no command and for each command", async () => {
+  const [text = ""] = await outputOf();
+  assertStringIncludes(String(text), "credential-process");
+  for (const name of Object.keys(COMMANDS)) {
+    const [help = ""] = await outputOf("help", name);
+    assertStringIncludes(String(help), `Usage: aws_signing_helper ${name}`);
+  }
+});
+
+Deno.test("run() writes nothing when the usage is wrong", async () => {
+  const { world } = signingWorld();
+  const error = await assertRejects(() => run(["sign-string", "--what"], world), HelperError);
+  assertEquals([error.code, world.written, world.said], ["usage", [], []]);
+});
+
+const FORMATS: [string[], string | Uint8Array][] = [
+  [[], '"00ff"\n'],
+  [["--format", "json"], '"00ff"\n'],
+  [["--format=text"], "00ff\n"],
+  [["--format", "bin"], Uint8Array.of(0x00, 0xff)],
+];
+
+for (const [args, output] of FORMATS) {
+  Deno.test(`run() prints the signature of sign-string in its form when given [${args}]`, async () => {
+    assertEquals(await outputOf("sign-string", "--certificate", "leaf.pem", ...args), [output]);
+  });
+}
+
+const DIGESTS: [string[], Digest][] = [
+  [[], "SHA-256"],
+  [["--digest", "SHA256"], "SHA-256"],
+  [["--digest", "SHA384"], "SHA-384"],
+  [["--digest", "SHA512"], "SHA-512"],
+];
+
+for (const [args, digest] of DIGESTS) {
+  Deno.test(`run() signs the test message with ${digest} and closes the key when given [${args}]`, async () => {
+    const { world, asked, keystore } = signingWorld();
+    await run(["sign-string", "--private-key", "leaf.pem", ...args], world);
+    assertEquals(asked, [{ message: await testMessage(publicKeyOf(certificate)), digest }]);
+    assertEquals(keystore.open, 0);
+  });
+}
+
+Deno.test("run() prints what read-certificate-data reads, in its order, on one line", async () => {
+  assertEquals(await outputOf("read-certificate-data", "--certificate", "leaf.pem"), [
+    `{"keyType":"EC","certificateData":"${encodeBase64(certificate.encoded)}",` +
+    '"serialNumber":"2571","supportedAlgorithms":["ECDSASHA256","ECDSASHA384","ECDSASHA512"]}\n',
+  ]);
+});
+
+Deno.test("run() throws key-unsupported naming the kind when the certificate's key cannot be used", async () => {
+  const { world } = signingWorld();
+  const error = await assertRejects(
+    () => run(["read-certificate-data", "--certificate", "ed25519.pem"], world),
+    HelperError,
+    "Ed25519",
+  );
+  assertEquals([error.code, world.written], ["key-unsupported", []]);
+});

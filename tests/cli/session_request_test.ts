@@ -1,0 +1,136 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+
+import { FlagValues } from "../../src/cli/flag_values.ts";
+import type { FlagName } from "../../src/cli/flags.ts";
+import { createSessionEffects, sessionRequest } from "../../src/cli/session_request.ts";
+import { HelperError } from "../../src/errors.ts";
+import { formatPem } from "../../src/x509/pem.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { selfSigned } from "../x509/test_certificates.ts";
+import { FakeWorld } from "./fake_world.ts";
+
+const ARNS = {
+  "role-arn": "arn:aws:iam::123456789012:role/r",
+  "profile-arn": "arn:aws:rolesanywhere:eu-west-1:123456789012:profile/p",
+  "trust-anchor-arn": "arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/t",
+};
+
+type Given = Partial<Record<FlagName, string | boolean>>;
+
+const valuesOf = (given: Given = {}, variables: Record<string, string> = {}) =>
+  new FlagValues(
+    "credential-process",
+    new Map(Object.entries({ certificate: "c", ...ARNS, ...given }) as [FlagName, string][]),
+    (name) => variables[name],
+  );
+
+const refusal = (action: () => unknown, code = "usage") => {
+  const error = assertThrows(action, HelperError);
+  assertEquals(error.code, code);
+  return error.message;
+};
+
+Deno.test("sessionRequest() takes region and endpoint from the trust anchor", () => {
+  const request = sessionRequest(valuesOf());
+  assertEquals(request.region, "eu-west-1");
+  assertEquals(request.endpoint.href, "https://rolesanywhere.eu-west-1.amazonaws.com/");
+  assertEquals([request.durationSeconds, request.roleSessionName], [3600, undefined]);
+});
+
+Deno.test("sessionRequest() does not consult AWS_REGION", () => {
+  const variables = { AWS_REGION: "us-east-1", AWS_DEFAULT_REGION: "us-east-1" };
+  assertEquals(sessionRequest(valuesOf({}, variables)).region, "eu-west-1");
+});
+
+Deno.test("sessionRequest() signs for --region and sends to --endpoint when they are given", () => {
+  const request = sessionRequest(valuesOf({
+    "region": "us-east-2",
+    "endpoint": "https://example.com/x",
+    "session-duration": "900",
+    "role-session-name": "a.b@c",
+  }));
+  assertEquals([request.region, request.endpoint.href], ["us-east-2", "https://example.com/x"]);
+  assertEquals([request.durationSeconds, request.roleSessionName], [900, "a.b@c"]);
+});
+
+Deno.test("sessionRequest() follows the FIPS and dual-stack switches and variables", () => {
+  const host = (given: Given, variables = {}) =>
+    sessionRequest(valuesOf(given, variables)).endpoint.host;
+  assertEquals(
+    host({ "use-fips-endpoint": true }),
+    "rolesanywhere-fips.eu-west-1.amazonaws.com",
+  );
+  assertEquals(
+    host({}, { AWS_USE_DUALSTACK_ENDPOINT: "true", AWS_USE_FIPS_ENDPOINT: "false" }),
+    "rolesanywhere.eu-west-1.api.aws",
+  );
+});
+
+for (const name of ["ab", "a".repeat(64), "A0_+=,.@-"]) {
+  Deno.test(`sessionRequest() takes the session name ${name}`, () => {
+    assertEquals(sessionRequest(valuesOf({ "role-session-name": name })).roleSessionName, name);
+  });
+}
+
+for (const name of ["", "a", "a".repeat(65), "a b", "a/b", "ü!", "ab\n"]) {
+  Deno.test(`sessionRequest() throws usage when the session name is ${JSON.stringify(name)}`, () => {
+    const words = refusal(() => sessionRequest(valuesOf({ "role-session-name": name })));
+    assertStringIncludes(words, "--role-session-name");
+  });
+}
+
+const ENDPOINT = new URL("https://example.com");
+
+/** Gives what `createSessionEffects` changes in this process's environment back afterwards. */
+function effectsOf(given: Given, variables: Record<string, string> = {}) {
+  const before = Deno.env.toObject();
+  const world = new FakeWorld({ variables });
+  try {
+    createSessionEffects(valuesOf(given, variables), ENDPOINT, world);
+    return world;
+  } finally {
+    for (const name of Object.keys(Deno.env.toObject())) {
+      if (!(name in before)) Deno.env.delete(name);
+    }
+    for (const [name, value] of Object.entries(before)) Deno.env.set(name, value);
+  }
+}
+
+Deno.test("createSessionEffects() reads the proxy variables only with --with-proxy", () => {
+  const variables = { HTTPS_PROXY: "http://user:secret@proxy:3128" };
+  assertEquals(effectsOf({ debug: true }, variables).said, []);
+  assertEquals(
+    effectsOf({ "debug": true, "with-proxy": true }, variables).said,
+    ["debug: proxy: http://proxy:3128"],
+  );
+});
+
+Deno.test("createSessionEffects() warns when the server is not verified", () => {
+  const [warning = "", ...rest] = effectsOf({ "no-verify-ssl": true }).said;
+  assertStringIncludes(warning, "--no-verify-ssl");
+  assertEquals(rest, []);
+});
+
+Deno.test("createSessionEffects() takes a bundle of certificates with other things around", async () => {
+  using directory = new TemporaryDirectory();
+  const certificate = formatPem("CERTIFICATE", await selfSigned());
+  const path = directory.write("ca.pem", `# text\r\n${certificate}${certificate}`);
+  assertEquals(effectsOf({ "ca-bundle": path }).said, []);
+  assertEquals(effectsOf({}, { AWS_CA_BUNDLE: path }).said, []);
+});
+
+Deno.test("createSessionEffects() throws ca-bundle naming the file when it holds no certificate", () => {
+  using directory = new TemporaryDirectory();
+  const broken: Record<string, string> = {
+    "missing.pem": directory.join("missing.pem"),
+    "folder": directory.path,
+    "empty.pem": directory.write("empty.pem", ""),
+    "binary.pem": directory.write("binary.pem", Uint8Array.of(0x30, 0x82, 0xff)),
+    "key.pem": directory.write("key.pem", formatPem("PRIVATE KEY", Uint8Array.of(1))),
+    "cut.pem": directory.write("cut.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n"),
+    "no certificate.pem": directory.write("x.pem", formatPem("CERTIFICATE", Uint8Array.of(1))),
+  };
+  for (const path of Object.values(broken)) {
+    assertStringIncludes(refusal(() => effectsOf({ "ca-bundle": path }), "ca-bundle"), path);
+  }
+});
