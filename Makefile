@@ -1,0 +1,71 @@
+# Builds and checks aws_signing_helper. `make help` lists the targets.
+#
+# Needs GNU make, a POSIX shell, and Node.js with npm; everything else is installed under build/.
+
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+DENO_VERSION := 2.7.11
+DENO := $(CURDIR)/build/toolchain/deno
+BINARY := build/bin/aws_signing_helper
+SOURCES := $(shell find src plugins packaging -type f) deno.json deno.lock
+
+# Deno keeps its packages here, and trusts the system's certificate store as npm and curl do.
+export DENO_DIR := $(CURDIR)/build/deno
+export DENO_TLS_CA_STORE := system
+export DENO_NO_UPDATE_CHECK := 1
+
+.PHONY: release
+release: $(BINARY) ## build build/bin/aws_signing_helper (the default)
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 12
+
+$(DENO): packaging/install_deno.sh packaging/toolchain/package-lock.json
+	@sh packaging/install_deno.sh $(DENO_VERSION) build/toolchain
+
+build/packages.stamp: $(DENO) deno.json deno.lock
+	@$(DENO) install --quiet --frozen || { \
+	  echo "packages: the npm registry did not give what deno.lock names; check the network and run make again" >&2; exit 1; }
+	@touch $@
+
+$(BINARY): build/packages.stamp $(SOURCES)
+	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@
+
+.PHONY: fmt
+fmt: $(DENO) ## format all files
+	@$(DENO) fmt --quiet
+
+.PHONY: lint
+lint: $(DENO) ## look for bad style and likely mistakes
+	@$(DENO) lint --quiet
+
+.PHONY: reference
+reference: build/packages.stamp ## write the generated parts of commands.md
+	@$(DENO) run --quiet --cached-only -A packaging/reference.ts
+
+.PHONY: check
+check: build/packages.stamp ## format, lint, types, imports, commands.md, unit tests
+	@$(DENO) run --quiet --cached-only -A tests/run.ts check
+
+.PHONY: test
+test: $(BINARY) tools ## everything `check` does, and the tests of the binary
+	@$(DENO) run --quiet --cached-only -A tests/run.ts all
+
+.PHONY: tools
+tools: $(DENO) ## install what the tests need: openssl, Python and JavaScript clients
+	@sh tests/install_tools.sh
+
+.PHONY: demo
+demo: $(BINARY) ## credentials from a fresh certificate and a local CreateSession emulator
+	@$(DENO) run --quiet --cached-only -A tests/demo.ts $(BINARY)
+
+.PHONY: bench
+bench: $(BINARY) ## start-up, memory and size beside a compiled hello world
+	@$(DENO) run --quiet --cached-only -A tests/bench/run.ts $(BINARY)
+
+.PHONY: clean
+clean: ## remove everything that was built or installed
+	@rm -rf build

@@ -1,0 +1,237 @@
+// deno-lint-ignore-file no-console -- a build script talks to the terminal it runs in
+/**
+ * Builds the program: npm packages by the lock, a bundle, one binary.
+ *
+ * Usage: deno run -A packaging/build.ts OUTPUT [--entry FILE] [--target TARGET]
+ *
+ * @module
+ */
+import * as esbuild from "esbuild";
+import config from "../deno.json" with { type: "json" };
+import { recordCodeCache } from "./code_cache.ts";
+import { denortFromNpm } from "./denort.ts";
+
+const ROOT = new URL("..", import.meta.url).pathname;
+const BUILD = `${ROOT}build`;
+const PACKAGES = `${BUILD}/packages`;
+
+/** What a build makes. */
+export interface BuildRequest {
+  /** The module the program starts with. */
+  readonly entry: string;
+  /** The binary to write. */
+  readonly output: string;
+  /** A target of `deno compile`. */
+  readonly target: string;
+}
+
+/** Builds one binary; says each step in one line. */
+export async function build(request: BuildRequest, say: (line: string) => void): Promise<void> {
+  const { entry, output, target } = request;
+  const bundle = `${BUILD}/bundle/${output.split("/").at(-1)}`;
+  await installPackages();
+  say(`packages: ${Object.keys(config.imports).length} by deno.lock`);
+  const size = await bundleModules(entry, bundle);
+  say(`bundle: ${(size / 1024).toFixed(0)} KiB in ${bundle.slice(ROOT.length)}`);
+  say(`compiled code: ${await addCodeCache(bundle, target)}`);
+  const base = await compile(bundle, "loader.js", output, target);
+  const { size: bytes } = await Deno.stat(output);
+  say(`binary: ${output} (${(bytes / 1e6).toFixed(1)} MB, base binary from ${base})`);
+}
+
+/** Puts the program's compiled code into the bundle, when the target's binaries run here. */
+async function addCodeCache(bundle: string, target: string): Promise<string> {
+  if (target !== Deno.build.target) return `none, as binaries for ${target} do not run here`;
+  const recorder = `${BUILD}/recorder`;
+  const output = `${bundle}/program.cache`;
+  await Deno.copyFile(`${ROOT}packaging/recorder.js`, `${bundle}/recorder.js`);
+  try {
+    await compile(bundle, "recorder.js", recorder, target);
+  } finally {
+    await Deno.remove(`${bundle}/recorder.js`);
+  }
+  await recordCodeCache({ recorder, output });
+  return `${((await Deno.stat(output)).size / 1024).toFixed(0)} KiB in the binary`;
+}
+
+/** esbuild finds packages in a node_modules folder; Deno makes one from the lock. */
+async function installPackages(): Promise<void> {
+  await Deno.mkdir(PACKAGES, { recursive: true });
+  await Deno.writeTextFile(
+    `${PACKAGES}/deno.json`,
+    JSON.stringify({ nodeModulesDir: "auto", imports: config.imports }),
+  );
+  await Deno.copyFile(`${ROOT}deno.lock`, `${PACKAGES}/deno.lock`);
+  await deno(["install", "--quiet", "--frozen"], {}, PACKAGES);
+}
+
+/**
+ * Bundles the program into one file, and each package that is loaded on use into one of its own:
+ * every further file of the program itself would cost a fraction of a millisecond at each start,
+ * while a package is large and seldom needed. Gives the sum of their sizes.
+ */
+async function bundleModules(entry: string, bundle: string): Promise<number> {
+  await Deno.remove(bundle, { recursive: true }).catch(() => {});
+  const onUse = new Set<string>();
+  const program = await esbuild.build({
+    ...BUNDLE_OPTIONS,
+    entryPoints: { program: entry },
+    outdir: bundle,
+    // A script, not a module: V8 keeps compiled code of scripts alone. loader.js runs it.
+    format: "cjs",
+    banner: { js: "(function (require, importPackage) {" },
+    footer: { js: "})" },
+    plugins: [importMap((name) => {
+      onUse.add(name);
+      return `./${packageFile(name)}.js`;
+    })],
+  });
+  const script = `${bundle}/program.js`;
+  const text = await Deno.readTextFile(script);
+  await Deno.writeTextFile(
+    script,
+    text.replaceAll('import("./package-', 'importPackage("./package-'),
+  );
+  await Deno.copyFile(`${ROOT}packaging/loader.js`, `${bundle}/loader.js`);
+  const packages = await esbuild.build({
+    ...BUNDLE_OPTIONS,
+    entryPoints: Object.fromEntries([...onUse].map((name) => [packageFile(name), name])),
+    outdir: bundle,
+    splitting: true,
+    format: "esm",
+    // CommonJS packages ask for Node's modules by require.
+    banner: { js: "const require = (name) => process.getBuiltinModule(name);" },
+    plugins: [importMap()],
+  });
+  await esbuild.stop();
+  return [program, packages].flatMap(({ metafile }) => Object.values(metafile.outputs))
+    .reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+const BUNDLE_OPTIONS = {
+  bundle: true,
+  minify: true,
+  platform: "node",
+  target: "esnext",
+  legalComments: "none",
+  metafile: true,
+  logLevel: "warning",
+  absWorkingDir: ROOT,
+} as const satisfies esbuild.BuildOptions;
+
+function packageFile(name: string): string {
+  return `package-${name.replace(/\.js$/, "").replace(/[^a-z0-9]+/g, "-").replace(/^-/, "")}`;
+}
+
+/**
+ * Resolves the import map's names in the installed packages. `onUse` is told of packages that are
+ * imported dynamically, and gives the file to import in their place.
+ */
+function importMap(onUse?: (name: string) => string): esbuild.Plugin {
+  const targets: Readonly<Record<string, string>> = config.imports;
+  return {
+    name: "import-map",
+    setup(build) {
+      build.onResolve({ filter: /^[@a-z]/ }, async ({ path, kind, pluginData }) => {
+        if (pluginData === "resolved") return undefined;
+        const target = targets[path]?.match(/^npm:((?:@[^/]+\/)?[^@/]+)@[^/]+(\/.*)?$/);
+        if (!target) return undefined;
+        if (kind === "dynamic-import" && onUse) return { path: onUse(path), external: true };
+        return await build.resolve(`${target[1]}${target[2] ?? ""}`, {
+          kind,
+          resolveDir: PACKAGES,
+          pluginData: "resolved",
+        });
+      });
+    },
+  };
+}
+
+/** Compiles the bundle; says where the base binary came from. */
+async function compile(
+  bundle: string,
+  main: string,
+  output: string,
+  target: string,
+): Promise<string> {
+  await Deno.mkdir(output.slice(0, output.lastIndexOf("/")), { recursive: true });
+  const args = [
+    "compile",
+    "--quiet",
+    "--no-config",
+    "--no-lock",
+    "--no-check",
+    // Its cache lies in a directory anyone can write to, and is executed.
+    "--no-code-cache",
+    "--allow-all",
+    "--target",
+    target,
+    "--include",
+    ".",
+    "--output",
+    output,
+    main,
+  ];
+  const given = Deno.env.get("DENORT_BIN");
+  if (given) {
+    await deno(args, { DENORT_BIN: given }, bundle);
+    return given;
+  }
+  try {
+    await deno(args, {}, bundle);
+    return "Deno's download host";
+  } catch (official) {
+    const base = await denortFromNpm(target, `${BUILD}/toolchain`).catch((npm) => {
+      throw new Error(`${messageOf(official)}; and from npm: ${messageOf(npm)}`);
+    });
+    await deno(args, { DENORT_BIN: base }, bundle);
+    return "npm, by hash, as Deno's download host did not give it";
+  }
+}
+
+async function deno(
+  args: string[],
+  env: Record<string, string>,
+  cwd: string,
+): Promise<void> {
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args,
+    cwd,
+    env: { NO_COLOR: "1", ...env },
+  }).output();
+  if (!success) {
+    const said = new TextDecoder().decode(stderr).trim();
+    throw new Error(`deno ${args[0]} failed: ${said.split("\n\nStack backtrace")[0]}`);
+  }
+}
+
+function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+if (import.meta.main) {
+  const [output, ...rest] = Deno.args;
+  const option = (name: string) => {
+    const at = rest.indexOf(name);
+    return at < 0 ? undefined : rest[at + 1];
+  };
+  if (!output) {
+    console.error("usage: build.ts OUTPUT [--entry FILE] [--target TARGET]");
+    Deno.exit(2);
+  }
+  try {
+    await build({
+      output: await absolute(output),
+      entry: await absolute(option("--entry") ?? `${ROOT}src/main.ts`),
+      target: option("--target") ?? Deno.build.target,
+    }, (line) => console.log(line));
+  } catch (thrown) {
+    console.error(`build: ${messageOf(thrown)}`);
+    Deno.exit(1);
+  }
+}
+
+async function absolute(path: string): Promise<string> {
+  const { resolve } = await import("node:path");
+  return resolve(path);
+}

@@ -1,0 +1,113 @@
+/**
+ * The program's compiled code, made at build time and put into the binary beside the program: V8
+ * then neither parses nor compiles what a usual run needs, which is a quarter of its start-up.
+ * Deno's own code cache would do the same from a file in a temporary directory, where anybody could
+ * plant another.
+ *
+ * @module
+ */
+import "reflect-metadata"; // @peculiar/x509 wants it loaded before itself
+import * as x509 from "@peculiar/x509";
+
+const ARN = "arn:aws:rolesanywhere:us-east-1:123456789012";
+
+/** What is needed to run the recorder. */
+export interface Recording {
+  /** The compiled recorder. */
+  readonly recorder: string;
+  /** Where to write the code. */
+  readonly output: string;
+}
+
+/** Runs the recorder over the program's usual work: help, signing, a session over HTTP. */
+export async function recordCodeCache({ recorder, output }: Recording): Promise<void> {
+  const directory = await Deno.makeTempDir();
+  await using service = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => Response.json(SESSION, { status: 201 }),
+  );
+  try {
+    const identity = await writeIdentity(directory);
+    const session = [
+      "credential-process",
+      ...identity,
+      "--endpoint",
+      `http://127.0.0.1:${service.addr.port}`,
+      "--role-arn",
+      "arn:aws:iam::123456789012:role/Build",
+      "--profile-arn",
+      `${ARN}:profile/build`,
+      "--trust-anchor-arn",
+      `${ARN}:trust-anchor/build`,
+    ];
+    const commandLines = `${directory}/command_lines.json`;
+    const rsaKey = await writeRsaKey(directory);
+    await Deno.writeTextFile(
+      commandLines,
+      JSON.stringify([
+        ["version"],
+        session,
+        ["sign-string", ...identity],
+        ["sign-string", "--private-key", rsaKey],
+        ["read-certificate-data", ...identity.slice(0, 2)],
+      ]),
+    );
+    const { success, stderr } = await new Deno.Command(recorder, {
+      args: [output, commandLines],
+      clearEnv: true,
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).output();
+    if (!success) throw new Error(new TextDecoder().decode(stderr).trim());
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+const SESSION = {
+  credentialSet: [{
+    credentials: {
+      accessKeyId: "ASIAEXAMPLE",
+      secretAccessKey: "example",
+      sessionToken: "example",
+      expiration: "2030-01-01T00:00:00Z",
+    },
+  }],
+};
+
+/** A fresh EC key and certificate as files; the flags that name them. */
+async function writeIdentity(directory: string): Promise<string[]> {
+  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const day = 86_400_000;
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    name: "CN=build",
+    keys,
+    signingAlgorithm: algorithm,
+    notBefore: new Date(Date.now() - day),
+    notAfter: new Date(Date.now() + day),
+  });
+  const certificatePath = `${directory}/certificate.pem`;
+  await Deno.writeTextFile(certificatePath, certificate.toString("pem"));
+  const keyPath = await writeKey(`${directory}/key.pem`, keys.privateKey);
+  return ["--certificate", certificatePath, "--private-key", keyPath];
+}
+
+async function writeRsaKey(directory: string): Promise<string> {
+  const algorithm = {
+    name: "RSASSA-PKCS1-v1_5",
+    hash: "SHA-256",
+    modulusLength: 2048,
+    publicExponent: new Uint8Array([1, 0, 1]),
+  };
+  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  return await writeKey(`${directory}/rsa.pem`, keys.privateKey);
+}
+
+async function writeKey(path: string, key: CryptoKey): Promise<string> {
+  const encoded = await crypto.subtle.exportKey("pkcs8", key);
+  const pem = x509.PemConverter.encode(encoded, "PRIVATE KEY");
+  await Deno.writeTextFile(path, `${pem}\n`, { mode: 0o600 });
+  return path;
+}

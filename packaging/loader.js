@@ -1,0 +1,22 @@
+/**
+ * What the binary starts with: runs the bundled program from its compiled code, which stands beside
+ * it in the binary (`code_cache.ts` makes it). Code that V8 does not accept is compiled anew.
+ */
+import process from "node:process";
+import vm from "node:vm";
+
+const directory = import.meta.dirname;
+let cachedData;
+try {
+  cachedData = Deno.readFileSync(`${directory}/program.cache`);
+} catch {
+  // built for another platform than the one that built it: there is none
+}
+const script = new vm.Script(Deno.readTextFileSync(`${directory}/program.js`), {
+  filename: "program.js",
+  ...(cachedData ? { cachedData } : {}),
+});
+script.runInThisContext()(
+  (name) => process.getBuiltinModule(name),
+  (path) => import(path),
+);
