@@ -1,0 +1,148 @@
+// deno-lint-ignore-file no-console -- a benchmark talks to the terminal it runs in
+/**
+ * `make bench`: start-up, peak memory and size of the binary, each as a ratio to a compiled hello
+ * world measured in the same run, turn by turn. Ends with 1 when a target is missed.
+ *
+ * Usage: deno run -A tests/bench/run.ts BINARY
+ *
+ * @module
+ */
+import { resolve } from "node:path";
+import { denortFromNpm } from "../../packaging/denort.ts";
+import { generateKey } from "../support/certificates.ts";
+import { SessionScenario } from "../support/session_scenario.ts";
+
+const RUNS = 20;
+const WARM_UPS = 3;
+/** The binary may be this much larger than hello world, bytes. */
+const SIZE_MARGIN = 3_000_000;
+
+interface Subject {
+  readonly name: string;
+  readonly command: readonly string[];
+  /** The ratio to reach; absent, the figure is for information. */
+  readonly target?: number;
+}
+
+async function time(command: readonly string[]): Promise<number> {
+  const [program = "", ...args] = command;
+  const started = performance.now();
+  const { code, stderr } = await new Deno.Command(program, {
+    args,
+    clearEnv: true,
+    env: { PATH: "/usr/bin:/bin", HOME: "/nonexistent" },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  const elapsed = performance.now() - started;
+  if (code !== 0) throw new Error(`${command.join(" ")}: ${new TextDecoder().decode(stderr)}`);
+  return elapsed;
+}
+
+/** Peak resident memory in MB, as the kernel counts it. */
+async function peakMemory(command: readonly string[]): Promise<number> {
+  const script = "import resource, subprocess, sys\n" +
+    "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)\n" +
+    "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
+  const { stdout, success } = await new Deno.Command("python3", {
+    args: ["-c", script, ...command],
+  }).output();
+  if (!success) throw new Error(`${command[0]} failed under python3`);
+  return Number(new TextDecoder().decode(stdout)) / 1000;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle) - 1] ?? 0)) / 2;
+}
+
+/** hello world, compiled with the flags of the real build. */
+async function compileHelloWorld(output: string): Promise<void> {
+  const compile = async (env: Record<string, string>) =>
+    await new Deno.Command(Deno.execPath(), {
+      args: [
+        "compile",
+        "--quiet",
+        "--no-check",
+        "--no-config",
+        "--no-lock",
+        "--no-code-cache",
+        "--allow-all",
+        "--output",
+        output,
+        new URL("hello_world.ts", import.meta.url).pathname,
+      ],
+      env,
+    }).output();
+  if ((await compile({})).success) return;
+  const base = await denortFromNpm(Deno.build.target, resolve("build/toolchain"));
+  const { success, stderr } = await compile({ DENORT_BIN: base });
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+}
+
+const binary = resolve(Deno.args[0] ?? "build/bin/aws_signing_helper");
+const helloWorld = resolve("build/bench/hello_world");
+await Deno.mkdir(resolve("build/bench"), { recursive: true });
+await compileHelloWorld(helloWorld);
+
+await using scenario = await SessionScenario.create({}, { latencyMilliseconds: 0 });
+const { directory, identity } = scenario;
+const rsaKey = directory.write("rsa.pem", await generateKey("rsa-2048"));
+
+const subjects: readonly Subject[] = [
+  { name: "hello world", command: [helloWorld] },
+  { name: "version", command: [binary, "version"], target: 1.15 },
+  {
+    name: "sign-string, EC P-256 PEM",
+    command: [binary, "sign-string", "--private-key", identity.keyPath],
+    target: 1.25,
+  },
+  {
+    name: "sign-string, RSA-2048 PEM",
+    command: [binary, "sign-string", "--private-key", rsaKey],
+  },
+  {
+    name: "credential-process over HTTPS",
+    command: [binary, "credential-process", ...scenario.flags],
+    target: 2.3,
+  },
+];
+
+const times = subjects.map((): number[] => []);
+for (let run = -WARM_UPS; run < RUNS; run++) {
+  for (const [i, { command }] of subjects.entries()) {
+    const elapsed = await time(command);
+    if (run >= 0) times[i]?.push(elapsed);
+  }
+}
+
+let missed = 0;
+const verdict = (ok: boolean, target: string) => {
+  if (!ok) missed += 1;
+  return `${ok ? "reached" : "MISSED"} (${target})`;
+};
+const base = median(times[0] ?? []);
+console.log(`medians of ${RUNS} runs, taken in turn`);
+for (const [i, { name, command, target }] of subjects.entries()) {
+  const milliseconds = median(times[i] ?? []);
+  const ratio = milliseconds / base;
+  const memory = await peakMemory(command);
+  console.log(
+    [
+      name.padEnd(30),
+      `${milliseconds.toFixed(1).padStart(6)} ms`,
+      `${ratio.toFixed(2).padStart(5)} x`,
+      `${memory.toFixed(0).padStart(4)} MB`,
+      target === undefined ? "" : verdict(ratio <= target, `to reach: ${target}`),
+    ].join("  ").trimEnd(),
+  );
+}
+const [helloSize, size] = [(await Deno.stat(helloWorld)).size, (await Deno.stat(binary)).size];
+console.log(
+  `size: ${(size / 1e6).toFixed(2)} MB, hello world ${(helloSize / 1e6).toFixed(2)} MB: ${
+    verdict(size <= helloSize + SIZE_MARGIN, "to reach: hello world + 3 MB")
+  }`,
+);
+Deno.exitCode = missed > 0 ? 1 : 0;

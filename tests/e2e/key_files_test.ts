@@ -1,0 +1,135 @@
+import { assert, assertEquals } from "@std/assert";
+import { createHash, createPublicKey } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { type KeyFile, makeKeyFiles } from "../plugins/file/variants.ts";
+import { runBinary, runProgram } from "../support/binary.ts";
+import { openssl } from "../support/openssl.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { hasSharedData, PYTHON, SHARED_DATA } from "../support/tools.ts";
+
+const DIGESTS = ["SHA256", "SHA384", "SHA512"] as const;
+const FIXED = "AWS Roles Anywhere Credential Helper Signing Test1";
+
+/** The message that sign-string signs, made here from its documentation alone. */
+function testMessage(publicKeyPem: string): Uint8Array {
+  const key = createPublicKey(publicKeyPem);
+  const bits = key.asymmetricKeyType === "rsa"
+    ? key.export({ type: "pkcs1", format: "der" })
+    : uncompressedPoint(key.export({ type: "spki", format: "der" }));
+  const hash = createHash("sha256").update("IAM RA").update(new Uint8Array(bits)).digest();
+  return new Uint8Array([...new TextEncoder().encode(FIXED), ...hash]);
+}
+
+/** A SubjectPublicKeyInfo of a named curve ends with the point: 4, x, y. */
+function uncompressedPoint(info: Uint8Array): Uint8Array {
+  const length = [65, 97, 133].find((size) =>
+    info[info.length - size] === 4 && info[info.length - size - 1] === 0
+  );
+  assert(length);
+  return info.subarray(-length);
+}
+
+async function signAndVerify(
+  file: KeyFile,
+  digest: string,
+  directory: TemporaryDirectory,
+): Promise<void> {
+  const name = file.path.replaceAll("/", "-");
+  const flags = file.passphrase === undefined ? [] : ["--pkcs8-password", "env:WORD"];
+  const { code, stdoutBytes, stderr } = await runBinary(
+    ["sign-string", "--private-key", file.path, "--format=bin", `--digest=${digest}`, ...flags],
+    { env: file.passphrase === undefined ? {} : { WORD: `${file.passphrase}` } },
+  );
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  const message = directory.write(
+    `${name}-${digest}.message`,
+    testMessage(await Deno.readTextFile(file.publicKeyPath)),
+  );
+  const signature = directory.write(`${name}-${digest}.signature`, stdoutBytes);
+  const verdict = await openssl([
+    "dgst",
+    `-${digest.toLowerCase()}`,
+    "-verify",
+    file.publicKeyPath,
+    "-signature",
+    signature,
+    message,
+  ]);
+  assertEquals(new TextDecoder().decode(verdict), "Verified OK\n");
+}
+
+Deno.test("sign-string signs with every kind of key file, and openssl verifies", async (t) => {
+  using directory = new TemporaryDirectory();
+  const files = await makeKeyFiles(directory);
+  assert(files.length >= 60, `${files.length} kinds of file`);
+  for (const file of files) {
+    await t.step(file.path.split("/").at(-1) ?? "", async () => {
+      await Promise.all(DIGESTS.map((digest) => signAndVerify(file, digest, directory)));
+    });
+  }
+});
+
+Deno.test("sign-string prints one signature as a JSON string, text and bytes", async () => {
+  using directory = new TemporaryDirectory();
+  // RSA with PKCS#1 v1.5 gives the same signature each time
+  const key = directory.write("key.pem", await openssl(["genrsa", "2048"]));
+  const run = (format: string) =>
+    runBinary(["sign-string", "--private-key", key, ...format.split(" ")]);
+  const bytes = (await run("--format bin")).stdoutBytes;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  assertEquals(bytes.length, 256);
+  assertEquals((await run("--format json")).stdout, `"${hex}"\n`);
+  assertEquals((await run("--digest SHA256")).stdout, `"${hex}"\n`);
+  assertEquals((await run("--format text")).stdout, `${hex}\n`);
+});
+
+Deno.test({
+  name: "sign-string signs with every recorded ML-DSA key, and another library verifies",
+  ignore: !hasSharedData(),
+  async fn(t) {
+    using directory = new TemporaryDirectory();
+    const message = directory.write("message", FIXED);
+    const script = fileURLToPath(new URL("../support/verify_ml_dsa.py", import.meta.url));
+    const keys = Array.from(Deno.readDirSync(`${SHARED_DATA}mldsa`), ({ name }) => name)
+      .filter((name) => name.includes("-key")).sort();
+    assertEquals(keys.length, 27);
+    for (const key of keys) {
+      await t.step(key, async () => {
+        const certificate = `${SHARED_DATA}mldsa/${key.split("-")[0]}-cert.pem`;
+        const { code, stdoutBytes, stderr } = await runBinary([
+          "sign-string",
+          "--private-key",
+          `${SHARED_DATA}mldsa/${key}`,
+          "--certificate",
+          certificate,
+          "--pkcs8-password=pass:password",
+          "--format=bin",
+        ]);
+        assertEquals({ code, stderr }, { code: 0, stderr: "" });
+        const signature = directory.write(`${key}.signature`, stdoutBytes);
+        const verify = (signed: string) =>
+          runProgram(PYTHON, [script, certificate, signed, signature]);
+        const verdict = await verify(message);
+        assertEquals({ code: verdict.code, stderr: verdict.stderr }, { code: 0, stderr: "" });
+        const other = directory.write("other", `${FIXED}.`);
+        assert((await verify(other)).code !== 0, "the verifier accepts anything");
+      });
+    }
+  },
+});
+
+Deno.test({
+  name: "sign-string reads a key as AWS Certificate Manager exports it",
+  ignore: !hasSharedData(),
+  async fn() {
+    const path = `${SHARED_DATA}pkcs8/acm-encrypted.pem`;
+    const { code } = await runBinary([
+      "sign-string",
+      "--private-key",
+      path,
+      "--pkcs8-password",
+      "pass:password",
+    ]);
+    assertEquals(code, 0);
+  },
+});

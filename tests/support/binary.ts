@@ -1,0 +1,61 @@
+import { fileURLToPath } from "node:url";
+
+/** The binary under test, as `make` builds it. */
+export const BINARY = fileURLToPath(
+  new URL("../../build/bin/aws_signing_helper", import.meta.url),
+);
+
+/** What a run of a program left. */
+export interface Result {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stdoutBytes: Uint8Array;
+  readonly stderr: string;
+}
+
+/** How `runBinary` starts the program. */
+export interface RunOptions {
+  /** All of its environment but PATH and HOME; nothing is inherited. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Written to standard input; absent, there is none. */
+  readonly stdin?: Uint8Array | string;
+}
+
+/** Runs the binary without a controlling terminal and waits for its end. */
+export async function runBinary(
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Result> {
+  // setsid: a session of its own has no terminal, so that no prompt can reach the developer's.
+  return await runProgram("setsid", ["--wait", BINARY, ...args], options);
+}
+
+/** Runs any program with only the environment given. */
+export async function runProgram(
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Result> {
+  await using child = new Deno.Command(command, {
+    args: [...args],
+    clearEnv: true,
+    env: { PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin", HOME: "/nonexistent", ...options.env },
+    stdin: options.stdin === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  }).spawn();
+  const output = child.output();
+  if (options.stdin !== undefined) {
+    const writer = child.stdin.getWriter();
+    const bytes = typeof options.stdin === "string"
+      ? new TextEncoder().encode(options.stdin)
+      : options.stdin;
+    await writer.write(bytes);
+    await writer.close();
+  }
+  const { code, stdout, stderr } = await output;
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: decode(stdout), stdoutBytes: stdout, stderr: decode(stderr) };
+}

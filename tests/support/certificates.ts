@@ -1,0 +1,198 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+
+import { openssl } from "./openssl.ts";
+import type { TemporaryDirectory } from "./temporary_directory.ts";
+
+/** The arguments of `openssl genpkey` for each type of key the tests use. */
+const KEY_ARGUMENTS = {
+  "rsa-1024": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"],
+  "rsa-2048": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+  "rsa-4096": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:4096"],
+  "rsa-8192": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:8192"],
+  "ec-p256": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+  "ec-p384": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
+  "ec-p521": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"],
+} as const satisfies Record<string, readonly string[]>;
+
+/** A type and size of key that `createAuthority` and `issueCertificate` can make. */
+export type KeyType = keyof typeof KEY_ARGUMENTS;
+
+/** What a certificate is to hold. */
+export interface CertificateRequest {
+  /** As `openssl req -subj` reads it: `/C=US/CN=name`, `\/` for a slash in a value. */
+  readonly subject: string;
+  /** Default `ec-p256`; not looked at when `keyPath` names a key. */
+  readonly keyType?: KeyType;
+  /** An unencrypted PEM key that exists already; it is used as it is, no new one is made. */
+  readonly keyPath?: string;
+  /** Positive serial number; default: 127 random bits. */
+  readonly serial?: bigint;
+  /** Days from now, default 30. `notBefore` and `notAfter` win over it. */
+  readonly days?: number;
+  /** Default an hour ago, or an hour before `notAfter` if that has passed. */
+  readonly notBefore?: Date;
+  readonly notAfter?: Date;
+  /** A certificate authority's (true) or an end-entity certificate (false, the default). */
+  readonly ca?: boolean;
+  /** DNS names and IP addresses for the subject alternative name; makes it a TLS server's certificate. */
+  readonly hosts?: readonly string[];
+  /** In OpenSSL's extension syntax, over the defaults; null leaves an extension out. */
+  readonly extensions?: Readonly<Record<string, string | null>>;
+  /** The hash of the signature on the certificate, default sha256. */
+  readonly digest?: "sha1" | "sha256" | "sha384" | "sha512";
+}
+
+/** A certificate with its private key, as files and as text. */
+export interface CertificateFiles {
+  readonly certificatePath: string;
+  /** Unencrypted PKCS#8. */
+  readonly keyPath: string;
+  readonly certificatePem: string;
+  readonly keyPem: string;
+}
+
+/** A certificate that can issue others; give it to `issueCertificate`. */
+export interface Authority extends CertificateFiles {
+  /** Where the files of what it issues are written. */
+  readonly directory: string;
+}
+
+/** Makes a private key with openssl and gives its PEM (unencrypted PKCS#8). */
+export async function generateKey(keyType: KeyType): Promise<string> {
+  return new TextDecoder().decode(await openssl(["genpkey", ...KEY_ARGUMENTS[keyType]]));
+}
+
+/** Makes a self-signed certificate authority whose files stand in `directory`. */
+export async function createAuthority(
+  directory: TemporaryDirectory | string,
+  request: CertificateRequest,
+): Promise<Authority> {
+  const path = typeof directory === "string" ? directory : directory.path;
+  const files = await issue(path, null, { ca: true, days: 365, ...request });
+  return { ...files, directory: path };
+}
+
+/**
+ * Makes a certificate signed by `authority`: an end-entity certificate for TLS clients, a TLS
+ * server's when `hosts` are given, an intermediate authority's when `ca` is true.
+ */
+export async function issueCertificate(
+  authority: Authority,
+  request: CertificateRequest,
+): Promise<Authority> {
+  const files = await issue(authority.directory, authority, request);
+  return { ...files, directory: authority.directory };
+}
+
+// `openssl ca` is used, not `openssl x509`, because OpenSSL 3.0 lets only that set both dates.
+async function issue(
+  directory: string,
+  issuer: CertificateFiles | null,
+  request: CertificateRequest,
+): Promise<CertificateFiles> {
+  const folder = await Deno.makeTempDir({ dir: directory, prefix: "certificate-" });
+  const certificatePath = join(folder, "certificate.pem");
+  const keyPath = join(folder, "key.pem");
+  const keyPem = request.keyPath === undefined
+    ? await generateKey(request.keyType ?? "ec-p256")
+    : await Deno.readTextFile(request.keyPath);
+  await Deno.writeTextFile(keyPath, keyPem, { mode: 0o600 });
+  const configuration = join(folder, "openssl.cnf");
+  await Deno.writeTextFile(configuration, configurationText(folder, request, issuer !== null));
+  await Deno.writeTextFile(join(folder, "database"), "");
+  await Deno.writeTextFile(join(folder, "serial"), `${serialText(request.serial)}\n`);
+
+  const requestPath = join(folder, "request.pem");
+  const { subject } = request;
+  // deno-fmt-ignore
+  await openssl([
+    "req", "-new", "-config", configuration, "-utf8",
+    "-subj", subject, "-key", keyPath, "-out", requestPath,
+  ]);
+  const { notBefore, notAfter } = validity(request);
+  const signer = issuer === null
+    ? ["-selfsign", "-keyfile", keyPath]
+    : ["-cert", issuer.certificatePath, "-keyfile", issuer.keyPath];
+  // deno-fmt-ignore
+  await openssl([
+    "ca", "-batch", "-notext", "-config", configuration, ...signer,
+    "-startdate", opensslTime(notBefore), "-enddate", opensslTime(notAfter),
+    "-in", requestPath, "-out", certificatePath,
+  ]);
+  return {
+    certificatePath,
+    keyPath,
+    certificatePem: await Deno.readTextFile(certificatePath),
+    keyPem,
+  };
+}
+
+function configurationText(folder: string, request: CertificateRequest, issued: boolean): string {
+  const extensions = Object.entries({
+    ...defaultExtensions(request, issued),
+    ...request.extensions,
+  }).filter(([, value]) => value !== null);
+  return [
+    "[req]",
+    "distinguished_name = subject",
+    "[subject]",
+    "[ca]",
+    "default_ca = authority",
+    "[authority]",
+    `database = ${join(folder, "database")}`,
+    `serial = ${join(folder, "serial")}`,
+    `new_certs_dir = ${folder}`,
+    `default_md = ${request.digest ?? "sha256"}`,
+    "unique_subject = no",
+    "preserve = yes",
+    "email_in_dn = yes",
+    "policy = any",
+    ...(extensions.length === 0 ? [] : ["x509_extensions = extensions"]),
+    "[any]",
+    "commonName = optional",
+    "[extensions]",
+    ...extensions.map(([name, value]) => `${name} = ${value}`),
+    "",
+  ].join("\n");
+}
+
+function defaultExtensions(request: CertificateRequest, issued: boolean): Record<string, string> {
+  const identifiers = {
+    subjectKeyIdentifier: "hash",
+    ...(issued ? { authorityKeyIdentifier: "keyid" } : {}),
+  };
+  if (request.ca === true) {
+    return {
+      basicConstraints: "critical,CA:TRUE",
+      keyUsage: "critical,keyCertSign,cRLSign",
+      ...identifiers,
+    };
+  }
+  const common = {
+    basicConstraints: "critical,CA:FALSE",
+    keyUsage: "critical,digitalSignature",
+    ...identifiers,
+  };
+  if (request.hosts === undefined) return { ...common, extendedKeyUsage: "clientAuth" };
+  const names = request.hosts.map((host) => `${/^[\d.]+$|:/.test(host) ? "IP" : "DNS"}:${host}`);
+  return { ...common, extendedKeyUsage: "serverAuth", subjectAltName: names.join(",") };
+}
+
+function validity(request: CertificateRequest): { notBefore: Date; notAfter: Date } {
+  const now = Date.now();
+  const hour = 3_600_000;
+  const notAfter = request.notAfter ?? new Date(now + (request.days ?? 30) * 24 * hour);
+  const notBefore = request.notBefore ?? new Date(Math.min(now, notAfter.getTime()) - hour);
+  return { notBefore, notAfter };
+}
+
+function serialText(serial: bigint | undefined): string {
+  const number = serial ?? BigInt(`0x${randomBytes(16).toString("hex")}`) >> 1n;
+  const text = number.toString(16).toUpperCase();
+  return text.length % 2 === 0 ? text : `0${text}`;
+}
+
+function opensslTime(date: Date): string {
+  return `${date.toISOString().replace(/\.\d+Z$/, "").replaceAll(/[-:T]/g, "")}Z`;
+}

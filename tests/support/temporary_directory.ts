@@ -1,0 +1,39 @@
+import { join } from "node:path";
+
+/**
+ * A fresh directory of mode 0700 that goes away, with all it holds, at the end of the `using` block.
+ */
+export class TemporaryDirectory implements Disposable {
+  /** Absolute path, free of symbolic links so that it compares equal to what programs print. */
+  readonly path: string;
+
+  constructor(prefix = "aws-signing-helper-test-") {
+    this.path = Deno.realPathSync(Deno.makeTempDirSync({ prefix }));
+  }
+
+  /** The absolute path of something below the directory; nothing is made. */
+  join(...parts: string[]): string {
+    return join(this.path, ...parts);
+  }
+
+  /**
+   * Writes a file of this name and gives its absolute path. Folders in the name are made.
+   * `mode` is set even against the umask; a test that wants 0644 gets it.
+   */
+  write(name: string, data: string | Uint8Array, mode = 0o600): string {
+    const path = this.join(name);
+    Deno.mkdirSync(join(path, ".."), { recursive: true });
+    if (typeof data === "string") Deno.writeTextFileSync(path, data);
+    else Deno.writeFileSync(path, data);
+    if (Deno.build.os !== "windows") Deno.chmodSync(path, mode);
+    return path;
+  }
+
+  [Symbol.dispose](): void {
+    try {
+      Deno.removeSync(this.path, { recursive: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}

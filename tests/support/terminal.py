@@ -1,0 +1,80 @@
+"""Runs a program with a terminal of its own and talks to it there.
+
+Usage: terminal.py DIALOGUE PROGRAM [ARGUMENT...]
+
+DIALOGUE is JSON: [[what to wait for on the terminal, what to type then], ...]. "<terminate>" as what
+to type sends SIGTERM instead. Standard input is /dev/null, so that whoever reads a password
+must have opened the terminal. Prints JSON: exit code, standard output, standard error, all that
+stood on the terminal, and whether it echoes again at the end.
+"""
+
+import fcntl
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import termios
+import threading
+
+TIMEOUT_SECONDS = 20
+
+
+def main():
+    dialogue = json.loads(sys.argv[1])
+    ours, theirs = pty.openpty()
+
+    def take_terminal():
+        os.setsid()
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+    program = subprocess.Popen(
+        sys.argv[2:],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=[theirs],
+        preexec_fn=take_terminal,
+    )
+    results = {}
+    collectors = [
+        threading.Thread(target=lambda n=name, s=stream: results.update({n: s.read()}))
+        for name, stream in (("stdout", program.stdout), ("stderr", program.stderr))
+    ]
+    for collector in collectors:
+        collector.start()
+
+    screen = b""
+    for expected, answer in dialogue:
+        while expected.encode() not in screen.split(b"\0")[-1]:
+            ready, _, _ = select.select([ours], [], [], TIMEOUT_SECONDS)
+            if not ready:
+                program.kill()
+                sys.exit(f"waited in vain for {expected!r}; the terminal shows {screen!r}")
+            screen += os.read(ours, 4096)
+        screen += b"\0"  # what was waited for is not found a second time
+        if answer == "<terminate>":
+            program.terminate()
+        else:
+            os.write(ours, answer.encode())
+    try:
+        code = program.wait(TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        program.kill()
+        sys.exit(f"the program did not end; the terminal shows {screen!r}")
+    for collector in collectors:
+        collector.join()
+    echoes = bool(termios.tcgetattr(theirs)[3] & termios.ECHO)
+    while select.select([ours], [], [], 0.05)[0]:
+        screen += os.read(ours, 4096)
+    print(json.dumps({
+        "code": code,
+        "stdout": results["stdout"].decode(errors="replace"),
+        "stderr": results["stderr"].decode(errors="replace"),
+        "screen": screen.replace(b"\0", b"").decode(errors="replace"),
+        "echoes": echoes,
+    }))
+
+
+main()
