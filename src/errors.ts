@@ -21,7 +21,7 @@ export const EXIT_CODES = {
   },
   unavailable: { value: 5, meaning: "the service throttled the call or is unavailable" },
   network: { value: 6, meaning: "network or TLS failure on the way to the service" },
-  interrupted: { value: 130, meaning: "ended by Ctrl-C at a prompt" },
+  interrupted: { value: 130, meaning: "ended by Ctrl-C or another signal" },
 } as const satisfies Record<string, { value: number; meaning: string }>;
 
 /** A name in {@link EXIT_CODES}. */

@@ -6,6 +6,7 @@
  */
 import { promptSecret } from "./cli/prompt.ts";
 import { run } from "./cli/run.ts";
+import { holdSignals } from "./cli/signals.ts";
 import type { Platform, World } from "./cli/world.ts";
 import { EXIT_CODES, HelperError } from "./errors.ts";
 import { createRegistry } from "./keystore/registry.ts";
@@ -30,6 +31,7 @@ const world: World = {
   monotonic: () => performance.now(),
   sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
   random: () => Math.random(),
+  holdSignals,
 };
 
 function writeAll(stream: typeof Deno.stdout, output: string | Uint8Array): void {

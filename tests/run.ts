@@ -27,10 +27,7 @@ const TEST = ["test", "--quiet", "--cached-only", "--allow-all", "--no-check"];
 const CHECK_STEPS: readonly Step[] = [
   { name: "format", args: ["fmt", "--check", "--quiet"] },
   { name: "lint", args: ["lint", "--quiet"] },
-  {
-    name: "types",
-    args: ["check", "--quiet", "--cached-only", "src", "plugins", "tests", "packaging"],
-  },
+  { name: "types", args: ["check", "--quiet", "src", "plugins", "tests", "packaging"] },
   {
     name: "commands.md in step",
     args: ["run", "--quiet", "--cached-only", "-A", "packaging/reference.ts", "--check"],

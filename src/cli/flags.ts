@@ -139,13 +139,30 @@ export const FLAGS = {
     description: "try the PIN of the token (CKU_USER) for keys that ask for a PIN at each " +
       "signature (CKU_CONTEXT_SPECIFIC)",
   },
+  "context-pin": {
+    kind: "secret",
+    value: "source",
+    description: "PIN for keys that ask for one at each signature (CKU_CONTEXT_SPECIFIC)",
+  },
   "tpm-key-password": {
     kind: "secret",
     value: "source",
     description: "password of the TPM key",
     otherVariables: ["TPM_CHILD_KEY_PASSWORD"],
   },
+  "tpm-parent-password": {
+    kind: "secret",
+    value: "source",
+    description: "password of the TPM key's parent, or of the hierarchy it is loaded under",
+    otherVariables: ["TPM_PRIMARY_KEY_PASSWORD"],
+  },
   "no-tpm-key-password": { kind: "switch", description: "the TPM key has no password" },
+  "keychain-password": {
+    kind: "secret",
+    value: "source",
+    description: "password that unlocks the custom keychain (macOS)",
+    otherVariables: ["CREDENTIAL_HELPER_KEYCHAIN_PASSWORD"],
+  },
   "pkcs8-password": {
     kind: "secret",
     value: "source",
@@ -177,10 +194,44 @@ const CERTIFICATE_FLAGS = [
 const KEY_FLAGS = [
   "pkcs11-lib",
   "reuse-pin",
+  "context-pin",
   "tpm-key-password",
+  "tpm-parent-password",
   "no-tpm-key-password",
+  "keychain-password",
   "pkcs8-password",
 ] as const satisfies FlagName[];
+
+/** What every command that vends credentials takes. */
+const VENDING_FLAGS = [
+  "certificate",
+  "private-key",
+  "intermediates",
+  "cert-selector",
+  "system-store-name",
+  "use-latest-expiring-certificate",
+  "role-arn",
+  "profile-arn",
+  "trust-anchor-arn",
+  "session-duration",
+  "role-session-name",
+  "region",
+  "endpoint",
+  "use-fips-endpoint",
+  "use-dualstack-endpoint",
+  "ca-bundle",
+  "no-verify-ssl",
+  "with-proxy",
+  ...KEY_FLAGS,
+  "debug",
+] as const satisfies FlagName[];
+
+/** What every vending command requires. */
+const VENDING_REQUIREMENTS = {
+  required: ["role-arn", "profile-arn", "trust-anchor-arn"],
+  oneOf: ["certificate", "cert-selector"],
+  usesNetwork: true,
+} as const satisfies Partial<Command>;
 
 /** One command. */
 export interface Command {
@@ -198,31 +249,8 @@ export interface Command {
 export const COMMANDS = {
   "credential-process": {
     summary: "print temporary credentials as JSON, for credential_process in ~/.aws/config",
-    flags: [
-      "certificate",
-      "private-key",
-      "intermediates",
-      "cert-selector",
-      "system-store-name",
-      "use-latest-expiring-certificate",
-      "role-arn",
-      "profile-arn",
-      "trust-anchor-arn",
-      "session-duration",
-      "role-session-name",
-      "region",
-      "endpoint",
-      "use-fips-endpoint",
-      "use-dualstack-endpoint",
-      "ca-bundle",
-      "no-verify-ssl",
-      "with-proxy",
-      ...KEY_FLAGS,
-      "debug",
-    ],
-    required: ["role-arn", "profile-arn", "trust-anchor-arn"],
-    oneOf: ["certificate", "cert-selector"],
-    usesNetwork: true,
+    flags: VENDING_FLAGS,
+    ...VENDING_REQUIREMENTS,
   },
   "sign-string": {
     summary: "sign a fixed test string, to show that the private key can be used",

@@ -9,6 +9,7 @@ import type { KeystoreContext } from "../keystore/types.ts";
 import { type KeystoreUri, parseKeystoreUri, type Scheme } from "../keystore/uri.ts";
 import type { FlagValues } from "./flag_values.ts";
 import type { FlagName } from "./flags.ts";
+import { PROGRAM } from "./program.ts";
 import { resolveSecret } from "./secrets.ts";
 import type { Platform, World } from "./world.ts";
 
@@ -78,8 +79,15 @@ export function keystoreContext(values: FlagValues, world: World): KeystoreConte
         })
       );
     },
+    setting: (name) => values.text(name),
+    isOn: (name) => values.isOn(name),
+    environment: (name) => world.environment(name),
     prompt: (question) => world.prompt(question),
+    say: (words) => world.say(`${PROGRAM}: ${words}`),
     debug: debugWords(values, world),
+    monotonic: () => world.monotonic(),
+    sleep: (milliseconds) => world.sleep(milliseconds),
+    holdSignals: () => world.holdSignals(),
   };
 }
 

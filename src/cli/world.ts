@@ -5,6 +5,7 @@
  * @module
  */
 import type { KeystoreRegistry } from "../keystore/registry.ts";
+import type { SignalHold } from "../keystore/types.ts";
 
 /** The systems the program is built for. */
 export type Platform = "linux" | "darwin" | "windows";
@@ -28,4 +29,6 @@ export interface World {
   sleep(milliseconds: number): Promise<void>;
   /** 0 to 1, 1 excluded. */
   random(): number;
+  /** Keeps SIGINT and SIGTERM from ending the process, see `KeystoreContext`. */
+  holdSignals(): SignalHold;
 }

@@ -50,15 +50,69 @@ export interface Keystore {
   readCertificates(uri: KeystoreUri, context: KeystoreContext): Promise<NonEmpty<Certificate>>;
 }
 
+/** A certificate that a token or store holds, as `read-certificate-data` lists it. */
+export interface ListedCertificate {
+  readonly certificate: Certificate;
+  /** A URI that names exactly this certificate, where the keystore has URIs. */
+  readonly uri?: string;
+}
+
+/** What a keystore of many certificates can do besides: list those that a URI matches. */
+export interface CertificateLister {
+  /** The matching certificates, in a stable order; none is no error. Touches no key. */
+  listCertificates(
+    uri: KeystoreUri,
+    context: KeystoreContext,
+  ): Promise<readonly ListedCertificate[]>;
+}
+
+/** Whether a keystore can list what matches. */
+export function isLister(keystore: Keystore): keystore is Keystore & CertificateLister {
+  return "listCertificates" in keystore;
+}
+
 /** The secrets a keystore may ask for, by the flag that gives them. */
-export type SecretName = "pkcs8-password" | "tpm-key-password";
+export type SecretName =
+  | "pkcs8-password"
+  | "context-pin"
+  | "tpm-key-password"
+  | "tpm-parent-password"
+  | "keychain-password";
+
+/** Texts that flags give to keystores. */
+export type SettingName = "pkcs11-lib" | "system-store-name";
+
+/** Switches that flags give to keystores. */
+export type SwitchName = "reuse-pin" | "no-tpm-key-password" | "use-latest-expiring-certificate";
 
 /** What touches the world outside, handed to keystores by the command line. */
 export interface KeystoreContext {
   /** The secret given by flag or environment; undefined when none was given. */
   secret(name: SecretName): Promise<string | undefined>;
+  /** The text given by flag or environment, or the flag's default. */
+  setting(name: SettingName): string | undefined;
+  /** Whether the switch is on. */
+  isOn(name: SwitchName): boolean;
+  /** A variable of the environment. */
+  environment(name: string): string | undefined;
   /** Asks on the controlling terminal without echo; undefined when there is no terminal. */
   prompt(question: string): Promise<string | undefined>;
+  /** Tells the user something that must be known even without `--debug`; never a secret. */
+  say(words: string): void;
   /** Words for `--debug`; never a secret. */
   debug(words: string): void;
+  /** Milliseconds from any origin, never going back. */
+  monotonic(): number;
+  sleep(milliseconds: number): Promise<void>;
+  /**
+   * Until it is disposed of, SIGINT and SIGTERM do not end the process but abort `signal`, whose
+   * reason is an `interrupted` error. For work that must be undone before the process may end: look
+   * at the signal between steps, undo, throw its reason.
+   */
+  holdSignals(): SignalHold;
+}
+
+/** What {@link KeystoreContext.holdSignals} gives. */
+export interface SignalHold extends Disposable {
+  readonly signal: AbortSignal;
 }

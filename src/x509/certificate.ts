@@ -84,6 +84,13 @@ export function publicKeyOf(certificate: Certificate): PublicKey {
   return parsePublicKey(certificate.subjectPublicKeyInfo);
 }
 
+/** The serial number in upper-case hex of whole bytes, as other programs show it. */
+export function serialNumberHex({ serialNumber }: Certificate): string {
+  const sign = serialNumber < 0n ? "-" : "";
+  const hex = serialNumber.toString(16).replace("-", "").toUpperCase();
+  return `${sign}${hex.length % 2 === 0 ? "" : "0"}${hex}`;
+}
+
 function signedInteger(contents: Uint8Array): bigint {
   return BigInt.asIntN(contents.length * 8, BigInt(`0x${encodeHex(contents)}`));
 }

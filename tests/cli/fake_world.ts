@@ -1,4 +1,5 @@
 import type { Platform, World } from "../../src/cli/world.ts";
+import type { SignalHold } from "../../src/keystore/types.ts";
 import { FakeKeystore } from "../keystore/fake_keystore.ts";
 
 /** What a {@link FakeWorld} starts with. */
@@ -53,5 +54,9 @@ export class FakeWorld implements World {
 
   random(): number {
     return 0.5;
+  }
+
+  holdSignals(): SignalHold {
+    return { signal: new AbortController().signal, [Symbol.dispose]() {} };
   }
 }

@@ -59,9 +59,16 @@ export class FakeKeystore implements Keystore {
   }
 }
 
-/** A context that has no secret and no terminal. */
+/** A context that has no flag, no variable, no secret and no terminal. */
 export const NO_CONTEXT: KeystoreContext = {
   secret: () => Promise.resolve(undefined),
+  setting: () => undefined,
+  isOn: () => false,
+  environment: () => undefined,
   prompt: () => Promise.resolve(undefined),
+  say: () => {},
   debug: () => {},
+  monotonic: () => 0,
+  sleep: () => Promise.resolve(),
+  holdSignals: () => ({ signal: new AbortController().signal, [Symbol.dispose]() {} }),
 };

@@ -3,7 +3,12 @@ import { X509Certificate } from "node:crypto";
 import { assertEquals, assertInstanceOf, assertLess, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 
-import { type Certificate, parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
+import {
+  type Certificate,
+  parseCertificate,
+  publicKeyOf,
+  serialNumberHex,
+} from "../../src/x509/certificate.ts";
 import { DerError, DerReader, encodeElement, TAG } from "../../src/x509/der.ts";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
 import { formatName } from "../../src/x509/name.ts";
@@ -29,7 +34,9 @@ for (const [what, serial] of Object.entries(SERIAL_NUMBERS)) {
     const printed = (await describe(encoded, "-serial")).replace("serial=", "");
     const [, sign = "", digits = ""] = /^(-?)([0-9A-F]+)$/.exec(printed) ?? [];
     const expected = BigInt(`0x${digits}`) * (sign ? -1n : 1n);
-    assertEquals(parseCertificate(encoded).serialNumber, expected);
+    const certificate = parseCertificate(encoded);
+    assertEquals(certificate.serialNumber, expected);
+    assertEquals(serialNumberHex(certificate), printed);
   });
 }
 

@@ -12,7 +12,7 @@ import {
   certificateOf,
   openKeyFile,
   readCertificateFile,
-  ScriptedContext,
+  scriptedContext,
 } from "./keystore_context.ts";
 
 Deno.test("openKey() and readCertificates() read PEM however a text editor wrote it", async () => {
@@ -150,13 +150,13 @@ Deno.test("openKey() finds the key that is meant when a file holds several", asy
   assert(hasPublicKey(certificate, same.publicKey));
 
   const lockedToo = directory.write("locked-too.pem", lockedPem + leaf.keyPem);
-  const context = new ScriptedContext({ answers: ["x"] });
+  const context = scriptedContext({ answers: ["x"] });
   await using plain = await openKeyFile(lockedToo, context, certificate);
   assert(hasPublicKey(certificate, plain.publicKey));
   assertEquals(context.questions, [], "the passphrase of a key that is not needed");
 
   const twoLocked = directory.write("two-locked.pem", lockedPem + lockedPem + leaf.certificatePem);
-  const once = new ScriptedContext({ answers: ["x"] });
+  const once = scriptedContext({ answers: ["x"] });
   await using unlocked = await openKeyFile(twoLocked, once);
   assert(hasPublicKey(certificate, unlocked.publicKey));
   assertEquals(once.questions.length, 1, "one passphrase, asked for once");
@@ -182,7 +182,7 @@ Deno.test("openKey() gives a TSS2 PRIVATE KEY to the TPM, unless another key in 
   const tss2 = formatPem("TSS2 PRIVATE KEY", Uint8Array.of(0x30, 0));
   const open = (text: string) => {
     const path = directory.write("key.pem", text);
-    return keystore.openKey(parseKeystoreUri(path, "--private-key"), new ScriptedContext());
+    return keystore.openKey(parseKeystoreUri(path, "--private-key"), scriptedContext());
   };
   for (const text of [tss2, tss2 + certificatePem, tss2 + keyPem]) {
     const opened = await open(text);

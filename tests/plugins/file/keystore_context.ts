@@ -4,6 +4,7 @@ import { parseKeystoreUri } from "../../../src/keystore/uri.ts";
 import { type Certificate, parseCertificate } from "../../../src/x509/certificate.ts";
 import type { NonEmpty } from "../../../src/x509/chain.ts";
 import { parsePem } from "../../../src/x509/pem.ts";
+import { NO_CONTEXT } from "../../keystore/fake_keystore.ts";
 
 /** What a test's user gives: a passphrase by flag, answers at the prompt, or nothing. */
 export interface Given {
@@ -13,21 +14,22 @@ export interface Given {
 }
 
 /** A context that answers from a script and keeps the questions it was asked. */
-export class ScriptedContext implements KeystoreContext {
-  readonly questions: string[] = [];
+export interface ScriptedContext extends KeystoreContext {
+  readonly questions: string[];
+}
 
-  constructor(private readonly given: Given = {}) {}
-
-  secret(): Promise<string | undefined> {
-    return Promise.resolve(this.given.flag);
-  }
-
-  prompt(question: string): Promise<string | undefined> {
-    this.questions.push(question);
-    return Promise.resolve(this.given.answers?.[this.questions.length - 1]);
-  }
-
-  debug(): void {}
+/** Makes a {@link ScriptedContext}. */
+export function scriptedContext(given: Given = {}): ScriptedContext {
+  const questions: string[] = [];
+  return {
+    ...NO_CONTEXT,
+    questions,
+    secret: () => Promise.resolve(given.flag),
+    prompt: (question) => {
+      questions.push(question);
+      return Promise.resolve(given.answers?.[questions.length - 1]);
+    },
+  };
 }
 
 /** Opens the key in a file; fails if that belongs to another keystore. */
@@ -37,7 +39,7 @@ export async function openKeyFile(
   beside?: Certificate,
 ): Promise<Signer> {
   const uri = parseKeystoreUri(path, "--private-key");
-  const opened = await keystore.openKey(uri, context ?? new ScriptedContext(), beside);
+  const opened = await keystore.openKey(uri, context ?? scriptedContext(), beside);
   if ("belongsTo" in opened) throw new Error(`${path} belongs to ${opened.belongsTo.scheme}:`);
   return opened;
 }
@@ -48,7 +50,7 @@ export async function readCertificateFile(
   context?: KeystoreContext,
 ): Promise<NonEmpty<Certificate>> {
   const uri = parseKeystoreUri(path, "--certificate");
-  return await keystore.readCertificates(uri, context ?? new ScriptedContext());
+  return await keystore.readCertificates(uri, context ?? scriptedContext());
 }
 
 /** The first certificate of a PEM text. */

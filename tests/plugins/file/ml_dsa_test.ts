@@ -5,7 +5,7 @@ import { formatPem } from "../../../src/x509/pem.ts";
 import { rsaPublicNumbers } from "../../../src/x509/public_key.ts";
 import { readElement, readElements, writeElement } from "../../support/der.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
-import { openKeyFile, readCertificateFile, ScriptedContext } from "./keystore_context.ts";
+import { openKeyFile, readCertificateFile, scriptedContext } from "./keystore_context.ts";
 
 const FIXTURES = new URL("../../../../shared/data/", import.meta.url);
 const ignore = !exists(new URL("mldsa/", FIXTURES));
@@ -36,7 +36,7 @@ Deno.test("openKey() opens every recorded ML-DSA key", { ignore }, async () => {
     for (const name of keys.filter((key) => key.startsWith(`mldsa${level}-`))) {
       await using signer = await openKeyFile(
         fixture(`mldsa/${name}`),
-        new ScriptedContext({ flag: "password" }),
+        scriptedContext({ flag: "password" }),
       );
       assert(hasPublicKey(certificate, signer.publicKey), name);
       const signature = await signer.sign(MESSAGE, "SHA-256");
@@ -50,7 +50,7 @@ Deno.test(
   { ignore },
   async () => {
     const path = fixture("pkcs8/acm-encrypted.pem");
-    await using signer = await openKeyFile(path, new ScriptedContext({ flag: "password" }));
+    await using signer = await openKeyFile(path, scriptedContext({ flag: "password" }));
     assertEquals(rsaPublicNumbers(signer.publicKey.bits).modulus.length, 256);
   },
 );

@@ -7,7 +7,8 @@ import {
   type Given,
   openKeyFile,
   readCertificateFile,
-  ScriptedContext,
+  type ScriptedContext,
+  scriptedContext,
 } from "./keystore_context.ts";
 
 const RIGHT = "open sesame";
@@ -35,7 +36,7 @@ async function lockedFiles(directory: TemporaryDirectory): Promise<string[]> {
 }
 
 async function refusal(path: string, given: Given): Promise<[HelperError, ScriptedContext]> {
-  const context = new ScriptedContext(given);
+  const context = scriptedContext(given);
   const error = await assertRejects(() => openKeyFile(path, context), HelperError);
   assert(!error.message.includes(WRONG) && !error.message.includes(RIGHT), "a secret is shown");
   assert(!error.message.includes("\n"), "more than one line");
@@ -45,7 +46,7 @@ async function refusal(path: string, given: Given): Promise<[HelperError, Script
 Deno.test("openKey() uses the passphrase given by flag, and asks for none, when a file is locked", async () => {
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {
-    const context = new ScriptedContext({ flag: RIGHT, answers: [WRONG] });
+    const context = scriptedContext({ flag: RIGHT, answers: [WRONG] });
     await using signer = await openKeyFile(path, context);
     assertEquals(signer.publicKey.keyType, "EC", path);
     assertEquals(context.questions, [], path);
@@ -68,7 +69,7 @@ Deno.test("openKey() refuses at once, and asks for none, when the passphrase giv
 Deno.test("openKey() asks again, naming the file, when an answer is wrong", async () => {
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {
-    const context = new ScriptedContext({ answers: [WRONG, "", RIGHT] });
+    const context = scriptedContext({ answers: [WRONG, "", RIGHT] });
     await using signer = await openKeyFile(path, context);
     assertEquals(signer.publicKey.keyType, "EC", path);
     assertEquals(context.questions, Array(3).fill(`Passphrase for ${path}: `));
@@ -113,8 +114,8 @@ Deno.test("openKey() accepts an empty passphrase when it is given", async () => 
   const keyPath = directory.write("key.pem", await generateKey("ec-p256"));
   const path = directory.join("locked.pem");
   await openssl(["pkcs8", "-topk8", "-in", keyPath, "-passout", "pass:", "-out", path]);
-  await using given = await openKeyFile(path, new ScriptedContext({ flag: "" }));
-  await using asked = await openKeyFile(path, new ScriptedContext({ answers: [""] }));
+  await using given = await openKeyFile(path, scriptedContext({ flag: "" }));
+  await using asked = await openKeyFile(path, scriptedContext({ answers: [""] }));
   assertEquals(given.publicKey.bits, asked.publicKey.bits);
 });
 
@@ -122,7 +123,7 @@ Deno.test("readCertificates() asks for the passphrase when a PKCS#12 file is loc
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {
     if (!path.endsWith(".p12")) continue;
-    const context = new ScriptedContext({ answers: [RIGHT] });
+    const context = scriptedContext({ answers: [RIGHT] });
     const certificates = await readCertificateFile(path, context);
     assertEquals(certificates.length, 1);
     assertEquals(context.questions.length, 1);

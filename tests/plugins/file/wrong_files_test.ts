@@ -7,7 +7,7 @@ import { createAuthority, generateKey } from "../../support/certificates.ts";
 import { writeElement } from "../../support/der.ts";
 import { openssl } from "../../support/openssl.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
-import { openKeyFile, readCertificateFile, ScriptedContext } from "./keystore_context.ts";
+import { openKeyFile, readCertificateFile, scriptedContext } from "./keystore_context.ts";
 
 async function assertRefused(
   work: () => Promise<unknown>,
@@ -174,7 +174,7 @@ Deno.test("openKey() refuses at once when a file asks for hostile costs", async 
   ];
   for (const [derivation, costs, code, words] of cases) {
     const path = directory.write("costly.der", encryptedWithCosts(derivation, costs));
-    const context = new ScriptedContext({ flag: "x" });
+    const context = scriptedContext({ flag: "x" });
     const started = performance.now();
     await assertRefused(() => openKeyFile(path, context), path, code, words);
     assertLess(performance.now() - started, 1000);

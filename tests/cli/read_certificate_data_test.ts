@@ -1,0 +1,82 @@
+import { assertEquals } from "@std/assert";
+
+import { FlagValues } from "../../src/cli/flag_values.ts";
+import { readCertificateData } from "../../src/cli/read_certificate_data.ts";
+import type { CertificateLister, ListedCertificate } from "../../src/keystore/types.ts";
+import { parseCertificate } from "../../src/x509/certificate.ts";
+import { FakeKeystore } from "../keystore/fake_keystore.ts";
+import { createAuthority, issueCertificate } from "../support/certificates.ts";
+import { openssl } from "../support/openssl.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { FakeWorld } from "./fake_world.ts";
+
+class ListingKeystore extends FakeKeystore implements CertificateLister {
+  constructor(readonly listed: readonly ListedCertificate[]) {
+    super({});
+  }
+
+  listCertificates(): Promise<readonly ListedCertificate[]> {
+    return Promise.resolve(this.listed);
+  }
+}
+
+async function listing(listed: readonly ListedCertificate[]): Promise<string> {
+  const world = new FakeWorld({ keystore: new ListingKeystore(listed) });
+  const values = new FlagValues(
+    "read-certificate-data",
+    new Map([["certificate", "pkcs11:object=a"]]),
+    () => undefined,
+  );
+  await readCertificateData(values, world);
+  return world.written.join("");
+}
+
+Deno.test("readCertificateData() lists what openssl reads when a token holds the certificates", async () => {
+  using directory = new TemporaryDirectory();
+  const authority = await createAuthority(directory, { subject: "/O=Example/CN=Authority" });
+  const { certificatePath } = await issueCertificate(authority, {
+    subject: "/CN=leaf, one",
+    serial: 0x0abcn,
+  });
+  const certificates = await Promise.all(
+    [certificatePath, authority.certificatePath].map(async (path) =>
+      parseCertificate(await openssl(["x509", "-in", path, "-outform", "DER"]))
+    ),
+  );
+  const shown = async (path: string, ...args: string[]) => {
+    const printed = await openssl(["x509", "-in", path, "-noout", "-nameopt", "RFC2253", ...args]);
+    return new TextDecoder().decode(printed).trim().replace(/^[^=]*=/, "");
+  };
+  const block = async (path: string) => [
+    `Hex Fingerprint: ${(await shown(path, "-fingerprint")).replaceAll(":", "").toLowerCase()}`,
+    `Subject: ${await shown(path, "-subject")}`,
+    `Issuer: ${await shown(path, "-issuer")}`,
+    `Serial Number: ${await shown(path, "-serial")}`,
+  ];
+  const [leaf, issuer] = certificates;
+  if (!leaf || !issuer) throw new Error("two certificates were made");
+  const text = await listing([
+    { certificate: leaf, uri: "pkcs11:token=t;id=%01" },
+    { certificate: issuer },
+  ]);
+  const [first = "", ...rest] = await block(certificatePath);
+  const [second = "", ...others] = await block(authority.certificatePath);
+  assertEquals(
+    text.split("\n"),
+    [
+      "Matching identities",
+      `1) ${first}`,
+      ...rest,
+      "URI: pkcs11:token=t;id=%01",
+      "",
+      `2) ${second}`,
+      ...others,
+      "",
+      "",
+    ],
+  );
+});
+
+Deno.test("readCertificateData() says so when a token holds none that match", async () => {
+  assertEquals(await listing([]), "No matching identities\n");
+});

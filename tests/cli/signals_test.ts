@@ -1,0 +1,16 @@
+import { assertEquals, assertInstanceOf } from "@std/assert";
+
+import { ENDING_SIGNALS, holdSignals } from "../../src/cli/signals.ts";
+import { HelperError } from "../../src/errors.ts";
+
+for (const signal of ENDING_SIGNALS) {
+  Deno.test(`holdSignals() aborts with an interrupted error and keeps the process on ${signal}`, async () => {
+    using hold = holdSignals();
+    assertEquals(hold.signal.aborted, false);
+    const aborted = new Promise((resolve) => hold.signal.addEventListener("abort", resolve));
+    Deno.kill(Deno.pid, signal);
+    await aborted;
+    assertInstanceOf(hold.signal.reason, HelperError);
+    assertEquals([hold.signal.reason.code, hold.signal.reason.exitCode], ["interrupted", 130]);
+  });
+}
