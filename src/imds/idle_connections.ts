@@ -27,6 +27,11 @@ export class IdleConnections {
     this.#lastActive.set(clientPort, this.monotonic());
   }
 
+  /** Milliseconds since a request came in whole from this port; Infinity when none has. */
+  idleFor(clientPort: number): number {
+    return this.monotonic() - (this.#lastActive.get(clientPort) ?? -Infinity);
+  }
+
   /** Given all open connections, those to end. */
   overdue(open: readonly ServerConnection[]): ServerConnection[] {
     const now = this.monotonic();
