@@ -1,13 +1,17 @@
 import { assertEquals } from "@std/assert";
 
-import { CONNECTION_LIMITS, IdleConnections } from "../../src/imds/idle_connections.ts";
+import {
+  CONNECTION_LIMITS,
+  IdleConnections,
+  mostConnections,
+} from "../../src/imds/idle_connections.ts";
 
 const connections = (...ports: number[]) =>
   ports.map((clientPort) => ({ socket: clientPort, clientPort }));
 
 function createIdle() {
   const clock = { time: 0 };
-  return { clock, idle: new IdleConnections(() => clock.time) };
+  return { clock, idle: new IdleConnections(() => clock.time, CONNECTION_LIMITS.most) };
 }
 
 Deno.test("overdue() ends a connection that has asked for nothing for a minute, and no other", () => {
@@ -47,4 +51,12 @@ Deno.test("idleFor() is without end until a request has come in", () => {
   idle.requested(1);
   clock.time = 5;
   assertEquals(idle.idleFor(1), 5);
+});
+
+Deno.test("mostConnections() leaves room for other files when the process may open few", () => {
+  assertEquals(mostConnections(undefined), 512);
+  assertEquals(mostConnections(1 << 20), 512);
+  assertEquals(mostConnections(1024), 480);
+  assertEquals(mostConnections(300), 118);
+  assertEquals(mostConnections(10), 1);
 });
