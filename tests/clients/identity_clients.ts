@@ -7,11 +7,22 @@ export interface IdentityClient {
   readonly name: string;
   /** Program and arguments; it prints account, ARN and user id, with tabs between. */
   readonly command: readonly [program: string, ...args: string[]];
-  /** Whether it asks the endpoint for the region when it is told none. */
-  readonly asksForRegion: boolean;
+  /** Where it asks for the region, and what for. */
+  readonly region: {
+    readonly path: string;
+    /**
+     * `signing`: it signs for the region that it is told there. `defaults`: it must be told the region,
+     * and compares the two to find its defaults mode.
+     */
+    readonly use: "signing" | "defaults";
+  };
   /** Why it cannot run on this machine; undefined when it can. */
   readonly whyNot?: string | undefined;
 }
+
+const ZONE = "/latest/meta-data/placement/availability-zone";
+const REGION = "/latest/meta-data/placement/region";
+const IDENTITY_DOCUMENT = "/latest/dynamic/instance-identity/document";
 
 const go = compiledClient("go");
 const java = compiledClient("java");
@@ -22,35 +33,41 @@ export const IDENTITY_CLIENTS: readonly IdentityClient[] = [
   {
     name: "boto3",
     command: [PYTHON, fileURLToPath(new URL("python/caller_identity.py", import.meta.url))],
-    asksForRegion: false,
+    region: { path: ZONE, use: "defaults" },
   },
   {
     name: "the AWS CLI",
     command: [AWS_CLI, "sts", "get-caller-identity", "--output", "text"],
-    asksForRegion: false,
+    region: { path: ZONE, use: "defaults" },
   },
   {
     name: "the AWS SDK for JavaScript",
     command: ["node", nodeScript("caller_identity.mjs")],
-    asksForRegion: false,
+    region: { path: REGION, use: "defaults" },
   },
   {
     name: "the AWS SDK for Go",
     command: [`${go.folder}caller_identity`],
-    asksForRegion: true,
+    region: { path: IDENTITY_DOCUMENT, use: "signing" },
     whyNot: go.whyNot,
   },
   {
     name: "the AWS SDK for Java",
-    command: ["java", "-XX:TieredStopAtLevel=1", "-cp", `${java.folder}lib:${java.folder}lib/*`]
-      .concat("CallerIdentity") as ["java", ...string[]],
-    asksForRegion: true,
+    // One tier of compilation: the program is over before the second pays.
+    command: [
+      "java",
+      "-XX:TieredStopAtLevel=1",
+      "-cp",
+      `${java.folder}lib:${java.folder}lib/*`,
+      "CallerIdentity",
+    ],
+    region: { path: IDENTITY_DOCUMENT, use: "signing" },
     whyNot: java.whyNot,
   },
   {
     name: "the AWS SDK for Rust",
     command: [`${rust.folder}caller_identity`],
-    asksForRegion: true,
+    region: { path: REGION, use: "signing" },
     whyNot: rust.whyNot,
   },
 ];

@@ -94,37 +94,57 @@ async function signsWithServedCredentials(client: IdentityClient, way: Way): Pro
   );
   await serve.binary.said(new RegExp(`^export ${way.lastExport}=`));
 
-  const asksForRegion = client.asksForRegion && way.tellsRegion;
   const [program, ...args] = client.command;
   const { code, stdout, stderr } = await runProgram(program, args, {
     env: {
       ...way.environment(exportedBy(serve)),
-      ...(asksForRegion ? {} : { AWS_REGION: REGION, AWS_DEFAULT_REGION: REGION }),
-      AWS_EC2_METADATA_V1_DISABLED: "true",
+      ...regionSettings(client, way),
+      ...nothingElse(scenario),
       AWS_ENDPOINT_URL_STS: sts.url,
-      HOME: scenario.directory.path,
-      AWS_CONFIG_FILE: scenario.directory.join("no config"),
-      AWS_SHARED_CREDENTIALS_FILE: scenario.directory.join("no credentials"),
-      NO_PROXY: "127.0.0.1",
-      NODE_NO_WARNINGS: "1", // the SDK tells of Node versions it will leave behind
     },
   });
+
   const { account, arn, userId } = sts.identity;
+  const [issued] = scenario.emulator.issued;
   assertEquals(
     { code, stdout, stderr, calls: sts.calls },
     {
       code: 0,
       stdout: `${account}\t${arn}\t${userId}\n`,
       stderr: "",
-      calls: [{ accessKeyId: scenario.emulator.issued[0]?.accessKeyId ?? "", region: REGION }],
+      calls: [{ accessKeyId: issued?.accessKeyId ?? "", region: REGION }],
     },
   );
-  const answered = answeredBy(serve);
-  assertEquals(answered.includes(`GET ${way.path} 200`), true, answered.join("\n"));
-  if (Deno.env.get("SHOW")) console.log(client.name, way.name, answered);
-  assertEquals(scenario.emulator.issued.length, 1);
   serve.binary.kill("SIGTERM");
   assertEquals(await serve.binary.end(), { code: 0, stdout: "" });
+  checkAnswered(answeredBy(serve), [way.path, ...way.tellsRegion ? [client.region.path] : []]);
+}
+
+/** No region at all where the client signs for the one that it finds. */
+function regionSettings(client: IdentityClient, way: Way): Environment {
+  if (!way.tellsRegion) return { AWS_REGION: REGION, AWS_DEFAULT_REGION: REGION };
+  if (client.region.use === "signing") return {};
+  return { AWS_REGION: REGION, AWS_DEFAULT_REGION: REGION, AWS_DEFAULTS_MODE: "auto" };
+}
+
+/** No other credentials, no metadata service of version 1, and no proxy. */
+function nothingElse({ directory }: SessionScenario): Environment {
+  return {
+    HOME: directory.path,
+    AWS_CONFIG_FILE: directory.join("no config"),
+    AWS_SHARED_CREDENTIALS_FILE: directory.join("no credentials"),
+    AWS_EC2_METADATA_V1_DISABLED: "true",
+    NO_PROXY: "127.0.0.1",
+    NODE_NO_WARNINGS: "1", // the SDK tells of Node versions it will leave behind
+  };
+}
+
+/** Each of these paths was read, and nothing was refused but a document that some SDKs try first. */
+function checkAnswered(answered: readonly string[], paths: readonly string[]): void {
+  const expected = paths.map((path) => `GET ${path} 200`);
+  assertEquals(expected.filter((line) => !answered.includes(line)), [], answered.join("\n"));
+  const fine = / 200$|^GET \/latest\/meta-data\/iam\/security-credentials-extended(\/Demo)? 404$/;
+  assertEquals(answered.filter((line) => !fine.test(line)), []);
 }
 
 function exportedBy({ binary }: ServeProcess): Environment {

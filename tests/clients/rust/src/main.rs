@@ -9,8 +9,14 @@ type Failure = Box<dyn std::error::Error>;
 async fn main() -> Result<(), Failure> {
     // A client without TLS: all that it talks to is on loopback, and TLS takes long to compile.
     let http = aws_smithy_http_client::Builder::new().build_http();
-    let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await;
-    let identity = aws_sdk_sts::Client::new(&config).get_caller_identity().send().await?;
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        .load()
+        .await;
+    let identity = aws_sdk_sts::Client::new(&config)
+        .get_caller_identity()
+        .send()
+        .await?;
     println!(
         "{}\t{}\t{}",
         identity.account().unwrap_or_default(),
