@@ -1,0 +1,180 @@
+/**
+ * Writing a session's credentials into the text of a credentials file, where nothing else changes.
+ *
+ * @module
+ */
+import { HelperError } from "../errors.ts";
+import type { SessionCredentials } from "../rolesanywhere/create_session.ts";
+import { type IniLine, readIniLines } from "./ini_lines.ts";
+
+/** A piece of the text and what comes in its place. */
+interface Edit {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+/** Keys that a profile gets, in the order in which they are written. */
+export const CREDENTIAL_KEYS = [
+  "aws_access_key_id",
+  "aws_secret_access_key",
+  "aws_session_token",
+] as const;
+
+/**
+ * An older name of the session token. botocore reads it before today's, so that an old token under
+ * this name would be sent with the new key: where it stands, it gets the new token too.
+ */
+export const OLD_TOKEN_KEY = "aws_security_token";
+
+/**
+ * `text` with the credentials in the section `[profile]`.
+ *
+ * Keys that stand there keep their spelling, spacing and place; keys that do not stand there are
+ * added below the others, or below the section's header; a section that does not exist is added at
+ * the end. If several sections have this name, the SDKs that read such a file take the last value
+ * of a key: all of them are written.
+ *
+ * Throws `credentials-file` when a setting would be lost, naming the file by `label`, and
+ * `service-answer` for credentials that are more than a word each.
+ */
+export function withCredentials(
+  text: string,
+  profile: string,
+  credentials: SessionCredentials,
+  label: string,
+): string {
+  const values = valuesByKey(credentials);
+  const lines = readIniLines(text);
+  const headers: number[] = [];
+  const standing: number[] = [];
+  let inProfile = false;
+  for (const [i, { kind, name }] of lines.entries()) {
+    if (kind === "section") inProfile = name === profile;
+    if (kind === "section" && inProfile) headers.push(i);
+    if (kind === "setting" && inProfile && values.has(name)) standing.push(i);
+  }
+  const last = headers.at(-1);
+  if (last === undefined) return withSection(text, lines, profile, values);
+  const edits = standing.flatMap((i) => replaceValue(text, lines, i, values, label));
+  const names = new Set(standing.map((i) => lines[i]?.name));
+  const missing = CREDENTIAL_KEYS.filter((key) => !names.has(key));
+  return applyEdits(text, [
+    ...edits,
+    ...addSettings(text, lines, standing.at(-1) ?? last, missing, values),
+  ]);
+}
+
+function valuesByKey(credentials: SessionCredentials): ReadonlyMap<string, string> {
+  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
+  const values = [accessKeyId, secretAccessKey, sessionToken];
+  // A line end in one of them could bring any setting into the file, such as a program to run.
+  if (!values.every((value) => /^(?![#;])[!-~]+$/.test(value))) {
+    throw new HelperError(
+      "service-answer",
+      "the endpoint answered with credentials that cannot stand in a credentials file; " +
+        "check --endpoint",
+    );
+  }
+  return new Map([
+    [CREDENTIAL_KEYS[0], accessKeyId],
+    [CREDENTIAL_KEYS[1], secretAccessKey],
+    [CREDENTIAL_KEYS[2], sessionToken],
+    [OLD_TOKEN_KEY, sessionToken],
+  ]);
+}
+
+/** Puts the new value in the place of the old one, all its lines included. */
+function replaceValue(
+  text: string,
+  lines: readonly IniLine[],
+  index: number,
+  values: ReadonlyMap<string, string>,
+  label: string,
+): Edit[] {
+  const line = lines[index];
+  if (!line) return [];
+  const [start, end] = line.value;
+  const edits: Edit[] = [{ start, end, text: values.get(line.name) ?? "" }];
+  // botocore knows no comment behind a value: the words go to a line of their own.
+  const comment = /\s([#;].*)$/s.exec(text.slice(start, end))?.[1];
+  if (comment) {
+    edits.unshift({
+      start: line.start,
+      end: line.start,
+      text: comment + lineEndAt(lines, index),
+    });
+  }
+  for (let i = index + 1; i < lines.length; i++) {
+    const { kind, visible, end } = lines[i] ?? line;
+    if (kind === "section" || kind === "setting") break;
+    if (kind !== "continuation") continue;
+    if (/^[a-z][\w-]*\s*[=:]\s*[^=\s]/i.test(text.slice(visible, end))) {
+      throw new HelperError(
+        "credentials-file",
+        `${label} was not changed: line ${i + 1} is indented and so a part of the value of ` +
+          `${line.name}, which would be replaced; move it to the beginning of its line`,
+      );
+    }
+    edits.push({ start: lines[i - 1]?.end ?? end, end, text: "" });
+  }
+  return edits;
+}
+
+/** Settings for `keys` below the line at `index`. */
+function addSettings(
+  text: string,
+  lines: readonly IniLine[],
+  index: number,
+  keys: readonly string[],
+  values: ReadonlyMap<string, string>,
+): Edit[] {
+  const above = lines[index];
+  if (!above || keys.length === 0) return [];
+  // Were the next setting indented deeper than these, it would become a part of the last of them.
+  const beside = above.kind === "setting"
+    ? above
+    : lines.slice(index + 1).find(({ kind }) => kind !== "blank" && kind !== "comment");
+  const indent = beside ? text.slice(beside.start, beside.visible) : "";
+  const lineEnd = lineEndAt(lines, index);
+  const added = keys.map((key) => `${lineEnd}${indent}${key} = ${values.get(key)}`);
+  return [{ start: above.end, end: above.end, text: added.join("") }];
+}
+
+/** `text` with a new section at its end; a last line without line end is left so. */
+function withSection(
+  text: string,
+  lines: readonly IniLine[],
+  profile: string,
+  values: ReadonlyMap<string, string>,
+): string {
+  const last = lines.at(-1);
+  const lineEnd = lineEndAt(lines, lines.length - 1);
+  const settings = CREDENTIAL_KEYS.map((key) => `${key} = ${values.get(key)}`);
+  const section = [`[${profile}]`, ...settings].join(lineEnd);
+  if (!last) return `${text}${section}${lineEnd}`;
+  const blank = last.kind === "blank" ? "" : lineEnd;
+  return last.lineEnd === ""
+    ? `${text}${lineEnd}${blank}${section}`
+    : `${text}${blank}${section}${lineEnd}`;
+}
+
+/** The line end of the line at `index`, or of the nearest above it that has one. */
+function lineEndAt(lines: readonly IniLine[], index: number): string {
+  for (let i = index; i >= 0; i--) {
+    const { lineEnd = "" } = lines[i] ?? {};
+    if (lineEnd !== "") return lineEnd;
+  }
+  return "\n";
+}
+
+/** Edits that begin at one place stay in the order given. */
+function applyEdits(text: string, edits: readonly Edit[]): string {
+  const pieces: string[] = [];
+  let done = 0;
+  for (const { start, end, text: replacement } of edits.toSorted((a, b) => a.start - b.start)) {
+    pieces.push(text.slice(done, start), replacement);
+    done = Math.max(done, end);
+  }
+  return pieces.join("") + text.slice(done);
+}
