@@ -19,11 +19,16 @@ const REASONS: Readonly<Record<string, (file: string, directory: string) => stri
   EACCES: writeProtected,
   EPERM: writeProtected,
   EISDIR: (file) => `${file} is a directory; name a file`,
-  ENOTDIR: (_, directory) => `a part of ${directory} is a file, not a directory; check the path`,
+  ENOTDIR: noDirectory,
+  EEXIST: noDirectory,
   ENOENT: (_, directory) => `${directory} does not exist; check the path`,
   EBUSY: (file) => `${file} is a mount point, which cannot be replaced; mount its directory`,
   ELOOP: (file) => `${file} is a symbolic link that leads back to itself; correct it`,
 };
+
+function noDirectory(_file: string, directory: string): string {
+  return `a part of ${directory} is a file, not a directory; check the path`;
+}
 
 function writeProtected(_file: string, directory: string): string {
   return `this user may not write in ${directory}; change its owner or its permissions`;

@@ -36,6 +36,7 @@ export interface IniLine {
 }
 
 /** How Python's `str.isspace` sees characters, line ends aside. */
+// deno-lint-ignore no-control-regex -- Python counts 1c to 1f, which separate records, as spaces
 const SPACE = /[\t\v\f\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 
 const BYTE_ORDER_MARK = "\ufeff";

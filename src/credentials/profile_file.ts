@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { dirname, join } from "node:path";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import { HelperError } from "../errors.ts";
 import type { SessionCredentials } from "../rolesanywhere/create_session.ts";
 import { removeLeftovers, replaceFile } from "./atomic_file.ts";
@@ -49,9 +49,11 @@ export async function writeProfile(
   longestWait: number = LONGEST_LOCK_WAIT,
 ): Promise<string[]> {
   const { path } = update;
+  let directory = dirname(path);
   try {
     const target = targetOf(path);
-    Deno.mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
+    directory = dirname(target);
+    Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
     using lock = await lockFile(lockPathOf(target), longestWait, waiting);
     if (!lock) {
       throw new HelperError(
@@ -63,7 +65,7 @@ export async function writeProfile(
     removeLeftovers(target);
     return rewrite(target, update);
   } catch (thrown) {
-    throw fileProblem(thrown, path, dirname(path));
+    throw fileProblem(thrown, path, directory);
   }
 }
 
@@ -102,11 +104,11 @@ function targetOf(path: string): string {
   } catch {
     return path; // there is nothing yet
   }
-  return targetOf(join(link.startsWith("/") ? "" : Deno.realPathSync(dirname(path)), link));
+  return targetOf(isAbsolute(link) ? link : join(Deno.realPathSync(dirname(path)), link));
 }
 
 function lockPathOf(target: string): string {
-  return `${target}.aws_signing_helper.lock`;
+  return join(dirname(target), `.${basename(target)}.aws_signing_helper.lock`);
 }
 
 /** Reads the file; undefined when there is none. Refuses what must not or cannot be edited. */

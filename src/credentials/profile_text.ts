@@ -27,6 +27,9 @@ export const CREDENTIAL_KEYS = [
  */
 export const OLD_TOKEN_KEY = "aws_security_token";
 
+/** Every key that is written, where it stands. */
+export const WRITTEN_KEYS: ReadonlySet<string> = new Set([...CREDENTIAL_KEYS, OLD_TOKEN_KEY]);
+
 /**
  * `text` with the credentials in the section `[profile]`.
  *
@@ -46,23 +49,34 @@ export function withCredentials(
 ): string {
   const values = valuesByKey(credentials);
   const lines = readIniLines(text);
-  const headers: number[] = [];
-  const standing: number[] = [];
-  let inProfile = false;
-  for (const [i, { kind, name }] of lines.entries()) {
-    if (kind === "section") inProfile = name === profile;
-    if (kind === "section" && inProfile) headers.push(i);
-    if (kind === "setting" && inProfile && values.has(name)) standing.push(i);
-  }
-  const last = headers.at(-1);
-  if (last === undefined) return withSection(text, lines, profile, values);
-  const edits = standing.flatMap((i) => replaceValue(text, lines, i, values, label));
+  const { header, standing, keys } = findProfile(lines, profile);
+  if (header === undefined) return withSection(text, lines, profile, keys, values);
   const names = new Set(standing.map((i) => lines[i]?.name));
-  const missing = CREDENTIAL_KEYS.filter((key) => !names.has(key));
+  const missing = keys.filter((key) => !names.has(key));
   return applyEdits(text, [
-    ...edits,
-    ...addSettings(text, lines, standing.at(-1) ?? last, missing, values),
+    ...standing.flatMap((i) => replaceValue(text, lines, i, values, label)),
+    ...addSettings(text, lines, standing.at(-1) ?? header, missing, values),
   ]);
+}
+
+/**
+ * Where the profile is: its last header, the lines of its credentials, and the keys that it must
+ * have in the end.
+ */
+function findProfile(lines: readonly IniLine[], profile: string) {
+  let header: number | undefined;
+  const standing: number[] = [];
+  const keys = new Set<string>(CREDENTIAL_KEYS);
+  let section = "";
+  for (const [i, { kind, name }] of lines.entries()) {
+    if (kind === "section") section = name;
+    if (kind === "section" && name === profile) header = i;
+    if (kind !== "setting") continue;
+    if (section === profile && WRITTEN_KEYS.has(name)) standing.push(i);
+    // To botocore, what [DEFAULT] has, every profile has that does not say otherwise.
+    if (section === "DEFAULT" && name === OLD_TOKEN_KEY) keys.add(OLD_TOKEN_KEY);
+  }
+  return { header, standing, keys: [...keys] };
 }
 
 function valuesByKey(credentials: SessionCredentials): ReadonlyMap<string, string> {
@@ -83,6 +97,9 @@ function valuesByKey(credentials: SessionCredentials): ReadonlyMap<string, strin
     [OLD_TOKEN_KEY, sessionToken],
   ]);
 }
+
+/** A line of its own to other SDKs, and to people: a header, or a setting and not base64's end. */
+const LIKE_SETTING = /^\[|^[a-z][\w-]*\s*[=:]\s*[^=\s]/i;
 
 /** Puts the new value in the place of the old one, all its lines included. */
 function replaceValue(
@@ -109,7 +126,7 @@ function replaceValue(
     const { kind, visible, end } = lines[i] ?? line;
     if (kind === "section" || kind === "setting") break;
     if (kind !== "continuation") continue;
-    if (/^[a-z][\w-]*\s*[=:]\s*[^=\s]/i.test(text.slice(visible, end))) {
+    if (LIKE_SETTING.test(text.slice(visible, end))) {
       throw new HelperError(
         "credentials-file",
         `${label} was not changed: line ${i + 1} is indented and so a part of the value of ` +
@@ -146,11 +163,12 @@ function withSection(
   text: string,
   lines: readonly IniLine[],
   profile: string,
+  keys: readonly string[],
   values: ReadonlyMap<string, string>,
 ): string {
   const last = lines.at(-1);
   const lineEnd = lineEndAt(lines, lines.length - 1);
-  const settings = CREDENTIAL_KEYS.map((key) => `${key} = ${values.get(key)}`);
+  const settings = keys.map((key) => `${key} = ${values.get(key)}`);
   const section = [`[${profile}]`, ...settings].join(lineEnd);
   if (!last) return `${text}${section}${lineEnd}`;
   const blank = last.kind === "blank" ? "" : lineEnd;

@@ -4,7 +4,7 @@
  * @module
  */
 import { type IniLine, readIniLines } from "./ini_lines.ts";
-import { CREDENTIAL_KEYS, OLD_TOKEN_KEY } from "./profile_text.ts";
+import { WRITTEN_KEYS } from "./profile_text.ts";
 
 /** The file and what goes into it. */
 export interface ProfilePlace {
@@ -29,7 +29,9 @@ export function profileWarnings(place: ProfilePlace): string[] {
   const lines = readIniLines(text);
   return [
     ...(text.startsWith("\ufeff")
-      ? [`${label} begins with a byte order mark, so that the AWS CLI and boto3 refuse it; save it without`]
+      ? [
+        `${label} begins with a byte order mark, so that the AWS CLI and boto3 refuse it; save it without`,
+      ]
       : []),
     ...refusedByPython(lines, label),
     ...conflicts(lines, place),
@@ -66,33 +68,37 @@ function refusedByPython(lines: readonly IniLine[], label: string): string[] {
   return [];
 }
 
-/** Settings of the profile that other SDKs, or all, put before what is written. */
+/** What in the profile, or in [DEFAULT], comes between SDKs and what is written. */
 function conflicts(lines: readonly IniLine[], place: ProfilePlace): string[] {
-  const { text, profile, account, label } = place;
-  const found: string[] = [];
+  const { profile, label } = place;
   let section = "";
-  for (const [i, { kind, name, visible, end, value }] of lines.entries()) {
-    const here = `line ${i + 1} of ${label}`;
-    if (kind === "section") section = name;
-    if (section !== profile && section !== "DEFAULT") continue;
-    const written = OWN_KEYS.has(name);
-    if (kind === "setting" && STRONGER.test(name)) {
-      found.push(`${here} sets ${name}, which AWS SDKs may follow before the keys of [${profile}]`);
-    } else if (kind === "setting" && WEAKER.test(name)) {
-      found.push(`${here} sets ${name}, which is not used beside the keys of [${profile}]`);
-    } else if (kind === "setting" && name === "aws_account_id") {
-      const other = text.slice(...value);
-      if (other !== account) found.push(`${here} names the account ${other}, the role is in ${account}`);
-    } else if (kind === "setting" && written && section === "DEFAULT" && name === OLD_TOKEN_KEY) {
-      found.push(`${here} gives every profile a token, which boto3 takes before the one written`);
-    } else if (kind === "setting" && written && text.slice(visible, visible + name.length) !== name) {
-      found.push(`${here} writes ${name} in capitals, which only Python's SDK reads`);
-    } else if (kind === "continuation" && CONTINUED_KEY.test(text.slice(visible, end))) {
-      found.push(`${here} is indented, and so a part of the setting above it to most SDKs`);
-    }
-  }
-  return found;
+  return lines.flatMap((line, i) => {
+    if (line.kind === "section") section = line.name;
+    if (section !== profile && section !== "DEFAULT") return [];
+    const conflict = line.kind === "setting"
+      ? settingConflict(line, place)
+      : line.kind === "continuation" && CONTINUED_KEY.test(place.text.slice(line.visible, line.end))
+      ? "is indented, and so a part of the setting above it to most SDKs"
+      : undefined;
+    return conflict ? [`line ${i + 1} of ${label} ${conflict}`] : [];
+  });
 }
 
-const OWN_KEYS: ReadonlySet<string> = new Set([...CREDENTIAL_KEYS, OLD_TOKEN_KEY]);
-const CONTINUED_KEY = new RegExp(`^(${[...OWN_KEYS].join("|")})\\s*=`);
+function settingConflict(line: IniLine, place: ProfilePlace): string | undefined {
+  const { name, visible, value } = line;
+  const { text, profile, account } = place;
+  if (STRONGER.test(name)) {
+    return `sets ${name}, which AWS SDKs may follow before the keys of [${profile}]`;
+  }
+  if (WEAKER.test(name)) return `sets ${name}, which is not used beside the keys of [${profile}]`;
+  const other = text.slice(...value);
+  if (name === "aws_account_id" && other !== account) {
+    return `names the account ${other}, and the role is in ${account}`;
+  }
+  if (WRITTEN_KEYS.has(name) && text.slice(visible, visible + name.length) !== name) {
+    return `writes ${name} in capitals, which only Python's SDK reads`;
+  }
+  return undefined;
+}
+
+const CONTINUED_KEY = new RegExp(`^(${[...WRITTEN_KEYS].join("|")})\\s*=`);
