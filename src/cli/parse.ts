@@ -10,6 +10,7 @@ import {
   type CommandName,
   commandOf,
   COMMANDS,
+  commandsOfGroup,
   type FlagName,
   flagOf,
   FLAGS,
@@ -20,6 +21,8 @@ import { PROGRAM } from "./program.ts";
 /** What the command line asks for. */
 export type Request =
   | { readonly kind: "help"; readonly command?: CommandName }
+  /** Help of the commands that begin with this word. */
+  | { readonly kind: "help"; readonly group: string }
   | { readonly kind: "run"; readonly command: CommandName; readonly values: FlagValues };
 
 type Token = ReturnType<typeof tokenize>[number];
@@ -36,12 +39,11 @@ export async function parseArguments(
   argv: readonly string[],
   environment: (name: string) => string | undefined,
 ): Promise<Request> {
-  const [first, ...rest] = argv;
-  if (first === undefined || /^(help|--help|-h)$/.test(first)) return await helpRequest(rest);
-  const command = first === "--version" ? "version" : first;
-  if (!isCommandName(command)) {
-    throw await unknown(first.startsWith("-") ? "flag" : "command", first, Object.keys(COMMANDS));
-  }
+  const [first, ...others] = argv;
+  if (first === undefined || HELP.test(first)) return await helpRequest(others);
+  const [, second = ""] = argv;
+  if (commandsOfGroup(first).length > 0 && HELP.test(second)) return helpOfGroup(first);
+  const { command, rest } = await findCommand(argv);
   const tokens = tokenize(command, rest);
   if (tokens.some((token) => token.kind === "option" && token.name === "help")) {
     return { kind: "help", command };
@@ -50,11 +52,43 @@ export async function parseArguments(
   return { kind: "run", command, values: new FlagValues(command, given, environment) };
 }
 
-async function helpRequest([name, ...rest]: readonly string[]): Promise<Request> {
-  if (name === undefined) return { kind: "help" };
-  if (!isCommandName(name)) throw await unknown("command", name, Object.keys(COMMANDS));
+const HELP = /^(help|--help|-h)$/;
+
+async function helpRequest(words: readonly string[]): Promise<Request> {
+  const [word, ...more] = words;
+  if (word === undefined) return { kind: "help" };
+  if (more.length === 0 && commandsOfGroup(word).length > 0) return helpOfGroup(word);
+  const { command, rest } = await findCommand(words);
   if (rest.length > 0) throw leftOver(rest[0] ?? "", false);
-  return { kind: "help", command: name };
+  return { kind: "help", command };
+}
+
+function helpOfGroup(group: string): Request {
+  return { kind: "help", group };
+}
+
+/** The command of one word or two that the words begin with, and what follows it. */
+async function findCommand(
+  words: readonly string[],
+): Promise<{ command: CommandName; rest: readonly string[] }> {
+  const [first = "", second] = words;
+  const group = commandsOfGroup(first);
+  if (group.length > 0) {
+    if (second === undefined || second.startsWith("-")) {
+      throw new HelperError(
+        "usage",
+        `${first} is the beginning of a command: ${group.join(", ")}; see ${PROGRAM} --help`,
+      );
+    }
+    const command = `${first} ${second}`;
+    if (!isCommandName(command)) throw await unknown("command", command, group);
+    return { command, rest: words.slice(2) };
+  }
+  const command = first === "--version" ? "version" : first;
+  if (!isCommandName(command)) {
+    throw await unknown(first.startsWith("-") ? "flag" : "command", first, Object.keys(COMMANDS));
+  }
+  return { command, rest: words.slice(1) };
 }
 
 function tokenize(command: CommandName, args: readonly string[]) {

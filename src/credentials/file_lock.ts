@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { basename, dirname, join } from "node:path";
 import { HelperError, messageOf } from "../errors.ts";
 import { codeOf } from "./file_problem.ts";
 
@@ -17,6 +18,11 @@ export interface Waiting {
   sleep(milliseconds: number): Promise<void>;
   /** Ends the wait early, with its reason. */
   readonly signal?: AbortSignal;
+}
+
+/** The lock that belongs to the file at `path`, beside it. */
+export function lockPathOf(path: string): string {
+  return join(dirname(path), `.${basename(path)}.aws_signing_helper.lock`);
 }
 
 /**

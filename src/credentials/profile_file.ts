@@ -4,11 +4,11 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { basename, dirname, isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { HelperError } from "../errors.ts";
 import type { SessionCredentials } from "../rolesanywhere/create_session.ts";
 import { removeLeftovers, replaceFile } from "./atomic_file.ts";
-import { lockFile, type Waiting } from "./file_lock.ts";
+import { lockFile, lockPathOf, type Waiting } from "./file_lock.ts";
 import { codeOf, fileProblem } from "./file_problem.ts";
 import { withCredentials } from "./profile_text.ts";
 import { profileWarnings } from "./profile_warnings.ts";
@@ -105,10 +105,6 @@ function targetOf(path: string): string {
     return path; // there is nothing yet
   }
   return targetOf(isAbsolute(link) ? link : join(Deno.realPathSync(dirname(path)), link));
-}
-
-function lockPathOf(target: string): string {
-  return join(dirname(target), `.${basename(target)}.aws_signing_helper.lock`);
 }
 
 /** Reads the file; undefined when there is none. Refuses what must not or cannot be edited. */
