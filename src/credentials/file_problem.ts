@@ -41,5 +41,10 @@ function writeProtected(_file: string, directory: string): string {
 export function fileProblem(cause: unknown, file: string, directory: string): HelperError {
   if (cause instanceof HelperError) return cause;
   const reason = REASONS[codeOf(cause) ?? ""]?.(file, directory) ?? messageOf(cause);
-  return new HelperError("credentials-file", `${file} was not changed: ${reason}`, { cause });
+  return refusal(file, reason, cause);
+}
+
+/** The error of a credentials file that is left as it was. */
+export function refusal(file: string, why: string, cause?: unknown): HelperError {
+  return new HelperError("credentials-file", `${file} was not changed: ${why}`, { cause });
 }

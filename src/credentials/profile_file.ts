@@ -4,14 +4,14 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { dirname, isAbsolute, join } from "node:path";
-import { HelperError } from "../errors.ts";
+import { dirname } from "node:path";
 import type { SessionCredentials } from "../rolesanywhere/create_session.ts";
 import { removeLeftovers, replaceFile } from "./atomic_file.ts";
 import { lockFile, lockPathOf, type Waiting } from "./file_lock.ts";
-import { codeOf, fileProblem } from "./file_problem.ts";
+import { fileProblem, refusal } from "./file_problem.ts";
 import { withCredentials } from "./profile_text.ts";
 import { profileWarnings } from "./profile_warnings.ts";
+import { changedSince, inspect, readStanding, targetOf } from "./standing_file.ts";
 
 /** How long another writer is waited for, milliseconds. */
 export const LONGEST_LOCK_WAIT = 10_000;
@@ -29,14 +29,6 @@ export interface ProfileUpdate {
   readonly account: string;
 }
 
-/** A credentials file as it stands: its text, and what tells it from a later one. */
-interface Standing {
-  readonly text: string;
-  /** Of the text; latin1 keeps the bytes of a file that is not UTF-8. */
-  readonly encoding: "utf8" | "latin1";
-  readonly info: Deno.FileInfo;
-}
-
 /**
  * Writes the credentials into the profile and gives what the user should be told, one sentence each.
  *
@@ -52,14 +44,15 @@ export async function writeProfile(
   let directory = dirname(path);
   try {
     const target = targetOf(path);
+    inspect(target, path);
     directory = dirname(target);
     Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
     using lock = await lockFile(lockPathOf(target), longestWait, waiting);
     if (!lock) {
-      throw new HelperError(
-        "credentials-file",
-        `${path} was not changed: another program has held its lock for ` +
-          `${longestWait / 1000} s; end that program or try again`,
+      throw refusal(
+        path,
+        `another program has held its lock for ${longestWait / 1000} s; ` +
+          "end that program or try again",
       );
     }
     removeLeftovers(target);
@@ -85,66 +78,7 @@ function rewrite(target: string, update: ProfileUpdate): string[] {
     replaceFile(target, Buffer.from(written, encoding), ownerOf(info));
     return [...(info ? modeNotes(info, path) : []), ...notes];
   }
-  throw new HelperError(
-    "credentials-file",
-    `${path} was not changed: another program keeps writing to it; end that program or try again`,
-  );
-}
-
-/** The file that `path` names: a symbolic link is followed and stays, even one to nothing. */
-function targetOf(path: string): string {
-  try {
-    return Deno.realPathSync(path);
-  } catch (thrown) {
-    if (codeOf(thrown) !== "ENOENT") throw thrown;
-  }
-  let link: string;
-  try {
-    link = Deno.readLinkSync(path);
-  } catch {
-    return path; // there is nothing yet
-  }
-  return targetOf(isAbsolute(link) ? link : join(Deno.realPathSync(dirname(path)), link));
-}
-
-/** Reads the file; undefined when there is none. Refuses what must not or cannot be edited. */
-function readStanding(target: string, path: string): Standing | undefined {
-  const refuse = (why: string) =>
-    new HelperError("credentials-file", `${path} was not changed: ${why}`);
-  let info: Deno.FileInfo;
-  try {
-    info = Deno.statSync(target);
-  } catch (thrown) {
-    if (codeOf(thrown) === "ENOENT") return undefined;
-    throw thrown;
-  }
-  if (info.isDirectory) throw refuse("it is a directory; name a file in it");
-  if (!info.isFile) throw refuse("it is no regular file; name another");
-  if (info.mode !== null && (info.mode & 0o200) === 0) {
-    throw refuse("it is read-only; allow its owner to write to it (chmod u+w), or name another");
-  }
-  if (info.uid !== null && Deno.uid() !== 0 && Deno.uid() !== info.uid) {
-    throw refuse("it belongs to another user; run this as its owner, or name another file");
-  }
-  const bytes = Buffer.from(Deno.readFileSync(target));
-  if (/^(\xff\xfe|\xfe\xff)/.test(bytes.toString("latin1", 0, 2))) {
-    throw refuse("it is UTF-16 text, which AWS SDKs do not read; save it as UTF-8");
-  }
-  const text = bytes.toString("utf8");
-  return Buffer.from(text).equals(bytes)
-    ? { text, encoding: "utf8", info }
-    : { text: bytes.toString("latin1"), encoding: "latin1", info };
-}
-
-/** Whether another file stands there than the one that was read. */
-function changedSince(target: string, read: Deno.FileInfo | undefined): boolean {
-  try {
-    const { ino, size, mtime } = Deno.statSync(target);
-    return !read || ino !== read.ino || size !== read.size ||
-      mtime?.getTime() !== read.mtime?.getTime();
-  } catch {
-    return read !== undefined;
-  }
+  throw refusal(path, "another program keeps writing to it; end that program or try again");
 }
 
 function ownerOf(info: Deno.FileInfo | undefined) {

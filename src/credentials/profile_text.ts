@@ -5,30 +5,9 @@
  */
 import { HelperError } from "../errors.ts";
 import type { SessionCredentials } from "../rolesanywhere/create_session.ts";
+import { CREDENTIAL_KEYS, OLD_TOKEN_KEY, valuesByKey, WRITTEN_KEYS } from "./credential_keys.ts";
 import { type IniLine, readIniLines } from "./ini_lines.ts";
-
-/** A piece of the text and what comes in its place. */
-interface Edit {
-  readonly start: number;
-  readonly end: number;
-  readonly text: string;
-}
-
-/** Keys that a profile gets, in the order in which they are written. */
-export const CREDENTIAL_KEYS = [
-  "aws_access_key_id",
-  "aws_secret_access_key",
-  "aws_session_token",
-] as const;
-
-/**
- * An older name of the session token. botocore reads it before today's, so that an old token under
- * this name would be sent with the new key: where it stands, it gets the new token too.
- */
-export const OLD_TOKEN_KEY = "aws_security_token";
-
-/** Every key that is written, where it stands. */
-export const WRITTEN_KEYS: ReadonlySet<string> = new Set([...CREDENTIAL_KEYS, OLD_TOKEN_KEY]);
+import { applyEdits, type Edit } from "./text_edits.ts";
 
 /**
  * `text` with the credentials in the section `[profile]`.
@@ -77,25 +56,6 @@ function findProfile(lines: readonly IniLine[], profile: string) {
     if (section === "DEFAULT" && name === OLD_TOKEN_KEY) keys.add(OLD_TOKEN_KEY);
   }
   return { header, standing, keys: [...keys] };
-}
-
-function valuesByKey(credentials: SessionCredentials): ReadonlyMap<string, string> {
-  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
-  const values = [accessKeyId, secretAccessKey, sessionToken];
-  // A line end in one of them could bring any setting into the file, such as a program to run.
-  if (!values.every((value) => /^(?![#;])[!-~]+$/.test(value))) {
-    throw new HelperError(
-      "service-answer",
-      "the endpoint answered with credentials that cannot stand in a credentials file; " +
-        "check --endpoint",
-    );
-  }
-  return new Map([
-    [CREDENTIAL_KEYS[0], accessKeyId],
-    [CREDENTIAL_KEYS[1], secretAccessKey],
-    [CREDENTIAL_KEYS[2], sessionToken],
-    [OLD_TOKEN_KEY, sessionToken],
-  ]);
 }
 
 /** A line of its own to other SDKs, and to people: a header, or a setting and not base64's end. */
@@ -184,15 +144,4 @@ function lineEndAt(lines: readonly IniLine[], index: number): string {
     if (lineEnd !== "") return lineEnd;
   }
   return "\n";
-}
-
-/** Edits that begin at one place stay in the order given. */
-function applyEdits(text: string, edits: readonly Edit[]): string {
-  const pieces: string[] = [];
-  let done = 0;
-  for (const { start, end, text: replacement } of edits.toSorted((a, b) => a.start - b.start)) {
-    pieces.push(text.slice(done, start), replacement);
-    done = Math.max(done, end);
-  }
-  return pieces.join("") + text.slice(done);
 }

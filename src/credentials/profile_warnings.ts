@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { WRITTEN_KEYS } from "./credential_keys.ts";
 import { type IniLine, readIniLines } from "./ini_lines.ts";
-import { WRITTEN_KEYS } from "./profile_text.ts";
 
 /** The file and what goes into it. */
 export interface ProfilePlace {

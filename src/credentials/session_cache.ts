@@ -24,13 +24,19 @@ export const CACHE_LIMITS = {
   lockWait: 45_000,
 } as const;
 
-/** What the cache touches. */
-export interface CacheEffects extends Waiting {
-  now(): Date;
-  /** Tells the user, even without `--debug`. */
+/** Whom the cache tells. */
+interface Words {
+  /** The user, even without `--debug`. */
   warn(words: string): void;
   debug(words: string): void;
 }
+
+/** What the cache touches. */
+export interface CacheEffects extends Waiting, Words {
+  now(): Date;
+}
+
+const QUIET: Words = { warn: () => {}, debug: () => {} };
 
 /** The cache of one directory. */
 export class SessionCache {
@@ -49,8 +55,9 @@ export class SessionCache {
     const path = join(directory, sessionFile(key));
     const fault = directoryFault(directory);
     if (fault) return await this.#without(`${directory} ${fault}`, vend);
-    const kept = this.#read(path, key, effects.warn);
+    const kept = this.#read(path, key, effects);
     if (kept) return kept;
+    effects.debug(`cache: miss, ${path}`);
     let lock: Disposable | undefined;
     try {
       Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -66,7 +73,7 @@ export class SessionCache {
       );
       return await vend();
     }
-    return this.#read(path, key, () => {}) ?? this.#keep(path, key, await vend());
+    return this.#read(path, key, QUIET) ?? this.#keep(path, key, await vend());
   }
 
   async #without(
@@ -77,22 +84,19 @@ export class SessionCache {
     return await vend();
   }
 
-  /** A session that is kept and may be used. */
-  #read(path: string, key: string, warn: (words: string) => void): SessionCredentials | undefined {
-    const { debug, now } = this.effects;
+  /** A session that is kept and may be used. `words` hear why another is not. */
+  #read(path: string, key: string, words: Words): SessionCredentials | undefined {
     const entry = readEntry(path, key);
-    if (entry.kind === "unusable") warn(`${path} ${entry.why}; it is not used`);
-    if (entry.kind === "session") {
-      const { expiration } = entry.credentials;
-      const remaining = expiration.getTime() - now().getTime();
-      if (remaining >= CACHE_LIMITS.leastRemaining && remaining <= CACHE_LIMITS.mostRemaining) {
-        debug(`cache: hit, ${path} until ${formatTime(expiration)}`);
-        return entry.credentials;
-      }
-      debug(`cache: the session in ${path} ends at ${formatTime(expiration)}`);
+    if (entry.kind === "unusable") words.warn(`${path} ${entry.why}; it is not used`);
+    if (entry.kind !== "session") return undefined;
+    const { expiration } = entry.credentials;
+    const remaining = expiration.getTime() - this.effects.now().getTime();
+    if (remaining < CACHE_LIMITS.leastRemaining || remaining > CACHE_LIMITS.mostRemaining) {
+      words.debug(`cache: the session in ${path} ends at ${formatTime(expiration)}`);
+      return undefined;
     }
-    debug(`cache: miss, ${path}`);
-    return undefined;
+    this.effects.debug(`cache: hit, ${path} until ${formatTime(expiration)}`);
+    return entry.credentials;
   }
 
   /** Keeps the session; whatever stood in its place was this user's to replace. */
