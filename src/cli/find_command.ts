@@ -25,7 +25,7 @@ export async function findCommand(
     return { command, rest: words.slice(2) };
   }
   const command = first === "--version" ? "version" : first;
-  if (!isCommandName(command)) {
+  if (!isCommandName(command) || command.includes(" ")) {
     throw await unknown(first.startsWith("-") ? "flag" : "command", first, Object.keys(COMMANDS));
   }
   return { command, rest: words.slice(1) };
