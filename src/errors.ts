@@ -34,6 +34,7 @@ const ERROR_CODES = {
   output: "failure",
   "credentials-file": "failure",
   "session-cache": "failure",
+  listen: "failure",
   "service-answer": "failure",
   usage: "usage",
   "secret-source": "key",

@@ -20,6 +20,7 @@ const COMMANDS: Readonly<
 > = {
   "credential-process": credentialProcess,
   "update": update,
+  "serve": async (values, world) => await (await import("./serve.ts")).serve(values, world),
   "sign-string": signString,
   "read-certificate-data": readCertificateData,
   "cache clear": cacheClear,

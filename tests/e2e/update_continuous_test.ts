@@ -46,10 +46,10 @@ Deno.test("update lives through failures: the old credentials stay, the failure 
   await running.said(WROTE);
   scenario.emulator.fail("resource-not-found", 1);
   scenario.emulator.fail("validation");
-  const told = await running.said(/warning: ResourceNotFoundException/);
+  const told = await running.said(/warning: the refresh failed: ResourceNotFoundException/);
   assertMatch(
     told,
-    /: warning: ResourceNotFoundException: Trust anchor was not found; \[default\] of \S+ stays valid until \S+; the next attempt is at \S+$/,
+    /: warning: the refresh failed: ResourceNotFoundException: Trust anchor was not found; \[default\] of \S+ stays valid until \S+; the next attempt is at \S+$/,
   );
   const { issued } = scenario.emulator;
   assertEquals(keyIn(scenario), issued.at(-1)?.accessKeyId);
@@ -67,7 +67,7 @@ Deno.test("update waits for a service that is not there yet when it starts", asy
   const told = await running.said(/warning/);
   assertMatch(
     told,
-    /: warning: ServiceUnavailableException: [^;]*; \[default\] of \S+ has not been renewed; the next attempt is at \S+$/,
+    /: warning: the refresh failed: ServiceUnavailableException: [^;]*; \[default\] of \S+ has not been renewed; the next attempt is at \S+$/,
   );
   scenario.emulator.recover();
   await running.said(WROTE);
