@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 
 import { BINARY, runBinary, runProgram } from "../support/binary.ts";
+import { issueCertificate } from "../support/certificates.ts";
 import { ARNS, SessionScenario } from "../support/session_scenario.ts";
 
 /** Runs credential-process with a home directory of its own in the scenario. */
@@ -62,8 +63,11 @@ Deno.test("credential-process --cache, several at once, all fail when the servic
 
 Deno.test("credential-process --cache keeps sessions apart by what shapes them", async () => {
   await using scenario = await SessionScenario.create();
+  const other = await issueCertificate(scenario.trustAnchor, { subject: "/CN=other" });
   const variants: string[][] = [
     [],
+    ["--certificate", other.certificatePath, "--private-key", other.keyPath],
+    ["--trust-anchor-arn", `${ARNS.trustAnchor}2`],
     ["--role-arn", `${ARNS.role}2`],
     ["--profile-arn", `${ARNS.profile}2`],
     ["--session-duration", "900"],

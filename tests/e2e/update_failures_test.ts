@@ -46,6 +46,25 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "update --once leaves a file that is a mount point of its own, says so and exits 1",
+  ignore: !await canMount(),
+  async fn() {
+    await using scenario = await SessionScenario.create();
+    const mounted = scenario.directory.write("mounted", OLD);
+    const path = scenario.directory.write(".aws/credentials", "");
+    const script = `mount --bind ${mounted} ${path}\n"$@"`;
+    const { code, stdout, stderr } = await runProgram("unshare", [
+      ...["--map-root-user", "--mount", "sh", "-ec", script, "sh"],
+      ...[BINARY, "update", ...scenario.flags, "--once"],
+    ], { env: { HOME: scenario.directory.path } });
+    assertEquals({ code, stdout }, { code: 1, stdout: "" });
+    assertStringIncludes(stderr, `${path} is a mount point, which cannot be replaced; mount its `);
+    assertEquals([Deno.readTextFileSync(mounted), Deno.readTextFileSync(path)], [OLD, ""]);
+    assertEquals([...Deno.readDirSync(scenario.directory.join(".aws"))].length, 1);
+  },
+});
+
 Deno.test("update --once leaves the old file when a write is cut off in the middle", async () => {
   await using scenario = await SessionScenario.create();
   const old = OLD + `# ${"x".repeat(70)}\n`.repeat(100);
