@@ -19,7 +19,7 @@ const request = new TextEncoder().encode(
 
 /** Latencies in microseconds, counted by value up to a second. */
 const histogram = new Uint32Array(1_000_001);
-let [done, asked, refused, broken, longest] = [0, 0, 0, 0, 0];
+let [done, asked, refused, broken, cut, longest] = [0, 0, 0, 0, 0, 0];
 const started = performance.now();
 const end = started + Number(seconds) * 1000;
 
@@ -36,7 +36,11 @@ async function ask(): Promise<void> {
     let whole = Infinity;
     while (text.length < whole) {
       const length = await connection.read(buffer);
-      if (length === null) return void (broken += 1);
+      if (length === null) {
+        broken += 1;
+        if (text !== "") cut += 1;
+        return;
+      }
       text += decoder.decode(buffer.subarray(0, length));
       const head = text.indexOf("\r\n\r\n");
       if (head >= 0 && whole === Infinity) {
@@ -71,6 +75,7 @@ const report = {
   requests: done,
   refused,
   broken,
+  cut,
   perSecond: Math.round(done / elapsed),
   milliseconds: {
     p50: quantile(0.5),

@@ -10,6 +10,8 @@ export interface LoadReport {
   readonly refused: number;
   /** Connections that ended, or could not be made, before their answer. */
   readonly broken: number;
+  /** Of these, those that ended in the middle of an answer. */
+  readonly cut: number;
   readonly perSecond: number;
   readonly milliseconds: {
     readonly p50: number;
