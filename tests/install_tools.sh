@@ -19,6 +19,9 @@ need openssl openssl
 need bash bash
 need setsid util-linux
 need setpriv util-linux
+need flock util-linux
+need unshare util-linux
+need mount mount
 need python3 python3
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing="$missing python3-venv"
 need npm npm
