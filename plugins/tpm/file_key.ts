@@ -1,0 +1,155 @@
+/**
+ * Keys in TSS2 files, which are loaded under their parent for each use.
+ *
+ * @module
+ */
+import { encodeHex } from "@std/encoding/hex";
+import { HelperError } from "../../src/errors.ts";
+import { KeyTypeError } from "../../src/x509/key_types.ts";
+import { SESSION_ATTRIBUTE } from "./commands.ts";
+import { ESYS, formatHandle, HIERARCHIES, type Hierarchy } from "./handles.ts";
+import type { BroughtKey, TpmKey } from "./key.ts";
+import { readLockout, triesWords } from "./lockout.ts";
+import type { Password } from "./passwords.ts";
+import { policySteps } from "./policy.ts";
+import { ATTRIBUTE, has, isAsymmetricParent, parsePublicArea } from "./public_area.ts";
+import { EC_PARENT, RSA_PARENT } from "./templates.ts";
+import type { Transaction } from "./transaction.ts";
+import type { Tss2Key } from "./tss2_key.ts";
+
+const { continue: CONTINUE, decrypt: DECRYPT, encrypt: ENCRYPT } = SESSION_ATTRIBUTE;
+
+/**
+ * The key of a TSS2 file at `label`; the TPM is not asked.
+ *
+ * Throws `WireError` when its public area is malformed, `PolicyError` when its policy cannot be
+ * satisfied here, and `KeyTypeError` when it has none and needs one.
+ */
+export function keyOfFile(file: Tss2Key, label: string): TpmKey {
+  const publicArea = parsePublicArea(file.publicArea);
+  const policy = policySteps(file.policy);
+  if (!has(publicArea, ATTRIBUTE.userWithAuth) && policy.length === 0 && publicArea.hasPolicy) {
+    throw new KeyTypeError(
+      "it may be used with a policy alone, and the file does not list that policy; write the file " +
+        "again with it",
+    );
+  }
+  const hierarchy = HIERARCHIES.find(({ handle }) => handle === file.parent);
+  const description = file.description ? ` ("${printable(file.description)}")` : "";
+  return {
+    label,
+    name: `the TPM key in ${label}${description}`,
+    identity: encodeHex(file.publicArea) + encodeHex(file.privateArea),
+    publicArea,
+    policy,
+    emptyAuth: file.emptyAuth,
+    parent: {
+      name: hierarchy
+        ? `the TPM's ${hierarchy.name} hierarchy`
+        : `the TPM key ${formatHandle(file.parent)}, the parent of ${label},`,
+      identity: formatHandle(file.parent),
+    },
+    bring: (transaction, password) => loadKey(file, hierarchy, transaction, password),
+  };
+}
+
+/** Text that a stranger may have written, without what would steer a terminal. */
+function printable(text: string): string {
+  // deno-lint-ignore no-control-regex -- control characters are what it is about
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "?").slice(0, 80);
+}
+
+/** A parent in a transaction, and the session that its password asks for. */
+interface BroughtParent extends BroughtKey {
+  readonly session: number;
+}
+
+async function loadKey(
+  file: Tss2Key,
+  hierarchy: Hierarchy | undefined,
+  transaction: Transaction,
+  password: Password | undefined,
+): Promise<BroughtKey> {
+  const { commands } = transaction;
+  const secret = await password?.current() ?? new Uint8Array(0);
+  let parent: BroughtParent;
+  try {
+    parent = hierarchy
+      ? await makeParent(hierarchy, file.rsaParent, transaction, secret)
+      : await findParent(file.parent, transaction, secret, password);
+  } finally {
+    secret.fill(0);
+  }
+  const { object, session, saltKey } = parent;
+  const withSession = async <T>(command: () => Promise<T>): Promise<T> => {
+    if (session !== ESYS.passwordSession) commands.setAttributes(session, CONTINUE | DECRYPT);
+    return await transaction.usingPassword("parent", command);
+  };
+  const { seed } = file;
+  const privateArea = seed
+    ? await withSession(() =>
+      commands.import(object, session, file.publicArea, file.privateArea, seed)
+    )
+    : file.privateArea;
+  const key = await withSession(() =>
+    transaction.own(() => commands.load(object, session, privateArea, file.publicArea))
+  );
+  password?.accepted();
+  return { object: key, ...(saltKey === undefined ? {} : { saltKey }) };
+}
+
+/** Makes the primary key of a hierarchy; it has no password of its own. */
+async function makeParent(
+  hierarchy: Hierarchy,
+  isRsa: boolean,
+  transaction: Transaction,
+  secret: Uint8Array,
+): Promise<BroughtParent> {
+  const { commands, access } = transaction;
+  access.context.debug(`tpm: parent: ${isRsa ? "RSA" : "EC"} primary key, ${hierarchy.name}`);
+  let session: number = ESYS.passwordSession;
+  if (secret.length > 0) {
+    commands.setPassword(hierarchy.esys, secret);
+    session = await transaction.saltedSession();
+    commands.setAttributes(session, CONTINUE | DECRYPT | ENCRYPT);
+  }
+  const object = await transaction.usingPassword(
+    "parent",
+    () =>
+      transaction.own(() =>
+        commands.createPrimary(hierarchy.esys, session, isRsa ? RSA_PARENT : EC_PARENT)
+      ),
+  );
+  return { object, session: ESYS.passwordSession, saltKey: object };
+}
+
+async function findParent(
+  handle: number,
+  transaction: Transaction,
+  secret: Uint8Array,
+  password: Password | undefined,
+): Promise<BroughtParent> {
+  const { commands, access } = transaction;
+  access.context.debug(`tpm: parent: ${formatHandle(handle)}`);
+  const object = await commands.find(handle, "find-parent");
+  const area = parsePublicArea(await commands.readPublic(object, "find-parent"));
+  const salt = isAsymmetricParent(area) ? { saltKey: object } : {};
+  if (secret.length === 0) {
+    const isCounted = !has(area, ATTRIBUTE.noDictionaryAttackProtection);
+    if (isCounted && password?.isGuess) await checkGuess(transaction, password.options.name);
+    return { object, session: ESYS.passwordSession, ...salt };
+  }
+  commands.setPassword(object, secret);
+  return { object, session: await transaction.saltedSession(salt.saltKey), ...salt };
+}
+
+/** A password that nobody gave is not tried when that could lock the TPM. */
+async function checkGuess({ commands }: Transaction, name: string): Promise<void> {
+  const lockout = await readLockout(commands);
+  if (lockout.triesLeft > 1) return;
+  throw new HelperError(
+    "key-locked",
+    `${name} may have a password, and ${triesWords(lockout)}; give it with --tpm-parent-password ` +
+      "(pass: for none)",
+  );
+}

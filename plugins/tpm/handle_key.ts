@@ -1,0 +1,43 @@
+/**
+ * Keys that stand in the TPM, by their handles.
+ *
+ * @module
+ */
+import { encodeHex } from "@std/encoding/hex";
+import { KeyTypeError } from "../../src/x509/key_types.ts";
+import { formatHandle, parseHandle } from "./handles.ts";
+import type { TpmKey } from "./key.ts";
+import { ATTRIBUTE, has, parsePublicArea } from "./public_area.ts";
+import { type TpmAccess, withTpm } from "./transaction.ts";
+
+/**
+ * Reads what the TPM tells of the key at a handle; nobody is asked for a password.
+ *
+ * Throws `usage` when `text` is no handle, `KeyTypeError` when the key cannot be used by password.
+ */
+export async function findKey(text: string, access: TpmAccess): Promise<TpmKey> {
+  const handle = parseHandle(text, access.label);
+  const { encoded, remembered } = await withTpm(access, async ({ commands }) => {
+    const object = await commands.find(handle, "find-key");
+    return {
+      encoded: await commands.readPublic(object, "find-key"),
+      remembered: commands.remember(object),
+    };
+  });
+  const publicArea = parsePublicArea(encoded);
+  if (!has(publicArea, ATTRIBUTE.userWithAuth) && publicArea.hasPolicy) {
+    throw new KeyTypeError(
+      "it may be used with a policy alone, which a handle does not tell; name its TSS2 file, " +
+        "with the policy in it",
+    );
+  }
+  return {
+    label: access.label,
+    name: `the TPM key ${access.label}`,
+    identity: `${formatHandle(handle)} ${encodeHex(encoded)}`,
+    publicArea,
+    policy: [],
+    emptyAuth: false,
+    bring: ({ commands }) => Promise.resolve({ object: commands.recall(remembered) }),
+  };
+}

@@ -1,0 +1,226 @@
+/**
+ * One piece of work with the TPM: a connection, what is loaded through it, and the certainty that
+ * nothing of that stays behind.
+ *
+ * @module
+ */
+import { HelperError } from "../../src/errors.ts";
+import type { KeystoreContext, SignalHold } from "../../src/keystore/types.ts";
+import { HASH_OF } from "./algorithms.ts";
+import { Commands, SESSION_KIND } from "./commands.ts";
+import { Connection } from "./connection.ts";
+import { explain, isPassing } from "./explain.ts";
+import { ESYS, formatHandle } from "./handles.ts";
+import { openLibraries } from "./libraries.ts";
+import { type LockoutState, readLockout, unlockWords } from "./lockout.ts";
+import { answerOf, LIMITS, type Limits, noAnswer, NoAnswerError, pauseBefore } from "./patience.ts";
+import { TPM_RC, TpmError } from "./return_codes.ts";
+import { chooseTcti, connectionFailure, DeviceBusyError, SURROUNDINGS, type Tcti } from "./tcti.ts";
+import { EC_PARENT } from "./templates.ts";
+
+/** Whose password a command needs. */
+export type Subject = "key" | "parent";
+
+/** The TPM refused a password. */
+export class PasswordRefusedError extends Error {
+  override readonly name = "PasswordRefusedError";
+
+  /** `lockout` is given when the try was counted. */
+  constructor(readonly subject: Subject, readonly lockout?: LockoutState) {
+    super(`the password of the ${subject} was refused`);
+  }
+}
+
+/** What a transaction needs of the world. */
+export interface TpmAccess {
+  readonly context: KeystoreContext;
+  /** The key that is used, for messages. */
+  readonly label: string;
+  readonly limits?: Limits;
+  /** 0 to 1, so that processes that wait for each other do not keep step. */
+  readonly random?: () => number;
+}
+
+/** A transaction that is open. */
+export class Transaction {
+  readonly #owned: number[] = [];
+  #hold: SignalHold | undefined;
+  #session: number | undefined;
+
+  private constructor(
+    readonly access: TpmAccess,
+    readonly commands: Commands,
+    private readonly held: { signal?: AbortSignal },
+  ) {}
+
+  static async open(access: TpmAccess, tcti: Tcti): Promise<Transaction> {
+    const libraries = openLibraries();
+    const held: { signal?: AbortSignal } = {};
+    const limits = access.limits ?? LIMITS;
+    try {
+      const connection = await Connection.open(
+        libraries,
+        tcti.configuration,
+        (call) => answerOf(call, limits, held.signal),
+      );
+      return new Transaction(access, new Commands(connection), held);
+    } catch (thrown) {
+      throw thrown instanceof TpmError ? connectionFailure(tcti, thrown) : thrown;
+    }
+  }
+
+  /**
+   * Takes what `make` brings into the TPM; it is flushed at the end. From the first on, signals wait
+   * until then.
+   */
+  async own(make: () => Promise<number>): Promise<number> {
+    if (!this.#hold) {
+      this.#hold = this.access.context.holdSignals();
+      this.held.signal = this.#hold.signal;
+    }
+    const made = await make();
+    this.#owned.push(made);
+    this.throwIfInterrupted();
+    return made;
+  }
+
+  /** Throws what a signal that came meanwhile means. */
+  throwIfInterrupted(): void {
+    this.#hold?.signal.throwIfAborted();
+  }
+
+  /** A session for passwords, salted with `saltKey` or with a key made for that; one for all. */
+  async saltedSession(saltKey?: number): Promise<number> {
+    return this.#session ??= await this.startSession(
+      SESSION_KIND.hmac,
+      HASH_OF["SHA-256"].algorithm,
+      saltKey,
+    );
+  }
+
+  /** Starts a salted session of a kind. */
+  async startSession(kind: number, hash: number, saltKey?: number): Promise<number> {
+    const salt = saltKey ??
+      // The null hierarchy has no password, and any TPM makes this key.
+      await this.own(() => this.commands.createPrimary(ESYS.null, ESYS.passwordSession, EC_PARENT));
+    const session = await this.own(() => this.commands.startSession(kind, salt, hash));
+    if (saltKey === undefined) await this.#release(salt);
+    return session;
+  }
+
+  /** Runs a command that needs a password; a refusal becomes {@link PasswordRefusedError}. */
+  async usingPassword<T>(subject: Subject, command: () => Promise<T>): Promise<T> {
+    try {
+      return await command();
+    } catch (thrown) {
+      if (!(thrown instanceof TpmError)) throw thrown;
+      if (thrown.meaning === TPM_RC.BAD_AUTH) throw new PasswordRefusedError(subject);
+      if (thrown.meaning === TPM_RC.AUTH_FAIL) {
+        throw new PasswordRefusedError(subject, await readLockout(this.commands));
+      }
+      if (thrown.meaning === TPM_RC.LOCKOUT) {
+        const { secondsPerTry } = await readLockout(this.commands);
+        throw new HelperError(
+          "key-locked",
+          `${this.access.label}: the TPM is locked after too many wrong passwords; ${
+            unlockWords(secondsPerTry)
+          }`,
+          { cause: thrown },
+        );
+      }
+      throw thrown;
+    }
+  }
+
+  /** Flushes all that was brought in, and closes; while a call is stuck, as soon as it has ended. */
+  async close(): Promise<void> {
+    const { connection } = this.commands;
+    if (connection.stuck) {
+      const close = () => this.#flushAll().then(() => connection.close()).catch(() => {});
+      connection.stuck.then(close, close);
+      this.#hold?.[Symbol.dispose]();
+      return;
+    }
+    try {
+      await this.#flushAll();
+    } finally {
+      await connection.close();
+      this.#hold?.[Symbol.dispose]();
+    }
+  }
+
+  async #flushAll(): Promise<void> {
+    for (let last = this.#owned.pop(); last !== undefined; last = this.#owned.pop()) {
+      try {
+        await this.commands.flush(last);
+      } catch (thrown) {
+        // Gone already, or out of reach: the work itself has its own word on that.
+        if (!(thrown instanceof TpmError)) throw thrown;
+        this.access.context.debug(`tpm: flushing ${formatHandle(last)}: ${thrown.message}`);
+      }
+    }
+  }
+
+  async #release(object: number): Promise<void> {
+    this.#owned.splice(this.#owned.indexOf(object), 1);
+    await this.commands.flush(object);
+  }
+}
+
+/** One piece of work at a time in a process: the TPM does no two things at once. */
+let last: Promise<unknown> = Promise.resolve();
+
+/** Waits for the work before, then does this. */
+export function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const done = last.then(work);
+  last = done.catch(() => {});
+  return done;
+}
+
+/**
+ * Runs `work` with the TPM, from its beginning again when the TPM is busy, within limits.
+ *
+ * Throws {@link PasswordRefusedError}, or a `HelperError` in words.
+ */
+export async function withTpm<T>(
+  access: TpmAccess,
+  work: (transaction: Transaction) => Promise<T>,
+): Promise<T> {
+  const { context, label, limits = LIMITS, random = Math.random } = access;
+  const tcti = chooseTcti({ ...SURROUNDINGS, environment: (name) => context.environment(name) });
+  context.debug(`tpm: ${tcti.configuration} (by ${tcti.source})`);
+  const started = context.monotonic();
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await runOnce(access, tcti, work);
+    } catch (thrown) {
+      const mayPass = isPassing(thrown) || thrown instanceof DeviceBusyError;
+      if (!mayPass || context.monotonic() - started > limits.busy) {
+        if (thrown instanceof TpmError) throw explain(thrown, label);
+        if (thrown instanceof DeviceBusyError) throw thrown.explained(label);
+        if (thrown instanceof NoAnswerError) throw noAnswer(label, tcti.configuration, thrown);
+        throw thrown;
+      }
+      context.debug(`tpm: try ${attempt}: ${thrown instanceof Error ? thrown.message : ""}; again`);
+      await context.sleep(pauseBefore(attempt, limits, random()));
+    }
+  }
+}
+
+async function runOnce<T>(
+  access: TpmAccess,
+  tcti: Tcti,
+  work: (transaction: Transaction) => Promise<T>,
+): Promise<T> {
+  const transaction = await Transaction.open(access, tcti);
+  try {
+    const result = await work(transaction);
+    transaction.throwIfInterrupted();
+    return result;
+  } catch (thrown) {
+    transaction.throwIfInterrupted(); // whatever failed besides
+    throw thrown;
+  } finally {
+    await transaction.close();
+  }
+}
