@@ -5,12 +5,31 @@
  * @module
  */
 import type { Libraries } from "./libraries.ts";
-import { type Marshalled, toWire } from "./marshalling.ts";
+import { ESYS } from "./handles.ts";
+import { fromWire, type Marshalled, toWire, type Unmarshalled } from "./marshalling.ts";
 import { NoAnswerError } from "./patience.ts";
 import { type Step, TpmError } from "./return_codes.ts";
 
 /** Waits for a call; throws {@link NoAnswerError} when it takes too long. */
 export type Wait = <T>(call: Promise<T>) => Promise<T>;
+
+/** The three sessions of a command that needs none. */
+export const NO_SESSIONS = [ESYS.none, ESYS.none, ESYS.none] as const;
+
+/** The three sessions of a command that needs one. */
+export function oneSession(session: number): readonly [number, number, number] {
+  return [session, ESYS.none, ESYS.none];
+}
+
+/** Where the library writes a number, such as an ESYS_TR. */
+export function numberCell(): Uint32Array<ArrayBuffer> {
+  return new Uint32Array(1);
+}
+
+/** Where the library writes the address of what it allocated. */
+export function pointerCell(): BigUint64Array<ArrayBuffer> {
+  return new BigUint64Array(1);
+}
 
 /** An open connection. Calls must follow each other. */
 export class Connection {
@@ -66,6 +85,16 @@ export class Connection {
       if (thrown instanceof NoAnswerError) this.#stuck = ended;
       throw thrown;
     }
+  }
+
+  /** The same for a function that asks the TPM nothing. */
+  check(step: Step, code: number): void {
+    if (code !== 0) throw new TpmError(step, code);
+  }
+
+  /** The C structure of wire bytes. */
+  structure(structure: Unmarshalled, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+    return fromWire(this.libraries, structure, bytes);
   }
 
   /**

@@ -6,12 +6,13 @@
 import { encodeHex } from "@std/encoding/hex";
 import { HelperError } from "../../src/errors.ts";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
-import { SESSION_ATTRIBUTE } from "./commands.ts";
 import { ESYS, formatHandle, HIERARCHIES, type Hierarchy } from "./handles.ts";
 import type { BroughtKey, TpmKey } from "./key.ts";
 import { readLockout, triesWords } from "./lockout.ts";
 import type { Password } from "./passwords.ts";
 import { policySteps } from "./policy.ts";
+import { SESSION_ATTRIBUTE, setAttributes, setPassword } from "./sessions.ts";
+import { createPrimary, find, importKey, load, readPublic } from "./objects.ts";
 import { ATTRIBUTE, has, isAsymmetricParent, parsePublicArea } from "./public_area.ts";
 import { EC_PARENT, RSA_PARENT } from "./templates.ts";
 import type { Transaction } from "./transaction.ts";
@@ -70,7 +71,7 @@ async function loadKey(
   transaction: Transaction,
   password: Password | undefined,
 ): Promise<BroughtKey> {
-  const { commands } = transaction;
+  const { connection } = transaction;
   const secret = await password?.current() ?? new Uint8Array(0);
   let parent: BroughtParent;
   try {
@@ -82,17 +83,17 @@ async function loadKey(
   }
   const { object, session, saltKey } = parent;
   const withSession = async <T>(command: () => Promise<T>): Promise<T> => {
-    if (session !== ESYS.passwordSession) commands.setAttributes(session, CONTINUE | DECRYPT);
+    if (session !== ESYS.passwordSession) setAttributes(connection, session, CONTINUE | DECRYPT);
     return await transaction.usingPassword("parent", command);
   };
   const { seed } = file;
   const privateArea = seed
     ? await withSession(() =>
-      commands.import(object, session, file.publicArea, file.privateArea, seed)
+      importKey(connection, object, session, file.publicArea, file.privateArea, seed)
     )
     : file.privateArea;
   const key = await withSession(() =>
-    transaction.own(() => commands.load(object, session, privateArea, file.publicArea))
+    transaction.own(() => load(connection, object, session, privateArea, file.publicArea))
   );
   password?.accepted();
   return { object: key, ...(saltKey === undefined ? {} : { saltKey }) };
@@ -105,19 +106,19 @@ async function makeParent(
   transaction: Transaction,
   secret: Uint8Array,
 ): Promise<BroughtParent> {
-  const { commands, access } = transaction;
+  const { connection, access } = transaction;
   access.context.debug(`tpm: parent: ${isRsa ? "RSA" : "EC"} primary key, ${hierarchy.name}`);
   let session: number = ESYS.passwordSession;
   if (secret.length > 0) {
-    commands.setPassword(hierarchy.esys, secret);
+    setPassword(connection, hierarchy.esys, secret);
     session = await transaction.saltedSession();
-    commands.setAttributes(session, CONTINUE | DECRYPT | ENCRYPT);
+    setAttributes(connection, session, CONTINUE | DECRYPT | ENCRYPT);
   }
   const object = await transaction.usingPassword(
     "parent",
     () =>
       transaction.own(() =>
-        commands.createPrimary(hierarchy.esys, session, isRsa ? RSA_PARENT : EC_PARENT)
+        createPrimary(connection, hierarchy.esys, session, isRsa ? RSA_PARENT : EC_PARENT)
       ),
   );
   return { object, session: ESYS.passwordSession, saltKey: object };
@@ -129,23 +130,23 @@ async function findParent(
   secret: Uint8Array,
   password: Password | undefined,
 ): Promise<BroughtParent> {
-  const { commands, access } = transaction;
+  const { connection, access } = transaction;
   access.context.debug(`tpm: parent: ${formatHandle(handle)}`);
-  const object = await commands.find(handle, "find-parent");
-  const area = parsePublicArea(await commands.readPublic(object, "find-parent"));
+  const object = await find(connection, handle, "find-parent");
+  const area = parsePublicArea(await readPublic(connection, object, "find-parent"));
   const salt = isAsymmetricParent(area) ? { saltKey: object } : {};
   if (secret.length === 0) {
     const isCounted = !has(area, ATTRIBUTE.noDictionaryAttackProtection);
     if (isCounted && password?.isGuess) await checkGuess(transaction, password.options.name);
     return { object, session: ESYS.passwordSession, ...salt };
   }
-  commands.setPassword(object, secret);
+  setPassword(connection, object, secret);
   return { object, session: await transaction.saltedSession(salt.saltKey), ...salt };
 }
 
 /** A password that nobody gave is not tried when that could lock the TPM. */
-async function checkGuess({ commands }: Transaction, name: string): Promise<void> {
-  const lockout = await readLockout(commands);
+async function checkGuess({ connection }: Transaction, name: string): Promise<void> {
+  const lockout = await readLockout(connection);
   if (lockout.triesLeft > 1) return;
   throw new HelperError(
     "key-locked",

@@ -7,8 +7,10 @@ import { encodeHex } from "@std/encoding/hex";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
 import { formatHandle, parseHandle } from "./handles.ts";
 import type { TpmKey } from "./key.ts";
+import { find, readPublic, recall, remember } from "./objects.ts";
 import { ATTRIBUTE, has, parsePublicArea } from "./public_area.ts";
-import { type TpmAccess, withTpm } from "./transaction.ts";
+import type { TpmAccess } from "./transaction.ts";
+import { withTpm } from "./with_tpm.ts";
 
 /**
  * Reads what the TPM tells of the key at a handle; nobody is asked for a password.
@@ -17,11 +19,11 @@ import { type TpmAccess, withTpm } from "./transaction.ts";
  */
 export async function findKey(text: string, access: TpmAccess): Promise<TpmKey> {
   const handle = parseHandle(text, access.label);
-  const { encoded, remembered } = await withTpm(access, async ({ commands }) => {
-    const object = await commands.find(handle, "find-key");
+  const { encoded, remembered } = await withTpm(access, async ({ connection }) => {
+    const object = await find(connection, handle, "find-key");
     return {
-      encoded: await commands.readPublic(object, "find-key"),
-      remembered: commands.remember(object),
+      encoded: await readPublic(connection, object, "find-key"),
+      remembered: remember(connection, object),
     };
   });
   const publicArea = parsePublicArea(encoded);
@@ -38,6 +40,6 @@ export async function findKey(text: string, access: TpmAccess): Promise<TpmKey> 
     publicArea,
     policy: [],
     emptyAuth: false,
-    bring: ({ commands }) => Promise.resolve({ object: commands.recall(remembered) }),
+    bring: ({ connection }) => Promise.resolve({ object: recall(connection, remembered) }),
   };
 }

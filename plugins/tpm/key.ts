@@ -5,12 +5,14 @@
  * @module
  */
 import type { KeystoreContext } from "../../src/keystore/types.ts";
-import { type Commands, SESSION_ATTRIBUTE, SESSION_KIND } from "./commands.ts";
+import type { Connection } from "./connection.ts";
+import { SESSION_ATTRIBUTE, SESSION_KIND, setAttributes, setPassword } from "./sessions.ts";
 import { ESYS } from "./handles.ts";
 import { Password, PasswordMemory } from "./passwords.ts";
 import type { PolicyStep } from "./policy.ts";
 import type { PublicArea } from "./public_area.ts";
-import { PasswordRefusedError, type TpmAccess, type Transaction, withTpm } from "./transaction.ts";
+import { PasswordRefusedError, type TpmAccess, type Transaction } from "./transaction.ts";
+import { withTpm } from "./with_tpm.ts";
 
 /** A key that is in the TPM or can be brought there. */
 export interface TpmKey {
@@ -44,7 +46,7 @@ export interface Use<T> {
   readonly encryption: number;
   /** Nothing may be sent in the clear, password or not. */
   readonly confidential: boolean;
-  run(commands: Commands, object: number, session: number): Promise<T>;
+  run(connection: Connection, object: number, session: number): Promise<T>;
 }
 
 const MEMORY = new PasswordMemory();
@@ -75,7 +77,7 @@ export async function useKey<T>(
         const session = await authorize(transaction, key, { object, secret, saltKey, use });
         return await transaction.usingPassword(
           "key",
-          () => use.run(transaction.commands, object, session),
+          () => use.run(transaction.connection, object, session),
         );
       });
       keyPassword?.accepted();
@@ -105,17 +107,17 @@ async function authorize(
   key: TpmKey,
   { object, secret, saltKey, use }: Authorization,
 ): Promise<number> {
-  const { commands } = transaction;
-  if (secret.length > 0) commands.setPassword(object, secret);
+  const { connection } = transaction;
+  if (secret.length > 0) setPassword(connection, object, secret);
   let session: number;
   if (key.policy.length > 0) {
     const { algorithm } = key.publicArea.nameHash;
     session = await transaction.startSession(SESSION_KIND.policy, algorithm, saltKey);
-    for (const step of key.policy) await step.run(commands, session);
+    for (const step of key.policy) await step.run(connection, session);
   } else if (secret.length > 0 || use.confidential) {
     session = await transaction.saltedSession(saltKey);
   } else return ESYS.passwordSession;
-  commands.setAttributes(session, SESSION_ATTRIBUTE.continue | use.encryption);
+  setAttributes(connection, session, SESSION_ATTRIBUTE.continue | use.encryption);
   return session;
 }
 

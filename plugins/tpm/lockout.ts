@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Commands } from "./commands.ts";
+import type { Connection } from "./connection.ts";
+import { properties } from "./uses.ts";
 
 /** TPM_PT of the counter; the limit and the two times follow it. */
 const FIRST_PROPERTY = 0x20e;
@@ -19,9 +20,9 @@ export interface LockoutState {
 }
 
 /** Reads the counter. */
-export async function readLockout(commands: Commands): Promise<LockoutState> {
-  const properties = await commands.properties(FIRST_PROPERTY, 4);
-  const read = (property: number) => properties.get(property) ?? 0;
+export async function readLockout(connection: Connection): Promise<LockoutState> {
+  const found = await properties(connection, FIRST_PROPERTY, 4);
+  const read = (property: number) => found.get(property) ?? 0;
   return {
     triesLeft: Math.max(0, read(PROPERTY.most) - read(PROPERTY.failed)),
     secondsPerTry: read(PROPERTY.secondsPerTry),

@@ -21,7 +21,8 @@ import { findKey } from "./handle_key.ts";
 import type { TpmKey } from "./key.ts";
 import { publicKeyOfArea } from "./public_area.ts";
 import { signerOf, unseal } from "./signer.ts";
-import { inTurn, type TpmAccess } from "./transaction.ts";
+import type { TpmAccess } from "./transaction.ts";
+import { inTurn } from "./with_tpm.ts";
 import { parseTss2Key, type Tss2Key } from "./tss2_key.ts";
 
 /** What keeps keys on systems whose TPM this plugin does not reach. */

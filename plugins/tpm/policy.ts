@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Commands } from "./commands.ts";
+import type { Connection } from "./connection.ts";
+import { policyAuthValue, policyCommandCode, policyLocality, policyPcr } from "./sessions.ts";
 import { sized, WireError, WireReader } from "./wire.ts";
 
 /** One command of a policy, as a file lists it. */
@@ -20,7 +21,7 @@ export interface PolicyStep {
   readonly name: string;
   /** The key's password is checked when the key is used. */
   readonly needsPassword: boolean;
-  run(commands: Commands, session: number): Promise<void>;
+  run(connection: Connection, session: number): Promise<void>;
 }
 
 /** Thrown for a policy that cannot be satisfied here; the message is a sentence's tail. */
@@ -33,7 +34,7 @@ type StepMaker = (parameters: WireReader) => Omit<PolicyStep, "name">;
 /** The key's password, never in the clear: both commands leave the same policy behind. */
 const authValue: StepMaker = () => ({
   needsPassword: true,
-  run: (commands, session) => commands.policyAuthValue(session),
+  run: policyAuthValue,
 });
 
 const STEPS: Readonly<Record<number, readonly [name: string, StepMaker]>> = {
@@ -42,21 +43,21 @@ const STEPS: Readonly<Record<number, readonly [name: string, StepMaker]>> = {
     const command = parameters.u32();
     return {
       needsPassword: false,
-      run: (commands, session) => commands.policyCommandCode(session, command),
+      run: (connection, session) => policyCommandCode(connection, session, command),
     };
   }],
   0x16f: ["PolicyLocality", (parameters) => {
     const locality = parameters.u8();
     return {
       needsPassword: false,
-      run: (commands, session) => commands.policyLocality(session, locality),
+      run: (connection, session) => policyLocality(connection, session, locality),
     };
   }],
   0x17f: ["PolicyPCR", (parameters) => {
     const { digest, selection } = pcrParameters(parameters);
     return {
       needsPassword: false,
-      run: (commands, session) => commands.policyPcr(session, digest, selection),
+      run: (connection, session) => policyPcr(connection, session, digest, selection),
     };
   }],
   0x18c: ["PolicyPassword", authValue],

@@ -5,12 +5,15 @@
  */
 import type { Digest, Signer, SoftwareKey } from "../../src/keystore/types.ts";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
-import { type Commands, SESSION_ATTRIBUTE } from "./commands.ts";
+import type { Connection } from "./connection.ts";
+import { SESSION_ATTRIBUTE } from "./sessions.ts";
+import { hash as hashInTpm, sign as signInTpm, unseal as unsealInTpm } from "./uses.ts";
 import { explained } from "./failures.ts";
 import { type TpmKey, useKey } from "./key.ts";
 import { publicKeyOfArea } from "./public_area.ts";
 import { checkCanSign, decodeSignature, type SigningPlan, signingPlan } from "./signing.ts";
-import { inTurn, type TpmAccess } from "./transaction.ts";
+import type { TpmAccess } from "./transaction.ts";
+import { inTurn } from "./with_tpm.ts";
 import { EMPTY, sized, u16, u32, wire } from "./wire.ts";
 
 /** What TPM2_Hash takes at once, in bytes. */
@@ -48,9 +51,9 @@ async function sign(
   const signature = await useKey(key, access, {
     encryption: SESSION_ATTRIBUTE.decrypt,
     confidential: false,
-    run: async (commands, object, session) => {
-      const { digest, ticket } = await ticketFor(plan, message, fitted, commands);
-      return await commands.sign(object, session, digest, plan.scheme, ticket);
+    run: async (connection, object, session) => {
+      const { digest, ticket } = await ticketFor(plan, message, fitted, connection);
+      return await signInTpm(connection, object, session, digest, plan.scheme, ticket);
     },
   });
   return decodeSignature(signature);
@@ -61,9 +64,11 @@ async function ticketFor(
   { restricted, hash }: SigningPlan,
   message: Uint8Array,
   digest: Uint8Array,
-  commands: Commands,
+  connection: Connection,
 ): Promise<{ digest: Uint8Array; ticket: Uint8Array }> {
-  return restricted ? await commands.hash(message, hash.algorithm) : { digest, ticket: NO_TICKET };
+  return restricted
+    ? await hashInTpm(connection, message, hash.algorithm)
+    : { digest, ticket: NO_TICKET };
 }
 
 /** Opens a sealed object; its contents never cross the bus in the clear. */
@@ -72,7 +77,7 @@ export async function unseal(key: TpmKey, access: TpmAccess): Promise<SoftwareKe
     useKey(key, access, {
       encryption: SESSION_ATTRIBUTE.encrypt,
       confidential: true,
-      run: (commands, object, session) => commands.unseal(object, session),
+      run: unsealInTpm,
     })
   );
   return { softwareKey };

@@ -7,15 +7,15 @@
 import { HelperError } from "../../src/errors.ts";
 import type { KeystoreContext, SignalHold } from "../../src/keystore/types.ts";
 import { HASH_OF } from "./algorithms.ts";
-import { Commands, SESSION_KIND } from "./commands.ts";
 import { Connection } from "./connection.ts";
-import { explain, isPassing } from "./explain.ts";
 import { ESYS, formatHandle } from "./handles.ts";
 import { openLibraries } from "./libraries.ts";
+import { createPrimary, flush } from "./objects.ts";
+import { SESSION_KIND, startSession } from "./sessions.ts";
 import { type LockoutState, readLockout, unlockWords } from "./lockout.ts";
 import { answerOf, LIMITS, type Limits, noAnswer, NoAnswerError, pauseBefore } from "./patience.ts";
 import { TPM_RC, TpmError } from "./return_codes.ts";
-import { chooseTcti, connectionFailure, DeviceBusyError, SURROUNDINGS, type Tcti } from "./tcti.ts";
+import { connectionFailure, type Tcti } from "./tcti.ts";
 import { EC_PARENT } from "./templates.ts";
 
 /** Whose password a command needs. */
@@ -49,7 +49,7 @@ export class Transaction {
 
   private constructor(
     readonly access: TpmAccess,
-    readonly commands: Commands,
+    readonly connection: Connection,
     private readonly held: { signal?: AbortSignal },
   ) {}
 
@@ -63,7 +63,7 @@ export class Transaction {
         tcti.configuration,
         (call) => answerOf(call, limits, held.signal),
       );
-      return new Transaction(access, new Commands(connection), held);
+      return new Transaction(access, connection, held);
     } catch (thrown) {
       throw thrown instanceof TpmError ? connectionFailure(tcti, thrown) : thrown;
     }
@@ -102,8 +102,10 @@ export class Transaction {
   async startSession(kind: number, hash: number, saltKey?: number): Promise<number> {
     const salt = saltKey ??
       // The null hierarchy has no password, and any TPM makes this key.
-      await this.own(() => this.commands.createPrimary(ESYS.null, ESYS.passwordSession, EC_PARENT));
-    const session = await this.own(() => this.commands.startSession(kind, salt, hash));
+      await this.own(() =>
+        createPrimary(this.connection, ESYS.null, ESYS.passwordSession, EC_PARENT)
+      );
+    const session = await this.own(() => startSession(this.connection, kind, salt, hash));
     if (saltKey === undefined) await this.#release(salt);
     return session;
   }
@@ -116,10 +118,10 @@ export class Transaction {
       if (!(thrown instanceof TpmError)) throw thrown;
       if (thrown.meaning === TPM_RC.BAD_AUTH) throw new PasswordRefusedError(subject);
       if (thrown.meaning === TPM_RC.AUTH_FAIL) {
-        throw new PasswordRefusedError(subject, await readLockout(this.commands));
+        throw new PasswordRefusedError(subject, await readLockout(this.connection));
       }
       if (thrown.meaning === TPM_RC.LOCKOUT) {
-        const { secondsPerTry } = await readLockout(this.commands);
+        const { secondsPerTry } = await readLockout(this.connection);
         throw new HelperError(
           "key-locked",
           `${this.access.label}: the TPM is locked after too many wrong passwords; ${
@@ -134,7 +136,7 @@ export class Transaction {
 
   /** Flushes all that was brought in, and closes; while a call is stuck, as soon as it has ended. */
   async close(): Promise<void> {
-    const { connection } = this.commands;
+    const { connection } = this;
     if (connection.stuck) {
       const close = () => this.#flushAll().then(() => connection.close()).catch(() => {});
       connection.stuck.then(close, close);
@@ -152,7 +154,7 @@ export class Transaction {
   async #flushAll(): Promise<void> {
     for (let last = this.#owned.pop(); last !== undefined; last = this.#owned.pop()) {
       try {
-        await this.commands.flush(last);
+        await flush(this.connection, last);
       } catch (thrown) {
         // Gone already, or out of reach: the work itself has its own word on that.
         if (!(thrown instanceof TpmError)) throw thrown;
@@ -163,64 +165,6 @@ export class Transaction {
 
   async #release(object: number): Promise<void> {
     this.#owned.splice(this.#owned.indexOf(object), 1);
-    await this.commands.flush(object);
-  }
-}
-
-/** One piece of work at a time in a process: the TPM does no two things at once. */
-let last: Promise<unknown> = Promise.resolve();
-
-/** Waits for the work before, then does this. */
-export function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  const done = last.then(work);
-  last = done.catch(() => {});
-  return done;
-}
-
-/**
- * Runs `work` with the TPM, from its beginning again when the TPM is busy, within limits.
- *
- * Throws {@link PasswordRefusedError}, or a `HelperError` in words.
- */
-export async function withTpm<T>(
-  access: TpmAccess,
-  work: (transaction: Transaction) => Promise<T>,
-): Promise<T> {
-  const { context, label, limits = LIMITS, random = Math.random } = access;
-  const tcti = chooseTcti({ ...SURROUNDINGS, environment: (name) => context.environment(name) });
-  context.debug(`tpm: ${tcti.configuration} (by ${tcti.source})`);
-  const started = context.monotonic();
-  for (let attempt = 1;; attempt++) {
-    try {
-      return await runOnce(access, tcti, work);
-    } catch (thrown) {
-      const mayPass = isPassing(thrown) || thrown instanceof DeviceBusyError;
-      if (!mayPass || context.monotonic() - started > limits.busy) {
-        if (thrown instanceof TpmError) throw explain(thrown, label);
-        if (thrown instanceof DeviceBusyError) throw thrown.explained(label);
-        if (thrown instanceof NoAnswerError) throw noAnswer(label, tcti.configuration, thrown);
-        throw thrown;
-      }
-      context.debug(`tpm: try ${attempt}: ${thrown instanceof Error ? thrown.message : ""}; again`);
-      await context.sleep(pauseBefore(attempt, limits, random()));
-    }
-  }
-}
-
-async function runOnce<T>(
-  access: TpmAccess,
-  tcti: Tcti,
-  work: (transaction: Transaction) => Promise<T>,
-): Promise<T> {
-  const transaction = await Transaction.open(access, tcti);
-  try {
-    const result = await work(transaction);
-    transaction.throwIfInterrupted();
-    return result;
-  } catch (thrown) {
-    transaction.throwIfInterrupted(); // whatever failed besides
-    throw thrown;
-  } finally {
-    await transaction.close();
+    await flush(this.connection, object);
   }
 }
