@@ -13,7 +13,7 @@ import { openLibraries } from "./libraries.ts";
 import { createPrimary, flush } from "./objects.ts";
 import { SESSION_KIND, startSession } from "./sessions.ts";
 import { type LockoutState, readLockout, unlockWords } from "./lockout.ts";
-import { answerOf, LIMITS, type Limits, noAnswer, NoAnswerError, pauseBefore } from "./patience.ts";
+import { answerOf, LIMITS, type Limits } from "./patience.ts";
 import { TPM_RC, TpmError } from "./return_codes.ts";
 import { connectionFailure, type Tcti } from "./tcti.ts";
 import { EC_PARENT } from "./templates.ts";
