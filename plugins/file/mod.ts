@@ -76,9 +76,18 @@ async function openSoftwareKey(
     return await explained(label, "key", async () => {
       const { keys } = readContents(contents);
       const [only] = plainFirst(keys);
-      if (!only || keys.length > 1) throw new DerError("not exactly one private key in it");
+      if (!only || keys.length > 1) throw new DerError("not exactly one private key");
       return signerOf(await openStoredKey(only, new Unlocker(context, label)), []);
     });
+  } catch (cause) {
+    // The sentences for files speak of what a user can see and name.
+    if (!(cause instanceof HelperError) || cause.code !== "key-format") throw cause;
+    throw new HelperError(
+      "key-format",
+      `what ${label} keeps is not one private key in DER or PEM (PKCS#8, PKCS#1 or SEC1); ` +
+        "put the key there again",
+      { cause },
+    );
   } finally {
     contents.fill(0);
   }

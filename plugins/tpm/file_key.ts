@@ -47,7 +47,7 @@ export function keyOfFile(file: Tss2Key, label: string): TpmKey {
     parent: {
       name: hierarchy
         ? `the TPM's ${hierarchy.name} hierarchy`
-        : `the TPM key ${formatHandle(file.parent)}, the parent of ${label},`,
+        : `the TPM key ${formatHandle(file.parent)} (the parent of ${label})`,
       identity: formatHandle(file.parent),
     },
     bring: (transaction, password) => loadKey(file, hierarchy, transaction, password),
@@ -134,6 +134,15 @@ async function findParent(
   access.context.debug(`tpm: parent: ${formatHandle(handle)}`);
   const object = await find(connection, handle, "find-parent");
   const area = parsePublicArea(await readPublic(connection, object, "find-parent"));
+  if (!has(area, ATTRIBUTE.restricted | ATTRIBUTE.decrypt)) {
+    throw new HelperError(
+      "key-format",
+      `${access.label}: its parent ${
+        formatHandle(handle)
+      } is no storage key, so that it cannot be ` +
+        "the key's parent; the file says another parent than the key was made under",
+    );
+  }
   const salt = isAsymmetricParent(area) ? { saltKey: object } : {};
   if (secret.length === 0) {
     const isCounted = !has(area, ATTRIBUTE.noDictionaryAttackProtection);

@@ -5,6 +5,7 @@
  */
 import type { Digest, Signer, SoftwareKey } from "../../src/keystore/types.ts";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
+import { ALGORITHM } from "./algorithms.ts";
 import type { Connection } from "./connection.ts";
 import { SESSION_ATTRIBUTE } from "./sessions.ts";
 import { hash as hashInTpm, sign as signInTpm, unseal as unsealInTpm } from "./uses.ts";
@@ -23,9 +24,10 @@ const NO_TICKET = wire(u16(0x8024), u32(0x40000007), EMPTY);
 
 /** A signer by a TPM key. Throws `KeyTypeError` when the key can never make a signature. */
 export function signerOf(key: TpmKey, access: TpmAccess): Signer {
+  const publicKey = publicKeyOfArea(key.publicArea);
   checkCanSign(key.publicArea);
   return {
-    publicKey: publicKeyOfArea(key.publicArea),
+    publicKey,
     certificates: [],
     sign: (message, digest) =>
       inTurn(() => explained(key.label, () => sign(key, access, message, digest))),
@@ -73,6 +75,9 @@ async function ticketFor(
 
 /** Opens a sealed object; its contents never cross the bus in the clear. */
 export async function unseal(key: TpmKey, access: TpmAccess): Promise<SoftwareKey> {
+  if (key.publicArea.type !== ALGORITHM.keyedHash) {
+    throw new KeyTypeError("its file says that it is sealed data, and it is a key; make it again");
+  }
   const softwareKey = await inTurn(() =>
     useKey(key, access, {
       encryption: SESSION_ATTRIBUTE.encrypt,

@@ -19,8 +19,11 @@ export class SoftwareTpm implements AsyncDisposable {
     readonly pid: number,
   ) {}
 
-  /** Starts one. */
-  static async start(transport: Transport = "tcp"): Promise<SoftwareTpm> {
+  /** Starts one; `startup: false` leaves out TPM2_Startup, which firmware does elsewhere. */
+  static async start(
+    transport: Transport = "tcp",
+    { startup = true }: { readonly startup?: boolean } = {},
+  ): Promise<SoftwareTpm> {
     const directory = new TemporaryDirectory("swtpm-");
     for (let tries = 0;; tries++) {
       const port = transport === "tcp" ? randomPort() : 0;
@@ -35,7 +38,7 @@ export class SoftwareTpm implements AsyncDisposable {
           "socket", "--tpm2", "--daemon", "--pid", `file=${pidFile}`,
           "--tpmstate", `dir=${directory.path}`,
           "--server", `${server},disconnect`, "--ctrl", control,
-          "--flags", "not-need-init,startup-clear",
+          "--flags", startup ? "not-need-init,startup-clear" : "not-need-init",
         ],
         stdin: "null",
       }).output();
@@ -75,6 +78,12 @@ export class SoftwareTpm implements AsyncDisposable {
   /** Runs lines of a shell script, which ends with the first that fails. */
   async script(lines: string): Promise<string> {
     return await this.run("sh", "-euc", lines);
+  }
+
+  /** How many wrong passwords the TPM has counted. */
+  async failedTries(): Promise<number> {
+    const properties = await this.run("tpm2_getcap", "properties-variable");
+    return parseInt(/TPM2_PT_LOCKOUT_COUNTER: (0x[0-9A-F]+)/i.exec(properties)?.[1] ?? "", 16);
   }
 
   /** Handles of transient objects and of sessions that are loaded. */
