@@ -66,10 +66,8 @@ export class TpmProxy implements AsyncDisposable {
   ): Promise<void> {
     for await (const connection of listener) {
       this.#connections.add(connection);
-      handle(connection).catch(() => {}).finally(() => {
-        this.#connections.delete(connection);
-        connection.close();
-      });
+      // A program that goes away in the middle is none of the proxy's business.
+      handle(connection).catch(() => {}).finally(() => this.#drop(connection));
     }
   }
 
@@ -112,16 +110,12 @@ export class TpmProxy implements AsyncDisposable {
       clearTimeout(timer);
       resume();
     }
-    for (const connection of this.#connections) {
-      try {
-        await connection.closeWrite();
-      } catch {
-        // gone already
-      }
-      connection.close();
-    }
-    this.#connections.clear();
+    for (const connection of this.#connections) this.#drop(connection);
     await this.#last;
+  }
+
+  #drop(connection: Deno.TcpConn): void {
+    if (this.#connections.delete(connection)) connection.close();
   }
 }
 
