@@ -32,6 +32,7 @@ const ERROR_CODES = {
   internal: "failure",
   interrupted: "interrupted",
   output: "failure",
+  listen: "failure",
   "service-answer": "failure",
   usage: "usage",
   "secret-source": "key",

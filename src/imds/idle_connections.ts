@@ -1,0 +1,47 @@
+/**
+ * Which connections are to be ended, so that clients that say nothing, or never come to an end, do not
+ * use up what the process may open. Pure.
+ *
+ * @module
+ */
+import type { ServerConnection } from "./sockets.ts";
+
+/** Limits: milliseconds and a number. */
+export const CONNECTION_LIMITS = {
+  /** From its beginning, or its last request, until a connection's next request is complete. */
+  idle: 60_000,
+  /** So many may be open; beyond, those go that have asked for nothing for longest. */
+  most: 512,
+} as const;
+
+/** Remembers when each connection last asked for something. */
+export class IdleConnections {
+  /** By the client's port. */
+  readonly #lastActive = new Map<number, number>();
+
+  /** @param monotonic milliseconds from any origin, never going back */
+  constructor(private readonly monotonic: () => number) {}
+
+  /** A request came in whole from this port. */
+  requested(clientPort: number): void {
+    this.#lastActive.set(clientPort, this.monotonic());
+  }
+
+  /** Given all open connections, those to end. */
+  overdue(open: readonly ServerConnection[]): ServerConnection[] {
+    const now = this.monotonic();
+    const ports = new Set(open.map(({ clientPort }) => clientPort));
+    for (const port of this.#lastActive.keys()) if (!ports.has(port)) this.#lastActive.delete(port);
+    const active = (connection: ServerConnection): number => {
+      const known = this.#lastActive.get(connection.clientPort);
+      if (known === undefined) this.#lastActive.set(connection.clientPort, now);
+      return known ?? now;
+    };
+    const byActivity = open.map((connection) => ({ connection, since: active(connection) }))
+      .sort((a, b) => a.since - b.since);
+    const tooMany = Math.max(0, open.length - CONNECTION_LIMITS.most);
+    return byActivity
+      .filter(({ since }, i) => i < tooMany || now - since > CONNECTION_LIMITS.idle)
+      .map(({ connection }) => connection);
+  }
+}
