@@ -58,7 +58,7 @@ export class Password {
 
   constructor(
     readonly options: PasswordOptions,
-    private readonly context: Pick<KeystoreContext, "secret" | "prompt">,
+    private readonly context: Pick<KeystoreContext, "secret" | "prompt" | "say">,
     private readonly memory: PasswordMemory,
   ) {}
 
@@ -107,7 +107,8 @@ export class Password {
     if (lockout?.triesLeft === 0) {
       throw this.#locked(`${this.options.name}: wrong password, and ${tries}`);
     }
-    this.#used = await this.#ask(lockout ? ` (${tries})` : "");
+    if (used?.origin === "answer") this.context.say(`that is not its password; ${tries}`);
+    this.#used = await this.#ask();
   }
 
   async #find(): Promise<{ text: string; origin: Origin }> {
@@ -125,15 +126,15 @@ export class Password {
     }
     if (remembered !== undefined) return { text: remembered, origin: "remembered" };
     if (guessEmpty && !this.memory.isRefused(identity, "")) return { text: "", origin: "guess" };
-    return await this.#ask("");
+    return await this.#ask();
   }
 
-  async #ask(note: string): Promise<{ text: string; origin: Origin }> {
+  /** The question is always the same, so that whoever answers it for a person knows it again. */
+  async #ask(): Promise<{ text: string; origin: Origin }> {
     const { identity, name, flag } = this.options;
-    let again = note;
     while (this.#questions < MOST_QUESTIONS) {
       this.#questions += 1;
-      const text = await this.context.prompt(`Password of ${name}${again}: `);
+      const text = await this.context.prompt(`Password of ${name}: `);
       if (text === undefined) {
         const orNone = flag === "tpm-key-password"
           ? ", or --no-tpm-key-password if it has none"
@@ -144,7 +145,7 @@ export class Password {
         );
       }
       if (!this.memory.isRefused(identity, text)) return { text, origin: "answer" };
-      again = " (that one was refused before)";
+      this.context.say("that password was refused before and is not sent again");
     }
     throw this.#locked(`none of ${MOST_QUESTIONS} passwords is that of ${name}`);
   }

@@ -57,6 +57,8 @@ export interface PublicArea {
   readonly exponent: number;
 }
 
+const ASYMMETRIC: readonly number[] = [ALGORITHM.rsa, ALGORITHM.ecc];
+
 /** True when the attribute bits are all set. */
 export function has({ attributes }: PublicArea, bits: number): boolean {
   return (attributes & bits) === bits;
@@ -64,7 +66,7 @@ export function has({ attributes }: PublicArea, bits: number): boolean {
 
 /** Whether the key can be a parent that sessions are salted with: an asymmetric storage key. */
 export function isAsymmetricParent(area: PublicArea): boolean {
-  return (area.type === ALGORITHM.rsa || area.type === ALGORITHM.ecc) &&
+  return ASYMMETRIC.includes(area.type) &&
     has(area, ATTRIBUTE.restricted | ATTRIBUTE.decrypt);
 }
 
@@ -95,6 +97,9 @@ function parametersOf(type: number, area: WireReader): Parameters {
     if (scheme.algorithm !== ALGORITHM.null && scheme.algorithm !== HMAC) area.u16();
     return { scheme, unique: [area.sized()] };
   }
+  if (!ASYMMETRIC.includes(type) && type !== ALGORITHM.symmetricCipher) {
+    throw new WireError(`a TPM object of the unknown type 0x${type.toString(16)}`);
+  }
   if (area.u16() !== ALGORITHM.null) area.take(4); // the cipher of a storage key: bits and mode
   if (type === ALGORITHM.symmetricCipher) {
     return { scheme: { algorithm: ALGORITHM.null }, unique: [area.sized()] };
@@ -105,13 +110,10 @@ function parametersOf(type: number, area: WireReader): Parameters {
     const exponent = area.u32() || RSA_DEFAULT_EXPONENT;
     return { scheme, exponent, unique: [area.sized()] };
   }
-  if (type === ALGORITHM.ecc) {
-    if (scheme.algorithm === ALGORITHM.ecdaa) area.u16();
-    const curve = area.u16();
-    if (area.u16() !== ALGORITHM.null) area.u16(); // the key derivation function's hash
-    return { scheme, curve, unique: [area.sized(), area.sized()] };
-  }
-  throw new WireError(`a TPM object of the unknown type 0x${type.toString(16)}`);
+  if (scheme.algorithm === ALGORITHM.ecdaa) area.u16();
+  const curve = area.u16();
+  if (area.u16() !== ALGORITHM.null) area.u16(); // the key derivation function's hash
+  return { scheme, curve, unique: [area.sized(), area.sized()] };
 }
 
 const HMAC = 0x0005;

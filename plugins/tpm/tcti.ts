@@ -107,7 +107,11 @@ export class DeviceBusyError extends Error {
 }
 
 /** Why no connection could be made: {@link DeviceBusyError}, or `keystore-unavailable`. */
-export function connectionFailure(tcti: Tcti, error: TpmError): Error {
+export function connectionFailure(
+  tcti: Tcti,
+  error: TpmError,
+  open: (path: string) => void = openDevice,
+): Error {
   const { configuration, source } = tcti;
   const refuse = (words: string) =>
     new HelperError("keystore-unavailable", words, { cause: error });
@@ -123,7 +127,7 @@ export function connectionFailure(tcti: Tcti, error: TpmError): Error {
   }
   const path = module === "device" ? configuration.slice("device:".length) : undefined;
   if (path) {
-    const why = whyNotOpened(path);
+    const why = whyNotOpened(path, open);
     if (why instanceof DeviceBusyError) return why;
     if (why) return refuse(`${named}${why}`);
   }
@@ -133,9 +137,17 @@ export function connectionFailure(tcti: Tcti, error: TpmError): Error {
   );
 }
 
-function whyNotOpened(path: string): string | DeviceBusyError | undefined {
+function openDevice(path: string): void {
+  Deno.openSync(path, { read: true, write: true }).close();
+}
+
+/** The stack does not tell why a device cannot be opened: it is opened once more. */
+function whyNotOpened(
+  path: string,
+  open: (path: string) => void,
+): string | DeviceBusyError | undefined {
   try {
-    Deno.openSync(path, { read: true, write: true }).close();
+    open(path);
     return undefined;
   } catch (cause) {
     if (cause instanceof Deno.errors.Busy) return new DeviceBusyError(path);

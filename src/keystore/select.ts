@@ -166,13 +166,15 @@ async function openSoftwareKey(
 ): Promise<Signer> {
   const files = await registry("file");
   if (isSoftwareKeyOpener(files)) {
-    return await files.openSoftwareKey(softwareKey, label, context);
+    const signer = await files.openSoftwareKey(softwareKey, label, context);
+    // Not to be kept: whether it may be used is for the keystore that has it to say, each time.
+    return withCertificates(signer, []);
   }
   softwareKey.fill(0);
   throw new HelperError("internal", "the keystore of files opens no keys of others");
 }
 
-/** The signer with certificates that stand before its own. */
+/** A signer for one use, with certificates that stand before its own. */
 function withCertificates(signer: Signer, certificates: readonly Certificate[]): Signer {
   return {
     publicKey: signer.publicKey,
