@@ -9,6 +9,7 @@
 import * as esbuild from "esbuild";
 import config from "../deno.json" with { type: "json" };
 import { type Command, COMMANDS } from "../src/cli/flags.ts";
+import { checkPayload } from "./base/payload.ts";
 import { recordCodeCache } from "./code_cache.ts";
 import { denortFromNpm } from "./denort.ts";
 
@@ -32,7 +33,8 @@ export interface BuildRequest {
 
 /** Builds one binary; says each step in one line. */
 export async function build(request: BuildRequest, say: (line: string) => void): Promise<void> {
-  const { entry, output, target } = request;
+  const { entry, target } = request;
+  const output = withSuffix(request.output, target);
   const bundle = `${BUILD}/bundle/${output.split("/").at(-1)}`;
   await installPackages();
   say(`packages: ${Object.keys(config.imports).length} by deno.lock`);
@@ -40,8 +42,14 @@ export async function build(request: BuildRequest, say: (line: string) => void):
   say(`bundle: ${(size / 1024).toFixed(0)} KiB in ${bundle.slice(ROOT.length)}`);
   say(`compiled code: ${await addCodeCache(bundle, target)}`);
   const base = await compile(bundle, "loader.js", output, target);
-  const { size: bytes } = await Deno.stat(output);
-  say(`binary: ${output} (${(bytes / 1e6).toFixed(1)} MB, base binary from ${base})`);
+  const program = await Deno.readFile(output);
+  checkPayload(program, await Deno.readFile(`${bundle}/program.js`));
+  say(`binary: ${output} (${(program.length / 1e6).toFixed(1)} MB, base binary from ${base})`);
+}
+
+/** Programs for Windows end in `.exe`; `deno compile` would add it by itself. */
+function withSuffix(output: string, target: string): string {
+  return target.includes("windows") && !output.endsWith(".exe") ? `${output}.exe` : output;
 }
 
 /** Puts the program's compiled code into the bundle, when the target's binaries run here. */

@@ -17,6 +17,7 @@ const COMMANDS: Readonly<
   Record<CommandName, (values: FlagValues, world: World) => void | Promise<void>>
 > = {
   "credential-process": credentialProcess,
+  "serve": async (values, world) => await (await import("./serve.ts")).serve(values, world),
   "sign-string": signString,
   "read-certificate-data": readCertificateData,
   "version": (_values, world) => version(world),

@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
 import type { Context, Handler, Hono } from "hono";
 import {
   containerCredentials,
@@ -14,6 +13,7 @@ import {
   metadataCredentials,
   type ServedCredentials,
 } from "./documents.ts";
+import { sameSecret } from "./same_secret.ts";
 import { TOKEN_SECONDS, type TokenStore } from "./tokens.ts";
 
 /** What the endpoint answers from. */
@@ -220,7 +220,7 @@ function addContainerCredentials(
     const refuse = (status: 401 | 404 | 500, code: string, message: string) =>
       context.body(JSON.stringify({ code, message }), status, JSON_TYPE);
     const given = encoder.encode(context.req.header("authorization") ?? "");
-    if (!timingSafeEqual(given, expected)) {
+    if (!sameSecret(given, expected)) {
       return refuse(401, "AccessDenied", "the Authorization header is not the token");
     }
     if (context.req.param("role") !== endpoint.roleName) {

@@ -9,8 +9,8 @@
  *
  * @module
  */
-import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
 import { encodeBase64 } from "@std/encoding/base64";
+import { sameSecret } from "./same_secret.ts";
 
 /** The limits of a token's life, seconds; without a wish it is the most. */
 export const TOKEN_SECONDS = { least: 1, most: 21_600 } as const;
@@ -63,7 +63,7 @@ export class TokenStore {
     const known = this.#tokens.get(token.slice(0, NAME_LENGTH));
     if (!known) return undefined;
     const milliseconds = known.expires - this.monotonic();
-    if (milliseconds <= 0 || !timingSafeEqual(secretOf(token), known.secret)) return undefined;
+    if (milliseconds <= 0 || !sameSecret(secretOf(token), known.secret)) return undefined;
     return Math.ceil(milliseconds / 1000);
   }
 
