@@ -8,7 +8,6 @@ import { HelperError } from "../../src/errors.ts";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
 import { ESYS, formatHandle, HIERARCHIES, type Hierarchy } from "./handles.ts";
 import type { BroughtKey, TpmKey } from "./key.ts";
-import { readLockout, triesWords } from "./lockout.ts";
 import type { Password } from "./passwords.ts";
 import { policySteps } from "./policy.ts";
 import { SESSION_ATTRIBUTE, setAttributes, setPassword } from "./sessions.ts";
@@ -146,20 +145,9 @@ async function findParent(
   const salt = isAsymmetricParent(area) ? { saltKey: object } : {};
   if (secret.length === 0) {
     const isCounted = !has(area, ATTRIBUTE.noDictionaryAttackProtection);
-    if (isCounted && password?.isGuess) await checkGuess(transaction, password.options.name);
+    if (isCounted && password?.isGuess) await transaction.checkGuess(password.options);
     return { object, session: ESYS.passwordSession, ...salt };
   }
   setPassword(connection, object, secret);
   return { object, session: await transaction.saltedSession(salt.saltKey), ...salt };
-}
-
-/** A password that nobody gave is not tried when that could lock the TPM. */
-async function checkGuess({ connection }: Transaction, name: string): Promise<void> {
-  const lockout = await readLockout(connection);
-  if (lockout.triesLeft > 1) return;
-  throw new HelperError(
-    "key-locked",
-    `${name} may have a password, and ${triesWords(lockout)}; give it with --tpm-parent-password ` +
-      "(pass: for none)",
-  );
 }

@@ -10,7 +10,7 @@ import { SESSION_ATTRIBUTE, SESSION_KIND, setAttributes, setPassword } from "./s
 import { ESYS } from "./handles.ts";
 import { Password, PasswordMemory } from "./passwords.ts";
 import type { PolicyStep } from "./policy.ts";
-import type { PublicArea } from "./public_area.ts";
+import { ATTRIBUTE, has, type PublicArea } from "./public_area.ts";
 import { PasswordRefusedError, type TpmAccess, type Transaction } from "./transaction.ts";
 import { withTpm } from "./with_tpm.ts";
 
@@ -74,6 +74,8 @@ export async function useKey<T>(
       (await parentPassword?.current())?.fill(0);
       const result = await withTpm(access, async (transaction) => {
         const { object, saltKey } = await key.bring(transaction, parentPassword);
+        const isCounted = !has(key.publicArea, ATTRIBUTE.noDictionaryAttackProtection);
+        if (isCounted && keyPassword?.isGuess) await transaction.checkGuess(keyPassword.options);
         const session = await authorize(transaction, key, { object, secret, saltKey, use });
         return await transaction.usingPassword(
           "key",

@@ -19,7 +19,7 @@ import { explained } from "./failures.ts";
 import { keyOfFile } from "./file_key.ts";
 import { findKey } from "./handle_key.ts";
 import type { TpmKey } from "./key.ts";
-import { publicKeyOfArea } from "./public_area.ts";
+import { isSealedData, publicKeyOfArea } from "./public_area.ts";
 import { signerOf, unseal } from "./signer.ts";
 import type { TpmAccess } from "./transaction.ts";
 import { inTurn } from "./with_tpm.ts";
@@ -57,7 +57,10 @@ async function openKey(
     const file = chooseKey(readKeys(found), uri.label, beside);
     const key = keyOfFile(file, uri.label);
     context.debug(`tpm: ${file.kind} key${file.description ? `, "${file.description}"` : ""}`);
-    return file.kind === "sealed" ? await unseal(key, access) : signerOf(key, access);
+    // Not every program that writes such files tells sealed data from keys.
+    return file.kind === "sealed" || isSealedData(key.publicArea)
+      ? await unseal(key, access)
+      : signerOf(key, access);
   });
 }
 

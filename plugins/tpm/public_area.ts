@@ -64,6 +64,12 @@ export function has({ attributes }: PublicArea, bits: number): boolean {
   return (attributes & bits) === bits;
 }
 
+/** Whether the object holds sealed data: it neither signs nor decrypts. */
+export function isSealedData(area: PublicArea): boolean {
+  return area.type === ALGORITHM.keyedHash &&
+    (area.attributes & (ATTRIBUTE.sign | ATTRIBUTE.decrypt)) === 0;
+}
+
 /** Whether the key can be a parent that sessions are salted with: an asymmetric storage key. */
 export function isAsymmetricParent(area: PublicArea): boolean {
   return ASYMMETRIC.includes(area.type) &&

@@ -5,13 +5,12 @@
  */
 import type { Digest, Signer, SoftwareKey } from "../../src/keystore/types.ts";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
-import { ALGORITHM } from "./algorithms.ts";
 import type { Connection } from "./connection.ts";
 import { SESSION_ATTRIBUTE } from "./sessions.ts";
 import { hash as hashInTpm, sign as signInTpm, unseal as unsealInTpm } from "./uses.ts";
 import { explained } from "./failures.ts";
 import { type TpmKey, useKey } from "./key.ts";
-import { publicKeyOfArea } from "./public_area.ts";
+import { isSealedData, publicKeyOfArea } from "./public_area.ts";
 import { checkCanSign, decodeSignature, type SigningPlan, signingPlan } from "./signing.ts";
 import type { TpmAccess } from "./transaction.ts";
 import { inTurn } from "./with_tpm.ts";
@@ -75,7 +74,7 @@ async function ticketFor(
 
 /** Opens a sealed object; its contents never cross the bus in the clear. */
 export async function unseal(key: TpmKey, access: TpmAccess): Promise<SoftwareKey> {
-  if (key.publicArea.type !== ALGORITHM.keyedHash) {
+  if (!isSealedData(key.publicArea)) {
     throw new KeyTypeError("its file says that it is sealed data, and it is a key; make it again");
   }
   const softwareKey = await inTurn(() =>

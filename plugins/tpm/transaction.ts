@@ -12,9 +12,10 @@ import { ESYS, formatHandle } from "./handles.ts";
 import { openLibraries } from "./libraries.ts";
 import { createPrimary, flush } from "./objects.ts";
 import { SESSION_KIND, startSession } from "./sessions.ts";
-import { type LockoutState, readLockout, unlockWords } from "./lockout.ts";
+import { type LockoutState, readLockout, triesWords, unlockWords } from "./lockout.ts";
 import { answerOf, LIMITS, type Limits } from "./patience.ts";
 import { TPM_RC, TpmError } from "./return_codes.ts";
+import type { PasswordOptions } from "./passwords.ts";
 import { connectionFailure, type Tcti } from "./tcti.ts";
 import { EC_PARENT } from "./templates.ts";
 
@@ -132,6 +133,17 @@ export class Transaction {
       }
       throw thrown;
     }
+  }
+
+  /** Refuses to try a password that nobody gave when that could be the one that locks the TPM. */
+  async checkGuess({ name, flag }: Pick<PasswordOptions, "name" | "flag">): Promise<void> {
+    const lockout = await readLockout(this.connection);
+    if (lockout.triesLeft > 1) return;
+    throw new HelperError(
+      "key-locked",
+      `${name} may have a password, and ${triesWords(lockout)}; give it with --${flag} ` +
+        "(pass: for none)",
+    );
   }
 
   /** Flushes all that was brought in, and closes; while a call is stuck, as soon as it has ended. */

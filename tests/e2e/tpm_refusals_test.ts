@@ -68,7 +68,7 @@ async function makeKeys(maker: TpmKeyMaker): Promise<void> {
     child p2 0x81000002 -P parentpw -G ecc256 -a "$SIGN"
     child p3 0x81000003 -G ecc256 -a "$SIGN"
     child ak $S -G ecc256:ecdaa4-sha256:null -a "$SIGN" && persist ak $S 0x81000109
-    printf 'no key at all' >words; child sealed $S -i words -a 'fixedtpm|fixedparent|userwithauth'`);
+    printf 'no key at all' >words; child sealed $S -i words -a 'fixedtpm|fixedparent|userwithauth|noda'`);
 }
 
 // deno-fmt-ignore-start: a table, one line a row
@@ -101,6 +101,7 @@ async function refusals(maker: TpmKeyMaker, foreign: TpmKeyMaker): Promise<Refus
     { name: "a handle, and nobody to ask", privateKey: "handle:0x81000101", says: /needs a password and there is no terminal to ask for it; give it with --tpm-key-password \(env:NAME, file:PATH or fd:N\), or --no-tpm-key-password if it has none/ },
     { name: "a file whose key has a password, and nobody to ask", privateKey: maker.tss2("pw", { parent: 0x81000001 }), says: /the TPM key in .*pw\.tss2 needs a password/ },
     { name: "a password longer than any", privateKey: "handle:0x81000102", flags: ["--tpm-key-password", "hunter2".repeat(5)], says: /is longer than the 32 bytes a TPM password has at most/ },
+    { name: "a key that denies its password, when one try is left", privateKey: maker.tss2("ec", { ...EMPTY, parent: 0x81000001 }, "denies.tss2"), says: /denies\.tss2 may have a password, and one more wrong password locks the TPM; give it with --tpm-key-password \(pass: for none\)/ },
     { name: "a parent that may have a password, when one try is left", privateKey: maker.tss2("p3", { ...EMPTY, parent: 0x81000003 }), says: /may have a password, and one more wrong password locks the TPM; give it with --tpm-parent-password/ },
     { name: "a parent's password that nobody gives", privateKey: maker.tss2("p2", { ...EMPTY, parent: 0x81000002 }), says: /the TPM key 0x81000002 \(the parent of .*p2\.tss2\) needs a password/ },
     { name: "a parent's password that is wrong", privateKey: maker.path("p2.tss2"), flags: ["--tpm-parent-password", "hunter2"], says: /the password given is not that of the TPM key 0x81000002.*check --tpm-parent-password; such a try is not counted/ },

@@ -31,6 +31,10 @@ export async function makeSealedKeys(maker: TpmKeyMaker): Promise<TpmKeyCase[]> 
   };
   return [
     file("sealed", "s-plain", "s256.pem", { emptyAuth: 0xff }),
+    file("sealed, in a file that says it is a key", "s-plain", "s256.pem", {
+      type: 3,
+      emptyAuth: 1,
+    }),
     file("sealed with password", "s-pw", "s384.pem", {}, PASSWORD),
     file(
       "sealed with PolicyPCR under a parent with password",
