@@ -35,7 +35,7 @@ export function keyOfFile(file: Tss2Key, label: string): TpmKey {
     );
   }
   const hierarchy = HIERARCHIES.find(({ handle }) => handle === file.parent);
-  const description = file.description ? ` ("${printable(file.description)}")` : "";
+  const description = file.description ? ` ("${file.description}")` : "";
   return {
     label,
     name: `the TPM key in ${label}${description}`,
@@ -51,12 +51,6 @@ export function keyOfFile(file: Tss2Key, label: string): TpmKey {
     },
     bring: (transaction, password) => loadKey(file, hierarchy, transaction, password),
   };
-}
-
-/** Text that a stranger may have written, without what would steer a terminal. */
-function printable(text: string): string {
-  // deno-lint-ignore no-control-regex -- control characters are what it is about
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "?").slice(0, 80);
 }
 
 /** A parent in a transaction, and the session that its password asks for. */

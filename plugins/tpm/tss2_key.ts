@@ -31,6 +31,7 @@ export interface Tss2Key {
   readonly policy: readonly PolicyCommand[];
   /** TPM2B_ENCRYPTED_SECRET: the key was encrypted for its parent elsewhere, and is imported. */
   readonly seed?: Uint8Array;
+  /** Free text of whoever wrote the file, safe to print. */
   readonly description?: string;
   /** The primary key of the hierarchy is RSA, not EC. */
   readonly rsaParent: boolean;
@@ -78,7 +79,7 @@ export function parseTss2Key(der: Uint8Array): Tss2Key {
     emptyAuth: readBoolean(options.get(OPTIONAL.emptyAuth)),
     policy: readPolicy(options.get(OPTIONAL.policy)),
     ...(seed ? { seed } : {}),
-    ...(description ? { description: new TextDecoder().decode(description) } : {}),
+    ...(description ? { description: printable(new TextDecoder().decode(description)) } : {}),
     rsaParent: readBoolean(options.get(OPTIONAL.rsaParent)),
     parent,
     publicArea,
@@ -137,4 +138,10 @@ function readPolicy(reader: DerReader | undefined): PolicyCommand[] {
     });
   }
   return commands;
+}
+
+/** Text without what would steer a terminal, and not without end. */
+function printable(text: string): string {
+  // deno-lint-ignore no-control-regex -- control characters are what it is about
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "?").slice(0, 80);
 }
