@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { Libraries } from "./libraries.ts";
 import { ESYS } from "./handles.ts";
+import type { Libraries } from "./libraries.ts";
 import { fromWire, type Marshalled, toWire, type Unmarshalled } from "./marshalling.ts";
 import { NoAnswerError } from "./patience.ts";
 import { type Step, TpmError } from "./return_codes.ts";
@@ -22,7 +22,10 @@ export function oneSession(session: number): readonly [number, number, number] {
 }
 
 /** Where the library writes a number, such as an ESYS_TR. */
-export function numberCell(): Uint32Array<ArrayBuffer> {
+export type ObjectCell = Uint32Array<ArrayBuffer>;
+
+/** An {@link ObjectCell} without a number in it. */
+export function numberCell(): ObjectCell {
   return new Uint32Array(1);
 }
 

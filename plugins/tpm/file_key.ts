@@ -8,11 +8,11 @@ import { HelperError } from "../../src/errors.ts";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
 import { ESYS, formatHandle, HIERARCHIES, type Hierarchy } from "./handles.ts";
 import type { BroughtKey, TpmKey } from "./key.ts";
+import { createPrimary, find, importKey, load, readPublic } from "./objects.ts";
 import type { Password } from "./passwords.ts";
 import { policySteps } from "./policy.ts";
-import { SESSION_ATTRIBUTE, setAttributes, setPassword } from "./sessions.ts";
-import { createPrimary, find, importKey, load, readPublic } from "./objects.ts";
 import { ATTRIBUTE, has, isAsymmetricParent, parsePublicArea } from "./public_area.ts";
+import { SESSION_ATTRIBUTE, setAttributes, setPassword } from "./sessions.ts";
 import { EC_PARENT, RSA_PARENT } from "./templates.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Tss2Key } from "./tss2_key.ts";
@@ -86,7 +86,7 @@ async function loadKey(
     )
     : file.privateArea;
   const key = await withSession(() =>
-    transaction.own(() => load(connection, object, session, privateArea, file.publicArea))
+    transaction.own((into) => load(connection, object, session, privateArea, file.publicArea, into))
   );
   password?.accepted();
   return { object: key, ...(saltKey === undefined ? {} : { saltKey }) };
@@ -110,8 +110,8 @@ async function makeParent(
   const object = await transaction.usingPassword(
     "parent",
     () =>
-      transaction.own(() =>
-        createPrimary(connection, hierarchy.esys, session, isRsa ? RSA_PARENT : EC_PARENT)
+      transaction.own((into) =>
+        createPrimary(connection, hierarchy.esys, session, isRsa ? RSA_PARENT : EC_PARENT, into)
       ),
   );
   return { object, session: ESYS.passwordSession, saltKey: object };

@@ -4,13 +4,14 @@
  *
  * @module
  */
+import { HelperError } from "../../src/errors.ts";
 import type { KeystoreContext } from "../../src/keystore/types.ts";
 import type { Connection } from "./connection.ts";
-import { SESSION_ATTRIBUTE, SESSION_KIND, setAttributes, setPassword } from "./sessions.ts";
 import { ESYS } from "./handles.ts";
 import { Password, PasswordMemory } from "./passwords.ts";
 import type { PolicyStep } from "./policy.ts";
 import { ATTRIBUTE, has, type PublicArea } from "./public_area.ts";
+import { SESSION_ATTRIBUTE, SESSION_KIND, setAttributes, setPassword } from "./sessions.ts";
 import { PasswordRefusedError, type TpmAccess, type Transaction } from "./transaction.ts";
 import { withTpm } from "./with_tpm.ts";
 
@@ -88,7 +89,8 @@ export async function useKey<T>(
       const password = thrown instanceof PasswordRefusedError
         ? thrown.subject === "key" ? keyPassword : parentPassword
         : undefined;
-      if (!(thrown instanceof PasswordRefusedError) || !password) throw thrown;
+      if (!(thrown instanceof PasswordRefusedError)) throw thrown;
+      if (!password) throw new HelperError("key-locked", `${key.name}: the TPM wants a password`);
       await password.refused(thrown.lockout);
     } finally {
       secret.fill(0);

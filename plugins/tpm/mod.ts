@@ -22,8 +22,8 @@ import type { TpmKey } from "./key.ts";
 import { isSealedData, publicKeyOfArea } from "./public_area.ts";
 import { signerOf, unseal } from "./signer.ts";
 import type { TpmAccess } from "./transaction.ts";
-import { inTurn } from "./with_tpm.ts";
 import { parseTss2Key, type Tss2Key } from "./tss2_key.ts";
+import { inTurn } from "./with_tpm.ts";
 
 /** What keeps keys on systems whose TPM this plugin does not reach. */
 const ELSEWHERE: Readonly<Record<string, string>> = {

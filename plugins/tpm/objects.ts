@@ -6,7 +6,14 @@
  * @module
  */
 import { ALGORITHM } from "./algorithms.ts";
-import { type Connection, NO_SESSIONS, numberCell, oneSession, pointerCell } from "./connection.ts";
+import {
+  type Connection,
+  NO_SESSIONS,
+  numberCell,
+  type ObjectCell,
+  oneSession,
+  pointerCell,
+} from "./connection.ts";
 import { EMPTY, u16, u32 } from "./wire.ts";
 
 const NO_CIPHER = u16(ALGORITHM.null);
@@ -78,8 +85,8 @@ export async function createPrimary(
   hierarchy: number,
   session: number,
   template: Uint8Array,
-): Promise<number> {
-  const object = numberCell();
+  into: ObjectCell,
+): Promise<void> {
   const zeros = connection.structure("TPM2B_DATA", EMPTY);
   const { Esys_CreatePrimary } = connection.libraries.esys;
   await connection.call(
@@ -92,13 +99,12 @@ export async function createPrimary(
     connection.structure("TPM2B_PUBLIC", template),
     zeros,
     connection.structure("TPML_PCR_SELECTION", u32(0)),
-    object,
+    into,
     null,
     null,
     null,
     null,
   );
-  return object[0] ?? 0;
 }
 
 /** Loads a key (TPM2B_PRIVATE, TPM2B_PUBLIC) under its parent. */
@@ -108,8 +114,8 @@ export async function load(
   session: number,
   privateArea: Uint8Array,
   publicArea: Uint8Array,
-): Promise<number> {
-  const object = numberCell();
+  into: ObjectCell,
+): Promise<void> {
   const { Esys_Load } = connection.libraries.esys;
   await connection.call(
     "load",
@@ -119,9 +125,8 @@ export async function load(
     ...oneSession(session),
     connection.structure("TPM2B_PRIVATE", privateArea),
     connection.structure("TPM2B_PUBLIC", publicArea),
-    object,
+    into,
   );
-  return object[0] ?? 0;
 }
 
 /** Makes the TPM2B_PRIVATE of a key that was encrypted for its parent elsewhere. */

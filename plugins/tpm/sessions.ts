@@ -5,7 +5,7 @@
  * @module
  */
 import { ALGORITHM } from "./algorithms.ts";
-import { type Connection, NO_SESSIONS, numberCell } from "./connection.ts";
+import { type Connection, NO_SESSIONS, type ObjectCell } from "./connection.ts";
 import { ESYS } from "./handles.ts";
 import { sized, u16, wire } from "./wire.ts";
 
@@ -39,8 +39,8 @@ export async function startSession(
   kind: number,
   saltKey: number,
   hash: number,
-): Promise<number> {
-  const session = numberCell();
+  into: ObjectCell,
+): Promise<void> {
   const { Esys_StartAuthSession } = connection.libraries.esys;
   await connection.call(
     "start-session",
@@ -53,9 +53,8 @@ export async function startSession(
     kind,
     connection.structure("TPMT_SYM_DEF", AES_128_CFB),
     hash,
-    session,
+    into,
   );
-  return session[0] ?? 0;
 }
 
 /** Sets what is encrypted in the next command of a session, by {@link SESSION_ATTRIBUTE}. */

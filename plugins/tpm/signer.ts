@@ -6,15 +6,15 @@
 import type { Digest, Signer, SoftwareKey } from "../../src/keystore/types.ts";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
 import type { Connection } from "./connection.ts";
-import { SESSION_ATTRIBUTE } from "./sessions.ts";
-import { hash as hashInTpm, sign as signInTpm, unseal as unsealInTpm } from "./uses.ts";
 import { explained } from "./failures.ts";
 import { type TpmKey, useKey } from "./key.ts";
 import { isSealedData, publicKeyOfArea } from "./public_area.ts";
+import { SESSION_ATTRIBUTE } from "./sessions.ts";
 import { checkCanSign, decodeSignature, type SigningPlan, signingPlan } from "./signing.ts";
 import type { TpmAccess } from "./transaction.ts";
-import { inTurn } from "./with_tpm.ts";
+import { hash as hashInTpm, sign as signInTpm, unseal as unsealInTpm } from "./uses.ts";
 import { EMPTY, sized, u16, u32, wire } from "./wire.ts";
+import { inTurn } from "./with_tpm.ts";
 
 /** What TPM2_Hash takes at once, in bytes. */
 const LONGEST_HASHED = 1024;

@@ -7,15 +7,15 @@
 import { HelperError } from "../../src/errors.ts";
 import type { KeystoreContext, SignalHold } from "../../src/keystore/types.ts";
 import { HASH_OF } from "./algorithms.ts";
-import { Connection } from "./connection.ts";
+import { Connection, numberCell, type ObjectCell } from "./connection.ts";
 import { ESYS, formatHandle } from "./handles.ts";
 import { openLibraries } from "./libraries.ts";
-import { createPrimary, flush } from "./objects.ts";
-import { SESSION_KIND, startSession } from "./sessions.ts";
 import { type LockoutState, readLockout, triesWords, unlockWords } from "./lockout.ts";
+import { createPrimary, flush } from "./objects.ts";
+import type { PasswordOptions } from "./passwords.ts";
 import { answerOf, LIMITS, type Limits } from "./patience.ts";
 import { TPM_RC, TpmError } from "./return_codes.ts";
-import type { PasswordOptions } from "./passwords.ts";
+import { SESSION_KIND, startSession } from "./sessions.ts";
 import { connectionFailure, type Tcti } from "./tcti.ts";
 import { EC_PARENT } from "./templates.ts";
 
@@ -44,7 +44,7 @@ export interface TpmAccess {
 
 /** A transaction that is open. */
 export class Transaction {
-  readonly #owned: number[] = [];
+  readonly #owned: ObjectCell[] = [];
   #hold: SignalHold | undefined;
   #session: number | undefined;
 
@@ -71,18 +71,20 @@ export class Transaction {
   }
 
   /**
-   * Takes what `make` brings into the TPM; it is flushed at the end. From the first on, signals wait
+   * Takes what `make` brings into the TPM and writes `into` the cell it is given; it is flushed at the
+   * end, also when it comes to be after nobody waits for it any more. From the first on, signals wait
    * until then.
    */
-  async own(make: () => Promise<number>): Promise<number> {
+  async own(make: (into: ObjectCell) => Promise<void>): Promise<number> {
     if (!this.#hold) {
       this.#hold = this.access.context.holdSignals();
       this.held.signal = this.#hold.signal;
     }
-    const made = await make();
-    this.#owned.push(made);
+    const cell = numberCell();
+    this.#owned.push(cell);
+    await make(cell);
     this.throwIfInterrupted();
-    return made;
+    return cell[0] ?? 0;
   }
 
   /** Throws what a signal that came meanwhile means. */
@@ -103,10 +105,10 @@ export class Transaction {
   async startSession(kind: number, hash: number, saltKey?: number): Promise<number> {
     const salt = saltKey ??
       // The null hierarchy has no password, and any TPM makes this key.
-      await this.own(() =>
-        createPrimary(this.connection, ESYS.null, ESYS.passwordSession, EC_PARENT)
+      await this.own((into) =>
+        createPrimary(this.connection, ESYS.null, ESYS.passwordSession, EC_PARENT, into)
       );
-    const session = await this.own(() => startSession(this.connection, kind, salt, hash));
+    const session = await this.own((into) => startSession(this.connection, kind, salt, hash, into));
     if (saltKey === undefined) await this.#release(salt);
     return session;
   }
@@ -164,7 +166,9 @@ export class Transaction {
   }
 
   async #flushAll(): Promise<void> {
-    for (let last = this.#owned.pop(); last !== undefined; last = this.#owned.pop()) {
+    for (let cell = this.#owned.pop(); cell; cell = this.#owned.pop()) {
+      const [last = 0] = cell;
+      if (last === 0 || last === ESYS.none) continue; // it was not made
       try {
         await flush(this.connection, last);
       } catch (thrown) {
@@ -176,7 +180,8 @@ export class Transaction {
   }
 
   async #release(object: number): Promise<void> {
-    this.#owned.splice(this.#owned.indexOf(object), 1);
+    const at = this.#owned.findIndex(([made]) => made === object);
+    if (at >= 0) this.#owned.splice(at, 1);
     await flush(this.connection, object);
   }
 }

@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { openLibraries } from "../../../plugins/tpm/libraries.ts";
 import { findKey } from "../../../plugins/tpm/handle_key.ts";
-import { LIMITS } from "../../../plugins/tpm/patience.ts";
-import { PasswordMemory } from "../../../plugins/tpm/passwords.ts";
 import { type TpmKey, type Use, useKey } from "../../../plugins/tpm/key.ts";
-import type { TpmAccess } from "../../../plugins/tpm/transaction.ts";
+import { openLibraries } from "../../../plugins/tpm/libraries.ts";
+import { PasswordMemory } from "../../../plugins/tpm/passwords.ts";
+import { LIMITS } from "../../../plugins/tpm/patience.ts";
 import { SESSION_ATTRIBUTE } from "../../../plugins/tpm/sessions.ts";
 import { signingPlan } from "../../../plugins/tpm/signing.ts";
+import type { TpmAccess } from "../../../plugins/tpm/transaction.ts";
 import { sign } from "../../../plugins/tpm/uses.ts";
 import { EMPTY, sized, u16, u32, wire } from "../../../plugins/tpm/wire.ts";
 import { inTurn } from "../../../plugins/tpm/with_tpm.ts";
@@ -126,23 +126,28 @@ Deno.test("useKey() gives up on a TPM that does not answer, and cleans up when i
   await emptied(at.tpm);
 });
 
-Deno.test("useKey() ends soon after a signal even when the TPM does not answer", async () => {
-  await using at = await start({ delayOf: (code) => code === COMMAND.sign ? 1200 : 0 });
-  const controller = new AbortController();
-  const context: KeystoreContext = {
-    ...at.access.context,
-    secret: () => Promise.resolve("keypw"),
-    holdSignals: () => ({ signal: controller.signal, [Symbol.dispose]() {} }),
-  };
-  const access = { ...at.access, context, limits: { ...LIMITS, answerWhenEnding: 200 } };
-  const key = await findKey("81000101", access);
-  const used = useKey(key, access, signing(key), new PasswordMemory());
-  const refused = assertRejects(() => used, HelperError, "interrupted");
-  while (at.count(COMMAND.sign) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-  controller.abort(new HelperError("interrupted", "interrupted by a signal"));
-  await refused;
-  await emptied(at.tpm);
-});
+for (const command of ["sign", "createPrimary"] as const) {
+  Deno.test(`useKey() ends soon after a signal even when the TPM does not answer to ${command}`, async () => {
+    await using at = await start({ delayOf: (code) => code === COMMAND[command] ? 1200 : 0 });
+    const controller = new AbortController();
+    const context: KeystoreContext = {
+      ...at.access.context,
+      secret: () => Promise.resolve("keypw"),
+      holdSignals: () => ({ signal: controller.signal, [Symbol.dispose]() {} }),
+    };
+    const access = { ...at.access, context, limits: { ...LIMITS, answerWhenEnding: 200 } };
+    const key = await findKey("81000101", access);
+    const used = useKey(key, access, signing(key), new PasswordMemory());
+    const refused = assertRejects(() => used, HelperError, "interrupted");
+    while (at.count(COMMAND[command]) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    controller.abort(new HelperError("interrupted", "interrupted by a signal"));
+    const ended = performance.now();
+    await refused;
+    assert(performance.now() - ended < 800, "it waited for the answer");
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await emptied(at.tpm);
+  });
+}
 
 Deno.test("while a slow TPM signs, the process does other things", async () => {
   await using at = await start({ delayOf: (code) => code === COMMAND.sign ? 500 : 0 });
