@@ -26,6 +26,17 @@ need python3 python3
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing="$missing python3-venv"
 need npm npm
 need node nodejs
+need swtpm swtpm
+need tpm2_createprimary tpm2-tools
+# The tpm2 provider of openssl, and the libraries through which the program reaches a TPM.
+for library in ossl-modules/tpm2.so:tpm2-openssl libtss2-esys.so.0:libtss2-esys-3.0.2-0 \
+  libtss2-tctildr.so.0:libtss2-tctildr0 libtss2-mu.so.0:libtss2-mu0 libtss2-rc.so.0:libtss2-rc0 \
+  libtss2-tcti-swtpm.so.0:libtss2-tcti-swtpm0 libtss2-tcti-device.so.0:libtss2-tcti-device0; do
+  set -- /usr/lib/*/"${library%%:*}" /usr/lib/"${library%%:*}" /usr/lib64/"${library%%:*}"
+  found=""
+  for file in "$@"; do [ ! -e "$file" ] || found=yes; done
+  [ -n "$found" ] || missing="$missing ${library#*:}"
+done
 
 if [ -n "$missing" ]; then
   if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
