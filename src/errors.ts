@@ -33,6 +33,7 @@ const ERROR_CODES = {
   interrupted: "interrupted",
   output: "failure",
   "credentials-file": "failure",
+  "session-cache": "failure",
   listen: "failure",
   "service-answer": "failure",
   usage: "usage",

@@ -7,6 +7,7 @@ const PROMISED: Record<ErrorCode, number> = {
   "internal": 1,
   "output": 1,
   "credentials-file": 1,
+  "session-cache": 1,
   "listen": 1,
   "service-answer": 1,
   "usage": 2,

@@ -48,6 +48,9 @@ const ALL_STEPS: readonly Step[] = [
 
 const STEPS: Readonly<Record<string, readonly Step[]>> = { check: CHECK_STEPS, all: ALL_STEPS };
 
+/** A step that takes longer hangs, milliseconds; it is ended and has failed. */
+const LONGEST_STEP = 25 * 60_000;
+
 async function runStep(step: Step): Promise<Tally> {
   console.log(`== ${step.name}`);
   const report = await Deno.makeTempFile({ suffix: ".xml" });
@@ -59,6 +62,7 @@ async function runStep(step: Step): Promise<Tally> {
         ...step.args.slice(1),
       ],
       env: { NO_COLOR: "1" },
+      signal: AbortSignal.timeout(LONGEST_STEP),
       stdout: "inherit",
       stderr: "inherit",
     }).output();

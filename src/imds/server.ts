@@ -127,11 +127,17 @@ export class EndpointServer implements AsyncDisposable {
     }
   }
 
-  async #answer(request: Request, remote: Deno.NetAddr): Promise<Response> {
+  #answer(request: Request, remote: Deno.NetAddr): Response | Promise<Response> {
     const { port } = remote;
+    const answer = this.#options.answer(request, { client: () => this.#clientOf(remote) });
+    this.#idle.requested(port);
+    return answer instanceof Promise ? this.#answerLater(answer, port) : answer;
+  }
+
+  async #answerLater(answer: Promise<Response>, port: number): Promise<Response> {
     this.#inFlight.set(port, (this.#inFlight.get(port) ?? 0) + 1);
     try {
-      return await this.#options.answer(request, { client: () => this.#clientOf(remote) });
+      return await answer;
     } finally {
       const left = (this.#inFlight.get(port) ?? 1) - 1;
       if (left > 0) this.#inFlight.set(port, left);

@@ -131,6 +131,7 @@ await Deno.mkdir(resolve("build/bench"), { recursive: true });
 await compileHelloWorld(helloWorld);
 
 await using service = await startService();
+await using slowService = await startService(100);
 const { directory, keyPath, flags } = service;
 const rsaKey = resolve(directory, "rsa.pem");
 await Deno.writeTextFile(rsaKey, await generateKey("rsa-2048"), { mode: 0o600 });
@@ -166,6 +167,18 @@ const subjects: readonly Subject[] = [
     name: "credential-process over HTTPS",
     command: [binary, "credential-process", ...flags],
     target: 2.3,
+  },
+  {
+    name: "the same, kept by --cache",
+    command: [
+      ...[binary, "credential-process", ...flags],
+      ...["--cache", "--cache-dir", resolve(directory, "cache")],
+    ],
+    target: 1.35,
+  },
+  {
+    name: "the same, 100 ms of latency",
+    command: [binary, "credential-process", ...slowService.flags],
   },
 ];
 

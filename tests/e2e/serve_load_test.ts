@@ -21,7 +21,8 @@ async function loadWith(sessionSeconds: number, mode?: FailureMode) {
     connections: CONNECTIONS,
     seconds: SECONDS,
   });
-  const refreshes = serve.binary.lines.filter((line) => line.includes("are valid until")).length;
+  const refreshes =
+    serve.binary.lines.filter((line) => line.includes(": credentials are valid until")).length;
   const { requests } = scenario.emulator;
   assertEquals((await serve.end()).code, 0);
   return { report, refreshes, calls: requests.length };
@@ -87,7 +88,7 @@ Deno.test("serve recovers by itself when the service is back", async () => {
   await serve.binary.said(/warning: the refresh failed/);
   const said = serve.binary.lines.length;
   scenario.emulator.recover();
-  await serve.binary.said(/credentials are valid until/, said);
+  await serve.binary.said(/: credentials are valid until/, said);
   await (await serve.get(CREDENTIALS_PATH)).body?.cancel();
   assertEquals((await serve.end()).code, 0);
 });

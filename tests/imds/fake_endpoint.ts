@@ -46,9 +46,10 @@ export class FakeEndpoint {
     path: string,
     init: RequestInit & { host?: string; client?: string } = {},
   ): Promise<Response> {
-    const headers = new Headers(init.headers);
-    headers.set("host", init.host ?? "127.0.0.1:9911");
-    const request = new Request(`http://127.0.0.1:9911${path}`, { ...init, headers });
+    const request = new Request(`http://127.0.0.1:9911${path}`, init);
+    // As Deno's server gives it: the Host header as it was sent, in front of the target.
+    const url = `http://${init.host ?? "127.0.0.1:9911"}${path}`;
+    Object.defineProperty(request, "url", { value: url });
     return await this.#answer(request, { client: () => init.client ?? "127.0.0.1 user 1000" });
   }
 

@@ -1,5 +1,8 @@
 import { BINARY } from "./binary.ts";
 
+/** A program that says nothing new for longer hangs, milliseconds. */
+const LONGEST_SILENCE = 120_000;
+
 /** A run of the binary that stays, and what it says. */
 export class RunningBinary implements AsyncDisposable {
   /** Lines of standard error so far. */
@@ -36,7 +39,12 @@ export class RunningBinary implements AsyncDisposable {
         if (this.lines.slice(from).some((line) => pattern.test(line))) return;
         throw new Error(`it ended without ${pattern}: ${this.lines.join(" | ")}`);
       });
-      await Promise.race([this.#changed.promise, ended]);
+      const late = Promise.withResolvers<never>();
+      const timer = setTimeout(() => {
+        late.reject(new Error(`it never said ${pattern}: ${this.lines.join(" | ")}`));
+      }, LONGEST_SILENCE);
+      await Promise.race([this.#changed.promise, ended, late.promise])
+        .finally(() => clearTimeout(timer));
     }
   }
 
