@@ -1,0 +1,207 @@
+/**
+ * The functions of PKCS#11, each taking and giving what a program thinks in.
+ *
+ * @module
+ */
+import type { Calls } from "./calls.ts";
+import { CKF } from "./constants.ts";
+import { allocate } from "./ffi.ts";
+import { CKR } from "./return_values.ts";
+import type { Attribute, Info, SlotInfo, Structures, TokenInfo } from "./structures.ts";
+
+/** A number by which the module knows a slot, a session or an object. */
+export type Handle = bigint;
+
+/** How many objects are fetched in one call. */
+const OBJECTS_AT_ONCE = 32;
+/** A module that goes on and on, or tells a length that cannot be, is cut off here. */
+const MOST_ENTRIES = 10_000;
+/** A list that grows while it is fetched is fetched again, so often. */
+const LIST_ATTEMPTS = 5;
+/** A token gives no longer signature: RSA of 8192 bits. */
+const LONGEST_SIGNATURE = 1024;
+/** Most attributes are not longer than this: they are had in one call. */
+const USUAL_LENGTH = 2048;
+/** An attribute that is said to be longer than this is a module's mistake. */
+const LONGEST_ATTRIBUTE = 1_048_576;
+/** One of several attributes is missing or secret; those that are neither have been given. */
+const PARTIAL = [CKR.ATTRIBUTE_TYPE_INVALID, CKR.ATTRIBUTE_SENSITIVE, CKR.BUFFER_TOO_SMALL];
+
+/** What a module can do; each function throws what {@link Calls} does. */
+export class Cryptoki {
+  constructor(private readonly calls: Calls, private readonly structures: Structures) {}
+
+  /** C_Initialize for use from several threads; false when somebody has done it before. */
+  async initialize(): Promise<boolean> {
+    const flags = this.structures.initializeArguments(CKF.OS_LOCKING_OK);
+    const value = await this.calls.call("C_Initialize", [flags], {
+      expected: [CKR.CRYPTOKI_ALREADY_INITIALIZED],
+    });
+    return value === CKR.OK;
+  }
+
+  /** C_Finalize. */
+  async finalize(): Promise<void> {
+    await this.calls.call("C_Finalize", [null]);
+  }
+
+  /** C_GetInfo. */
+  async info(): Promise<Info> {
+    const bytes = this.structures.room("info");
+    await this.calls.call("C_GetInfo", [bytes]);
+    return this.structures.readInfo(bytes);
+  }
+
+  /** C_GetSlotList: slots with a token in them. */
+  async slots(): Promise<Handle[]> {
+    return await this.#list((list, count) =>
+      this.calls.call("C_GetSlotList", [1, list, count], { expected: [CKR.BUFFER_TOO_SMALL] })
+    );
+  }
+
+  /** C_GetMechanismList. */
+  async mechanisms(slot: Handle): Promise<number[]> {
+    const name = "C_GetMechanismList";
+    const list = await this.#list((list, count) =>
+      this.calls.call(name, [slot, list, count], { expected: [CKR.BUFFER_TOO_SMALL] })
+    );
+    return list.map(Number);
+  }
+
+  /** C_GetSlotInfo. */
+  async slotInfo(slot: Handle): Promise<SlotInfo> {
+    const bytes = this.structures.room("slotInfo");
+    await this.calls.call("C_GetSlotInfo", [slot, bytes]);
+    return this.structures.readSlotInfo(bytes);
+  }
+
+  /** C_GetTokenInfo. */
+  async tokenInfo(slot: Handle): Promise<TokenInfo> {
+    const bytes = this.structures.room("tokenInfo");
+    await this.calls.call("C_GetTokenInfo", [slot, bytes]);
+    return this.structures.readTokenInfo(bytes);
+  }
+
+  /** C_OpenSession, read-only. */
+  async openSession(slot: Handle): Promise<Handle> {
+    const session = this.structures.ulongs(1);
+    const flags = BigInt(CKF.SERIAL_SESSION);
+    await this.calls.call("C_OpenSession", [slot, flags, null, null, session]);
+    return this.structures.readUlong(session);
+  }
+
+  /** C_CloseSession. */
+  async closeSession(session: Handle): Promise<void> {
+    await this.calls.call("C_CloseSession", [session]);
+  }
+
+  /** C_Login; gives the return value. `pin` is wiped; null has the token ask by itself. */
+  async login(session: Handle, user: number, pin: Uint8Array<ArrayBuffer> | null): Promise<number> {
+    const args = [session, BigInt(user), pin, BigInt(pin?.length ?? 0)];
+    return await this.calls.callWithSecret("C_Login", args, pin);
+  }
+
+  /** C_FindObjectsInit, C_FindObjects, C_FindObjectsFinal: the objects that have all attributes. */
+  async findObjects(session: Handle, attributes: readonly Attribute[]): Promise<Handle[]> {
+    const template = this.structures.template(attributes);
+    const count = BigInt(attributes.length);
+    await this.calls.call("C_FindObjectsInit", [session, template, count], {
+      reachable: attributes,
+    });
+    const found: Handle[] = [];
+    const list = this.structures.ulongs(OBJECTS_AT_ONCE);
+    const given = this.structures.ulongs(1);
+    while (found.length < MOST_ENTRIES) {
+      await this.calls.call("C_FindObjects", [session, list, BigInt(OBJECTS_AT_ONCE), given]);
+      const length = Math.min(OBJECTS_AT_ONCE, Number(this.structures.readUlong(given)));
+      for (let i = 0; i < length; i++) found.push(this.structures.readUlong(list, i));
+      if (length === 0) break;
+    }
+    await this.calls.call("C_FindObjectsFinal", [session]);
+    return found;
+  }
+
+  /** C_GetAttributeValue: the values of `types` in their order; undefined for those it has not. */
+  async attributes(
+    session: Handle,
+    object: Handle,
+    types: readonly number[],
+  ): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
+    const results = new Map<number, Uint8Array<ArrayBuffer>>();
+    const read = async (rooms: readonly Attribute[]): Promise<boolean> => {
+      const template = this.structures.template(rooms);
+      const args = [session, object, template, BigInt(rooms.length)];
+      const value = await this.calls.call("C_GetAttributeValue", args, {
+        reachable: rooms,
+        expected: PARTIAL,
+      });
+      for (const [i, [type, room]] of rooms.entries()) {
+        const length = this.structures.attributeLength(template, i);
+        if (length !== undefined && length <= room.length) results.set(type, room.slice(0, length));
+      }
+      return value === CKR.OK;
+    };
+    const isComplete = await read(types.map((type) => [type, allocate(USUAL_LENGTH)]));
+    if (!isComplete) {
+      // Missing, secret, or longer than usual: the module tells which by their lengths.
+      const left = types.filter((type) => !results.has(type));
+      const lengths = await this.#lengths(session, object, left);
+      const longer = lengths.filter(([, length]) => length > 0 && length <= LONGEST_ATTRIBUTE);
+      if (longer.length > 0) await read(longer.map(([type, length]) => [type, allocate(length)]));
+    }
+    return types.map((type) => results.get(type));
+  }
+
+  /** The lengths of those attributes that the object has. */
+  async #lengths(
+    session: Handle,
+    object: Handle,
+    types: readonly number[],
+  ): Promise<[type: number, length: number][]> {
+    const empty = types.map((type): Attribute => [type, allocate(0)]);
+    const template = this.structures.template(empty);
+    const args = [session, object, template, BigInt(empty.length)];
+    await this.calls.call("C_GetAttributeValue", args, { expected: PARTIAL });
+    return types.flatMap((type, i) => {
+      const length = this.structures.attributeLength(template, i);
+      return length === undefined ? [] : [[type, length]];
+    });
+  }
+
+  /** C_SignInit; gives what it returned, if that is one of `expected`. */
+  async signInit(
+    session: Handle,
+    mechanism: number,
+    key: Handle,
+    expected: readonly number[],
+  ): Promise<number> {
+    const bytes = this.structures.mechanism(mechanism);
+    return await this.calls.call("C_SignInit", [session, bytes, key], { expected });
+  }
+
+  /** C_Sign, once. */
+  async sign(session: Handle, data: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+    const signature = allocate(LONGEST_SIGNATURE);
+    const length = this.structures.ulong(signature.length);
+    const args = [session, data, BigInt(data.length), signature, length];
+    await this.calls.call("C_Sign", args);
+    return signature.slice(0, Number(this.structures.readUlong(length)));
+  }
+
+  /** A list of which the module first tells the length; once more when it has grown meanwhile. */
+  async #list(
+    get: (list: Uint8Array<ArrayBuffer> | null, count: Uint8Array<ArrayBuffer>) => Promise<number>,
+  ): Promise<bigint[]> {
+    for (let attempt = 0; attempt < LIST_ATTEMPTS; attempt++) {
+      const count = this.structures.ulongs(1);
+      await get(null, count);
+      const room = Math.min(MOST_ENTRIES, Number(this.structures.readUlong(count)));
+      if (room === 0) break;
+      const list = this.structures.ulongs(room);
+      if (await get(list, count) === CKR.BUFFER_TOO_SMALL) continue;
+      const length = Math.min(room, Number(this.structures.readUlong(count)));
+      return Array.from({ length }, (_, i) => this.structures.readUlong(list, i));
+    }
+    return [];
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * Loading the module that a URI is about.
+ *
+ * @module
+ */
+import { HelperError, messageOf } from "../../src/errors.ts";
+import type { KeystoreContext } from "../../src/keystore/types.ts";
+import type { KeystoreUri } from "../../src/keystore/uri.ts";
+import { failureOfLoading } from "./crash_check.ts";
+import { isModuleFailure } from "./failures.ts";
+import type { Layout } from "./layout.ts";
+import { Module } from "./module.ts";
+import { type Candidates, moduleCandidates, pathsOf, type Platform } from "./module_paths.ts";
+import type { TimeLimits } from "./time_limits.ts";
+
+/** What the plugin works by. */
+export interface Setup {
+  readonly platform: Platform;
+  readonly architecture: string;
+  readonly layout: Layout;
+  readonly limits: TimeLimits;
+}
+
+/** The modules of this process: each is loaded once, and stays. */
+export class Modules {
+  readonly #loaded = new Map<string, Module>();
+
+  constructor(private readonly setup: Setup) {}
+
+  /**
+   * Gives what `use` gives for the first module that it gives something for: where none was named,
+   * one without the token is passed over.
+   *
+   * Throws `keystore-unavailable` when no module can be loaded, naming what was tried.
+   */
+  async first<T>(
+    uri: KeystoreUri,
+    context: KeystoreContext,
+    use: (module: Module, isNamed: boolean) => Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    const candidates = moduleCandidates(uri, context, {
+      platform: this.setup.platform,
+      architecture: this.setup.architecture,
+      isDirectory: (path) => statOf(path)?.isDirectory ?? false,
+    });
+    const refusals: string[] = [];
+    let loaded = 0;
+    for (const path of distinct(pathsOf(candidates))) {
+      let module;
+      try {
+        module = await this.#load(path, context);
+      } catch (thrown) {
+        if (!(thrown instanceof HelperError) || thrown.code !== "keystore-unavailable") {
+          throw thrown;
+        }
+        if (candidates.namedBy) throw prefixed(candidates.namedBy, thrown);
+        refusals.push(thrown.message);
+        context.debug(thrown.message);
+        continue;
+      }
+      loaded++;
+      const result = await use(module, candidates.namedBy !== undefined);
+      if (result !== undefined) return result;
+    }
+    if (loaded === 0) throw notFound(candidates, refusals);
+    return undefined;
+  }
+
+  /** Unloads all modules; for programs that go on without them. */
+  unload(): void {
+    for (const module of this.#loaded.values()) module.unload();
+    this.#loaded.clear();
+  }
+
+  async #load(path: string, context: KeystoreContext): Promise<Module> {
+    const known = this.#loaded.get(path);
+    if (known) return known;
+    const refuse = (why: string, cause?: unknown) =>
+      new HelperError("keystore-unavailable", `${path} ${why}`, { cause });
+    const stat = statOf(path);
+    if (!stat && /[\\/]/.test(path)) throw refuse("does not exist; name a PKCS#11 module");
+    if (stat?.isDirectory) throw refuse("is a directory; name a PKCS#11 module in it");
+    context.debug(`PKCS#11 module: ${path}`);
+    const { layout, limits } = this.setup;
+    const failure = await failureOfLoading(path, limits.load);
+    if (failure === "hangs") {
+      throw refuse(`is not loaded within ${limits.load / 1000} s; install it again`);
+    }
+    if (failure) {
+      const how = "signal" in failure ? `crashes (${failure.signal})` : "ends the program";
+      throw refuse(`${how} while it is loaded; install it again or name another module`);
+    }
+    try {
+      const module = await Module.load(path, layout, limits);
+      this.#loaded.set(path, module);
+      return module;
+    } catch (cause) {
+      if (isModuleFailure(cause)) throw refuse(`cannot be used: ${cause.message}`, cause);
+      const words = messageOf(cause);
+      throw /C_GetFunctionList/.test(words)
+        ? refuse("is no PKCS#11 module: it has no C_GetFunctionList; name one that has", cause)
+        : refuse(`cannot be loaded: ${withoutRepetition(words, path)}; install it again`, cause);
+    }
+  }
+}
+
+function statOf(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Those paths that exist, each file once; a single one also when it does not. */
+function distinct(paths: readonly string[]): string[] {
+  if (paths.length === 1) return [...paths];
+  const files = new Map<string, string>();
+  for (const path of paths) {
+    try {
+      const file = Deno.realPathSync(path);
+      if (!files.has(file)) files.set(file, path);
+    } catch {
+      // there is none
+    }
+  }
+  return [...files.values()];
+}
+
+function notFound({ namedBy, directories, files }: Candidates, refusals: readonly string[]) {
+  const tried = `${files.join(", ")} in ${directories.join(", ")}`;
+  const why = refusals.length > 0 ? `${refusals.join("; ")}; ` : "";
+  return new HelperError(
+    "keystore-unavailable",
+    namedBy
+      ? `${namedBy}: there is no such module; tried ${tried}`
+      : `no PKCS#11 module was found: ${why}tried ${tried}; ` +
+        "install p11-kit or the token's module, or name the module with --pkcs11-lib",
+  );
+}
+
+function prefixed(namedBy: string, error: HelperError): HelperError {
+  return new HelperError(error.code, `${namedBy}: ${error.message}`, { cause: error.cause });
+}
+
+/** The loader's own words, from which the runtime's and the path's repetitions are taken. */
+function withoutRepetition(words: string, path: string): string {
+  return words.replace(/^(Could not open library: )+/, "").replace(`${path}: `, "");
+}
