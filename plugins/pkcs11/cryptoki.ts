@@ -20,6 +20,8 @@ const MOST_ENTRIES = 10_000;
 const LIST_ATTEMPTS = 5;
 /** A token gives no longer signature: RSA of 8192 bits. */
 const LONGEST_SIGNATURE = 1024;
+/** No token has more mechanisms: they are had in one call. */
+const USUAL_MECHANISMS = 1024;
 /** Most attributes are not longer than this: they are had in one call. */
 const USUAL_LENGTH = 2048;
 /** An attribute that is said to be longer than this is a module's mistake. */
@@ -59,13 +61,16 @@ export class Cryptoki {
     );
   }
 
-  /** C_GetMechanismList. */
+  /** C_GetMechanismList; of more than {@link USUAL_MECHANISMS}, none. */
   async mechanisms(slot: Handle): Promise<number[]> {
-    const name = "C_GetMechanismList";
-    const list = await this.#list((list, count) =>
-      this.calls.call(name, [slot, list, count], { expected: [CKR.BUFFER_TOO_SMALL] })
-    );
-    return list.map(Number);
+    const list = this.structures.ulongs(USUAL_MECHANISMS);
+    const count = this.structures.ulong(USUAL_MECHANISMS);
+    const value = await this.calls.call("C_GetMechanismList", [slot, list, count], {
+      expected: [CKR.BUFFER_TOO_SMALL],
+    });
+    const given = value === CKR.OK ? Number(this.structures.readUlong(count)) : 0;
+    const length = Math.min(given, USUAL_MECHANISMS);
+    return Array.from({ length }, (_, i) => Number(this.structures.readUlong(list, i)));
   }
 
   /** C_GetSlotInfo. */

@@ -68,6 +68,16 @@ export function moduleCandidates(
   return { directories, files: KNOWN_FILES[surroundings.platform].files };
 }
 
+/** Whether a path is one of those that are searched when no module is named. */
+export function isUsualPlace(
+  path: string,
+  context: KeystoreContext,
+  surroundings: Surroundings,
+): boolean {
+  const directories = usualDirectories(surroundings, context.environment("ProgramFiles"));
+  return pathsOf({ directories, files: KNOWN_FILES[surroundings.platform].files }).includes(path);
+}
+
 /** All paths that candidates stand for, in the order to try them. */
 export function pathsOf({ directories, files }: Candidates): string[] {
   if (directories.length === 0) return [...files];

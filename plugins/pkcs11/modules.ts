@@ -10,7 +10,14 @@ import { failureOfLoading } from "./crash_check.ts";
 import { isModuleFailure } from "./failures.ts";
 import type { Layout } from "./layout.ts";
 import { Module } from "./module.ts";
-import { type Candidates, moduleCandidates, pathsOf, type Platform } from "./module_paths.ts";
+import {
+  type Candidates,
+  isUsualPlace,
+  moduleCandidates,
+  pathsOf,
+  type Platform,
+  type Surroundings,
+} from "./module_paths.ts";
 import type { TimeLimits } from "./time_limits.ts";
 
 /** What the plugin works by. */
@@ -38,11 +45,7 @@ export class Modules {
     context: KeystoreContext,
     use: (module: Module, isNamed: boolean) => Promise<T | undefined>,
   ): Promise<T | undefined> {
-    const candidates = moduleCandidates(uri, context, {
-      platform: this.setup.platform,
-      architecture: this.setup.architecture,
-      isDirectory: (path) => statOf(path)?.isDirectory ?? false,
-    });
+    const candidates = moduleCandidates(uri, context, this.#surroundings());
     const refusals: string[] = [];
     let loaded = 0;
     for (const path of distinct(pathsOf(candidates))) {
@@ -72,6 +75,11 @@ export class Modules {
     this.#loaded.clear();
   }
 
+  #surroundings(): Surroundings {
+    const { platform, architecture } = this.setup;
+    return { platform, architecture, isDirectory: (path) => statOf(path)?.isDirectory ?? false };
+  }
+
   async #load(path: string, context: KeystoreContext): Promise<Module> {
     const known = this.#loaded.get(path);
     if (known) return known;
@@ -82,7 +90,9 @@ export class Modules {
     if (stat?.isDirectory) throw refuse("is a directory; name a PKCS#11 module in it");
     context.debug(`PKCS#11 module: ${path}`);
     const { layout, limits } = this.setup;
-    const failure = await failureOfLoading(path, limits.load);
+    // What programs of all kinds load from there is known not to crash; a try takes milliseconds.
+    const isKnown = isUsualPlace(path, context, this.#surroundings());
+    const failure = isKnown ? undefined : await failureOfLoading(path, limits.load);
     if (failure === "hangs") {
       throw refuse(`is not loaded within ${limits.load / 1000} s; install it again`);
     }
