@@ -7,7 +7,6 @@ import { HelperError } from "../../src/errors.ts";
 import type { OBJECT_TYPES } from "../../src/keystore/pkcs11_attributes.ts";
 import type { KeystoreUri } from "../../src/keystore/uri.ts";
 import { sameBytes } from "../../src/x509/public_key.ts";
-import { CKF } from "./constants.ts";
 import { withoutPadding } from "./structures.ts";
 import type { Token, Visit } from "./visit.ts";
 
@@ -55,8 +54,7 @@ export async function matchingTokens(visit: Visit, uri: KeystoreUri): Promise<To
   for (const token of await visit.tokens()) {
     if (matchesToken(token, uri) && await matchesSlot(visit, token, uri)) matching.push(token);
   }
-  const initialized = matching.filter(({ info }) => (info.flags & CKF.TOKEN_INITIALIZED) !== 0);
-  return initialized.length > 0 ? initialized : matching;
+  return matching;
 }
 
 function matchesToken({ slot, info }: Token, uri: KeystoreUri): boolean {

@@ -5,6 +5,7 @@
  * @module
  */
 import type { KeystoreContext } from "../../src/keystore/types.ts";
+import { CKF } from "./constants.ts";
 import type { Cryptoki, Handle } from "./cryptoki.ts";
 import { isModuleFailure } from "./failures.ts";
 import type { Module } from "./module.ts";
@@ -38,13 +39,15 @@ export class Visit implements AsyncDisposable {
     return new Visit(module, context);
   }
 
-  /** The tokens that are there, those in use before those that were never initialised. */
+  /** The tokens that are there, but for those that are empty: never initialised. */
   async tokens(): Promise<Token[]> {
     const { cryptoki } = this.module;
     const tokens: Token[] = [];
     for (const slot of await cryptoki.slots()) {
       const info = await this.tolerating(`slot ${slot}`, () => cryptoki.tokenInfo(slot));
-      if (info) tokens.push({ slot, info });
+      if (!info) continue;
+      if (info.flags & CKF.TOKEN_INITIALIZED) tokens.push({ slot, info });
+      else this.context.debug(`slot ${slot} is passed over: its token is not initialised`);
     }
     return tokens;
   }
