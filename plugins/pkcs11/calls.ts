@@ -21,11 +21,11 @@ interface Overdue {
 export class Calls {
   #overdue: Overdue | undefined;
 
-  /** `returned` is told when a call comes back after its time. */
+  /** `returned` is told when a call comes back after its time, and with which value. */
   constructor(
     readonly library: Library,
     private readonly limits: TimeLimits,
-    private readonly returned: () => void,
+    private readonly returned: (name: FunctionName, value: number) => void,
   ) {}
 
   /** Whether a call is still running whose time is over. */
@@ -96,11 +96,10 @@ export class Calls {
       clearTimeout(timer);
     }
     this.#overdue = { name, since };
-    const back = () => {
+    running.then((value) => {
       this.#overdue = undefined;
-      this.returned();
-    };
-    running.then(back, back);
+      this.returned(name, value);
+    });
     throw new UnansweredError(
       `${name} has not returned within ${limit / 1000} s; check that the token answers ` +
         "(a PIN pad or a key may be waiting for you)",

@@ -6,8 +6,9 @@
 import { Calls } from "./calls.ts";
 import { Cryptoki } from "./cryptoki.ts";
 import { isModuleFailure } from "./failures.ts";
-import { Library } from "./ffi.ts";
+import { type FunctionName, Library } from "./ffi.ts";
 import type { Layout } from "./layout.ts";
+import { CKR } from "./return_values.ts";
 import { Structures } from "./structures.ts";
 import type { TimeLimits } from "./time_limits.ts";
 
@@ -16,32 +17,24 @@ export class Module {
   readonly cryptoki: Cryptoki;
   readonly structures: Structures;
   readonly #calls: Calls;
+  #isPrepared = false;
   #users = 0;
   /** Whether this program has initialised it, and so has to finalise it. */
   #ours = false;
   #turn: Promise<void> = Promise.resolve();
 
-  private constructor(readonly path: string, library: Library, layout: Layout, limits: TimeLimits) {
+  /** Loads the library at `path`; throws what the runtime says when that fails. */
+  constructor(readonly path: string, layout: Layout, limits: TimeLimits) {
+    const library = new Library(path, layout);
     this.structures = new Structures(layout);
-    this.#calls = new Calls(library, limits, () => this.#finalizeWhenIdle());
+    this.#calls = new Calls(library, limits, (name, value) => this.#lateReturn(name, value));
     this.cryptoki = new Cryptoki(this.#calls, this.structures);
   }
 
-  /**
-   * Loads the library at `path`. Throws what the runtime says when that fails, and
-   * {@link CryptokiError} or {@link UnansweredError} from C_GetFunctionList.
-   */
-  static async load(path: string, layout: Layout, limits: TimeLimits): Promise<Module> {
-    const library = new Library(path, layout);
-    const module = new Module(path, library, layout, limits);
-    try {
-      await module.#calls.getFunctionList();
-      return module;
-    } catch (thrown) {
-      // What is still running in it would be pulled from under its feet.
-      if (!module.#calls.isOverdue) library.close();
-      throw thrown;
-    }
+  /** Asks it for its functions, once. Throws {@link CryptokiError} or {@link UnansweredError}. */
+  async prepare(): Promise<void> {
+    if (!this.#isPrepared) await this.#calls.getFunctionList();
+    this.#isPrepared = true;
   }
 
   /** Runs `work` when all that came before has ended: one token is asked one thing at a time. */
@@ -59,40 +52,34 @@ export class Module {
 
   /** Makes sure that it is initialised, until `leave`. */
   async enter(): Promise<void> {
-    if (this.#users === 0 && !this.#ours) {
-      try {
-        this.#ours = await this.cryptoki.initialize();
-      } catch (thrown) {
-        this.#ours = this.#calls.isOverdue; // it will be, when the call comes back
-        throw thrown;
-      }
-    }
+    // When C_Finalize failed, it may still be initialised, by this program.
+    if (this.#users === 0 && await this.cryptoki.initialize()) this.#ours = true;
     this.#users++;
   }
 
   /** Ends what `enter` began; with the last user, the module is finalised. */
   async leave(): Promise<void> {
     this.#users--;
-    if (this.#users === 0) await this.#finalize();
+    await this.#finalizeUnused();
   }
 
-  /** Unloads it. Nobody may be using it. */
+  /** Unloads it, unless a call is still running in it. Nobody may be using it. */
   unload(): void {
-    this.#calls.library.close();
+    if (!this.#calls.isOverdue) this.#calls.library.close();
   }
 
-  async #finalize(): Promise<void> {
-    if (!this.#ours || this.#calls.isOverdue) return;
-    this.#ours = false;
+  async #finalizeUnused(): Promise<void> {
+    if (this.#users > 0 || !this.#ours || this.#calls.isOverdue) return;
     await this.cryptoki.finalize();
+    this.#ours = false;
   }
 
-  /** A call has come back after its time, and those who waited for it are gone. */
-  async #finalizeWhenIdle(): Promise<void> {
+  /** A call has come back after its time, when those who waited for it were gone. */
+  async #lateReturn(name: FunctionName, value: number): Promise<void> {
+    if (name === "C_Initialize" && value === CKR.OK) this.#ours = true;
+    if (name === "C_Finalize" && value === CKR.OK) this.#ours = false;
     try {
-      await this.exclusively(async () => {
-        if (this.#users === 0) await this.#finalize();
-      });
+      await this.exclusively(() => this.#finalizeUnused());
     } catch (thrown) {
       if (!isModuleFailure(thrown)) throw thrown; // the next use tells about the module
     }

@@ -7,7 +7,7 @@ import { HelperError, messageOf } from "../../src/errors.ts";
 import type { KeystoreContext } from "../../src/keystore/types.ts";
 import type { KeystoreUri } from "../../src/keystore/uri.ts";
 import { failureOfLoading } from "./crash_check.ts";
-import { isModuleFailure } from "./failures.ts";
+import { CryptokiError, isModuleFailure } from "./failures.ts";
 import type { Layout } from "./layout.ts";
 import { Module } from "./module.ts";
 import {
@@ -81,10 +81,29 @@ export class Modules {
   }
 
   async #load(path: string, context: KeystoreContext): Promise<Module> {
-    const known = this.#loaded.get(path);
-    if (known) return known;
     const refuse = (why: string, cause?: unknown) =>
       new HelperError("keystore-unavailable", `${path} ${why}`, { cause });
+    const module = this.#loaded.get(path) ?? await this.#loadNew(path, context, refuse);
+    this.#loaded.set(path, module);
+    try {
+      await module.prepare();
+      return module;
+    } catch (cause) {
+      if (!isModuleFailure(cause)) throw cause;
+      // One that has not answered stays: it is still running.
+      if (cause instanceof CryptokiError) {
+        this.#loaded.delete(path);
+        module.unload();
+      }
+      throw refuse(`cannot be used: ${cause.message}`, cause);
+    }
+  }
+
+  async #loadNew(
+    path: string,
+    context: KeystoreContext,
+    refuse: (why: string, cause?: unknown) => HelperError,
+  ): Promise<Module> {
     const stat = statOf(path);
     if (!stat && /[\\/]/.test(path)) throw refuse("does not exist; name a PKCS#11 module");
     if (stat?.isDirectory) throw refuse("is a directory; name a PKCS#11 module in it");
@@ -101,11 +120,8 @@ export class Modules {
       throw refuse(`${how} while it is loaded; install it again or name another module`);
     }
     try {
-      const module = await Module.load(path, layout, limits);
-      this.#loaded.set(path, module);
-      return module;
+      return new Module(path, layout, limits);
     } catch (cause) {
-      if (isModuleFailure(cause)) throw refuse(`cannot be used: ${cause.message}`, cause);
       const words = messageOf(cause);
       throw /C_GetFunctionList/.test(words)
         ? refuse("is no PKCS#11 module: it has no C_GetFunctionList; name one that has", cause)

@@ -11,8 +11,9 @@ export const PROXY = `/usr/lib/${Deno.build.arch}-linux-gnu/p11-kit-proxy.so`;
 const MODULES = {
   /** Around another module: counts, fails, waits; see wrapper.c. */
   wrapper: ["wrapper.c"],
-  /** Around another module, in the layout of Windows. */
+  /** In the layout of Windows: around SoftHSM, and around the wrapper. */
   packed: ["packed.c"],
+  packedWrapper: ["packed.c", `-DINNER_MODULE="${OUTPUT}wrapper.so"`],
   /** Libraries that do harm when they are loaded. */
   segfault: ["broken.c", "-DSEGFAULT"],
   abort: ["broken.c", "-DABORT"],

@@ -1,10 +1,12 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
+import { HelperError } from "../../../src/errors.ts";
 import type { Digest, Signer } from "../../../src/keystore/types.ts";
 import { createAuthority, issueCertificate } from "../../support/certificates.ts";
 import { openssl } from "../../support/openssl.ts";
 import { PIN, SoftHsm } from "../../support/soft_hsm.ts";
 import { type Given, loadedKeystore, scriptedContext, uriOf } from "./keystore_context.ts";
 import { VARIANTS } from "./variants.ts";
+import { wrap, WRAPPERS, type WrapperSettings } from "./wrapper.ts";
 
 const KEY_TYPES = ["rsa-2048", "rsa-4096", "ec-p256", "ec-p384", "ec-p521"] as const;
 const DIGESTS: readonly (readonly [Digest, string])[] = [
@@ -67,4 +69,52 @@ for (const { name, module, layout } of VARIANTS) {
       }
     });
   }
+}
+
+/** Mechanisms that a token may have, by the type of key. */
+const OFFERS = {
+  "rsa-2048": { raw: "0x1", hashing: "0x40,0x41,0x42" },
+  "ec-p256": { raw: "0x1041", hashing: "0x1044,0x1045,0x1046" },
+  "ec-p521": { raw: "0x1041", hashing: "0x1044,0x1045,0x1046" },
+} as const;
+
+for (const variant of WRAPPERS) {
+  const keystore = await loadedKeystore(variant, hsm);
+  const context = () => scriptedContext({ module: variant.module, reusePin: true });
+  for (const [keyType, { raw, hashing }] of Object.entries(OFFERS)) {
+    const settings: [string, WrapperSettings][] = [
+      ["only signs hashes", { MECHANISMS: raw }],
+      ["only hashes by itself", { MECHANISMS: hashing }],
+      ["hashes by itself and does not say so", {
+        MECHANISMS: hashing,
+        FAIL: "C_GetMechanismList=0x54",
+      }],
+    ];
+    for (const [what, setting] of settings) {
+      Deno.test(`${variant.name}: a signer signs with ${keyType} when the token ${what}`, async () => {
+        using wrapped = wrap(hsm, setting);
+        for (const label of [keyType, `${keyType}%20always`]) {
+          const uri = uriOf(`pkcs11:token=signing;object=${label}?pin-value=${PIN}`);
+          await using signer = await keystore.openKey(uri, context());
+          for (const [digest, option] of DIGESTS) {
+            const signature = await signer.sign(MESSAGE, digest);
+            assertEquals(await verdict(keyType, option, signature), "Verified OK");
+          }
+        }
+        assertEquals(wrapped.count("C_Sign"), 6);
+      });
+    }
+  }
+
+  Deno.test(`${variant.name}: a signer throws key-unsupported when the token has no mechanism for the key`, async () => {
+    using wrapped = wrap(hsm, { MECHANISMS: "0x1" });
+    const uri = uriOf(`pkcs11:token=signing;object=ec-p256?pin-value=${PIN}`);
+    await using signer = await keystore.openKey(uri, context());
+    const error = await assertRejects(
+      () => signer.sign(MESSAGE, "SHA-256"),
+      HelperError,
+      "C_SignInit failed with CKR_MECHANISM_INVALID (0x70)",
+    );
+    assertEquals([error.code, wrapped.count("C_Sign")], ["key-unsupported", 0]);
+  });
 }

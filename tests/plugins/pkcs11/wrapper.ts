@@ -8,7 +8,11 @@ const wrapper = await compileModule("wrapper");
 /** The test module around SoftHSM, as it is and in the layout that Windows has. */
 export const WRAPPERS: readonly Variant[] = [
   { name: "Linux' layout", module: wrapper, layout: LAYOUTS.natural },
-  { name: "Windows' layout", module: await compileModule("packed"), layout: LAYOUTS.windows },
+  {
+    name: "Windows' layout",
+    module: await compileModule("packedWrapper"),
+    layout: LAYOUTS.windows,
+  },
 ];
 
 /** What wrapper.c is told: names of its variables without `WRAPPER_`. */
@@ -36,7 +40,6 @@ export function wrap(hsm: SoftHsm, settings: WrapperSettings = {}): Wrapped {
     for (const [name, value] of Object.entries(more)) set(`WRAPPER_${name}`, value);
   };
   set("SOFTHSM2_CONF", hsm.env["SOFTHSM2_CONF"] ?? "");
-  set("PACKED_INNER", wrapper);
   set("WRAPPER_LOG", log);
   all(settings);
   const calls = () => {

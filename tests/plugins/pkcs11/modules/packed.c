@@ -1,15 +1,16 @@
 /*
  * A PKCS#11 module in the layout of Windows (CK_ULONG of 32 bits, structures packed to single bytes)
- * around the module that PACKED_INNER names, SoftHSM if it is not set.
+ * around the module INNER_MODULE.
  */
 #include "cryptoki.h"
 
 #include <dlfcn.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define SOFTHSM "/usr/lib/softhsm/libsofthsm2.so"
+#ifndef INNER_MODULE
+#define INNER_MODULE "/usr/lib/softhsm/libsofthsm2.so"
+#endif
 #define INNER(place, type) ((type *)inner->at[place])
 #define MOST 64
 #define MOST_MECHANISMS 1024
@@ -213,8 +214,7 @@ static W_ULONG sign(W_ULONG session, CK_BYTE *data, W_ULONG length, CK_BYTE *sig
 }
 
 W_ULONG C_GetFunctionList(W_FUNCTION_LIST **list) {
-  const char *path = getenv("PACKED_INNER");
-  void *library = dlopen(path ? path : SOFTHSM, RTLD_NOW);
+  void *library = dlopen(INNER_MODULE, RTLD_NOW);
   get_function_list_fn *get = library ? (get_function_list_fn *)dlsym(library, "C_GetFunctionList") : NULL;
   CK_RV rv = get ? get(&inner) : CKR_GENERAL_ERROR;
   if (rv) return (W_ULONG)rv;

@@ -3,7 +3,8 @@
  *
  *   WRAPPER_INNER       the module inside; absent, SoftHSM
  *   WRAPPER_LOG         file to which each call is appended: its name; for C_Login also user and PIN
- *   WRAPPER_FAIL        CALL=VALUE[@N],…: the call (only its Nth) returns VALUE without being made
+ *   WRAPPER_FAIL        CALL=VALUE[@N],…: the call (only its Nth since C_Initialize) returns VALUE
+ *                       without being made
  *   WRAPPER_HANG        CALL=MILLISECONDS[@N],…: the call waits before it is made
  *   WRAPPER_PIN_PAD     the PIN that is entered at a PIN pad; C_Login takes no other
  *   WRAPPER_TRIES       file with the number of tries left, which wrong PINs use up; right ones
@@ -36,6 +37,7 @@ static const char *const NAMES[FUNCTIONS] = {
   [SIGN_INIT] = "C_SignInit", [SIGN] = "C_Sign",
 };
 static int calls[FUNCTIONS];
+static int pretended; /* that somebody else had initialised it */
 static CK_ULONG zero_slot;
 static CK_ULONG signing_with;
 
@@ -85,10 +87,13 @@ static CK_ULONG inner_slot(CK_ULONG slot) {
 }
 
 static CK_RV initialize(void *args) {
+  memset(calls, 0, sizeof calls);
   CK_RV rv = before(INITIALIZE);
   if (rv) return rv;
+  if (pretended) INNER(FINALIZE, finalize_fn)(NULL);
   rv = INNER(INITIALIZE, initialize_fn)(args);
-  return rv == CKR_OK && getenv("WRAPPER_INITIALIZED") ? CKR_CRYPTOKI_ALREADY_INITIALIZED : rv;
+  pretended = rv == CKR_OK && getenv("WRAPPER_INITIALIZED");
+  return pretended ? CKR_CRYPTOKI_ALREADY_INITIALIZED : rv;
 }
 
 static CK_RV finalize(void *reserved) {
