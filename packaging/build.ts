@@ -8,12 +8,18 @@
  */
 import * as esbuild from "esbuild";
 import config from "../deno.json" with { type: "json" };
+import { type Command, COMMANDS } from "../src/cli/flags.ts";
+import { checkPayload } from "./base/payload.ts";
 import { recordCodeCache } from "./code_cache.ts";
 import { denortFromNpm } from "./denort.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const BUILD = `${ROOT}build`;
 const PACKAGES = `${BUILD}/packages`;
+/** The commands that connect to the service, for the loader. */
+const NETWORK_COMMANDS = Object.entries<Command>(COMMANDS)
+  .filter(([, { usesNetwork }]) => usesNetwork)
+  .map(([name]) => name);
 
 /** The recorder of compiled code, and what it imports. */
 const RECORDER = ["recorder.js", "token_double.js"] as const;
@@ -30,7 +36,8 @@ export interface BuildRequest {
 
 /** Builds one binary; says each step in one line. */
 export async function build(request: BuildRequest, say: (line: string) => void): Promise<void> {
-  const { entry, output, target } = request;
+  const { entry, target } = request;
+  const output = withSuffix(request.output, target);
   const bundle = `${BUILD}/bundle/${output.split("/").at(-1)}`;
   await installPackages();
   say(`packages: ${Object.keys(config.imports).length} by deno.lock`);
@@ -38,8 +45,14 @@ export async function build(request: BuildRequest, say: (line: string) => void):
   say(`bundle: ${(size / 1024).toFixed(0)} KiB in ${bundle.slice(ROOT.length)}`);
   say(`compiled code: ${await addCodeCache(bundle, target)}`);
   const base = await compile(bundle, "loader.js", output, target);
-  const { size: bytes } = await Deno.stat(output);
-  say(`binary: ${output} (${(bytes / 1e6).toFixed(1)} MB, base binary from ${base})`);
+  const program = await Deno.readFile(output);
+  checkPayload(program, await Deno.readFile(`${bundle}/program.js`));
+  say(`binary: ${output} (${(program.length / 1e6).toFixed(1)} MB, base binary from ${base})`);
+}
+
+/** Programs for Windows end in `.exe`; `deno compile` would add it by itself. */
+function withSuffix(output: string, target: string): string {
+  return target.includes("windows") && !output.endsWith(".exe") ? `${output}.exe` : output;
 }
 
 /** Puts the program's compiled code into the bundle, when the target's binaries run here. */
@@ -95,7 +108,12 @@ async function bundleModules(entry: string, bundle: string): Promise<number> {
     script,
     text.replaceAll('import("./package-', 'importPackage("./package-'),
   );
-  await Deno.copyFile(`${ROOT}packaging/loader.js`, `${bundle}/loader.js`);
+  await esbuild.build({
+    entryPoints: { loader: `${ROOT}packaging/loader.js` },
+    outdir: bundle,
+    format: "esm",
+    define: { NETWORK_COMMANDS: JSON.stringify(NETWORK_COMMANDS) },
+  });
   const packages = await esbuild.build({
     ...BUNDLE_OPTIONS,
     entryPoints: Object.fromEntries([...onUse].map((name) => [packageFile(name), name])),
@@ -166,6 +184,9 @@ async function compile(
     "--no-check",
     // Its cache lies in a directory anyone can write to, and is executed.
     "--no-code-cache",
+    // V8's helper threads would take the processor from the program while it starts, for longer
+    // than all of it takes.
+    "--v8-flags=--single-threaded",
     "--allow-all",
     "--target",
     target,

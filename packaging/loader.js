@@ -5,6 +5,12 @@
 import process from "node:process";
 import vm from "node:vm";
 
+// The first TLS connection waits until the cryptographic library has gathered entropy, which takes
+// longer than all the rest. Making any key begins that in another thread.
+if (NETWORK_COMMANDS.includes(Deno.args[0])) {
+  void crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+}
+
 const directory = import.meta.dirname;
 let cachedData;
 try {

@@ -32,6 +32,8 @@ const ERROR_CODES = {
   internal: "failure",
   interrupted: "interrupted",
   output: "failure",
+  "credentials-file": "failure",
+  listen: "failure",
   "service-answer": "failure",
   usage: "usage",
   "secret-source": "key",

@@ -34,7 +34,7 @@ const CHECK_STEPS: readonly Step[] = [
   },
   {
     name: "unit tests",
-    args: [...TEST, "--ignore=tests/e2e,tests/clients", "tests"],
+    args: [...TEST, "--ignore=tests/e2e,tests/clients,tests/soak", "tests"],
     counted: true,
   },
 ];
@@ -42,6 +42,7 @@ const CHECK_STEPS: readonly Step[] = [
 const ALL_STEPS: readonly Step[] = [
   ...CHECK_STEPS,
   { name: "tests of the binary", args: [...TEST, "tests/e2e"], counted: true },
+  { name: "long runs", args: [...TEST, "tests/soak"], counted: true },
   { name: "tests with AWS SDKs", args: [...TEST, "tests/clients"], counted: true },
 ];
 

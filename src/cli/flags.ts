@@ -168,6 +168,39 @@ export const FLAGS = {
     value: "source",
     description: "passphrase of an encrypted key file or PKCS#12 file",
   },
+  "port": {
+    kind: "integer",
+    value: "number",
+    description: "port to listen on; 0 takes a free one",
+    default: 9911,
+    range: { least: 0, most: 65_535 },
+  },
+  "bind": {
+    kind: "text",
+    value: "address",
+    description: "address to listen on: IPv4, IPv6, or the path of a Unix socket",
+    default: "127.0.0.1",
+  },
+  "hop-limit": {
+    kind: "integer",
+    value: "number",
+    description: "IP hop limit (TTL) of every packet that is sent back",
+    default: 64,
+    range: { least: 1, most: 255 },
+  },
+  "allow-remote": {
+    kind: "switch",
+    description: "let other machines ask, when --bind is not a loopback address",
+  },
+  "container-credentials": {
+    kind: "switch",
+    description: "serve the credentials at /role/<name> too, as container platforms do",
+  },
+  "container-token-file": {
+    kind: "text",
+    value: "path",
+    description: "file to write the token of --container-credentials to; absent, it is printed",
+  },
   "format": {
     kind: "choice",
     description: "form of the output: a JSON string, plain text, or the signature's bytes",
@@ -250,6 +283,19 @@ export const COMMANDS = {
   "credential-process": {
     summary: "print temporary credentials as JSON, for credential_process in ~/.aws/config",
     flags: VENDING_FLAGS,
+    ...VENDING_REQUIREMENTS,
+  },
+  "serve": {
+    summary: "serve temporary credentials on an endpoint that AWS SDKs discover (IMDSv2)",
+    flags: [
+      ...VENDING_FLAGS,
+      "port",
+      "bind",
+      "hop-limit",
+      "allow-remote",
+      "container-credentials",
+      "container-token-file",
+    ],
     ...VENDING_REQUIREMENTS,
   },
   "sign-string": {

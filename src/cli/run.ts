@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { warmUpTls } from "../rolesanywhere/http_client.ts";
 import { credentialProcess } from "./credential_process.ts";
 import type { FlagValues } from "./flag_values.ts";
-import { type CommandName, commandOf, isCommandName } from "./flags.ts";
+import type { CommandName } from "./flags.ts";
 import { parseArguments } from "./parse.ts";
 import { readCertificateData } from "./read_certificate_data.ts";
 import { signString } from "./sign_string.ts";
@@ -18,6 +17,7 @@ const COMMANDS: Readonly<
   Record<CommandName, (values: FlagValues, world: World) => void | Promise<void>>
 > = {
   "credential-process": credentialProcess,
+  "serve": async (values, world) => await (await import("./serve.ts")).serve(values, world),
   "sign-string": signString,
   "read-certificate-data": readCertificateData,
   "version": (_values, world) => version(world),
@@ -25,8 +25,6 @@ const COMMANDS: Readonly<
 
 /** Runs one command line. Throws `HelperError` for every expected failure. */
 export async function run(argv: readonly string[], world: World): Promise<void> {
-  const [name = ""] = argv;
-  if (isCommandName(name) && commandOf(name).usesNetwork) warmUpTls();
   const request = await parseArguments(argv, (name) => world.environment(name));
   if (request.kind === "help") {
     const { helpText } = await import("./help.ts");

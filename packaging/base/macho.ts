@@ -1,0 +1,133 @@
+/**
+ * Mach-O programs (macOS) made by `deno compile`. On arm64 the payload is a segment of its own,
+ * `__SUI`, right before `__LINKEDIT`; on x64 it is appended behind a mark, with `__LINKEDIT`
+ * stretched over it.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import {
+  COMMAND,
+  HEADER_BYTES,
+  type LoadCommand,
+  onlySegment,
+  PROCESSOR,
+  readLoadCommands,
+  SEGMENT,
+  viewOf,
+} from "./load_commands.ts";
+
+/** The segment of the payload. */
+const PAYLOAD_SEGMENT = "__SUI";
+/** What the payload begins with on x64; then come its length and itself. */
+const PAYLOAD_MARK = new Uint8Array([
+  ...new TextEncoder().encode("<~sui-data~>"),
+  ...[0xef, 0xbe, 0xad, 0xde],
+]);
+
+/** The program without its payload; an Error when there is not exactly one. */
+export function machoWithoutPayload(program: Uint8Array): Uint8Array {
+  const commands = readLoadCommands(program);
+  return viewOf(program).getUint32(4, true) === PROCESSOR.x64
+    ? withoutAppended(program, commands)
+    : withoutSegment(program, commands);
+}
+
+/**
+ * The payload of a program that `deno compile` made. Throws when there are none or several: the
+ * program would then start with another's payload.
+ */
+export function machoPayload(program: Uint8Array): Uint8Array {
+  if (viewOf(program).getUint32(4, true) === PROCESSOR.x64) {
+    return program.subarray(markOf(program) + PAYLOAD_MARK.length);
+  }
+  const { segment } = onlySegment(readLoadCommands(program), PAYLOAD_SEGMENT);
+  return program.subarray(segment.fileOffset, segment.fileOffset + segment.fileSize);
+}
+
+function markOf(program: Uint8Array): number {
+  const marks = positions(program, PAYLOAD_MARK);
+  const [only] = marks;
+  if (only === undefined || marks.length !== 1) {
+    throw new Error(`the program has ${marks.length} payloads, and must have one`);
+  }
+  return only;
+}
+
+function withoutAppended(program: Uint8Array, commands: readonly LoadCommand[]): Uint8Array {
+  const end = markOf(program);
+  const base = program.slice(0, end);
+  const view = viewOf(base);
+  const linkEdit = onlySegment(commands, "__LINKEDIT");
+  const size = BigInt(end - linkEdit.segment.fileOffset);
+  view.setBigUint64(linkEdit.offset + SEGMENT.memorySize, size, true);
+  view.setBigUint64(linkEdit.offset + SEGMENT.fileSize, size, true);
+  for (const { command, offset } of commands) {
+    if (command !== COMMAND.symbolTable) continue;
+    view.setUint32(offset + 20, end - view.getUint32(offset + 16, true), true);
+  }
+  return base;
+}
+
+function withoutSegment(program: Uint8Array, commands: readonly LoadCommand[]): Uint8Array {
+  const payload = onlySegment(commands, PAYLOAD_SEGMENT);
+  const linkEdit = onlySegment(commands, "__LINKEDIT");
+  const { fileOffset: start, fileSize: size } = payload.segment;
+  const linkEditStart = linkEdit.segment.fileOffset;
+  if (start + size !== linkEditStart) throw new Error("__SUI does not stand before __LINKEDIT");
+
+  const moved = program.slice();
+  const view = viewOf(moved);
+  for (const at of commands.flatMap(linkEditOffsets)) {
+    const value = view.getUint32(at, true);
+    if (value >= linkEditStart) view.setUint32(at, value - size, true);
+  }
+  const lower = (at: number, by: number) =>
+    view.setBigUint64(at, view.getBigUint64(at, true) - BigInt(by), true);
+  lower(linkEdit.offset + SEGMENT.memoryAddress, payload.segment.memorySize);
+  lower(linkEdit.offset + SEGMENT.fileOffset, size);
+
+  const kept = commands.filter((command) => command.offset !== payload.offset)
+    .map(({ offset, size }) => moved.subarray(offset, offset + size));
+  const keptBytes = kept.reduce((sum, { length }) => sum + length, 0);
+  const room = view.getUint32(20, true);
+  view.setUint32(16, kept.length, true);
+  view.setUint32(20, keptBytes, true);
+  return Buffer.concat([
+    moved.subarray(0, HEADER_BYTES),
+    ...kept,
+    new Uint8Array(room - keptBytes),
+    moved.subarray(HEADER_BYTES + room, start),
+    moved.subarray(linkEditStart),
+  ]);
+}
+
+/** Where a load command holds file offsets into `__LINKEDIT`. */
+function linkEditOffsets({ command, offset }: LoadCommand): number[] {
+  const fields: Readonly<Record<number, readonly number[]>> = {
+    [COMMAND.symbolTable]: [8, 16],
+    [COMMAND.dynamicSymbolTable]: [32, 40, 48, 56, 64, 72],
+    [COMMAND.dyldInfo]: [8, 16, 24, 32, 40],
+    [COMMAND.dyldInfoOnly]: [8, 16, 24, 32, 40],
+  };
+  return (fields[command] ?? (LINKEDIT_DATA.includes(command) ? [8] : [])).map((at) => offset + at);
+}
+
+/**
+ * The `linkedit_data_command`s: code signature, split information, function starts, data in code,
+ * signing requirements, linker hints, optimisation hints, exports trie, chained fixups.
+ */
+const LINKEDIT_DATA: readonly number[] = [
+  COMMAND.codeSignature,
+  ...[0x1e, 0x26, 0x29, 0x2b, 0x2e, 0x36, 0x8000_0033, 0x8000_0034],
+];
+
+/** Every place where `wanted` begins. */
+function positions(bytes: Uint8Array, wanted: Uint8Array): number[] {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const found: number[] = [];
+  for (let at = buffer.indexOf(wanted); at >= 0; at = buffer.indexOf(wanted, at + 1)) {
+    found.push(at);
+  }
+  return found;
+}
