@@ -55,7 +55,7 @@ test: $(BINARY) tools ## everything `check` does, and the tests of the binary
 	@$(DENO) run --quiet --cached-only -A tests/run.ts all
 
 .PHONY: tools
-tools: $(DENO) ## install what the tests need: openssl, Python and JavaScript clients
+tools: $(DENO) ## install what the tests need: openssl, SoftHSM, Python and JavaScript clients
 	@sh tests/install_tools.sh
 
 .PHONY: demo
@@ -63,7 +63,7 @@ demo: $(BINARY) ## credentials from a fresh certificate and a local CreateSessio
 	@$(DENO) run --quiet --cached-only -A tests/demo.ts $(BINARY)
 
 .PHONY: bench
-bench: $(BINARY) ## start-up, memory, size and requests a second, beside the least there can be
+bench: $(BINARY) tools ## start-up, memory, size and requests a second, beside the least there can be
 	@$(DENO) run --quiet --cached-only -A tests/bench/run.ts $(BINARY); start=$$?; \
 	$(DENO) run --quiet --cached-only -A tests/bench/serve.ts && exit $$start
 

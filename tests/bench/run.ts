@@ -10,6 +10,7 @@
 import { resolve } from "node:path";
 import { denortFromNpm } from "../../packaging/denort.ts";
 import { generateKey } from "../support/certificates.ts";
+import { tokenSubject } from "./token.ts";
 
 const RUNS = 20;
 const WARM_UPS = 3;
@@ -19,17 +20,18 @@ const SIZE_MARGIN = 3_000_000;
 interface Subject {
   readonly name: string;
   readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
   /** The ratio to reach; absent, the figure is for information. */
   readonly target?: number;
 }
 
-async function time(command: readonly string[]): Promise<number> {
+async function time({ command, env }: Subject): Promise<number> {
   const [program = "", ...args] = command;
   const started = performance.now();
   const { code, stderr } = await new Deno.Command(program, {
     args,
     clearEnv: true,
-    env: { PATH: "/usr/bin:/bin", HOME: "/nonexistent" },
+    env: { PATH: "/usr/bin:/bin", HOME: "/nonexistent", ...env },
     stdin: "null",
     stdout: "null",
     stderr: "piped",
@@ -40,12 +42,13 @@ async function time(command: readonly string[]): Promise<number> {
 }
 
 /** Peak resident memory in MB, as the kernel counts it. */
-async function peakMemory(command: readonly string[]): Promise<number> {
+async function peakMemory({ command, env = {} }: Subject): Promise<number> {
   const script = "import resource, subprocess, sys\n" +
     "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)\n" +
     "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
   const { stdout, success } = await new Deno.Command("python3", {
     args: ["-c", script, ...command],
+    env,
   }).output();
   if (!success) throw new Error(`${command[0]} failed under python3`);
   return Number(new TextDecoder().decode(stdout)) / 1000;
@@ -130,6 +133,8 @@ const { directory, keyPath, flags } = service;
 const rsaKey = resolve(directory, "rsa.pem");
 await Deno.writeTextFile(rsaKey, await generateKey("rsa-2048"), { mode: 0o600 });
 
+using token = await tokenSubject();
+
 const subjects: readonly Subject[] = [
   { name: "hello world", command: [helloWorld] },
   { name: "version", command: [binary, "version"], target: 1.15 },
@@ -143,6 +148,12 @@ const subjects: readonly Subject[] = [
     command: [binary, "sign-string", "--private-key", rsaKey],
   },
   {
+    name: "sign-string, EC P-256 SoftHSM",
+    command: [binary, "sign-string", ...token.flags],
+    env: token.env,
+    target: 1.6,
+  },
+  {
     name: "credential-process over HTTPS",
     command: [binary, "credential-process", ...flags],
     target: 2.3,
@@ -151,8 +162,8 @@ const subjects: readonly Subject[] = [
 
 const times = subjects.map((): number[] => []);
 for (let run = -WARM_UPS; run < RUNS; run++) {
-  for (const [i, { command }] of subjects.entries()) {
-    const elapsed = await time(command);
+  for (const [i, subject] of subjects.entries()) {
+    const elapsed = await time(subject);
     if (run >= 0) times[i]?.push(elapsed);
   }
 }
@@ -164,10 +175,11 @@ const verdict = (ok: boolean, target: string) => {
 };
 const base = median(times[0] ?? []);
 console.log(`medians of ${RUNS} runs, taken in turn`);
-for (const [i, { name, command, target }] of subjects.entries()) {
+for (const [i, subject] of subjects.entries()) {
+  const { name, target } = subject;
   const milliseconds = median(times[i] ?? []);
   const ratio = milliseconds / base;
-  const memory = await peakMemory(command);
+  const memory = await peakMemory(subject);
   console.log(
     [
       name.padEnd(30),
