@@ -50,25 +50,15 @@ async function sign(
   const { cryptoki, handle, token } = key.session;
   if (key.isPrivate && needsLogin(key.session)) await login.toToken(key.session);
   const offered = await offeredMechanisms(parts);
-  const [first, ...others] = mechanismsFor(publicKey, digest, message, offered);
-  if (!first) throw new HelperError("internal", "a key without a mechanism");
-  let mechanism: Mechanism = first;
-  // Until one is begun, another may be tried; after a wrong PIN, the same is begun again.
-  let remaining = others;
+  const mechanisms = mechanismsFor(publicKey, digest, message, offered);
+  let mechanism: Mechanism | undefined;
   const begin = async () => {
-    for (;;) {
-      const expected = [CKR.OPERATION_ACTIVE, ...(remaining.length > 0 ? UNKNOWN_MECHANISM : [])];
-      const value = await cryptoki.signInit(handle, mechanism.type, key.handle, expected);
-      const [next, ...rest] = remaining;
-      if (!next || !UNKNOWN_MECHANISM.includes(value)) break;
-      mechanism = next;
-      remaining = rest;
-    }
-    remaining = [];
+    mechanism = await beginSignature(key, login, mechanism ? [mechanism] : mechanisms);
   };
   if (key.alwaysAuthenticate) await login.toKey(key, begin);
   else await begin();
-  const raw = await cryptoki.sign(handle, nativeCopy(await mechanism.input()));
+  const input = await mechanism?.input() ?? new Uint8Array(0);
+  const raw = await cryptoki.sign(handle, nativeCopy(input));
   const signature = signatureOf(raw, publicKey);
   if (!signature) {
     throw new HelperError(
@@ -86,6 +76,31 @@ async function sign(
     );
   }
   return signature;
+}
+
+/**
+ * C_SignInit with the first mechanism that the token has for the key, after a login where it turns
+ * out to be needed; gives that mechanism.
+ */
+async function beginSignature(
+  key: TokenKey,
+  login: Login,
+  mechanisms: readonly Mechanism[],
+): Promise<Mechanism> {
+  const { cryptoki, handle } = key.session;
+  const [first, ...others] = mechanisms;
+  if (!first) throw new HelperError("internal", "a key without a mechanism");
+  const mayLogIn = !login.isDone(key.session);
+  const value = await cryptoki.signInit(handle, first.type, key.handle, [
+    CKR.OPERATION_ACTIVE, // left by a login that failed
+    ...(others.length > 0 ? UNKNOWN_MECHANISM : []),
+    ...(mayLogIn ? [CKR.USER_NOT_LOGGED_IN] : []),
+  ]);
+  if (value === CKR.USER_NOT_LOGGED_IN) {
+    await login.toToken(key.session);
+    return await beginSignature(key, login, mechanisms);
+  }
+  return UNKNOWN_MECHANISM.includes(value) ? await beginSignature(key, login, others) : first;
 }
 
 /** What C_SignInit says of a mechanism that it has not, or has not for this key. */

@@ -93,6 +93,11 @@ export class SoftToken {
     await this.#write("privkey", der, ["--usage-sign", ...objectArguments(options)]);
   }
 
+  /** Stores the private key of a PEM file so that it is seen and used without a login. */
+  async importOpenKey(keyPath: string, { id, label }: ObjectOptions): Promise<void> {
+    await this.#p11tool("--no-mark-private", "--load-privkey", keyPath, { id, label });
+  }
+
   /** Stores the public key of a PEM file with its private key. */
   async importPublicKey(keyPath: string, options: ObjectOptions): Promise<void> {
     const der = await openssl(["pkey", "-in", keyPath, "-pubout", "-outform", "DER"]);
@@ -102,17 +107,27 @@ export class SoftToken {
   /** Stores the certificate of a PEM file. */
   async importCertificate(certificatePath: string, options: ObjectOptions): Promise<void> {
     // pkcs11-tool makes no certificate private.
-    if (options.isPrivate) return await this.#importPrivateCertificate(certificatePath, options);
+    if (options.isPrivate) {
+      const { id, label } = options;
+      return await this.#p11tool("--mark-private", "--load-certificate", certificatePath, {
+        id,
+        label,
+      });
+    }
     const der = await openssl(["x509", "-in", certificatePath, "-outform", "DER"]);
     await this.#write("cert", der, objectArguments(options));
   }
 
-  async #importPrivateCertificate(path: string, { id, label }: ObjectOptions): Promise<void> {
+  async #p11tool(
+    mark: string,
+    what: string,
+    path: string,
+    { id, label }: { id: string | undefined; label: string | undefined },
+  ): Promise<void> {
     // deno-fmt-ignore
     await this.hsm.run("p11tool", [
-      "--provider", SOFTHSM, "--batch", "--login", "--mark-private", "--write",
-      "--load-certificate", path, "--label", label ?? "", "--id", id ?? "",
-      `pkcs11:token=${this.label}`,
+      "--provider", SOFTHSM, "--batch", "--login", mark, "--write", what, path,
+      "--label", label ?? "", "--id", id ?? "", `pkcs11:token=${this.label}`,
     ], { GNUTLS_PIN: PIN });
   }
 

@@ -87,9 +87,9 @@ static CK_ULONG inner_slot(CK_ULONG slot) {
 }
 
 static CK_RV initialize(void *args) {
-  memset(calls, 0, sizeof calls);
   CK_RV rv = before(INITIALIZE);
   if (rv) return rv;
+  memset(calls, 0, sizeof calls);
   if (pretended) INNER(FINALIZE, finalize_fn)(NULL);
   rv = INNER(INITIALIZE, initialize_fn)(args);
   pretended = rv == CKR_OK && getenv("WRAPPER_INITIALIZED");
