@@ -4,7 +4,8 @@
  * @module
  */
 import { CryptokiError, UnansweredError } from "./failures.ts";
-import type { Argument, FunctionName, Library, ListedFunction } from "./ffi.ts";
+import type { Library } from "./ffi.ts";
+import type { Argument, FunctionName, ListedFunction } from "./functions.ts";
 import { CKR } from "./return_values.ts";
 import type { TimeLimits } from "./time_limits.ts";
 

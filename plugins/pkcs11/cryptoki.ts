@@ -7,14 +7,10 @@ import type { Calls } from "./calls.ts";
 import { CKF } from "./constants.ts";
 import { allocate } from "./ffi.ts";
 import { CKR } from "./return_values.ts";
-import type { Attribute, Info, SlotInfo, Structures, TokenInfo } from "./structures.ts";
+import { ObjectCalls } from "./object_calls.ts";
+import type { Handle, Info, SlotInfo, Structures, TokenInfo } from "./structures.ts";
 
-/** A number by which the module knows a slot, a session or an object. */
-export type Handle = bigint;
-
-/** How many objects are fetched in one call. */
-const OBJECTS_AT_ONCE = 32;
-/** A module that goes on and on, or tells a length that cannot be, is cut off here. */
+/** A list that is said to be longer is a module's mistake. */
 const MOST_ENTRIES = 10_000;
 /** A list that grows while it is fetched is fetched again, so often. */
 const LIST_ATTEMPTS = 5;
@@ -22,16 +18,14 @@ const LIST_ATTEMPTS = 5;
 const LONGEST_SIGNATURE = 1024;
 /** No token has more mechanisms: they are had in one call. */
 const USUAL_MECHANISMS = 1024;
-/** Most attributes are not longer than this: they are had in one call. */
-const USUAL_LENGTH = 2048;
-/** An attribute that is said to be longer than this is a module's mistake. */
-const LONGEST_ATTRIBUTE = 1_048_576;
-/** One of several attributes is missing or secret; those that are neither have been given. */
-const PARTIAL = [CKR.ATTRIBUTE_TYPE_INVALID, CKR.ATTRIBUTE_SENSITIVE, CKR.BUFFER_TOO_SMALL];
 
 /** What a module can do; each function throws what {@link Calls} does. */
 export class Cryptoki {
-  constructor(private readonly calls: Calls, private readonly structures: Structures) {}
+  readonly objects: ObjectCalls;
+
+  constructor(private readonly calls: Calls, private readonly structures: Structures) {
+    this.objects = new ObjectCalls(calls, structures);
+  }
 
   /** C_Initialize for use from several threads; false when somebody has done it before. */
   async initialize(): Promise<boolean> {
@@ -108,73 +102,6 @@ export class Cryptoki {
   async login(session: Handle, user: number, pin: Uint8Array<ArrayBuffer> | null): Promise<number> {
     const args = [session, BigInt(user), pin, BigInt(pin?.length ?? 0)];
     return await this.calls.callWithSecret("C_Login", args, pin);
-  }
-
-  /** C_FindObjectsInit, C_FindObjects, C_FindObjectsFinal: the objects that have all attributes. */
-  async findObjects(session: Handle, attributes: readonly Attribute[]): Promise<Handle[]> {
-    const template = this.structures.template(attributes);
-    const count = BigInt(attributes.length);
-    await this.calls.call("C_FindObjectsInit", [session, template, count], {
-      reachable: attributes,
-    });
-    const found: Handle[] = [];
-    const list = this.structures.ulongs(OBJECTS_AT_ONCE);
-    const given = this.structures.ulongs(1);
-    while (found.length < MOST_ENTRIES) {
-      await this.calls.call("C_FindObjects", [session, list, BigInt(OBJECTS_AT_ONCE), given]);
-      const length = Math.min(OBJECTS_AT_ONCE, Number(this.structures.readUlong(given)));
-      for (let i = 0; i < length; i++) found.push(this.structures.readUlong(list, i));
-      if (length === 0) break;
-    }
-    await this.calls.call("C_FindObjectsFinal", [session]);
-    return found;
-  }
-
-  /** C_GetAttributeValue: the values of `types` in their order; undefined for those it has not. */
-  async attributes(
-    session: Handle,
-    object: Handle,
-    types: readonly number[],
-  ): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
-    const results = new Map<number, Uint8Array<ArrayBuffer>>();
-    const read = async (rooms: readonly Attribute[]): Promise<boolean> => {
-      const template = this.structures.template(rooms);
-      const args = [session, object, template, BigInt(rooms.length)];
-      const value = await this.calls.call("C_GetAttributeValue", args, {
-        reachable: rooms,
-        expected: PARTIAL,
-      });
-      for (const [i, [type, room]] of rooms.entries()) {
-        const length = this.structures.attributeLength(template, i);
-        if (length !== undefined && length <= room.length) results.set(type, room.slice(0, length));
-      }
-      return value === CKR.OK;
-    };
-    const isComplete = await read(types.map((type) => [type, allocate(USUAL_LENGTH)]));
-    if (!isComplete) {
-      // Missing, secret, or longer than usual: the module tells which by their lengths.
-      const left = types.filter((type) => !results.has(type));
-      const lengths = await this.#lengths(session, object, left);
-      const longer = lengths.filter(([, length]) => length > 0 && length <= LONGEST_ATTRIBUTE);
-      if (longer.length > 0) await read(longer.map(([type, length]) => [type, allocate(length)]));
-    }
-    return types.map((type) => results.get(type));
-  }
-
-  /** The lengths of those attributes that the object has. */
-  async #lengths(
-    session: Handle,
-    object: Handle,
-    types: readonly number[],
-  ): Promise<[type: number, length: number][]> {
-    const empty = types.map((type): Attribute => [type, allocate(0)]);
-    const template = this.structures.template(empty);
-    const args = [session, object, template, BigInt(empty.length)];
-    await this.calls.call("C_GetAttributeValue", args, { expected: PARTIAL });
-    return types.flatMap((type, i) => {
-      const length = this.structures.attributeLength(template, i);
-      return length === undefined ? [] : [[type, length]];
-    });
   }
 
   /** C_SignInit; gives what it returned, if that is one of `expected`. */

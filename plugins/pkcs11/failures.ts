@@ -6,7 +6,7 @@
 import { type ErrorCode, HelperError } from "../../src/errors.ts";
 import { DerError } from "../../src/x509/der.ts";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
-import type { FunctionName } from "./ffi.ts";
+import type { FunctionName } from "./functions.ts";
 import { CKR, nameReturnValue } from "./return_values.ts";
 
 /** A function of a module that returned another value than CKR_OK. */

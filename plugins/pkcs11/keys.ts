@@ -1,25 +1,19 @@
 /**
- * Finding private keys: by a URI of their own, or for a certificate on the same token.
+ * Which private keys on a token belong to a certificate.
  *
  * @module
  */
 import type { KeystoreUri } from "../../src/keystore/uri.ts";
-import { type Certificate, publicKeyOf } from "../../src/x509/certificate.ts";
-import { hasPublicKey } from "../../src/x509/chain.ts";
+import { publicKeyOf } from "../../src/x509/certificate.ts";
 import type { PublicKey } from "../../src/x509/public_key.ts";
-import { needsLogin } from "./login.ts";
-import { severalTokens } from "./not_found.ts";
 import {
-  findCertificates,
   findPrivateKeys,
   findPublicKeys,
   type TokenCertificate,
   type TokenKey,
 } from "./objects.ts";
 import { relation } from "./public_keys.ts";
-import type { Search } from "./search.ts";
 import { type ObjectCriteria, objectCriteria } from "./uri_matching.ts";
-import type { Session, Token, Visit } from "./visit.ts";
 
 /** Private keys that may belong to a certificate. */
 export interface KeyMatch {
@@ -29,9 +23,9 @@ export interface KeyMatch {
 }
 
 /**
- * The private keys in the session that may belong to a certificate there: by the URI's own criteria,
- * then by the certificate's CKA_ID, then by its label among objects without CKA_ID, and last any
- * whose public half is the certificate's. What surely belongs to another certificate is left out.
+ * The private keys in the session that may belong to a certificate there: by the certificate's CKA_ID,
+ * then by the URI's own criteria, then by the certificate's label among objects without CKA_ID, and
+ * last any whose public half is the certificate's. What surely belongs to another is left out.
  *
  * With `among`, other certificates may be meant as well: public key objects are looked at too.
  */
@@ -45,8 +39,8 @@ export async function keysFor(
   // Two labels may agree by chance where two identifiers do not.
   const noIdentifiers = (key: TokenKey) => key.id.length === 0 || id.length === 0;
   const steps: readonly (ObjectCriteria & { if?: (key: TokenKey) => boolean })[] = [
-    ...(asked.id || asked.label ? [asked] : []),
     ...(id.length > 0 ? [{ id }] : []),
+    ...(asked.id || asked.label ? [asked] : []),
     ...(label.length > 0 ? [{ label, if: noIdentifiers }] : []),
   ];
   for (const { if: condition = () => true, ...criteria } of steps) {
@@ -82,86 +76,7 @@ export async function bestMatch(
 }
 
 /** The public key objects that stand with a private key: by its CKA_ID, else by its label. */
-async function publicHalves({ session, id, label }: TokenKey) {
+export async function publicHalves({ session, id, label }: TokenKey) {
   if (id.length > 0) return await findPublicKeys(session, { id });
   return label.length > 0 ? await findPublicKeys(session, { id, label }) : [];
-}
-
-/** The public key of a private one, as the token tells it: by its attributes or beside it. */
-export async function publicKeyBeside(key: TokenKey): Promise<PublicKey | undefined> {
-  if (key.publicPart.publicKey) return key.publicPart.publicKey;
-  const isOfKey = (publicKey: PublicKey) => relation(key.publicPart, publicKey) !== "different";
-  for (const { publicKey } of await publicHalves(key)) {
-    if (publicKey && isOfKey(publicKey)) return publicKey;
-  }
-  for (const { certificate } of await certificatesBeside(key)) return publicKeyOf(certificate);
-  return undefined;
-}
-
-/** The certificates with the CKA_ID of a private key that can be its own. */
-export async function certificatesBeside(key: TokenKey): Promise<TokenCertificate[]> {
-  const { session, id, publicPart } = key;
-  if (id.length === 0) return [];
-  const found = await findCertificates(session, { id }, () => {});
-  return found.filter(({ certificate }) => {
-    const publicKey = usablePublicKey(certificate);
-    return publicKey && relation(publicPart, publicKey) !== "different";
-  });
-}
-
-/**
- * The private keys that a URI asks for, in the tokens it asks for. First without a login; where
- * nothing is found and exactly one token can be meant, with one. Of several tokens the one is meant
- * that shows a public key or certificate of that name (and of `beside`, if that is known).
- */
-export async function searchKeys(
-  { visit, uri, tokens, login }: Search,
-  beside: Certificate | undefined,
-): Promise<TokenKey[]> {
-  const criteria = objectCriteria(uri);
-  const found: TokenKey[] = [];
-  const search = async (session: Session) => {
-    found.push(...await findPrivateKeys(session, criteria));
-  };
-  await visit.ofEach(tokens, search);
-  if (found.length > 0) return found;
-
-  const meant = tokens.length > 1 ? await tokensShowing(visit, tokens, criteria, beside) : tokens;
-  const [only, another] = meant;
-  if (!only) throw severalTokens(uri, tokens);
-  if (another) throw severalTokens(uri, meant);
-  const session = await visit.session(only);
-  if (needsLogin(session)) {
-    await login.toToken(session);
-    await search(session);
-  }
-  return found;
-}
-
-async function tokensShowing(
-  visit: Visit,
-  tokens: readonly Token[],
-  criteria: ObjectCriteria,
-  beside: Certificate | undefined,
-): Promise<Token[]> {
-  const showing: Token[] = [];
-  const publicKey = beside && usablePublicKey(beside);
-  await visit.ofEach(tokens, async (session) => {
-    const halves = await findPublicKeys(session, criteria);
-    const certificates = await findCertificates(session, criteria, () => {});
-    const shows = publicKey
-      ? halves.some((half) => relation(half, publicKey) === "same") ||
-        certificates.some(({ certificate }) => hasPublicKey(certificate, publicKey))
-      : halves.length > 0 || certificates.length > 0;
-    if (shows) showing.push(session.token);
-  });
-  return showing;
-}
-
-function usablePublicKey(certificate: Certificate): PublicKey | undefined {
-  try {
-    return publicKeyOf(certificate);
-  } catch {
-    return undefined; // a kind of key that cannot be used
-  }
 }

@@ -6,7 +6,8 @@
 import { Calls } from "./calls.ts";
 import { Cryptoki } from "./cryptoki.ts";
 import { isModuleFailure } from "./failures.ts";
-import { type FunctionName, Library } from "./ffi.ts";
+import { Library } from "./ffi.ts";
+import type { FunctionName } from "./functions.ts";
 import type { Layout } from "./layout.ts";
 import { CKR } from "./return_values.ts";
 import { Structures } from "./structures.ts";

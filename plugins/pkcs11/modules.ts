@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { HelperError, messageOf } from "../../src/errors.ts";
+import { HelperError } from "../../src/errors.ts";
 import type { KeystoreContext } from "../../src/keystore/types.ts";
 import type { KeystoreUri } from "../../src/keystore/uri.ts";
-import { failureOfLoading } from "./crash_check.ts";
 import { CryptokiError, isModuleFailure } from "./failures.ts";
 import type { Layout } from "./layout.ts";
-import { Module } from "./module.ts";
+import { loadModule, refusal, statOf } from "./load_module.ts";
+import type { Module } from "./module.ts";
 import {
   type Candidates,
   isUsualPlace,
@@ -81,9 +81,9 @@ export class Modules {
   }
 
   async #load(path: string, context: KeystoreContext): Promise<Module> {
-    const refuse = (why: string, cause?: unknown) =>
-      new HelperError("keystore-unavailable", `${path} ${why}`, { cause });
-    const module = this.#loaded.get(path) ?? await this.#loadNew(path, context, refuse);
+    const surroundings = this.#surroundings();
+    const module = this.#loaded.get(path) ??
+      await loadModule(path, this.setup, isUsualPlace(path, context, surroundings), context);
     this.#loaded.set(path, module);
     try {
       await module.prepare();
@@ -95,46 +95,8 @@ export class Modules {
         this.#loaded.delete(path);
         module.unload();
       }
-      throw refuse(`cannot be used: ${cause.message}`, cause);
+      throw refusal(path, `cannot be used: ${cause.message}`, cause);
     }
-  }
-
-  async #loadNew(
-    path: string,
-    context: KeystoreContext,
-    refuse: (why: string, cause?: unknown) => HelperError,
-  ): Promise<Module> {
-    const stat = statOf(path);
-    if (!stat && /[\\/]/.test(path)) throw refuse("does not exist; name a PKCS#11 module");
-    if (stat?.isDirectory) throw refuse("is a directory; name a PKCS#11 module in it");
-    context.debug(`PKCS#11 module: ${path}`);
-    const { layout, limits } = this.setup;
-    // What programs of all kinds load from there is known not to crash; a try takes milliseconds.
-    const isKnown = isUsualPlace(path, context, this.#surroundings());
-    const failure = isKnown ? undefined : await failureOfLoading(path, limits.load);
-    if (failure === "hangs") {
-      throw refuse(`is not loaded within ${limits.load / 1000} s; install it again`);
-    }
-    if (failure) {
-      const how = "signal" in failure ? `crashes (${failure.signal})` : "ends the program";
-      throw refuse(`${how} while it is loaded; install it again or name another module`);
-    }
-    try {
-      return new Module(path, layout, limits);
-    } catch (cause) {
-      const words = messageOf(cause);
-      throw /C_GetFunctionList/.test(words)
-        ? refuse("is no PKCS#11 module: it has no C_GetFunctionList; name one that has", cause)
-        : refuse(`cannot be loaded: ${withoutRepetition(words, path)}; install it again`, cause);
-    }
-  }
-}
-
-function statOf(path: string): Deno.FileInfo | undefined {
-  try {
-    return Deno.statSync(path);
-  } catch {
-    return undefined;
   }
 }
 
@@ -167,9 +129,4 @@ function notFound({ namedBy, directories, files }: Candidates, refusals: readonl
 
 function prefixed(namedBy: string, error: HelperError): HelperError {
   return new HelperError(error.code, `${namedBy}: ${error.message}`, { cause: error.cause });
-}
-
-/** The loader's own words, from which the runtime's and the path's repetitions are taken. */
-function withoutRepetition(words: string, path: string): string {
-  return words.replace(/^(Could not open library: )+/, "").replace(`${path}: `, "");
 }

@@ -8,10 +8,9 @@ import { type Certificate, parseCertificate } from "../../src/x509/certificate.t
 import { DerError } from "../../src/x509/der.ts";
 import { sameBytes } from "../../src/x509/public_key.ts";
 import { CKA, CKC, CKO } from "./constants.ts";
-import type { Handle } from "./cryptoki.ts";
 import { nativeCopy } from "./ffi.ts";
 import { type PublicPart, readPublicPart } from "./public_keys.ts";
-import type { Attribute } from "./structures.ts";
+import type { Attribute, Handle } from "./structures.ts";
 import type { ObjectCriteria } from "./uri_matching.ts";
 import type { Session } from "./visit.ts";
 
@@ -51,7 +50,7 @@ export async function findCertificates(
   const found: TokenCertificate[] = [];
   const handles = await find(session, CKO.CERTIFICATE, criteria, subject && [CKA.SUBJECT, subject]);
   for (const handle of handles) {
-    const [value, id = NONE, label = NONE, type] = await session.cryptoki.attributes(
+    const [value, id = NONE, label = NONE, type] = await session.cryptoki.objects.attributes(
       session.handle,
       handle,
       [CKA.VALUE, CKA.ID, CKA.LABEL, CKA.CERTIFICATE_TYPE],
@@ -79,11 +78,12 @@ export async function findPrivateKeys(
 ): Promise<TokenKey[]> {
   const found: TokenKey[] = [];
   for (const handle of await find(session, CKO.PRIVATE_KEY, criteria)) {
-    const [type, id = NONE, label = NONE, isPrivate, always] = await session.cryptoki.attributes(
-      session.handle,
-      handle,
-      [CKA.KEY_TYPE, CKA.ID, CKA.LABEL, CKA.PRIVATE, CKA.ALWAYS_AUTHENTICATE],
-    );
+    const [type, id = NONE, label = NONE, isPrivate, always] = await session.cryptoki.objects
+      .attributes(
+        session.handle,
+        handle,
+        [CKA.KEY_TYPE, CKA.ID, CKA.LABEL, CKA.PRIVATE, CKA.ALWAYS_AUTHENTICATE],
+      );
     if (!type || !agrees({ id, label }, criteria)) continue;
     const keyType = Number(session.structures.readUlong(type));
     found.push({
@@ -108,7 +108,7 @@ export async function findPublicKeys(
   const found: PublicPart[] = [];
   for (const handle of await find(session, CKO.PUBLIC_KEY, criteria)) {
     const types = [CKA.KEY_TYPE, CKA.ID, CKA.LABEL];
-    const [type, id = NONE, label = NONE] = await session.cryptoki.attributes(
+    const [type, id = NONE, label = NONE] = await session.cryptoki.objects.attributes(
       session.handle,
       handle,
       types,
@@ -134,7 +134,7 @@ async function find(
     ...(label && label.length > 0 ? [[CKA.LABEL, label] as const] : []),
     ...more.filter((attribute) => attribute !== undefined),
   ];
-  return await cryptoki.findObjects(handle, [
+  return await cryptoki.objects.find(handle, [
     [CKA.CLASS, structures.ulong(objectClass)],
     ...wanted.map(([type, value]): Attribute => [type, nativeCopy(value)]),
   ]);

@@ -54,7 +54,7 @@ export async function readPublicPart(
 ): Promise<PublicPart> {
   const type = keyType === CKK.RSA ? "RSA" : keyType === CKK.EC ? "EC" : undefined;
   if (!type) return { type: "other" };
-  const [info, first, second] = await session.cryptoki.attributes(
+  const [info, first, second] = await session.cryptoki.objects.attributes(
     session.handle,
     object,
     ATTRIBUTES[type],

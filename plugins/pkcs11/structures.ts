@@ -6,6 +6,9 @@
 import { allocate } from "./ffi.ts";
 import type { Layout } from "./layout.ts";
 
+/** A number by which the module knows a slot, a session or an object. */
+export type Handle = bigint;
+
 /** What a module says about itself, its slots and its tokens: texts without their padding. */
 export interface Info {
   readonly manufacturer: Uint8Array;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FunctionName } from "./ffi.ts";
+import type { FunctionName } from "./functions.ts";
 
 /** Milliseconds by call; `load` is the loading of the library. */
 export type TimeLimits = Readonly<Record<FunctionName | "load", number>>;

@@ -6,10 +6,10 @@
  */
 import type { KeystoreContext } from "../../src/keystore/types.ts";
 import { CKF } from "./constants.ts";
-import type { Cryptoki, Handle } from "./cryptoki.ts";
+import type { Cryptoki } from "./cryptoki.ts";
 import { isModuleFailure } from "./failures.ts";
 import type { Module } from "./module.ts";
-import type { Structures, TokenInfo } from "./structures.ts";
+import type { Handle, Structures, TokenInfo } from "./structures.ts";
 
 /** A token and the slot it is in. */
 export interface Token {

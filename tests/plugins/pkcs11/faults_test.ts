@@ -5,7 +5,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import type { FunctionName } from "../../../plugins/pkcs11/ffi.ts";
+import type { FunctionName } from "../../../plugins/pkcs11/functions.ts";
 import { TIME_LIMITS, type TimeLimits } from "../../../plugins/pkcs11/time_limits.ts";
 import { HelperError } from "../../../src/errors.ts";
 import { createAuthority, issueCertificate } from "../../support/certificates.ts";
