@@ -15,7 +15,7 @@ const MOST_LISTED = 8;
 export function noToken(uri: KeystoreUri, notes: readonly string[]): HelperError {
   return new HelperError(
     "key-not-found",
-    `${uri.label}: no token matches; insert it, or see which there are with: ` +
+    `${uri.label}: no token matches; insert it, or see which certificates there are with: ` +
       `read-certificate-data --certificate pkcs11:${after(notes)}`,
   );
 }
