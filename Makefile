@@ -55,7 +55,7 @@ test: $(BINARY) tools ## everything `check` does, and the tests of the binary
 	@$(DENO) run --quiet --cached-only -A tests/run.ts all
 
 .PHONY: tools
-tools: $(DENO) ## install what the tests need: openssl, Python and JavaScript clients
+tools: $(DENO) ## install what the tests need: openssl, SoftHSM, Python and JavaScript clients
 	@sh tests/install_tools.sh
 
 .PHONY: demo

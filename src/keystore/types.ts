@@ -120,8 +120,11 @@ export type SwitchName = "reuse-pin" | "no-tpm-key-password" | "use-latest-expir
 export interface KeystoreContext {
   /** The secret given by flag or environment; undefined when none was given. */
   secret(name: SecretName): Promise<string | undefined>;
-  /** The text given by flag or environment, or the flag's default. */
-  setting(name: SettingName): string | undefined;
+  /**
+   * The text given by flag or environment, or the flag's default. With `given`, only what was given
+   * to this program: by the flag or the flag's own variable, not by another program's variable.
+   */
+  setting(name: SettingName, only?: "given"): string | undefined;
   /** Whether the switch is on. */
   isOn(name: SwitchName): boolean;
   /** A variable of the environment. */
