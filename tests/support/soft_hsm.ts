@@ -109,7 +109,7 @@ export class SoftToken {
     // pkcs11-tool makes no certificate private.
     if (options.isPrivate) {
       return await this.#p11tool(
-        ["--mark-private"],
+        "--mark-private",
         "--load-certificate",
         certificatePath,
         options,
