@@ -33,6 +33,8 @@ const OFFLINE = 0x4 | 0x100;
 const KEY_PROPERTIES = [2, 5, 78];
 /** ERROR_FILE_NOT_FOUND: the store does not exist. */
 const NOT_FOUND = 2;
+/** ERROR_ACCESS_DENIED and E_ACCESSDENIED. */
+const ACCESS_DENIED = [5, 0x8007_0005];
 
 /** A certificate of the store and the context that Windows knows it by. */
 export interface StoredCertificate {
@@ -76,11 +78,11 @@ export class CertificateStore implements Disposable {
     this.#owned.defer(() => windows.crypt32.CertCloseStore(result, 0));
     try {
       this.certificates = this.#enumerate(debug);
+      debug(`store ${name} of the ${location}: ${this.certificates.length} certificates`);
     } catch (thrown) {
       this[Symbol.dispose]();
       throw thrown;
     }
-    debug(`store ${name} of the ${location}: ${this.certificates.length} certificates`);
   }
 
   #enumerate(debug: (words: string) => void): StoredCertificate[] {
@@ -150,6 +152,9 @@ function withoutRoot(issuers: Certificate[]): Certificate[] {
 
 function openingFailed(name: string, location: StoreLocation, code: number): HelperError {
   const store = `the certificate store "${name}" of the ${location}`;
+  if (ACCESS_DENIED.includes(code)) {
+    return new HelperError("key-unreadable", `${store} may not be read by this account`);
+  }
   if (code !== NOT_FOUND) return windowsError(`${store} cannot be opened`, code);
   return new HelperError(
     "key-not-found",
