@@ -11,7 +11,8 @@ import type { KeyType } from "../../support/certificates.ts";
 import { issueMldsaCertificate } from "../../support/mldsa_certificate.ts";
 import { testWith } from "../../support/native.ts";
 import { opensslVerifies, stored, StoreFixture, type StoreIdentity } from "../store_fixture.ts";
-import { CngDouble, compileDouble, type Held, type KeyKind, reasonAgainst } from "./double.ts";
+import { compileDouble, reasonAgainst } from "./compile_double.ts";
+import { CngDouble, type Held, type KeyKind } from "./double.ts";
 
 const reason = reasonAgainst("linux");
 const fixture = new StoreFixture();
@@ -301,7 +302,6 @@ for (const [fn, code, kind, error, words] of FAILURES) {
           await signer.sign(MESSAGE, "SHA-256");
         }, error);
         assertStringIncludes(message, words);
-        assertStringIncludes(message, "cng:");
       });
     },
   );

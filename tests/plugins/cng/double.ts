@@ -1,7 +1,4 @@
-import { fileURLToPath } from "node:url";
-
 import type { WindowsLibraries } from "../../../plugins/cng/windows.ts";
-import { compileC, missing } from "../../support/native.ts";
 
 /** Where the key of a certificate is; the numbers are those of `doubles/double.h`. */
 export const KEY_KINDS = {
@@ -37,37 +34,6 @@ const CONTROL = {
   double_fail: { parameters: ["buffer", "u32", "i32"], result: "void" },
   double_set_pin: { parameters: ["buffer"], result: "void" },
 } as const satisfies Deno.ForeignLibraryInterface;
-
-const SOURCES = ["state.c", "stores.c", "keys.c"];
-const BACKENDS = {
-  linux: {
-    compiler: "gcc",
-    sources: ["signing_openssl.c"],
-    flags: ["-fPIC", "-shared", "-fvisibility=hidden", "-lcrypto"],
-  },
-  windows: {
-    compiler: "x86_64-w64-mingw32-gcc",
-    sources: ["signing_bcrypt.c", "windows.def"],
-    flags: ["-static", "-shared", "-lbcrypt"],
-  },
-} as const;
-
-/** Why the double cannot be compiled for a system here; undefined when it can. */
-export function reasonAgainst(system: keyof typeof BACKENDS): string | undefined {
-  return missing(
-    BACKENDS[system].compiler,
-    ...(system === "linux" ? ["/usr/include/openssl/evp.h"] : []),
-  );
-}
-
-/** Compiles the double: its path. */
-export function compileDouble(system: keyof typeof BACKENDS, output: string): Promise<string> {
-  const { compiler, sources, flags } = BACKENDS[system];
-  const paths = [...SOURCES, ...sources].map((name) =>
-    fileURLToPath(new URL(`doubles/${name}`, import.meta.url))
-  );
-  return compileC(compiler, paths, output, flags);
-}
 
 const text = (value: string) => new TextEncoder().encode(`${value}\0`);
 

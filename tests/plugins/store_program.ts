@@ -1,0 +1,86 @@
+/**
+ * The program with a double of an operating system's store in it, so that whole commands can be run
+ * where there is no such store, and on Windows where wine's is not enough. The variable
+ * STORE_PROGRAM names a JSON file that says what the double holds; the number of objects that are
+ * alive at the end goes to a file beside it.
+ *
+ * @module
+ */
+import { createKeystore as createCngKeystore } from "../../plugins/cng/mod.ts";
+import { promptSecret } from "../../src/cli/prompt.ts";
+import { run } from "../../src/cli/run.ts";
+import { holdSignals } from "../../src/cli/signals.ts";
+import type { Platform, World } from "../../src/cli/world.ts";
+import { HelperError, messageOf } from "../../src/errors.ts";
+import type { Keystore } from "../../src/keystore/types.ts";
+import { CngDouble, type Held } from "./cng/double.ts";
+
+/** What the JSON file says. */
+export interface StoreDescription {
+  readonly platform: Platform;
+  /** The compiled double. */
+  readonly library: string;
+  readonly held: readonly (Omit<Held, "encoded"> & { readonly certificatePath: string })[];
+  readonly failure?: { readonly function: string; readonly code: number };
+  readonly pin?: string;
+}
+
+interface StoreDouble extends Disposable {
+  readonly keystore: Keystore;
+  readonly live: number;
+}
+
+function openDouble({ library, held, failure, pin }: StoreDescription): StoreDouble {
+  const double = new CngDouble(library);
+  double.hold(
+    held.map((item) => ({ ...item, encoded: Deno.readFileSync(item.certificatePath) })),
+  );
+  if (failure) double.fail(failure.function, failure.code);
+  if (pin !== undefined) double.setPin(pin);
+  return {
+    keystore: createCngKeystore(double.libraries),
+    get live() {
+      return double.live;
+    },
+    [Symbol.dispose]: () => double[Symbol.dispose](),
+  };
+}
+
+function worldOf(platform: Platform, store: Keystore): World {
+  return {
+    platform,
+    architecture: Deno.build.arch,
+    registry: async (scheme) =>
+      scheme === "file" ? (await import("../../plugins/file/mod.ts")).keystore : store,
+    environment: (name) => Deno.env.get(name),
+    write: (output) =>
+      void Deno.stdout.writeSync(
+        typeof output === "string" ? new TextEncoder().encode(output) : output,
+      ),
+    say: (words) => void Deno.stderr.writeSync(new TextEncoder().encode(`${words}\n`)),
+    prompt: promptSecret,
+    now: () => new Date(),
+    monotonic: () => performance.now(),
+    sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+    random: () => Math.random(),
+    holdSignals,
+  };
+}
+
+async function main(): Promise<number> {
+  const path = Deno.env.get("STORE_PROGRAM") ?? "";
+  const description: StoreDescription = JSON.parse(Deno.readTextFileSync(path));
+  using double = openDouble(description);
+  const world = worldOf(description.platform, double.keystore);
+  try {
+    await run(Deno.args, world);
+    return 0;
+  } catch (thrown) {
+    world.say(`store_program: ${messageOf(thrown)}`);
+    return thrown instanceof HelperError ? thrown.exitCode : 99;
+  } finally {
+    Deno.writeTextFileSync(`${path}.live`, String(double.live));
+  }
+}
+
+main().then((code) => Deno.exit(code));
