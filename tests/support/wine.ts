@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { type Result, runProgram } from "./binary.ts";
 import { BUILD, missing } from "./native.ts";
 import { TemporaryDirectory } from "./temporary_directory.ts";
+import { runOnTerminal, type TerminalResult } from "./terminal.ts";
 
 const WINE = "/usr/lib/wine/wine64";
 const WINESERVER = "/usr/lib/wine/wineserver64";
@@ -19,6 +20,11 @@ export function reasonAgainstWine(): string | undefined {
   return missing(WINE, WINESERVER, COMPILER);
 }
 
+/** The Windows path of a path of this machine: wine's drive Z: is the root. */
+export function windowsPath(path: string): string {
+  return `Z:${path.replaceAll("/", "\\")}`;
+}
+
 /** How a Windows program is started. */
 export interface WineOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -33,9 +39,10 @@ export class Wine implements AsyncDisposable {
 
   private constructor() {}
 
-  /** Makes the prefix if it is not there yet, some eight seconds. */
+  /** Makes the prefix if it is not there yet, some eight seconds; nothing where there is no wine. */
   static async start(): Promise<Wine> {
     const wine = new Wine();
+    if (reasonAgainstWine() !== undefined) return wine;
     try {
       Deno.statSync(`${PREFIX}/made`);
     } catch {
@@ -44,6 +51,11 @@ export class Wine implements AsyncDisposable {
       Deno.writeTextFileSync(`${PREFIX}/made`, "");
     }
     return wine;
+  }
+
+  /** The folder that is drive C:. */
+  get systemDrive(): string {
+    return `${PREFIX}/drive_c`;
   }
 
   /** The environment in which wine runs. */
@@ -88,10 +100,31 @@ export class Wine implements AsyncDisposable {
     };
   }
 
+  /**
+   * Runs a Windows program on a console of its own; each pair waits for a text and then types one.
+   * What it writes on standard output stands on the screen.
+   */
+  async runOnConsole(
+    program: string,
+    args: readonly string[],
+    dialogue: readonly (readonly [expected: string, typed: string])[],
+  ): Promise<TerminalResult> {
+    const err = this.#directory.join("err");
+    const env = Object.entries({ ...this.environment, ERR: err }).map(([k, v]) => `${k}=${v}`);
+    // deno-fmt-ignore
+    const result = await runOnTerminal([
+      "env", ...env, "sh", "-c", 'exec "$@" </dev/tty >/dev/tty 2>"$ERR"', "sh",
+      WINE, program, ...args,
+    ], dialogue);
+    return { ...result, stderr: Deno.readTextFileSync(err) };
+  }
+
   /** Waits until wine's services have ended. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await runProgram(WINESERVER, ["-k"], { env: this.environment });
-    await runProgram(WINESERVER, ["-w"], { env: this.environment });
+    if (reasonAgainstWine() === undefined) {
+      await runProgram(WINESERVER, ["-k"], { env: this.environment });
+      await runProgram(WINESERVER, ["-w"], { env: this.environment });
+    }
     this.#directory[Symbol.dispose]();
   }
 }
