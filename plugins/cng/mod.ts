@@ -10,6 +10,7 @@ import {
   listStored,
   parseStoreUri,
   selectStored,
+  signChecked,
   type StoreQuery,
 } from "../../src/keystore/store.ts";
 import type { CertificateLister, Keystore, KeystoreContext } from "../../src/keystore/types.ts";
@@ -65,7 +66,8 @@ export function createKeystore(
       return {
         publicKey,
         certificates: [stored.certificate, ...issuers],
-        sign: (message, digest) => key.sign(message, digest),
+        sign: (message, digest) =>
+          signChecked((...args) => key.sign(...args), publicKey, uri.label, message, digest),
         [Symbol.asyncDispose]: () => Promise.resolve(kept.dispose()),
       };
     },

@@ -8,7 +8,7 @@ import { HelperError, messageOf } from "../errors.ts";
 import { type Certificate, parseCertificate } from "../x509/certificate.ts";
 import { DerError } from "../x509/der.ts";
 import { formatName, readName } from "../x509/name.ts";
-import { sameBytes } from "../x509/public_key.ts";
+import { type PublicKey, sameBytes } from "../x509/public_key.ts";
 import {
   type CertificateSelector,
   isSelectorKey,
@@ -20,7 +20,8 @@ import {
   thumbprintHex,
 } from "../x509/selector.ts";
 import { formatSelector } from "../x509/selector_text.ts";
-import type { KeystoreContext, ListedCertificate } from "./types.ts";
+import { verifySignature } from "../x509/verify.ts";
+import type { Digest, KeystoreContext, ListedCertificate } from "./types.ts";
 import { type KeystoreUri, type Scheme, SCHEMES } from "./uri.ts";
 
 /** What the URI of a store says. */
@@ -167,4 +168,24 @@ export async function listStored(
     certificate,
     selector: await formatSelector(certificate, different),
   })));
+}
+
+/**
+ * Signs, and makes sure that the signature is of the certificate's key: a store may name a key for a
+ * certificate that another import has replaced since. Throws `key-mismatch`, and what `sign` throws.
+ */
+export async function signChecked(
+  sign: (message: Uint8Array, digest: Digest) => Promise<Uint8Array>,
+  publicKey: PublicKey,
+  label: string,
+  message: Uint8Array,
+  digest: Digest,
+): Promise<Uint8Array> {
+  const signature = await sign(message, digest);
+  if (await verifySignature(publicKey, message, digest, signature)) return signature;
+  throw new HelperError(
+    "key-mismatch",
+    `the private key that the store has for ${label} is not the certificate's; ` +
+      "import the certificate again with its key",
+  );
 }

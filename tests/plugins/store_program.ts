@@ -13,17 +13,8 @@ import { holdSignals } from "../../src/cli/signals.ts";
 import type { Platform, World } from "../../src/cli/world.ts";
 import { HelperError, messageOf } from "../../src/errors.ts";
 import type { Keystore } from "../../src/keystore/types.ts";
-import { CngDouble, type Held } from "./cng/double.ts";
-
-/** What the JSON file says. */
-export interface StoreDescription {
-  readonly platform: Platform;
-  /** The compiled double. */
-  readonly library: string;
-  readonly held: readonly (Omit<Held, "encoded"> & { readonly certificatePath: string })[];
-  readonly failure?: { readonly function: string; readonly code: number };
-  readonly pin?: string;
-}
+import { CngDouble } from "./cng/double.ts";
+import type { StoreDescription } from "./store_description.ts";
 
 interface StoreDouble extends Disposable {
   readonly keystore: Keystore;

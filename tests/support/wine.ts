@@ -11,6 +11,9 @@ const COMPILER = "x86_64-w64-mingw32-gcc";
 const PREFIX = `${BUILD}wine/prefix`;
 const SETUP = fileURLToPath(new URL("wine/setup.sh", import.meta.url));
 
+/** A program that fills the user's certificate store, to compile. */
+export const STORE_SOURCE = fileURLToPath(new URL("wine/store.c", import.meta.url));
+
 /** The compiled Windows programs, as `make` builds them. */
 export const WINDOWS_BINARY = `${BUILD}windows/aws_signing_helper.exe`;
 export const WINDOWS_STORE_PROGRAM = `${BUILD}windows/store_program.exe`;

@@ -24,7 +24,7 @@ static int import(const wchar_t *path, const wchar_t *password, HCERTSTORE store
   if (pfx == NULL) return fail("PFXImportCertStore");
   PCCERT_CONTEXT certificate = NULL;
   while ((certificate = CertEnumCertificatesInStore(pfx, certificate)) != NULL)
-    if (!CertAddCertificateContextToStore(store, certificate, CERT_STORE_ADD_REPLACE_EXISTING, NULL))
+    if (!CertAddCertificateContextToStore(store, certificate, CERT_STORE_ADD_USE_EXISTING, NULL))
       return fail("CertAddCertificateContextToStore");
   CertCloseStore(pfx, 0);
   return 0;

@@ -23,7 +23,6 @@ struct signing_key *load_signing_key(const char *path) {
   struct signing_key *key = calloc(1, sizeof *key);
   ULONG magic = *(ULONG *)blob, size = *(ULONG *)(blob + 4);
   LPCWSTR algorithm = magic == BCRYPT_ECDSA_PRIVATE_P256_MAGIC   ? BCRYPT_ECDSA_P256_ALGORITHM
-                      : magic == BCRYPT_ECDSA_PRIVATE_P384_MAGIC ? BCRYPT_ECDSA_P384_ALGORITHM
                                                                  : BCRYPT_RSA_ALGORITHM;
   key->rsa = magic == BCRYPT_RSAPRIVATE_MAGIC;
   key->signature_length = key->rsa ? size / 8 : 2 * size;
