@@ -4,23 +4,21 @@
  *
  * @module
  */
-import { HelperError, messageOf } from "../../src/errors.ts";
+import { HelperError } from "../../src/errors.ts";
 import {
   chooseStored,
+  hasKeyOf,
   listStored,
   parseStoreUri,
   selectStored,
   signChecked,
+  storeKeyOf,
   type StoreQuery,
 } from "../../src/keystore/store.ts";
 import type { CertificateLister, Keystore, KeystoreContext } from "../../src/keystore/types.ts";
 import { unavailableKeystore } from "../../src/keystore/unavailable.ts";
 import type { KeystoreUri } from "../../src/keystore/uri.ts";
-import { type Certificate, publicKeyOf } from "../../src/x509/certificate.ts";
-import { hasPublicKey } from "../../src/x509/chain.ts";
-import { DerError } from "../../src/x509/der.ts";
-import { KeyTypeError } from "../../src/x509/key_types.ts";
-import type { PublicKey } from "../../src/x509/public_key.ts";
+import type { Certificate } from "../../src/x509/certificate.ts";
 import {
   CertificateStore,
   type StoredCertificate,
@@ -57,7 +55,7 @@ export function createKeystore(
       using owned = new DisposableStack();
       const { windows, store, query } = openStore(uri, context, libraries, owned);
       const stored = await choose(store, query, uri, context, beside);
-      const publicKey = usableKey(stored.certificate, uri.label);
+      const publicKey = storeKeyOf(stored.certificate, uri);
       const issuers = store.issuersOf(stored, context.debug);
       const key = owned.use(
         acquirePrivateKey(stored, { windows, publicKey, label: uri.label, context }),
@@ -127,27 +125,4 @@ async function choose(
   const withKey = ofBeside.filter((stored) => store.hasPrivateKey(stored));
   const best = [withKey, ofBeside].find(({ length }) => length > 0);
   return chooseStored(best ?? matches, uri, context);
-}
-
-function hasKeyOf(certificate: Certificate, beside: Certificate): boolean {
-  try {
-    return hasPublicKey(certificate, publicKeyOf(beside));
-  } catch {
-    return false; // a kind of key that cannot be used
-  }
-}
-
-/** The certificate's key, if Windows can sign with its kind: RSA or EC. */
-function usableKey(certificate: Certificate, label: string): PublicKey {
-  try {
-    const publicKey = publicKeyOf(certificate);
-    if (publicKey.keyType === "RSA" || publicKey.keyType === "EC") return publicKey;
-    throw new KeyTypeError(
-      `${publicKey.keyType} keys in the Windows certificate store cannot be used; ` +
-        "use RSA or EC there, or an ML-DSA key in a file",
-    );
-  } catch (cause) {
-    if (!(cause instanceof KeyTypeError || cause instanceof DerError)) throw cause;
-    throw new HelperError("key-unsupported", `${label}: ${messageOf(cause)}`, { cause });
-  }
 }

@@ -5,8 +5,10 @@
  * @module
  */
 import { HelperError, messageOf } from "../errors.ts";
-import { type Certificate, parseCertificate } from "../x509/certificate.ts";
+import { type Certificate, parseCertificate, publicKeyOf } from "../x509/certificate.ts";
+import { hasPublicKey } from "../x509/chain.ts";
 import { DerError } from "../x509/der.ts";
+import { KeyTypeError } from "../x509/key_types.ts";
 import { formatName, readName } from "../x509/name.ts";
 import { type PublicKey, sameBytes } from "../x509/public_key.ts";
 import {
@@ -168,6 +170,34 @@ export async function listStored(
     certificate,
     selector: await formatSelector(certificate, different),
   })));
+}
+
+/** Whether two certificates hold the same key, of a kind that can be used. */
+export function hasKeyOf(certificate: Certificate, other: Certificate): boolean {
+  try {
+    return hasPublicKey(certificate, publicKeyOf(other));
+  } catch {
+    return false;
+  }
+}
+
+/** A public key of a kind that stores sign with. */
+export type StoreKey = PublicKey & { readonly keyType: "RSA" | "EC" };
+
+/** The certificate's key. Throws `key-unsupported` when stores do not sign with its kind. */
+export function storeKeyOf(certificate: Certificate, { scheme, label }: KeystoreUri): StoreKey {
+  try {
+    const publicKey = publicKeyOf(certificate);
+    const { keyType } = publicKey;
+    if (keyType === "RSA" || keyType === "EC") return { ...publicKey, keyType };
+    throw new KeyTypeError(
+      `${keyType} keys in ${SCHEMES[scheme]} cannot be used; ` +
+        `use RSA or EC there, or an ${keyType} key in a file`,
+    );
+  } catch (cause) {
+    if (!(cause instanceof KeyTypeError || cause instanceof DerError)) throw cause;
+    throw new HelperError("key-unsupported", `${label}: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /**
