@@ -11,6 +11,8 @@ DENO := $(CURDIR)/build/toolchain/deno
 BINARY := build/bin/aws_signing_helper
 # What the tests run under wine: the program, and one with a double of the store in it.
 WINDOWS_BINARIES := build/windows/aws_signing_helper.exe build/windows/store_program.exe
+# What they run under emulation: the program with a double of the keychain in it.
+ARM64_BINARIES := build/arm64/store_program
 SOURCES := $(shell find src plugins packaging -type f) deno.json deno.lock
 
 # Deno keeps its packages here, and trusts the system's certificate store as npm and curl do.
@@ -39,8 +41,12 @@ $(BINARY): build/packages.stamp $(SOURCES)
 build/windows/aws_signing_helper.exe: build/packages.stamp $(SOURCES)
 	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target x86_64-pc-windows-msvc
 
-build/windows/store_program.exe: build/packages.stamp $(SOURCES) $(wildcard tests/plugins/*.ts tests/plugins/cng/double.ts)
+build/windows/store_program.exe: build/packages.stamp $(SOURCES) $(wildcard tests/plugins/*.ts tests/plugins/*/double.ts)
 	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target x86_64-pc-windows-msvc \
+	  --entry tests/plugins/store_program.ts
+
+build/arm64/store_program: build/packages.stamp $(SOURCES) $(wildcard tests/plugins/*.ts tests/plugins/*/double.ts)
+	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target aarch64-unknown-linux-gnu \
 	  --entry tests/plugins/store_program.ts
 
 .PHONY: fmt
@@ -60,7 +66,7 @@ check: build/packages.stamp ## format, lint, types, imports, commands.md, unit t
 	@$(DENO) run --quiet --cached-only -A tests/run.ts check
 
 .PHONY: test
-test: $(BINARY) $(WINDOWS_BINARIES) tools ## everything `check` does, and the tests of the binary
+test: $(BINARY) $(WINDOWS_BINARIES) $(ARM64_BINARIES) tools ## everything `check` does, and the tests of the binary
 	@$(DENO) run --quiet --cached-only -A tests/run.ts all
 
 .PHONY: tools

@@ -285,6 +285,21 @@ export const COMMANDS = {
     required: [],
     oneOf: ["certificate", "cert-selector"],
   },
+  "selftest": {
+    summary: "list what this machine's store holds, sign with one key, and verify the signature",
+    flags: [
+      "certificate",
+      "private-key",
+      "cert-selector",
+      "system-store-name",
+      "system-store-location",
+      "use-latest-expiring-certificate",
+      ...KEY_FLAGS,
+      "debug",
+    ],
+    required: [],
+    oneOf: [],
+  },
   "version": {
     summary: "print the version",
     flags: [],

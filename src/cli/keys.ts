@@ -46,16 +46,25 @@ export function certificateSource(
   const texts = values.list("cert-selector");
   if (!texts) return uriOf(values, "certificate");
   const selected = certSelectorValues(texts, (path) => Deno.readFileSync(path));
+  return storeUri(storeOf(platform, "--cert-selector"), selected);
+}
+
+/** All that the platform's store holds, as a source. Throws `keystore-unavailable`. */
+export function wholeStore(platform: Platform, command: string): KeystoreUri {
+  const scheme = storeOf(platform, command);
+  return { ...storeUri(scheme, new Map()), label: `${scheme}:` };
+}
+
+/** The platform's store; refuses naming what asked for it where there is none. */
+function storeOf(platform: Platform, asking: string): Scheme {
   const { name, schemes, store } = PLATFORMS[platform];
-  if (!store) {
-    throw new HelperError(
-      "keystore-unavailable",
-      `--cert-selector: ${name} has no certificate store; use --certificate with ${
-        schemes.map((scheme) => `${scheme}:`).join(", ")
-      }`,
-    );
-  }
-  return storeUri(store, selected);
+  if (store) return store;
+  throw new HelperError(
+    "keystore-unavailable",
+    `${asking}: ${name} has no certificate store; use --certificate with ${
+      schemes.map((scheme) => `${scheme}:`).join(", ")
+    }`,
+  );
 }
 
 function uriOf(values: FlagValues, flag: FlagName): KeystoreUri | undefined {

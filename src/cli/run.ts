@@ -20,6 +20,8 @@ const COMMANDS: Readonly<
   "credential-process": credentialProcess,
   "sign-string": signString,
   "read-certificate-data": readCertificateData,
+  "selftest": async (values, world) =>
+    await (await import("./selftest.ts")).selftest(values, world),
   "version": (_values, world) => version(world),
 };
 

@@ -177,17 +177,12 @@ testWith(
 
 /** Runs a command of the program whose store is the double. */
 async function runWithDouble(
-  description: Omit<StoreDescription, "platform" | "library">,
+  description: Omit<Extract<StoreDescription, { platform: "windows" }>, "platform" | "library">,
   args: readonly string[],
 ) {
-  const path = fixture.directory.write(
-    "store.json",
-    JSON.stringify({
-      platform: "windows",
-      library: windowsPath(compiled?.double ?? ""),
-      ...description,
-    }),
-  );
+  const library = windowsPath(compiled?.double ?? "");
+  const whole: StoreDescription = { platform: "windows", library, ...description };
+  const path = fixture.directory.write("store.json", JSON.stringify(whole));
   const result = await wine.run(WINDOWS_STORE_PROGRAM, args, { env: { STORE_PROGRAM: path } });
   return { ...result, live: Deno.readTextFileSync(`${path}.live`) };
 }
@@ -230,7 +225,7 @@ for (const [keyType, kind] of KINDS) {
         held(root, "root", "none", { inStore: false }),
       ];
       // deno-fmt-ignore
-      const { code, stderr, live } = await runWithDouble({ held: store }, [
+      const { code, stderr, live } = await runWithDouble({ certificates: store }, [
       "credential-process", "--cert-selector", "Key=x509Subject,Value=CN=double",
       ...ARN_FLAGS, "--endpoint", emulator.url,
     ]);
@@ -251,7 +246,10 @@ for (const [fn, failureCode, words] of FAILURES) {
   testWith(reason, `Windows: sign-string says "${words}" when ${fn} fails`, async () => {
     const identity = await fixture.issue("ec-p256", "/CN=double");
     const { code, stdout, stderr, live } = await runWithDouble(
-      { held: [held(identity, "identity", "cng")], failure: { function: fn, code: failureCode } },
+      {
+        certificates: [held(identity, "identity", "cng")],
+        failure: { function: fn, code: failureCode },
+      },
       ["sign-string", "--cert-selector", "Key=x509Subject,Value=CN=double"],
     );
     assertEquals({ code, stdout, live }, { code: 3, stdout: "", live: "0" }, stderr);

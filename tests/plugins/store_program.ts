@@ -7,6 +7,7 @@
  * @module
  */
 import { createKeystore as createCngKeystore } from "../../plugins/cng/mod.ts";
+import { createKeystore as createKeychainKeystore } from "../../plugins/keychain/mod.ts";
 import { promptSecret } from "../../src/cli/prompt.ts";
 import { run } from "../../src/cli/run.ts";
 import { holdSignals } from "../../src/cli/signals.ts";
@@ -14,6 +15,7 @@ import type { Platform, World } from "../../src/cli/world.ts";
 import { HelperError, messageOf } from "../../src/errors.ts";
 import type { Keystore } from "../../src/keystore/types.ts";
 import { CngDouble } from "./cng/double.ts";
+import { KeychainDouble } from "./keychain/double.ts";
 import type { StoreDescription } from "./store_description.ts";
 
 interface StoreDouble extends Disposable {
@@ -21,15 +23,28 @@ interface StoreDouble extends Disposable {
   readonly live: number;
 }
 
-function openDouble({ library, held, failure, pin }: StoreDescription): StoreDouble {
-  const double = new CngDouble(library);
-  double.hold(
-    held.map((item) => ({ ...item, encoded: Deno.readFileSync(item.certificatePath) })),
-  );
-  if (failure) double.fail(failure.function, failure.code);
-  if (pin !== undefined) double.setPin(pin);
+function openDouble(description: StoreDescription): StoreDouble {
+  const { library, failure, secret } = description;
+  const read = <T extends { certificatePath: string }>(item: T) => ({
+    ...item,
+    encoded: Deno.readFileSync(item.certificatePath),
+  });
+  let double: CngDouble | KeychainDouble;
+  let keystore: Keystore;
+  if (description.platform === "windows") {
+    const cng = new CngDouble(library);
+    cng.hold(description.certificates.map(read));
+    if (secret !== undefined) cng.setPin(secret);
+    [double, keystore] = [cng, createCngKeystore(cng.libraries)];
+  } else {
+    const keychain = new KeychainDouble(library);
+    keychain.keep(description.certificates.map(read));
+    if (secret !== undefined) keychain.setPassword(secret);
+    [double, keystore] = [keychain, createKeychainKeystore(keychain.frameworks)];
+  }
+  if (failure) double.fail(failure.function, failure.code, failure.successes);
   return {
-    keystore: createCngKeystore(double.libraries),
+    keystore,
     get live() {
       return double.live;
     },
