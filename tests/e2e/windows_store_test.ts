@@ -96,6 +96,12 @@ testWith(
       assert(await opensslVerifies(fixture, identity, "sha256", message, signed.stdoutBytes));
     }
 
+    const tested = await run("selftest", "--cert-selector", selector);
+    assertEquals([tested.code, tested.stderr], [0, ""]);
+    for (const line of ["Found: 1\n", "   Key: RSA of 2048 bits\n", "verified\nResult: passed\n"]) {
+      assertStringIncludes(tested.stdout, line);
+    }
+
     // wine has one place for keys: the other identity's was lost when this one's came.
     const lost = await run("sign-string", "--cert-selector", "Key=x509Subject,Value=CN=other");
     assertEquals([lost.code, lost.stdout], [3, ""]);

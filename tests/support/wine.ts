@@ -10,6 +10,7 @@ const WINESERVER = "/usr/lib/wine/wineserver64";
 const COMPILER = "x86_64-w64-mingw32-gcc";
 const PREFIX = `${BUILD}wine/prefix`;
 const SETUP = fileURLToPath(new URL("wine/setup.sh", import.meta.url));
+const SHIM = fileURLToPath(new URL("wine/process_prng.c", import.meta.url));
 
 /** A program that fills the user's certificate store, to compile. */
 export const STORE_SOURCE = fileURLToPath(new URL("wine/store.c", import.meta.url));
@@ -26,6 +27,15 @@ export function reasonAgainstWine(): string | undefined {
 /** The Windows path of a path of this machine: wine's drive Z: is the root. */
 export function windowsPath(path: string): string {
   return `Z:${path.replaceAll("/", "\\")}`;
+}
+
+/** What the prefix was made from; undefined when there is none. */
+function madeFrom(): string | undefined {
+  try {
+    return Deno.readTextFileSync(`${PREFIX}/made-from`);
+  } catch {
+    return undefined;
+  }
 }
 
 /** How a Windows program is started. */
@@ -46,12 +56,11 @@ export class Wine implements AsyncDisposable {
   static async start(): Promise<Wine> {
     const wine = new Wine();
     if (reasonAgainstWine() !== undefined) return wine;
-    try {
-      Deno.statSync(`${PREFIX}/made`);
-    } catch {
+    const sources = [SETUP, SHIM].map((path) => Deno.readTextFileSync(path)).join("");
+    if (madeFrom() !== sources) {
       const { code, stderr } = await runProgram("sh", [SETUP, PREFIX]);
       if (code !== 0) throw new Error(`wine cannot be set up: ${stderr}`);
-      Deno.writeTextFileSync(`${PREFIX}/made`, "");
+      Deno.writeTextFileSync(`${PREFIX}/made-from`, sources);
     }
     return wine;
   }
