@@ -5,7 +5,7 @@
  */
 import { HelperError } from "../../src/errors.ts";
 import { LONGEST_CHAIN } from "../../src/keystore/select.ts";
-import { parseStored } from "../../src/keystore/store.ts";
+import { parseStored } from "../../src/keystore/stored.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
 import { sameBytes } from "../../src/x509/public_key.ts";
 import { chainParameters, readCertificateContext, readChainContext, wide } from "./layout.ts";

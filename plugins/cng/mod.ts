@@ -5,16 +5,9 @@
  * @module
  */
 import { HelperError } from "../../src/errors.ts";
-import {
-  chooseStored,
-  hasKeyOf,
-  listStored,
-  parseStoreUri,
-  selectStored,
-  signChecked,
-  storeKeyOf,
-  type StoreQuery,
-} from "../../src/keystore/store.ts";
+import { hasKeyOf, signChecked, storeKeyOf } from "../../src/keystore/store_key.ts";
+import { parseStoreUri, type StoreQuery } from "../../src/keystore/store_uri.ts";
+import { chooseStored, listStored, selectStored } from "../../src/keystore/stored.ts";
 import type { CertificateLister, Keystore, KeystoreContext } from "../../src/keystore/types.ts";
 import { unavailableKeystore } from "../../src/keystore/unavailable.ts";
 import type { KeystoreUri } from "../../src/keystore/uri.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import { encodeHex } from "@std/encoding/hex";
+import { ATTRIBUTE_NAMES } from "./attribute_types.ts";
 import {
   decodeObjectIdentifier,
   type DerElement,
@@ -13,25 +14,6 @@ import {
   TAG,
 } from "./der.ts";
 import { sameBytes } from "./public_key.ts";
-
-/** Short names of attribute types, by object identifier (RFC 4519, and E from PKCS#9). */
-export const ATTRIBUTE_NAMES: Readonly<Record<string, string>> = {
-  "2.5.4.3": "CN",
-  "2.5.4.4": "SN",
-  "2.5.4.5": "SERIALNUMBER",
-  "2.5.4.6": "C",
-  "2.5.4.7": "L",
-  "2.5.4.8": "ST",
-  "2.5.4.9": "STREET",
-  "2.5.4.10": "O",
-  "2.5.4.11": "OU",
-  "2.5.4.12": "T",
-  "2.5.4.17": "POSTALCODE",
-  "2.5.4.42": "GN",
-  "0.9.2342.19200300.100.1.1": "UID",
-  "0.9.2342.19200300.100.1.25": "DC",
-  "1.2.840.113549.1.9.1": "E",
-};
 
 /** One attribute of a name. Its value is text where it is of a string type, else `encoded` alone. */
 export interface NameAttribute {

@@ -5,38 +5,14 @@
  * @module
  */
 import { decodeHex } from "@std/encoding/hex";
+import { attributeTypeOf } from "./attribute_types.ts";
 import { DerReader } from "./der.ts";
-import { ATTRIBUTE_NAMES, type DistinguishedName, type NameAttribute, readValue } from "./name.ts";
+import { type DistinguishedName, type NameAttribute, readValue } from "./name.ts";
 
 /** Thrown for text that is no distinguished name; the message is a sentence's tail. */
 export class NameError extends Error {
   override readonly name = "NameError";
 }
-
-/** What OpenSSL, Windows and Java call attribute types besides the short names, in lower case. */
-const OTHER_NAMES: Readonly<Record<string, string>> = {
-  commonname: "2.5.4.3",
-  surname: "2.5.4.4",
-  countryname: "2.5.4.6",
-  localityname: "2.5.4.7",
-  s: "2.5.4.8",
-  stateorprovincename: "2.5.4.8",
-  streetaddress: "2.5.4.9",
-  organizationname: "2.5.4.10",
-  organizationalunitname: "2.5.4.11",
-  title: "2.5.4.12",
-  g: "2.5.4.42",
-  givenname: "2.5.4.42",
-  userid: "0.9.2342.19200300.100.1.1",
-  domaincomponent: "0.9.2342.19200300.100.1.25",
-  email: "1.2.840.113549.1.9.1",
-  emailaddress: "1.2.840.113549.1.9.1",
-};
-
-const OBJECT_IDENTIFIERS = new Map([
-  ...Object.entries(ATTRIBUTE_NAMES).map(([oid, name]) => [name.toLowerCase(), oid] as const),
-  ...Object.entries(OTHER_NAMES),
-]);
 
 /** Between relative names. */
 const SEPARATORS = [",", ";"];
@@ -73,7 +49,7 @@ class NameReader {
   /** Takes `type=value` and the spaces around both. */
   attribute(): NameAttribute {
     const [whole = "", written = ""] = /^ *([^=,;+"\\]*?) *(?==|$)/.exec(this.#rest) ?? [];
-    const type = objectIdentifierOf(written);
+    const type = attributeTypeOf(written);
     if (type === undefined || this.#rest[whole.length] !== "=") throw this.#noAttribute();
     this.#rest = this.#rest.slice(whole.length + 1).replace(/^ +/, "");
     const value = this.take("#")
@@ -188,10 +164,4 @@ class TextBytes {
       throw new NameError(`the value of ${this.attribute} has hex escapes that are not UTF-8`);
     }
   }
-}
-
-/** The dotted form of an attribute type, from a name or from an object identifier. */
-function objectIdentifierOf(written: string): string | undefined {
-  const dotted = /^(?:OID\.)?([012](?:\.(?:0|[1-9]\d*))+)$/i.exec(written)?.[1];
-  return dotted ?? OBJECT_IDENTIFIERS.get(written.toLowerCase());
 }

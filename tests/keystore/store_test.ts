@@ -7,13 +7,8 @@ import {
 } from "@std/assert";
 
 import { HelperError } from "../../src/errors.ts";
-import {
-  chooseStored,
-  listStored,
-  parseStored,
-  parseStoreUri,
-  selectStored,
-} from "../../src/keystore/store.ts";
+import { parseStoreUri } from "../../src/keystore/store_uri.ts";
+import { chooseStored, listStored, parseStored, selectStored } from "../../src/keystore/stored.ts";
 import type { KeystoreContext } from "../../src/keystore/types.ts";
 import { parseKeystoreUri } from "../../src/keystore/uri.ts";
 import { parseCertificate } from "../../src/x509/certificate.ts";
