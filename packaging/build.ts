@@ -8,6 +8,7 @@
  */
 import * as esbuild from "esbuild";
 import config from "../deno.json" with { type: "json" };
+import { type Command, COMMANDS } from "../src/cli/flags.ts";
 import { checkPayload } from "./base/payload.ts";
 import { recordCodeCache } from "./code_cache.ts";
 import { denortFromNpm } from "./denort.ts";
@@ -15,6 +16,10 @@ import { denortFromNpm } from "./denort.ts";
 const ROOT = new URL("..", import.meta.url).pathname;
 const BUILD = `${ROOT}build`;
 const PACKAGES = `${BUILD}/packages`;
+/** The commands that connect to the service, for the loader. */
+const NETWORK_COMMANDS = Object.entries<Command>(COMMANDS)
+  .filter(([, { usesNetwork }]) => usesNetwork)
+  .map(([name]) => name);
 
 /** What a build makes. */
 export interface BuildRequest {
@@ -100,7 +105,12 @@ async function bundleModules(entry: string, bundle: string): Promise<number> {
     script,
     text.replaceAll('import("./package-', 'importPackage("./package-'),
   );
-  await Deno.copyFile(`${ROOT}packaging/loader.js`, `${bundle}/loader.js`);
+  await esbuild.build({
+    entryPoints: { loader: `${ROOT}packaging/loader.js` },
+    outdir: bundle,
+    format: "esm",
+    define: { NETWORK_COMMANDS: JSON.stringify(NETWORK_COMMANDS) },
+  });
   const packages = await esbuild.build({
     ...BUNDLE_OPTIONS,
     entryPoints: Object.fromEntries([...onUse].map((name) => [packageFile(name), name])),
@@ -171,6 +181,9 @@ async function compile(
     "--no-check",
     // Its cache lies in a directory anyone can write to, and is executed.
     "--no-code-cache",
+    // V8's helper threads would take the processor from the program while it starts, for longer
+    // than all of it takes.
+    "--v8-flags=--single-threaded",
     "--allow-all",
     "--target",
     target,

@@ -6,6 +6,9 @@ import { type ErrorCode, EXIT_CODES, HelperError, messageOf } from "../src/error
 const PROMISED: Record<ErrorCode, number> = {
   "internal": 1,
   "output": 1,
+  "credentials-file": 1,
+  "session-cache": 1,
+  "listen": 1,
   "service-answer": 1,
   "usage": 2,
   "secret-source": 3,

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Installs what the tests judge by: openssl, Python with boto3 and cryptography, and the AWS SDK for
-# JavaScript; and what they run other systems' programs with: compilers, wine, an arm64 emulator.
-# Debian packages only when they are missing and apt-get may be used; the rest goes below build.
+# Installs what the tests judge by: openssl, Python with boto3, the AWS CLI and cryptography, the AWS SDK
+# for JavaScript, and, where their toolchains are, programs with those for Go, Java and Rust; and what
+# other systems' programs run with: compilers, wine, an arm64 emulator. Debian packages only when they
+# are missing and apt-get may be used; the rest goes below build.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 clients=build/clients
@@ -19,6 +20,9 @@ need openssl openssl
 need bash bash
 need setsid util-linux
 need setpriv util-linux
+need flock util-linux
+need unshare util-linux
+need mount mount
 need python3 python3
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing="$missing python3-venv"
 need npm npm
@@ -70,7 +74,7 @@ if ! in_step "$python" "$here/clients/python/requirements.txt"; then
   mkdir -p "$python"
   python3 -m venv "$python" || fail "python3 could not make a virtual environment in $python"
   "$python/bin/pip" install --quiet --disable-pip-version-check -r "$here/clients/python/requirements.txt" ||
-    fail "pip could not install boto3; check the network and the package index setting"
+    fail "pip could not install boto3 and the AWS CLI; check the network and the package index setting"
   cp "$here/clients/python/requirements.txt" "$python/made-from"
   printf 'tools: Python client in %s\n' "$python"
 fi
@@ -97,4 +101,62 @@ if [ ! -e "$arm64/usr/lib/aarch64-linux-gnu/libcrypto.so.3" ] && command -v mmde
     --include=libc6,libgcc-s1,libc-bin,libssl3,libssl-dev bookworm "$arm64" >"$log" 2>&1 ||
     fail "mmdebstrap could not get the libraries for arm64; see $log"
   printf 'tools: libraries for arm64 in %s\n' "$arm64"
+fi
+
+# What follows is built where its toolchain is, and told as not run where it is not: the reason stands in
+# build/clients/NAME/why-not, where the tests find it.
+go_version() { go env GOVERSION; }
+rust_version() { cargo --version; }
+java_version() { command -v mvn >/dev/null && command -v javac >/dev/null && javac -version 2>&1; }
+
+# to_build NAME LEAST SOURCE...: whether the program is to be built: its toolchain has version LEAST or
+# later, and it was not made from these very files of tests/clients/NAME.
+to_build() {
+  sources=$here/clients/$1 folder=$PWD/$clients/$1 name=$1 least=$2
+  shift 2
+  have=$("${name}_version" 2>/dev/null | grep -oE '[0-9]+(\.[0-9]+)*' | head -n 1) || have=""
+  mkdir -p "$folder"
+  rm -f "$folder/why-not"
+  if [ -z "$have" ]; then
+    echo "its toolchain is not installed" >"$folder/why-not"
+  elif ! printf '%s\n' "$least" "$have" | sort -V -C; then
+    echo "its toolchain is version $have, and $least is needed" >"$folder/why-not"
+  else
+    (cd "$sources" && cat "$@") >"$folder/making-from"
+    ! cmp -s "$folder/making-from" "$folder/made-from"
+    return
+  fi
+  printf 'tools: no %s client: %s\n' "$name" "$(cat "$folder/why-not")"
+  return 1
+}
+
+# build COMMAND...: runs a step of the build, whose words are kept for when it fails.
+build() {
+  "$@" >"$folder/build.log" 2>&1 ||
+    fail "the $name client could not be built; check the network, and see $folder/build.log"
+}
+
+built() {
+  mv "$folder/making-from" "$folder/made-from"
+  printf 'tools: %s client in %s\n' "$name" "$clients/$name"
+}
+
+if to_build go 1.24 go.mod go.sum main.go; then
+  build go build -C "$sources" -buildvcs=false -trimpath -ldflags='-s -w' -o "$folder/caller_identity" .
+  built
+fi
+
+if to_build java 17 pom.xml CallerIdentity.java; then
+  rm -rf "$folder/lib"
+  build mvn --quiet --batch-mode --file "$sources/pom.xml" "-DoutputDirectory=$folder/lib" \
+    org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies
+  build javac -cp "$folder/lib/*" -d "$folder/lib" "$sources/CallerIdentity.java"
+  built
+fi
+
+if to_build rust 1.94.1 Cargo.toml Cargo.lock src/main.rs; then
+  build cargo build --quiet --locked --manifest-path "$sources/Cargo.toml" --target-dir "$folder/target"
+  mv "$folder/target/debug/caller-identity" "$folder/caller_identity"
+  rm -rf "$folder/target"
+  built
 fi

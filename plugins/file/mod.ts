@@ -223,6 +223,7 @@ function wipeKeys(pkcs12: Pkcs12Contents): void {
 function signerOf(key: PrivateKey, certificates: readonly Certificate[]): Signer {
   return {
     publicKey: key.publicKey,
+    inMemory: true,
     certificates,
     sign: (message, digest) => key.sign(message, digest),
     [Symbol.asyncDispose]: () => key[Symbol.asyncDispose](),

@@ -176,6 +176,39 @@ export const FLAGS = {
     value: "source",
     description: "passphrase of an encrypted key file or PKCS#12 file",
   },
+  "port": {
+    kind: "integer",
+    value: "number",
+    description: "port to listen on; 0 takes a free one",
+    default: 9911,
+    range: { least: 0, most: 65_535 },
+  },
+  "bind": {
+    kind: "text",
+    value: "address",
+    description: "address to listen on: IPv4, IPv6, or the path of a Unix socket",
+    default: "127.0.0.1",
+  },
+  "hop-limit": {
+    kind: "integer",
+    value: "number",
+    description: "IP hop limit (TTL) of every packet that is sent back",
+    default: 64,
+    range: { least: 1, most: 255 },
+  },
+  "allow-remote": {
+    kind: "switch",
+    description: "let other machines ask, when --bind is not a loopback address",
+  },
+  "container-credentials": {
+    kind: "switch",
+    description: "serve the credentials at /role/<name> too, as container platforms do",
+  },
+  "container-token-file": {
+    kind: "text",
+    value: "path",
+    description: "file to write the token of --container-credentials to; absent, it is printed",
+  },
   "format": {
     kind: "choice",
     description: "form of the output: a JSON string, plain text, or the signature's bytes",
@@ -188,6 +221,26 @@ export const FLAGS = {
     default: "SHA256",
     choices: ["SHA256", "SHA384", "SHA512"],
   },
+  "cache": {
+    kind: "switch",
+    description:
+      "keep the session in a file that only this user can read, and use it again while " +
+      "10 minutes or more of it remain",
+  },
+  "cache-dir": {
+    kind: "text",
+    value: "path",
+    description: "directory of the cache; absent, aws_signing_helper in XDG_CACHE_HOME or where " +
+      "the system keeps caches",
+  },
+  "profile": {
+    kind: "text",
+    value: "name",
+    description: "profile of the credentials file to write",
+    default: "default",
+    otherVariables: ["AWS_PROFILE"],
+  },
+  "once": { kind: "switch", description: "write once and end, instead of staying" },
 } as const satisfies Record<string, Flag>;
 
 /** The name of a flag, without dashes. */
@@ -255,11 +308,29 @@ export interface Command {
   readonly usesNetwork?: true;
 }
 
-/** Every command. */
+/** Every command, by the word or words that are typed. */
 export const COMMANDS = {
   "credential-process": {
     summary: "print temporary credentials as JSON, for credential_process in ~/.aws/config",
-    flags: VENDING_FLAGS,
+    flags: [...VENDING_FLAGS, "cache", "cache-dir"],
+    ...VENDING_REQUIREMENTS,
+  },
+  "update": {
+    summary: "write temporary credentials into ~/.aws/credentials, and keep them fresh",
+    flags: [...VENDING_FLAGS, "profile", "once"],
+    ...VENDING_REQUIREMENTS,
+  },
+  "serve": {
+    summary: "serve temporary credentials on an endpoint that AWS SDKs discover (IMDSv2)",
+    flags: [
+      ...VENDING_FLAGS,
+      "port",
+      "bind",
+      "hop-limit",
+      "allow-remote",
+      "container-credentials",
+      "container-token-file",
+    ],
     ...VENDING_REQUIREMENTS,
   },
   "sign-string": {
@@ -297,6 +368,12 @@ export const COMMANDS = {
       ...KEY_FLAGS,
       "debug",
     ],
+    required: [],
+    oneOf: [],
+  },
+  "cache clear": {
+    summary: "remove the sessions that credential-process --cache has kept",
+    flags: ["cache-dir"],
     required: [],
     oneOf: [],
   },
@@ -358,6 +435,11 @@ export function flagOf(name: FlagName): Flag {
 /** True when `name` is a command. */
 export function isCommandName(name: string): name is CommandName {
   return Object.hasOwn(COMMANDS, name);
+}
+
+/** The commands whose first word is `word` and that have a second: `cache` has `cache clear`. */
+export function commandsOfGroup(word: string): CommandName[] {
+  return Object.keys(COMMANDS).filter(isCommandName).filter((name) => name.startsWith(`${word} `));
 }
 
 /** A command's entry, in the general type. */

@@ -72,21 +72,29 @@ function uriOf(values: FlagValues, flag: FlagName): KeystoreUri | undefined {
   return text === undefined ? undefined : parseKeystoreUri(text, `--${flag}`);
 }
 
-/** What keystores may use of the world. A secret is resolved when it is first asked for. */
+/**
+ * What keystores may use of the world. A secret is resolved when it is asked for; one from a
+ * descriptor once, as it can be read no second time.
+ */
 export function keystoreContext(values: FlagValues, world: World): KeystoreContext {
+  const fromDescriptors = new Map<string, string>();
   return {
     secret: (name) => {
       const source = values.secretSource(name);
       if (!source) return Promise.resolve(undefined);
       if (source.literal) return Promise.resolve(source.text);
-      return Promise.resolve().then(() =>
-        resolveSecret(source.text, `--${name}`, {
+      const known = fromDescriptors.get(source.text);
+      if (known !== undefined) return Promise.resolve(known);
+      return Promise.resolve().then(() => {
+        const secret = resolveSecret(source.text, `--${name}`, {
           environment: (variable) => world.environment(variable),
           readFile: (path) => Deno.readFileSync(path),
           isInherited,
           windows: world.platform === "windows",
-        })
-      );
+        });
+        if (source.text.startsWith("fd:")) fromDescriptors.set(source.text, secret);
+        return secret;
+      });
     },
     setting: (name) => values.text(name),
     isOn: (name) => values.isOn(name),

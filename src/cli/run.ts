@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { warmUpTls } from "../rolesanywhere/http_client.ts";
+import { cacheClear } from "./cache_clear.ts";
 import { credentialProcess } from "./credential_process.ts";
 import type { FlagValues } from "./flag_values.ts";
-import { type CommandName, commandOf, isCommandName } from "./flags.ts";
+import type { CommandName } from "./flags.ts";
 import { parseArguments } from "./parse.ts";
 import { readCertificateData } from "./read_certificate_data.ts";
 import { signString } from "./sign_string.ts";
+import { update } from "./update.ts";
 import { version } from "./version.ts";
 import type { World } from "./world.ts";
 
@@ -18,21 +19,22 @@ const COMMANDS: Readonly<
   Record<CommandName, (values: FlagValues, world: World) => void | Promise<void>>
 > = {
   "credential-process": credentialProcess,
+  "update": update,
+  "serve": async (values, world) => await (await import("./serve.ts")).serve(values, world),
   "sign-string": signString,
   "read-certificate-data": readCertificateData,
   "selftest": async (values, world) =>
     await (await import("./selftest.ts")).selftest(values, world),
+  "cache clear": cacheClear,
   "version": (_values, world) => version(world),
 };
 
 /** Runs one command line. Throws `HelperError` for every expected failure. */
 export async function run(argv: readonly string[], world: World): Promise<void> {
-  const [name = ""] = argv;
-  if (isCommandName(name) && commandOf(name).usesNetwork) warmUpTls();
   const request = await parseArguments(argv, (name) => world.environment(name));
   if (request.kind === "help") {
-    const { helpText } = await import("./help.ts");
-    world.write(helpText(request.command));
+    const { groupHelpText, helpText } = await import("./help.ts");
+    world.write("group" in request ? groupHelpText(request.group) : helpText(request.command));
     return;
   }
   await COMMANDS[request.command](request.values, world);

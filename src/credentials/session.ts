@@ -27,9 +27,13 @@ export async function vendCredentials(
   effects: CreateSessionEffects,
 ): Promise<SessionCredentials> {
   await using identity = await openIdentity(source, registry, context);
-  const label = (source.certificate ?? source.privateKey)?.label ?? "";
-  checkValidity(identity.certificate, label, effects.now());
+  checkValidity(identity.certificate, labelOf(source), effects.now());
   return await createSession(request, identity, effects);
+}
+
+/** How messages name the place of a certificate. */
+export function labelOf(source: IdentitySource): string {
+  return (source.certificate ?? source.privateKey)?.label ?? "";
 }
 
 /** Refuses a certificate outside its validity at `now`: `certificate-validity`. */

@@ -15,6 +15,8 @@ export type Digest = "SHA-256" | "SHA-384" | "SHA-512";
 /** A private key that is ready to sign, and what stands with it. */
 export interface Signer extends AsyncDisposable {
   readonly publicKey: PublicKey;
+  /** The key lies in this process's memory and nothing else is held: it may be kept between uses. */
+  readonly inMemory?: true;
   /** The certificates that stand with the key, in their order; empty when they stand elsewhere. */
   readonly certificates: readonly Certificate[];
   /**

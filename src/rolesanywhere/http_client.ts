@@ -22,8 +22,8 @@ export type SendRequest = (
 ) => Promise<HttpAnswer>;
 
 /**
- * Begins what the first TLS connection would wait for, in another thread: the cryptographic library
- * gathers entropy for longer than a whole session request takes otherwise. Making any key starts it.
+ * Begins what the first TLS connection would wait for, in another thread, as the program's loader
+ * does where it is known from the start that there will be a connection.
  */
 export function warmUpTls(): void {
   void crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]);

@@ -10,7 +10,6 @@
 import { resolve } from "node:path";
 import { denortFromNpm } from "../../packaging/denort.ts";
 import { generateKey } from "../support/certificates.ts";
-import { SessionScenario } from "../support/session_scenario.ts";
 
 const RUNS = 20;
 const WARM_UPS = 3;
@@ -82,21 +81,62 @@ async function compileHelloWorld(output: string): Promise<void> {
   if (!success) throw new Error(new TextDecoder().decode(stderr));
 }
 
+interface Service extends AsyncDisposable {
+  readonly directory: string;
+  readonly keyPath: string;
+  /** The flags of a `credential-process` that succeeds. */
+  readonly flags: readonly string[];
+}
+
+/** Starts `service.ts` and waits until it is ready. */
+async function startService(latencyMilliseconds = 0): Promise<Service> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--cached-only",
+      "--allow-all",
+      "--no-check",
+      new URL("service.ts", import.meta.url).pathname,
+      String(latencyMilliseconds),
+    ],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let line = "";
+  while (!line.endsWith("\n")) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error("the service of the benchmark did not start");
+    line += value;
+  }
+  return {
+    ...JSON.parse(line),
+    async [Symbol.asyncDispose]() {
+      await reader.cancel();
+      await child.stdin.close();
+      await child.status;
+    },
+  };
+}
+
 const binary = resolve(Deno.args[0] ?? "build/bin/aws_signing_helper");
 const helloWorld = resolve("build/bench/hello_world");
 await Deno.mkdir(resolve("build/bench"), { recursive: true });
 await compileHelloWorld(helloWorld);
 
-await using scenario = await SessionScenario.create({}, { latencyMilliseconds: 0 });
-const { directory, identity } = scenario;
-const rsaKey = directory.write("rsa.pem", await generateKey("rsa-2048"));
+await using service = await startService();
+await using slowService = await startService(100);
+const { directory, keyPath, flags } = service;
+const rsaKey = resolve(directory, "rsa.pem");
+await Deno.writeTextFile(rsaKey, await generateKey("rsa-2048"), { mode: 0o600 });
 
 const subjects: readonly Subject[] = [
   { name: "hello world", command: [helloWorld] },
   { name: "version", command: [binary, "version"], target: 1.15 },
   {
     name: "sign-string, EC P-256 PEM",
-    command: [binary, "sign-string", "--private-key", identity.keyPath],
+    command: [binary, "sign-string", "--private-key", keyPath],
     target: 1.25,
   },
   {
@@ -105,8 +145,20 @@ const subjects: readonly Subject[] = [
   },
   {
     name: "credential-process over HTTPS",
-    command: [binary, "credential-process", ...scenario.flags],
+    command: [binary, "credential-process", ...flags],
     target: 2.3,
+  },
+  {
+    name: "the same, kept by --cache",
+    command: [
+      ...[binary, "credential-process", ...flags],
+      ...["--cache", "--cache-dir", resolve(directory, "cache")],
+    ],
+    target: 1.35,
+  },
+  {
+    name: "the same, 100 ms of latency",
+    command: [binary, "credential-process", ...slowService.flags],
   },
 ];
 

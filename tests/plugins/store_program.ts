@@ -59,6 +59,7 @@ function worldOf(platform: Platform, store: Keystore): World {
     registry: async (scheme) =>
       scheme === "file" ? (await import("../../plugins/file/mod.ts")).keystore : store,
     environment: (name) => Deno.env.get(name),
+    homeDirectory: () => Deno.env.get("HOME"),
     write: (output) =>
       void Deno.stdout.writeSync(
         typeof output === "string" ? new TextEncoder().encode(output) : output,

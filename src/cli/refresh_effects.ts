@@ -1,0 +1,29 @@
+/**
+ * What the commands that stay need of the world.
+ *
+ * @module
+ */
+import type { RefreshEffects } from "../credentials/refresher.ts";
+import type { World } from "./world.ts";
+
+/** The engine's clocks, chance and timers. */
+export function refreshEffects(world: World): RefreshEffects {
+  return {
+    now: () => world.now(),
+    monotonic: () => world.monotonic(),
+    random: () => world.random(),
+    startTimer: (milliseconds, then) => {
+      const timer = setTimeout(then, milliseconds);
+      return () => clearTimeout(timer);
+    },
+  };
+}
+
+/** Says words on standard error. That nobody hears them is no reason to end a program that stays. */
+export function sayIfHeard(world: World, words: string): void {
+  try {
+    world.say(words);
+  } catch {
+    // as said
+  }
+}

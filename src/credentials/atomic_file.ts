@@ -1,0 +1,111 @@
+/**
+ * Replacing a file in one step: whoever reads it, at whatever moment, finds the old one or the new
+ * one, whole; also after a crash.
+ *
+ * @module
+ */
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { encodeHex } from "@std/encoding/hex";
+
+/** Whose a file is. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Only its owner may read and write it. */
+const PRIVATE = 0o600;
+
+/**
+ * Writes `bytes` to a new file of mode 0600 beside `path`, brings it to the disk, and renames it to
+ * `path`. With `owner` the file gets that owner; a group that this user is not in is left out, as
+ * the mode gives it nothing.
+ *
+ * Throws the system's error; then `path` is as it was, and nothing is left beside it.
+ */
+export function replaceFile(path: string, bytes: Uint8Array, owner?: Owner): void {
+  const temporary = join(dirname(path), `${temporaryStart(path)}${randomName()}.tmp`);
+  // The descriptor and not the name is given its owner and mode: in a directory that others can
+  // write to, the name may come to stand for another file. (Windows has no O_NOFOLLOW.)
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL |
+    (constants.O_NOFOLLOW ?? 0);
+  const descriptor = openSync(temporary, flags, PRIVATE);
+  try {
+    try {
+      if (owner) giveTo(descriptor, owner);
+      if (Deno.build.os !== "windows") fchmodSync(descriptor, PRIVATE); // whatever the umask is
+      for (let written = 0; written < bytes.length;) {
+        written += writeSync(descriptor, bytes, written);
+      }
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    Deno.renameSync(temporary, path);
+  } catch (thrown) {
+    removeQuietly(temporary);
+    throw thrown;
+  }
+  syncDirectory(dirname(path));
+}
+
+/**
+ * Removes what writers that were killed left beside `path`. Only for the holder of the lock that
+ * every writer of `path` takes: what others are writing would be removed too.
+ */
+export function removeLeftovers(path: string): void {
+  const directory = dirname(path);
+  const start = temporaryStart(path);
+  for (const { name, isFile } of Deno.readDirSync(directory)) {
+    if (isFile && name.startsWith(start) && /^[0-9a-f]{16}\.tmp$/.test(name.slice(start.length))) {
+      removeQuietly(join(directory, name));
+    }
+  }
+}
+
+function temporaryStart(path: string): string {
+  return `.${basename(path)}.aws_signing_helper.`;
+}
+
+function randomName(): string {
+  return encodeHex(crypto.getRandomValues(new Uint8Array(8)));
+}
+
+function giveTo(descriptor: number, { uid, gid }: Owner): void {
+  const has = fstatSync(descriptor);
+  if (has.uid !== uid) return fchownSync(descriptor, uid, gid);
+  try {
+    if (has.gid !== gid) fchownSync(descriptor, uid, gid);
+  } catch {
+    // not a group of this user
+  }
+}
+
+/** So that the new name, too, is on the disk. Not every file system can, and none need. */
+function syncDirectory(directory: string): void {
+  if (Deno.build.os === "windows") return;
+  try {
+    using opened = Deno.openSync(directory);
+    opened.syncSync();
+  } catch {
+    // the file itself is whole under either name
+  }
+}
+
+function removeQuietly(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // it is gone, or the directory has become one that nothing can be done about
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * The endpoint's server: listens where it is told, sends packets no further than the hop limit allows,
+ * ends connections that only take up room, and finishes what is in flight when it ends.
+ *
+ * @module
+ */
+import { HelperError, messageOf } from "../errors.ts";
+import type { Answer } from "./app.ts";
+import type { BindAddress } from "./bind_address.ts";
+import { IdleConnections, mostConnections } from "./idle_connections.ts";
+import { SocketOwners } from "./socket_owner.ts";
+import { raiseOpenFilesLimit, ServerSockets } from "./sockets.ts";
+import { clearSocketPath, removeSocket, withPrivateMode } from "./unix_socket.ts";
+
+/** What a server is started with. */
+export interface ServerOptions {
+  readonly bind: BindAddress;
+  /** The IP hop limit (TTL) of every packet, 1 to 255. */
+  readonly hopLimit: number;
+  readonly answer: Answer;
+  /** Milliseconds from any origin, never going back. */
+  readonly monotonic: () => number;
+  /** Tells the user what the server does for itself; never a secret. */
+  readonly warn: (words: string) => void;
+}
+
+/** Milliseconds. */
+const PERIODS = {
+  /** How often connections are looked at. */
+  look: 500,
+  /** How often at the end, when those that are idle are ended at once. */
+  lookAtEnd: 50,
+  /** How long it takes at the most from an answer to its last byte on the wire. */
+  sending: 200,
+  /** What is in flight at the end may take so long. */
+  end: 4_000,
+} as const;
+
+/** A running server. Disposing of it waits for what is in flight. */
+export class EndpointServer implements AsyncDisposable {
+  /** The port it listens on; 0 on a Unix socket. */
+  readonly port: number;
+  readonly #options: ServerOptions;
+  readonly #sockets: ServerSockets | undefined;
+  readonly #owners = new SocketOwners();
+  readonly #idle: IdleConnections;
+  readonly #timer: number;
+  /** Requests that are being answered, by the client's port. */
+  readonly #inFlight = new Map<number, number>();
+  #server: Deno.HttpServer;
+  #ending = false;
+
+  /**
+   * Starts listening; requests are answered from then on. Throws `listen` naming the address and what
+   * to do.
+   */
+  static async start(options: ServerOptions): Promise<EndpointServer> {
+    const { bind } = options;
+    if (bind.kind === "unix") await clearSocketPath(bind.path);
+    return new EndpointServer(options, mostConnections(raiseOpenFilesLimit()));
+  }
+
+  private constructor(options: ServerOptions, mostOpen: number) {
+    const { bind, monotonic } = options;
+    this.#options = options;
+    this.#idle = new IdleConnections(monotonic, mostOpen);
+    this.#server = this.#listen(bind.kind === "ip" ? bind.port : 0);
+    this.port = bind.kind === "ip" ? (this.#server.addr as Deno.NetAddr).port : 0;
+    try {
+      if (bind.kind === "ip") {
+        this.#sockets = ServerSockets.open(this.port);
+        this.#limitHops();
+      }
+    } catch (thrown) {
+      this.#owners[Symbol.dispose]();
+      void this.#server.shutdown();
+      throw thrown;
+    }
+    this.#timer = setInterval(() => this.#look(), PERIODS.look);
+  }
+
+  /** Ends: takes no more connections, answers what is in flight, and closes everything. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#ending) return;
+    this.#ending = true;
+    clearInterval(this.#timer);
+    const { monotonic, bind } = this.#options;
+    const deadline = monotonic() + PERIODS.end;
+    const endIdle = setInterval(() => {
+      const late = monotonic() >= deadline;
+      for (const connection of this.#sockets?.connections() ?? []) {
+        if (late || this.#isAnswered(connection.clientPort)) this.#sockets?.end(connection);
+      }
+    }, PERIODS.lookAtEnd);
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, PERIODS.end + 2 * PERIODS.lookAtEnd);
+    await Promise.race([this.#server.shutdown().catch(() => {}), late.promise]);
+    clearTimeout(timer);
+    clearInterval(endIdle);
+    this.#sockets?.[Symbol.dispose]();
+    this.#owners[Symbol.dispose]();
+    if (bind.kind === "unix") removeSocket(bind.path);
+  }
+
+  #listen(port: number): Deno.HttpServer {
+    const { bind } = this.#options;
+    const onListen = () => {}; // else Deno writes a line of its own
+    const onError = () => new Response("internal error", { status: 500 });
+    try {
+      if (bind.kind === "unix") {
+        const { path } = bind;
+        return withPrivateMode(() =>
+          Deno.serve(
+            { path, onListen, onError },
+            (request) => this.#options.answer(request, { client: () => "unix" }),
+          )
+        );
+      }
+      const server = Deno.serve(
+        { hostname: bind.address, port, onListen, onError },
+        (request, { remoteAddr }) => this.#answer(request, remoteAddr),
+      );
+      server.finished.catch(() => {}); // a broken listener is found and made anew
+      return server;
+    } catch (thrown) {
+      throw asListenError(thrown, bind);
+    }
+  }
+
+  #answer(request: Request, remote: Deno.NetAddr): Response | Promise<Response> {
+    const { port } = remote;
+    const answer = this.#options.answer(request, { client: () => this.#clientOf(remote) });
+    this.#idle.requested(port);
+    return answer instanceof Promise ? this.#answerLater(answer, port) : answer;
+  }
+
+  async #answerLater(answer: Promise<Response>, port: number): Promise<Response> {
+    this.#inFlight.set(port, (this.#inFlight.get(port) ?? 0) + 1);
+    try {
+      return await answer;
+    } finally {
+      const left = (this.#inFlight.get(port) ?? 1) - 1;
+      if (left > 0) this.#inFlight.set(port, left);
+      else this.#inFlight.delete(port);
+      this.#idle.requested(port);
+    }
+  }
+
+  /** Whether nothing is being answered on a connection, and the last answer has been sent. */
+  #isAnswered(clientPort: number): boolean {
+    return !this.#inFlight.has(clientPort) && this.#idle.idleFor(clientPort) > PERIODS.sending;
+  }
+
+  /** The client's address and, where the kernel tells, its user. */
+  #clientOf({ hostname, port }: Deno.NetAddr): string {
+    const { bind } = this.#options;
+    const address = bind.kind === "ip" ? bind.address : "";
+    const user = this.#owners.userOf(
+      { address: hostname, port },
+      { address, port: this.port },
+    );
+    return user === undefined ? hostname : `${hostname} user ${user}`;
+  }
+
+  #limitHops(): void {
+    this.#sockets?.setHopLimit(this.#options.hopLimit);
+    // Whoever connected a moment before has the system's own limit.
+    for (const connection of this.#sockets?.connections() ?? []) this.#sockets?.end(connection);
+  }
+
+  /** Ends connections that take up room; listens anew when the listener has broken. */
+  #look(): void {
+    if (!this.#sockets) return;
+    const overdue = this.#idle.overdue(this.#sockets.connections());
+    for (const connection of overdue) this.#sockets.end(connection);
+    if (this.#sockets.isListening()) return;
+    // The runtime gives the listener up when the process may open no more files.
+    this.#options.warn(
+      "the listener broke, as it does when too many files are open; it is made anew",
+    );
+    try {
+      this.#server = this.#listen(this.port);
+      this.#limitHops();
+    } catch (thrown) {
+      this.#options.warn(messageOf(thrown));
+    }
+  }
+}
+
+/**
+ * Throws `listen` when the address cannot be listened on, before anything is asked of the service for
+ * it. It may still be taken until the server starts.
+ */
+export async function checkFree(bind: BindAddress): Promise<void> {
+  if (bind.kind === "unix") return await clearSocketPath(bind.path);
+  try {
+    Deno.listen({ hostname: bind.address, port: bind.port }).close();
+  } catch (thrown) {
+    throw asListenError(thrown, bind);
+  }
+}
+
+function asListenError(cause: unknown, bind: BindAddress): HelperError {
+  if (cause instanceof HelperError) return cause;
+  const [flag, what] = bind.kind === "unix"
+    ? ["--bind", bind.path]
+    : ["--port", `${bind.address} port ${bind.port}`];
+  const why = cause instanceof Deno.errors.AddrInUse
+    ? `another program listens there; end it or choose another ${flag}`
+    : cause instanceof Deno.errors.PermissionDenied
+    ? `this user may not listen there; choose a ${flag} that it may use`
+    : cause instanceof Deno.errors.AddrNotAvailable
+    ? "this machine does not have that address; check --bind"
+    : `cannot be listened on: ${messageOf(cause)}`;
+  return new HelperError("listen", `${what}: ${why}`, { cause });
+}

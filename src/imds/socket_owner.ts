@@ -1,0 +1,113 @@
+/**
+ * Which user of this machine a connection over loopback comes from, asked of the kernel by sock_diag(7).
+ * Linux only.
+ *
+ * @module
+ */
+
+const SYMBOLS = {
+  // int socket(int domain, int type, int protocol)
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  // ssize_t send(int socket, const void *message, size_t length, int flags)
+  send: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
+  // ssize_t recv(int socket, void *buffer, size_t length, int flags)
+  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
+  // int close(int descriptor)
+  close: { parameters: ["i32"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const AF_NETLINK = 16;
+const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
+const NETLINK_SOCK_DIAG = 4;
+const MSG_DONTWAIT = 0x40;
+const IPPROTO_TCP = 6;
+
+/** `struct nlmsghdr` and `struct inet_diag_req_v2`: where their fields stand, in bytes. */
+const REQUEST = {
+  bytes: 72,
+  length: 0,
+  type: 4,
+  flags: 6,
+  family: 16,
+  protocol: 17,
+  states: 20,
+  sourcePort: 24,
+  destinationPort: 26,
+  source: 28,
+  destination: 44,
+  cookie: 64,
+} as const;
+const SOCK_DIAG_BY_FAMILY = 20;
+const NLM_F_REQUEST = 1;
+/** `struct nlmsghdr` and `struct inet_diag_msg`. */
+const REPLY = { least: 84, type: 4, user: 80 } as const;
+
+/** One end of a connection. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** The question for the kernel about the socket whose own end is `client`. Pure. */
+export function ownerRequest(client: Endpoint, server: Endpoint): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(REQUEST.bytes);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(REQUEST.length, REQUEST.bytes, true);
+  view.setUint16(REQUEST.type, SOCK_DIAG_BY_FAMILY, true);
+  view.setUint16(REQUEST.flags, NLM_F_REQUEST, true);
+  bytes[REQUEST.family] = client.address.includes(":") ? AF_INET6 : AF_INET;
+  bytes[REQUEST.protocol] = IPPROTO_TCP;
+  view.setUint32(REQUEST.states, 0xffffffff, true);
+  view.setUint16(REQUEST.sourcePort, client.port);
+  view.setUint16(REQUEST.destinationPort, server.port);
+  bytes.set(addressBytes(client.address), REQUEST.source);
+  bytes.set(addressBytes(server.address), REQUEST.destination);
+  bytes.fill(0xff, REQUEST.cookie); // any
+  return bytes;
+}
+
+/** The owners of connections. */
+export class SocketOwners implements Disposable {
+  readonly #library: Deno.DynamicLibrary<typeof SYMBOLS> | undefined;
+  readonly #socket: number = -1;
+
+  /** Where the kernel does not answer such questions, every owner is unknown. */
+  constructor() {
+    if (Deno.build.os !== "linux") return;
+    this.#library = Deno.dlopen("libc.so.6", SYMBOLS);
+    this.#socket = this.#library.symbols.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_SOCK_DIAG);
+  }
+
+  /** The user's number; undefined when it cannot be told. */
+  userOf(client: Endpoint, server: Endpoint): number | undefined {
+    if (!this.#library || this.#socket < 0) return undefined;
+    const { send, recv } = this.#library.symbols;
+    const request = ownerRequest(client, server);
+    const reply = new Uint8Array(4096);
+    if (Number(send(this.#socket, request, BigInt(request.length), 0)) !== request.length) {
+      return undefined;
+    }
+    // The kernel answers within the call that asks.
+    const length = Number(recv(this.#socket, reply, BigInt(reply.length), MSG_DONTWAIT));
+    const view = new DataView(reply.buffer);
+    const answers = length >= REPLY.least &&
+      view.getUint16(REPLY.type, true) === SOCK_DIAG_BY_FAMILY;
+    return answers ? view.getUint32(REPLY.user, true) : undefined;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#socket >= 0) this.#library?.symbols.close(this.#socket);
+    this.#library?.close();
+  }
+}
+
+function addressBytes(address: string): number[] {
+  if (!address.includes(":")) return address.split(".").map(Number);
+  const [left = "", right] = address.split("::");
+  const groups = (part: string) => part === "" ? [] : part.split(":").map((g) => parseInt(g, 16));
+  const [head, tail] = [groups(left), groups(right ?? "")];
+  const zeros = Array<number>(Math.max(0, 8 - head.length - tail.length)).fill(0);
+  return [...head, ...zeros, ...tail].flatMap((group) => [group >> 8, group & 0xff]);
+}

@@ -1,0 +1,59 @@
+/**
+ * What the socket functions of each system are called with: the one table of their constants
+ * (`<sys/socket.h>`, `<netinet/in.h>`, `winsock2.h`, `ws2ipdef.h`).
+ *
+ * @module
+ */
+
+/** One system's library and constants. */
+export interface SocketSystem {
+  /** The library that has the functions. */
+  readonly library: string;
+  /** AF_INET and AF_INET6. */
+  readonly family: { readonly ipv4: number; readonly ipv6: number };
+  /** Where a `sockaddr` holds its family, in bytes, and how wide that is. */
+  readonly familyField: { readonly offset: number; readonly bytes: 1 | 2 };
+  /** SOL_SOCKET and SO_ACCEPTCONN: whether a socket listens. */
+  readonly acceptsConnections: { readonly level: number; readonly option: number };
+  /** IPPROTO_IP and IP_TTL. */
+  readonly timeToLive: { readonly level: number; readonly option: number };
+  /** IPPROTO_IPV6 and IPV6_UNICAST_HOPS. */
+  readonly unicastHops: { readonly level: number; readonly option: number };
+  /** The numbers a socket may have: descriptors in turn, or handles, which are multiples of four. */
+  readonly numbers: { readonly step: 1 | 4; readonly most: number };
+  /** RLIMIT_NOFILE, where there is such a limit. */
+  readonly openFilesLimit?: number;
+}
+
+/** The systems that the program is built for, by `Deno.build.os`. */
+export const SOCKET_SYSTEMS: Readonly<Record<string, SocketSystem>> = {
+  linux: {
+    library: "libc.so.6",
+    family: { ipv4: 2, ipv6: 10 },
+    familyField: { offset: 0, bytes: 2 },
+    acceptsConnections: { level: 1, option: 30 },
+    timeToLive: { level: 0, option: 2 },
+    unicastHops: { level: 41, option: 16 },
+    numbers: { step: 1, most: 1 << 20 },
+    openFilesLimit: 7,
+  },
+  darwin: {
+    library: "/usr/lib/libSystem.B.dylib",
+    family: { ipv4: 2, ipv6: 30 },
+    familyField: { offset: 1, bytes: 1 },
+    acceptsConnections: { level: 0xffff, option: 0x0002 },
+    timeToLive: { level: 0, option: 4 },
+    unicastHops: { level: 41, option: 4 },
+    numbers: { step: 1, most: 10_240 },
+    openFilesLimit: 8,
+  },
+  windows: {
+    library: "ws2_32.dll",
+    family: { ipv4: 2, ipv6: 23 },
+    familyField: { offset: 0, bytes: 2 },
+    acceptsConnections: { level: 0xffff, option: 0x0002 },
+    timeToLive: { level: 0, option: 4 },
+    unicastHops: { level: 41, option: 4 },
+    numbers: { step: 4, most: 1 << 16 },
+  },
+};

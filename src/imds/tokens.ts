@@ -1,0 +1,88 @@
+/**
+ * The session tokens of IMDSv2: made, remembered, checked.
+ *
+ * A token is 100 characters of base64: the first 24 find it, the other 76 (456 random bits) are
+ * compared in constant time, so that the time of an answer tells nothing about a token.
+ *
+ * There are at most 256. When one more is asked for, the client that holds the most gives up the one
+ * that expires first: a client that asks for many takes room from itself, not from others.
+ *
+ * @module
+ */
+import { encodeBase64 } from "@std/encoding/base64";
+import { sameSecret } from "./same_secret.ts";
+
+/** The limits of a token's life, seconds; without a wish it is the most. */
+export const TOKEN_SECONDS = { least: 1, most: 21_600 } as const;
+/** So many tokens are remembered. */
+export const MOST_TOKENS = 256;
+
+const TOKEN_BYTES = 75;
+const NAME_LENGTH = 24;
+
+interface Token {
+  readonly secret: string;
+  /** Milliseconds on the steady clock. */
+  readonly expires: number;
+  readonly client: string;
+}
+
+/** The tokens that are valid. */
+export class TokenStore {
+  readonly #tokens = new Map<string, Token>();
+
+  /**
+   * @param monotonic milliseconds from any origin, never going back
+   * @param randomBytes gives so many unpredictable bytes
+   */
+  constructor(
+    private readonly monotonic: () => number,
+    private readonly randomBytes: (length: number) => Uint8Array,
+  ) {}
+
+  /** How many are remembered, expired ones included until they are swept. */
+  get size(): number {
+    return this.#tokens.size;
+  }
+
+  /** A new token for `client`, valid for so many seconds. */
+  issue(seconds: number, client: string): string {
+    this.sweep();
+    if (this.#tokens.size >= MOST_TOKENS) this.#makeRoom();
+    const token = encodeBase64(this.randomBytes(TOKEN_BYTES));
+    this.#tokens.set(token.slice(0, NAME_LENGTH), {
+      secret: token.slice(NAME_LENGTH),
+      expires: this.monotonic() + seconds * 1000,
+      client,
+    });
+    return token;
+  }
+
+  /** Seconds that remain of a token's life, rounded up; undefined when it is not valid. */
+  remaining(token: string): number | undefined {
+    const known = this.#tokens.get(token.slice(0, NAME_LENGTH));
+    if (!known) return undefined;
+    const milliseconds = known.expires - this.monotonic();
+    if (milliseconds <= 0 || !sameSecret(token.slice(NAME_LENGTH), known.secret)) return undefined;
+    return Math.ceil(milliseconds / 1000);
+  }
+
+  /** Forgets what has expired. */
+  sweep(): void {
+    const now = this.monotonic();
+    for (const [name, { expires }] of this.#tokens) if (expires <= now) this.#tokens.delete(name);
+  }
+
+  #makeRoom(): void {
+    const held = new Map<string, number>();
+    for (const { client } of this.#tokens.values()) held.set(client, (held.get(client) ?? 0) + 1);
+    const most = Math.max(...held.values());
+    let first: { name: string; expires: number } | undefined;
+    for (const [name, { client, expires }] of this.#tokens) {
+      if (held.get(client) === most && (!first || expires < first.expires)) {
+        first = { name, expires };
+      }
+    }
+    if (first) this.#tokens.delete(first.name);
+  }
+}
