@@ -12,6 +12,7 @@ import * as cng from "../plugins/cng/compile_double.ts";
 import * as keychain from "../plugins/keychain/compile_double.ts";
 import type { StoreDescription } from "../plugins/store_description.ts";
 import { opensslVerifies, StoreFixture, type StoreIdentity } from "../plugins/store_fixture.ts";
+import { BackgroundProcess, servedCredentials } from "../support/background_process.ts";
 import { runProgram } from "../support/binary.ts";
 import { testWith } from "../support/native.ts";
 import { ARN_FLAGS } from "../support/session_scenario.ts";
@@ -209,6 +210,43 @@ for (const platform of PLATFORMS) {
       "--private-key", identity.keyPath, ...ARN_FLAGS, "--endpoint", emulator.url,
     );
       assertEquals({ code, stderr }, { code: 0, stderr: "" });
+    },
+  );
+
+  testWith(
+    reason,
+    `update writes and serve serves what a key in ${
+      STORES[platform]
+    } gets, and leave nothing alive`,
+    async () => {
+      const identity = await fixture.issue("ec-p256", "/CN=a");
+      await using emulator = await CreateSessionEmulator.start({
+        trustAnchors: [root.certificatePem],
+        region: "us-east-1",
+      });
+      const source = ["--cert-selector", "Key=x509Subject,Value=CN=a"];
+      const flags = [...source, ...ARN_FLAGS, "--endpoint", emulator.url];
+      const credentials = fixture.directory.join(`credentials-${platform}`);
+      const update = commandOf(describe(platform, [identity]), ["update", "--once", ...flags]);
+      const [program = "", ...args] = update.command;
+      const written = await runProgram(program, args, {
+        env: { ...update.env, AWS_SHARED_CREDENTIALS_FILE: credentials },
+      });
+      assertEquals({ code: written.code, stderr: written.stderr }, { code: 0, stderr: "" });
+      assertStringIncludes(
+        Deno.readTextFileSync(credentials),
+        emulator.issued[0]?.accessKeyId ?? "?",
+      );
+      assertEquals(Deno.readTextFileSync(`${update.path}.live`), "0");
+
+      Deno.removeSync(`${update.path}.live`);
+      const serve = commandOf(describe(platform, [identity]), ["serve", "--port", "0", ...flags]);
+      await using process = new BackgroundProcess(serve.command, serve.env);
+      const port = await process.said(/^Starting server on port (\d+)\.\.\.$/m);
+      const served = await servedCredentials(port);
+      assertEquals(served.AccessKeyId, emulator.issued[1]?.accessKeyId);
+      assertEquals(await process.interrupt(), 0, process.stderr);
+      assertEquals(Deno.readTextFileSync(`${serve.path}.live`), "0");
     },
   );
 

@@ -70,6 +70,17 @@ export class Wine implements AsyncDisposable {
     return `${PREFIX}/drive_c`;
   }
 
+  /** A folder in the Windows user's profile. */
+  userDirectory(name: string): string {
+    const users = [...Deno.readDirSync(`${PREFIX}/drive_c/users`)].map((entry) => entry.name);
+    return `${PREFIX}/drive_c/users/${users.find((user) => user !== "Public") ?? ""}/${name}`;
+  }
+
+  /** The command that runs a Windows program. */
+  command(program: string, args: readonly string[]): string[] {
+    return [WINE, program, ...args];
+  }
+
   /** The environment in which wine runs. */
   get environment(): Record<string, string> {
     return {
@@ -97,7 +108,7 @@ export class Wine implements AsyncDisposable {
     // exec "$@": the arguments go through no shell.
     const { code } = await runProgram(
       "sh",
-      ["-c", 'exec "$@" <"$IN" >"$OUT" 2>"$ERR"', "sh", WINE, program, ...args],
+      ["-c", 'exec "$@" <"$IN" >"$OUT" 2>"$ERR"', "sh", ...this.command(program, args)],
       {
         env: { ...this.environment, ...env, IN: from, OUT: out, ERR: err },
         ...(cwd === undefined ? {} : { cwd }),
