@@ -24,7 +24,10 @@ const FILE = new URL("../commands.md", import.meta.url);
 export const PARTS: Readonly<Record<string, () => string>> = {
   commands: () =>
     table(["Command", "What it does"], [
-      ...names(COMMANDS).map((name) => [`[\`${name}\`](#${name})`, commandOf(name).summary]),
+      ...names(COMMANDS).map((name) => [
+        `[\`${name}\`](#${name.replaceAll(" ", "-")})`,
+        commandOf(name).summary,
+      ]),
     ]),
   ...Object.fromEntries(
     names(COMMANDS).map((name) => [`flags of ${name}`, () => commandFlags(name)]),

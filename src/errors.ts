@@ -34,6 +34,7 @@ const ERROR_CODES = {
   output: "failure",
   "credentials-file": "failure",
   listen: "failure",
+  "session-cache": "failure",
   "service-answer": "failure",
   usage: "usage",
   "secret-source": "key",

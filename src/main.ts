@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { homedir } from "node:os";
 import { promptSecret } from "./cli/prompt.ts";
 import { run } from "./cli/run.ts";
 import { holdSignals } from "./cli/signals.ts";
@@ -24,6 +25,7 @@ const world: World = {
     cng: () => import("../plugins/cng/mod.ts"),
   }),
   environment: (name) => Deno.env.get(name),
+  homeDirectory: () => homedir() || undefined,
   write: (output) => writeAll(Deno.stdout, output),
   say: (words) => writeAll(Deno.stderr, `${words}\n`),
   prompt: promptSecret,

@@ -8,6 +8,7 @@ const PROMISED: Record<ErrorCode, number> = {
   "output": 1,
   "credentials-file": 1,
   "listen": 1,
+  "session-cache": 1,
   "service-answer": 1,
   "usage": 2,
   "secret-source": 3,

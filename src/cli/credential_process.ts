@@ -5,22 +5,27 @@
  * @module
  */
 import { formatTime, vendCredentials } from "../credentials/session.ts";
+import { cachedSession } from "./cached_session.ts";
 import type { FlagValues } from "./flag_values.ts";
 import { identitySource, keystoreContext } from "./keys.ts";
 import { createSessionEffects, sessionRequest } from "./session_request.ts";
 import type { World } from "./world.ts";
 
-/** Asks for a session and prints its credentials as one line of JSON. */
+/** Asks for a session, or takes it from the cache, and prints its credentials as one line of JSON. */
 export async function credentialProcess(values: FlagValues, world: World): Promise<void> {
   const request = sessionRequest(values);
   const source = identitySource(values, world.platform);
-  const credentials = await vendCredentials(
-    source,
-    request,
-    world.registry,
-    keystoreContext(values, world),
-    createSessionEffects(values, request.endpoint, world),
-  );
+  const vend = () =>
+    vendCredentials(
+      source,
+      request,
+      world.registry,
+      keystoreContext(values, world),
+      createSessionEffects(values, request.endpoint, world),
+    );
+  const credentials = values.isOn("cache")
+    ? await cachedSession(values, world, source, request, vend)
+    : await vend();
   world.write(`${
     JSON.stringify({
       Version: 1,

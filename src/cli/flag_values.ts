@@ -123,7 +123,7 @@ export class FlagValues {
       }
       throw new HelperError(
         "usage",
-        `${this.#sourceOf(a)} and ${this.#sourceOf(b)} cannot be used together`,
+        `${this.sourceOf(a)} and ${this.sourceOf(b)} cannot be used together`,
       );
     }
   }
@@ -140,12 +140,13 @@ export class FlagValues {
     }
   }
 
-  #isGiven(name: FlagName): boolean {
-    return flagOf(name).kind === "switch" ? this.isOn(name) : this.#values.has(name);
+  /** How messages name where the flag's value came from: the flag, and the variable if one gave it. */
+  sourceOf(name: FlagName): string {
+    return this.#values.get(name)?.source ?? `--${name}`;
   }
 
-  #sourceOf(name: FlagName): string {
-    return this.#values.get(name)?.source ?? `--${name}`;
+  #isGiven(name: FlagName): boolean {
+    return flagOf(name).kind === "switch" ? this.isOn(name) : this.#values.has(name);
   }
 }
 

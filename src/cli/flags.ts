@@ -213,6 +213,26 @@ export const FLAGS = {
     default: "SHA256",
     choices: ["SHA256", "SHA384", "SHA512"],
   },
+  "cache": {
+    kind: "switch",
+    description:
+      "keep the session in a file that only this user can read, and use it again while " +
+      "10 minutes or more of it remain",
+  },
+  "cache-dir": {
+    kind: "text",
+    value: "path",
+    description: "directory of the cache; absent, aws_signing_helper in XDG_CACHE_HOME or where " +
+      "the system keeps caches",
+  },
+  "profile": {
+    kind: "text",
+    value: "name",
+    description: "profile of the credentials file to write",
+    default: "default",
+    otherVariables: ["AWS_PROFILE"],
+  },
+  "once": { kind: "switch", description: "write once and end, instead of staying" },
 } as const satisfies Record<string, Flag>;
 
 /** The name of a flag, without dashes. */
@@ -278,11 +298,16 @@ export interface Command {
   readonly usesNetwork?: true;
 }
 
-/** Every command. */
+/** Every command, by the word or words that are typed. */
 export const COMMANDS = {
   "credential-process": {
     summary: "print temporary credentials as JSON, for credential_process in ~/.aws/config",
-    flags: VENDING_FLAGS,
+    flags: [...VENDING_FLAGS, "cache", "cache-dir"],
+    ...VENDING_REQUIREMENTS,
+  },
+  "update": {
+    summary: "write temporary credentials into ~/.aws/credentials, and keep them fresh",
+    flags: [...VENDING_FLAGS, "profile", "once"],
     ...VENDING_REQUIREMENTS,
   },
   "serve": {
@@ -319,6 +344,12 @@ export const COMMANDS = {
     flags: [...CERTIFICATE_FLAGS, "pkcs11-lib", "pkcs8-password", "debug"],
     required: [],
     oneOf: ["certificate", "cert-selector"],
+  },
+  "cache clear": {
+    summary: "remove the sessions that credential-process --cache has kept",
+    flags: ["cache-dir"],
+    required: [],
+    oneOf: [],
   },
   "version": {
     summary: "print the version",
@@ -375,6 +406,11 @@ export function flagOf(name: FlagName): Flag {
 /** True when `name` is a command. */
 export function isCommandName(name: string): name is CommandName {
   return Object.hasOwn(COMMANDS, name);
+}
+
+/** The commands whose first word is `word` and that have a second: `cache` has `cache clear`. */
+export function commandsOfGroup(word: string): CommandName[] {
+  return Object.keys(COMMANDS).filter(isCommandName).filter((name) => name.startsWith(`${word} `));
 }
 
 /** A command's entry, in the general type. */

@@ -7,6 +7,7 @@ import {
   type CommandName,
   commandOf,
   COMMANDS,
+  commandsOfGroup,
   type Flag,
   type FlagName,
   flagOf,
@@ -20,6 +21,14 @@ const WIDTH = 100;
 /** The help of the program, or of one command. */
 export function helpText(command?: CommandName): string {
   return command === undefined ? programHelp() : commandHelp(command);
+}
+
+/** The help of the commands that begin with the word `group`. */
+export function groupHelpText(group: string): string {
+  return sections([
+    `Usage: ${PROGRAM} ${group} <command> [flags]`,
+    list("Commands:", commandsOfGroup(group).map((name) => [name, commandOf(name).summary])),
+  ]);
 }
 
 function programHelp(): string {

@@ -9,17 +9,19 @@ import { FlagValues } from "./flag_values.ts";
 import {
   type CommandName,
   commandOf,
-  COMMANDS,
+  commandsOfGroup,
   type FlagName,
   flagOf,
   FLAGS,
-  isCommandName,
 } from "./flags.ts";
+import { findCommand, unknown } from "./find_command.ts";
 import { PROGRAM } from "./program.ts";
 
 /** What the command line asks for. */
 export type Request =
   | { readonly kind: "help"; readonly command?: CommandName }
+  /** Help of the commands that begin with this word. */
+  | { readonly kind: "help"; readonly group: string }
   | { readonly kind: "run"; readonly command: CommandName; readonly values: FlagValues };
 
 type Token = ReturnType<typeof tokenize>[number];
@@ -36,12 +38,11 @@ export async function parseArguments(
   argv: readonly string[],
   environment: (name: string) => string | undefined,
 ): Promise<Request> {
-  const [first, ...rest] = argv;
-  if (first === undefined || /^(help|--help|-h)$/.test(first)) return await helpRequest(rest);
-  const command = first === "--version" ? "version" : first;
-  if (!isCommandName(command)) {
-    throw await unknown(first.startsWith("-") ? "flag" : "command", first, Object.keys(COMMANDS));
-  }
+  const [first, ...others] = argv;
+  if (first === undefined || HELP.test(first)) return await helpRequest(others);
+  const [, second = ""] = argv;
+  if (commandsOfGroup(first).length > 0 && HELP.test(second)) return helpOfGroup(first);
+  const { command, rest } = await findCommand(argv);
   const tokens = tokenize(command, rest);
   if (tokens.some((token) => token.kind === "option" && token.name === "help")) {
     return { kind: "help", command };
@@ -50,11 +51,19 @@ export async function parseArguments(
   return { kind: "run", command, values: new FlagValues(command, given, environment) };
 }
 
-async function helpRequest([name, ...rest]: readonly string[]): Promise<Request> {
-  if (name === undefined) return { kind: "help" };
-  if (!isCommandName(name)) throw await unknown("command", name, Object.keys(COMMANDS));
+const HELP = /^(help|--help|-h)$/;
+
+async function helpRequest(words: readonly string[]): Promise<Request> {
+  const [word, ...more] = words;
+  if (word === undefined) return { kind: "help" };
+  if (more.length === 0 && commandsOfGroup(word).length > 0) return helpOfGroup(word);
+  const { command, rest } = await findCommand(words);
   if (rest.length > 0) throw leftOver(rest[0] ?? "", false);
-  return { kind: "help", command: name };
+  return { kind: "help", command };
+}
+
+function helpOfGroup(group: string): Request {
+  return { kind: "help", group };
 }
 
 function tokenize(command: CommandName, args: readonly string[]) {
@@ -127,29 +136,6 @@ function leftOver(argument: string, maybeSecret: boolean): HelperError {
     `an argument${maybeSecret ? "" : ` "${argument}"`} is left over; ` +
       `quote values that hold spaces; see ${PROGRAM} --help`,
   );
-}
-
-async function unknown(
-  what: "command" | "flag",
-  written: string,
-  known: readonly string[],
-): Promise<HelperError> {
-  const { closestString } = await import("@std/text/closest-string");
-  const name = what === "flag" ? written.split("=")[0] ?? "" : written;
-  const closest = known.length > 0 ? closestString(name, known) : "";
-  const near = closest !== "" && sharedStart(closest, name) >= 3;
-  return new HelperError(
-    "usage",
-    `unknown ${what} "${name}"; ${near ? `did you mean ${closest}? See` : "see"} ${PROGRAM} --help`,
-  );
-}
-
-/** How many letters both begin with, dashes aside: a suggestion with fewer than three misleads. */
-function sharedStart(a: string, b: string): number {
-  const [left, right] = [a.replace(/^-+/, ""), b.replace(/^-+/, "")];
-  let length = 0;
-  while (length < left.length && left[length] === right[length]) length++;
-  return length;
 }
 
 function isFlagName(name: string): name is FlagName {

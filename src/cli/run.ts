@@ -3,12 +3,14 @@
  *
  * @module
  */
+import { cacheClear } from "./cache_clear.ts";
 import { credentialProcess } from "./credential_process.ts";
 import type { FlagValues } from "./flag_values.ts";
 import type { CommandName } from "./flags.ts";
 import { parseArguments } from "./parse.ts";
 import { readCertificateData } from "./read_certificate_data.ts";
 import { signString } from "./sign_string.ts";
+import { update } from "./update.ts";
 import { version } from "./version.ts";
 import type { World } from "./world.ts";
 
@@ -18,8 +20,10 @@ const COMMANDS: Readonly<
 > = {
   "credential-process": credentialProcess,
   "serve": async (values, world) => await (await import("./serve.ts")).serve(values, world),
+  "update": update,
   "sign-string": signString,
   "read-certificate-data": readCertificateData,
+  "cache clear": cacheClear,
   "version": (_values, world) => version(world),
 };
 
@@ -27,8 +31,8 @@ const COMMANDS: Readonly<
 export async function run(argv: readonly string[], world: World): Promise<void> {
   const request = await parseArguments(argv, (name) => world.environment(name));
   if (request.kind === "help") {
-    const { helpText } = await import("./help.ts");
-    world.write(helpText(request.command));
+    const { groupHelpText, helpText } = await import("./help.ts");
+    world.write("group" in request ? groupHelpText(request.group) : helpText(request.command));
     return;
   }
   await COMMANDS[request.command](request.values, world);

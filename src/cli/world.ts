@@ -17,6 +17,8 @@ export interface World {
   readonly registry: KeystoreRegistry;
   /** An environment variable. */
   environment(name: string): string | undefined;
+  /** This user's home directory; undefined when nothing tells. */
+  homeDirectory(): string | undefined;
   /** Standard output, for machines. */
   write(output: string | Uint8Array): void;
   /** Standard error, for people; one line. */

@@ -7,6 +7,8 @@ export interface WorldParts {
   readonly platform?: Platform;
   readonly variables?: Readonly<Record<string, string>>;
   readonly keystore?: FakeKeystore;
+  /** Absent: nothing tells. */
+  readonly home?: string;
 }
 
 /** A world in memory that keeps what was written and said. */
@@ -17,15 +19,21 @@ export class FakeWorld implements World {
   readonly written: (string | Uint8Array)[] = [];
   readonly said: string[] = [];
   readonly #variables: Readonly<Record<string, string>>;
+  readonly #home: string | undefined;
 
-  constructor({ platform = "linux", variables = {}, keystore }: WorldParts = {}) {
+  constructor({ platform = "linux", variables = {}, keystore, home }: WorldParts = {}) {
     this.platform = platform;
+    this.#home = home;
     this.registry = (keystore ?? new FakeKeystore({})).registry;
     this.#variables = variables;
   }
 
   environment(name: string): string | undefined {
     return this.#variables[name];
+  }
+
+  homeDirectory(): string | undefined {
+    return this.#home;
   }
 
   write(output: string | Uint8Array): void {

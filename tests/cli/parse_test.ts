@@ -82,7 +82,8 @@ for (const args of [[], ["--help"], ["-h"], ["help"]]) {
 }
 
 for (const command of Object.keys(COMMANDS)) {
-  for (const args of [[command, "--help"], [command, "-h"], ["help", command]]) {
+  const words = command.split(" ");
+  for (const args of [[...words, "--help"], [...words, "-h"], ["help", ...words]]) {
     Deno.test(`parseArguments() asks for help when it is given ${args.join(" ")}`, async () => {
       const request = await parse(args);
       assertEquals<unknown>(request, { kind: "help", command });
@@ -95,7 +96,26 @@ Deno.test("parseArguments() asks for help even when flags are missing", async ()
   assertEquals(request.kind, "help");
 });
 
+for (const args of [["cache", "--help"], ["cache", "-h"], ["cache", "help"], ["help", "cache"]]) {
+  Deno.test(`parseArguments() asks for the help of a group when it is given ${args.join(" ")}`, async () => {
+    assertEquals<unknown>(await parse(args), { kind: "help", group: "cache" });
+  });
+}
+
+Deno.test("parseArguments() finds a command of two words, and its flags behind them", async () => {
+  const request = await parse(["cache", "clear", "--cache-dir", "a b"]);
+  if (request.kind !== "run") throw new Error("it asks for help");
+  assertEquals([request.command, request.values.text("cache-dir")], ["cache clear", "a b"]);
+});
+
 const USAGE: Record<string, string[]> = {
+  "half a command": ["cache"],
+  "half a command and a flag": ["cache", "--cache-dir", "a"],
+  "half a command and another word": ["cache", "empty"],
+  "a command of two words as one": ["cache clear"],
+  "a word too many": ["cache", "clear", "all"],
+  "help of half a command and another word": ["help", "cache", "empty"],
+  "help of a word too many": ["help", "cache", "clear", "all"],
   "an unknown command": ["credentials"],
   "a flag before the command": ["--debug", "version"],
   "an unknown flag": ["sign-string", "--privatekey", "a"],
@@ -124,6 +144,11 @@ for (const [what, args] of Object.entries(USAGE)) {
 
 Deno.test("parseArguments() suggests what was meant when a name is nearly right", async () => {
   assertStringIncludes(await refusal("sign-strin"), "sign-string");
+  assertStringIncludes(
+    await refusal("cache", "clean"),
+    'unknown command "cache clean"; did you mean cache clear?',
+  );
+  assertStringIncludes(await refusal("cache"), "cache clear");
   assertStringIncludes(await refusal("sign-string", "--privat-key", "a"), "--private-key");
 });
 

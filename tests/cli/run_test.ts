@@ -53,9 +53,15 @@ Deno.test("run() prints help on standard output for no command and for each comm
   const [text = ""] = await outputOf();
   assertStringIncludes(String(text), "credential-process");
   for (const name of Object.keys(COMMANDS)) {
-    const [help = ""] = await outputOf("help", name);
+    const [help = ""] = await outputOf("help", ...name.split(" "));
     assertStringIncludes(String(help), `Usage: aws_signing_helper ${name}`);
   }
+});
+
+Deno.test("run() prints the commands that begin with a word", async () => {
+  const [help = ""] = await outputOf("cache", "--help");
+  assertStringIncludes(String(help), "Usage: aws_signing_helper cache <command> [flags]");
+  assertStringIncludes(String(help), "  cache clear  ");
 });
 
 Deno.test("run() writes nothing when the usage is wrong", async () => {

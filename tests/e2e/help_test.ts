@@ -2,7 +2,14 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
 import { runBinary } from "../support/binary.ts";
 
-const COMMANDS = ["credential-process", "sign-string", "read-certificate-data", "version"];
+const COMMANDS = [
+  "credential-process",
+  "update",
+  "sign-string",
+  "read-certificate-data",
+  "cache clear",
+  "version",
+];
 
 Deno.test("the binary without a command prints its help and exits 0", async () => {
   const bare = await runBinary([]);
@@ -14,12 +21,13 @@ Deno.test("the binary without a command prints its help and exits 0", async () =
 });
 
 for (const command of COMMANDS) {
+  const words = command.split(" ");
   Deno.test(`${command} --help prints its help and exits 0`, async () => {
-    const { code, stdout, stderr } = await runBinary([command, "--help"]);
+    const { code, stdout, stderr } = await runBinary([...words, "--help"]);
     assertEquals({ code, stderr }, { code: 0, stderr: "" });
     assertMatch(stdout, new RegExp(`^Usage: aws_signing_helper ${command}`));
-    assertEquals((await runBinary([command, "-h"])).stdout, stdout);
-    assertEquals((await runBinary(["help", command])).stdout, stdout);
+    assertEquals((await runBinary([...words, "-h"])).stdout, stdout);
+    assertEquals((await runBinary(["help", ...words])).stdout, stdout);
   });
 }
 

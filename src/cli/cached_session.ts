@@ -1,0 +1,71 @@
+/**
+ * `credential-process --cache`: the session that an earlier run has kept, or a new one.
+ *
+ * @module
+ */
+import { cacheKey } from "../credentials/cache_key.ts";
+import { SessionCache } from "../credentials/session_cache.ts";
+import type { IdentitySource } from "../keystore/select.ts";
+import type { SessionCredentials, SessionRequest } from "../rolesanywhere/create_session.ts";
+import type { FlagValues } from "./flag_values.ts";
+import { debugWords, keystoreContext } from "./keys.ts";
+import { cacheDirectory } from "./places.ts";
+import type { World } from "./world.ts";
+
+/** A larger file is no certificate, bytes. */
+const LARGEST_CERTIFICATE = 4 << 20;
+
+/**
+ * The session for `request`, from the cache or by `vend`. Neither the private key nor the network
+ * is touched when it is in the cache.
+ */
+export async function cachedSession(
+  values: FlagValues,
+  world: World,
+  source: IdentitySource,
+  request: SessionRequest,
+  vend: () => Promise<SessionCredentials>,
+): Promise<SessionCredentials> {
+  const warn = (words: string) => world.say(`warning: ${words}`);
+  const directory = cacheDirectory(values, world);
+  const certificate = await certificateBytes(values, world, source, warn);
+  if (!certificate) return await vend();
+  const key = await cacheKey({ request, certificate, verifyServer: !values.isOn("no-verify-ssl") });
+  certificate.fill(0); // a private key may stand beside the certificate
+  const cache = new SessionCache(directory, {
+    now: () => world.now(),
+    monotonic: () => world.monotonic(),
+    sleep: (milliseconds) => world.sleep(milliseconds),
+    warn,
+    debug: debugWords(values, world),
+  });
+  return await cache.get(key, vend);
+}
+
+/**
+ * The bytes that tell the certificate from others: its file as it stands, without looking into it,
+ * or what its keystore gives. Undefined when there are none to be had; `vend` then says why.
+ */
+async function certificateBytes(
+  values: FlagValues,
+  world: World,
+  { certificate }: IdentitySource,
+  warn: (words: string) => void,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  if (!certificate) return undefined;
+  if (certificate.scheme !== "file") {
+    const keystore = await world.registry(certificate.scheme);
+    const context = keystoreContext(values, world);
+    const certificates = await keystore.readCertificates(certificate, context);
+    return new Uint8Array(certificates.flatMap(({ encoded }) => [...encoded]));
+  }
+  try {
+    const { isFile, size } = Deno.statSync(certificate.path);
+    if (isFile && size <= LARGEST_CERTIFICATE) return Deno.readFileSync(certificate.path);
+    // Whoever reads a pipe takes away what stands in it.
+    if (!isFile) warn(`${certificate.label} is no regular file; the session is not cached`);
+  } catch {
+    // as above
+  }
+  return undefined;
+}

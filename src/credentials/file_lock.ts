@@ -1,0 +1,116 @@
+/**
+ * A lock that processes of this program honour: flock(2) on a file of its own, which goes away with
+ * the lock. The kernel lets go of it when its holder dies, so that none can be left behind.
+ *
+ * @module
+ */
+import { basename, dirname, join } from "node:path";
+import { HelperError, messageOf } from "../errors.ts";
+import { codeOf } from "./file_problem.ts";
+
+/** Pause between two tries, milliseconds. */
+const POLL = 20;
+
+/** What waiting touches. */
+export interface Waiting {
+  /** Milliseconds from any origin, never going back. */
+  monotonic(): number;
+  sleep(milliseconds: number): Promise<void>;
+  /** Ends the wait early, with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** The lock that belongs to the file at `path`, beside it. */
+export function lockPathOf(path: string): string {
+  return join(dirname(path), `.${basename(path)}.aws_signing_helper.lock`);
+}
+
+/**
+ * Locks the file at `path`, making it if need be, and waits for that no longer than `longest`
+ * milliseconds: undefined when somebody else holds the lock for all that time.
+ *
+ * Throws the system's error when the file can be neither made nor opened, and `credentials-file`
+ * when something else stands at `path` or the file system knows no locks.
+ */
+export async function lockFile(
+  path: string,
+  longest: number,
+  waiting: Waiting,
+): Promise<Disposable | undefined> {
+  const start = waiting.monotonic();
+  for (;;) {
+    waiting.signal?.throwIfAborted();
+    const lock = tryLock(path);
+    if (lock) return lock;
+    if (waiting.monotonic() - start >= longest) return undefined;
+    await waiting.sleep(POLL);
+  }
+}
+
+/** One try: undefined when somebody else has the lock, or had it until now. */
+function tryLock(path: string): Disposable | undefined {
+  const file = openLockFile(path);
+  if (!file) return undefined;
+  try {
+    if (file.tryLockSync(true) && standsAt(file, path)) return held(file, path);
+  } catch (cause) {
+    file.close();
+    throw new HelperError(
+      "credentials-file",
+      `the file system of ${path} has no locks (${messageOf(cause)}); use a directory on another`,
+      { cause },
+    );
+  }
+  file.close();
+  return undefined;
+}
+
+function held(file: Deno.FsFile, path: string): Disposable {
+  return {
+    [Symbol.dispose]() {
+      try {
+        // Before the lock is let go: whoever waits then finds that this file is no longer the one.
+        // Windows lets nobody remove a file that is open; there it stays.
+        if (Deno.build.os !== "windows") Deno.removeSync(path);
+      } catch {
+        // somebody removed it, or took the directory away: the next run makes another
+      } finally {
+        file.close();
+      }
+    },
+  };
+}
+
+/** The lock file, made or opened, never through a link; undefined when it went away meanwhile. */
+function openLockFile(path: string): Deno.FsFile | undefined {
+  const rights = { read: true, write: true };
+  try {
+    return Deno.openSync(path, { ...rights, createNew: true, mode: 0o600 });
+  } catch (thrown) {
+    if (codeOf(thrown) !== "EEXIST") throw thrown;
+  }
+  try {
+    if (!Deno.lstatSync(path).isFile) {
+      throw new HelperError(
+        "credentials-file",
+        `${path} is in the place of the lock and is no file; remove it`,
+      );
+    }
+    return Deno.openSync(path, rights);
+  } catch (thrown) {
+    if (codeOf(thrown) === "ENOENT") return undefined;
+    throw thrown;
+  }
+}
+
+/** Whether the open file is still the one that stands at `path`, and is no link's target. */
+function standsAt(file: Deno.FsFile, path: string): boolean {
+  if (Deno.build.os === "windows") return true; // where it is never removed
+  const open = file.statSync();
+  try {
+    const standing = Deno.lstatSync(path);
+    return standing.isFile && standing.ino === open.ino && standing.dev === open.dev;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * The lines of a credentials file, and what each of them is to Python's configparser, by which
+ * botocore and the AWS CLI read it. The other SDKs agree on files that are written as usual; where
+ * they differ, configparser is the one that refuses a file or takes it literally.
+ *
+ * @module
+ */
+
+/** What a line is. */
+export type LineKind =
+  | "blank"
+  | "comment"
+  /** `[name]`. */
+  | "section"
+  /** `key = value` or `key: value`. */
+  | "setting"
+  /** Indented deeper than the setting above it, and so a part of that setting's value. */
+  | "continuation"
+  /** None of these: configparser refuses the file. */
+  | "stray";
+
+/** A line; all positions are in the text that was read. */
+export interface IniLine {
+  readonly kind: LineKind;
+  readonly start: number;
+  /** Where its text ends and its line end begins. */
+  readonly end: number;
+  /** `\n`, `\r\n`, `\r`, or nothing in a last line without one. */
+  readonly lineEnd: string;
+  /** Where its first visible character is. */
+  readonly visible: number;
+  /** A section's name as it is written, or a setting's key in lower case; else empty. */
+  readonly name: string;
+  /** Where a setting's value begins and ends on this line; both at `end` for an empty one. */
+  readonly value: readonly [start: number, end: number];
+}
+
+/** How Python's `str.isspace` sees characters, line ends aside. */
+// deno-lint-ignore no-control-regex -- Python counts 1c to 1f, which separate records, as spaces
+const SPACE = /[\t\v\f\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
+
+const BYTE_ORDER_MARK = "\ufeff";
+
+/** All lines of `text`, in their order. A byte order mark at the beginning belongs to none. */
+export function readIniLines(text: string): IniLine[] {
+  const lines: IniLine[] = [];
+  const reader = new LineReader(text);
+  const lineEnds = /\r\n|\r|\n|$/g;
+  for (let start = text.startsWith(BYTE_ORDER_MARK) ? 1 : 0; start < text.length;) {
+    lineEnds.lastIndex = start;
+    const found = lineEnds.exec(text);
+    const end = found?.index ?? text.length;
+    const lineEnd = found?.[0] ?? "";
+    lines.push(reader.read(start, end, lineEnd));
+    start = end + lineEnd.length;
+  }
+  return lines;
+}
+
+/** What the lines before mean for the next one. */
+class LineReader {
+  readonly #text: string;
+  #indent = 0;
+  #inSection = false;
+  #inSetting = false;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  read(start: number, end: number, lineEnd: string): IniLine {
+    let visible = start;
+    while (visible < end && SPACE.test(this.#text.charAt(visible))) visible++;
+    const blank = { start, end, lineEnd, visible, name: "", value: [end, end] } as const;
+    if (visible === end) return { ...blank, kind: "blank" };
+    if (/[#;]/.test(this.#text.charAt(visible))) return { ...blank, kind: "comment" };
+    if (this.#inSection && this.#inSetting && visible - start > this.#indent) {
+      return { ...blank, kind: "continuation" };
+    }
+    this.#indent = visible - start;
+    let last = end;
+    while (SPACE.test(this.#text.charAt(last - 1))) last--;
+    return { ...blank, ...this.#read(visible, last, end) };
+  }
+
+  /** The section or setting that stands in `text` from `visible` to `last`. */
+  #read(visible: number, last: number, end: number): Pick<IniLine, "kind" | "name" | "value"> {
+    const words = this.#text.slice(visible, last);
+    const close = words.startsWith("[") ? words.lastIndexOf("]") : -1;
+    if (close > 1) {
+      this.#inSection = true;
+      this.#inSetting = false;
+      return { kind: "section", name: words.slice(1, close), value: [end, end] };
+    }
+    const delimiter = words.search(/[=:]/);
+    if (!this.#inSection || delimiter < 0) return { kind: "stray", name: "", value: [end, end] };
+    this.#inSetting = delimiter > 0;
+    if (delimiter === 0) return { kind: "stray", name: "", value: [end, end] };
+    let first = visible + delimiter + 1;
+    while (first < last && SPACE.test(this.#text.charAt(first))) first++;
+    const value = first < last ? [first, last] as const : [end, end] as const;
+    return { kind: "setting", name: trimEnd(words.slice(0, delimiter)).toLowerCase(), value };
+  }
+}
+
+function trimEnd(text: string): string {
+  let last = text.length;
+  while (SPACE.test(text.charAt(last - 1))) last--;
+  return text.slice(0, last);
+}

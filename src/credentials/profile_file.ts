@@ -1,0 +1,95 @@
+/**
+ * The credentials file on disk: one profile of it is written, under a lock, in one step.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { dirname } from "node:path";
+import type { SessionCredentials } from "../rolesanywhere/create_session.ts";
+import { removeLeftovers, replaceFile } from "./atomic_file.ts";
+import { lockFile, lockPathOf, type Waiting } from "./file_lock.ts";
+import { fileProblem, refusal } from "./file_problem.ts";
+import { withCredentials } from "./profile_text.ts";
+import { profileWarnings } from "./profile_warnings.ts";
+import { changedSince, inspect, readStanding, targetOf } from "./standing_file.ts";
+
+/** How long another writer is waited for, milliseconds. */
+export const LONGEST_LOCK_WAIT = 10_000;
+
+/** How often the file is read anew because somebody who knows no lock changed it meanwhile. */
+const MOST_READS = 10;
+
+/** What is written where. */
+export interface ProfileUpdate {
+  /** The credentials file, which need not exist. */
+  readonly path: string;
+  readonly profile: string;
+  readonly credentials: SessionCredentials;
+  /** The account of the credentials, for warnings. */
+  readonly account: string;
+}
+
+/**
+ * Writes the credentials into the profile and gives what the user should be told, one sentence each.
+ *
+ * Throws `credentials-file`, and `service-answer` for credentials that cannot be written; the file
+ * is then as it was.
+ */
+export async function writeProfile(
+  update: ProfileUpdate,
+  waiting: Waiting,
+  longestWait: number = LONGEST_LOCK_WAIT,
+): Promise<string[]> {
+  const { path } = update;
+  let directory = dirname(path);
+  try {
+    const target = targetOf(path);
+    inspect(target, path);
+    directory = dirname(target);
+    Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+    using lock = await lockFile(lockPathOf(target), longestWait, waiting);
+    if (!lock) {
+      throw refusal(
+        path,
+        `another program has held its lock for ${longestWait / 1000} s; ` +
+          "end that program or try again",
+      );
+    }
+    removeLeftovers(target);
+    return rewrite(target, update);
+  } catch (thrown) {
+    throw fileProblem(thrown, path, directory);
+  }
+}
+
+function rewrite(target: string, update: ProfileUpdate): string[] {
+  const { path, profile, credentials, account } = update;
+  for (let reads = 0; reads < MOST_READS; reads++) {
+    const standing = readStanding(target, path);
+    const { text = "", encoding = "utf8", info } = standing ?? {};
+    // The profile's name in the form that the text has.
+    const name = Buffer.from(profile).toString(encoding);
+    const written = withCredentials(text, name, credentials, path);
+    const notes = profileWarnings({ text: written, profile: name, account, label: path });
+    if (encoding !== "utf8") {
+      notes.push(`${path} is not UTF-8 text, so that the AWS CLI and boto3 refuse it; convert it`);
+    }
+    if (changedSince(target, info)) continue;
+    replaceFile(target, Buffer.from(written, encoding), ownerOf(info));
+    return [...(info ? modeNotes(info, path) : []), ...notes];
+  }
+  throw refusal(path, "another program keeps writing to it; end that program or try again");
+}
+
+function ownerOf(info: Deno.FileInfo | undefined) {
+  return info && info.uid !== null && info.gid !== null
+    ? { uid: info.uid, gid: info.gid }
+    : undefined;
+}
+
+function modeNotes({ mode }: Deno.FileInfo, path: string): string[] {
+  if (mode === null || Deno.build.os === "windows" || (mode & 0o077) === 0) return [];
+  return [
+    `${path} could be read by others (mode ${(mode & 0o777).toString(8)}); its mode is now 600`,
+  ];
+}

@@ -1,0 +1,115 @@
+/**
+ * Sessions that are kept between runs: many runs at once make one CreateSession call.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { messageOf } from "../errors.ts";
+import type { SessionCredentials } from "../rolesanywhere/create_session.ts";
+import { removeLeftovers } from "./atomic_file.ts";
+import { directoryFault, sessionFile, sweepDirectory } from "./cache_directory.ts";
+import { readEntry, writeEntry } from "./cache_entry.ts";
+import { lockFile, lockPathOf, type Waiting } from "./file_lock.ts";
+import { formatTime } from "./session.ts";
+
+const MINUTE = 60_000;
+
+/** Distances in time, milliseconds. */
+export const CACHE_LIMITS = {
+  /** A session is used while so much of it remains. */
+  leastRemaining: 10 * MINUTE,
+  /** No session lasts longer: the clock has been set back. */
+  mostRemaining: 12 * 60 * MINUTE + 5 * MINUTE,
+  /** How long a run waits for another that asks for the same session; longer than a call takes. */
+  lockWait: 45_000,
+} as const;
+
+/** Whom the cache tells. */
+interface Words {
+  /** The user, even without `--debug`. */
+  warn(words: string): void;
+  debug(words: string): void;
+}
+
+/** What the cache touches. */
+export interface CacheEffects extends Waiting, Words {
+  now(): Date;
+}
+
+const QUIET: Words = { warn: () => {}, debug: () => {} };
+
+/** The cache of one directory. */
+export class SessionCache {
+  constructor(
+    private readonly directory: string,
+    private readonly effects: CacheEffects,
+  ) {}
+
+  /**
+   * The session that is kept under `key`, or the one that `vend` gives, which is kept then.
+   *
+   * What cannot be read or written is told and does without the cache. Throws what `vend` throws.
+   */
+  async get(key: string, vend: () => Promise<SessionCredentials>): Promise<SessionCredentials> {
+    const { directory, effects } = this;
+    const path = join(directory, sessionFile(key));
+    const fault = directoryFault(directory);
+    if (fault) return await this.#without(`${directory} ${fault}`, vend);
+    const kept = this.#read(path, key, effects);
+    if (kept) return kept;
+    effects.debug(`cache: miss, ${path}`);
+    let lock: Disposable | undefined;
+    try {
+      Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+      lock = await lockFile(lockPathOf(path), CACHE_LIMITS.lockWait, effects);
+    } catch (thrown) {
+      return await this.#without(`${directory}: ${messageOf(thrown)}`, vend);
+    }
+    using _held = lock;
+    if (!lock) {
+      effects.warn(
+        `another run has asked for this session for ${CACHE_LIMITS.lockWait / 1000} s ` +
+          "and holds the cache; going on without it",
+      );
+      return await vend();
+    }
+    return this.#read(path, key, QUIET) ?? this.#keep(path, key, await vend());
+  }
+
+  async #without(
+    why: string,
+    vend: () => Promise<SessionCredentials>,
+  ): Promise<SessionCredentials> {
+    this.effects.warn(`the cache is not used: ${why}`);
+    return await vend();
+  }
+
+  /** A session that is kept and may be used. `words` hear why another is not. */
+  #read(path: string, key: string, words: Words): SessionCredentials | undefined {
+    const entry = readEntry(path, key);
+    if (entry.kind === "unusable") words.warn(`${path} ${entry.why}; it is not used`);
+    if (entry.kind !== "session") return undefined;
+    const { expiration } = entry.credentials;
+    const remaining = expiration.getTime() - this.effects.now().getTime();
+    if (remaining < CACHE_LIMITS.leastRemaining || remaining > CACHE_LIMITS.mostRemaining) {
+      words.debug(`cache: the session in ${path} ends at ${formatTime(expiration)}`);
+      return undefined;
+    }
+    this.effects.debug(`cache: hit, ${path} until ${formatTime(expiration)}`);
+    return entry.credentials;
+  }
+
+  /** Keeps the session; whatever stood in its place was this user's to replace. */
+  #keep(path: string, key: string, credentials: SessionCredentials): SessionCredentials {
+    try {
+      const fault = directoryFault(this.directory);
+      if (fault) throw new Error(fault);
+      removeLeftovers(path);
+      writeEntry(path, key, credentials);
+      sweepDirectory(this.directory, this.effects.now());
+    } catch (thrown) {
+      this.effects.warn(`the session could not be kept in ${path}: ${messageOf(thrown)}`);
+    }
+    return credentials;
+  }
+}

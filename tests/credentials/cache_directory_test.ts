@@ -1,0 +1,98 @@
+import { assertEquals, assertThrows } from "@std/assert";
+
+import {
+  clearDirectory,
+  directoryFault,
+  sweepDirectory,
+} from "../../src/credentials/cache_directory.ts";
+import { HelperError } from "../../src/errors.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+
+const KEY = "0123456789abcdef".repeat(4);
+const OTHER = "f".repeat(64);
+const names = (directory: TemporaryDirectory) =>
+  [...Deno.readDirSync(directory.path)].map(({ name }) => name).toSorted();
+
+Deno.test("directoryFault() finds none in a directory of mode 0700, nor where there is none yet", () => {
+  using directory = new TemporaryDirectory();
+  assertEquals(directoryFault(directory.path), undefined);
+  assertEquals(directoryFault(directory.join("not", "yet")), undefined);
+});
+
+Deno.test("directoryFault() says what speaks against a directory", () => {
+  using directory = new TemporaryDirectory();
+  const path = directory.join("cache");
+  Deno.mkdirSync(path, { mode: 0o700 });
+  Deno.symlinkSync("cache", directory.join("link"));
+  assertEquals(directoryFault(directory.join("link")), "is a symbolic link");
+  assertEquals(directoryFault(directory.write("file", "")), "is no directory");
+  Deno.chmodSync(path, 0o750);
+  assertEquals(directoryFault(path), "is open to others (mode 750; chmod 700 closes it)");
+});
+
+Deno.test({
+  name: "directoryFault() says that a directory belongs to another user",
+  ignore: Deno.uid() !== 0,
+  fn() {
+    using directory = new TemporaryDirectory();
+    Deno.chownSync(directory.path, 12, 34);
+    assertEquals(directoryFault(directory.path), "belongs to another user");
+    Deno.chownSync(directory.path, 0, 0);
+  },
+});
+
+Deno.test("sweepDirectory() removes what is too old to be of use, and nothing else", () => {
+  using directory = new TemporaryDirectory();
+  const now = new Date("2026-01-02T00:00:00Z");
+  const hours = (count: number) => new Date(now.getTime() - count * 3_600_000);
+  const ages: [string, number][] = [
+    [`${KEY}.json`, 12.5],
+    [`${OTHER}.json`, 14],
+    [`.${KEY}.json.aws_signing_helper.lock`, 0.5],
+    [`.${OTHER}.json.aws_signing_helper.lock`, 2],
+    [`.${KEY}.json.aws_signing_helper.0123456789abcdef.tmp`, 2],
+    ["notes.json", 1000],
+    [`${KEY}.json.bak`, 1000],
+  ];
+  for (const [name, age] of ages) Deno.utimeSync(directory.write(name, ""), hours(age), hours(age));
+  sweepDirectory(directory.path, now);
+  assertEquals(
+    names(directory),
+    [
+      `${KEY}.json`,
+      `.${KEY}.json.aws_signing_helper.lock`,
+      "notes.json",
+      `${KEY}.json.bak`,
+    ].toSorted(),
+  );
+});
+
+Deno.test("clearDirectory() removes every session and what belongs to it, and gives their number", () => {
+  using directory = new TemporaryDirectory();
+  const target = directory.write("target", "text");
+  Deno.symlinkSync("target", directory.join(`${OTHER}.json`));
+  directory.write(`${KEY}.json`, "");
+  directory.write(`.${KEY}.json.aws_signing_helper.lock`, "");
+  directory.write(`.${KEY}.json.aws_signing_helper.0123456789abcdef.tmp`, "");
+  assertEquals(clearDirectory(directory.path), 2);
+  assertEquals([names(directory), Deno.readTextFileSync(target)], [["target"], "text"]);
+  assertEquals(clearDirectory(directory.path), 0);
+});
+
+Deno.test("clearDirectory() finds none where there is no directory", () => {
+  using directory = new TemporaryDirectory();
+  assertEquals(clearDirectory(directory.join("none")), 0);
+});
+
+Deno.test("clearDirectory() throws session-cache and follows no link", () => {
+  using directory = new TemporaryDirectory();
+  directory.write(`real/${KEY}.json`, "");
+  Deno.symlinkSync("real", directory.join("link"));
+  for (
+    const [path, what] of [["link", "a symbolic link"], [`real/${KEY}.json`, "a file"]] as const
+  ) {
+    const error = assertThrows(() => clearDirectory(directory.join(path)), HelperError, what);
+    assertEquals([error.code, error.exitCode], ["session-cache", 1]);
+  }
+  assertEquals([...Deno.readDirSync(directory.join("real"))].length, 1);
+});

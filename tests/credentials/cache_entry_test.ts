@@ -1,0 +1,107 @@
+import { assertEquals } from "@std/assert";
+
+import { readEntry, writeEntry } from "../../src/credentials/cache_entry.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+
+const KEY = "0123456789abcdef".repeat(4);
+const CREDENTIALS = {
+  accessKeyId: "ID",
+  secretAccessKey: "SECRET",
+  sessionToken: "TOKEN",
+  expiration: new Date("2026-01-01T01:02:03.456Z"),
+};
+
+function written(directory: TemporaryDirectory): string {
+  writeEntry(directory.join("entry"), KEY, CREDENTIALS);
+  return directory.join("entry");
+}
+
+Deno.test("readEntry() gives what writeEntry() has kept, in a file of mode 0600", () => {
+  using directory = new TemporaryDirectory();
+  const path = written(directory);
+  assertEquals(readEntry(path, KEY), { kind: "session", credentials: CREDENTIALS });
+  assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+});
+
+Deno.test("readEntry() gives none when there is no file", () => {
+  using directory = new TemporaryDirectory();
+  assertEquals(readEntry(directory.join("entry"), KEY), { kind: "none" });
+});
+
+/** What may stand in the place of a session, made of a directory with one in "entry". */
+const UNUSABLE: Record<string, [make: (directory: TemporaryDirectory) => void, why: string]> = {
+  "a link to a session": [(directory) => {
+    Deno.renameSync(directory.join("entry"), directory.join("real"));
+    Deno.symlinkSync("real", directory.join("entry"));
+  }, "is a symbolic link"],
+  "a link to nothing": [(directory) => {
+    Deno.removeSync(directory.join("entry"));
+    Deno.symlinkSync("nothing", directory.join("entry"));
+  }, "is a symbolic link"],
+  "a file that a group may read": [
+    (directory) => Deno.chmodSync(directory.join("entry"), 0o640),
+    "is open to others (mode 640)",
+  ],
+  "a file that all may write": [
+    (directory) => Deno.chmodSync(directory.join("entry"), 0o602),
+    "is open to others (mode 602)",
+  ],
+  "an empty file": [(directory) => {
+    directory.write("entry", "");
+  }, "holds no session"],
+  "half a session": [(directory) => {
+    directory.write("entry", Deno.readTextFileSync(directory.join("entry")).slice(0, 50));
+  }, "holds no session"],
+  "bytes that are no text": [(directory) => {
+    directory.write("entry", Uint8Array.of(0xff, 0, 0xfe));
+  }, "holds no session"],
+  "JSON that is no session": [(directory) => {
+    directory.write("entry", "null");
+  }, "holds no session of this name"],
+  "a session without its token": [(directory) => {
+    replaceIn(directory, '"TOKEN"', "7");
+  }, "holds no session of this name"],
+  "a session without a time": [(directory) => {
+    replaceIn(directory, "2026-01-01T01:02:03.456Z", "tomorrow");
+  }, "holds no session of this name"],
+  "the session of another key": [(directory) => {
+    replaceIn(directory, KEY, KEY.replace("0", "1"));
+  }, "holds no session of this name"],
+  "a large file": [(directory) => {
+    directory.write("entry", " ".repeat(70_000));
+  }, "is too large to be a session"],
+  "a directory": [(directory) => {
+    Deno.removeSync(directory.join("entry"));
+    Deno.mkdirSync(directory.join("entry"));
+  }, "is no file"],
+  "a pipe": [(directory) => {
+    Deno.removeSync(directory.join("entry"));
+    new Deno.Command("mkfifo", { args: [directory.join("entry")] }).outputSync();
+  }, "is no file"],
+};
+
+function replaceIn(directory: TemporaryDirectory, before: string, after: string): void {
+  const text = Deno.readTextFileSync(directory.join("entry"));
+  assertEquals(text.split(before).length, 2);
+  directory.write("entry", text.replace(before, after));
+}
+
+for (const [what, [make, why]] of Object.entries(UNUSABLE)) {
+  Deno.test(`readEntry() does not use ${what}`, () => {
+    using directory = new TemporaryDirectory();
+    const path = written(directory);
+    make(directory);
+    assertEquals(readEntry(path, KEY), { kind: "unusable", why });
+  });
+}
+
+Deno.test({
+  name: "readEntry() does not use a file of another user",
+  ignore: Deno.uid() !== 0,
+  fn() {
+    using directory = new TemporaryDirectory();
+    const path = written(directory);
+    Deno.chownSync(path, 12, 34);
+    assertEquals(readEntry(path, KEY), { kind: "unusable", why: "belongs to another user" });
+  },
+});

@@ -1,0 +1,60 @@
+import { assertEquals, assertMatch } from "@std/assert";
+
+import { type CachedSession, cacheKey } from "../../src/credentials/cache_key.ts";
+import { parseSessionArns } from "../../src/rolesanywhere/arn.ts";
+
+const ANCHOR = "arn:aws:rolesanywhere:us-east-1:123456789012:trust-anchor/t";
+const PROFILE = "arn:aws:rolesanywhere:us-east-1:123456789012:profile/p";
+
+interface Parts {
+  role?: string;
+  profile?: string;
+  trustAnchor?: string;
+  duration?: number;
+  name?: string;
+  region?: string;
+  endpoint?: string;
+  certificate?: string;
+  verifyServer?: boolean;
+}
+
+const session = (parts: Parts = {}): CachedSession => ({
+  request: {
+    arns: parseSessionArns({
+      role: parts.role ?? "arn:aws:iam::123456789012:role/r",
+      profile: parts.profile ?? PROFILE,
+      trustAnchor: parts.trustAnchor ?? ANCHOR,
+    }),
+    durationSeconds: parts.duration ?? 3600,
+    region: parts.region ?? "us-east-1",
+    endpoint: new URL(parts.endpoint ?? "https://a.example"),
+    ...(parts.name === undefined ? {} : { roleSessionName: parts.name }),
+  },
+  certificate: new TextEncoder().encode(parts.certificate ?? "certificate"),
+  verifyServer: parts.verifyServer ?? true,
+});
+
+Deno.test("cacheKey() is 64 hexadecimal digits, the same for the same session", async () => {
+  const key = await cacheKey(session());
+  assertMatch(key, /^[0-9a-f]{64}$/);
+  assertEquals(await cacheKey(session()), key);
+});
+
+const OTHERS: Record<string, Parts> = {
+  certificate: { certificate: "another" },
+  role: { role: "arn:aws:iam::123456789012:role/s" },
+  profile: { profile: `${PROFILE}2` },
+  "trust anchor": { trustAnchor: `${ANCHOR}2` },
+  duration: { duration: 3601 },
+  "session name": { name: "xy" },
+  region: { region: "us-east-2" },
+  endpoint: { endpoint: "https://b.example" },
+  "endpoint's path": { endpoint: "https://a.example/path" },
+  "check of the service": { verifyServer: false },
+};
+
+for (const [what, parts] of Object.entries(OTHERS)) {
+  Deno.test(`cacheKey() is another for another ${what}`, async () => {
+    assertEquals(await cacheKey(session(parts)) === await cacheKey(session()), false);
+  });
+}

@@ -1,0 +1,226 @@
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+
+import { lockFile, lockPathOf } from "../../src/credentials/file_lock.ts";
+import { writeProfile } from "../../src/credentials/profile_file.ts";
+import { HelperError } from "../../src/errors.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+
+const WAITING = {
+  monotonic: () => performance.now(),
+  sleep: (milliseconds: number) => new Promise<void>((done) => setTimeout(done, milliseconds)),
+};
+
+const CREDENTIALS = {
+  accessKeyId: "ID",
+  secretAccessKey: "SECRET",
+  sessionToken: "TOKEN",
+  expiration: new Date(0),
+};
+
+const SECTION =
+  "[p]\naws_access_key_id = ID\naws_secret_access_key = SECRET\naws_session_token = TOKEN\n";
+
+const write = (path: string, profile = "p", longestWait = 10_000) =>
+  writeProfile(
+    { path, profile, credentials: CREDENTIALS, account: "111122223333" },
+    WAITING,
+    longestWait,
+  );
+
+const modeOf = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
+const names = (directory: TemporaryDirectory) =>
+  [...Deno.readDirSync(directory.path)].map(({ name }) => name).toSorted();
+
+async function refusal(path: string, longestWait = 10_000): Promise<string> {
+  const error = await assertRejects(() => write(path, "p", longestWait), HelperError);
+  assertEquals([error.code, error.exitCode], ["credentials-file", 1]);
+  assertMatch(error.message, /^[^\n]*was not changed: [^\n]*$/);
+  return error.message;
+}
+
+Deno.test("writeProfile() makes the file 0600 and every directory to it 0700", async () => {
+  using directory = new TemporaryDirectory();
+  const path = directory.join("home", ".aws", "credentials");
+  assertEquals(await write(path), []);
+  assertEquals(Deno.readTextFileSync(path), SECTION);
+  assertEquals(
+    [modeOf(path), modeOf(directory.join("home", ".aws")), modeOf(directory.join("home"))],
+    [0o600, 0o700, 0o700],
+  );
+});
+
+Deno.test("writeProfile() tightens a mode and says so, once", async () => {
+  using directory = new TemporaryDirectory();
+  const path = directory.write("credentials", SECTION, 0o644);
+  assertEquals(await write(path), [
+    `${path} could be read by others (mode 644); its mode is now 600`,
+  ]);
+  assertEquals([modeOf(path), await write(path)], [0o600, []]);
+});
+
+Deno.test("writeProfile() keeps symbolic links, through which others find the file", async () => {
+  using directory = new TemporaryDirectory();
+  const target = directory.write("real/target", "", 0o600);
+  Deno.mkdirSync(directory.join("home"));
+  Deno.symlinkSync("../real/target", directory.join("home/first"));
+  Deno.symlinkSync("first", directory.join("home/credentials"));
+  assertEquals(await write(directory.join("home/credentials")), []);
+  assertEquals(Deno.readTextFileSync(target), SECTION);
+  assertEquals(Deno.readLinkSync(directory.join("home/credentials")), "first");
+  assertEquals(Deno.readLinkSync(directory.join("home/first")), "../real/target");
+  assertEquals([...Deno.readDirSync(directory.join("home"))].length, 2);
+});
+
+Deno.test("writeProfile() makes the file that a symbolic link names", async () => {
+  using directory = new TemporaryDirectory();
+  Deno.symlinkSync("away/target", directory.join("credentials"));
+  assertEquals(await write(directory.join("credentials")), []);
+  assertEquals(Deno.readTextFileSync(directory.join("away/target")), SECTION);
+  assertEquals(Deno.readLinkSync(directory.join("credentials")), "away/target");
+});
+
+Deno.test({
+  name: "writeProfile() keeps the owner",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    using directory = new TemporaryDirectory();
+    const path = directory.write("credentials", "");
+    Deno.chownSync(path, 12, 34);
+    await write(path);
+    const { uid, gid } = Deno.statSync(path);
+    assertEquals([uid, gid, Deno.readTextFileSync(path)], [12, 34, SECTION]);
+  },
+});
+
+Deno.test("writeProfile() keeps the bytes of a file that is not UTF-8, and says what that means", async () => {
+  using directory = new TemporaryDirectory();
+  const before = Uint8Array.from([..."# sch\xfcssel\n[p\xe9]\nk=v\n\n"], (c) => c.charCodeAt(0));
+  const path = directory.write("credentials", before);
+  assertEquals(await write(path, "pé"), [
+    `${path} is not UTF-8 text, so that the AWS CLI and boto3 refuse it; convert it`,
+  ]);
+  const after = Deno.readFileSync(path);
+  const section = new TextEncoder().encode(SECTION.replace("[p]", "[pé]"));
+  assertEquals(after, Uint8Array.from([...before, ...section]));
+  await write(path, "pé");
+  assertEquals(Deno.readFileSync(path), after);
+});
+
+Deno.test("writeProfile() removes what killed writers left", async () => {
+  using directory = new TemporaryDirectory();
+  const path = directory.join("credentials");
+  directory.write(".credentials.aws_signing_helper.0123456789abcdef.tmp", "half");
+  directory.write(".credentials.aws_signing_helper.lock", "");
+  await write(path);
+  assertEquals(names(directory), ["credentials"]);
+});
+
+Deno.test("writeProfile() loses none of 20 profiles that are written at once", async () => {
+  using directory = new TemporaryDirectory();
+  const path = directory.write("credentials", "[mine]\nregion = x\n");
+  const profiles = Array.from({ length: 20 }, (_, i) => `p${i}`);
+  await Promise.all(profiles.map((profile) => write(path, profile, 60_000)));
+  const text = Deno.readTextFileSync(path);
+  for (const profile of profiles) assertEquals(text.split(`[${profile}]\n`).length, 2, profile);
+  assertEquals([text.startsWith("[mine]\nregion = x\n\n["), names(directory)], [true, [
+    "credentials",
+  ]]);
+});
+
+Deno.test("writeProfile() says who is in the way when the lock is held too long", async () => {
+  using directory = new TemporaryDirectory();
+  const path = directory.write("credentials", "[o]\n");
+  using _held = await lockFile(lockPathOf(path), 0, WAITING);
+  assertEquals(
+    await refusal(path, 100),
+    `${path} was not changed: another program has held its lock for 0.1 s; ` +
+      "end that program or try again",
+  );
+  assertEquals(Deno.readTextFileSync(path), "[o]\n");
+});
+
+interface Refused {
+  readonly what: string;
+  /** Makes what is in the way, and gives the path to write to. */
+  make(directory: TemporaryDirectory): string;
+  readonly says: RegExp;
+}
+
+const REFUSED: readonly Refused[] = [
+  {
+    what: "a read-only file",
+    make: (directory) => directory.write("credentials", "[o]\n", 0o400),
+    says:
+      /credentials was not changed: it is read-only; allow its owner to write to it \(chmod u\+w\), or name another$/,
+  },
+  {
+    what: "a directory",
+    make: (directory) => {
+      Deno.mkdirSync(directory.join("credentials"));
+      return directory.join("credentials");
+    },
+    says: /it is a directory; name a file in it$/,
+  },
+  {
+    what: "a device",
+    make: () => "/dev/null",
+    says: /^\/dev\/null was not changed: it is no regular file; name another$/,
+  },
+  {
+    what: "a file as a directory",
+    make: (directory) => `${directory.write("file", "")}/credentials`,
+    says: /a part of .*\/file is a file, not a directory; check the path$/,
+  },
+  {
+    what: "a file below a file as a directory",
+    make: (directory) => `${directory.write("file", "")}/.aws/credentials`,
+    says: /a part of .*\/file\/\.aws is a file, not a directory; check the path$/,
+  },
+  {
+    what: "a link that leads back to itself",
+    make: (directory) => {
+      Deno.symlinkSync("credentials", directory.join("credentials"));
+      return directory.join("credentials");
+    },
+    says: /is a symbolic link that leads back to itself; correct it$/,
+  },
+  {
+    what: "a UTF-16 file",
+    make: (directory) => directory.write("credentials", Uint8Array.of(0xff, 0xfe, 0x5b, 0)),
+    says: /it is UTF-16 text, which AWS SDKs do not read; save it as UTF-8$/,
+  },
+  {
+    what: "a directory that cannot be made",
+    make: () => "/proc/nowhere/credentials",
+    says:
+      /^\/proc\/nowhere\/credentials was not changed: \/proc\/nowhere does not exist; check the path$/,
+  },
+];
+
+for (const { what, make, says } of REFUSED) {
+  Deno.test(`writeProfile() throws credentials-file and changes nothing when there is ${what}`, async () => {
+    using directory = new TemporaryDirectory();
+    const path = make(directory);
+    const before = names(directory);
+    assertMatch(await refusal(path), says);
+    assertEquals(names(directory), before);
+  });
+}
+
+Deno.test("writeProfile() reads the file again when somebody without the lock changes it meanwhile", async () => {
+  using directory = new TemporaryDirectory();
+  const path = directory.write("credentials", "[o]\n");
+  const real = Deno.statSync;
+  let looks = 0;
+  // After it was read and before it is looked at again, an editor saves the file.
+  Deno.statSync = (name) => {
+    if (name === path && ++looks === 3) Deno.writeTextFileSync(path, "[o]\nregion = new\n");
+    return real(name);
+  };
+  try {
+    await write(path);
+  } finally {
+    Deno.statSync = real;
+  }
+  assertEquals(Deno.readTextFileSync(path), `[o]\nregion = new\n\n${SECTION}`);
+});

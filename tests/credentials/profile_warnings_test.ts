@@ -1,0 +1,77 @@
+import { assertEquals } from "@std/assert";
+
+import { profileWarnings } from "../../src/credentials/profile_warnings.ts";
+
+const warnings = (text: string, profile = "p") =>
+  profileWarnings({ text, profile, account: "111122223333", label: "FILE" });
+
+const KEYS = "aws_access_key_id = a\naws_secret_access_key = b\naws_session_token = c\n";
+
+const QUIET: Record<string, string> = {
+  "nothing": "",
+  "keys alone": `[p]\n${KEYS}`,
+  "other settings": `[p]\n${KEYS}region = x\nsource_profile = y\naws_account_id = 111122223333\n`,
+  "settings of another profile": `[o]\nrole_arn = x\nsso_account_id = y\n[p]\n${KEYS}`,
+  "nested settings": `[p]\n${KEYS}s3 =\n  role_arn = x\n  aws_session_token_x = y\n`,
+};
+
+for (const [what, text] of Object.entries(QUIET)) {
+  Deno.test(`profileWarnings() gives none for ${what}`, () => {
+    assertEquals(warnings(text), []);
+  });
+}
+
+const REFUSED = ": the AWS CLI and boto3 refuse such a file";
+const FIRST = "which AWS SDKs may follow before the keys of [p]";
+
+const TOLD: Record<string, [text: string, told: string[]]> = {
+  "a byte order mark": [`\ufeff[p]\n`, [
+    "FILE begins with a byte order mark, so that the AWS CLI and boto3 refuse it; save it without",
+  ]],
+  "a line before the first section": ["k = v\n[p]\n", [
+    `line 1 of FILE stands before the first section${REFUSED}`,
+  ]],
+  "a line that is no setting": ["[o]\nword\nanother\n[p]", [
+    `line 2 of FILE is no setting${REFUSED}`,
+  ]],
+  "a second section of a name": ["[o]\n[p]\n[o]\n", [
+    `line 3 of FILE begins [o] a second time${REFUSED}`,
+  ]],
+  "a second setting of a key": ["[o]\nk=v\nK: w\n", [
+    `line 3 of FILE sets k of [o] a second time${REFUSED}`,
+  ]],
+  "a role": ["[p]\nRole_Arn = x\n", [`line 2 of FILE sets role_arn, ${FIRST}`]],
+  "a web identity": ["[p]\nweb_identity_token_file = x\n", [
+    `line 2 of FILE sets web_identity_token_file, ${FIRST}`,
+  ]],
+  "single sign-on": ["[p]\nsso_account_id = x\nsso_session = y", [
+    `line 2 of FILE sets sso_account_id, ${FIRST}`,
+  ]],
+  "a role of every profile": ["[DEFAULT]\nrole_arn = x\n[p]\n", [
+    `line 2 of FILE sets role_arn, ${FIRST}`,
+  ]],
+  "a process": ["[p]\ncredential_process = x\n", [
+    "line 2 of FILE sets credential_process, which is not used beside the keys of [p]",
+  ]],
+  "another account": ["[p]\naws_account_id = 444455556666\n", [
+    "line 2 of FILE names the account 444455556666, and the role is in 111122223333",
+  ]],
+  "a key in capitals": ["[p]\nAWS_Session_Token = x\n", [
+    "line 2 of FILE writes aws_session_token in capitals, which only Python's SDK reads",
+  ]],
+  "a key of ours in another's value": ["[p]\nregion = x\n  aws_session_token = y\n", [
+    "line 3 of FILE is indented, and so a part of the setting above it to most SDKs",
+  ]],
+};
+
+for (const [what, [text, told]] of Object.entries(TOLD)) {
+  Deno.test(`profileWarnings() tells of ${what}`, () => {
+    assertEquals(warnings(text), told);
+  });
+}
+
+Deno.test("profileWarnings() asks whether another name was meant when it begins with profile", () => {
+  assertEquals(warnings("[profile x]\n", "profile x"), [
+    "[profile x]: only Python's SDK reads a profile of this name in FILE; was --profile x meant?",
+  ]);
+});
