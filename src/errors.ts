@@ -35,6 +35,7 @@ const ERROR_CODES = {
   "credentials-file": "failure",
   listen: "failure",
   "session-cache": "failure",
+  doctor: "failure",
   "service-answer": "failure",
   usage: "usage",
   "secret-source": "key",

@@ -24,6 +24,11 @@ const COMMANDS: Readonly<
   "sign-string": signString,
   "read-certificate-data": readCertificateData,
   "cache clear": cacheClear,
+  "configure": async (values, world) =>
+    await (await import("./configure.ts")).configure(values, world),
+  "doctor": async (values, world) => await (await import("./doctor.ts")).doctor(values, world),
+  "completions": async (values, world) =>
+    (await import("./completions.ts")).completions(values, world),
   "version": (_values, world) => version(world),
 };
 
