@@ -34,6 +34,21 @@ build/packages.stamp: $(DENO) deno.json deno.lock
 $(BINARY): build/packages.stamp $(SOURCES)
 	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@
 
+# A stamp: a release is many files. RELEASE_URL says where they will stand, for Homebrew and others.
+build/dist.stamp: $(BINARY) $(SOURCES)
+	@$(DENO) run --quiet --cached-only -A packaging/dist.ts $(CURDIR)/$(BINARY)
+	@touch $@
+
+build/image.stamp: build/dist.stamp
+	@$(DENO) run --quiet --cached-only -A packaging/image.ts
+	@touch $@
+
+.PHONY: dist
+dist: build/dist.stamp ## a release in build/dist: all binaries, sums, SBOM, licences, .deb
+
+.PHONY: image
+image: build/image.stamp ## container images in build/image, without a daemon
+
 .PHONY: fmt
 fmt: $(DENO) ## format all files
 	@$(DENO) fmt --quiet
