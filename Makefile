@@ -66,7 +66,7 @@ check: build/packages.stamp ## format, lint, types, imports, commands.md, unit t
 	@$(DENO) run --quiet --cached-only -A tests/run.ts check
 
 .PHONY: test
-test: $(BINARY) tools ## everything `check` does, and the tests of the binary
+test: $(BINARY) tools build/image.stamp ## everything `check` does, and the tests of the binary
 	@$(DENO) run --quiet --cached-only -A tests/run.ts all
 
 .PHONY: tools

@@ -23,6 +23,22 @@ need python3 python3
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing="$missing python3-venv"
 need npm npm
 need node nodejs
+# What releases are made with, and judged by.
+need dpkg-deb dpkg
+need mmdebstrap mmdebstrap
+need umoci umoci
+need buildah buildah
+need bwrap bubblewrap
+need readelf binutils
+need strace strace
+need systemd-analyze systemd
+need man man-db
+need mandoc mandoc
+need lintian lintian
+need fish fish
+need zsh zsh
+need qemu-aarch64-static qemu-user-static
+[ -e /lib/ld-musl-x86_64.so.1 ] || missing="$missing musl"
 
 if [ -n "$missing" ]; then
   if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
@@ -60,4 +76,17 @@ if ! in_step "$javascript" "$here/clients/javascript/package-lock.json"; then
     fail "npm could not install the AWS SDK for JavaScript; check the network and the registry setting"
   cp "$here/clients/javascript/package-lock.json" "$javascript/made-from"
   printf 'tools: JavaScript client in %s\n' "$javascript"
+fi
+
+# kustomize builds with a newer Go than Debian 12 has.
+KUSTOMIZE=sigs.k8s.io/kustomize/kustomize/v5@v5.8.1
+bin=$clients/bin
+if [ "$(cat "$bin/kustomize-version" 2>/dev/null)" != "$KUSTOMIZE" ]; then
+  command -v go >/dev/null 2>&1 || fail "go is missing; install Go 1.24 or later (https://go.dev/dl/) and run make test again"
+  mkdir -p "$bin"
+  log=$(mktemp)
+  GOBIN=$PWD/$bin GOFLAGS=-mod=mod go install "$KUSTOMIZE" >"$log" 2>&1 ||
+    fail "go could not install kustomize; see $log and check the module proxy"
+  echo "$KUSTOMIZE" >"$bin/kustomize-version"
+  printf 'tools: kustomize in %s\n' "$bin"
 fi

@@ -34,7 +34,7 @@ const CHECK_STEPS: readonly Step[] = [
   },
   {
     name: "unit tests",
-    args: [...TEST, "--ignore=tests/e2e,tests/clients", "tests"],
+    args: [...TEST, "--ignore=tests/e2e,tests/clients,tests/release", "tests"],
     counted: true,
   },
 ];
@@ -43,6 +43,7 @@ const ALL_STEPS: readonly Step[] = [
   ...CHECK_STEPS,
   { name: "tests of the binary", args: [...TEST, "tests/e2e"], counted: true },
   { name: "tests with AWS SDKs", args: [...TEST, "tests/clients"], counted: true },
+  { name: "tests of the release", args: [...TEST, "tests/release"], counted: true },
 ];
 
 const STEPS: Readonly<Record<string, readonly Step[]>> = { check: CHECK_STEPS, all: ALL_STEPS };

@@ -378,6 +378,12 @@ export const COMMANDS = {
     oneOf: [],
     usesNetwork: true,
   },
+  "health": {
+    summary: "ask a serve on this machine whether it has credentials, for probes of containers",
+    flags: ["port", "bind"],
+    required: [],
+    oneOf: [],
+  },
   "completions": {
     summary: "print what makes a shell complete this program's command lines",
     flags: ["shell"],

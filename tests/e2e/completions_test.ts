@@ -86,14 +86,14 @@ Deno.test("completions powershell gives a script without a fault of syntax", asy
   using directory = new TemporaryDirectory();
   const script = await scriptOf("powershell");
   const file = directory.write("completion.ps1", script);
-  const judge = fileURLToPath(new URL("../support/judge_powershell.py", import.meta.url));
-  const { code, stdout, stderr } = await runProgram(PYTHON, [judge, file]);
+  const judge = fileURLToPath(new URL("../support/judge_syntax.py", import.meta.url));
+  const { code, stdout, stderr } = await runProgram(PYTHON, [judge, "powershell", file]);
   assertEquals({ code, stdout, stderr }, { code: 0, stdout: "", stderr: "" });
   const broken = directory.write(
     "broken.ps1",
     script.replace("$candidates = @()", "$candidates = @("),
   );
-  assertEquals((await runProgram(PYTHON, [judge, broken])).code, 1);
+  assertEquals((await runProgram(PYTHON, [judge, "powershell", broken])).code, 1);
   assertStringIncludes(script, "'cache clear' = @{ Flags = @('--cache-dir', '--help')");
 });
 
