@@ -123,7 +123,7 @@ Description: temporary AWS credentials from an X.509 certificate
 const COPYRIGHT = `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 
 Files: *
-Copyright: the aws_signing_helper authors
+Copyright: 2026 The aws_signing_helper authors
 License: Apache-2.0
  On Debian systems the text of this licence is in
  /usr/share/common-licenses/Apache-2.0. What the binary holds of others is named

@@ -49,7 +49,12 @@ Deno.test("the .deb installs in a clean Debian, shows man pages and completions,
     root,
   ]);
   const inside = (command: string) =>
-    runProgram("chroot", [root, "/bin/bash", "-c", command], {
+    // The program needs /proc; the mount ends with the command.
+    runProgram("unshare", [
+      ...["--mount", "--propagation", "private", "sh", "-c"],
+      'mount -t proc proc "$1/proc" && exec chroot "$1" /bin/bash -c "$2"',
+      ...["sh", root, command],
+    ], {
       env: {
         PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
         DEBIAN_FRONTEND: "noninteractive",

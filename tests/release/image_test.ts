@@ -20,9 +20,10 @@ function start(
 ): readonly string[] {
   const { uid, gid } = process.user;
   return [
-    "bwrap",
+    // Really that user, whom a namespace of its own then holds.
+    ...["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", "bwrap"],
     ...["--ro-bind", root, "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
-    ...["--unshare-user", "--unshare-pid", "--unshare-ipc", "--uid", `${uid}`, "--gid", `${gid}`],
+    ...["--unshare-user", "--unshare-pid", "--unshare-ipc"],
     ...["--die-with-parent", "--cap-drop", "ALL", "--chdir", process.cwd, "--clearenv"],
     ...process.env.filter((variable) => !variable.startsWith("TERM=")).flatMap((variable) => {
       const [name = "", value = ""] = variable.split(/=(.*)/s);
@@ -136,20 +137,14 @@ Deno.test("boto3 gets credentials from serve in the image's root, and health agr
 });
 
 /** Files of the test are root's, and the program in the image is not root. */
-async function openToImage(path: string, { process, root }: UnpackedImage): Promise<void> {
+async function openToImage(path: string, { process }: UnpackedImage): Promise<void> {
   const { uid, gid } = process.user;
-  await must("find", [
-    path,
-    "-not",
-    "-path",
-    `${root}*`,
-    "-exec",
-    "chown",
-    "-h",
-    `${uid}:${gid}`,
-    "{}",
-    "+",
-  ]);
+  for (const kind of ["certificate-*", "*.pem"]) {
+    await must("find", [
+      ...[path, "-path", "*/bundle-*", "-prune", "-o", "-name", kind],
+      ...["-exec", "chown", "-R", `${uid}:${gid}`, "{}", "+"],
+    ]);
+  }
 }
 
 async function readUntil(

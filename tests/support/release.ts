@@ -34,6 +34,8 @@ export async function unpackImage(
   const bundle = directory.join(`bundle-${architecture}${suffix}`);
   const variant = VARIANTS.find((candidate) => candidate.suffix === suffix) ?? VARIANTS[0];
   await must("umoci", ["unpack", "--image", `${layout}:${tagOf(variant)}`, bundle]);
+  // For users that are not root to get there.
+  for (const path of [directory.path, bundle]) Deno.chmodSync(path, 0o755);
   const { process } = JSON.parse(Deno.readTextFileSync(`${bundle}/config.json`));
   return { root: `${bundle}/rootfs`, process };
 }
