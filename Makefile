@@ -78,8 +78,9 @@ demo: $(BINARY) ## credentials from a fresh certificate and a local CreateSessio
 	@$(DENO) run --quiet --cached-only -A tests/demo.ts $(BINARY)
 
 .PHONY: bench
-bench: $(BINARY) ## start-up, memory and size beside a compiled hello world
-	@$(DENO) run --quiet --cached-only -A tests/bench/run.ts $(BINARY)
+bench: $(BINARY) tools ## start-up, memory, size and requests a second, beside the least there can be
+	@$(DENO) run --quiet --cached-only -A tests/bench/run.ts $(BINARY); start=$$?; \
+	$(DENO) run --quiet --cached-only -A tests/bench/serve.ts && exit $$start
 
 .PHONY: clean
 clean: ## remove everything that was built or installed

@@ -19,12 +19,12 @@ export interface Recording {
   readonly output: string;
 }
 
-/** Runs the recorder over the program's usual work: help, signing, a session over HTTP. */
+/** Runs the recorder over the program's usual work: signing, sessions printed, kept and written. */
 export async function recordCodeCache({ recorder, output }: Recording): Promise<void> {
   const directory = await Deno.makeTempDir();
   await using service = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    () => Response.json(SESSION, { status: 201 }),
+    () => Response.json(makeSession(), { status: 201 }),
   );
   try {
     const identity = await writeIdentity(directory);
@@ -47,6 +47,10 @@ export async function recordCodeCache({ recorder, output }: Recording): Promise<
       JSON.stringify([
         ["version"],
         session,
+        // A session that is not kept yet, and one that is.
+        [...session, "--cache", "--cache-dir", `${directory}/cache`],
+        [...session, "--cache", "--cache-dir", `${directory}/cache`],
+        ["update", "--once", ...session.slice(1)],
         ["sign-string", ...identity],
         ["sign-string", "--private-key", rsaKey],
         ["read-certificate-data", ...identity.slice(0, 2)],
@@ -55,6 +59,7 @@ export async function recordCodeCache({ recorder, output }: Recording): Promise<
     const { success, stderr } = await new Deno.Command(recorder, {
       args: [output, commandLines],
       clearEnv: true,
+      env: { AWS_SHARED_CREDENTIALS_FILE: `${directory}/credentials` },
       stdin: "null",
       stdout: "null",
       stderr: "piped",
@@ -65,16 +70,18 @@ export async function recordCodeCache({ recorder, output }: Recording): Promise<
   }
 }
 
-const SESSION = {
-  credentialSet: [{
-    credentials: {
-      accessKeyId: "ASIAEXAMPLE",
-      secretAccessKey: "example",
-      sessionToken: "example",
-      expiration: "2030-01-01T00:00:00Z",
-    },
-  }],
-};
+function makeSession() {
+  return {
+    credentialSet: [{
+      credentials: {
+        accessKeyId: "ASIAEXAMPLE",
+        secretAccessKey: "example",
+        sessionToken: "example",
+        expiration: new Date(Date.now() + 3_600_000).toISOString(),
+      },
+    }],
+  };
+}
 
 /** A fresh EC key and certificate as files; the flags that name them. */
 async function writeIdentity(directory: string): Promise<string[]> {

@@ -6,8 +6,10 @@ import process from "node:process";
 import vm from "node:vm";
 
 // The first TLS connection waits until the cryptographic library has gathered entropy, which takes
-// longer than all the rest. Making any key begins that in another thread.
-if (NETWORK_COMMANDS.includes(Deno.args[0])) {
+// longer than all the rest. Making any key begins that in another thread. A kept session needs no
+// connection; where there is none, the program begins it.
+const maybeKept = Deno.args.includes("--cache") || Deno.env.has("AWS_SIGNING_HELPER_CACHE");
+if (NETWORK_COMMANDS.includes(Deno.args[0]) && !maybeKept) {
   void crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
 }
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what the tests judge by: openssl, Python with boto3 and cryptography, and the AWS SDK for
-# JavaScript. Debian packages only when they are missing and apt-get may be used; the rest goes below
-# build/clients.
+# Installs what the tests judge by: openssl, Python with boto3, the AWS CLI and cryptography, the AWS SDK
+# for JavaScript, and, where their toolchains are, programs with those for Go, Java and Rust. Debian
+# packages only when they are missing and apt-get may be used; the rest goes below build/clients.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 clients=build/clients
@@ -19,6 +19,9 @@ need openssl openssl
 need bash bash
 need setsid util-linux
 need setpriv util-linux
+need flock util-linux
+need unshare util-linux
+need mount mount
 need python3 python3
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing="$missing python3-venv"
 need npm npm
@@ -39,6 +42,17 @@ need fish fish
 need zsh zsh
 need qemu-aarch64-static qemu-user-static
 [ -e /lib/ld-musl-x86_64.so.1 ] || missing="$missing musl"
+need swtpm swtpm
+need tpm2_createprimary tpm2-tools
+# The tpm2 provider of openssl, and the libraries through which the program reaches a TPM.
+for library in ossl-modules/tpm2.so:tpm2-openssl libtss2-esys.so.0:libtss2-esys-3.0.2-0 \
+  libtss2-tctildr.so.0:libtss2-tctildr0 libtss2-mu.so.0:libtss2-mu0 libtss2-rc.so.0:libtss2-rc0 \
+  libtss2-tcti-swtpm.so.0:libtss2-tcti-swtpm0 libtss2-tcti-device.so.0:libtss2-tcti-device0; do
+  set -- /usr/lib/*/"${library%%:*}" /usr/lib/"${library%%:*}" /usr/lib64/"${library%%:*}"
+  found=""
+  for file in "$@"; do [ ! -e "$file" ] || found=yes; done
+  [ -n "$found" ] || missing="$missing ${library#*:}"
+done
 
 if [ -n "$missing" ]; then
   if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
@@ -62,7 +76,7 @@ if ! in_step "$python" "$here/clients/python/requirements.txt"; then
   mkdir -p "$python"
   python3 -m venv "$python" || fail "python3 could not make a virtual environment in $python"
   "$python/bin/pip" install --quiet --disable-pip-version-check -r "$here/clients/python/requirements.txt" ||
-    fail "pip could not install boto3; check the network and the package index setting"
+    fail "pip could not install boto3 and the AWS CLI; check the network and the package index setting"
   cp "$here/clients/python/requirements.txt" "$python/made-from"
   printf 'tools: Python client in %s\n' "$python"
 fi
@@ -78,15 +92,75 @@ if ! in_step "$javascript" "$here/clients/javascript/package-lock.json"; then
   printf 'tools: JavaScript client in %s\n' "$javascript"
 fi
 
-# kustomize builds with a newer Go than Debian 12 has.
+# kustomize builds with a newer Go than Debian 12 has; where there is none, its tests are told as not run.
+kustomize=$PWD/$clients/kustomize
 KUSTOMIZE=sigs.k8s.io/kustomize/kustomize/v5@v5.8.1
-bin=$clients/bin
-if [ "$(cat "$bin/kustomize-version" 2>/dev/null)" != "$KUSTOMIZE" ]; then
-  command -v go >/dev/null 2>&1 || fail "go is missing; install Go 1.24 or later (https://go.dev/dl/) and run make test again"
-  mkdir -p "$bin"
-  log=$(mktemp)
-  GOBIN=$PWD/$bin GOFLAGS=-mod=mod go install "$KUSTOMIZE" >"$log" 2>&1 ||
-    fail "go could not install kustomize; see $log and check the module proxy"
-  echo "$KUSTOMIZE" >"$bin/kustomize-version"
-  printf 'tools: kustomize in %s\n' "$bin"
+if [ "$(cat "$kustomize/made-from" 2>/dev/null)" != "$KUSTOMIZE" ]; then
+  mkdir -p "$kustomize"
+  rm -f "$kustomize/why-not"
+  if GOBIN=$kustomize GOFLAGS=-mod=mod go install "$KUSTOMIZE" >"$kustomize/build.log" 2>&1; then
+    echo "$KUSTOMIZE" >"$kustomize/made-from"
+    printf 'tools: kustomize in %s\n' "$clients/kustomize"
+  else
+    echo "Go 1.24 or later could not install kustomize; see $kustomize/build.log" >"$kustomize/why-not"
+    printf 'tools: no kustomize: %s\n' "$(cat "$kustomize/why-not")"
+  fi
+fi
+
+# What follows is built where its toolchain is, and told as not run where it is not: the reason stands in
+# build/clients/NAME/why-not, where the tests find it.
+go_version() { go env GOVERSION; }
+rust_version() { cargo --version; }
+java_version() { command -v mvn >/dev/null && command -v javac >/dev/null && javac -version 2>&1; }
+
+# to_build NAME LEAST SOURCE...: whether the program is to be built: its toolchain has version LEAST or
+# later, and it was not made from these very files of tests/clients/NAME.
+to_build() {
+  sources=$here/clients/$1 folder=$PWD/$clients/$1 name=$1 least=$2
+  shift 2
+  have=$("${name}_version" 2>/dev/null | grep -oE '[0-9]+(\.[0-9]+)*' | head -n 1) || have=""
+  mkdir -p "$folder"
+  rm -f "$folder/why-not"
+  if [ -z "$have" ]; then
+    echo "its toolchain is not installed" >"$folder/why-not"
+  elif ! printf '%s\n' "$least" "$have" | sort -V -C; then
+    echo "its toolchain is version $have, and $least is needed" >"$folder/why-not"
+  else
+    (cd "$sources" && cat "$@") >"$folder/making-from"
+    ! cmp -s "$folder/making-from" "$folder/made-from"
+    return
+  fi
+  printf 'tools: no %s client: %s\n' "$name" "$(cat "$folder/why-not")"
+  return 1
+}
+
+# build COMMAND...: runs a step of the build, whose words are kept for when it fails.
+build() {
+  "$@" >"$folder/build.log" 2>&1 ||
+    fail "the $name client could not be built; check the network, and see $folder/build.log"
+}
+
+built() {
+  mv "$folder/making-from" "$folder/made-from"
+  printf 'tools: %s client in %s\n' "$name" "$clients/$name"
+}
+
+if to_build go 1.24 go.mod go.sum main.go; then
+  build go build -C "$sources" -buildvcs=false -trimpath -ldflags='-s -w' -o "$folder/caller_identity" .
+  built
+fi
+
+if to_build java 17 pom.xml CallerIdentity.java; then
+  rm -rf "$folder/lib"
+  build mvn --quiet --batch-mode --file "$sources/pom.xml" "-DoutputDirectory=$folder/lib" \
+    org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies
+  build javac -cp "$folder/lib/*" -d "$folder/lib" "$sources/CallerIdentity.java"
+  built
+fi
+
+if to_build rust 1.94.1 Cargo.toml Cargo.lock src/main.rs; then
+  build cargo build --quiet --locked --manifest-path "$sources/Cargo.toml" --target-dir "$folder/target"
+  mv "$folder/target/debug/caller-identity" "$folder/caller_identity"
+  rm -rf "$folder/target"
+  built
 fi

@@ -17,7 +17,7 @@ export type StoredKey =
     readonly block: PemBlock;
     readonly ecParameters?: Uint8Array;
   }
-  | { readonly form: "tss2" };
+  | { readonly form: "tss2"; readonly der: Uint8Array };
 
 /** What a file holds. */
 export interface FileContents {
@@ -93,7 +93,7 @@ function readDer(bytes: Uint8Array, kind: DerKind): FileContents {
     case "dsa":
       return { ...nothing, keys: [{ form: "plain", der: bytes }] };
     case "tss2":
-      return { ...nothing, keys: [{ form: "tss2" }] };
+      return { ...nothing, keys: [{ form: "tss2", der: bytes }] };
     case "pkcs7":
       return { ...nothing, refusal: new UnsupportedFormatError(PKCS7_REFUSAL) };
     default:
@@ -120,7 +120,7 @@ function readPem(blocks: readonly PemBlock[]): FileContents {
   for (const block of blocks) {
     const kind = LABELS[block.label];
     if (kind === "certificate") certificates.push(new DerReader(block.bytes).next().encoded);
-    else if (kind === "tss2") keys.push({ form: "tss2" });
+    else if (kind === "tss2") keys.push({ form: "tss2", der: block.bytes });
     else if (kind === "ec-parameters") ecParameters = { ecParameters: block.bytes };
     else if (kind === "key") {
       keys.push(storedKey(block, ecParameters));

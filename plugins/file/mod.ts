@@ -16,8 +16,9 @@ import type {
   Keystore,
   KeystoreContext,
   Signer,
+  SoftwareKeyOpener,
 } from "../../src/keystore/types.ts";
-import type { KeystoreUri } from "../../src/keystore/uri.ts";
+import { type KeystoreUri, TSS2_KEYS } from "../../src/keystore/uri.ts";
 import { type Certificate, parseCertificate } from "../../src/x509/certificate.ts";
 import { hasPublicKey, type NonEmpty } from "../../src/x509/chain.ts";
 import { DerError } from "../../src/x509/der.ts";
@@ -32,7 +33,11 @@ import { readKeyFile } from "./read_file.ts";
 import { type Attempt, Unlocker } from "./unlock.ts";
 
 /** The keystore of files. */
-export const keystore: Keystore = { openKey, readCertificates };
+export const keystore: Keystore & SoftwareKeyOpener = {
+  openKey,
+  readCertificates,
+  openSoftwareKey,
+};
 
 async function openKey(
   uri: KeystoreUri,
@@ -51,14 +56,40 @@ async function openKey(
       const certificates = parseCertificates(contents.certificates, uri.label);
       const stored = plainFirst(contents.keys);
       const keys = stored.map((key) => () => openStoredKey(key, unlocker));
-      const inTpm = contents.keys.some((key) => key.form === "tss2");
-      if (keys.length === 0 && !inTpm && contents.refusal) throw contents.refusal;
-      if (keys.length === 0 && inTpm) return belongsToTpm(uri);
-      const key = await openOneOf(keys, certificates, beside, uri.label, inTpm);
-      return key ? signerOf(key, certificates) : belongsToTpm(uri);
+      const inTpm = contents.keys.filter((key) => key.form === "tss2");
+      if (keys.length === 0 && inTpm.length === 0 && contents.refusal) throw contents.refusal;
+      if (keys.length === 0 && inTpm.length > 0) return belongsToTpm(uri, inTpm, certificates);
+      const key = await openOneOf(keys, certificates, beside, uri.label, inTpm.length > 0);
+      return key ? signerOf(key, certificates) : belongsToTpm(uri, inTpm, certificates);
     });
   } finally {
     bytes.fill(0);
+  }
+}
+
+async function openSoftwareKey(
+  contents: Uint8Array<ArrayBuffer>,
+  label: string,
+  context: KeystoreContext,
+): Promise<Signer> {
+  try {
+    return await explained(label, "key", async () => {
+      const { keys } = readContents(contents);
+      const [only] = plainFirst(keys);
+      if (!only || keys.length > 1) throw new DerError("not exactly one private key");
+      return signerOf(await openStoredKey(only, new Unlocker(context, label)), []);
+    });
+  } catch (cause) {
+    // The sentences for files speak of what a user can see and name.
+    if (!(cause instanceof HelperError) || cause.code !== "key-format") throw cause;
+    throw new HelperError(
+      "key-format",
+      `what ${label} keeps is not one private key in DER or PEM (PKCS#8, PKCS#1 or SEC1); ` +
+        "put the key there again",
+      { cause },
+    );
+  } finally {
+    contents.fill(0);
   }
 }
 
@@ -106,6 +137,7 @@ function parseCertificates(encoded: readonly Uint8Array[], label: string): Certi
 }
 
 type SoftwareKey = Exclude<StoredKey, { form: "tss2" }>;
+type Tss2StoredKey = Extract<StoredKey, { form: "tss2" }>;
 
 /** Keys of this keystore, those first that need no passphrase. */
 function plainFirst(keys: readonly StoredKey[]): SoftwareKey[] {
@@ -230,14 +262,24 @@ function signerOf(key: PrivateKey, certificates: readonly Certificate[]): Signer
   };
 }
 
-function belongsToTpm(uri: KeystoreUri): BelongsElsewhere {
+function belongsToTpm(
+  uri: KeystoreUri,
+  keys: readonly Tss2StoredKey[],
+  certificates: readonly Certificate[],
+): BelongsElsewhere {
   return {
     belongsTo: {
       scheme: "handle",
       label: uri.label,
-      path: uri.path,
-      attributes: new Map(),
+      path: "",
+      attributes: new Map([[TSS2_KEYS, concatenated(keys.map(({ der }) => der))]]),
       query: new Map(),
     },
+    certificates,
   };
+}
+
+/** Elements of DER tell where they end. */
+function concatenated(elements: readonly Uint8Array[]): Uint8Array {
+  return Uint8Array.from(elements.flatMap((element) => [...element]));
 }

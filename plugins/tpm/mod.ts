@@ -1,10 +1,109 @@
 /**
- * The `handle:` keystore: registered, and refused in this version.
+ * The `handle:` keystore: RSA and EC keys in a TPM 2.0, by handle or in `TSS2 PRIVATE KEY` files,
+ * through the TPM2 Software Stack (tpm2-tss).
+ *
+ * A handle is written `handle:0x81000001`; it stands for the key alone, the certificate is
+ * elsewhere. Keys in files come from the `file:` keystore. Nothing stays in the TPM between two
+ * signatures, and no connection is kept.
  *
  * @module
  */
-import type { Keystore } from "../../src/keystore/types.ts";
-import { unavailableKeystore } from "../../src/keystore/unavailable.ts";
+import { HelperError } from "../../src/errors.ts";
+import type { Keystore, KeystoreContext, Signer, SoftwareKey } from "../../src/keystore/types.ts";
+import { type KeystoreUri, TSS2_KEYS } from "../../src/keystore/uri.ts";
+import type { Certificate } from "../../src/x509/certificate.ts";
+import { hasPublicKey } from "../../src/x509/chain.ts";
+import { DerReader } from "../../src/x509/der.ts";
+import { KeyTypeError } from "../../src/x509/key_types.ts";
+import { explained } from "./failures.ts";
+import { keyOfFile } from "./file_key.ts";
+import { findKey } from "./handle_key.ts";
+import type { TpmKey } from "./key.ts";
+import { isSealedData, publicKeyOfArea } from "./public_area.ts";
+import { signerOf, unseal } from "./signer.ts";
+import type { TpmAccess } from "./transaction.ts";
+import { parseTss2Key, type Tss2Key } from "./tss2_key.ts";
+import { inTurn } from "./with_tpm.ts";
 
-/** Refuses every source with `keystore-unavailable`. */
-export const keystore: Keystore = unavailableKeystore("handle");
+/** What keeps keys on systems whose TPM this plugin does not reach. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  windows: "on Windows, keys in the TPM are reached through the certificate store; use " +
+    "--cert-selector or a cng: URI",
+  darwin: "Macs have no TPM; keys that never leave the machine are reached through the keychain: " +
+    "use --cert-selector or a keychain: URI",
+};
+
+/** The keystore for an operating system, by `Deno.build.os`. */
+export function tpmKeystore(os: string): Keystore {
+  const elsewhere = ELSEWHERE[os];
+  if (elsewhere === undefined) return { openKey, readCertificates };
+  const refuse = ({ label }: KeystoreUri): Promise<never> =>
+    Promise.reject(new HelperError("keystore-unavailable", `${label}: ${elsewhere}`));
+  return { openKey: refuse, readCertificates: refuse };
+}
+
+/** The keystore of TPM keys. */
+export const keystore: Keystore = tpmKeystore(Deno.build.os);
+
+async function openKey(
+  uri: KeystoreUri,
+  context: KeystoreContext,
+  beside?: Certificate,
+): Promise<Signer | SoftwareKey> {
+  const access: TpmAccess = { context, label: uri.label };
+  return await explained(uri.label, async () => {
+    const found = uri.attributes.get(TSS2_KEYS);
+    if (!found) return signerOf(await inTurn(() => findKey(uri.path, access)), access);
+    const file = chooseKey(readKeys(found), uri.label, beside);
+    const key = keyOfFile(file, uri.label);
+    context.debug(`tpm: ${file.kind} key${file.description ? `, "${file.description}"` : ""}`);
+    // Not every program that writes such files tells sealed data from keys.
+    return file.kind === "sealed" || isSealedData(key.publicArea)
+      ? await unseal(key, access)
+      : signerOf(key, access);
+  });
+}
+
+function readCertificates({ label }: KeystoreUri): Promise<never> {
+  return Promise.reject(
+    new HelperError(
+      "certificate-format",
+      `${label} names a key in the TPM, which holds no certificate; name the certificate's file ` +
+        "with --certificate, and the handle with --private-key",
+    ),
+  );
+}
+
+function readKeys(concatenated: Uint8Array): Tss2Key[] {
+  const keys: Tss2Key[] = [];
+  for (const reader = new DerReader(concatenated); !reader.atEnd;) {
+    keys.push(parseTss2Key(reader.next().encoded));
+  }
+  return keys;
+}
+
+/** The only key, or the one of `beside`. */
+function chooseKey(
+  keys: readonly Tss2Key[],
+  label: string,
+  beside: Certificate | undefined,
+): Tss2Key {
+  const [only] = keys;
+  if (only && keys.length === 1) return only;
+  const belonging = keys.filter((file) => beside && belongsTo(keyOfFile(file, label), beside));
+  if (belonging.length === 1 && belonging[0]) return belonging[0];
+  throw new HelperError(
+    "key-format",
+    `${label} holds ${keys.length} TPM keys and it cannot be told which is meant; name the ` +
+      "certificate with --certificate or leave one key in the file",
+  );
+}
+
+function belongsTo({ publicArea }: TpmKey, certificate: Certificate): boolean {
+  try {
+    return hasPublicKey(certificate, publicKeyOfArea(publicArea));
+  } catch (thrown) {
+    if (thrown instanceof KeyTypeError) return false;
+    throw thrown;
+  }
+}

@@ -7,6 +7,7 @@ import { cacheKey } from "../credentials/cache_key.ts";
 import { SessionCache } from "../credentials/session_cache.ts";
 import type { IdentitySource } from "../keystore/select.ts";
 import type { SessionCredentials, SessionRequest } from "../rolesanywhere/create_session.ts";
+import { warmUpTls } from "../rolesanywhere/http_client.ts";
 import type { FlagValues } from "./flag_values.ts";
 import { debugWords, keystoreContext } from "./keys.ts";
 import { cacheDirectory } from "./places.ts";
@@ -39,7 +40,10 @@ export async function cachedSession(
     warn,
     debug: debugWords(values, world),
   });
-  return await cache.get(key, vend);
+  return await cache.get(key, () => {
+    warmUpTls();
+    return vend();
+  });
 }
 
 /**

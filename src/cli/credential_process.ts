@@ -23,6 +23,9 @@ export async function credentialProcess(values: FlagValues, world: World): Promi
       keystoreContext(values, world),
       createSessionEffects(values, request.endpoint, world),
     );
+  if (!values.isOn("cache") && values.isOnCommandLine("cache-dir")) {
+    world.say("warning: --cache-dir has no effect without --cache");
+  }
   const credentials = values.isOn("cache")
     ? await cachedSession(values, world, source, request, vend)
     : await vend();

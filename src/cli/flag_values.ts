@@ -145,6 +145,11 @@ export class FlagValues {
     }
   }
 
+  /** Whether the command line gave the flag, and not a variable. */
+  isOnCommandLine(name: FlagName): boolean {
+    return this.#values.get(name)?.source === `--${name}`;
+  }
+
   /** How messages name where the flag's value came from: the flag, and the variable if one gave it. */
   sourceOf(name: FlagName): string {
     return this.#values.get(name)?.source ?? `--${name}`;

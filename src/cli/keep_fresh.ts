@@ -8,7 +8,6 @@ import { EXIT_CODES, HelperError } from "../errors.ts";
 import { retryDelay } from "../credentials/refresh_schedule.ts";
 import { type RefreshEffects, Refresher, type RefreshEvent } from "../credentials/refresher.ts";
 import { systemdNotifier } from "../imds/systemd.ts";
-import { formatTime } from "../credentials/session.ts";
 import { SessionVendor } from "../credentials/vendor.ts";
 import type { IdentitySource } from "../keystore/select.ts";
 import type { KeystoreContext } from "../keystore/types.ts";
@@ -18,6 +17,8 @@ import type {
   SessionRequest,
 } from "../rolesanywhere/create_session.ts";
 import { PROGRAM } from "./program.ts";
+import { refreshEffects, sayIfHeard } from "./refresh_effects.ts";
+import { updateLog } from "./update_log.ts";
 import type { World } from "./world.ts";
 
 /** What is kept fresh. */
@@ -49,7 +50,8 @@ export async function keepProfileFresh(profile: FreshProfile, world: World): Pro
   const { source, request, context, effects } = profile;
   await using vendor = new SessionVendor(source, request, world.registry, context, effects, say);
   const renew = renewer(vendor, profile, world, signal);
-  const tell = teller(profile, say, signal);
+  const log = updateLog(profile.place, say, effects.debug);
+  const tell = (event: RefreshEvent) => signal.aborted || log(event);
   const starting = startPatiently(renew, refreshEffects(world), tell, signal, ended);
   const notify = systemdNotifier(world.environment("NOTIFY_SOCKET"));
   await Promise.race([starting, ended]);
@@ -58,15 +60,6 @@ export async function keepProfileFresh(profile: FreshProfile, world: World): Pro
   notify("STOPPING=1");
   const stopped = starting.then((refresher) => refresher?.stop(), () => {});
   await Promise.race([stopped, world.sleep(LONGEST_END)]);
-}
-
-/** Nobody may be listening any more to a program that stays; that is no reason to end it. */
-function sayIfHeard(world: World, words: string): void {
-  try {
-    world.say(words);
-  } catch {
-    // as said
-  }
 }
 
 /** One renewal: a session, written. One that could not be written is kept for the next attempt. */
@@ -116,48 +109,4 @@ async function startPatiently(
 function mayPass({ code, exitCode }: HelperError): boolean {
   return code !== "tls" &&
     (exitCode === EXIT_CODES.network.value || exitCode === EXIT_CODES.unavailable.value);
-}
-
-/** Puts events into words: each renewal, and each failure that is another than the one before. */
-function teller(
-  { place, effects }: FreshProfile,
-  say: (words: string) => void,
-  signal: AbortSignal,
-): (event: RefreshEvent) => void {
-  let lastFailure = "";
-  return (event) => {
-    if (signal.aborted) return;
-    switch (event.kind) {
-      case "refreshed":
-        lastFailure = "";
-        return say(`wrote ${place}; the next refresh is at ${formatTime(event.nextRefresh)}`);
-      case "failed": {
-        const { error, credentials, nextAttempt } = event;
-        const words = `${error.message}; ` +
-          (credentials
-            ? `${place} stays valid until ${formatTime(credentials.expiration)}`
-            : `${place} has not been renewed`);
-        const next = `the next attempt is at ${formatTime(nextAttempt)}`;
-        if (words === lastFailure) return effects.debug(next);
-        lastFailure = words;
-        return say(`warning: ${words}; ${next}`);
-      }
-      case "expired":
-        return say(`warning: the credentials in ${place} have expired`);
-      case "clock-jump":
-        return effects.debug(`the clock moved by ${Math.round(event.by / 1000)} s`);
-    }
-  };
-}
-
-function refreshEffects(world: World): RefreshEffects {
-  return {
-    now: () => world.now(),
-    monotonic: () => world.monotonic(),
-    random: () => world.random(),
-    startTimer: (milliseconds, then) => {
-      const timer = setTimeout(then, milliseconds);
-      return () => clearTimeout(timer);
-    },
-  };
 }

@@ -19,8 +19,8 @@ const COMMANDS: Readonly<
   Record<CommandName, (values: FlagValues, world: World) => void | Promise<void>>
 > = {
   "credential-process": credentialProcess,
-  "serve": async (values, world) => await (await import("./serve.ts")).serve(values, world),
   "update": update,
+  "serve": async (values, world) => await (await import("./serve.ts")).serve(values, world),
   "sign-string": signString,
   "read-certificate-data": readCertificateData,
   "cache clear": cacheClear,

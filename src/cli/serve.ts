@@ -76,7 +76,7 @@ export async function serve(values: FlagValues, world: World): Promise<void> {
     notify("STOPPING=1");
     await endUnlessAgainAsked(server, refresher, world);
   } finally {
-    await stopSoon(refresher, world);
+    void refresher.stop();
   }
 }
 

@@ -12,6 +12,7 @@ import type { FlagValues } from "./flag_values.ts";
 import { identitySource, keystoreContext } from "./keys.ts";
 import { keepProfileFresh } from "./keep_fresh.ts";
 import { credentialsFile } from "./places.ts";
+import { sayIfHeard } from "./refresh_effects.ts";
 import { createSessionEffects, sessionRequest } from "./session_request.ts";
 import type { World } from "./world.ts";
 
@@ -34,7 +35,7 @@ export async function update(values: FlagValues, world: World): Promise<void> {
     });
     for (const note of notes.filter((note) => !told.has(note))) {
       told.add(note);
-      world.say(`warning: ${note}`);
+      sayIfHeard(world, `warning: ${note}`);
     }
   };
   if (values.isOn("once")) {

@@ -95,8 +95,8 @@ function settingConflict(line: IniLine, place: ProfilePlace): string | undefined
   if (name === "aws_account_id" && other !== account) {
     return `names the account ${other}, and the role is in ${account}`;
   }
-  if (WRITTEN_KEYS.has(name) && text.slice(visible, visible + name.length) !== name) {
-    return `writes ${name} in capitals, which only Python's SDK reads`;
+  if (WRITTEN_KEYS.has(name) && !/^[a-z_]+\s*=/.test(text.slice(visible, value[0]))) {
+    return `writes ${name} as only Python's SDK reads it; use small letters and =`;
   }
   return undefined;
 }

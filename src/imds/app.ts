@@ -5,8 +5,7 @@
  *
  * @module
  */
-import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
-import type { Context, Handler, Hono } from "hono";
+import type { Context, Hono } from "hono";
 import {
   containerCredentials,
   type Health,
@@ -14,6 +13,7 @@ import {
   metadataCredentials,
   type ServedCredentials,
 } from "./documents.ts";
+import { sameSecret } from "./same_secret.ts";
 import { TOKEN_SECONDS, type TokenStore } from "./tokens.ts";
 
 /** What the endpoint answers from. */
@@ -69,53 +69,63 @@ const ROLE_ALIAS = "default";
 export async function createApp(endpoint: Endpoint): Promise<Answer> {
   const { Hono } = await import("hono");
   const app = new Hono<Environment>({ getPath: pathOf });
-  const { log } = endpoint;
-  if (log) {
-    app.use(async (context, next) => {
-      const started = endpoint.monotonic();
-      await next();
-      log({
-        method: context.req.method,
-        path: context.req.path,
-        status: context.res.status,
-        milliseconds: endpoint.monotonic() - started,
-        client: context.env.client(),
-      });
-    });
-  }
-  app.use(async (context, next) => {
-    const named = [context.req.header("host"), authorityOf(context.req.url)];
-    if (named.every((authority) => authority === undefined || endpoint.isAllowedHost(authority))) {
-      await next();
-      return;
-    }
-    return context.text("the Host of the request is not this endpoint", 403, TEXT);
-  });
   addTokens(app, endpoint);
   addMetadata(app, endpoint);
   addHealth(app, endpoint);
   if (endpoint.containerToken !== undefined) {
     addContainerCredentials(app, endpoint, endpoint.containerToken);
   }
-  app.notFound((context) => context.text("not found", 404, TEXT));
-  app.onError((_error, context) => context.text("internal error", 500, TEXT));
-  return (request, connection) => app.fetch(request, connection);
+  app.notFound(() => reply("not found", 404, TEXT));
+  app.onError(() => reply("internal error", 500, TEXT));
+  // Around hono and not as its middleware, which would make every answer wait for a few promises.
+  const answer: Answer = (request, connection) =>
+    endpoint.isAllowedHost(authorityOf(request.url))
+      ? app.fetch(request, connection)
+      : new Response("the Host of the request is not this endpoint", {
+        status: 403,
+        headers: TEXT,
+      });
+  return endpoint.log ? logged(answer, endpoint, endpoint.log) : answer;
+}
+
+function logged(answer: Answer, endpoint: Endpoint, log: (entry: AccessEntry) => void): Answer {
+  return async (request, connection) => {
+    const started = endpoint.monotonic();
+    const { method } = request;
+    const path = pathOf(request);
+    const response = await answer(request, connection);
+    log({
+      method,
+      path,
+      status: response.status,
+      milliseconds: endpoint.monotonic() - started,
+      client: connection.client(),
+    });
+    return response;
+  };
 }
 
 /** The path with runs of leading slashes collapsed and without a trailing one. */
-function pathOf(request: Request): string {
-  const { url } = request;
-  const start = url.indexOf("/", url.indexOf("://") + 3);
+function pathOf({ url }: Request): string {
+  let start = url.indexOf("/", url.indexOf("://") + 3);
+  if (start < 0) return "/";
   const query = url.indexOf("?", start);
-  const path = start < 0 ? "/" : url.slice(start, query < 0 ? undefined : query);
-  return path.replace(/^\/+/, "/").replace(/(?<=.)\/$/, "");
+  let end = query < 0 ? url.length : query;
+  while (url[start + 1] === "/") start += 1;
+  if (end - start > 1 && url[end - 1] === "/") end -= 1;
+  return url.slice(start, end);
 }
 
-/** The host and port of a request's URL: of its own target where that is absolute. */
+/** The host and port that a request names: by its target where that is absolute, else by Host. */
 function authorityOf(url: string): string {
   const start = url.indexOf("://") + 3;
   const end = url.indexOf("/", start);
   return url.slice(start, end < 0 ? undefined : end);
+}
+
+/** hono's own answers take their headers apart first. */
+function reply(body: string, status: number, headers: Readonly<Record<string, string>>): Response {
+  return new Response(body, { status, headers });
 }
 
 /** Answers `method` alone at `path`, and others with 405. */
@@ -123,29 +133,33 @@ function only(
   app: Hono<Environment>,
   method: "GET" | "PUT",
   path: string,
-  handler: Handler<Environment>,
+  handler: (context: Context<Environment>) => Response,
 ): void {
-  app.on(method, path, handler);
-  const allow = method === "GET" ? "GET, HEAD" : method; // hono answers HEAD as GET, without the body
-  app.all(path, (context) => context.text("method not allowed", 405, { ...TEXT, allow }));
+  // hono asks for the answer to HEAD as it does for GET, and leaves the body out
+  const allow = method === "GET" ? "GET, HEAD" : method;
+  app.all(path, (context) => {
+    const asked = context.req.method;
+    if (asked === method || (asked === "HEAD" && method === "GET")) return handler(context);
+    return reply("method not allowed", 405, { ...TEXT, allow });
+  });
 }
 
 function addTokens(app: Hono<Environment>, { tokens }: Endpoint): void {
   only(app, "PUT", "/latest/api/token", (context) => {
     if (context.req.header("x-forwarded-for") !== undefined) {
-      return context.text("requests that were forwarded get no token", 400, TEXT);
+      return reply("requests that were forwarded get no token", 400, TEXT);
     }
     const wish = context.req.header(HEADER.tokenSeconds) ?? String(TOKEN_SECONDS.most);
     const seconds = /^\d{1,5}$/.test(wish) ? Number(wish) : NaN;
     if (!(seconds >= TOKEN_SECONDS.least && seconds <= TOKEN_SECONDS.most)) {
-      return context.text(
+      return reply(
         `${HEADER.tokenSeconds} must be ${TOKEN_SECONDS.least} to ${TOKEN_SECONDS.most}`,
         400,
         TEXT,
       );
     }
     const token = tokens.issue(seconds, context.env.client());
-    return context.body(token, 200, { ...TEXT, [HEADER.tokenSeconds]: String(seconds) });
+    return reply(token, 200, { ...TEXT, [HEADER.tokenSeconds]: String(seconds) });
   });
 }
 
@@ -157,19 +171,25 @@ function addMetadata(app: Hono<Environment>, endpoint: Endpoint): void {
   const withToken = (path: string, document: (context: Context<Environment>) => Document) =>
     only(app, "GET", path, (context) => {
       const remaining = tokens.remaining(context.req.header(HEADER.token) ?? "");
-      if (remaining === undefined) return context.text("a valid token is needed", 401, TEXT);
+      if (remaining === undefined) return reply("a valid token is needed", 401, TEXT);
       const [status, type, body] = document(context);
-      return context.body(body, status, { ...type, [HEADER.tokenSeconds]: String(remaining) });
+      return reply(body, status, { ...type, [HEADER.tokenSeconds]: String(remaining) });
     });
 
   const credentials = rendered(endpoint, metadataCredentials);
   withToken(ROLES, () => [200, TEXT, roleName]);
-  withToken(`${ROLES}/:role`, (context) => {
-    const role = context.req.param("role");
-    if (role !== roleName && role !== ROLE_ALIAS) return [404, TEXT, "no such role"];
+  const ofRole = (): Document => {
     const body = credentials();
     return body === undefined ? [500, TEXT, NO_CREDENTIALS] : [200, JSON_TYPE, body];
-  });
+  };
+  const names = [roleName, ROLE_ALIAS];
+  for (const name of names) withToken(`${ROLES}/${name}`, ofRole);
+  // Names with percent escapes come here, as do unknown ones.
+  withToken(
+    `${ROLES}/:role`,
+    (context) =>
+      names.includes(context.req.param("role") ?? "") ? ofRole() : [404, TEXT, "no such role"],
+  );
   withToken("/latest/meta-data/placement/region", () => [200, TEXT, region]);
   // SDKs that ask for the zone take its last letter off.
   withToken("/latest/meta-data/placement/availability-zone", () => [200, TEXT, `${region}a`]);
@@ -198,10 +218,10 @@ function rendered(
 }
 
 function addHealth(app: Hono<Environment>, { health }: Endpoint): void {
-  only(app, "GET", "/healthz", (context) => {
+  only(app, "GET", "/healthz", () => {
     const report = health();
     const status = report.status === "expired" ? 503 : 200;
-    return context.body(JSON.stringify(report), status, JSON_TYPE);
+    return reply(JSON.stringify(report), status, JSON_TYPE);
   });
 }
 
@@ -210,17 +230,14 @@ function addContainerCredentials(
   endpoint: Endpoint,
   containerToken: string,
 ): void {
-  const encoder = new TextEncoder();
-  const expected = encoder.encode(containerToken);
   const credentials = rendered(
     endpoint,
     (current) => containerCredentials(current, endpoint.roleArn),
   );
   only(app, "GET", "/role/:role", (context) => {
     const refuse = (status: 401 | 404 | 500, code: string, message: string) =>
-      context.body(JSON.stringify({ code, message }), status, JSON_TYPE);
-    const given = encoder.encode(context.req.header("authorization") ?? "");
-    if (!timingSafeEqual(given, expected)) {
+      reply(JSON.stringify({ code, message }), status, JSON_TYPE);
+    if (!sameSecret(context.req.header("authorization") ?? "", containerToken)) {
       return refuse(401, "AccessDenied", "the Authorization header is not the token");
     }
     if (context.req.param("role") !== endpoint.roleName) {
@@ -229,6 +246,6 @@ function addContainerCredentials(
     const body = credentials();
     return body === undefined
       ? refuse(500, "NoCredentials", NO_CREDENTIALS)
-      : context.body(body, 200, JSON_TYPE);
+      : reply(body, 200, JSON_TYPE);
   });
 }

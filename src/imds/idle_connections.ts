@@ -12,15 +12,27 @@ export const CONNECTION_LIMITS = {
   idle: 60_000,
   /** So many may be open; beyond, those go that have asked for nothing for longest. */
   most: 512,
+  /** Files that the process needs besides. */
+  otherFiles: 64,
 } as const;
+
+/** How many connections may be open in a process that may open so many files. */
+export function mostConnections(openFiles: number | undefined): number {
+  const { most, otherFiles } = CONNECTION_LIMITS;
+  if (openFiles === undefined) return most;
+  return Math.max(1, Math.min(most, Math.floor((openFiles - otherFiles) / 2)));
+}
 
 /** Remembers when each connection last asked for something. */
 export class IdleConnections {
   /** By the client's port. */
   readonly #lastActive = new Map<number, number>();
 
-  /** @param monotonic milliseconds from any origin, never going back */
-  constructor(private readonly monotonic: () => number) {}
+  /**
+   * @param monotonic milliseconds from any origin, never going back
+   * @param most so many may be open
+   */
+  constructor(private readonly monotonic: () => number, private readonly most: number) {}
 
   /** A request came in whole from this port. */
   requested(clientPort: number): void {
@@ -44,7 +56,7 @@ export class IdleConnections {
     };
     const byActivity = open.map((connection) => ({ connection, since: active(connection) }))
       .sort((a, b) => a.since - b.since);
-    const tooMany = Math.max(0, open.length - CONNECTION_LIMITS.most);
+    const tooMany = Math.max(0, open.length - this.most);
     return byActivity
       .filter(({ since }, i) => i < tooMany || now - since > CONNECTION_LIMITS.idle)
       .map(({ connection }) => connection);

@@ -7,10 +7,10 @@
 import { HelperError, messageOf } from "../errors.ts";
 import type { Answer } from "./app.ts";
 import type { BindAddress } from "./bind_address.ts";
-import { IdleConnections } from "./idle_connections.ts";
+import { IdleConnections, mostConnections } from "./idle_connections.ts";
 import { SocketOwners } from "./socket_owner.ts";
 import { raiseOpenFilesLimit, ServerSockets } from "./sockets.ts";
-import { clearSocketPath, withPrivateMode } from "./unix_socket.ts";
+import { clearSocketPath, removeSocket, withPrivateMode } from "./unix_socket.ts";
 
 /** What a server is started with. */
 export interface ServerOptions {
@@ -57,14 +57,13 @@ export class EndpointServer implements AsyncDisposable {
   static async start(options: ServerOptions): Promise<EndpointServer> {
     const { bind } = options;
     if (bind.kind === "unix") await clearSocketPath(bind.path);
-    raiseOpenFilesLimit();
-    return new EndpointServer(options);
+    return new EndpointServer(options, mostConnections(raiseOpenFilesLimit()));
   }
 
-  private constructor(options: ServerOptions) {
+  private constructor(options: ServerOptions, mostOpen: number) {
     const { bind, monotonic } = options;
     this.#options = options;
-    this.#idle = new IdleConnections(monotonic);
+    this.#idle = new IdleConnections(monotonic, mostOpen);
     this.#server = this.#listen(bind.kind === "ip" ? bind.port : 0);
     this.port = bind.kind === "ip" ? (this.#server.addr as Deno.NetAddr).port : 0;
     try {
@@ -77,8 +76,7 @@ export class EndpointServer implements AsyncDisposable {
       void this.#server.shutdown();
       throw thrown;
     }
-    this.#timer = setInterval(() => this.#endOverdue(), PERIODS.look);
-    this.#reviveWhenBroken();
+    this.#timer = setInterval(() => this.#look(), PERIODS.look);
   }
 
   /** Ends: takes no more connections, answers what is in flight, and closes everything. */
@@ -96,12 +94,12 @@ export class EndpointServer implements AsyncDisposable {
     }, PERIODS.lookAtEnd);
     const late = Promise.withResolvers<void>();
     const timer = setTimeout(late.resolve, PERIODS.end + 2 * PERIODS.lookAtEnd);
-    await Promise.race([this.#server.shutdown(), late.promise]);
+    await Promise.race([this.#server.shutdown().catch(() => {}), late.promise]);
     clearTimeout(timer);
     clearInterval(endIdle);
     this.#sockets?.[Symbol.dispose]();
     this.#owners[Symbol.dispose]();
-    if (bind.kind === "unix") Deno.removeSync(bind.path);
+    if (bind.kind === "unix") removeSocket(bind.path);
   }
 
   #listen(port: number): Deno.HttpServer {
@@ -118,20 +116,28 @@ export class EndpointServer implements AsyncDisposable {
           )
         );
       }
-      return Deno.serve(
+      const server = Deno.serve(
         { hostname: bind.address, port, onListen, onError },
         (request, { remoteAddr }) => this.#answer(request, remoteAddr),
       );
+      server.finished.catch(() => {}); // a broken listener is found and made anew
+      return server;
     } catch (thrown) {
       throw asListenError(thrown, bind);
     }
   }
 
-  async #answer(request: Request, remote: Deno.NetAddr): Promise<Response> {
+  #answer(request: Request, remote: Deno.NetAddr): Response | Promise<Response> {
     const { port } = remote;
+    const answer = this.#options.answer(request, { client: () => this.#clientOf(remote) });
+    this.#idle.requested(port);
+    return answer instanceof Promise ? this.#answerLater(answer, port) : answer;
+  }
+
+  async #answerLater(answer: Promise<Response>, port: number): Promise<Response> {
     this.#inFlight.set(port, (this.#inFlight.get(port) ?? 0) + 1);
     try {
-      return await this.#options.answer(request, { client: () => this.#clientOf(remote) });
+      return await answer;
     } finally {
       const left = (this.#inFlight.get(port) ?? 1) - 1;
       if (left > 0) this.#inFlight.set(port, left);
@@ -162,29 +168,22 @@ export class EndpointServer implements AsyncDisposable {
     for (const connection of this.#sockets?.connections() ?? []) this.#sockets?.end(connection);
   }
 
-  #endOverdue(): void {
+  /** Ends connections that take up room; listens anew when the listener has broken. */
+  #look(): void {
     if (!this.#sockets) return;
     const overdue = this.#idle.overdue(this.#sockets.connections());
     for (const connection of overdue) this.#sockets.end(connection);
-  }
-
-  /** The listener breaks when the process may open no more files; it is made anew. */
-  #reviveWhenBroken(): void {
-    this.#server.finished.catch(async (thrown) => {
-      this.#options.warn(`the listener broke (${messageOf(thrown)}) and is made anew`);
-      while (!this.#ending) {
-        this.#endOverdue();
-        await new Promise((resolve) => setTimeout(resolve, PERIODS.look));
-        try {
-          this.#server = this.#listen(this.port);
-          this.#limitHops();
-          this.#reviveWhenBroken();
-          return;
-        } catch (again) {
-          this.#options.warn(messageOf(again));
-        }
-      }
-    });
+    if (this.#sockets.isListening()) return;
+    // The runtime gives the listener up when the process may open no more files.
+    this.#options.warn(
+      "the listener broke, as it does when too many files are open; it is made anew",
+    );
+    try {
+      this.#server = this.#listen(this.port);
+      this.#limitHops();
+    } catch (thrown) {
+      this.#options.warn(messageOf(thrown));
+    }
   }
 }
 

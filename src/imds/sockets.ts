@@ -90,6 +90,12 @@ export class ServerSockets implements Disposable {
     }
   }
 
+  /** Whether anything still listens on the port. */
+  isListening(): boolean {
+    for (const { socket } of this.#sockets()) if (this.#listens(socket)) return true;
+    return false;
+  }
+
   /** The connections that are open. */
   connections(): ServerConnection[] {
     const found: ServerConnection[] = [];

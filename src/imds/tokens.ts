@@ -9,8 +9,8 @@
  *
  * @module
  */
-import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
 import { encodeBase64 } from "@std/encoding/base64";
+import { sameSecret } from "./same_secret.ts";
 
 /** The limits of a token's life, seconds; without a wish it is the most. */
 export const TOKEN_SECONDS = { least: 1, most: 21_600 } as const;
@@ -21,7 +21,7 @@ const TOKEN_BYTES = 75;
 const NAME_LENGTH = 24;
 
 interface Token {
-  readonly secret: Uint8Array;
+  readonly secret: string;
   /** Milliseconds on the steady clock. */
   readonly expires: number;
   readonly client: string;
@@ -51,7 +51,7 @@ export class TokenStore {
     if (this.#tokens.size >= MOST_TOKENS) this.#makeRoom();
     const token = encodeBase64(this.randomBytes(TOKEN_BYTES));
     this.#tokens.set(token.slice(0, NAME_LENGTH), {
-      secret: secretOf(token),
+      secret: token.slice(NAME_LENGTH),
       expires: this.monotonic() + seconds * 1000,
       client,
     });
@@ -63,7 +63,7 @@ export class TokenStore {
     const known = this.#tokens.get(token.slice(0, NAME_LENGTH));
     if (!known) return undefined;
     const milliseconds = known.expires - this.monotonic();
-    if (milliseconds <= 0 || !timingSafeEqual(secretOf(token), known.secret)) return undefined;
+    if (milliseconds <= 0 || !sameSecret(token.slice(NAME_LENGTH), known.secret)) return undefined;
     return Math.ceil(milliseconds / 1000);
   }
 
@@ -85,8 +85,4 @@ export class TokenStore {
     }
     if (first) this.#tokens.delete(first.name);
   }
-}
-
-function secretOf(token: string): Uint8Array {
-  return new TextEncoder().encode(token.slice(NAME_LENGTH));
 }

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { HelperError } from "../errors.ts";
+import { dirname } from "node:path";
+import { HelperError, messageOf } from "../errors.ts";
 
 /** No longer path fits into `sockaddr_un`, bytes. */
 const LONGEST_PATH = 104;
@@ -21,8 +22,13 @@ export async function clearSocketPath(path: string): Promise<void> {
   try {
     info = await Deno.lstat(path);
   } catch (thrown) {
-    if (thrown instanceof Deno.errors.NotFound) return;
-    throw thrown;
+    if (!(thrown instanceof Deno.errors.NotFound)) throw refuse(messageOf(thrown));
+    const directory = dirname(path);
+    const isThere = await Deno.stat(directory).then((found) => found.isDirectory, () => false);
+    if (!isThere) {
+      throw refuse(`the directory ${directory} does not exist; make it or correct the path`);
+    }
+    return;
   }
   if (!info.isSocket) throw refuse("a file that is no socket stands there; choose another path");
   const answered = await Deno.connect({ transport: "unix", path }).then((connection) => {
@@ -41,5 +47,14 @@ export function withPrivateMode<T>(listen: () => T): T {
     return listen();
   } finally {
     Deno.umask(before);
+  }
+}
+
+/** Removes the socket of a server that has ended; the runtime may have done so. */
+export function removeSocket(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // it is gone
   }
 }

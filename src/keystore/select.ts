@@ -8,7 +8,12 @@ import { HelperError } from "../errors.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { endEntityOf, hasPublicKey, type NonEmpty, orderChain } from "../x509/chain.ts";
 import type { KeystoreRegistry } from "./registry.ts";
-import type { KeystoreContext, Signer } from "./types.ts";
+import {
+  isSoftwareKeyOpener,
+  type KeystoreContext,
+  type Signer,
+  type SoftwareKey,
+} from "./types.ts";
 import type { KeystoreUri } from "./uri.ts";
 
 /** CreateSession takes this many certificates in its chain header. */
@@ -143,7 +148,38 @@ async function openSignerAt(
   beside: Certificate | undefined,
 ): Promise<Signer> {
   const opened = await (await registry(uri.scheme)).openKey(uri, context, beside);
-  return "belongsTo" in opened
-    ? await openSignerAt(opened.belongsTo, registry, context, beside)
-    : opened;
+  if ("softwareKey" in opened) return await openSoftwareKey(opened, uri.label, registry, context);
+  if (!("belongsTo" in opened)) return opened;
+  const { certificates = [] } = opened;
+  const [first, ...rest] = certificates;
+  const certificate = beside ?? (first && endEntityOf([first, ...rest]));
+  const signer = await openSignerAt(opened.belongsTo, registry, context, certificate);
+  return withCertificates(signer, certificates);
+}
+
+/** A key that one keystore keeps and another one can use. */
+async function openSoftwareKey(
+  { softwareKey }: SoftwareKey,
+  label: string,
+  registry: KeystoreRegistry,
+  context: KeystoreContext,
+): Promise<Signer> {
+  const files = await registry("file");
+  if (isSoftwareKeyOpener(files)) {
+    const signer = await files.openSoftwareKey(softwareKey, label, context);
+    // Not to be kept: whether it may be used is for the keystore that has it to say, each time.
+    return withCertificates(signer, []);
+  }
+  softwareKey.fill(0);
+  throw new HelperError("internal", "the keystore of files opens no keys of others");
+}
+
+/** A signer for one use, with certificates that stand before its own. */
+function withCertificates(signer: Signer, certificates: readonly Certificate[]): Signer {
+  return {
+    publicKey: signer.publicKey,
+    certificates: [...certificates, ...signer.certificates],
+    sign: (message, digest) => signer.sign(message, digest),
+    [Symbol.asyncDispose]: () => signer[Symbol.asyncDispose](),
+  };
 }

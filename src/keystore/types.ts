@@ -29,6 +29,14 @@ export interface Signer extends AsyncDisposable {
 /** Said by a keystore whose source turned out to belong to another one (a TPM key in a PEM file). */
 export interface BelongsElsewhere {
   readonly belongsTo: KeystoreUri;
+  /** The certificates that stand in the source, in their order; they count as the signer's own. */
+  readonly certificates?: readonly Certificate[];
+}
+
+/** Said by a keystore that keeps keys whole (sealed in a TPM), for {@link SoftwareKeyOpener}. */
+export interface SoftwareKey {
+  /** One private key, PEM or DER; whoever opens it wipes it. */
+  readonly softwareKey: Uint8Array<ArrayBuffer>;
 }
 
 /** A plugin: opens keys and reads certificates where its scheme points. */
@@ -46,10 +54,31 @@ export interface Keystore {
     uri: KeystoreUri,
     context: KeystoreContext,
     beside?: Certificate,
-  ): Promise<Signer | BelongsElsewhere>;
+  ): Promise<Signer | BelongsElsewhere | SoftwareKey>;
 
   /** All certificates at `uri`, at least one, in their order, without touching a key. */
   readCertificates(uri: KeystoreUri, context: KeystoreContext): Promise<NonEmpty<Certificate>>;
+}
+
+/** What the keystore of files can do besides: open a private key that another keystore kept. */
+export interface SoftwareKeyOpener {
+  /**
+   * Opens the key that `contents` are and wipes them. Messages name it by `label`.
+   *
+   * Throws as `openKey` does; `key-format` when they are not exactly one private key.
+   */
+  openSoftwareKey(
+    contents: Uint8Array<ArrayBuffer>,
+    label: string,
+    context: KeystoreContext,
+  ): Promise<Signer>;
+}
+
+/** Whether a keystore can open keys that others kept. */
+export function isSoftwareKeyOpener(
+  keystore: Keystore,
+): keystore is Keystore & SoftwareKeyOpener {
+  return "openSoftwareKey" in keystore;
 }
 
 /** A certificate that a token or store holds, as `read-certificate-data` lists it. */

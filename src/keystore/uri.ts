@@ -15,6 +15,13 @@ export const SCHEMES = {
   cng: "the Windows certificate store",
 } as const satisfies Record<string, string>;
 
+/**
+ * Attribute of a `handle:` source whose keys were found in a file: their `TSS2 PRIVATE KEY` DER, one
+ * behind the other. What a user writes behind `handle:` never becomes an attribute, so that no file
+ * is taken for a handle and no handle for a file.
+ */
+export const TSS2_KEYS = "tss2-keys";
+
 /** The scheme of a keystore URI. */
 export type Scheme = keyof typeof SCHEMES;
 

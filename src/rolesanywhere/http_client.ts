@@ -22,6 +22,14 @@ export type SendRequest = (
 ) => Promise<HttpAnswer>;
 
 /**
+ * Begins what the first TLS connection would wait for, in another thread, as the program's loader
+ * does where it is known from the start that there will be a connection.
+ */
+export function warmUpTls(): void {
+  void crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+}
+
+/**
  * Takes the process out of the reach of variables that Deno follows silently: proxies and extra
  * trust; and makes the system's certificate store the one that counts. Call it before the first
  * request, after the proxy variables have been read.

@@ -10,6 +10,7 @@
 import { resolve } from "node:path";
 import { denortFromNpm } from "../../packaging/denort.ts";
 import { generateKey } from "../support/certificates.ts";
+import { HANDLE, HANDLE_WITH_PASSWORD, PASSWORD, startTpm } from "./tpm_key.ts";
 
 const RUNS = 20;
 const WARM_UPS = 3;
@@ -23,13 +24,16 @@ interface Subject {
   readonly target?: number;
 }
 
+/** All of the programs' environment. */
+const environment: Record<string, string> = { PATH: "/usr/bin:/bin", HOME: "/nonexistent" };
+
 async function time(command: readonly string[]): Promise<number> {
   const [program = "", ...args] = command;
   const started = performance.now();
   const { code, stderr } = await new Deno.Command(program, {
     args,
     clearEnv: true,
-    env: { PATH: "/usr/bin:/bin", HOME: "/nonexistent" },
+    env: environment,
     stdin: "null",
     stdout: "null",
     stderr: "piped",
@@ -46,6 +50,7 @@ async function peakMemory(command: readonly string[]): Promise<number> {
     "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
   const { stdout, success } = await new Deno.Command("python3", {
     args: ["-c", script, ...command],
+    env: environment,
   }).output();
   if (!success) throw new Error(`${command[0]} failed under python3`);
   return Number(new TextDecoder().decode(stdout)) / 1000;
@@ -126,9 +131,13 @@ await Deno.mkdir(resolve("build/bench"), { recursive: true });
 await compileHelloWorld(helloWorld);
 
 await using service = await startService();
+await using slowService = await startService(100);
 const { directory, keyPath, flags } = service;
 const rsaKey = resolve(directory, "rsa.pem");
 await Deno.writeTextFile(rsaKey, await generateKey("rsa-2048"), { mode: 0o600 });
+
+await using tpm = await startTpm();
+Object.assign(environment, tpm.env);
 
 const subjects: readonly Subject[] = [
   { name: "hello world", command: [helloWorld] },
@@ -143,9 +152,33 @@ const subjects: readonly Subject[] = [
     command: [binary, "sign-string", "--private-key", rsaKey],
   },
   {
+    name: "sign-string, EC P-256 TPM handle",
+    command: [binary, "sign-string", "--private-key", HANDLE, "--no-tpm-key-password"],
+    target: 1.9,
+  },
+  {
+    name: "the same with password",
+    // deno-fmt-ignore
+    command: [
+      binary, "sign-string", "--private-key", HANDLE_WITH_PASSWORD, "--tpm-key-password", PASSWORD,
+    ],
+  },
+  {
     name: "credential-process over HTTPS",
     command: [binary, "credential-process", ...flags],
     target: 2.3,
+  },
+  {
+    name: "the same, kept by --cache",
+    command: [
+      ...[binary, "credential-process", ...flags],
+      ...["--cache", "--cache-dir", resolve(directory, "cache")],
+    ],
+    target: 1.35,
+  },
+  {
+    name: "the same, 100 ms of latency",
+    command: [binary, "credential-process", ...slowService.flags],
   },
 ];
 
@@ -170,7 +203,7 @@ for (const [i, { name, command, target }] of subjects.entries()) {
   const memory = await peakMemory(command);
   console.log(
     [
-      name.padEnd(30),
+      name.padEnd(32),
       `${milliseconds.toFixed(1).padStart(6)} ms`,
       `${ratio.toFixed(2).padStart(5)} x`,
       `${memory.toFixed(0).padStart(4)} MB`,

@@ -86,6 +86,25 @@ Deno.test("lockFile() throws the signal's reason when that comes before the lock
   await assertRejects(() => waiting, HelperError, "enough");
 });
 
+Deno.test("lockFile() throws credentials-file when the file system has no locks", async () => {
+  using directory = new TemporaryDirectory();
+  const real = Deno.FsFile.prototype.tryLockSync;
+  Deno.FsFile.prototype.tryLockSync = () => {
+    throw new Error("Function not implemented (os error 38)");
+  };
+  try {
+    const path = directory.join("lock");
+    const error = await assertRejects(() => lockFile(path, 0, WAITING), HelperError);
+    assertEquals([error.code, error.message], [
+      "credentials-file",
+      `the file system of ${path} has no locks (Function not implemented (os error 38)); ` +
+      "use a directory on another",
+    ]);
+  } finally {
+    Deno.FsFile.prototype.tryLockSync = real;
+  }
+});
+
 for (
   const [what, make] of [
     ["a directory", (path: string) => Deno.mkdirSync(path)],

@@ -57,7 +57,10 @@ const TOLD: Record<string, [text: string, told: string[]]> = {
     "line 2 of FILE names the account 444455556666, and the role is in 111122223333",
   ]],
   "a key in capitals": ["[p]\nAWS_Session_Token = x\n", [
-    "line 2 of FILE writes aws_session_token in capitals, which only Python's SDK reads",
+    "line 2 of FILE writes aws_session_token as only Python's SDK reads it; use small letters and =",
+  ]],
+  "a key before a colon": ["[p]\naws_session_token: x=\n", [
+    "line 2 of FILE writes aws_session_token as only Python's SDK reads it; use small letters and =",
   ]],
   "a key of ours in another's value": ["[p]\nregion = x\n  aws_session_token = y\n", [
     "line 3 of FILE is indented, and so a part of the setting above it to most SDKs",

@@ -1,33 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
-import { createHash, createPublicKey } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { type KeyFile, makeKeyFiles } from "../plugins/file/variants.ts";
 import { runBinary, runProgram } from "../support/binary.ts";
 import { openssl } from "../support/openssl.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { testMessage } from "../support/test_message.ts";
 import { hasSharedData, PYTHON, SHARED_DATA } from "../support/tools.ts";
 
 const DIGESTS = ["SHA256", "SHA384", "SHA512"] as const;
 const FIXED = "AWS Roles Anywhere Credential Helper Signing Test1";
-
-/** The message that sign-string signs, made here from its documentation alone. */
-function testMessage(publicKeyPem: string): Uint8Array {
-  const key = createPublicKey(publicKeyPem);
-  const bits = key.asymmetricKeyType === "rsa"
-    ? key.export({ type: "pkcs1", format: "der" })
-    : uncompressedPoint(key.export({ type: "spki", format: "der" }));
-  const hash = createHash("sha256").update("IAM RA").update(new Uint8Array(bits)).digest();
-  return new Uint8Array([...new TextEncoder().encode(FIXED), ...hash]);
-}
-
-/** A SubjectPublicKeyInfo of a named curve ends with the point: 4, x, y. */
-function uncompressedPoint(info: Uint8Array): Uint8Array {
-  const length = [65, 97, 133].find((size) =>
-    info[info.length - size] === 4 && info[info.length - size - 1] === 0
-  );
-  assert(length);
-  return info.subarray(-length);
-}
 
 async function signAndVerify(
   file: KeyFile,

@@ -127,7 +127,7 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
     { name: "malformed token URI", args: key("pkcs11:object=%zz"), code: 2, says: /--private-key: malformed pkcs11: URI/ },
     { name: "proxy variable that is no URL", args: more("--with-proxy"), code: 2, says: /HTTPS_PROXY does not hold an HTTP proxy's URL/, options: { env: { HTTPS_PROXY: "ftp://x:hunter2@y" } } },
     { name: "store selector on Linux", args: ["sign-string", "--cert-selector", "Key=x509Subject,Value=CN=x"], code: 3, says: /Linux has no certificate store; use --certificate with file:, pkcs11:, handle:/ },
-    ...(["pkcs11:object=x", "handle:0x81000001", "keychain:subject=x", "cng:subject=x"].map((uri) => ({
+    ...(["pkcs11:object=x", "keychain:subject=x", "cng:subject=x"].map((uri) => ({
       name: `keystore that is not there: ${uri}`,
       args: ["sign-string", "--private-key", uri],
       code: 3,

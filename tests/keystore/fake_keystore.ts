@@ -13,6 +13,8 @@ export interface FakeEntry {
   readonly sign?: Signer["sign"];
   /** The key turns out to be another keystore's. */
   readonly belongsTo?: string;
+  /** A key that the keystore of files is to open. */
+  readonly softwareKey?: Uint8Array<ArrayBuffer>;
 }
 
 /** A keystore in memory that counts the signers it has opened and not yet seen closed. */
@@ -30,10 +32,14 @@ export class FakeKeystore implements Keystore {
 
   openKey(uri: KeystoreUri, _context: KeystoreContext, beside?: Certificate) {
     this.beside.push(beside);
-    const { publicKey, certificates = [], belongsTo, sign } = this.#entry(uri);
+    const { publicKey, certificates = [], belongsTo, softwareKey, sign } = this.#entry(uri);
     if (belongsTo !== undefined) {
-      return Promise.resolve({ belongsTo: parseKeystoreUri(belongsTo, "--private-key") });
+      return Promise.resolve({
+        belongsTo: parseKeystoreUri(belongsTo, "--private-key"),
+        certificates,
+      });
     }
+    if (softwareKey) return Promise.resolve({ softwareKey });
     if (!publicKey) return Promise.reject(new Error(`no key at ${uri.label}`));
     this.open++;
     const signer: Signer = {

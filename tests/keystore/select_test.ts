@@ -8,6 +8,7 @@ import {
   openSigner,
   readCertificates,
 } from "../../src/keystore/select.ts";
+import type { KeystoreContext, Signer } from "../../src/keystore/types.ts";
 import { parseKeystoreUri } from "../../src/keystore/uri.ts";
 import { type Certificate, parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
 import { type Authority, createAuthority, issueCertificate } from "../support/certificates.ts";
@@ -170,6 +171,51 @@ Deno.test("openIdentity() asks the keystore that the key belongs to", async () =
   assertEquals(identity.certificate, leaf);
   assertEquals(asked, ["file", "file", "handle"]);
   assertEquals(keystore.beside, [leaf, leaf]);
+});
+
+Deno.test("openIdentity() takes the certificates that stand where the other keystore's key was found", async () => {
+  const keystore = new FakeKeystore({
+    "all.pem": {
+      belongsTo: "handle:0x81000001",
+      certificates: [leaf, ...issuers.slice(0, 2)],
+    },
+    "handle:0x81000001": { publicKey: leafKey },
+  });
+  {
+    await using identity = await open(keystore, { certificate: "all.pem" });
+    assertEquals([identity.certificate, identity.chain], [leaf, issuers.slice(0, 2)]);
+    assertEquals(keystore.beside, [undefined, leaf]);
+    assertEquals(keystore.open, 1);
+  }
+  assertEquals(keystore.open, 0);
+});
+
+Deno.test("openSigner() has a software key opened by the keystore of files", async () => {
+  const softwareKey = Uint8Array.of(1, 2, 3);
+  const tpm = new FakeKeystore({ "handle:0x81000001": { softwareKey } });
+  const opened: unknown[] = [];
+  const files = Object.assign(new FakeKeystore({ "key": { publicKey: leafKey } }), {
+    openSoftwareKey(contents: Uint8Array, label: string, context: KeystoreContext) {
+      opened.push(contents, label);
+      return files.openKey(parseKeystoreUri("key", "--private-key"), context) as Promise<Signer>;
+    },
+  });
+  const registry = (scheme: string) => Promise.resolve(scheme === "file" ? files : tpm);
+  await using signer = await openSigner(
+    source({ privateKey: "handle:0x81000001" }),
+    registry,
+    NO_CONTEXT,
+  );
+  assertEquals(signer.publicKey, leafKey);
+  assertEquals(opened, [softwareKey, "handle:0x81000001"]);
+});
+
+Deno.test("openSigner() wipes a software key that nobody opens", async () => {
+  const softwareKey = Uint8Array.of(1, 2, 3);
+  const keystore = new FakeKeystore({ "handle:0x81000001": { softwareKey } });
+  const named = source({ privateKey: "handle:0x81000001" });
+  await refusal(() => openSigner(named, keystore.registry, NO_CONTEXT), "internal");
+  assertEquals(softwareKey, new Uint8Array(3));
 });
 
 Deno.test("openSigner() opens a key that has no certificate", async () => {

@@ -31,6 +31,9 @@ export async function runBinary(
   return await runProgram("setsid", ["--wait", BINARY, ...args], options);
 }
 
+/** A program that runs longer hangs, milliseconds. It is ended then, and its exit code tells. */
+const LONGEST_RUN = 180_000;
+
 /** Runs any program with only the environment given. */
 export async function runProgram(
   command: string,
@@ -44,6 +47,7 @@ export async function runProgram(
     stdin: options.stdin === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",
+    signal: AbortSignal.timeout(LONGEST_RUN),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   }).spawn();
   const output = child.output();

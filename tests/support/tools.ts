@@ -8,6 +8,28 @@ export const PYTHON = fileURLToPath(new URL("python/bin/python", CLIENTS));
 /** The folder whose node_modules hold the AWS SDK for JavaScript. */
 export const JAVASCRIPT_CLIENT = fileURLToPath(new URL("javascript/", CLIENTS));
 
+/** The AWS CLI, in the same place. */
+export const AWS_CLI = fileURLToPath(new URL("python/bin/aws", CLIENTS));
+
+/** A client whose toolchain is not everybody's, as `make tools` builds it where it can. */
+export interface CompiledClient {
+  /** The folder with the program. */
+  readonly folder: string;
+  /** Why it was not built; undefined when it was. */
+  readonly whyNot: string | undefined;
+}
+
+/** The client of a folder below tests/clients that is built, or a tool that is built the same way. */
+export function compiledClient(name: "go" | "java" | "rust" | "kustomize"): CompiledClient {
+  const folder = fileURLToPath(new URL(`${name}/`, CLIENTS));
+  try {
+    return { folder, whyNot: Deno.readTextFileSync(`${folder}why-not`).trim() };
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return { folder, whyNot: undefined };
+  }
+}
+
 /** The folder of reference data beside the project; absent in a checkout on its own. */
 export const SHARED_DATA = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { keystore } from "../../../plugins/file/mod.ts";
 import { HelperError } from "../../../src/errors.ts";
-import { parseKeystoreUri } from "../../../src/keystore/uri.ts";
+import { parseKeystoreUri, TSS2_KEYS } from "../../../src/keystore/uri.ts";
 import { hasPublicKey } from "../../../src/x509/chain.ts";
 import { formatPem, parsePem } from "../../../src/x509/pem.ts";
 import { createAuthority, generateKey, issueCertificate } from "../../support/certificates.ts";
@@ -179,24 +179,61 @@ Deno.test("openKey() says how many keys there are when it cannot tell which is m
 Deno.test("openKey() gives a TSS2 PRIVATE KEY to the TPM, unless another key in the file is meant", async () => {
   using directory = new TemporaryDirectory();
   const { keyPem, certificatePem } = await createAuthority(directory, { subject: "/CN=a" });
-  const tss2 = formatPem("TSS2 PRIVATE KEY", Uint8Array.of(0x30, 0));
+  const der = Uint8Array.of(0x30, 0);
+  const tss2 = formatPem("TSS2 PRIVATE KEY", der);
   const open = (text: string) => {
     const path = directory.write("key.pem", text);
     return keystore.openKey(parseKeystoreUri(path, "--private-key"), scriptedContext());
   };
-  for (const text of [tss2, tss2 + certificatePem, tss2 + keyPem]) {
+  for (
+    const [text, keys, certificates] of [
+      [tss2, [der], []],
+      [tss2 + certificatePem, [der], [certificateOf(certificatePem)]],
+      [tss2 + keyPem, [der], []],
+      [tss2 + tss2, [der, der], []],
+    ] as const
+  ) {
     const opened = await open(text);
     if (!("belongsTo" in opened)) throw new Error("not given away");
-    const { scheme, label, path } = opened.belongsTo;
-    assertEquals([scheme, label, path], [
-      "handle",
-      directory.join("key.pem"),
-      directory.join("key.pem"),
-    ]);
+    const { scheme, label, path, attributes } = opened.belongsTo;
+    assertEquals([scheme, label, path], ["handle", directory.join("key.pem"), ""]);
+    assertEquals([...attributes.keys()], [TSS2_KEYS]);
+    assertEquals([...attributes.get(TSS2_KEYS) ?? []], keys.flatMap((key) => [...key]));
+    assertEquals(opened.certificates, certificates);
   }
   const opened = await open(tss2 + keyPem + certificatePem);
-  if ("belongsTo" in opened) throw new Error("given away");
+  if (!("sign" in opened)) throw new Error("given away");
   await opened[Symbol.asyncDispose]();
+});
+
+Deno.test("openSoftwareKey() opens one private key, PEM or DER, and wipes what it was given", async () => {
+  using directory = new TemporaryDirectory();
+  const { keyPem, certificatePem } = await createAuthority(directory, { subject: "/CN=a" });
+  const der = parsePem(keyPem)[0]?.bytes ?? new Uint8Array(0);
+  for (const form of [der, new TextEncoder().encode(keyPem)]) {
+    const contents = Uint8Array.from(form);
+    await using signer = await keystore.openSoftwareKey(contents, "sealed.pem", scriptedContext());
+    assert(hasPublicKey(certificateOf(certificatePem), signer.publicKey));
+    assertEquals(signer.certificates, []);
+    assert(contents.every((byte) => byte === 0), "not wiped");
+  }
+});
+
+Deno.test("openSoftwareKey() throws key-format and wipes when it is given no key, or several", async () => {
+  using directory = new TemporaryDirectory();
+  const { keyPem, certificatePem } = await createAuthority(directory, { subject: "/CN=a" });
+  const tss2 = formatPem("TSS2 PRIVATE KEY", Uint8Array.of(0x30, 0));
+  for (const text of ["correct horse battery staple", certificatePem, keyPem + keyPem, tss2]) {
+    const contents = new TextEncoder().encode(text);
+    const error = await assertRejects(
+      () => keystore.openSoftwareKey(contents, "sealed.pem", scriptedContext()),
+      HelperError,
+      "sealed.pem",
+    );
+    assertEquals(error.code, "key-format");
+    assertEquals(error.message.includes("horse"), false);
+    assert(contents.every((byte) => byte === 0), "not wiped");
+  }
 });
 
 Deno.test("openKey() reads a named pipe and /dev/fd/N to their end", {

@@ -40,7 +40,7 @@ export async function openKeyFile(
 ): Promise<Signer> {
   const uri = parseKeystoreUri(path, "--private-key");
   const opened = await keystore.openKey(uri, context ?? scriptedContext(), beside);
-  if ("belongsTo" in opened) throw new Error(`${path} belongs to ${opened.belongsTo.scheme}:`);
+  if (!("sign" in opened)) throw new Error(`${path} is not a key of this keystore`);
   return opened;
 }
 

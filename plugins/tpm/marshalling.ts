@@ -1,0 +1,59 @@
+/**
+ * Between the wire form of TPM structures and the C structures of this machine, by libtss2-mu: no C
+ * layout is written down here.
+ *
+ * @module
+ */
+import type { Libraries } from "./libraries.ts";
+import { TpmError } from "./return_codes.ts";
+
+/** More than any structure takes; the largest, TPM2B_PRIVATE, has about 1600 bytes. */
+const LARGEST_STRUCTURE = 4096;
+
+type Names<S, Suffix extends string> = S extends `Tss2_MU_${infer Name}_${Suffix}` ? Name : never;
+type Functions = keyof Libraries["marshalling"];
+
+/** A structure that can be made from its wire form. */
+export type Unmarshalled = Names<Functions, "Unmarshal">;
+
+/** A structure that can be brought into its wire form. */
+export type Marshalled = Names<Functions, "Marshal">;
+
+/** The C structure of these wire bytes, in a buffer that may be larger. */
+export function fromWire(
+  { marshalling }: Libraries,
+  structure: Unmarshalled,
+  bytes: Uint8Array,
+): Uint8Array<ArrayBuffer> {
+  const buffer = new Uint8Array(LARGEST_STRUCTURE);
+  const input = Uint8Array.from(bytes);
+  const code = marshalling[`Tss2_MU_${structure}_Unmarshal`](
+    input,
+    BigInt(input.length),
+    null,
+    buffer,
+  );
+  input.fill(0); // it may hold a password
+  if (code !== 0) throw new TpmError("unmarshal", code);
+  return buffer;
+}
+
+/** The wire bytes of the C structure at `pointer`. */
+export function toWire(
+  { marshalling }: Libraries,
+  structure: Marshalled,
+  pointer: Deno.PointerValue,
+): Uint8Array<ArrayBuffer> {
+  const buffer = new Uint8Array(LARGEST_STRUCTURE);
+  const length = new BigUint64Array(1);
+  const code = marshalling[`Tss2_MU_${structure}_Marshal`](
+    pointer,
+    buffer,
+    BigInt(buffer.length),
+    length,
+  );
+  if (code !== 0) throw new TpmError("marshal", code);
+  const bytes = buffer.slice(0, Number(length[0]));
+  buffer.fill(0);
+  return bytes;
+}

@@ -1,0 +1,41 @@
+/**
+ * The primary keys that TSS2 files mean by a hierarchy (TCG EK Credential Profile, templates H-1 and
+ * H-2: storage keys whose unique field is empty).
+ *
+ * @module
+ */
+import { ALGORITHM, HASH_OF } from "./algorithms.ts";
+import { EMPTY, sized, u16, u32, wire } from "./wire.ts";
+
+/**
+ * fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth, noDA, restricted, decrypt: a storage key
+ * that never leaves the TPM.
+ */
+const STORAGE_KEY = 0x0003_0472;
+const P256 = 0x0003;
+const NO_SCHEME = u16(ALGORITHM.null);
+
+const storageTemplate = (type: number, ...parameters: Uint8Array[]) =>
+  sized(wire(
+    u16(type),
+    u16(HASH_OF["SHA-256"].algorithm),
+    u32(STORAGE_KEY),
+    EMPTY, // no policy
+    u16(ALGORITHM.aes),
+    u16(128),
+    u16(ALGORITHM.cfb),
+    NO_SCHEME,
+    ...parameters,
+  ));
+
+/** Template H-2: P-256. */
+export const EC_PARENT = storageTemplate(
+  ALGORITHM.ecc,
+  u16(P256),
+  NO_SCHEME, // key derivation
+  EMPTY,
+  EMPTY,
+);
+
+/** Template H-1: RSA-2048, public exponent 65537. */
+export const RSA_PARENT = storageTemplate(ALGORITHM.rsa, u16(2048), u32(0), EMPTY);

@@ -1,0 +1,147 @@
+/**
+ * Reading `TSS2 PRIVATE KEY` files ("ASN.1 Specification for TPM 2.0 Key Files",
+ * draft-bottomley-tpm2-keys).
+ *
+ * @module
+ */
+import {
+  contextTag,
+  DerError,
+  DerReader,
+  readSequence,
+  TAG,
+  unsigned,
+} from "../../src/x509/der.ts";
+import { KeyTypeError } from "../../src/x509/key_types.ts";
+import { HIERARCHIES, isPersistent } from "./handles.ts";
+import type { PolicyCommand } from "./policy.ts";
+
+/** What a file holds, by its object identifier. */
+const KINDS = {
+  "2.23.133.10.1.3": "loadable",
+  "2.23.133.10.1.4": "importable",
+  "2.23.133.10.1.5": "sealed",
+} as const;
+
+/** What a TSS2 key file says. Byte arrays share the memory of what was read. */
+export interface Tss2Key {
+  readonly kind: (typeof KINDS)[keyof typeof KINDS];
+  /** The writer says that the key has no password; a hint, as it may have been changed since. */
+  readonly emptyAuth: boolean;
+  readonly policy: readonly PolicyCommand[];
+  /** TPM2B_ENCRYPTED_SECRET: the key was encrypted for its parent elsewhere, and is imported. */
+  readonly seed?: Uint8Array;
+  /** Free text of whoever wrote the file, safe to print. */
+  readonly description?: string;
+  /** The primary key of the hierarchy is RSA, not EC. */
+  readonly rsaParent: boolean;
+  /** TPM_HANDLE of a hierarchy or of a persistent parent. */
+  readonly parent: number;
+  /** TPM2B_PUBLIC. */
+  readonly publicArea: Uint8Array;
+  /** TPM2B_PRIVATE. */
+  readonly privateArea: Uint8Array;
+}
+
+const OPTIONAL = {
+  emptyAuth: 0,
+  policy: 1,
+  secret: 2,
+  authPolicy: 3,
+  description: 4,
+  rsaParent: 5,
+} as const;
+
+/** Some writers leave the parent at zero and mean the owner hierarchy. */
+const UNSET_PARENT = 0;
+
+/**
+ * Reads one key, DER.
+ *
+ * Throws {@link DerError} when it is malformed and `KeyTypeError` when it is of a kind, or under a
+ * parent, that this format does not have.
+ */
+export function parseTss2Key(der: Uint8Array): Tss2Key {
+  const reader = readSequence(der);
+  const oid = reader.objectIdentifier();
+  const kind = Object.entries(KINDS).find(([known]) => known === oid)?.[1];
+  if (!kind) throw new KeyTypeError(`TPM keys of the type ${oid} cannot be used`);
+  const options = readOptions(reader);
+  const parent = readParent(reader);
+  const publicArea = reader.octetString();
+  const privateArea = reader.octetString();
+  reader.end();
+  const seed = options.get(OPTIONAL.secret)?.octetString();
+  if (kind === "importable" && !seed) throw new DerError("an importable key without its secret");
+  const description = options.get(OPTIONAL.description)?.expect(TAG.utf8String).contents;
+  return {
+    kind,
+    emptyAuth: readBoolean(options.get(OPTIONAL.emptyAuth)),
+    policy: readPolicy(options.get(OPTIONAL.policy)),
+    ...(seed ? { seed } : {}),
+    ...(description ? { description: printable(new TextDecoder().decode(description)) } : {}),
+    rsaParent: readBoolean(options.get(OPTIONAL.rsaParent)),
+    parent,
+    publicArea,
+    privateArea,
+  };
+}
+
+/** The optional fields by tag number; those that are not known are left to later versions. */
+function readOptions(reader: DerReader): Map<number, DerReader> {
+  const options = new Map<number, DerReader>();
+  while ((reader.peekTag() ?? 0) >= contextTag(0, true)) {
+    const { tag, contents } = reader.next();
+    const number = tag - contextTag(0, true);
+    if (options.has(number)) throw new DerError(`the optional field ${number} twice`);
+    options.set(number, new DerReader(contents));
+  }
+  return options;
+}
+
+/** Writers disagree on what true is: anything but zero. */
+function readBoolean(reader: DerReader | undefined): boolean {
+  return reader !== undefined && reader.expect(TAG.boolean).contents.some((byte) => byte !== 0);
+}
+
+function readParent(reader: DerReader): number {
+  const parent = readNumber(reader);
+  const known = parent === UNSET_PARENT || isPersistent(parent) ||
+    HIERARCHIES.some(({ handle }) => handle === parent);
+  if (!known) {
+    throw new KeyTypeError(
+      `the key's parent 0x${parent.toString(16)} is neither a hierarchy nor a persistent key`,
+    );
+  }
+  return parent === UNSET_PARENT ? HIERARCHIES[0]?.handle ?? UNSET_PARENT : parent;
+}
+
+/** An INTEGER of 32 bits; those that some writers made negative are handles all the same. */
+function readNumber(reader: DerReader): number {
+  const contents = reader.integer();
+  const bytes = contents.length > 4 ? unsigned(contents) : contents;
+  if (bytes.length > 4) throw new DerError("a number of more than 32 bits");
+  return bytes.reduce((value, byte) => value * 256 + byte, 0);
+}
+
+function readPolicy(reader: DerReader | undefined): PolicyCommand[] {
+  const commands: PolicyCommand[] = [];
+  for (const list = reader?.sequence(); list && !list.atEnd;) {
+    const command = list.sequence();
+    const code = readNumber(new DerReader(command.expect(contextTag(0, true)).contents));
+    // A command without parameters may come without them.
+    const parameters = command.optional(contextTag(1, true))?.contents;
+    command.end();
+    commands.push({
+      code,
+      parameters: parameters ? new DerReader(parameters).octetString() : new Uint8Array(0),
+    });
+  }
+  return commands;
+}
+
+/** Text without what would steer a terminal, and not without end. */
+function printable(text: string): string {
+  // deno-lint-ignore no-control-regex -- control characters are what it is about
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "?").slice(0, 80);
+}

@@ -1,0 +1,28 @@
+// Asks STS who the caller is, with the credentials and the region that the SDK's default chains find.
+// Prints account, ARN and user id, separated by tabs, as `aws sts get-caller-identity --output text` does.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+)
+
+func main() {
+	log.SetFlags(0)
+	ctx := context.Background()
+	// Alone of the SDKs that can ask the metadata service for the region, this one must be told to.
+	settings, err := config.LoadDefaultConfig(ctx, config.WithEC2IMDSRegion())
+	if err != nil {
+		log.Fatal(err)
+	}
+	identity, err := sts.NewFromConfig(settings).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\t%s\t%s\n", aws.ToString(identity.Account), aws.ToString(identity.Arn), aws.ToString(identity.UserId))
+}

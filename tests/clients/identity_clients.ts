@@ -1,0 +1,80 @@
+import { fileURLToPath } from "node:url";
+
+import { AWS_CLI, compiledClient, JAVASCRIPT_CLIENT, PYTHON } from "../support/tools.ts";
+
+/** A program of an AWS SDK that asks STS who the caller is, by the SDK's default chains. */
+export interface IdentityClient {
+  readonly name: string;
+  /** Program and arguments; it prints account, ARN and user id, with tabs between. */
+  readonly command: readonly [program: string, ...args: string[]];
+  /** Where it asks for the region, and what for. */
+  readonly region: {
+    readonly path: string;
+    /**
+     * `signing`: it signs for the region that it is told there. `defaults`: it must be told the region,
+     * and compares the two to find its defaults mode.
+     */
+    readonly use: "signing" | "defaults";
+  };
+  /** Why it cannot run on this machine; undefined when it can. */
+  readonly whyNot?: string | undefined;
+}
+
+const ZONE = "/latest/meta-data/placement/availability-zone";
+const REGION = "/latest/meta-data/placement/region";
+const IDENTITY_DOCUMENT = "/latest/dynamic/instance-identity/document";
+
+const go = compiledClient("go");
+const java = compiledClient("java");
+const rust = compiledClient("rust");
+
+/** The clients; README's "Tested with" names their versions. */
+export const IDENTITY_CLIENTS: readonly IdentityClient[] = [
+  {
+    name: "boto3",
+    command: [PYTHON, fileURLToPath(new URL("python/caller_identity.py", import.meta.url))],
+    region: { path: ZONE, use: "defaults" },
+  },
+  {
+    name: "the AWS CLI",
+    command: [AWS_CLI, "sts", "get-caller-identity", "--output", "text"],
+    region: { path: ZONE, use: "defaults" },
+  },
+  {
+    name: "the AWS SDK for JavaScript",
+    command: ["node", nodeScript("caller_identity.mjs")],
+    region: { path: REGION, use: "defaults" },
+  },
+  {
+    name: "the AWS SDK for Go",
+    command: [`${go.folder}caller_identity`],
+    region: { path: IDENTITY_DOCUMENT, use: "signing" },
+    whyNot: go.whyNot,
+  },
+  {
+    name: "the AWS SDK for Java",
+    // One tier of compilation: the program is over before the second pays.
+    command: [
+      "java",
+      "-XX:TieredStopAtLevel=1",
+      "-cp",
+      `${java.folder}lib:${java.folder}lib/*`,
+      "CallerIdentity",
+    ],
+    region: { path: IDENTITY_DOCUMENT, use: "signing" },
+    whyNot: java.whyNot,
+  },
+  {
+    name: "the AWS SDK for Rust",
+    command: [`${rust.folder}caller_identity`],
+    region: { path: REGION, use: "signing" },
+    whyNot: rust.whyNot,
+  },
+];
+
+/** Puts a script where Node finds its packages, which is beside them; gives its path there. */
+function nodeScript(name: string): string {
+  const script = `${JAVASCRIPT_CLIENT}${name}`;
+  Deno.copyFileSync(new URL(`javascript/${name}`, import.meta.url), script);
+  return script;
+}

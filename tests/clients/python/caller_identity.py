@@ -1,0 +1,10 @@
+"""Asks STS who the caller is, with the credentials that boto3's default chain finds.
+
+Prints account, ARN and user id, separated by tabs, as `aws sts get-caller-identity --output text`
+does.
+"""
+
+import boto3
+
+identity = boto3.client("sts").get_caller_identity()
+print(identity["Account"], identity["Arn"], identity["UserId"], sep="\t")

@@ -1,0 +1,127 @@
+/**
+ * Verifies a request's AWS Signature Version 4 as a service does, from "Create a signed AWS API
+ * request" of the IAM User Guide; none of it is the code under test.
+ *
+ * @module
+ */
+import { createHmac, timingSafeEqual } from "node:crypto";
+
+import { canonicalRequest, stringToSign } from "../emulator/canonical_request.ts";
+import { headerValues, type RawRequest } from "../emulator/raw_request.ts";
+
+/** Credentials that a service has given out; temporary ones have a token and an end. */
+export interface KnownCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+  readonly expiration?: string;
+}
+
+/** What a service knows when it verifies. */
+export interface VerificationRules {
+  readonly known: readonly KnownCredentials[];
+  /** The service's name in credential scopes. */
+  readonly service: string;
+  readonly now: Date;
+}
+
+/** Who signed, and for which region. */
+export interface VerifiedSignature {
+  readonly accessKeyId: string;
+  readonly region: string;
+}
+
+/** A request that is refused; `code` as AWS's services name it. */
+export class SignatureRefusal extends Error {
+  override readonly name = "SignatureRefusal";
+
+  constructor(readonly code: string, message: string) {
+    super(message);
+  }
+}
+
+const ALGORITHM = "AWS4-HMAC-SHA256";
+const AUTHORIZATION = new RegExp(
+  `^${ALGORITHM} Credential=(?<accessKeyId>[^/ ,]+)/(?<scope>(?<date>\\d{8})/(?<region>[a-z0-9-]+)/` +
+    "(?<service>[a-z0-9-]+)/aws4_request), ?SignedHeaders=(?<signedHeaders>[a-z0-9;-]+), ?" +
+    "Signature=(?<signature>[0-9a-f]{64})$",
+);
+/** How far a request's time may be from the service's, milliseconds. */
+const LARGEST_SKEW = 15 * 60 * 1000;
+
+/** Verifies scope, time, token, signed headers and signature; throws SignatureRefusal. */
+export function verifySignature(request: RawRequest, rules: VerificationRules): VerifiedSignature {
+  const groups = AUTHORIZATION.exec(oneHeader(request, "authorization"))?.groups;
+  if (!groups) throw new SignatureRefusal("IncompleteSignature", "Authorization is malformed");
+  const { accessKeyId = "", scope = "", date = "", region = "", service = "" } = groups;
+  const signedHeaders = (groups["signedHeaders"] ?? "").split(";");
+
+  if (service !== rules.service) {
+    throw new SignatureRefusal("SignatureDoesNotMatch", `scope names the service ${service}`);
+  }
+  const time = oneHeader(request, "x-amz-date");
+  checkTime(time, date, rules.now);
+  checkSignedHeaders(request, signedHeaders);
+  const credentials = rules.known.find((one) => one.accessKeyId === accessKeyId);
+  if (!credentials) throw new SignatureRefusal("InvalidClientTokenId", "unknown access key id");
+  checkSession(request, credentials, rules.now);
+
+  const key = [date, region, service, "aws4_request"]
+    .reduce<string | Uint8Array>(hmac, `AWS4${credentials.secretAccessKey}`);
+  const canonical = canonicalRequest(request, signedHeaders);
+  const expected = hmac(key, stringToSign(ALGORITHM, time, scope, canonical));
+  const given = Uint8Array.from(
+    (groups["signature"] ?? "").match(/../g) ?? [],
+    (octet) => parseInt(octet, 16),
+  );
+  if (!timingSafeEqual(given, expected)) {
+    throw new SignatureRefusal("SignatureDoesNotMatch", `not the signature of:\n${canonical}`);
+  }
+  return { accessKeyId, region };
+}
+
+function hmac(key: string | Uint8Array, text: string): Uint8Array {
+  return createHmac("sha256", key).update(text).digest();
+}
+
+function oneHeader(request: RawRequest, name: string): string {
+  const [value, ...more] = headerValues(request, name);
+  if (value === undefined) {
+    throw new SignatureRefusal("MissingAuthenticationToken", `${name} is missing`);
+  }
+  if (more.length > 0) throw new SignatureRefusal("IncompleteSignature", `${name} stands twice`);
+  return value;
+}
+
+function checkTime(time: string, date: string, now: Date): void {
+  const [, year, month, day, hours, minutes, seconds] =
+    /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(time) ?? [];
+  const sent = Date.parse(`${year}-${month}-${day}T${hours}:${minutes}:${seconds}Z`);
+  if (Number.isNaN(sent) || !time.startsWith(date)) {
+    throw new SignatureRefusal("SignatureDoesNotMatch", "x-amz-date is not of the scope's date");
+  }
+  if (Math.abs(now.getTime() - sent) > LARGEST_SKEW) {
+    throw new SignatureRefusal("SignatureDoesNotMatch", `signature expired: ${time}`);
+  }
+}
+
+/** Host and all of x-amz-* must be signed, in order of their names. */
+function checkSignedHeaders(request: RawRequest, signedHeaders: readonly string[]): void {
+  const sent = new Set(request.headers.map(([name]) => name.toLowerCase()));
+  const needed = [...sent].filter((name) => name === "host" || name.startsWith("x-amz-"));
+  const isWhole = needed.includes("host") && needed.every((name) => signedHeaders.includes(name)) &&
+    signedHeaders.every((name) => sent.has(name));
+  if (!isWhole || signedHeaders.join() !== signedHeaders.toSorted().join()) {
+    throw new SignatureRefusal("SignatureDoesNotMatch", `signed headers: ${signedHeaders}`);
+  }
+}
+
+function checkSession(request: RawRequest, known: KnownCredentials, now: Date): void {
+  const [token] = headerValues(request, "x-amz-security-token");
+  if (token !== known.sessionToken) {
+    throw new SignatureRefusal("InvalidClientTokenId", "not this access key's session token");
+  }
+  if (known.expiration !== undefined && Date.parse(known.expiration) <= now.getTime()) {
+    throw new SignatureRefusal("ExpiredToken", "the credentials have expired");
+  }
+}

@@ -1,0 +1,129 @@
+import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
+import type { FailureMode } from "../emulator/failures.ts";
+import { runLoad } from "../support/load_process.ts";
+import { CREDENTIALS_PATH, ServeProcess } from "../support/serve_process.ts";
+import { SessionScenario } from "../support/session_scenario.ts";
+
+const CONNECTIONS = 64;
+const SECONDS = 5;
+/** Sessions so short that several are renewed within a load. */
+const SHORT_SESSION = 4;
+
+/** What a load meets while the service fails in a way, or renews as it should. */
+async function loadWith(sessionSeconds: number, mode?: FailureMode) {
+  await using scenario = await SessionScenario.create({}, { sessionSeconds });
+  await using serve = await ServeProcess.start(scenario);
+  if (mode) scenario.emulator.fail(mode);
+  const report = await runLoad({
+    url: serve.url,
+    path: CREDENTIALS_PATH,
+    token: await serve.token(),
+    connections: CONNECTIONS,
+    seconds: SECONDS,
+  });
+  const refreshes =
+    serve.binary.lines.filter((line) => line.includes(": credentials are valid until")).length;
+  const { requests } = scenario.emulator;
+  assertEquals((await serve.end()).code, 0);
+  return { report, refreshes, calls: requests.length };
+}
+
+const figures = ({ report }: Awaited<ReturnType<typeof loadWith>>) =>
+  `${report.perSecond} requests/s, p99 ${report.milliseconds.p99} ms, ` +
+  `longest ${report.milliseconds.longest} ms`;
+
+/** A load of the machine itself makes answers late too: what counts is what happens in every attempt. */
+const ATTEMPTS = 4;
+
+const CASES: Record<string, { sessionSeconds: number; mode?: FailureMode }> = {
+  "CreateSession answers": { sessionSeconds: SHORT_SESSION },
+  "CreateSession hangs": { sessionSeconds: 20, mode: "hang" },
+  "CreateSession answers garbage": { sessionSeconds: 20, mode: "wrong-json" },
+  "CreateSession is unavailable": { sessionSeconds: 20, mode: "unavailable" },
+};
+
+for (const [what, { sessionSeconds, mode }] of Object.entries(CASES)) {
+  Deno.test(`serve under ${CONNECTIONS} connections gives no late or failed answer while ${what}`, async (t) => {
+    for (let attempt = 1;; attempt++) {
+      const off = await loadWith(3600);
+      const on = await loadWith(sessionSeconds, mode);
+      for (const { report } of [off, on]) assertEquals([report.refused, report.broken], [0, 0]);
+      if (mode) assertEquals(on.refreshes, 1);
+      else assert(on.refreshes >= 3, `${on.refreshes} refreshes`);
+      if (!mode) assertEquals(on.calls, on.refreshes);
+      const late = on.report.milliseconds.longest >
+        Math.max(50, 1.5 * off.report.milliseconds.longest);
+      if (late && attempt < ATTEMPTS) continue;
+      await t.step(`refresh off: ${figures(off)}; on: ${figures(on)}`, () => {
+        assertEquals([late, attempt <= ATTEMPTS], [false, true]);
+      });
+      return;
+    }
+  });
+}
+
+Deno.test("serve keeps answering until the session ends, then 500 with a reason, then recovers", async () => {
+  await using scenario = await SessionScenario.create({}, { sessionSeconds: 5 });
+  await using serve = await ServeProcess.start(scenario);
+  scenario.emulator.fail("access-denied");
+  const token = await serve.token();
+  const failed = await serve.binary.said(/warning: the refresh failed: AccessDeniedException/);
+  assertMatch(failed, /the credentials are valid until \S+Z; the next attempt is at \S+Z$/);
+  assertEquals((await (await serve.get(CREDENTIALS_PATH, token)).json()).Code, "Success");
+  const health = await (await fetch(`${serve.url}/healthz`)).json();
+  assertEquals([health.status, health.lastError.code], ["failing", "service-refused"]);
+  await serve.binary.said(/warning: the credentials have expired/);
+  const answer = await serve.get(CREDENTIALS_PATH, token);
+  assertEquals(answer.status, 500);
+  assertMatch(await answer.text(), /^no valid credentials/);
+  const expired = await fetch(`${serve.url}/healthz`);
+  assertEquals([expired.status, (await expired.json()).status], [503, "expired"]);
+  assertEquals((await serve.end()).code, 0);
+});
+
+Deno.test("serve recovers by itself when the service is back", async () => {
+  await using scenario = await SessionScenario.create({}, { sessionSeconds: 4 });
+  await using serve = await ServeProcess.start(scenario);
+  scenario.emulator.fail("drop", 12);
+  await serve.binary.said(/warning: the refresh failed/);
+  const said = serve.binary.lines.length;
+  scenario.emulator.recover();
+  await serve.binary.said(/: credentials are valid until/, said);
+  await (await serve.get(CREDENTIALS_PATH)).body?.cancel();
+  assertEquals((await serve.end()).code, 0);
+});
+
+Deno.test("serve answers every accepted request and ends with 0 within 5 s on SIGTERM under load", async () => {
+  await using scenario = await SessionScenario.create();
+  await using serve = await ServeProcess.start(scenario);
+  // One more connection that says nothing, as a pool of an SDK holds it.
+  using silent = await Deno.connect({ hostname: "127.0.0.1", port: serve.port });
+  const loading = runLoad({
+    url: serve.url,
+    path: CREDENTIALS_PATH,
+    token: await serve.token(),
+    connections: CONNECTIONS,
+    seconds: 20,
+  });
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  const { code, milliseconds } = await serve.end();
+  const report = await loading;
+  assertEquals([code, report.refused, report.cut], [0, 0, 0]);
+  assertLess(milliseconds, 5000);
+  // A connection ends between two requests; what was sent into one that had just ended is not
+  // accepted, and SDKs ask again.
+  assert(report.requests > 1000, `${report.requests} requests`);
+  assertEquals(await silent.read(new Uint8Array(1)), null);
+});
+
+Deno.test("serve ends at once on a second signal", async () => {
+  await using scenario = await SessionScenario.create({}, { sessionSeconds: 3 });
+  await using serve = await ServeProcess.start(scenario);
+  scenario.emulator.fail("hang");
+  await new Promise((resolve) => setTimeout(resolve, 2500)); // a call is under way
+  serve.binary.kill("SIGTERM");
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const { code, milliseconds } = await serve.end("SIGTERM");
+  assertEquals(code, 130);
+  assertLess(milliseconds, 1000);
+});

@@ -1,0 +1,201 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { runBinary } from "../support/binary.ts";
+import { RunningBinary } from "../support/running_binary.ts";
+import { CREDENTIALS_PATH, ServeProcess } from "../support/serve_process.ts";
+import { SessionScenario } from "../support/session_scenario.ts";
+import { PYTHON } from "../support/tools.ts";
+
+Deno.test("serve announces itself, serves the session and ends with 0 on SIGTERM and SIGINT", async () => {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    await using scenario = await SessionScenario.create();
+    await using serve = await ServeProcess.start(scenario);
+    const [refreshed, starting, exported] = serve.binary.lines;
+    assertMatch(
+      refreshed ?? "",
+      /^aws_signing_helper: credentials are valid until \S+Z; the next refresh is at \S+Z$/,
+    );
+    assertEquals(starting, `Starting server on port ${serve.port}...`);
+    assertEquals(
+      exported,
+      `export AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:${serve.port}`,
+    );
+    const served = await (await serve.get(CREDENTIALS_PATH)).json();
+    const [issued] = scenario.emulator.issued;
+    assertEquals(
+      [served.AccessKeyId, served.SecretAccessKey, served.Token, served.Expiration],
+      [issued?.accessKeyId, issued?.secretAccessKey, issued?.sessionToken, issued?.expiration],
+    );
+    assertEquals(await (await serve.get("/latest/meta-data/placement/region")).text(), "us-east-1");
+    const { code, milliseconds } = await serve.end(signal);
+    assertEquals(code, 0);
+    assert(milliseconds < 2000, `${milliseconds} ms`);
+    assertEquals(serve.binary.lines.length, 3);
+    assertEquals(scenario.emulator.requests.length, 1);
+  }
+});
+
+const FIRST_FAILURES = { "access-denied": 4, "drop": 6, "empty-set": 1 } as const;
+
+for (const [mode, exitCode] of Object.entries(FIRST_FAILURES)) {
+  Deno.test(`serve says why, ends with ${exitCode} and does not listen when the first call meets ${mode}`, async () => {
+    await using scenario = await SessionScenario.create();
+    scenario.emulator.fail(mode as keyof typeof FIRST_FAILURES);
+    const { code, stdout, stderr } = await runBinary(["serve", ...scenario.flags, "--port=0"]);
+    assertEquals({ code, stdout }, { code: exitCode, stdout: "" });
+    assertMatch(stderr, /^aws_signing_helper: [^\n]+\n$/);
+    assert(!stderr.includes("Starting server"));
+  });
+}
+
+Deno.test("serve names what cannot be listened on, before it asks for a session", async () => {
+  await using scenario = await SessionScenario.create();
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr as Deno.NetAddr;
+  const file = scenario.directory.write("file.sock", "not a socket");
+  const cases: [readonly string[], number, RegExp][] = [
+    [["--port", String(port)], 1, new RegExp(`127.0.0.1 port ${port}: another program listens`)],
+    [["--port", "65536"], 2, /--port is "65536"; it must be a whole number of 0 to 65535/],
+    [["--port=0", "--hop-limit=0"], 2, /--hop-limit is "0"; it must be/],
+    [["--port=0", "--bind", "0.0.0.0"], 2, /--bind 0.0.0.0 would hand credentials/],
+    [["--port=0", "--bind", "host.example"], 2, /--bind "host.example" must be/],
+    [["--port=0", "--bind", "192.0.2.1", "--allow-remote"], 1, /does not have that address/],
+    [["--bind", file], 1, /a file that is no socket stands there/],
+    [["--bind", scenario.directory.join("no/x.sock")], 1, /the directory .* does not exist/],
+    [["--bind", `/tmp/${"x".repeat(120)}`], 1, /must be shorter than/],
+    [["--port=0", "--container-token-file", "/tmp/x"], 2, /needs --container-credentials/],
+  ];
+  for (const [flags, exitCode, words] of cases) {
+    const { code, stdout, stderr } = await runBinary(["serve", ...scenario.flags, ...flags]);
+    assertEquals({ flags, code, stdout }, { flags, code: exitCode, stdout: "" }, stderr);
+    assertMatch(stderr, words);
+    assertMatch(stderr, /^aws_signing_helper: [^\n]+\n$/);
+  }
+  assertEquals(await Deno.readTextFile(file), "not a socket");
+  assertEquals(scenario.emulator.requests.length, 0);
+});
+
+Deno.test("serve says that this user may not listen on a privileged port", async () => {
+  await using scenario = await SessionScenario.create();
+  // As root in a network namespace where ports below 1024 are privileged, without the right to them.
+  const wrapper = ["setpriv", "--bounding-set=-net_bind_service", "--inh-caps=-all"];
+  const script = 'sysctl -qw net.ipv4.ip_unprivileged_port_start=1024 2>/dev/null; exec "$@"';
+  const { code, stderr } = await runBinaryIn(
+    ["unshare", "--net", "sh", "-c", script, "sh", ...wrapper],
+    ["serve", ...scenario.flags, "--port=80"],
+  );
+  assertEquals(code, 1, stderr);
+  assertStringIncludes(stderr, "127.0.0.1 port 80: this user may not listen there");
+});
+
+async function runBinaryIn(wrapper: readonly string[], args: readonly string[]) {
+  await using run = new RunningBinary(args, {}, [...wrapper]);
+  const { code, stdout } = await run.end();
+  return { code, stdout, stderr: run.lines.join("\n") };
+}
+
+for (const bind of ["::1", "[::1]", "127.0.0.2", "localhost"]) {
+  Deno.test(`serve listens on ${bind}`, async () => {
+    await using scenario = await SessionScenario.create();
+    await using serve = await ServeProcess.start(scenario, ["--bind", bind]);
+    const served = await (await serve.get(CREDENTIALS_PATH)).json();
+    assertEquals(served.AccessKeyId, scenario.emulator.issued[0]?.accessKeyId);
+    assertEquals((await serve.end()).code, 0);
+  });
+}
+
+Deno.test("serve listens on a Unix socket that is its user's alone, takes over a dead one, and removes it", async () => {
+  await using scenario = await SessionScenario.create();
+  const path = scenario.directory.join("helper.sock");
+  const dead = Deno.listen({ transport: "unix", path });
+  dead.close();
+  await using run = new RunningBinary(["serve", ...scenario.flags, "--bind", path], {});
+  await run.said(/^Starting server on .*helper\.sock\.\.\.$/);
+  assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+  using client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
+  const put = { client, method: "PUT", headers: { "x-aws-ec2-metadata-token-ttl-seconds": "60" } };
+  const token = await (await fetch("http://imds/latest/api/token", put)).text();
+  const headers = { "x-aws-ec2-metadata-token": token };
+  const answer = await fetch(`http://imds${CREDENTIALS_PATH}`, { client, headers });
+  assertEquals((await answer.json()).AccessKeyId, scenario.emulator.issued[0]?.accessKeyId);
+  const second = await runBinary(["serve", ...scenario.flags, "--bind", path]);
+  assertEquals(second.code, 1);
+  assertStringIncludes(second.stderr, "another program listens there");
+  run.kill("SIGTERM");
+  assertEquals((await run.end()).code, 0);
+  assertEquals(
+    [...Deno.readDirSync(scenario.directory.path)].some(({ name }) => name.endsWith(".sock")),
+    false,
+  );
+});
+
+Deno.test("serve gives container clients their token in a file, which goes away at the end", async () => {
+  await using scenario = await SessionScenario.create();
+  const file = scenario.directory.join("token");
+  await using serve = await ServeProcess.start(scenario, [
+    "--container-credentials",
+    "--container-token-file",
+    file,
+  ]);
+  await serve.binary.said(/^export AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=.*\/token$/);
+  const line = await serve.binary.said(/^export AWS_CONTAINER_CREDENTIALS_FULL_URI=/);
+  assertEquals((Deno.statSync(file).mode ?? 0) & 0o777, 0o600);
+  const authorization = await Deno.readTextFile(file);
+  assert(!serve.binary.lines.join("\n").includes(authorization));
+  const uri = line.replace(/^[^=]*=/, "");
+  const answer = await fetch(uri, { headers: { authorization } });
+  assertEquals((await answer.json()).RoleArn, "arn:aws:iam::123456789012:role/Demo");
+  assertEquals((await (await fetch(uri)).json()).code, "AccessDenied");
+  assertEquals((await serve.end()).code, 0);
+  assertEquals(
+    [...Deno.readDirSync(scenario.directory.path)].some(({ name }) => name === "token"),
+    false,
+  );
+});
+
+for (const kind of ["path", "abstract"] as const) {
+  Deno.test(`serve tells systemd that it is ready and that it ends, by a socket with ${kind} name`, async () => {
+    await using scenario = await SessionScenario.create();
+    const name = kind === "path"
+      ? scenario.directory.join("notify")
+      : `@helper-${crypto.randomUUID()}`;
+    const script = "import socket,sys\n" +
+      "s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM); s.settimeout(20)\n" +
+      "s.bind(sys.argv[1].replace('@','\\0',1)); print('bound',flush=True)\n" +
+      "for _ in range(2): print(s.recv(1000).decode(),flush=True)";
+    await using listener = new Deno.Command(PYTHON, {
+      args: ["-c", script, name],
+      stdout: "piped",
+    }).spawn();
+    const said = listener.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    const saidNext = async () => {
+      let words: string | undefined = "";
+      while (words === "") words = (await said.read()).value?.trim();
+      return words;
+    };
+    assertEquals(await saidNext(), "bound");
+    await using serve = await ServeProcess.start(scenario, [], { NOTIFY_SOCKET: name });
+    assertEquals(await saidNext(), "READY=1");
+    assertEquals((await serve.end()).code, 0);
+    assertEquals(await saidNext(), "STOPPING=1");
+    await said.cancel();
+  });
+}
+
+Deno.test("serve --debug logs every request as JSON, and no secret", async () => {
+  await using scenario = await SessionScenario.create();
+  await using serve = await ServeProcess.start(scenario, ["--debug"]);
+  const token = await serve.token(60);
+  await (await serve.get(CREDENTIALS_PATH, token)).body?.cancel();
+  const line = await serve.binary.said(/"event":"request".*security-credentials/);
+  const entry = JSON.parse(line.replace(/^debug: /, ""));
+  assertEquals(
+    [entry.method, entry.path, entry.status, entry.client],
+    ["GET", CREDENTIALS_PATH, 200, `127.0.0.1 user ${Deno.uid()}`],
+  );
+  await serve.binary.said(/"event":"refreshed"/);
+  const text = serve.binary.lines.join("\n");
+  const [issued] = scenario.emulator.issued;
+  for (const secret of [token, issued?.secretAccessKey, issued?.sessionToken]) {
+    assert(secret && !text.includes(secret));
+  }
+});

@@ -1,0 +1,129 @@
+import { assertEquals, assertGreaterOrEqual, assertMatch } from "@std/assert";
+
+import { RunningBinary } from "../support/running_binary.ts";
+import { SessionScenario } from "../support/session_scenario.ts";
+
+/** Starts `update` with a home directory of its own in the scenario. */
+const start = (scenario: SessionScenario, wrapper?: string[]) =>
+  new RunningBinary(["update", ...scenario.flags], { HOME: scenario.directory.path }, wrapper);
+
+const keyIn = (scenario: SessionScenario) =>
+  /aws_access_key_id = (\w+)/.exec(
+    Deno.readTextFileSync(scenario.directory.join(".aws/credentials")),
+  )?.[1];
+
+const WROTE = /: wrote \[default\] of .*; the next refresh is at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  Deno.test(`update writes again and again, announces each in one line, and ends with 0 on ${signal}`, async () => {
+    await using scenario = await SessionScenario.create({}, { sessionSeconds: 2 });
+    await using running = start(scenario);
+    for (let i = 0; i < 3; i++) await running.said(WROTE, i);
+    running.kill(signal);
+    assertEquals(await running.end(), { code: 0, stdout: "" });
+    for (const line of running.lines) assertMatch(line, WROTE);
+    assertEquals(
+      keyIn(scenario),
+      scenario.emulator.issued.at(running.lines.length - 1)?.accessKeyId,
+    );
+    assertEquals([...Deno.readDirSync(scenario.directory.join(".aws"))].length, 1);
+  });
+}
+
+Deno.test("update refreshes a session of an hour 20 minutes or more before its end", async () => {
+  await using scenario = await SessionScenario.create();
+  await using running = start(scenario);
+  const [, time = ""] = /at (\S+)$/.exec(await running.said(WROTE)) ?? [];
+  const end = new Date(scenario.emulator.issued[0]?.expiration ?? "").getTime();
+  assertGreaterOrEqual(end - new Date(time).getTime(), 20 * 60_000);
+  running.kill("SIGTERM");
+  assertEquals((await running.end()).code, 0);
+});
+
+Deno.test("update lives through failures: the old credentials stay, the failure is told once, the next success again", async () => {
+  await using scenario = await SessionScenario.create({}, { sessionSeconds: 2 });
+  await using running = start(scenario);
+  await running.said(WROTE);
+  scenario.emulator.fail("resource-not-found", 1);
+  scenario.emulator.fail("validation");
+  const told = await running.said(/warning: the refresh failed: ResourceNotFoundException/);
+  assertMatch(
+    told,
+    /: warning: the refresh failed: ResourceNotFoundException: Trust anchor was not found; \[default\] of \S+ stays valid until \S+; the next attempt is at \S+$/,
+  );
+  const { issued } = scenario.emulator;
+  assertEquals(keyIn(scenario), issued.at(-1)?.accessKeyId);
+  await running.said(/: warning: the credentials in \[default\] of \S+ have expired$/);
+  assertEquals(keyIn(scenario), issued.at(-1)?.accessKeyId);
+  assertEquals(running.lines.filter((line) => line.includes("ResourceNotFound")).length, 1);
+  running.kill("SIGTERM");
+  assertEquals((await running.end()).code, 0);
+});
+
+Deno.test("update waits for a service that is not there yet when it starts", async () => {
+  await using scenario = await SessionScenario.create();
+  scenario.emulator.fail("unavailable");
+  await using running = start(scenario);
+  const told = await running.said(/warning/);
+  assertMatch(
+    told,
+    /: warning: the refresh failed: ServiceUnavailableException: [^;]*; \[default\] of \S+ has not been renewed; the next attempt is at \S+$/,
+  );
+  scenario.emulator.recover();
+  await running.said(WROTE);
+  assertEquals(keyIn(scenario), scenario.emulator.issued[0]?.accessKeyId);
+  running.kill("SIGTERM");
+  assertEquals((await running.end()).code, 0);
+});
+
+Deno.test("update ends with the exit code of a failure at its start that time does not heal", async () => {
+  await using scenario = await SessionScenario.create();
+  scenario.emulator.fail("access-denied");
+  await using running = start(scenario);
+  assertEquals(await running.end(), { code: 4, stdout: "" });
+  assertMatch(running.lines.join("\n"), /^aws_signing_helper: AccessDeniedException: [^\n]*$/);
+});
+
+Deno.test("update ends with 0 when a signal comes before the first credentials", async () => {
+  await using scenario = await SessionScenario.create();
+  scenario.emulator.fail("hang");
+  await using running = start(scenario);
+  while (scenario.emulator.requests.length === 0) {
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  running.kill("SIGTERM");
+  assertEquals(await running.end(), { code: 0, stdout: "" });
+});
+
+Deno.test("update writes a session that could not be written later, without asking for another", async () => {
+  await using scenario = await SessionScenario.create({}, { sessionSeconds: 6 });
+  await using running = start(scenario);
+  await running.said(WROTE);
+  const path = scenario.directory.join(".aws/credentials");
+  Deno.renameSync(path, `${path}.away`);
+  Deno.mkdirSync(path);
+  await running.said(
+    /warning: .*credentials was not changed: it is a directory; name a file in it; /,
+  );
+  const calls = scenario.emulator.requests.length;
+  Deno.removeSync(path);
+  await running.said(WROTE, running.lines.length);
+  assertEquals(scenario.emulator.requests.length, calls);
+  assertEquals(keyIn(scenario), scenario.emulator.issued.at(-1)?.accessKeyId);
+  running.kill("SIGTERM");
+  assertEquals((await running.end()).code, 0);
+});
+
+Deno.test({
+  name: "update goes on after a hangup when nohup has started it",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using scenario = await SessionScenario.create({}, { sessionSeconds: 2 });
+    await using running = start(scenario, ["nohup"]);
+    await running.said(WROTE);
+    running.kill("SIGHUP");
+    await running.said(WROTE, running.lines.length);
+    running.kill("SIGTERM");
+    assertEquals((await running.end()).code, 0);
+  },
+});

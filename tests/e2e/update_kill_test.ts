@@ -1,0 +1,86 @@
+import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
+
+import { runBinary } from "../support/binary.ts";
+import { RunningBinary } from "../support/running_binary.ts";
+import { SessionScenario } from "../support/session_scenario.ts";
+import { seededRandom } from "../x509/seeded_random.ts";
+
+const KILLS = 200;
+/** Runs that are killed side by side, each with a file of its own. */
+const LANES = 2;
+
+/** As much as makes writing take a good part of the time. */
+const BULK = `# ${"x".repeat(78)}\n`.repeat(6_000);
+const BEFORE = `${BULK}[first]\nregion = eu-west-1\n\n[default]\n`;
+const AFTER = `output = json\n${BULK}[last]\nk = v`;
+
+const isTemporary = (name: string) => name.endsWith(".tmp");
+
+/** The session that the file holds, which must be whole and one that was issued. */
+function sessionIn(text: string, { emulator }: SessionScenario): string {
+  assert(text.startsWith(BEFORE) && text.endsWith(AFTER));
+  const lines = text.slice(BEFORE.length, -AFTER.length);
+  const [, key = "none"] = /^aws_access_key_id = (\w+)\n/.exec(lines) ?? [];
+  const issued = emulator.issued.find(({ accessKeyId }) => accessKeyId === key);
+  const expected = issued
+    ? `aws_access_key_id = ${issued.accessKeyId}\naws_secret_access_key = ` +
+      `${issued.secretAccessKey}\naws_session_token = ${issued.sessionToken}\n`
+    : "";
+  assertEquals(lines, expected);
+  return key;
+}
+
+Deno.test(`update leaves the old file or the new one, whole, at each of ${KILLS} kill -9`, async () => {
+  await using scenario = await SessionScenario.create({}, { sessionSeconds: 1 });
+  const pick = seededRandom(9);
+  const seen = { changed: 0, unchanged: 0, leftovers: 0 };
+
+  async function lane(number: number): Promise<void> {
+    const home = { HOME: scenario.directory.join(`home-${number}`) };
+    const path = scenario.directory.write(`home-${number}/.aws/credentials`, BEFORE + AFTER);
+    const names = () => [...Deno.readDirSync(`${home.HOME}/.aws`)].map(({ name }) => name);
+    const update = () => new RunningBinary(["update", ...scenario.flags], home);
+
+    const started = performance.now();
+    {
+      await using running = update();
+      await running.said(/wrote/);
+    }
+    const firstWrite = performance.now() - started;
+
+    /** Most kills come at any time up to well behind the first write; some during one. */
+    async function waitToKill(): Promise<void> {
+      const aimed = pick(4) === 0;
+      const longest = aimed ? 20 * firstWrite : firstWrite * (pick(5) === 0 ? 4 : 1.4);
+      const end = performance.now() + (aimed ? longest : pick(1000) / 1000 * longest);
+      const old = names();
+      const writes = () => names().some((name) => isTemporary(name) && !old.includes(name));
+      while (performance.now() < end && !(aimed && writes())) {
+        await new Promise((done) => setTimeout(done, 1));
+      }
+    }
+
+    let last = sessionIn(Deno.readTextFileSync(path), scenario);
+    for (let kills = 0; kills < KILLS / LANES; kills++) {
+      await using running = update();
+      await waitToKill();
+      running.kill("SIGKILL");
+      await running.end();
+      const found = sessionIn(Deno.readTextFileSync(path), scenario);
+      seen[found === last ? "unchanged" : "changed"]++;
+      last = found;
+      const leftovers = names().filter(isTemporary).length;
+      seen.leftovers += leftovers;
+      assertLessOrEqual(leftovers, 1);
+      assertLessOrEqual(names().length, 3); // the file, one leftover, a lock that nobody holds
+    }
+    const { code } = await runBinary(["update", ...scenario.flags, "--once"], { env: home });
+    assertEquals([code, names()], [0, ["credentials"]]);
+  }
+
+  await Promise.all(Array.from({ length: LANES }, (_, i) => lane(i)));
+  // The kills came before, between and during writes.
+  assertGreater(seen.changed, 10);
+  assertGreater(seen.unchanged, 10);
+  assertGreater(seen.leftovers, 0);
+});

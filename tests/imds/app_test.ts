@@ -1,0 +1,265 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+
+import type { AccessEntry } from "../../src/imds/app.ts";
+import { CREDENTIALS, FakeEndpoint } from "./fake_endpoint.ts";
+
+const TOKEN = "/latest/api/token";
+const ROLES = "/latest/meta-data/iam/security-credentials";
+const TTL = "x-aws-ec2-metadata-token-ttl-seconds";
+
+for (const path of [TOKEN, `${TOKEN}/`, `//${TOKEN.slice(1)}`, `////${TOKEN.slice(1)}/`]) {
+  Deno.test(`PUT ${path} gives a token of 100 characters and echoes its life`, async () => {
+    const endpoint = await FakeEndpoint.create();
+    const answer = await endpoint.ask(path, { method: "PUT", headers: { [TTL]: "60" } });
+    assertEquals(answer.status, 200);
+    assertEquals(answer.headers.get("content-type"), "text/plain");
+    assertEquals(answer.headers.get(TTL), "60");
+    assertMatch(await answer.text(), /^[A-Za-z0-9+/]{100}$/);
+  });
+}
+
+Deno.test("PUT of a token without a life takes six hours", async () => {
+  const endpoint = await FakeEndpoint.create();
+  const answer = await endpoint.ask(TOKEN, { method: "PUT" });
+  assertEquals([answer.status, answer.headers.get(TTL)], [200, "21600"]);
+});
+
+for (
+  const life of ["0", "21601", "-1", "1.5", "abc", "", " ", "1e3", "0x10", "999999999999", "60, 60"]
+) {
+  Deno.test(`PUT of a token answers 400 when its life is "${life}"`, async () => {
+    const endpoint = await FakeEndpoint.create();
+    const answer = await endpoint.ask(TOKEN, { method: "PUT", headers: { [TTL]: life } });
+    assertEquals([answer.status, endpoint.tokens.size], [400, 0]);
+  });
+}
+
+Deno.test("PUT of a token answers 400 when it was forwarded", async () => {
+  const endpoint = await FakeEndpoint.create();
+  for (const value of ["10.0.0.1", ""]) {
+    const headers = { "x-forwarded-for": value };
+    const answer = await endpoint.ask(TOKEN, { method: "PUT", headers });
+    assertEquals([answer.status, endpoint.tokens.size], [400, 0]);
+  }
+});
+
+for (const method of ["GET", "HEAD", "POST", "DELETE", "PATCH", "OPTIONS"]) {
+  Deno.test(`${method} of the token answers 405 with Allow`, async () => {
+    const endpoint = await FakeEndpoint.create();
+    const answer = await endpoint.ask(TOKEN, { method });
+    assertEquals([answer.status, answer.headers.get("allow")], [405, "PUT"]);
+  });
+}
+
+for (const method of ["PUT", "POST", "DELETE", "OPTIONS"]) {
+  Deno.test(`${method} of a document answers 405 with Allow`, async () => {
+    const endpoint = await FakeEndpoint.create();
+    const answer = await endpoint.ask(`${ROLES}/`, { method, headers: await endpoint.token() });
+    assertEquals([answer.status, answer.headers.get("allow")], [405, "GET, HEAD"]);
+  });
+}
+
+for (const path of [ROLES, `${ROLES}/`, `//${ROLES.slice(1)}/`, `${ROLES}/?x=1`]) {
+  Deno.test(`GET ${path} gives the role's name without a newline`, async () => {
+    const endpoint = await FakeEndpoint.create();
+    const answer = await endpoint.ask(path, { headers: await endpoint.token() });
+    assertEquals([answer.status, await answer.text()], [200, "Demo"]);
+    assertEquals(answer.headers.get("content-type"), "text/plain");
+  });
+}
+
+for (const role of ["Demo", "Demo/", "default", "default/", "%44emo"]) {
+  Deno.test(`GET the credentials of ${role} gives what SDKs read`, async () => {
+    const endpoint = await FakeEndpoint.create();
+    const answer = await endpoint.ask(`${ROLES}/${role}`, { headers: await endpoint.token() });
+    assertEquals(answer.status, 200);
+    assertEquals(answer.headers.get("content-type"), "application/json");
+    assertEquals(await answer.json(), {
+      Code: "Success",
+      LastUpdated: "2026-01-01T00:00:00Z",
+      Type: "AWS-HMAC",
+      AccessKeyId: "ASIAEXAMPLE",
+      SecretAccessKey: "secret/key",
+      Token: "session//token==",
+      Expiration: "2026-01-01T01:00:00Z",
+    });
+  });
+}
+
+for (const role of ["Other", "demo", "Demo2", "..", "Demo%2F", "%", "Demo/x"]) {
+  Deno.test(`GET the credentials of ${role} answers 404`, async () => {
+    const endpoint = await FakeEndpoint.create();
+    const answer = await endpoint.ask(`${ROLES}/${role}`, { headers: await endpoint.token() });
+    assertEquals(answer.status, 404);
+  });
+}
+
+const UNKNOWN = [
+  "/",
+  "/latest",
+  "/latest/",
+  "/latest/meta-data/",
+  "/latest/meta-data/iam/",
+  "/latest/meta-data/iam/info",
+  "/latest/meta-data/iam/security-credentials-extended/",
+  "/latest/meta-data/iam/security-credentials-extended/Demo",
+  "/latest/api/",
+  "/latest/api/token/x",
+  "/2021-01-03/meta-data/iam/security-credentials/",
+  "/role/Demo",
+];
+
+for (const path of UNKNOWN) {
+  Deno.test(`${path} answers 404 to every method, with and without a token`, async () => {
+    const endpoint = await FakeEndpoint.create();
+    const token = await endpoint.token();
+    for (const method of ["GET", "HEAD", "PUT", "POST"]) {
+      for (const headers of [{}, token]) {
+        assertEquals((await endpoint.ask(path, { method, headers })).status, 404, method);
+      }
+    }
+  });
+}
+
+const DOCUMENTS: Record<string, string> = {
+  [`${ROLES}/`]: "Demo",
+  "/latest/meta-data/placement/region": "eu-central-1",
+  "/latest/meta-data/placement/availability-zone": "eu-central-1a",
+  "/latest/dynamic/instance-identity/document": '{"region":"eu-central-1"}',
+};
+
+for (const [path, body] of Object.entries(DOCUMENTS)) {
+  Deno.test(`GET ${path} needs a token and carries the life that remains of it`, async () => {
+    const endpoint = await FakeEndpoint.create();
+    const token = await endpoint.token(60);
+    for (const slash of ["", "/"]) {
+      const answer = await endpoint.ask(path.replace(/\/$/, "") + slash, { headers: token });
+      assertEquals([answer.status, await answer.text()], [200, body]);
+    }
+    endpoint.time += 20_500;
+    const later = await endpoint.ask(path, { headers: token });
+    assertEquals([later.status, later.headers.get(TTL)], [200, "40"]);
+    endpoint.time += 39_500;
+    for (const headers of [token, {}, { "x-aws-ec2-metadata-token": "A".repeat(100) }]) {
+      const answer = await endpoint.ask(path, { headers });
+      assertEquals([answer.status, answer.headers.get(TTL)], [401, null]);
+      assert(!(await answer.text()).includes(body));
+    }
+  });
+}
+
+Deno.test("an unknown role carries the life that remains of the token too", async () => {
+  const endpoint = await FakeEndpoint.create();
+  const answer = await endpoint.ask(`${ROLES}/Other`, { headers: await endpoint.token(60) });
+  assertEquals([answer.status, answer.headers.get(TTL)], [404, "60"]);
+});
+
+Deno.test("HEAD answers as GET does, without a body", async () => {
+  const endpoint = await FakeEndpoint.create();
+  const headers = await endpoint.token();
+  const answer = await endpoint.ask(`${ROLES}/Demo`, { method: "HEAD", headers });
+  assertEquals([answer.status, await answer.text()], [200, ""]);
+  assertEquals(answer.headers.get("content-type"), "application/json");
+  assertEquals((await endpoint.ask(`${ROLES}/Demo`, { method: "HEAD" })).status, 401);
+});
+
+Deno.test("credentials answer 500 with a reason when there are none, and never empty ones", async () => {
+  const endpoint = await FakeEndpoint.create({ containerToken: "secret" });
+  const headers = { ...await endpoint.token(60), authorization: "secret" };
+  endpoint.credentials = undefined;
+  for (const path of [`${ROLES}/Demo`, "/role/Demo"]) {
+    const answer = await endpoint.ask(path, { headers });
+    assertEquals(answer.status, 500);
+    assertMatch(await answer.text(), /no valid credentials/);
+  }
+  endpoint.credentials = CREDENTIALS;
+  assertEquals((await endpoint.ask(`${ROLES}/Demo`, { headers })).status, 200);
+});
+
+Deno.test("new credentials are served as soon as there are some", async () => {
+  const endpoint = await FakeEndpoint.create();
+  const headers = await endpoint.token();
+  const keyOf = async () =>
+    (await (await endpoint.ask(`${ROLES}/Demo`, { headers })).json()).AccessKeyId;
+  assertEquals(await keyOf(), "ASIAEXAMPLE");
+  endpoint.credentials = { ...CREDENTIALS, accessKeyId: "ASIANEW", fetched: new Date() };
+  assertEquals(await keyOf(), "ASIANEW");
+});
+
+for (
+  const host of [
+    "evil.example",
+    "evil.example:9911",
+    "169.254.169.254",
+    "127.0.0.1.evil.example",
+    "localhost@evil",
+    "[::2]",
+  ]
+) {
+  Deno.test(`a request that names the host ${host} is refused everywhere`, async () => {
+    const endpoint = await FakeEndpoint.create({ containerToken: "secret" });
+    const headers = { ...await endpoint.token(), authorization: "secret" };
+    for (const path of [`${ROLES}/Demo`, "/role/Demo", "/healthz", "/nothing"]) {
+      const answer = await endpoint.ask(path, { host, headers });
+      assertEquals(answer.status, 403);
+    }
+    assertEquals((await endpoint.ask(TOKEN, { method: "PUT", host })).status, 403);
+  });
+}
+
+for (const host of ["localhost", "LOCALHOST:80", "127.0.0.1", "127.8.9.1:1", "[::1]:9911"]) {
+  Deno.test(`a request that names the host ${host} is answered`, async () => {
+    const endpoint = await FakeEndpoint.create();
+    assertEquals((await endpoint.ask("/healthz", { host })).status, 200);
+  });
+}
+
+Deno.test("/healthz tells age, remaining life and the last error's code, and 503 without credentials", async () => {
+  const endpoint = await FakeEndpoint.create();
+  const ok = await endpoint.ask("/healthz");
+  assertEquals([ok.status, await ok.json()], [200, endpoint.health]);
+  endpoint.health = {
+    status: "failing",
+    ageSeconds: 2000,
+    remainingSeconds: 1600,
+    lastError: { code: "network", failures: 3 },
+  };
+  const failing = await endpoint.ask("/healthz/");
+  assertEquals([failing.status, await failing.json()], [200, endpoint.health]);
+  endpoint.health = { ...endpoint.health, status: "expired", remainingSeconds: 0 };
+  assertEquals((await endpoint.ask("/healthz")).status, 503);
+});
+
+Deno.test("/role/Demo gives container credentials to who sends the token verbatim", async () => {
+  const endpoint = await FakeEndpoint.create({ containerToken: "secret+/=" });
+  const answer = await endpoint.ask("/role/Demo", { headers: { authorization: "secret+/=" } });
+  assertEquals([answer.status, await answer.json()], [200, {
+    AccessKeyId: "ASIAEXAMPLE",
+    SecretAccessKey: "secret/key",
+    Token: "session//token==",
+    Expiration: "2026-01-01T01:00:00Z",
+    RoleArn: "arn:aws:iam::123456789012:role/path/Demo",
+  }]);
+  for (const authorization of ["", "secret", "Bearer secret+/=", "secret+/=x"]) {
+    const refused = await endpoint.ask("/role/Demo", { headers: { authorization } });
+    assertEquals(refused.status, 401);
+    assertEquals(Object.keys(await refused.json()), ["code", "message"]);
+  }
+  const other = await endpoint.ask("/role/default", { headers: { authorization: "secret+/=" } });
+  assertEquals([other.status, (await other.json()).code], [404, "NotFound"]);
+});
+
+Deno.test("the access log has no token, no query and no credentials", async () => {
+  const entries: AccessEntry[] = [];
+  const endpoint = await FakeEndpoint.create({ log: (entry) => entries.push(entry) });
+  const headers = await endpoint.token();
+  await endpoint.ask(`${ROLES}/Demo?token=${headers["x-aws-ec2-metadata-token"]}`, { headers });
+  assertEquals(entries.map(({ method, path, status }) => [method, path, status]), [
+    ["PUT", TOKEN, 200],
+    ["GET", `${ROLES}/Demo`, 200],
+  ]);
+  const text = JSON.stringify(entries);
+  for (const secret of [headers["x-aws-ec2-metadata-token"] ?? "", "secret", "session"]) {
+    assert(!text.includes(secret));
+  }
+});

@@ -1,0 +1,64 @@
+import type { Answer, Endpoint } from "../../src/imds/app.ts";
+import { createApp } from "../../src/imds/app.ts";
+import type { Health, ServedCredentials } from "../../src/imds/documents.ts";
+import { hostCheck } from "../../src/imds/host_check.ts";
+import { TokenStore } from "../../src/imds/tokens.ts";
+
+/** Credentials as the endpoint serves them. */
+export const CREDENTIALS: ServedCredentials = {
+  accessKeyId: "ASIAEXAMPLE",
+  secretAccessKey: "secret/key",
+  sessionToken: "session//token==",
+  expiration: new Date("2026-01-01T01:00:00.789Z"),
+  fetched: new Date("2026-01-01T00:00:00.123Z"),
+};
+
+/** An endpoint on a clock that the test moves, asked without a socket. */
+export class FakeEndpoint {
+  /** Milliseconds. */
+  time = 0;
+  credentials: ServedCredentials | undefined = CREDENTIALS;
+  health: Health = { status: "ok", ageSeconds: 1, remainingSeconds: 3599, lastError: null };
+  readonly tokens = new TokenStore(
+    () => this.time,
+    (length) => crypto.getRandomValues(new Uint8Array(length)),
+  );
+  #answer: Answer = () => Response.error();
+
+  static async create(parts: Partial<Endpoint> = {}): Promise<FakeEndpoint> {
+    const fake = new FakeEndpoint();
+    fake.#answer = await createApp({
+      tokens: fake.tokens,
+      credentials: () => fake.credentials,
+      health: () => fake.health,
+      roleName: "Demo",
+      roleArn: "arn:aws:iam::123456789012:role/path/Demo",
+      region: "eu-central-1",
+      isAllowedHost: hostCheck("127.0.0.1"),
+      monotonic: () => fake.time,
+      ...parts,
+    });
+    return fake;
+  }
+
+  /** Asks for a path as a client on loopback would. */
+  async ask(
+    path: string,
+    init: RequestInit & { host?: string; client?: string } = {},
+  ): Promise<Response> {
+    const request = new Request(`http://127.0.0.1:9911${path}`, init);
+    // As Deno's server gives it: the Host header as it was sent, in front of the target.
+    const url = `http://${init.host ?? "127.0.0.1:9911"}${path}`;
+    Object.defineProperty(request, "url", { value: url });
+    return await this.#answer(request, { client: () => init.client ?? "127.0.0.1 user 1000" });
+  }
+
+  /** A token, and the header that carries it. */
+  async token(seconds = 21_600): Promise<Record<string, string>> {
+    const answer = await this.ask("/latest/api/token", {
+      method: "PUT",
+      headers: { "x-aws-ec2-metadata-token-ttl-seconds": String(seconds) },
+    });
+    return { "x-aws-ec2-metadata-token": await answer.text() };
+  }
+}

@@ -1,0 +1,62 @@
+import { assertEquals } from "@std/assert";
+
+import {
+  CONNECTION_LIMITS,
+  IdleConnections,
+  mostConnections,
+} from "../../src/imds/idle_connections.ts";
+
+const connections = (...ports: number[]) =>
+  ports.map((clientPort) => ({ socket: clientPort, clientPort }));
+
+function createIdle() {
+  const clock = { time: 0 };
+  return { clock, idle: new IdleConnections(() => clock.time, CONNECTION_LIMITS.most) };
+}
+
+Deno.test("overdue() ends a connection that has asked for nothing for a minute, and no other", () => {
+  const { clock, idle } = createIdle();
+  assertEquals(idle.overdue(connections(1, 2)), []);
+  clock.time = CONNECTION_LIMITS.idle - 1;
+  idle.requested(2);
+  assertEquals(idle.overdue(connections(1, 2)), []);
+  clock.time += 2;
+  assertEquals(idle.overdue(connections(1, 2)), connections(1));
+  clock.time += CONNECTION_LIMITS.idle;
+  assertEquals(idle.overdue(connections(2)), connections(2));
+});
+
+Deno.test("overdue() ends those that were silent for longest when there are too many", () => {
+  const { clock, idle } = createIdle();
+  const ports = Array.from({ length: CONNECTION_LIMITS.most }, (_, i) => i + 1);
+  idle.overdue(connections(...ports));
+  clock.time = 10;
+  idle.requested(1);
+  clock.time = 20;
+  assertEquals(idle.overdue(connections(...ports, 9001, 9002)), connections(2, 3));
+});
+
+Deno.test("overdue() takes a port that is used again for a new connection", () => {
+  const { clock, idle } = createIdle();
+  idle.overdue(connections(1));
+  clock.time = CONNECTION_LIMITS.idle / 2;
+  idle.overdue([]);
+  clock.time = CONNECTION_LIMITS.idle + 1;
+  assertEquals(idle.overdue(connections(1)), []);
+});
+
+Deno.test("idleFor() is without end until a request has come in", () => {
+  const { clock, idle } = createIdle();
+  assertEquals(idle.idleFor(1), Infinity);
+  idle.requested(1);
+  clock.time = 5;
+  assertEquals(idle.idleFor(1), 5);
+});
+
+Deno.test("mostConnections() leaves room for other files when the process may open few", () => {
+  assertEquals(mostConnections(undefined), 512);
+  assertEquals(mostConnections(1 << 20), 512);
+  assertEquals(mostConnections(1024), 480);
+  assertEquals(mostConnections(300), 118);
+  assertEquals(mostConnections(10), 1);
+});

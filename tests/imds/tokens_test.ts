@@ -1,0 +1,67 @@
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+
+import { MOST_TOKENS, TokenStore } from "../../src/imds/tokens.ts";
+
+function createStore() {
+  const clock = { time: 0 };
+  const store = new TokenStore(
+    () => clock.time,
+    (length) => crypto.getRandomValues(new Uint8Array(length)),
+  );
+  return { clock, store };
+}
+
+Deno.test("remaining() counts down to the end of the token's life", () => {
+  const { clock, store } = createStore();
+  const token = store.issue(2, "a");
+  assertEquals(store.remaining(token), 2);
+  clock.time = 1;
+  assertEquals(store.remaining(token), 2);
+  clock.time = 1999;
+  assertEquals(store.remaining(token), 1);
+  clock.time = 2000;
+  assertEquals(store.remaining(token), undefined);
+});
+
+Deno.test("remaining() knows no token that differs in any character", () => {
+  const { store } = createStore();
+  const token = store.issue(60, "a");
+  for (let i = 0; i < token.length; i++) {
+    const other = token[i] === "A" ? "B" : "A";
+    assertEquals(store.remaining(token.slice(0, i) + other + token.slice(i + 1)), undefined);
+    assertEquals(store.remaining(token.slice(0, i)), undefined);
+  }
+  for (const wrong of ["", `${token}A`, `${token} `, "é".repeat(100)]) {
+    assertEquals(store.remaining(wrong), undefined);
+  }
+});
+
+Deno.test("issue() makes room by the token that expires first when one client holds all", () => {
+  const { store } = createStore();
+  const tokens = Array.from({ length: MOST_TOKENS }, (_, i) => store.issue(1000 - i, "a"));
+  const last = store.issue(5000, "a");
+  assertEquals(store.size, MOST_TOKENS);
+  assertEquals(store.remaining(tokens.at(-1) ?? ""), undefined);
+  assertEquals([...tokens.slice(0, -1), last].every((token) => store.remaining(token)), true);
+});
+
+Deno.test("issue() sweeps expired tokens before it evicts any", () => {
+  const { clock, store } = createStore();
+  const kept = store.issue(100, "a");
+  for (let i = 1; i < MOST_TOKENS; i++) store.issue(1, "b");
+  clock.time = 1000;
+  store.issue(50, "b");
+  assertEquals([store.size, store.remaining(kept)], [2, 99]);
+});
+
+Deno.test("a flood of 10,000 tokens takes room from the client that asks for them alone", () => {
+  const { store } = createStore();
+  const others = ["a", "b", "c"].flatMap((client) =>
+    Array.from({ length: 20 }, () => store.issue(10, client))
+  );
+  for (let i = 0; i < 10_000; i++) {
+    store.issue(21_600, "flood");
+    assertLessOrEqual(store.size, MOST_TOKENS);
+  }
+  assert(others.every((token) => store.remaining(token) === 10));
+});

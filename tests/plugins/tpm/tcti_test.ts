@@ -1,0 +1,99 @@
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { TpmError, TSS2_RC } from "../../../plugins/tpm/return_codes.ts";
+import { chooseTcti, connectionFailure, DeviceBusyError } from "../../../plugins/tpm/tcti.ts";
+import { HelperError } from "../../../src/errors.ts";
+
+type Paths = Readonly<Record<string, "socket" | "other">>;
+
+const choose = (variables: Readonly<Record<string, string>>, paths: Paths = {}) =>
+  chooseTcti({ environment: (name) => variables[name], kindOf: (path) => paths[path] });
+
+const BOTH: Paths = { "/dev/tpm0": "other", "/dev/tpmrm0": "other" };
+const ALL = { TPM_DEVICE: "/dev/tpm9", TPM2TOOLS_TCTI: "swtpm:path=a", TCTI: "mssim:port=1" };
+const NINE: Paths = { ...BOTH, "/dev/tpm9": "other" };
+
+for (
+  const [name, variables, paths, configuration] of [
+    ["TPM_DEVICE first", ALL, NINE, "device:/dev/tpm9"],
+    ["then TPM2TOOLS_TCTI", { ...ALL, TPM_DEVICE: "" }, NINE, "swtpm:path=a"],
+    ["then TCTI", { TCTI: "mssim:port=1", TPM2TOOLS_TCTI: "" }, BOTH, "mssim:port=1"],
+    ["then the device with the resource manager", {}, BOTH, "device:/dev/tpmrm0"],
+    ["then the device", { TCTI: "" }, { "/dev/tpm0": "other" }, "device:/dev/tpm0"],
+    [
+      "an emulator's socket",
+      { TPM_DEVICE: "/run/tpm" },
+      { "/run/tpm": "socket", "/run/tpm.ctrl": "socket" },
+      "swtpm:path=/run/tpm",
+    ],
+  ] as const
+) {
+  Deno.test(`chooseTcti() takes ${name}`, () => {
+    assertEquals(choose(variables, paths).configuration, configuration);
+  });
+}
+
+Deno.test("chooseTcti() throws keystore-unavailable rather than name nothing", () => {
+  for (
+    const [variables, paths, words] of [
+      [{}, {}, "this machine shows no TPM"],
+      [{ TPM_DEVICE: "", TPM2TOOLS_TCTI: "", TCTI: "" }, {}, "this machine shows no TPM"],
+      [{ TPM_DEVICE: "/dev/tpm9" }, BOTH, "TPM_DEVICE: /dev/tpm9 does not exist"],
+      [{ TPM_DEVICE: "/run/tpm" }, { "/run/tpm": "socket" }, "no control socket /run/tpm.ctrl"],
+    ] as const
+  ) {
+    const error = assertThrows(() => choose(variables, paths), HelperError, words);
+    assertEquals(error.code, "keystore-unavailable");
+  }
+});
+
+const IO_ERROR = new TpmError("connect", TSS2_RC.TCTI_IO_ERROR);
+const device = (path: string, source = "TPM_DEVICE") => ({
+  configuration: `device:${path}`,
+  source,
+});
+const failing = (error: Error) => () => {
+  throw error;
+};
+
+Deno.test("connectionFailure() says that another program holds the device, and that may pass", () => {
+  const failure = connectionFailure(
+    device("/dev/tpm0", "/dev/tpm0"),
+    IO_ERROR,
+    failing(new Deno.errors.Busy()),
+  );
+  assert(failure instanceof DeviceBusyError);
+  const { code, message } = failure.explained("k.pem");
+  assertEquals(code, "keystore-unavailable");
+  assertMatch(
+    message,
+    /^k\.pem: the TPM is busy: another program holds \/dev\/tpm0, .* \/dev\/tpmrm0$/,
+  );
+});
+
+for (
+  const [name, error, words] of [
+    ["is not there", new Deno.errors.NotFound(), /TPM_DEVICE: \/dev\/x does not exist/],
+    [
+      "may not be opened",
+      new Deno.errors.PermissionDenied(),
+      /TPM_DEVICE: \/dev\/x may not be used by this user; add the user to the group/,
+    ],
+    [
+      "fails otherwise",
+      new Error("odd"),
+      /TPM_DEVICE: no TPM answers at device:\/dev\/x \(0xA000A\)/,
+    ],
+  ] as const
+) {
+  Deno.test(`connectionFailure() says what to do when the device ${name}`, () => {
+    assertMatch(connectionFailure(device("/dev/x"), IO_ERROR, failing(error)).message, words);
+  });
+}
+
+Deno.test("connectionFailure() names the module that is not installed, and its package", () => {
+  const tcti = { configuration: "nosuch:a=b", source: "TCTI" };
+  assertMatch(
+    connectionFailure(tcti, IO_ERROR).message,
+    /^TCTI: the TCTI module "nosuch" \(libtss2-tcti-nosuch\.so\.0\) is not installed; install tpm2-tss/,
+  );
+});

@@ -1,0 +1,106 @@
+/**
+ * `serve`'s own parts on a clock that runs faster: engine, vendor, tokens and server, for a day within
+ * a minute. Prints its port, and, for each line on standard input, one line of JSON with what it has
+ * used so far. Ends with its standard input.
+ *
+ * Usage: deno run -A tests/soak/serve_day.ts SPEED START ENDPOINT CERTIFICATE KEY CA-BUNDLE
+ *
+ * @module
+ */
+import { keystore } from "../../plugins/file/mod.ts";
+import { Refresher } from "../../src/credentials/refresher.ts";
+import { SessionVendor } from "../../src/credentials/vendor.ts";
+import { createApp } from "../../src/imds/app.ts";
+import { hostCheck } from "../../src/imds/host_check.ts";
+import { EndpointServer } from "../../src/imds/server.ts";
+import { TokenStore } from "../../src/imds/tokens.ts";
+import { parseKeystoreUri } from "../../src/keystore/uri.ts";
+import { parseSessionArns } from "../../src/rolesanywhere/arn.ts";
+import { createSender, isolateNetworking } from "../../src/rolesanywhere/http_client.ts";
+import { NO_CONTEXT } from "../keystore/fake_keystore.ts";
+import { ARNS } from "../support/session_scenario.ts";
+
+const [speedText, startText, endpoint = "", certificate = "", key = "", bundle = ""] = Deno.args;
+const speed = Number(speedText);
+const start = Number(startText);
+const fast = {
+  now: () => new Date(start + (Date.now() - start) * speed),
+  monotonic: () => performance.now() * speed,
+  random: () => Math.random(),
+  startTimer: (milliseconds: number, then: () => void) => {
+    const timer = setTimeout(then, milliseconds / speed);
+    return () => clearTimeout(timer);
+  },
+};
+
+isolateNetworking();
+await using vendor = new SessionVendor(
+  {
+    certificate: parseKeystoreUri(certificate, "--certificate"),
+    privateKey: parseKeystoreUri(key, "--private-key"),
+  },
+  {
+    endpoint: new URL(endpoint),
+    region: "us-east-1",
+    arns: parseSessionArns(ARNS),
+    durationSeconds: 3600,
+  },
+  () => Promise.resolve(keystore),
+  NO_CONTEXT,
+  {
+    ...fast,
+    // Real time: what is on the wire does not run faster.
+    monotonic: () => performance.now(),
+    sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+    send: createSender({
+      verifyServer: true,
+      extraAuthorities: [await Deno.readTextFile(bundle)],
+      userAgent: "soak",
+    }),
+    debug: () => {},
+  },
+  () => {},
+);
+let [refreshes, failures] = [0, 0];
+const refresher = await Refresher.start(() => vendor.vend(), fast, ({ kind }) => {
+  if (kind === "refreshed") refreshes += 1;
+  if (kind === "failed") failures += 1;
+});
+const answer = await createApp({
+  tokens: new TokenStore(fast.monotonic, (n) => crypto.getRandomValues(new Uint8Array(n))),
+  credentials: () => {
+    const { credentials, state } = refresher;
+    return credentials && state.lastRefresh
+      ? { ...credentials, fetched: state.lastRefresh }
+      : undefined;
+  },
+  health: () => ({ status: "ok", ageSeconds: 0, remainingSeconds: 0, lastError: null }),
+  roleName: "Demo",
+  roleArn: ARNS.role,
+  region: "us-east-1",
+  isAllowedHost: hostCheck("127.0.0.1"),
+  monotonic: fast.monotonic,
+});
+const server = await EndpointServer.start({
+  bind: { kind: "ip", address: "127.0.0.1", port: 0 },
+  hopLimit: 64,
+  answer,
+  monotonic: () => performance.now(),
+  warn: (words) => say({ warning: words }),
+});
+say({ port: server.port });
+for await (const _ of Deno.stdin.readable) {
+  say({
+    hours: (fast.now().getTime() - start) / 3_600_000,
+    refreshes,
+    failures,
+    residentBytes: Deno.memoryUsage().rss,
+    files: [...Deno.readDirSync("/proc/self/fd")].length,
+  });
+}
+await server[Symbol.asyncDispose]();
+await refresher.stop();
+
+function say(what: unknown): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(what)}\n`));
+}

@@ -1,0 +1,86 @@
+import { BINARY } from "./binary.ts";
+
+/** A program that says nothing new for longer hangs, milliseconds. */
+const LONGEST_SILENCE = 120_000;
+
+/** A run of the binary that stays, and what it says. */
+export class RunningBinary implements AsyncDisposable {
+  /** Lines of standard error so far. */
+  readonly lines: string[] = [];
+  readonly #child: Deno.ChildProcess;
+  readonly #read: Promise<void>;
+  #changed = Promise.withResolvers<void>();
+
+  /** Starts it with only the environment given, without input; its standard output must stay empty. */
+  constructor(args: readonly string[], env: Readonly<Record<string, string>>, wrapper?: string[]) {
+    const [command = BINARY, ...rest] = [...wrapper ?? [], BINARY, ...args];
+    this.#child = new Deno.Command(command, {
+      args: rest,
+      clearEnv: true,
+      env: { PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin", HOME: "/nonexistent", ...env },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#read = this.#readLines();
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Waits until a line matches, from the one numbered `from` on; fails when the program ends first. */
+  async said(pattern: RegExp, from = 0): Promise<string> {
+    for (;;) {
+      const line = this.lines.slice(from).find((line) => pattern.test(line));
+      if (line !== undefined) return line;
+      const ended = this.#child.status.then(async () => {
+        await this.#read;
+        if (this.lines.slice(from).some((line) => pattern.test(line))) return;
+        throw new Error(`it ended without ${pattern}: ${this.lines.join(" | ")}`);
+      });
+      const late = Promise.withResolvers<never>();
+      const timer = setTimeout(() => {
+        late.reject(new Error(`it never said ${pattern}: ${this.lines.join(" | ")}`));
+      }, LONGEST_SILENCE);
+      await Promise.race([this.#changed.promise, ended, late.promise])
+        .finally(() => clearTimeout(timer));
+    }
+  }
+
+  kill(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
+  /** Waits for its end: exit code, and what stood on standard output. */
+  async end(): Promise<{ code: number; stdout: string }> {
+    const [{ code }, stdout] = await Promise.all([
+      this.#child.status,
+      new Response(this.#child.stdout).text(),
+      this.#read,
+    ]);
+    return { code, stdout };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // it has ended
+    }
+    await this.#child.status;
+    await this.#read;
+    if (!this.#child.stdout.locked) await this.#child.stdout.cancel();
+  }
+
+  async #readLines(): Promise<void> {
+    let rest = "";
+    for await (const text of this.#child.stderr.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      this.lines.push(...lines);
+      this.#changed.resolve();
+      this.#changed = Promise.withResolvers<void>();
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import { RunningBinary } from "./running_binary.ts";
+import type { SessionScenario } from "./session_scenario.ts";
+
+/** The path of the role's credentials. */
+export const CREDENTIALS_PATH = "/latest/meta-data/iam/security-credentials/Demo";
+
+/** `serve` of the real binary, on a free port of loopback. */
+export class ServeProcess implements AsyncDisposable {
+  private constructor(readonly binary: RunningBinary, readonly url: string) {}
+
+  /** Starts it with the scenario's flags and these, and waits until it listens. */
+  static async start(
+    scenario: SessionScenario,
+    flags: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<ServeProcess> {
+    const port = flags.some((flag) => flag.startsWith("--port")) ? [] : ["--port=0"];
+    const binary = new RunningBinary(["serve", ...scenario.flags, ...port, ...flags], env);
+    try {
+      const line = await binary.said(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
+      return new ServeProcess(binary, line.replace(/^[^=]*=/, ""));
+    } catch (thrown) {
+      await binary[Symbol.asyncDispose]();
+      throw thrown;
+    }
+  }
+
+  get port(): number {
+    return Number(new URL(this.url).port);
+  }
+
+  /** A token for so many seconds. */
+  async token(seconds = 21_600): Promise<string> {
+    const answer = await fetch(`${this.url}/latest/api/token`, {
+      method: "PUT",
+      headers: { "x-aws-ec2-metadata-token-ttl-seconds": String(seconds) },
+    });
+    if (answer.status !== 200) throw new Error(`token: ${answer.status} ${await answer.text()}`);
+    return await answer.text();
+  }
+
+  /** Asks for a path with a fresh token, or the one given. */
+  async get(path: string, token?: string): Promise<Response> {
+    const headers = { "x-aws-ec2-metadata-token": token ?? await this.token() };
+    return await fetch(this.url + path, { headers });
+  }
+
+  /** Asks it to end: the exit code, and how long it took, milliseconds. */
+  async end(signal: Deno.Signal = "SIGTERM"): Promise<{ code: number; milliseconds: number }> {
+    const started = performance.now();
+    this.binary.kill(signal);
+    const { code } = await this.binary.end();
+    return { code, milliseconds: performance.now() - started };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.binary[Symbol.asyncDispose]();
+  }
+}

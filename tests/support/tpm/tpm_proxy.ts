@@ -1,0 +1,152 @@
+import type { SoftwareTpm } from "./software_tpm.ts";
+
+/** TPM_CC of commands that tests look for. */
+export const COMMAND = { sign: 0x15d, createPrimary: 0x131, readPublic: 0x173 } as const;
+
+/** What a {@link TpmProxy} does besides passing on. */
+export interface ProxyOptions {
+  /** Milliseconds that the answer to a command is held back; Infinity: it never comes. */
+  delayOf?(command: number): number;
+}
+
+/**
+ * Stands between programs and a software TPM, over TCP: records what passes, holds answers back, and
+ * lets several programs in at a time, as a TPM without a resource manager does. Each command goes to
+ * the TPM over a connection of its own, so that others reach it in between.
+ */
+export class TpmProxy implements AsyncDisposable {
+  /** All commands and answers, as they passed. */
+  readonly passed: Uint8Array[] = [];
+  /** TPM_CC of the commands, in their order. */
+  readonly commands: number[] = [];
+  readonly #connections = new Set<Deno.TcpConn>();
+  readonly #timers = new Map<ReturnType<typeof setTimeout>, () => void>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(
+    readonly tpm: SoftwareTpm,
+    readonly port: number,
+    private readonly data: Deno.TcpListener,
+    private readonly control: Deno.TcpListener,
+    private readonly options: ProxyOptions,
+  ) {}
+
+  static start(tpm: SoftwareTpm, options: ProxyOptions = {}): TpmProxy {
+    for (;;) {
+      const data = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const { port } = data.addr;
+      try {
+        const control = Deno.listen({ hostname: "127.0.0.1", port: port + 1 });
+        const proxy = new TpmProxy(tpm, port, data, control, options);
+        proxy.#serve(data, (connection) => proxy.#passOn(connection));
+        proxy.#serve(control, answerControl);
+        return proxy;
+      } catch (thrown) {
+        data.close();
+        if (!(thrown instanceof Deno.errors.AddrInUse)) throw thrown;
+      }
+    }
+  }
+
+  /** The environment in which programs reach the TPM through it. */
+  get env(): Record<string, string> {
+    return { TPM2TOOLS_TCTI: `swtpm:host=127.0.0.1,port=${this.port}` };
+  }
+
+  /** Whether these bytes passed, in either direction. */
+  contains(bytes: Uint8Array): boolean {
+    return this.passed.some((message) =>
+      message.some((_, i) => bytes.every((byte, j) => message[i + j] === byte))
+    );
+  }
+
+  async #serve(
+    listener: Deno.TcpListener,
+    handle: (connection: Deno.TcpConn) => Promise<void>,
+  ): Promise<void> {
+    for await (const connection of listener) {
+      this.#connections.add(connection);
+      // A program that goes away in the middle is none of the proxy's business.
+      handle(connection).catch(() => {}).finally(() => this.#drop(connection));
+    }
+  }
+
+  async #passOn(connection: Deno.TcpConn): Promise<void> {
+    for (;;) {
+      const command = await readMessage(connection);
+      const code = new DataView(command.buffer).getUint32(6);
+      this.commands.push(code);
+      this.passed.push(command);
+      const answered = this.#last.then(() => this.#ask(command));
+      this.#last = answered.catch(() => {});
+      const answer = await answered;
+      this.passed.push(answer);
+      await this.#pause(this.options.delayOf?.(code) ?? 0);
+      await writeAll(connection, answer);
+    }
+  }
+
+  async #ask(command: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+    using upstream = await Deno.connect({ hostname: "127.0.0.1", port: this.tpm.port });
+    await writeAll(upstream, command);
+    return await readMessage(upstream);
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    if (milliseconds === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer);
+        resolve();
+      }, Math.min(milliseconds, 2 ** 31 - 1));
+      this.#timers.set(timer, resolve);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.data.close();
+    this.control.close();
+    for (const [timer, resume] of this.#timers) {
+      clearTimeout(timer);
+      resume();
+    }
+    for (const connection of this.#connections) this.#drop(connection);
+    await this.#last;
+  }
+
+  #drop(connection: Deno.TcpConn): void {
+    if (this.#connections.delete(connection)) connection.close();
+  }
+}
+
+/** Every request of swtpm's control channel that the TCTI makes succeeds. */
+async function answerControl(connection: Deno.TcpConn): Promise<void> {
+  const request = new Uint8Array(64);
+  while (await connection.read(request) !== null) await writeAll(connection, new Uint8Array(4));
+}
+
+/** One command or answer: tag, length of all, code, the rest. */
+async function readMessage(connection: Deno.TcpConn): Promise<Uint8Array<ArrayBuffer>> {
+  const header = await readExactly(connection, 10);
+  const rest = await readExactly(connection, new DataView(header.buffer).getUint32(2) - 10);
+  return Uint8Array.from([...header, ...rest]);
+}
+
+async function readExactly(
+  connection: Deno.TcpConn,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(length);
+  for (let read = 0; read < length;) {
+    const count = await connection.read(bytes.subarray(read));
+    if (count === null) throw new Error("the connection ended");
+    read += count;
+  }
+  return bytes;
+}
+
+async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    written += await connection.write(bytes.subarray(written));
+  }
+}
