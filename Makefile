@@ -70,7 +70,7 @@ test: $(BINARY) tools build/image.stamp ## everything `check` does, and the test
 	@$(DENO) run --quiet --cached-only -A tests/run.ts all
 
 .PHONY: tools
-tools: $(DENO) ## install what the tests need: openssl, Python and JavaScript clients
+tools: $(DENO) ## install what the tests need: openssl, SoftHSM, Python and JavaScript clients
 	@sh tests/install_tools.sh
 
 .PHONY: demo

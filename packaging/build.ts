@@ -22,6 +22,9 @@ const NETWORK_COMMANDS = Object.entries<Command>(COMMANDS)
   .filter(([, { usesNetwork }]) => usesNetwork)
   .map(([name]) => name);
 
+/** The recorder of compiled code, and what it imports. */
+const RECORDER = ["recorder.js", "token_double.js"] as const;
+
 /** What a build makes. */
 export interface BuildRequest {
   /** The module the program starts with. */
@@ -58,11 +61,11 @@ async function addCodeCache(bundle: string, target: string): Promise<string> {
   if (target !== Deno.build.target) return `none, as binaries for ${target} do not run here`;
   const recorder = `${BUILD}/recorder`;
   const output = `${bundle}/program.cache`;
-  await Deno.copyFile(`${ROOT}packaging/recorder.js`, `${bundle}/recorder.js`);
+  for (const file of RECORDER) await Deno.copyFile(`${ROOT}packaging/${file}`, `${bundle}/${file}`);
   try {
-    await compile(bundle, "recorder.js", recorder, target);
+    await compile(bundle, RECORDER[0], recorder, target);
   } finally {
-    await Deno.remove(`${bundle}/recorder.js`);
+    for (const file of RECORDER) await Deno.remove(`${bundle}/${file}`);
   }
   await recordCodeCache({ recorder, output });
   return `${((await Deno.stat(output)).size / 1024).toFixed(0)} KiB in the binary`;

@@ -19,7 +19,7 @@ export interface Recording {
   readonly output: string;
 }
 
-/** Runs the recorder over the program's usual work: signing, sessions printed, kept and written. */
+/** Runs the recorder over the program's usual work: signing, sessions printed, kept and written, a token. */
 export async function recordCodeCache({ recorder, output }: Recording): Promise<void> {
   const directory = await Deno.makeTempDir();
   await using service = Deno.serve(
@@ -54,10 +54,12 @@ export async function recordCodeCache({ recorder, output }: Recording): Promise<
         ["sign-string", ...identity],
         ["sign-string", "--private-key", rsaKey],
         ["read-certificate-data", ...identity.slice(0, 2)],
+        // A token stands in for the library; see token_double.js.
+        ["sign-string", "--private-key", "pkcs11:object=k?pin-value=0", "--pkcs11-lib", "double"],
       ]),
     );
     const { success, stderr } = await new Deno.Command(recorder, {
-      args: [output, commandLines],
+      args: [output, commandLines, `${directory}/certificate.der`],
       clearEnv: true,
       env: { AWS_SHARED_CREDENTIALS_FILE: `${directory}/credentials` },
       stdin: "null",
@@ -97,6 +99,7 @@ async function writeIdentity(directory: string): Promise<string[]> {
   });
   const certificatePath = `${directory}/certificate.pem`;
   await Deno.writeTextFile(certificatePath, certificate.toString("pem"));
+  await Deno.writeFile(`${directory}/certificate.der`, new Uint8Array(certificate.rawData));
   const keyPath = await writeKey(`${directory}/key.pem`, keys.privateKey);
   return ["--certificate", certificatePath, "--private-key", keyPath];
 }

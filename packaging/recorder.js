@@ -1,12 +1,14 @@
 /**
  * Compiled beside the program at build time only: runs the bundled program over typical command
- * lines and writes the code that V8 compiled meanwhile. Its arguments: the file to write, and a file
- * with the command lines as JSON.
+ * lines and writes the code that V8 compiled meanwhile. Its arguments: the file to write, a file
+ * with the command lines as JSON, and the certificate (DER) that a PKCS#11 token is to hold.
  */
 import process from "node:process";
 import vm from "node:vm";
+import { installTokenDouble } from "./token_double.js";
 
-const [output, commandLines] = Deno.args;
+const [output, commandLines, certificate] = Deno.args;
+installTokenDouble(Deno.readFileSync(certificate));
 const script = new vm.Script(Deno.readTextFileSync(`${import.meta.dirname}/program.js`), {
   filename: "program.js",
 });

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the tests judge by: openssl, Python with boto3, the AWS CLI and cryptography, the AWS SDK
-# for JavaScript, and, where their toolchains are, programs with those for Go, Java and Rust. Debian
+# Installs what the tests judge by: openssl, SoftHSM, Python with boto3, the AWS CLI and cryptography, the
+# AWS SDK for JavaScript, and, where their toolchains are, programs with those for Go, Java and Rust. Debian
 # packages only when they are missing and apt-get may be used; the rest goes below build/clients.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -16,6 +16,7 @@ need() { # COMMAND PACKAGE
   command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
 }
 need openssl openssl
+need curl curl
 need bash bash
 need setsid util-linux
 need setpriv util-linux
@@ -24,6 +25,14 @@ need unshare util-linux
 need mount mount
 need python3 python3
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing="$missing python3-venv"
+# PKCS#11: tokens, tools that fill them, p11-kit's proxy, and a compiler for the test modules.
+need softhsm2-util softhsm2
+need pkcs11-tool opensc
+need p11tool gnutls-bin
+need p11-kit p11-kit
+[ -e "/usr/lib/$(uname -m)-linux-gnu/p11-kit-proxy.so" ] || missing="$missing p11-kit-modules libp11-kit0"
+need gcc gcc
+[ -e /usr/include/stdio.h ] || missing="$missing libc6-dev"
 need npm npm
 need node nodejs
 # What releases are made with, and judged by.

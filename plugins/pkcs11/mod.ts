@@ -1,10 +1,22 @@
 /**
- * The `pkcs11:` keystore: registered, and refused in this version.
+ * The `pkcs11:` keystore: keys and certificates on smart cards, HSMs and other tokens, named by
+ * RFC 7512 URIs and reached through a PKCS#11 module.
+ *
+ * It loads no package, and a module only when a key or certificate is asked for.
  *
  * @module
  */
-import type { Keystore } from "../../src/keystore/types.ts";
-import { unavailableKeystore } from "../../src/keystore/unavailable.ts";
+import { Pkcs11Keystore } from "./keystore.ts";
+import { LAYOUTS } from "./layout.ts";
+import type { Platform } from "./module_paths.ts";
+import { TIME_LIMITS } from "./time_limits.ts";
 
-/** Refuses every source with `keystore-unavailable`. */
-export const keystore: Keystore = unavailableKeystore("pkcs11");
+const PLATFORMS: Readonly<Record<string, Platform>> = { darwin: "darwin", windows: "windows" };
+
+/** The keystore of PKCS#11 tokens on this system. */
+export const keystore = new Pkcs11Keystore({
+  platform: PLATFORMS[Deno.build.os] ?? "linux",
+  architecture: Deno.build.arch,
+  layout: Deno.build.os === "windows" ? LAYOUTS.windows : LAYOUTS.natural,
+  limits: TIME_LIMITS,
+});

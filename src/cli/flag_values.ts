@@ -56,6 +56,12 @@ export class FlagValues {
       (fallback === undefined ? undefined : String(fallback));
   }
 
+  /** The text of a flag where it was given to this program: no other's variable, no default. */
+  given(name: FlagName): string | undefined {
+    const value = this.#values.get(name);
+    return value?.ambient ? undefined : value?.texts[0];
+  }
+
   /** The text of a flag that the table says is required. */
   required(name: FlagName): string {
     const text = this.text(name);

@@ -131,7 +131,7 @@ export const FLAGS = {
   "pkcs11-lib": {
     kind: "text",
     value: "path",
-    description: "PKCS#11 module to load; absent, p11-kit's proxy module",
+    description: "PKCS#11 module to load; absent, the one that the URI names, then p11-kit's proxy",
     otherVariables: ["PKCS11_MODULE_PATH"],
   },
   "reuse-pin": {

@@ -87,7 +87,7 @@ export function keystoreContext(values: FlagValues, world: World): KeystoreConte
         return secret;
       });
     },
-    setting: (name) => values.text(name),
+    setting: (name, only) => only === "given" ? values.given(name) : values.text(name),
     isOn: (name) => values.isOn(name),
     environment: (name) => world.environment(name),
     prompt: (question) => world.prompt(question),

@@ -102,6 +102,24 @@ export function isLister(keystore: Keystore): keystore is Keystore & Certificate
   return "listCertificates" in keystore;
 }
 
+/** The library of others that a keystore uses, as `doctor` tells of it. */
+export interface LibraryReport {
+  readonly path: string;
+  /** What it is called and its version, by itself. */
+  readonly version: string;
+}
+
+/** What a keystore can do besides whose library can be named and can tell its version. */
+export interface LibraryReporter {
+  /** The library that would be used. Throws `keystore-unavailable` when there is none. */
+  reportLibrary(context: KeystoreContext): Promise<LibraryReport>;
+}
+
+/** Whether a keystore can tell of its library. */
+export function isLibraryReporter(keystore: Keystore): keystore is Keystore & LibraryReporter {
+  return "reportLibrary" in keystore;
+}
+
 /** The secrets a keystore may ask for, by the flag that gives them. */
 export type SecretName =
   | "pkcs8-password"
@@ -120,8 +138,11 @@ export type SwitchName = "reuse-pin" | "no-tpm-key-password" | "use-latest-expir
 export interface KeystoreContext {
   /** The secret given by flag or environment; undefined when none was given. */
   secret(name: SecretName): Promise<string | undefined>;
-  /** The text given by flag or environment, or the flag's default. */
-  setting(name: SettingName): string | undefined;
+  /**
+   * The text given by flag or environment, or the flag's default. With `given`, only what was given
+   * to this program: by the flag or the flag's own variable, not by another program's variable.
+   */
+  setting(name: SettingName, only?: "given"): string | undefined;
   /** Whether the switch is on. */
   isOn(name: SwitchName): boolean;
   /** A variable of the environment. */

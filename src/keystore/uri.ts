@@ -5,6 +5,7 @@
  * @module
  */
 import { HelperError } from "../errors.ts";
+import { isVendorQueryAttribute, wrongPkcs11Attribute } from "./pkcs11_attributes.ts";
 
 /** The keystores, by URI scheme, and what each of them is, for messages. */
 export const SCHEMES = {
@@ -32,7 +33,9 @@ export interface KeystoreUri {
   readonly label: string;
   /** What follows the scheme, decoded: the path of a file, the number of a handle; else empty. */
   readonly path: string;
-  /** Path attributes (`name=value` between semicolons), values percent-decoded. */
+  /**
+   * Path attributes (`name=value` between semicolons), names in lower case, values percent-decoded.
+   */
   readonly attributes: ReadonlyMap<string, Uint8Array>;
   /** Query attributes (behind `?`, between `&`), values percent-decoded; may hold secrets. */
   readonly query: ReadonlyMap<string, Uint8Array>;
@@ -72,16 +75,13 @@ export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
   }
   if (!ATTRIBUTE_SCHEMES.includes(scheme)) return { scheme, label: shown, path: rest, ...none };
 
-  const [pathPart = "", queryPart] = splitOnce(rest, "?");
-  const parse = (part: string, separator: string) =>
-    parseAttributes(part, separator, (why) => refuse(`malformed ${scheme}: URI: ${why}`));
-  return {
-    scheme,
-    label: shown,
-    path: "",
-    attributes: parse(pathPart, ";"),
-    query: parse(queryPart ?? "", "&"),
-  };
+  const malformed = (why: string) => refuse(`malformed ${scheme}: URI: ${why}`);
+  const [pathPart = "", queryPart = ""] = splitOnce(rest, "?");
+  const attributes = parseAttributes(pathPart, ";", malformed);
+  const query = parseAttributes(queryPart, "&", malformed, scheme === "pkcs11");
+  const wrong = scheme === "pkcs11" ? wrongPkcs11Attribute(attributes, query) : undefined;
+  if (wrong) throw malformed(wrong);
+  return { scheme, label: shown, path: "", attributes, query };
 }
 
 function schemeNamed(written: string): Scheme | undefined {
@@ -94,7 +94,7 @@ function schemeList(): string {
 }
 
 /** The path of a `file:` URI (RFC 8089); undefined when it names another host or is malformed. */
-function filePath(rest: string): string | undefined {
+export function filePath(rest: string): string | undefined {
   try {
     const path = /^\/\/(?:localhost)?(\/.*)$/i.exec(rest)?.[1] ?? rest;
     if (path === "" || path.startsWith("//")) return undefined;
@@ -113,23 +113,32 @@ function parseAttributes(
   part: string,
   separator: string,
   refuse: (why: string) => HelperError,
+  vendorMayRepeat = false,
 ): Map<string, Uint8Array> {
   const attributes = new Map<string, Uint8Array>();
   if (part === "") return attributes;
   for (const [i, attribute] of part.split(separator).entries()) {
-    const [name, value] = splitOnce(attribute, "=");
-    if (!/^[A-Za-z0-9_-]+$/.test(name) || value === undefined) {
-      // In the query it is not shown: it may be the rest of a PIN that holds the separator.
-      const place = separator === "&" ? `attribute ${i + 1} behind the "?"` : `"${name}"`;
+    const [written, value] = splitOnce(attribute, "=");
+    const name = written.toLowerCase(); // the names are literals of an ABNF (RFC 5234 section 2.3)
+    if (!/^[a-z0-9_-]+$/.test(name) || value === undefined) {
+      // Not shown where it may be the rest of a PIN that holds the separator.
+      const shown = separator === ";" && ![...attributes.keys()].some((key) => isPin(key));
+      const behind = separator === "&" ? ' behind the "?"' : "";
+      const place = shown ? `"${written}"` : `attribute ${i + 1}${behind}`;
       throw refuse(`${place} is not a name=value attribute`);
     }
-    if (attributes.has(name)) throw refuse(`the attribute "${name}" stands twice`);
+    if (attributes.has(name)) {
+      if (vendorMayRepeat && isVendorQueryAttribute(name)) continue;
+      throw refuse(`the attribute "${name}" stands twice`);
+    }
     const decoded = percentDecode(value);
     if (!decoded) throw refuse(`the value of "${name}" has a "%" without two hex digits`);
     attributes.set(name, decoded);
   }
   return attributes;
 }
+
+const isPin = (name: string) => name.endsWith("pin-value");
 
 function percentDecode(value: string): Uint8Array | undefined {
   const bytes: number[] = [];

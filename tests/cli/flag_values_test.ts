@@ -209,3 +209,15 @@ Deno.test("FlagValues gives all texts of a list, and one from its variable", () 
   assertEquals(lists({}, { AWS_SIGNING_HELPER_CERT_SELECTOR: "a b" }), ["a b"]);
   assertEquals(lists({ certificate: "c" }), undefined);
 });
+
+Deno.test("given() leaves out other programs' variables and defaults", () => {
+  const variables = { PKCS11_MODULE_PATH: "/other.so" };
+  const ambient = valuesOf("sign-string", { "private-key": "k" }, variables);
+  assertEquals([ambient.text("pkcs11-lib"), ambient.given("pkcs11-lib")], ["/other.so", undefined]);
+  const own = { ...variables, [variableOf("pkcs11-lib")]: "/own.so" };
+  const given = valuesOf("sign-string", { "private-key": "k" }, own);
+  assertEquals([given.text("pkcs11-lib"), given.given("pkcs11-lib")], ["/own.so", "/own.so"]);
+  const flagged = valuesOf("sign-string", { "private-key": "k", "pkcs11-lib": "/flag.so" }, own);
+  assertEquals(flagged.given("pkcs11-lib"), "/flag.so");
+  assertEquals([flagged.text("format"), flagged.given("format")], ["json", undefined]);
+});

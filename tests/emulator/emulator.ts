@@ -19,6 +19,8 @@ export interface EmulatorOptions {
   readonly region: string;
   /** Default: the machine's clock. */
   readonly clock?: () => Date;
+  /** How far a request's date may be from the clock, milliseconds; default the service's 5 minutes. */
+  readonly clockSkew?: number;
   /** Default 0: a free one. */
   readonly port?: number;
   /** The endpoint's path before `/sessions`, e.g. `/prefix`. */
@@ -186,7 +188,11 @@ export class CreateSessionEmulator implements AsyncDisposable {
     refusal: RecordedRequest["refusal"];
   }> {
     const { region, pathPrefix = "", sessionSeconds } = this.#options;
-    const rules = { trustAnchors: this.#trustAnchors, region, time, pathPrefix };
+    const { clockSkew } = this.#options;
+    const rules = {
+      ...{ trustAnchors: this.#trustAnchors, region, time, pathPrefix },
+      ...(clockSkew === undefined ? {} : { clockSkew }),
+    };
     try {
       const session = createSession(await verifyRequest(request, rules), time, sessionSeconds);
       return { honest: answer(201, session.body), session, refusal: null };

@@ -17,6 +17,8 @@ export interface VerificationOptions {
   readonly time: Date;
   /** The endpoint's own path before `/sessions`, e.g. `/prefix`; default none. */
   readonly pathPrefix?: string;
+  /** How far the request's date may be from the time, milliseconds; default the service's 5 minutes. */
+  readonly clockSkew?: number;
 }
 
 /** A request that passed: who asks, and for what. */
@@ -117,7 +119,7 @@ function requireDate(
   if (Number.isNaN(date)) throw new Refusal("date-malformed");
   if (authorization.date !== text.slice(0, 8)) throw new Refusal("scope-date-mismatch");
   if (authorization.region !== options.region) throw new Refusal("scope-region-mismatch");
-  if (Math.abs(options.time.getTime() - date) > CLOCK_SKEW_MILLISECONDS) {
+  if (Math.abs(options.time.getTime() - date) > (options.clockSkew ?? CLOCK_SKEW_MILLISECONDS)) {
     throw new Refusal("date-stale");
   }
   return text;

@@ -6,15 +6,15 @@ import { parseKeystoreUri, SCHEMES } from "../../src/keystore/uri.ts";
 import { NO_CONTEXT } from "./fake_keystore.ts";
 
 Deno.test("unavailableKeystore() refuses every use, naming source and keystore", async () => {
-  const keystore = unavailableKeystore("pkcs11");
-  const uri = parseKeystoreUri("pkcs11:token=a?pin-value=1234", "--certificate");
+  const keystore = unavailableKeystore("cng");
+  const uri = parseKeystoreUri("cng:subject=a?pin-value=1234", "--certificate");
   for (
     const use of [
       () => keystore.openKey(uri, NO_CONTEXT),
       () => keystore.readCertificates(uri, NO_CONTEXT),
     ]
   ) {
-    const error = await assertRejects(use, HelperError, SCHEMES.pkcs11);
+    const error = await assertRejects(use, HelperError, SCHEMES.cng);
     assertEquals(error.code, "keystore-unavailable");
     assertStringIncludes(error.message, uri.label);
     assertEquals(error.message.includes("1234"), false);

@@ -50,6 +50,25 @@ const REFUSED: Record<string, string> = {
   "pkcs11:id=%4": 'the value of "id" has a "%"',
   "pkcs11:id=%zz": 'the value of "id" has a "%"',
   "pkcs11:id=%": 'the value of "id" has a "%"',
+  "pkcs11:Token=a;token=b": 'the attribute "token" stands twice',
+  "pkcs11:id=%01;tokn=a": '"tokn" is not an attribute that objects can be found by',
+  "pkcs11:x-vendor=a": '"x-vendor" is not an attribute that objects can be found by',
+  "pkcs11:module-path=/a.so": '"module-path" belongs behind a "?"',
+  "pkcs11:?id=%01": '"id" belongs before the "?"',
+  "pkcs11:slot-id=": 'the value of "slot-id" is no number',
+  "pkcs11:slot-id=0x1": 'the value of "slot-id" is no number',
+  "pkcs11:slot-id=-1": 'the value of "slot-id" is no number',
+  "pkcs11:type=key": 'the value of "type" is none of private, cert, public, secret-key, data',
+  "pkcs11:library-version=2.x": 'the value of "library-version" is no version',
+  "pkcs11:library-version=256": 'the value of "library-version" is no version',
+  "pkcs11:library-version=2.": 'the value of "library-version" is no version',
+  "pkcs11:x-certificate-sha256=abc": 'the value of "x-certificate-sha256" is no SHA-256',
+  "pkcs11:?pin-value=1&pin-source=/a": '"pin-value" and "pin-source" stand together',
+  "pkcs11:?context-pin-value=1&context-pin-source=/a": '"context-pin-value" and',
+  "pkcs11:?pin-source=": 'the value of "pin-source" is empty',
+  "pkcs11:?pin-source=%7Cgetpin": 'the value of "pin-source" names a command, which is not run',
+  "pkcs11:?module-path=a.so": 'the value of "module-path" is no absolute path',
+  "pkcs11:?module-name=a/b": 'the value of "module-name" is no name of a module',
   "keychain:label": "malformed keychain: URI",
   "cng:store=MY;store=CA": "malformed cng: URI",
 };
@@ -69,17 +88,34 @@ Deno.test("parseKeystoreUri() names all schemes when the scheme is unknown", () 
 
 Deno.test("parseKeystoreUri() decodes path and query attributes of a pkcs11: URI", () => {
   const uri = parseKeystoreUri(
-    "pkcs11:token=My%20Token;id=%00%ff%3B%80a;slot-id=0;object=a=b;type=?module-path=/a;b/c.so&pin-source=file%3a/x",
+    "pkcs11:token=My%20Token;id=%00%ff%3B%80a;slot-id=0;object=a=b;serial=?module-path=/a;b/c.so&pin-source=file%3a/x",
     "--certificate",
   );
   const text = (name: string) => new TextDecoder().decode(uri.attributes.get(name));
   assertEquals(uri.scheme, "pkcs11");
   assertEquals([text("token"), text("slot-id"), text("object")], ["My Token", "0", "a=b"]);
   assertEquals(uri.attributes.get("id"), decodeHex("00ff3b8061"));
-  assertEquals(uri.attributes.get("type"), new Uint8Array());
+  assertEquals(uri.attributes.get("serial"), new Uint8Array());
   assertEquals([...uri.query.keys()], ["module-path", "pin-source"]);
   assertEquals(new TextDecoder().decode(uri.query.get("module-path")), "/a;b/c.so");
   assertEquals(new TextDecoder().decode(uri.query.get("pin-source")), "file:/x");
+});
+
+Deno.test("parseKeystoreUri() takes every attribute of RFC 7512, names in any case", () => {
+  const path = [
+    "Token=a;manufacturer=b;SERIAL=c;model=d;library-manufacturer=e;library-description=f",
+    "library-version=2.40;object=g;type=CERT;id=%01;slot-manufacturer=h;slot-description=i",
+    "slot-id=4294967296",
+  ].join(";");
+  const query = "pin-value=1&module-name=j&module-path=C:\\k.dll&context-pin-source=env:PIN";
+  const uri = parseKeystoreUri(`pkcs11:${path}?${query}`, "--certificate");
+  assertEquals([uri.attributes.size, uri.query.size], [13, 4]);
+  assertEquals([uri.attributes.has("token"), uri.attributes.has("serial")], [true, true]);
+});
+
+Deno.test("parseKeystoreUri() keeps the first of a vendor's query attributes that stand several times", () => {
+  const uri = parseKeystoreUri("pkcs11:?x-hint=a&x-hint=b&pin-source=/p", "--certificate");
+  assertEquals(new TextDecoder().decode(uri.query.get("x-hint")), "a");
 });
 
 Deno.test("parseKeystoreUri() keeps raw UTF-8 of an attribute as its bytes", () => {
@@ -102,14 +138,12 @@ const PIN = "S3cr3tPin";
 /** Sources with a PIN at each place where one can be written, and what the PIN is read as. */
 const WITH_PIN: Record<string, string> = {
   [`pkcs11:token=a?pin-value=${PIN}`]: PIN,
-  [`pkcs11:token=a?module-name=b&pin-value=${PIN}&pin-source=c`]: PIN,
+  [`pkcs11:token=a?module-name=b&pin-value=${PIN}&context-pin-source=c`]: PIN,
   [`pkcs11:token=a?PIN-VALUE=${PIN}`]: PIN,
   [`pkcs11:token=a?context-pin-value=${PIN}`]: PIN,
-  [`pkcs11:token=a;pin-value=${PIN}`]: PIN,
-  [`pkcs11:pin-value=${PIN};token=a`]: PIN,
-  [`pkcs11:pin-value=${PIN}`]: PIN,
   [`pkcs11:token=a?pin-value=1;${PIN}`]: `1;${PIN}`,
-  [`pkcs11:token=a;pin-value=1&${PIN}`]: `1&${PIN}`,
+  [`keychain:label=a;pin-value=1&${PIN}`]: `1&${PIN}`,
+  [`keychain:pin-value=${PIN};label=a`]: PIN,
   [`pkcs11:token=a?pin-value=1?${PIN}`]: `1?${PIN}`,
 };
 
@@ -125,6 +159,12 @@ for (const [text, pin] of Object.entries(WITH_PIN)) {
 }
 
 const BROKEN_WITH_PIN = [
+  `pkcs11:token=a;pin-value=${PIN}`,
+  `pkcs11:pin-value=${PIN};token=a`,
+  `pkcs11:pin-value=1;${PIN};token=a`,
+  `pkcs11:tokn=a?pin-value=${PIN}`,
+  `pkcs11:?pin-value=${PIN}&pin-source=/a`,
+  `pkcs11:?context-pin-value=${PIN}&id=%01`,
   `pkcs11:token=a?pin-value=${PIN}%`,
   `pkcs11:token=a?pin-value=${PIN}&pin-value=${PIN}`,
   `pkcs11:token=a?pin-value=1&${PIN}`,

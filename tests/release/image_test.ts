@@ -161,7 +161,7 @@ async function readUntil(
 }
 
 const LIBRARIES: readonly (readonly [suffix: string, scheme: string, library: RegExp])[] = [
-  ["-pkcs11", "pkcs11:", /libp11-kit\.so\.0\.\d+\.\d+/],
+  ["-pkcs11", "pkcs11:", /p11-kit-proxy\.so, PKCS#11 Kit Proxy Module \d+\.\d+/],
   ["-tpm", "handle:", /libtss2-esys\.so\.0\.\d+\.\d+/],
 ];
 

@@ -10,7 +10,7 @@ export class ServeProcess implements AsyncDisposable {
 
   /** Starts it with the scenario's flags and these, and waits until it listens. */
   static async start(
-    scenario: SessionScenario,
+    scenario: Pick<SessionScenario, "flags">,
     flags: readonly string[] = [],
     env: Readonly<Record<string, string>> = {},
   ): Promise<ServeProcess> {

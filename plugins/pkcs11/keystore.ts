@@ -1,0 +1,174 @@
+/**
+ * What the `pkcs11:` keystore does for its callers. Objects are found as "Recommendations for
+ * applications using X.509 client certificates" (draft-woodhouse-cert-best-practice, section 8) has
+ * it: without a login first, with one only where exactly one token can be meant.
+ *
+ * @module
+ */
+import { HelperError } from "../../src/errors.ts";
+import type {
+  CertificateLister,
+  Keystore,
+  KeystoreContext,
+  LibraryReport,
+  LibraryReporter,
+  ListedCertificate,
+  Signer,
+} from "../../src/keystore/types.ts";
+import { type KeystoreUri, parseKeystoreUri } from "../../src/keystore/uri.ts";
+import type { Certificate } from "../../src/x509/certificate.ts";
+import type { NonEmpty } from "../../src/x509/chain.ts";
+import { certificateUris, searchCertificates } from "./certificates.ts";
+import { explained } from "./failures.ts";
+import { chooseCertificate } from "./identity.ts";
+import { isLockedOut, Login } from "./login.ts";
+import type { Module } from "./module.ts";
+import { Modules, type Setup } from "./modules.ts";
+import { noObject, noToken } from "./not_found.ts";
+import { openKeyOf } from "./open_key.ts";
+import { PinMemory } from "./pin_memory.ts";
+import { hasUserPin } from "./pin_sources.ts";
+import type { Search } from "./search.ts";
+import { asksFor, matchingTokens } from "./uri_matching.ts";
+import { Visit } from "./visit.ts";
+
+/** What a search gives, and whether the visit goes on in it. */
+interface Outcome<T> {
+  readonly value: T;
+  readonly keepsVisit?: boolean;
+}
+
+/** The keystore of PKCS#11 tokens. */
+export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryReporter {
+  readonly #modules: Modules;
+  readonly #memory = new PinMemory();
+
+  constructor(setup: Setup) {
+    this.#modules = new Modules(setup);
+  }
+
+  /** See {@link Keystore}. A URI of a certificate names its key too. */
+  async openKey(uri: KeystoreUri, context: KeystoreContext, beside?: Certificate): Promise<Signer> {
+    const signer = await this.#search(uri, context, async (search) => ({
+      value: await openKeyOf(search, beside),
+      keepsVisit: true,
+    }));
+    return signer.value;
+  }
+
+  /** See {@link Keystore}: the end-entity certificate and the issuers that the token holds. */
+  async readCertificates(
+    uri: KeystoreUri,
+    context: KeystoreContext,
+  ): Promise<NonEmpty<Certificate>> {
+    const certificates = await this.#search(uri, context, async (search) => {
+      const found = await searchCertificates(search);
+      if (found.length === 0) throw noObject(search, "certificate");
+      return { value: await chooseCertificate(found, search) };
+    });
+    return certificates.value;
+  }
+
+  /** See {@link LibraryReporter}: the first module that loads, by C_GetInfo. No token is touched. */
+  async reportLibrary(context: KeystoreContext): Promise<LibraryReport> {
+    const uri = parseKeystoreUri("pkcs11:", "pkcs11:");
+    const report = await this.#modules.first(
+      uri,
+      context,
+      (module) => explained("pkcs11:", module.path, () => reportOf(module)),
+    );
+    if (report) return report;
+    throw new HelperError("keystore-unavailable", "no PKCS#11 module tells what it is");
+  }
+
+  /** See {@link CertificateLister}. */
+  async listCertificates(
+    uri: KeystoreUri,
+    context: KeystoreContext,
+  ): Promise<readonly ListedCertificate[]> {
+    if (!asksFor(uri, "cert")) return [];
+    const nothing: Outcome<readonly ListedCertificate[]> = { value: [] };
+    const listed = await this.#search(uri, context, async (search) => {
+      try {
+        const found = await searchCertificates(search);
+        const uris = await certificateUris(found, search);
+        return { value: found.map(({ certificate }, i) => ({ certificate, uri: uris[i] ?? "" })) };
+      } catch (thrown) {
+        if (!isLockedOut(thrown) || hasUserPin(uri)) throw thrown;
+        context.say(`certificates that only a login shows are not listed: ${thrown.message}`);
+        return nothing;
+      }
+    }, nothing);
+    return listed.value;
+  }
+
+  /** Unloads all modules; for programs that go on without them. No signer may be open. */
+  unload(): void {
+    this.#modules.unload();
+  }
+
+  /**
+   * What `work` gives for the tokens that the URI asks for. Throws `key-not-found` when there are
+   * none, unless `otherwise` is given and nothing went wrong.
+   */
+  async #search<T>(
+    uri: KeystoreUri,
+    context: KeystoreContext,
+    work: (search: Search) => Promise<Outcome<T>>,
+    otherwise?: Outcome<T>,
+  ): Promise<Outcome<T>> {
+    const notes: string[] = [];
+    const found = await this.#modules.first(uri, context, async (module, isNamed) => {
+      try {
+        return await module.exclusively(() => this.#visit(module, uri, context, work, notes));
+      } catch (thrown) {
+        // Where nobody named the module, another may do.
+        if (isNamed || !(thrown instanceof HelperError) || thrown.code !== "keystore-unavailable") {
+          throw thrown;
+        }
+        notes.push(thrown.message);
+        return undefined;
+      }
+    });
+    if (found) return found;
+    if (otherwise && notes.length === 0) return otherwise;
+    throw noToken(uri, notes);
+  }
+
+  async #visit<T>(
+    module: Module,
+    uri: KeystoreUri,
+    context: KeystoreContext,
+    work: (search: Search) => Promise<Outcome<T>>,
+    notes: string[],
+  ): Promise<Outcome<T> | undefined> {
+    return await explained(uri.label, module.path, async () => {
+      const visit = await Visit.begin(module, context);
+      let keeps = false;
+      try {
+        const tokens = await matchingTokens(visit, uri);
+        notes.push(...visit.notes);
+        if (tokens.length === 0) return undefined;
+        const login = new Login(uri, this.#memory, context);
+        const outcome = await work({ uri, tokens, login, visit });
+        keeps = outcome.keepsVisit ?? false;
+        return outcome;
+      } finally {
+        if (!keeps) await visit[Symbol.asyncDispose]();
+      }
+    });
+  }
+}
+
+async function reportOf(module: Module): Promise<LibraryReport> {
+  return await module.exclusively(async () => {
+    await module.enter();
+    try {
+      const { description, major, minor } = await module.cryptoki.info();
+      const name = new TextDecoder().decode(description).trim();
+      return { path: module.path, version: `${name} ${major}.${minor}`.trim() };
+    } finally {
+      await module.leave();
+    }
+  });
+}

@@ -1,0 +1,80 @@
+/**
+ * How tokens sign: one table of mechanisms.
+ *
+ * @module
+ */
+import { decodeHex } from "@std/encoding/hex";
+import type { Digest } from "../../src/keystore/types.ts";
+import { ecdsaSignatureToDer } from "../../src/x509/der.ts";
+import { type PublicKey, rsaPublicNumbers } from "../../src/x509/public_key.ts";
+import { CKM } from "./constants.ts";
+
+/** A mechanism and the data to give it. */
+export interface Mechanism {
+  readonly type: number;
+  /** What C_Sign is given. */
+  input(): Promise<Uint8Array> | Uint8Array;
+}
+
+/** For each digest: the mechanisms that hash by themselves, and RSA's DigestInfo before the hash. */
+const BY_DIGEST: Readonly<Record<Digest, { rsa: number; ecdsa: number; digestInfo: Uint8Array }>> =
+  {
+    "SHA-256": {
+      rsa: CKM.SHA256_RSA_PKCS,
+      ecdsa: CKM.ECDSA_SHA256,
+      digestInfo: decodeHex("3031300d060960864801650304020105000420"),
+    },
+    "SHA-384": {
+      rsa: CKM.SHA384_RSA_PKCS,
+      ecdsa: CKM.ECDSA_SHA384,
+      digestInfo: decodeHex("3041300d060960864801650304020205000430"),
+    },
+    "SHA-512": {
+      rsa: CKM.SHA512_RSA_PKCS,
+      ecdsa: CKM.ECDSA_SHA512,
+      digestInfo: decodeHex("3051300d060960864801650304020305000440"),
+    },
+  };
+
+/**
+ * The ways to sign a message with a key, in the order to try them: over a hash made here, else with
+ * the token hashing. `offered` are the mechanisms that the token says it has; if it does not say,
+ * both are tried.
+ */
+export function mechanismsFor(
+  { keyType, curve }: PublicKey,
+  digest: Digest,
+  message: Uint8Array,
+  offered: readonly number[] | undefined,
+): Mechanism[] {
+  const { rsa, ecdsa, digestInfo } = BY_DIGEST[digest];
+  const hash = async () =>
+    new Uint8Array(await crypto.subtle.digest(digest, Uint8Array.from(message)));
+  const isRsa = keyType === "RSA";
+  const ways: Mechanism[] = [
+    {
+      type: isRsa ? CKM.RSA_PKCS : CKM.ECDSA,
+      // ECDSA takes as many bits of the hash as the curve has, from the left (FIPS 186-5, 6.4.1).
+      input: async () =>
+        isRsa
+          ? new Uint8Array([...digestInfo, ...await hash()])
+          : (await hash()).subarray(0, curve?.coordinateBytes),
+    },
+    { type: isRsa ? rsa : ecdsa, input: () => message },
+  ];
+  const possible = ways.filter(({ type }) => offered?.includes(type));
+  return possible.length > 0 ? possible : ways;
+}
+
+/**
+ * A token's signature in the form certificates use; undefined when it has not the length it must
+ * have. PKCS#11's ECDSA signatures are `r || s`.
+ */
+export function signatureOf(raw: Uint8Array, publicKey: PublicKey): Uint8Array | undefined {
+  if (publicKey.curve) {
+    return raw.length === 2 * publicKey.curve.coordinateBytes
+      ? ecdsaSignatureToDer(raw)
+      : undefined;
+  }
+  return raw.length === rsaPublicNumbers(publicKey.bits).modulus.length ? raw : undefined;
+}

@@ -1,0 +1,104 @@
+/**
+ * Opening the private key that a URI names, by its certificate or by itself.
+ *
+ * @module
+ */
+import { HelperError } from "../../src/errors.ts";
+import type { Signer } from "../../src/keystore/types.ts";
+import { type Certificate, publicKeyOf } from "../../src/x509/certificate.ts";
+import { hasPublicKey } from "../../src/x509/chain.ts";
+import type { PublicKey } from "../../src/x509/public_key.ts";
+import { certificatesBeside, publicKeyBeside } from "./beside.ts";
+import { endEntities, issuersOf, searchCertificates } from "./certificates.ts";
+import { choosePair, severalKeys } from "./identity.ts";
+import { searchKeys } from "./key_search.ts";
+import { bestMatch } from "./keys.ts";
+import { noObject } from "./not_found.ts";
+import type { TokenKey } from "./objects.ts";
+import type { Search } from "./search.ts";
+import { tokenSigner } from "./signer.ts";
+import { printable } from "./uri_building.ts";
+import { asksFor, objectCriteria } from "./uri_matching.ts";
+
+/**
+ * The signer of the key that a URI names. A URI that can be a certificate's is taken as that first,
+ * unless the certificate is known (`beside`) and stands elsewhere.
+ */
+export async function openKeyOf(search: Search, beside: Certificate | undefined): Promise<Signer> {
+  const { uri } = search;
+  const isCertificates = asksFor(uri, "cert");
+  const isKeys = asksFor(uri, "private") && objectCriteria(uri).sha256 === undefined;
+  const byCertificate = () => isCertificates ? openByCertificate(search, beside) : undefined;
+  const byKey = () => isKeys ? openByKey(search, beside) : undefined;
+  const signer = beside
+    ? await byKey() ?? await byCertificate()
+    : await byCertificate() ?? await byKey();
+  if (signer) return signer;
+  throw noObject(search, isKeys ? "private key" : "certificate");
+}
+
+async function openByCertificate(
+  search: Search,
+  beside: Certificate | undefined,
+): Promise<Signer | undefined> {
+  let found = await searchCertificates(search);
+  if (beside) {
+    const publicKey = publicKeyOf(beside);
+    found = found.filter(({ certificate }) => hasPublicKey(certificate, publicKey));
+  }
+  if (found.length === 0) return undefined;
+  const pair = await choosePair(found, search);
+  const { certificate } = pair.found;
+  return signerOf(search, pair.key, publicKeyOf(certificate), [
+    certificate,
+    ...await issuersOf(pair.found),
+  ]);
+}
+
+async function openByKey(
+  search: Search,
+  beside: Certificate | undefined,
+): Promise<Signer | undefined> {
+  const { uri } = search;
+  let keys: readonly TokenKey[] = await searchKeys(search, beside);
+  if (keys.length === 0) return undefined;
+  if (beside) {
+    keys = (await bestMatch(keys, publicKeyOf(beside), keys.length > 1)).keys;
+    if (keys.length === 0) {
+      throw new HelperError(
+        "key-mismatch",
+        `the private key in ${uri.label} does not belong to the certificate; ` +
+          "check that --certificate and --private-key name a pair",
+      );
+    }
+  }
+  const [key, another] = keys;
+  if (!key || another) throw severalKeys(search, keys);
+  if (beside) return signerOf(search, key, publicKeyOf(beside), []);
+  const publicKey = await publicKeyBeside(key);
+  if (!publicKey) {
+    throw new HelperError(
+      "key-not-found",
+      `${uri.label}: the token tells no public key of the private key "${printable(key.label)}"; ` +
+        "name its certificate with --certificate",
+    );
+  }
+  return signerOf(search, key, publicKey, await certificatesOf(key, publicKey));
+}
+
+/** The certificate that stands with a key, and its issuers; none where several could be meant. */
+async function certificatesOf(key: TokenKey, publicKey: PublicKey): Promise<Certificate[]> {
+  const found = await certificatesBeside(key);
+  const ofKey = found.filter(({ certificate }) => hasPublicKey(certificate, publicKey));
+  const [only, another] = await endEntities(ofKey);
+  return only && !another ? [only.certificate, ...await issuersOf(only)] : [];
+}
+
+function signerOf(
+  { visit, login, uri }: Search,
+  key: TokenKey,
+  publicKey: PublicKey,
+  certificates: readonly Certificate[],
+): Signer {
+  return tokenSigner({ visit, key, publicKey, certificates, login, label: uri.label });
+}

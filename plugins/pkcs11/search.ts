@@ -1,0 +1,17 @@
+/**
+ * What every search is told.
+ *
+ * @module
+ */
+import type { KeystoreUri } from "../../src/keystore/uri.ts";
+import type { Login } from "./login.ts";
+import type { Token, Visit } from "./visit.ts";
+
+/** What is asked for, and with what to look for it. */
+export interface Search {
+  readonly uri: KeystoreUri;
+  /** All tokens that match, at least one. */
+  readonly tokens: readonly Token[];
+  readonly login: Login;
+  readonly visit: Visit;
+}

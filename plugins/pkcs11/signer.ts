@@ -1,0 +1,131 @@
+/**
+ * A private key on a token, ready to sign.
+ *
+ * @module
+ */
+import { HelperError } from "../../src/errors.ts";
+import type { Digest, Signer } from "../../src/keystore/types.ts";
+import type { Certificate } from "../../src/x509/certificate.ts";
+import type { PublicKey } from "../../src/x509/public_key.ts";
+import { verifySignature } from "../../src/x509/signature.ts";
+import { CryptokiError, explained, isModuleFailure } from "./failures.ts";
+import { nativeCopy } from "./ffi.ts";
+import { type Login, needsLogin } from "./login.ts";
+import { type Mechanism, mechanismsFor, signatureOf } from "./mechanisms.ts";
+import type { TokenKey } from "./objects.ts";
+import { relation } from "./public_keys.ts";
+import { CKR } from "./return_values.ts";
+import type { Visit } from "./visit.ts";
+
+/** What a signer needs; the visit becomes its own. */
+export interface SignerParts {
+  readonly visit: Visit;
+  readonly key: TokenKey;
+  readonly publicKey: PublicKey;
+  readonly certificates: readonly Certificate[];
+  readonly login: Login;
+  /** The URI, for messages. */
+  readonly label: string;
+}
+
+/** Makes the signer of a key; disposing of it ends the visit. */
+export function tokenSigner(parts: SignerParts): Signer {
+  const { visit, publicKey, certificates, label } = parts;
+  const { module } = visit;
+  return {
+    publicKey,
+    certificates,
+    sign: (message, digest) =>
+      module.exclusively(() => explained(label, module.path, () => sign(parts, message, digest))),
+    [Symbol.asyncDispose]: () => module.exclusively(() => visit[Symbol.asyncDispose]()),
+  };
+}
+
+async function sign(
+  parts: SignerParts,
+  message: Uint8Array,
+  digest: Digest,
+): Promise<Uint8Array> {
+  const { key, publicKey, login, label } = parts;
+  const { cryptoki, handle, token } = key.session;
+  if (key.isPrivate && needsLogin(key.session)) await login.toToken(key.session);
+  const offered = await offeredMechanisms(parts);
+  const mechanisms = mechanismsFor(publicKey, digest, message, offered);
+  let mechanism: Mechanism | undefined;
+  const begin = async () => {
+    mechanism = await beginSignature(key, login, mechanism ? [mechanism] : mechanisms);
+  };
+  if (key.alwaysAuthenticate) await login.toKey(key, begin);
+  else await begin();
+  const input = await mechanism?.input() ?? new Uint8Array(0);
+  const raw = await cryptoki.sign(handle, nativeCopy(input));
+  const signature = signatureOf(raw, publicKey);
+  if (!signature) {
+    throw new HelperError(
+      "key-unsupported",
+      `${label}: C_Sign gave ${raw.length} bytes, which is no signature of this key`,
+    );
+  }
+  // Where the key itself does not tell whose it is, its signature does, before AWS refuses it.
+  const isProven = relation(key.publicPart, publicKey) === "same";
+  if (!isProven && !await verifies(publicKey, digest, message, signature)) {
+    throw new HelperError(
+      "key-mismatch",
+      `${label}: the private key on slot ${token.slot} does not belong to the certificate; ` +
+        "check that both name the same pair, with id and object in the URI",
+    );
+  }
+  return signature;
+}
+
+/**
+ * C_SignInit with the first mechanism that the token has for the key, after a login where it turns
+ * out to be needed; gives that mechanism.
+ */
+async function beginSignature(
+  key: TokenKey,
+  login: Login,
+  mechanisms: readonly Mechanism[],
+): Promise<Mechanism> {
+  const { cryptoki, handle } = key.session;
+  const [first, ...others] = mechanisms;
+  if (!first) throw new HelperError("internal", "a key without a mechanism");
+  const mayLogIn = !login.isDone(key.session);
+  const value = await cryptoki.signInit(handle, first.type, key.handle, [
+    CKR.OPERATION_ACTIVE, // left by a login that failed
+    ...(others.length > 0 ? UNKNOWN_MECHANISM : []),
+    ...(mayLogIn ? [CKR.USER_NOT_LOGGED_IN] : []),
+  ]);
+  if (value === CKR.USER_NOT_LOGGED_IN) {
+    await login.toToken(key.session);
+    return await beginSignature(key, login, mechanisms);
+  }
+  return UNKNOWN_MECHANISM.includes(value) ? await beginSignature(key, login, others) : first;
+}
+
+/** What C_SignInit says of a mechanism that it has not, or has not for this key. */
+const UNKNOWN_MECHANISM: readonly number[] = [
+  CKR.MECHANISM_INVALID,
+  CKR.FUNCTION_NOT_SUPPORTED,
+  CKR.KEY_FUNCTION_NOT_PERMITTED,
+];
+
+/** The token's mechanisms; undefined when it does not tell them. */
+async function offeredMechanisms({ visit, key }: SignerParts): Promise<number[] | undefined> {
+  try {
+    return await visit.module.cryptoki.mechanisms(key.session.token.slot);
+  } catch (thrown) {
+    if (thrown instanceof CryptokiError && isModuleFailure(thrown)) return undefined;
+    throw thrown;
+  }
+}
+
+async function verifies(
+  publicKey: PublicKey,
+  hash: Digest,
+  message: Uint8Array,
+  signature: Uint8Array,
+): Promise<boolean> {
+  const name = publicKey.keyType === "RSA" ? "RSA" : "ECDSA";
+  return await verifySignature(publicKey.encoded, { name, hash }, message, signature);
+}

@@ -1,0 +1,92 @@
+/**
+ * The attributes of a `pkcs11:` URI (RFC 7512 sections 2.3 and 2.4) and what their values may be.
+ *
+ * @module
+ */
+
+/** Parsed attributes: lower-case names, percent-decoded values. */
+type Attributes = ReadonlyMap<string, Uint8Array>;
+
+/** What is wrong with a value, as the end of a sentence; undefined when nothing is. */
+type Check = (text: string) => string | undefined;
+
+const anything: Check = () => undefined;
+
+/** What each kind of object is called in `type=`. */
+export const OBJECT_TYPES = ["private", "cert", "public", "secret-key", "data"] as const;
+
+/** Before the `?`: what the token, its slot, its library and the object must have. */
+const PATH_ATTRIBUTES: Readonly<Record<string, Check>> = {
+  "token": anything,
+  "manufacturer": anything,
+  "serial": anything,
+  "model": anything,
+  "library-manufacturer": anything,
+  "library-description": anything,
+  "library-version": (text) => {
+    const [, major, minor = "0"] = /^(\d{1,3})(?:\.(\d{1,3}))?$/.exec(text) ?? [];
+    const fits = major !== undefined && Number(major) < 256 && Number(minor) < 256;
+    return fits ? undefined : "is no version such as 2.6";
+  },
+  "slot-manufacturer": anything,
+  "slot-description": anything,
+  "slot-id": (text) => /^\d{1,19}$/.test(text) ? undefined : "is no number",
+  "object": anything,
+  "type": (text) =>
+    OBJECT_TYPES.some((type) => type === text.toLowerCase())
+      ? undefined
+      : `is none of ${OBJECT_TYPES.join(", ")}`,
+  "id": anything,
+  // Of this program: tells certificates apart that agree in all of the above.
+  "x-certificate-sha256": (text) =>
+    /^[0-9a-f]{64}$/i.test(text) ? undefined : "is no SHA-256 in hex",
+};
+
+const pinSource: Check = (text) => {
+  if (text.startsWith("|")) return "names a command, which is not run; name a file or env:NAME";
+  return text === "" ? "is empty; name a file or env:NAME" : undefined;
+};
+
+/** Behind the `?`: how to reach and unlock it. */
+const QUERY_ATTRIBUTES: Readonly<Record<string, Check>> = {
+  "pin-value": anything,
+  "pin-source": pinSource,
+  "module-name": (text) => /^[^/\\]+$/.test(text) ? undefined : "is no name of a module",
+  "module-path": (text) =>
+    /^([A-Za-z]:)?[\\/]/.test(text) ? undefined : "is no absolute path; write it from the root",
+  // Of this program: the PIN that some keys want at each signature (CKU_CONTEXT_SPECIFIC).
+  "context-pin-value": anything,
+  "context-pin-source": pinSource,
+};
+
+/** Of each pair, one. */
+const EXCLUSIVE = [
+  ["pin-value", "pin-source"],
+  ["context-pin-value", "context-pin-source"],
+] as const;
+
+/** Whether a query attribute is none of the above: such may stand several times, and is ignored. */
+export function isVendorQueryAttribute(name: string): boolean {
+  return !Object.hasOwn(QUERY_ATTRIBUTES, name);
+}
+
+/** What is wrong with the attributes of a `pkcs11:` URI; undefined when nothing is. Shows no value. */
+export function wrongPkcs11Attribute(path: Attributes, query: Attributes): string | undefined {
+  for (const [name, value] of path) {
+    if (Object.hasOwn(QUERY_ATTRIBUTES, name)) return `"${name}" belongs behind a "?"`;
+    const check = Object.hasOwn(PATH_ATTRIBUTES, name) ? PATH_ATTRIBUTES[name] : undefined;
+    // By section 2.5 nothing matches it; who misspelt it should know.
+    if (!check) return `"${name}" is not an attribute that objects can be found by`;
+    const wrong = check(decode(value));
+    if (wrong) return `the value of "${name}" ${wrong}`;
+  }
+  for (const [name, value] of query) {
+    if (Object.hasOwn(PATH_ATTRIBUTES, name)) return `"${name}" belongs before the "?"`;
+    const wrong = QUERY_ATTRIBUTES[name]?.(decode(value));
+    if (wrong) return `the value of "${name}" ${wrong}`;
+  }
+  const both = EXCLUSIVE.find((names) => names.every((name) => query.has(name)));
+  return both && `"${both[0]}" and "${both[1]}" stand together; leave one out`;
+}
+
+const decode = (value: Uint8Array) => new TextDecoder().decode(value);

@@ -1,0 +1,286 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { HelperError } from "../../../src/errors.ts";
+import { createAuthority, issueCertificate } from "../../support/certificates.ts";
+import { SOFTHSM } from "../../support/pkcs11_modules.ts";
+import { PIN, SoftHsm } from "../../support/soft_hsm.ts";
+import { type Given, loadedKeystore, scriptedContext, uriOf } from "./keystore_context.ts";
+import { wrap, type Wrapped, WRAPPERS, type WrapperSettings } from "./wrapper.ts";
+
+const hsm = new SoftHsm();
+globalThis.addEventListener("unload", () => hsm[Symbol.dispose]());
+const token = await hsm.token("locked");
+const authority = await createAuthority(hsm.directory, { subject: "/CN=Authority" });
+const { keyPath, certificatePath } = await issueCertificate(authority, { subject: "/CN=machine" });
+await token.importKey(keyPath, { id: "01", label: "key" });
+await token.importCertificate(certificatePath, { id: "01", label: "key" });
+await token.importKey(keyPath, { id: "02", label: "careful", alwaysAuthenticate: true });
+await token.importCertificate(certificatePath, { id: "02", label: "careful" });
+// deno-fmt-ignore
+await hsm.run("pkcs11-tool", [
+  "--module", SOFTHSM, "--init-token", "--slot-index", "1", "--label", "new", "--so-pin", "87654321",
+]);
+
+await token.importOpenKey(keyPath, { id: "03", label: "open" });
+await token.importCertificate(certificatePath, { id: "03", label: "open" });
+
+const MESSAGE = new TextEncoder().encode("message");
+const KEY = "pkcs11:token=locked;object=key";
+const CAREFUL = "pkcs11:token=locked;object=careful";
+const WRONG = "99999999";
+const ALSO_WRONG = "88888888";
+
+/** The PINs that were sent, with the user each was for. */
+const sent = (wrapped: Wrapped) =>
+  wrapped.calls().filter((line) => line.startsWith("C_Login ")).map((line) => line.slice(8));
+const USER = (pin: string) => `1 ${pin}`;
+const CONTEXT = (pin: string) => `2 ${pin}`;
+
+for (const variant of WRAPPERS) {
+  const test = async (
+    title: string,
+    settings: WrapperSettings,
+    body: (run: {
+      wrapped: Wrapped;
+      /** Opens the key, signs once, closes; gives the context. */
+      sign(uri: string, given?: Given): Promise<ReturnType<typeof scriptedContext>>;
+      refusal(uri: string, given: Given, ...words: string[]): Promise<HelperError>;
+    }) => Promise<void>,
+  ) => {
+    const keystore = await loadedKeystore(variant, hsm); // which has seen no PIN
+    Deno.test(`${variant.name}: ${title}`, async () => {
+      using wrapped = wrap(hsm, settings);
+      const sign = async (uri: string, given: Given = {}) => {
+        const context = scriptedContext({ module: variant.module, ...given });
+        await using signer = await keystore.openKey(uriOf(uri), context);
+        await signer.sign(MESSAGE, "SHA-256");
+        return context;
+      };
+      const refusal = async (uri: string, given: Given, ...words: string[]) => {
+        const error = await assertRejects(() => sign(uri, given), HelperError);
+        for (const word of words) assertStringIncludes(error.message, word);
+        for (const pin of [PIN, WRONG, ALSO_WRONG]) {
+          assertEquals(error.message.includes(pin), false, error.message);
+        }
+        return error;
+      };
+      await body({ wrapped, sign, refusal });
+      assertEquals(wrapped.count("C_OpenSession"), wrapped.count("C_CloseSession"));
+      const refused = settings["FAIL"]?.startsWith("C_Initialize") ? 1 : 0;
+      assertEquals(wrapped.count("C_Initialize") - refused, wrapped.count("C_Finalize"));
+    });
+  };
+
+  await test(
+    "the PIN is taken from pin-value, a file, the environment, or typed",
+    {},
+    async ({ wrapped, sign }) => {
+      const file = hsm.directory.write("pin file", `${PIN}\nmore\n`);
+      const encoded = encodeURIComponent(file);
+      await sign(`${KEY}?pin-value=${PIN}`);
+      await sign(`${KEY}?pin-source=${file.replaceAll(" ", "%20")}`);
+      await sign(`${KEY}?pin-source=file:${encoded}`);
+      await sign(`${KEY}?pin-source=file://${file.replaceAll(" ", "%2520")}`);
+      await sign(`${KEY}?pin-source=env:TOKEN_PIN`, { environment: { TOKEN_PIN: PIN } });
+      assertEquals(sent(wrapped), Array(5).fill(USER(PIN)));
+    },
+  );
+
+  await test(
+    "a typed PIN is remembered, and nobody is asked at the next use",
+    {},
+    async ({ wrapped, sign }) => {
+      const first = await sign(KEY, { answers: [PIN] });
+      assertEquals(first.questions, ['The PIN of token "locked": ']);
+      const second = await sign(KEY);
+      assertEquals(second.questions, []);
+      assertEquals(sent(wrapped), [USER(PIN), USER(PIN)]);
+    },
+  );
+
+  await test(
+    "a PIN that is missing is asked for, or told to be missing",
+    {},
+    async ({ wrapped, refusal }) => {
+      const error = await refusal(KEY, {}, 'the PIN of token "locked" is needed', "pin-source");
+      assertEquals(error.code, "key-locked");
+      await refusal(KEY, { answers: [""] }, "was not entered");
+      await refusal(`${KEY}?pin-value=`, {}, "pin-value: the PIN is empty");
+      await refusal(`${KEY}?pin-source=/nonexistent`, {}, "/nonexistent cannot be read");
+      await refusal(`${KEY}?pin-source=env:NO_PIN`, {}, "the variable NO_PIN is not set");
+      assertEquals(sent(wrapped), []);
+    },
+  );
+
+  await test(
+    "a wrong PIN that was given is sent once, however often it is given",
+    {},
+    async ({ wrapped, sign, refusal }) => {
+      const error = await refusal(
+        `${KEY}?pin-value=${WRONG}`,
+        { answers: [PIN] },
+        "what pin-value gives is not the PIN",
+      );
+      assertEquals(error.code, "key-locked");
+      await refusal(`${KEY}?pin-value=${WRONG}`, {}, "was refused", "not sent again");
+      await refusal(`${CAREFUL}?pin-value=${WRONG}`, {}, "not sent again");
+      await sign(`${KEY}?pin-value=${PIN}`);
+      assertEquals(sent(wrapped), [USER(WRONG), USER(PIN)]);
+    },
+  );
+
+  await test(
+    "a wrong PIN that was typed is asked for again, and never sent twice",
+    {},
+    async ({ wrapped, sign, refusal }) => {
+      const { questions } = await sign(KEY, { answers: [WRONG, WRONG, PIN] });
+      assertEquals(questions, [
+        'The PIN of token "locked": ',
+        'That PIN is wrong. The PIN of token "locked": ',
+        'That PIN was refused before and is not sent again. The PIN of token "locked": ',
+      ]);
+      assertEquals(sent(wrapped), [USER(WRONG), USER(PIN)]);
+      await refusal(
+        `${CAREFUL}`,
+        { answers: [WRONG, ALSO_WRONG, "77777777", "66666666"] },
+        "none of 3 entries",
+      );
+    },
+  );
+
+  const tries = (left: number) => ({
+    TRIES: hsm.directory.write(`tries-${crypto.randomUUID()}`, `${left}\n`),
+  });
+
+  await test(
+    "before the last try a given PIN is not sent, and a person is told",
+    tries(2),
+    async ({ wrapped, sign, refusal }) => {
+      await refusal(`${KEY}?pin-value=${WRONG}`, {}, "one try is left before it is locked");
+      await refusal(
+        `${KEY}?pin-value=${ALSO_WRONG}`,
+        {},
+        "one try is left",
+        "no PIN was sent",
+        "sign-string",
+      );
+      assertEquals(sent(wrapped), [USER(WRONG)]);
+      const { questions } = await sign(`${KEY}?pin-value=${ALSO_WRONG}`, { answers: [PIN] });
+      assertEquals(questions, [
+        'One try is left: a wrong PIN locks token "locked". The PIN of token "locked": ',
+      ]);
+      assertEquals(sent(wrapped), [USER(WRONG), USER(PIN)]);
+    },
+  );
+
+  await test(
+    "a token that locks itself is told, and no PIN is sent to it any more",
+    tries(3),
+    async ({ wrapped, refusal }) => {
+      const answers = [WRONG, ALSO_WRONG, "77777777"];
+      const error = await refusal(KEY, { answers }, "is locked after too many wrong ones", "PUK");
+      assertEquals(error.code, "key-locked");
+      await refusal(`${KEY}?pin-value=${PIN}`, { answers: [PIN] }, "is locked");
+      assertEquals(sent(wrapped).length, 3);
+    },
+  );
+
+  await test("PINs that are not set or expired are told", {}, async ({ wrapped, refusal }) => {
+    wrapped.set({ FAIL: "C_Login=0x102" });
+    await refusal(`${KEY}?pin-value=${PIN}`, {}, 'token "locked" has no PIN yet', "--init-pin");
+    wrapped.set({ FAIL: "C_Login=0xa3" });
+    await refusal(`${KEY}?pin-value=${PIN}`, {}, "has expired");
+    wrapped.set({ FAIL: "C_Login=0x30" });
+    await refusal(`${KEY}?pin-value=${PIN}`, {}, "C_Login failed with CKR_DEVICE_ERROR (0x30)");
+  });
+
+  const CONTEXT_QUESTION = 'The PIN for signing with key "careful" of token "locked": ';
+
+  await test(
+    "a key that wants a PIN at each signature gets it by flag, URI, --reuse-pin, or typed",
+    {},
+    async ({ wrapped, sign }) => {
+      const open = `${CAREFUL}?pin-value=${PIN}`;
+      const file = hsm.directory.write("context pin", `${PIN}\n`);
+      const source = encodeURIComponent(file);
+      assertEquals((await sign(open, { answers: [PIN] })).questions, [CONTEXT_QUESTION]);
+      await sign(open); // remembered
+      await sign(open, { contextPin: PIN });
+      await sign(open, { reusePin: true });
+      await sign(`${open}&context-pin-value=${PIN}`);
+      await sign(`${open}&context-pin-source=${source}`);
+      await sign(`${open}&context-pin-source=env:CONTEXT_PIN`, {
+        environment: { CONTEXT_PIN: PIN },
+      });
+      await sign(`${open}&context-pin-value=${WRONG}`, { contextPin: PIN }); // the flag wins
+      assertEquals(sent(wrapped), Array(8).fill([USER(PIN), CONTEXT(PIN)]).flat());
+      assertEquals(wrapped.count("C_Sign"), 8);
+    },
+  );
+
+  await test(
+    "--reuse-pin asks when the token's PIN is not the key's",
+    { FAIL: "C_Login=0xa0@2" },
+    async ({ wrapped, refusal }) => {
+      const open = `${CAREFUL}?pin-value=${PIN}`;
+      await refusal(open, { reusePin: true, answers: [WRONG, ""] }, "was not entered");
+      assertEquals(sent(wrapped), [USER(PIN), CONTEXT(PIN), CONTEXT(WRONG)]);
+      await refusal(open, { reusePin: true }, "there is no terminal", "--context-pin");
+      assertEquals(sent(wrapped).slice(3), [USER(PIN)]); // what was refused is not sent again
+    },
+  );
+
+  await test("a wrong context PIN is not sent twice, and the signature is begun again", {
+    FAIL: "C_Login=0xa0@2",
+  }, async ({ wrapped, sign, refusal }) => {
+    const open = `${CAREFUL}?pin-value=${PIN}`;
+    const { questions } = await sign(open, { answers: [WRONG, PIN] });
+    assertEquals(questions, [CONTEXT_QUESTION, `That PIN is wrong. ${CONTEXT_QUESTION}`]);
+    assertEquals(sent(wrapped), [USER(PIN), CONTEXT(WRONG), CONTEXT(PIN)]);
+    assertEquals([wrapped.count("C_SignInit"), wrapped.count("C_Sign")], [2, 1]);
+    await refusal(open, { contextPin: WRONG }, "--context-pin", "not sent again");
+  });
+
+  await test("a PIN pad is asked to ask", { PIN_PAD: PIN }, async ({ wrapped, sign, refusal }) => {
+    const { questions, said } = await sign(CAREFUL);
+    assertEquals(questions, []);
+    assertEquals(said, [
+      'enter the PIN of token "locked" on the token\'s PIN pad',
+      'enter the PIN for signing with key "careful" of token "locked" on the token\'s PIN pad',
+    ]);
+    assertEquals(sent(wrapped), [USER("PIN pad"), CONTEXT("PIN pad")]);
+    wrapped.set({ FAIL: "C_Login=0x50" });
+    await refusal(KEY, {}, "CKR_FUNCTION_CANCELED", "cancelled at the token");
+  });
+
+  await test("a PIN pad is asked again after a wrong PIN, up to the last try", {
+    PIN_PAD: WRONG,
+    ...tries(3),
+  }, async ({ wrapped, refusal }) => {
+    await refusal(KEY, {}, "one try is left", "no terminal");
+    assertEquals(sent(wrapped).length, 2);
+    await refusal(KEY, { answers: [""] }, "is locked after too many");
+    assertEquals(sent(wrapped).length, 3);
+  });
+
+  await test(
+    "a key that needs no PIN signs without one, and with one where it turns out to be needed",
+    {},
+    async ({ wrapped, sign }) => {
+      await sign("pkcs11:token=locked;object=open");
+      assertEquals(sent(wrapped), []);
+      wrapped.set({ FAIL: "C_SignInit=0x101@1" });
+      await sign(`pkcs11:token=locked;object=open?pin-value=${PIN}`);
+      assertEquals(sent(wrapped), [USER(PIN)]);
+      assertEquals(wrapped.count("C_Sign"), 2);
+    },
+  );
+
+  await test(
+    "a module that cannot lock is used by one thread at a time",
+    { FAIL: "C_Initialize=0xa@1" },
+    async ({ wrapped, sign }) => {
+      await sign(`${KEY}?pin-value=${PIN}`);
+      assertEquals([wrapped.count("C_Initialize"), wrapped.count("C_Sign")], [2, 1]);
+    },
+  );
+}

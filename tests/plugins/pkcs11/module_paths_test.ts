@@ -1,0 +1,81 @@
+import { assertEquals, assertNotEquals } from "@std/assert";
+import {
+  isUsualPlace,
+  moduleCandidates,
+  pathsOf,
+  type Surroundings,
+} from "../../../plugins/pkcs11/module_paths.ts";
+import { type Given, scriptedContext, uriOf } from "./keystore_context.ts";
+
+const LINUX: Surroundings = {
+  platform: "linux",
+  architecture: "x86_64",
+  isDirectory: (path) => path === "/opt/modules",
+};
+const candidates = (uri: string, given: Given = {}, surroundings = LINUX) =>
+  moduleCandidates(uriOf(uri), scriptedContext(given), surroundings);
+const paths = (uri: string, given: Given = {}, surroundings = LINUX) =>
+  pathsOf(candidates(uri, given, surroundings));
+
+Deno.test("moduleCandidates() goes by flag, then URI, then PKCS11_MODULE_PATH, then usual places", () => {
+  const [uri, flag, moduleVariable] = ["pkcs11:?module-path=/uri.so", "/flag.so", "/variable.so"];
+  assertEquals(paths(uri, { module: flag, moduleVariable }), [flag]);
+  assertEquals(paths(uri, { moduleVariable }), ["/uri.so"]);
+  assertEquals(paths("pkcs11:", { moduleVariable }), [moduleVariable]);
+  assertEquals(candidates("pkcs11:", { moduleVariable }).namedBy, "PKCS11_MODULE_PATH");
+  assertNotEquals(paths("pkcs11:"), []);
+  assertEquals(candidates("pkcs11:").namedBy, undefined);
+});
+
+Deno.test("moduleCandidates() finds a module-name with or without lib, in any case", () => {
+  const places = paths("pkcs11:?module-name=SoftHSM2");
+  for (const path of ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/SoftHSM2.so"]) {
+    assertEquals(places.includes(path), true, path);
+  }
+  assertEquals(paths("pkcs11:?module-name=a&module-path=/opt/modules"), [
+    "/opt/modules/a.so",
+    "/opt/modules/liba.so",
+  ]);
+  assertEquals(paths("pkcs11:?module-name=a&module-path=/opt/a.so"), ["/opt/a.so"]);
+});
+
+Deno.test("moduleCandidates() searches p11-kit's proxy first, where each system keeps it", () => {
+  const linux = paths("pkcs11:");
+  assertEquals(linux[0], "/usr/lib/x86_64-linux-gnu/p11-kit-proxy.so");
+  const before = (path: string, later: string) =>
+    assertEquals(linux.includes(path) && linux.indexOf(path) < linux.indexOf(later), true, path);
+  before("/usr/lib64/p11-kit-proxy.so", "/usr/lib64/pkcs11/opensc-pkcs11.so");
+  before("/usr/lib/p11-kit-proxy.so", "/usr/lib64/pkcs11/opensc-pkcs11.so");
+  before("/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so", "/usr/lib/x86_64-linux-gnu/libykcs11.so");
+  before("/usr/lib/x86_64-linux-gnu/libykcs11.so.2", "/usr/lib/softhsm/libsofthsm2.so");
+
+  const mac = paths("pkcs11:", {}, { ...LINUX, platform: "darwin" });
+  assertEquals(mac[0], "/opt/homebrew/lib/p11-kit-proxy.dylib");
+  for (
+    const path of [
+      "/usr/local/lib/p11-kit-proxy.dylib",
+      "/Library/OpenSC/lib/opensc-pkcs11.so",
+      "/usr/local/lib/libykcs11.dylib",
+      "/opt/homebrew/lib/softhsm/libsofthsm2.so",
+    ]
+  ) assertEquals(mac.includes(path), true, path);
+
+  const windows = paths("pkcs11:", { environment: { ProgramFiles: "D:\\Programs" } }, {
+    ...LINUX,
+    platform: "windows",
+  });
+  for (
+    const path of [
+      "D:\\Programs\\OpenSC Project\\OpenSC\\pkcs11\\opensc-pkcs11.dll",
+      "D:\\Programs\\Yubico\\Yubico PIV Tool\\bin\\libykcs11.dll",
+      "C:\\SoftHSM2\\lib\\softhsm2-x64.dll",
+    ]
+  ) assertEquals(windows.includes(path), true, path);
+});
+
+Deno.test("isUsualPlace() tells the modules that would be found by themselves", () => {
+  const context = scriptedContext();
+  assertEquals(isUsualPlace("/usr/lib/softhsm/libsofthsm2.so", context, LINUX), true);
+  assertEquals(isUsualPlace("/usr/lib/libvendor.so", context, LINUX), false);
+  assertEquals(isUsualPlace("/tmp/libsofthsm2.so", context, LINUX), false);
+});

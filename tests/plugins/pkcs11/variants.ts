@@ -1,0 +1,16 @@
+import { type Layout, LAYOUTS } from "../../../plugins/pkcs11/layout.ts";
+import { compileModule, PROXY, SOFTHSM } from "../../support/pkcs11_modules.ts";
+
+/** A way to reach SoftHSM's tokens. */
+export interface Variant {
+  readonly name: string;
+  readonly module: string;
+  readonly layout: Layout;
+}
+
+/** SoftHSM by itself, through p11-kit's proxy, and in the layout that Windows has. */
+export const VARIANTS: readonly Variant[] = [
+  { name: "SoftHSM", module: SOFTHSM, layout: LAYOUTS.natural },
+  { name: "p11-kit's proxy", module: PROXY, layout: LAYOUTS.natural },
+  { name: "Windows' layout", module: await compileModule("packed"), layout: LAYOUTS.windows },
+];

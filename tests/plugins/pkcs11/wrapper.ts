@@ -1,0 +1,60 @@
+import { LAYOUTS } from "../../../plugins/pkcs11/layout.ts";
+import { compileModule } from "../../support/pkcs11_modules.ts";
+import type { SoftHsm } from "../../support/soft_hsm.ts";
+import type { Variant } from "./variants.ts";
+
+const wrapper = await compileModule("wrapper");
+
+/** The test module around SoftHSM, as it is and in the layout that Windows has. */
+export const WRAPPERS: readonly Variant[] = [
+  { name: "Linux' layout", module: wrapper, layout: LAYOUTS.natural },
+  {
+    name: "Windows' layout",
+    module: await compileModule("packedWrapper"),
+    layout: LAYOUTS.windows,
+  },
+];
+
+/** What wrapper.c is told: names of its variables without `WRAPPER_`. */
+export type WrapperSettings = Readonly<Record<string, string>>;
+
+/** A run of the test module in this process, with a log of the calls made. */
+export interface Wrapped extends Disposable {
+  /** Changes what the module is told. */
+  set(settings: WrapperSettings): void;
+  /** The calls so far, each line as wrapper.c writes it. */
+  calls(): string[];
+  /** How many calls of one name there were. */
+  count(name: string): number;
+}
+
+/** Tells the test module what to do, until the value is disposed of. */
+export function wrap(hsm: SoftHsm, settings: WrapperSettings = {}): Wrapped {
+  const log = hsm.directory.join(`calls-${crypto.randomUUID()}`);
+  const names = new Set<string>();
+  const set = (name: string, value: string) => {
+    names.add(name);
+    Deno.env.set(name, value);
+  };
+  const all = (more: WrapperSettings) => {
+    for (const [name, value] of Object.entries(more)) set(`WRAPPER_${name}`, value);
+  };
+  set("SOFTHSM2_CONF", hsm.env["SOFTHSM2_CONF"] ?? "");
+  set("WRAPPER_LOG", log);
+  all(settings);
+  const calls = () => {
+    try {
+      return Deno.readTextFileSync(log).split("\n").slice(0, -1);
+    } catch {
+      return []; // nothing was called
+    }
+  };
+  return {
+    set: all,
+    calls,
+    count: (name) => calls().filter((line) => line.split(" ")[0] === name).length,
+    [Symbol.dispose]() {
+      for (const name of names) Deno.env.delete(name);
+    },
+  };
+}

@@ -1,0 +1,152 @@
+import { openssl } from "./openssl.ts";
+import { SOFTHSM } from "./pkcs11_modules.ts";
+import { TemporaryDirectory } from "./temporary_directory.ts";
+
+/** The PIN of every token that is made here. */
+export const PIN = "123456";
+
+/** How an object is stored. */
+export interface ObjectOptions {
+  /** CKA_ID in hex; absent: none. */
+  readonly id?: string;
+  readonly label?: string;
+  /** A key that wants a PIN at each signature. */
+  readonly alwaysAuthenticate?: boolean;
+  /** A certificate that is seen only after a login. */
+  readonly isPrivate?: boolean;
+}
+
+/** A SoftHSM with tokens of its own, in a directory that goes away with it. */
+export class SoftHsm implements Disposable {
+  readonly directory = new TemporaryDirectory();
+  /** What a program needs to find these tokens. */
+  readonly env: Readonly<Record<string, string>>;
+
+  constructor() {
+    const tokens = this.directory.join("tokens");
+    Deno.mkdirSync(tokens);
+    const configuration = `directories.tokendir = ${tokens}\nlog.level = ERROR\n`;
+    this.env = { SOFTHSM2_CONF: this.directory.write("softhsm2.conf", configuration) };
+  }
+
+  /** Makes a token. */
+  async token(label: string): Promise<SoftToken> {
+    const printed = await this.run("softhsm2-util", [
+      "--init-token",
+      "--free",
+      "--label",
+      label,
+      "--pin",
+      PIN,
+      "--so-pin",
+      "87654321",
+    ]);
+    const slot = /reassigned to slot (\d+)/.exec(printed)?.[1];
+    if (slot === undefined) throw new Error(`softhsm2-util: ${printed}`);
+    return new SoftToken(this, label, slot);
+  }
+
+  /** Has this process see these tokens, until the value is disposed of. */
+  enter(): Disposable {
+    const before = Deno.env.get("SOFTHSM2_CONF");
+    Deno.env.set("SOFTHSM2_CONF", this.env["SOFTHSM2_CONF"] ?? "");
+    return {
+      [Symbol.dispose]() {
+        if (before === undefined) Deno.env.delete("SOFTHSM2_CONF");
+        else Deno.env.set("SOFTHSM2_CONF", before);
+      },
+    };
+  }
+
+  /** Runs a program on these tokens and gives its standard output. */
+  async run(
+    program: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<string> {
+    const { success, stdout, stderr } = await new Deno.Command(program, {
+      args: [...args],
+      env: { ...this.env, ...env },
+      stdin: "null",
+    }).output();
+    const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    if (!success) throw new Error(`${program}: ${decode(stderr)}${decode(stdout)}`);
+    return decode(stdout);
+  }
+
+  [Symbol.dispose](): void {
+    this.directory[Symbol.dispose]();
+  }
+}
+
+/** One token of a {@link SoftHsm}. */
+export class SoftToken {
+  constructor(
+    private readonly hsm: SoftHsm,
+    readonly label: string,
+    readonly slot: string,
+  ) {}
+
+  /** Stores the private key of a PEM file. */
+  async importKey(keyPath: string, options: ObjectOptions): Promise<void> {
+    const der = await openssl(["pkcs8", "-topk8", "-nocrypt", "-in", keyPath, "-outform", "DER"]);
+    await this.#write("privkey", der, ["--usage-sign", ...objectArguments(options)]);
+  }
+
+  /** Stores the private key of a PEM file so that it is seen and used without a login. */
+  async importOpenKey(keyPath: string, { id, label }: ObjectOptions): Promise<void> {
+    await this.#p11tool("--no-mark-private", "--load-privkey", keyPath, { id, label });
+  }
+
+  /** Stores the public key of a PEM file with its private key. */
+  async importPublicKey(keyPath: string, options: ObjectOptions): Promise<void> {
+    const der = await openssl(["pkey", "-in", keyPath, "-pubout", "-outform", "DER"]);
+    await this.#write("pubkey", der, objectArguments(options));
+  }
+
+  /** Stores the certificate of a PEM file. */
+  async importCertificate(certificatePath: string, options: ObjectOptions): Promise<void> {
+    // pkcs11-tool makes no certificate private.
+    if (options.isPrivate) {
+      const { id, label } = options;
+      return await this.#p11tool("--mark-private", "--load-certificate", certificatePath, {
+        id,
+        label,
+      });
+    }
+    const der = await openssl(["x509", "-in", certificatePath, "-outform", "DER"]);
+    await this.#write("cert", der, objectArguments(options));
+  }
+
+  async #p11tool(
+    mark: string,
+    what: string,
+    path: string,
+    { id, label }: { id: string | undefined; label: string | undefined },
+  ): Promise<void> {
+    // deno-fmt-ignore
+    await this.hsm.run("p11tool", [
+      "--provider", SOFTHSM, "--batch", "--login", mark, "--write", what, path,
+      "--label", label ?? "", "--id", id ?? "", `pkcs11:token=${this.label}`,
+    ], { GNUTLS_PIN: PIN });
+  }
+
+  /** Runs pkcs11-tool, logged in. */
+  async tool(...args: string[]): Promise<string> {
+    const login = ["--module", SOFTHSM, "--slot", this.slot, "--login", "--pin", PIN];
+    return await this.hsm.run("pkcs11-tool", [...login, ...args]);
+  }
+
+  async #write(type: string, der: Uint8Array, args: readonly string[]): Promise<void> {
+    const path = this.hsm.directory.write(`object-${crypto.randomUUID()}`, der);
+    await this.tool("--write-object", path, "--type", type, ...args);
+  }
+}
+
+function objectArguments({ id, label, alwaysAuthenticate }: ObjectOptions): string[] {
+  return [
+    ...(id === undefined ? [] : ["--id", id]),
+    ...(label === undefined ? [] : ["--label", label]),
+    ...(alwaysAuthenticate ? ["--always-auth"] : []),
+  ];
+}
