@@ -57,6 +57,21 @@ build/arm64/store_program: build/packages.stamp $(SOURCES) $(wildcard tests/plug
 	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target aarch64-unknown-linux-gnu \
 	  --entry tests/plugins/store_program.ts
 
+# A stamp: a release is many files. RELEASE_URL says where they will stand, for Homebrew and others.
+build/dist.stamp: $(BINARY) $(SOURCES)
+	@$(DENO) run --quiet --cached-only -A packaging/dist.ts $(CURDIR)/$(BINARY)
+	@touch $@
+
+build/image.stamp: build/dist.stamp
+	@$(DENO) run --quiet --cached-only -A packaging/image.ts
+	@touch $@
+
+.PHONY: dist
+dist: build/dist.stamp ## a release in build/dist: all binaries, sums, SBOM, licences, .deb
+
+.PHONY: image
+image: build/image.stamp ## container images in build/image, without a daemon
+
 .PHONY: fmt
 fmt: $(DENO) ## format all files
 	@$(DENO) fmt --quiet
@@ -74,7 +89,7 @@ check: build/packages.stamp ## format, lint, types, imports, commands.md, unit t
 	@$(DENO) run --quiet --cached-only -A tests/run.ts check
 
 .PHONY: test
-test: $(BINARY) $(WINDOWS_BINARIES) $(ARM64_BINARIES) $(MACOS_BINARIES) tools ## everything `check` does, and the tests of the binary
+test: $(BINARY) $(WINDOWS_BINARIES) $(ARM64_BINARIES) $(MACOS_BINARIES) tools build/image.stamp ## everything `check` does, and the tests of the binary
 	@$(DENO) run --quiet --cached-only -A tests/run.ts all
 
 .PHONY: tools

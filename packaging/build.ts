@@ -12,6 +12,7 @@ import { type Command, COMMANDS } from "../src/cli/flags.ts";
 import { checkPayload } from "./base/payload.ts";
 import { recordCodeCache } from "./code_cache.ts";
 import { denortFromNpm } from "./denort.ts";
+import { sourceDate } from "./source_date.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const BUILD = `${ROOT}build`;
@@ -125,6 +126,14 @@ async function bundleModules(entry: string, bundle: string): Promise<number> {
     plugins: [importMap()],
   });
   await esbuild.stop();
+  // Beside the bundle, not in it: everything in it goes into the binary.
+  await Deno.writeTextFile(
+    `${bundle}.metafile.json`,
+    JSON.stringify({
+      inputs: { ...program.metafile.inputs, ...packages.metafile.inputs },
+      outputs: { ...program.metafile.outputs, ...packages.metafile.outputs },
+    }),
+  );
   return [program, packages].flatMap(({ metafile }) => Object.values(metafile.outputs))
     .reduce((sum, { bytes }) => sum + bytes, 0);
 }
@@ -176,6 +185,11 @@ async function compile(
   target: string,
 ): Promise<string> {
   await Deno.mkdir(output.slice(0, output.lastIndexOf("/")), { recursive: true });
+  // Deno keeps the files' times in the binary: two builds of one commit are to agree.
+  const date = await sourceDate();
+  for await (const { name } of Deno.readDir(bundle)) {
+    await Deno.utime(`${bundle}/${name}`, date, date);
+  }
   const args = [
     "compile",
     "--quiet",

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { FINDINGS } from "../src/cli/doctor/finding.ts";
 import {
   type CommandName,
   commandOf,
@@ -32,6 +33,12 @@ export const PARTS: Readonly<Record<string, () => string>> = {
   ...Object.fromEntries(
     names(COMMANDS).map((name) => [`flags of ${name}`, () => commandFlags(name)]),
   ),
+  "findings of doctor": () =>
+    table(["Finding", "Level", "What it says"], [
+      ...Object.entries(FINDINGS).map((
+        [name, [level, meaning]],
+      ) => [`\`${name}\``, level, meaning]),
+    ]),
   exclusions: () =>
     table(["Flags that cannot be used together", "Where"], [
       ...EXCLUSIONS.map(({ flags: [a, b], commands, unless }) => [

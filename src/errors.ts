@@ -35,6 +35,7 @@ const ERROR_CODES = {
   "credentials-file": "failure",
   "session-cache": "failure",
   listen: "failure",
+  doctor: "failure",
   "service-answer": "failure",
   usage: "usage",
   "secret-source": "key",

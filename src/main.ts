@@ -25,6 +25,8 @@ const world: World = {
     cng: () => import("../plugins/cng/mod.ts"),
   }),
   environment: (name) => Deno.env.get(name),
+  programPath: () => Deno.execPath(),
+  currentDirectory: () => Deno.cwd(),
   homeDirectory: () => homedir() || undefined,
   write: (output) => writeAll(Deno.stdout, output),
   say: (words) => writeAll(Deno.stderr, `${words}\n`),

@@ -9,6 +9,7 @@ const PROMISED: Record<ErrorCode, number> = {
   "credentials-file": 1,
   "session-cache": 1,
   "listen": 1,
+  "doctor": 1,
   "service-answer": 1,
   "usage": 2,
   "secret-source": 3,

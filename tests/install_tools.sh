@@ -36,6 +36,22 @@ need gcc gcc
 [ -e /usr/include/stdio.h ] || missing="$missing libc6-dev"
 need npm npm
 need node nodejs
+# What releases are made with, and judged by.
+need dpkg-deb dpkg
+need mmdebstrap mmdebstrap
+need umoci umoci
+need buildah buildah
+need bwrap bubblewrap
+need readelf binutils
+need strace strace
+need systemd-analyze systemd
+need man man-db
+need mandoc mandoc
+need lintian lintian
+need fish fish
+need zsh zsh
+need qemu-aarch64-static qemu-user-static
+[ -e /lib/ld-musl-x86_64.so.1 ] || missing="$missing musl"
 need swtpm swtpm
 need tpm2_createprimary tpm2-tools
 # The tpm2 provider of openssl, and the libraries through which the program reaches a TPM.
@@ -121,6 +137,21 @@ if [ ! -e "$arm64/usr/lib/aarch64-linux-gnu/libcrypto.so.3" ] && command -v mmde
     --include=libc6,libgcc-s1,libc-bin,libssl3,libssl-dev bookworm "$arm64" >"$log" 2>&1 ||
     fail "mmdebstrap could not get the libraries for arm64; see $log"
   printf 'tools: libraries for arm64 in %s\n' "$arm64"
+fi
+
+# kustomize builds with a newer Go than Debian 12 has; where there is none, its tests are told as not run.
+kustomize=$PWD/$clients/kustomize
+KUSTOMIZE=sigs.k8s.io/kustomize/kustomize/v5@v5.8.1
+if [ "$(cat "$kustomize/made-from" 2>/dev/null)" != "$KUSTOMIZE" ]; then
+  mkdir -p "$kustomize"
+  rm -f "$kustomize/why-not"
+  if GOBIN=$kustomize GOFLAGS=-mod=mod go install "$KUSTOMIZE" >"$kustomize/build.log" 2>&1; then
+    echo "$KUSTOMIZE" >"$kustomize/made-from"
+    printf 'tools: kustomize in %s\n' "$clients/kustomize"
+  else
+    echo "Go 1.24 or later could not install kustomize; see $kustomize/build.log" >"$kustomize/why-not"
+    printf 'tools: no kustomize: %s\n' "$(cat "$kustomize/why-not")"
+  fi
 fi
 
 # What follows is built where its toolchain is, and told as not run where it is not: the reason stands in

@@ -34,7 +34,7 @@ const CHECK_STEPS: readonly Step[] = [
   },
   {
     name: "unit tests",
-    args: [...TEST, "--ignore=tests/e2e,tests/clients,tests/soak", "tests"],
+    args: [...TEST, "--ignore=tests/e2e,tests/clients,tests/soak,tests/release", "tests"],
     counted: true,
   },
 ];
@@ -44,6 +44,7 @@ const ALL_STEPS: readonly Step[] = [
   { name: "tests of the binary", args: [...TEST, "tests/e2e"], counted: true },
   { name: "long runs", args: [...TEST, "tests/soak"], counted: true },
   { name: "tests with AWS SDKs", args: [...TEST, "tests/clients"], counted: true },
+  { name: "tests of the release", args: [...TEST, "tests/release"], counted: true },
 ];
 
 const STEPS: Readonly<Record<string, readonly Step[]>> = { check: CHECK_STEPS, all: ALL_STEPS };

@@ -10,11 +10,13 @@ import type {
   CertificateLister,
   Keystore,
   KeystoreContext,
+  LibraryReport,
+  LibraryReporter,
   ListedCertificate,
   Signer,
 } from "../../src/keystore/types.ts";
 import { isVendorQueryAttribute } from "../../src/keystore/pkcs11_attributes.ts";
-import type { KeystoreUri } from "../../src/keystore/uri.ts";
+import { type KeystoreUri, parseKeystoreUri } from "../../src/keystore/uri.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
 import type { NonEmpty } from "../../src/x509/chain.ts";
 import { certificateUris, searchCertificates } from "./certificates.ts";
@@ -38,7 +40,7 @@ interface Outcome<T> {
 }
 
 /** The keystore of PKCS#11 tokens. */
-export class Pkcs11Keystore implements Keystore, CertificateLister {
+export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryReporter {
   readonly #modules: Modules;
   readonly #memory = new PinMemory();
 
@@ -66,6 +68,18 @@ export class Pkcs11Keystore implements Keystore, CertificateLister {
       return { value: await chooseCertificate(found, search) };
     });
     return certificates.value;
+  }
+
+  /** See {@link LibraryReporter}: the first module that loads, by C_GetInfo. No token is touched. */
+  async reportLibrary(context: KeystoreContext): Promise<LibraryReport> {
+    const uri = parseKeystoreUri("pkcs11:", "pkcs11:");
+    const report = await this.#modules.first(
+      uri,
+      context,
+      (module) => explained("pkcs11:", module.path, () => reportOf(module)),
+    );
+    if (report) return report;
+    throw new HelperError("keystore-unavailable", "no PKCS#11 module tells what it is");
   }
 
   /** See {@link CertificateLister}. */
@@ -148,4 +162,17 @@ export class Pkcs11Keystore implements Keystore, CertificateLister {
       }
     });
   }
+}
+
+async function reportOf(module: Module): Promise<LibraryReport> {
+  return await module.exclusively(async () => {
+    await module.enter();
+    try {
+      const { description, major, minor } = await module.cryptoki.info();
+      const name = new TextDecoder().decode(description).trim();
+      return { path: module.path, version: `${name} ${major}.${minor}`.trim() };
+    } finally {
+      await module.leave();
+    }
+  });
 }

@@ -91,6 +91,11 @@ export class FlagValues {
     return value && text !== undefined ? { text, literal: value.ambient } : undefined;
   }
 
+  /** Whether the command line or the flag's own variable gave a value, and it is not "off". */
+  isGivenForThis(name: FlagName): boolean {
+    return this.#isGiven(name) && this.#values.get(name)?.ambient === false;
+  }
+
   #checkValues(): void {
     for (const [name, { texts, source }] of this.#values) {
       const { kind, range, choices } = flagOf(name);
@@ -164,7 +169,10 @@ export class FlagValues {
 const SWITCH_WORDS = new Map([["true", true], ["1", true], ["false", false], ["0", false]]);
 
 function missing(names: readonly FlagName[]): HelperError {
-  const flags = names.map((name) => `--${name}`).join(", ");
+  const flags = names.map((name) => {
+    const { choices } = flagOf(name);
+    return `--${name}${choices ? ` (one of ${choices.join(", ")})` : ""}`;
+  }).join(", ");
   return new HelperError("usage", `${flags} ${names.length === 1 ? "is" : "are"} missing`);
 }
 

@@ -236,11 +236,23 @@ export const FLAGS = {
   "profile": {
     kind: "text",
     value: "name",
-    description: "profile of the credentials file to write",
+    description: "profile to write, of the credentials file (update) or the configuration file " +
+      "(configure)",
     default: "default",
     otherVariables: ["AWS_PROFILE"],
   },
   "once": { kind: "switch", description: "write once and end, instead of staying" },
+  "write": {
+    kind: "switch",
+    description: "write the setting into the configuration file (AWS_CONFIG_FILE, or " +
+      "~/.aws/config), instead of printing it",
+  },
+  "json": { kind: "switch", description: "print the report as JSON" },
+  "shell": {
+    kind: "choice",
+    description: "shell to complete command lines in",
+    choices: ["bash", "zsh", "fish", "powershell"],
+  },
 } as const satisfies Record<string, Flag>;
 
 /** The name of a flag, without dashes. */
@@ -304,6 +316,8 @@ export interface Command {
   readonly required: readonly FlagName[];
   /** Of these, at least one must be given. */
   readonly oneOf: readonly FlagName[];
+  /** The flag whose value may also stand alone, as the command's one argument. */
+  readonly argument?: FlagName;
   /** It asks the service for a session. */
   readonly usesNetwork?: true;
 }
@@ -376,6 +390,32 @@ export const COMMANDS = {
     flags: ["cache-dir"],
     required: [],
     oneOf: [],
+  },
+  "configure": {
+    summary: "print or write the credential_process setting for ~/.aws/config, rightly quoted",
+    flags: [...VENDING_FLAGS, "cache", "cache-dir", "profile", "write"],
+    required: VENDING_REQUIREMENTS.required,
+    oneOf: VENDING_REQUIREMENTS.oneOf,
+  },
+  "doctor": {
+    summary: "look for what is wrong with key, certificate, ARNs, files, clock and network",
+    flags: [...VENDING_FLAGS, "json"],
+    required: [],
+    oneOf: [],
+    usesNetwork: true,
+  },
+  "health": {
+    summary: "ask a serve on this machine whether it has credentials, for probes of containers",
+    flags: ["port", "bind"],
+    required: [],
+    oneOf: [],
+  },
+  "completions": {
+    summary: "print what makes a shell complete this program's command lines",
+    flags: ["shell"],
+    required: ["shell"],
+    oneOf: [],
+    argument: "shell",
   },
   "version": {
     summary: "print the version",

@@ -44,11 +44,11 @@ function programHelp(): string {
 }
 
 function commandHelp(name: CommandName): string {
-  const { summary, flags, required, oneOf } = commandOf(name);
+  const { summary, flags, required, oneOf, argument: alone } = commandOf(name);
   const note = (flag: FlagName) =>
     required.includes(flag) ? "; required" : oneOf.includes(flag) && oneOf.length > 1 ? " *" : "";
   return sections([
-    `Usage: ${PROGRAM} ${name}${flags.length > 0 ? " [flags]" : ""}`,
+    `Usage: ${PROGRAM} ${name}${alone ? ` <${alone}>` : flags.length > 0 ? " [flags]" : ""}`,
     `${summary[0]?.toUpperCase()}${summary.slice(1)}.`,
     list("Flags:", [
       ...flags.map((flag) => [

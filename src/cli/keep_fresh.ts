@@ -7,6 +7,7 @@
 import { EXIT_CODES, HelperError } from "../errors.ts";
 import { retryDelay } from "../credentials/refresh_schedule.ts";
 import { type RefreshEffects, Refresher, type RefreshEvent } from "../credentials/refresher.ts";
+import { systemdNotifier } from "../imds/systemd.ts";
 import { SessionVendor } from "../credentials/vendor.ts";
 import type { IdentitySource } from "../keystore/select.ts";
 import type { KeystoreContext } from "../keystore/types.ts";
@@ -52,8 +53,11 @@ export async function keepProfileFresh(profile: FreshProfile, world: World): Pro
   const log = updateLog(profile.place, say, effects.debug);
   const tell = (event: RefreshEvent) => signal.aborted || log(event);
   const starting = startPatiently(renew, refreshEffects(world), tell, signal, ended);
+  const notify = systemdNotifier(world.environment("NOTIFY_SOCKET"));
   await Promise.race([starting, ended]);
+  notify("READY=1");
   await ended;
+  notify("STOPPING=1");
   const stopped = starting.then((refresher) => refresher?.stop(), () => {});
   await Promise.race([stopped, world.sleep(LONGEST_END)]);
 }

@@ -80,13 +80,14 @@ async function readTokens(
   command: CommandName,
   tokens: readonly Token[],
 ): Promise<Map<FlagName, string | string[] | boolean>> {
-  const { flags } = commandOf(command);
+  const { flags, argument } = commandOf(command);
   const given = new Map<FlagName, string | string[] | boolean>();
   let openList: string[] | undefined;
   for (const token of tokens) {
     if (token.kind === "positional") {
-      if (!openList) throw leftOver(token.value, hasSecret(tokens));
-      openList.push(token.value);
+      if (openList) openList.push(token.value);
+      else if (argument && !given.has(argument)) given.set(argument, token.value);
+      else throw leftOver(token.value, hasSecret(tokens));
       continue;
     }
     openList = undefined;

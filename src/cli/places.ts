@@ -17,11 +17,20 @@ type Places = Pick<World, "platform" | "environment" | "homeDirectory">;
  * `~/.aws/credentials`. Throws `usage` when the home directory is needed and not known.
  */
 export function credentialsFile(world: Places): string {
-  const named = world.environment("AWS_SHARED_CREDENTIALS_FILE");
-  if (!named) return join(home(world, "AWS_SHARED_CREDENTIALS_FILE"), ".aws", "credentials");
+  return awsFile(world, "AWS_SHARED_CREDENTIALS_FILE", "credentials");
+}
+
+/** The configuration file: `AWS_CONFIG_FILE`, or `~/.aws/config`. Throws as the one above. */
+export function configurationFile(world: Places): string {
+  return awsFile(world, "AWS_CONFIG_FILE", "config");
+}
+
+function awsFile(world: Places, variable: string, usual: string): string {
+  const named = world.environment(variable);
+  if (!named) return join(home(world, variable), ".aws", usual);
   // SDKs read the variable so, too: no shell may have done it.
   const below = /^~(?:[/\\](.*))?$/s.exec(named);
-  return below ? join(home(world, "AWS_SHARED_CREDENTIALS_FILE"), below[1] ?? "") : named;
+  return below ? join(home(world, variable), below[1] ?? "") : named;
 }
 
 /** The directory of cached sessions: `--cache-dir`, or where the platform keeps such things. */

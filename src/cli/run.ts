@@ -26,6 +26,12 @@ const COMMANDS: Readonly<
   "selftest": async (values, world) =>
     await (await import("./selftest.ts")).selftest(values, world),
   "cache clear": cacheClear,
+  "configure": async (values, world) =>
+    await (await import("./configure.ts")).configure(values, world),
+  "doctor": async (values, world) => await (await import("./doctor.ts")).doctor(values, world),
+  "health": async (values, world) => await (await import("./health.ts")).health(values, world),
+  "completions": async (values, world) =>
+    (await import("./completions.ts")).completions(values, world),
   "version": (_values, world) => version(world),
 };
 

@@ -17,7 +17,8 @@ import { PROGRAM } from "./program.ts";
 import { VERSION } from "./version.ts";
 import type { World } from "./world.ts";
 
-const SESSION_NAME = /^[\w+=,.@-]{2,64}$/;
+/** What AWS takes as the name of a session. */
+export const SESSION_NAME = /^[\w+=,.@-]{2,64}$/;
 const LARGEST_BUNDLE = 16 << 20;
 
 /** The session to ask for. Throws `usage`. */
@@ -92,7 +93,8 @@ export function createSessionEffects(
   };
 }
 
-function readBundle(path: string): string[] {
+/** The PEM certificates of a `--ca-bundle` file. Throws `ca-bundle`. */
+export function readBundle(path: string): string[] {
   const refuse = (why: string, cause?: unknown) =>
     new HelperError("ca-bundle", `--ca-bundle: ${path} ${why}`, { cause });
   let bytes: Uint8Array;

@@ -17,6 +17,10 @@ export interface World {
   readonly registry: KeystoreRegistry;
   /** An environment variable. */
   environment(name: string): string | undefined;
+  /** The path of the program itself, as it was started. */
+  programPath(): string;
+  /** The directory that relative paths begin in. */
+  currentDirectory(): string;
   /** This user's home directory; undefined when nothing tells. */
   homeDirectory(): string | undefined;
   /** Standard output, for machines. */

@@ -57,6 +57,17 @@ export function readIniLines(text: string): IniLine[] {
   return lines;
 }
 
+/** The keys of every setting in the sections of this name. */
+export function settingsOf(lines: readonly IniLine[], section: string): ReadonlySet<string> {
+  const keys = new Set<string>();
+  let current = "";
+  for (const { kind, name } of lines) {
+    if (kind === "section") current = name;
+    if (kind === "setting" && current === section) keys.add(name);
+  }
+  return keys;
+}
+
 /** What the lines before mean for the next one. */
 class LineReader {
   readonly #text: string;

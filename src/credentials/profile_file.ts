@@ -19,6 +19,15 @@ export const LONGEST_LOCK_WAIT = 10_000;
 /** How often the file is read anew because somebody who knows no lock changed it meanwhile. */
 const MOST_READS = 10;
 
+/** What a file's text becomes, and what the user should be told, one sentence each. */
+export interface Edited {
+  readonly text: string;
+  readonly notes: readonly string[];
+}
+
+/** Gives the new text for the one that stands; `encoding` is how that was read. */
+export type EditText = (text: string, encoding: "utf8" | "latin1") => Edited;
+
 /** What is written where. */
 export interface ProfileUpdate {
   /** The credentials file, which need not exist. */
@@ -40,7 +49,38 @@ export async function writeProfile(
   waiting: Waiting,
   longestWait: number = LONGEST_LOCK_WAIT,
 ): Promise<string[]> {
-  const { path } = update;
+  const { path, profile, credentials, account } = update;
+  return await editFile(
+    path,
+    (standing, encoding) => {
+      // The profile's name in the form that the text has.
+      const name = Buffer.from(profile).toString(encoding);
+      const text = withCredentials(standing, name, credentials, path);
+      const notes = profileWarnings({ text, profile: name, account, label: path });
+      if (encoding !== "utf8") {
+        notes.push(
+          `${path} is not UTF-8 text, so that the AWS CLI and boto3 refuse it; convert it`,
+        );
+      }
+      return { text, notes };
+    },
+    waiting,
+    longestWait,
+  );
+}
+
+/**
+ * Replaces a file's text in one step, under its lock, keeping links and owner; its mode becomes 600.
+ * Gives the notes of `edit` and what else the user should be told.
+ *
+ * Throws `credentials-file`, and what `edit` throws; the file is then as it was.
+ */
+export async function editFile(
+  path: string,
+  edit: EditText,
+  waiting: Waiting,
+  longestWait: number = LONGEST_LOCK_WAIT,
+): Promise<string[]> {
   let directory = dirname(path);
   try {
     const target = targetOf(path);
@@ -56,27 +96,20 @@ export async function writeProfile(
       );
     }
     removeLeftovers(target);
-    return rewrite(target, update);
+    return rewrite(target, path, edit);
   } catch (thrown) {
     throw fileProblem(thrown, path, directory);
   }
 }
 
-function rewrite(target: string, update: ProfileUpdate): string[] {
-  const { path, profile, credentials, account } = update;
+function rewrite(target: string, path: string, edit: EditText): string[] {
   for (let reads = 0; reads < MOST_READS; reads++) {
     const standing = readStanding(target, path);
     const { text = "", encoding = "utf8", info } = standing ?? {};
-    // The profile's name in the form that the text has.
-    const name = Buffer.from(profile).toString(encoding);
-    const written = withCredentials(text, name, credentials, path);
-    const notes = profileWarnings({ text: written, profile: name, account, label: path });
-    if (encoding !== "utf8") {
-      notes.push(`${path} is not UTF-8 text, so that the AWS CLI and boto3 refuse it; convert it`);
-    }
+    const edited = edit(text, encoding);
     if (changedSince(target, info)) continue;
-    replaceFile(target, Buffer.from(written, encoding), ownerOf(info));
-    return [...(info ? modeNotes(info, path) : []), ...notes];
+    replaceFile(target, Buffer.from(edited.text, encoding), ownerOf(info));
+    return [...(info ? modeNotes(info, path) : []), ...edited.notes];
   }
   throw refusal(path, "another program keeps writing to it; end that program or try again");
 }

@@ -5,8 +5,8 @@
  */
 import { HelperError } from "../errors.ts";
 import type { SessionCredentials } from "../rolesanywhere/create_session.ts";
-import { CREDENTIAL_KEYS, OLD_TOKEN_KEY, valuesByKey, WRITTEN_KEYS } from "./credential_keys.ts";
-import { type IniLine, readIniLines } from "./ini_lines.ts";
+import { CREDENTIAL_KEYS, OLD_TOKEN_KEY, valuesByKey } from "./credential_keys.ts";
+import { type IniLine, readIniLines, settingsOf } from "./ini_lines.ts";
 import { applyEdits, type Edit } from "./text_edits.ts";
 
 /**
@@ -26,10 +26,26 @@ export function withCredentials(
   credentials: SessionCredentials,
   label: string,
 ): string {
-  const values = valuesByKey(credentials);
+  const keys: string[] = [...CREDENTIAL_KEYS];
+  // To botocore, what [DEFAULT] has, every profile has that does not say otherwise.
+  if (settingsOf(readIniLines(text), "DEFAULT").has(OLD_TOKEN_KEY)) keys.push(OLD_TOKEN_KEY);
+  return withSettings(text, profile, valuesByKey(credentials), label, keys);
+}
+
+/**
+ * `text` with settings in the section `[section]`, by the rules of {@link withCredentials}: the keys
+ * of `values` get their value where they stand, and `keys` are added where they do not.
+ */
+export function withSettings(
+  text: string,
+  section: string,
+  values: ReadonlyMap<string, string>,
+  label: string,
+  keys: readonly string[] = [...values.keys()],
+): string {
   const lines = readIniLines(text);
-  const { header, standing, keys } = findProfile(lines, profile);
-  if (header === undefined) return withSection(text, lines, profile, keys, values);
+  const { header, standing } = findSection(lines, section, values);
+  if (header === undefined) return withSection(text, lines, section, keys, values);
   const names = new Set(standing.map((i) => lines[i]?.name));
   const missing = keys.filter((key) => !names.has(key));
   return applyEdits(text, [
@@ -38,24 +54,21 @@ export function withCredentials(
   ]);
 }
 
-/**
- * Where the profile is: its last header, the lines of its credentials, and the keys that it must
- * have in the end.
- */
-function findProfile(lines: readonly IniLine[], profile: string) {
+/** Where the section is: its last header, and the lines of the settings that `values` has. */
+function findSection(
+  lines: readonly IniLine[],
+  wanted: string,
+  values: ReadonlyMap<string, string>,
+) {
   let header: number | undefined;
   const standing: number[] = [];
-  const keys = new Set<string>(CREDENTIAL_KEYS);
   let section = "";
   for (const [i, { kind, name }] of lines.entries()) {
     if (kind === "section") section = name;
-    if (kind === "section" && name === profile) header = i;
-    if (kind !== "setting") continue;
-    if (section === profile && WRITTEN_KEYS.has(name)) standing.push(i);
-    // To botocore, what [DEFAULT] has, every profile has that does not say otherwise.
-    if (section === "DEFAULT" && name === OLD_TOKEN_KEY) keys.add(OLD_TOKEN_KEY);
+    if (kind === "section" && name === wanted) header = i;
+    if (kind === "setting" && section === wanted && values.has(name)) standing.push(i);
   }
-  return { header, standing, keys: [...keys] };
+  return { header, standing };
 }
 
 /** A line of its own to other SDKs, and to people: a header, or a setting and not base64's end. */

@@ -104,6 +104,24 @@ export function isLister(keystore: Keystore): keystore is Keystore & Certificate
   return "listCertificates" in keystore;
 }
 
+/** The library of others that a keystore uses, as `doctor` tells of it. */
+export interface LibraryReport {
+  readonly path: string;
+  /** What it is called and its version, by itself. */
+  readonly version: string;
+}
+
+/** What a keystore can do besides whose library can be named and can tell its version. */
+export interface LibraryReporter {
+  /** The library that would be used. Throws `keystore-unavailable` when there is none. */
+  reportLibrary(context: KeystoreContext): Promise<LibraryReport>;
+}
+
+/** Whether a keystore can tell of its library. */
+export function isLibraryReporter(keystore: Keystore): keystore is Keystore & LibraryReporter {
+  return "reportLibrary" in keystore;
+}
+
 /** The secrets a keystore may ask for, by the flag that gives them. */
 export type SecretName =
   | "pkcs8-password"

@@ -30,7 +30,7 @@ export interface UnsignedRequest {
 /** A request that is ready to be sent as it stands. */
 export interface SignedRequest {
   readonly url: URL;
-  readonly method: "POST";
+  readonly method: "POST" | "GET";
   /** All headers but Host, which the URL gives. */
   readonly headers: ReadonlyMap<string, string>;
   readonly body: Uint8Array<ArrayBuffer>;

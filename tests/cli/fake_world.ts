@@ -32,6 +32,14 @@ export class FakeWorld implements World {
     return this.#variables[name];
   }
 
+  programPath(): string {
+    return "/usr/bin/aws_signing_helper";
+  }
+
+  currentDirectory(): string {
+    return "/current";
+  }
+
   homeDirectory(): string | undefined {
     return this.#home;
   }

@@ -59,6 +59,8 @@ function worldOf(platform: Platform, store: Keystore): World {
     registry: async (scheme) =>
       scheme === "file" ? (await import("../../plugins/file/mod.ts")).keystore : store,
     environment: (name) => Deno.env.get(name),
+    programPath: () => Deno.execPath(),
+    currentDirectory: () => Deno.cwd(),
     homeDirectory: () => Deno.env.get("HOME"),
     write: (output) =>
       void Deno.stdout.writeSync(

@@ -19,8 +19,8 @@ export interface CompiledClient {
   readonly whyNot: string | undefined;
 }
 
-/** The client of a folder below tests/clients that is built. */
-export function compiledClient(name: "go" | "java" | "rust"): CompiledClient {
+/** The client of a folder below tests/clients that is built, or a tool that is built the same way. */
+export function compiledClient(name: "go" | "java" | "rust" | "kustomize"): CompiledClient {
   const folder = fileURLToPath(new URL(`${name}/`, CLIENTS));
   try {
     return { folder, whyNot: Deno.readTextFileSync(`${folder}why-not`).trim() };

@@ -1,0 +1,118 @@
+// deno-lint-ignore-file no-console -- a build script talks to the terminal it runs in
+/**
+ * Builds a release below build/dist: the five binaries, their sums, a bill of materials, licences,
+ * man pages and completions, Debian packages, and, when RELEASE_URL says where the files will stand,
+ * what Homebrew, winget and scoop read.
+ *
+ * Usage: deno run -A packaging/dist.ts BINARY_OF_THIS_MACHINE
+ *
+ * @module
+ */
+import { COMPLETIONS } from "../src/cli/completions.ts";
+import { PROGRAM } from "../src/cli/program.ts";
+import { lowestGlibc } from "./base/symbol_versions.ts";
+import { build } from "./build.ts";
+import { checkBinary } from "./dist/check_binary.ts";
+import { writeDebianPackage } from "./dist/debian.ts";
+import { bundledPackages, thirdPartyLicenses } from "./dist/licenses.ts";
+import { packageManifests } from "./dist/manifests.ts";
+import { sha256 } from "./dist/run_tool.ts";
+import { writeSbom } from "./dist/sbom.ts";
+import { manPages } from "./man.ts";
+import { sourceDate } from "./source_date.ts";
+import { fileNameOf, type Target, TARGETS } from "./targets.ts";
+
+const ROOT = new URL("..", import.meta.url).pathname;
+const BUILD = `${ROOT}build`;
+const DIST = `${BUILD}/dist`;
+
+async function main(ownBinary: string): Promise<void> {
+  const date = await sourceDate();
+  await Deno.remove(DIST, { recursive: true }).catch(() => {});
+  await Deno.mkdir(DIST, { recursive: true });
+  const sums = new Map<string, string>();
+  for (const target of TARGETS) {
+    const file = fileNameOf(target);
+    sums.set(file, await writeBinary(target, `${DIST}/${file}`, ownBinary));
+  }
+
+  const metafile = `${BUILD}/bundle/${ownBinary.split("/").at(-1)}.metafile.json`;
+  const { inputs } = JSON.parse(await Deno.readTextFile(metafile));
+  const packages = await bundledPackages(Object.keys(inputs), ROOT);
+  await Deno.writeTextFile(`${DIST}/THIRD-PARTY-LICENSES`, await thirdPartyLicenses(packages));
+  const sbom = `${DIST}/${PROGRAM}.cdx.json`;
+  await writeSbom({ root: ROOT, folder: `${BUILD}/sbom`, metafile, output: sbom, date });
+  console.log(`sbom and licences: ${packages.length} packages and the runtime`);
+
+  for (const [name, page] of manPages(date)) await write(`man/${name}`, page);
+  for (const [shell, script] of Object.entries(COMPLETIONS)) {
+    await write(`completions/${COMPLETION_FILES[shell]}`, script());
+  }
+  for (const target of TARGETS) {
+    if (!target.debian) continue;
+    const file = await writeDebianPackage({ root: ROOT, dist: DIST, target, date });
+    console.log(`debian package: ${file}`);
+  }
+  const url = Deno.env.get("RELEASE_URL");
+  if (!url) {
+    console.log(
+      "homebrew, winget, scoop: none, as RELEASE_URL does not say where files will stand",
+    );
+  } else for (const [name, text] of packageManifests({ url, sums, date })) await write(name, text);
+  await writeSums();
+}
+
+/** How each shell's completions are called where the shell looks for them. */
+const COMPLETION_FILES: Readonly<Record<string, string>> = {
+  bash: PROGRAM,
+  zsh: `_${PROGRAM}`,
+  fish: `${PROGRAM}.fish`,
+  powershell: `${PROGRAM}.ps1`,
+};
+
+/** Builds one binary, or takes the one that this machine's `make` built; gives its sum. */
+async function writeBinary(target: Target, output: string, ownBinary: string): Promise<string> {
+  let bundle = `${BUILD}/bundle/${ownBinary.split("/").at(-1)}`;
+  if (target.deno === Deno.build.target) await Deno.copyFile(ownBinary, output);
+  else {
+    await build({ entry: `${ROOT}src/main.ts`, output, target: target.deno }, () => {});
+    bundle = `${BUILD}/bundle/${output.split("/").at(-1)}`;
+  }
+  const binary = await Deno.readFile(output);
+  checkBinary(output, binary, await Deno.readFile(`${bundle}/program.js`), target);
+  const floor = target.format === "elf" ? `, glibc ${lowestGlibc(binary)} or later` : "";
+  console.log(`${output.slice(ROOT.length)}: ${(binary.length / 1e6).toFixed(1)} MB${floor}`);
+  return await sha256(binary);
+}
+
+async function write(name: string, text: string): Promise<void> {
+  const path = `${DIST}/${name}`;
+  await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+  await Deno.writeTextFile(path, text);
+}
+
+/** Sums of every file that stands in the release's folder itself, as `sha256sum -c` reads them. */
+async function writeSums(): Promise<void> {
+  const names: string[] = [];
+  for await (const { name, isFile } of Deno.readDir(DIST)) if (isFile) names.push(name);
+  const lines = await Promise.all(
+    names.toSorted().map(async (name) =>
+      `${await sha256(await Deno.readFile(`${DIST}/${name}`))}  ${name}\n`
+    ),
+  );
+  await Deno.writeTextFile(`${DIST}/SHA256SUMS`, lines.join(""));
+}
+
+if (import.meta.main) {
+  const [ownBinary] = Deno.args;
+  if (!ownBinary) {
+    console.error("usage: dist.ts BINARY_OF_THIS_MACHINE");
+    Deno.exit(2);
+  }
+  try {
+    await main(ownBinary);
+  } catch (thrown) {
+    console.error(`dist: ${thrown instanceof Error ? thrown.message : thrown}`);
+    Deno.exit(1);
+  }
+}

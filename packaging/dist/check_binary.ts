@@ -1,0 +1,47 @@
+/**
+ * What a released binary must be: of its system's format, for its processor, with one payload that
+ * is the bundle.
+ *
+ * @module
+ */
+import { checkPayload } from "../base/payload.ts";
+import type { Target } from "../targets.ts";
+
+/** Where each format says which processor it is for, and what it says there. */
+const PROCESSORS: Readonly<
+  Record<Target["format"], { at: (view: DataView) => number; codes: Record<string, number> }>
+> = {
+  // e_machine
+  "elf": { at: (view) => view.getUint16(18, true), codes: { x64: 62, arm64: 183 } },
+  // Machine, behind the signature that e_lfanew points at
+  "pe": {
+    at: (view) => view.getUint16(view.getUint32(0x3c, true) + 4, true),
+    codes: { x64: 0x8664, arm64: 0xaa64 },
+  },
+  // cputype
+  "mach-o": {
+    at: (view) => view.getUint32(4, true),
+    codes: { x64: 0x0100_0007, arm64: 0x0100_000c },
+  },
+};
+
+const MAGIC: Readonly<Record<Target["format"], string>> = {
+  "elf": "7f454c46",
+  "pe": "4d5a",
+  "mach-o": "cffaedfe",
+};
+
+/** Throws an Error that names the file when it is not what the target says. */
+export function checkBinary(
+  file: string,
+  binary: Uint8Array,
+  bundle: Uint8Array,
+  { format, processor }: Target,
+): void {
+  const start = Array.from(binary.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0"));
+  if (!start.join("").startsWith(MAGIC[format])) throw new Error(`${file} is not ${format}`);
+  const { at, codes } = PROCESSORS[format];
+  const view = new DataView(binary.buffer, binary.byteOffset, binary.byteLength);
+  if (at(view) !== codes[processor]) throw new Error(`${file} is not for ${processor}`);
+  checkPayload(binary, bundle);
+}

@@ -1,0 +1,142 @@
+/**
+ * The Debian package: binary, man pages, completions, systemd units and licences, by dpkg-deb.
+ *
+ * @module
+ */
+import { PROGRAM } from "../../src/cli/program.ts";
+import { VERSION } from "../../src/cli/version.ts";
+import { lowestGlibc } from "../base/symbol_versions.ts";
+import { fileNameOf, type Target } from "../targets.ts";
+import { runTool } from "./run_tool.ts";
+
+/** Debian's names have no underscores. */
+const PACKAGE = "aws-signing-helper";
+
+/** Writes the package for a target beside its binary in `dist`; gives the file's name. */
+export async function writeDebianPackage(
+  { root, dist, target, date }: {
+    readonly root: string;
+    readonly dist: string;
+    readonly target: Target;
+    readonly date: Date;
+  },
+): Promise<string> {
+  const tree = await Deno.makeTempDir();
+  try {
+    const binary = `${dist}/${fileNameOf(target)}`;
+    const documents = `usr/share/doc/${PACKAGE}`;
+    const files: readonly (readonly [from: string, to: string, mode?: number])[] = [
+      [binary, `usr/bin/${PROGRAM}`, 0o755],
+      [`${dist}/completions/${PROGRAM}`, `usr/share/bash-completion/completions/${PROGRAM}`],
+      [`${dist}/completions/_${PROGRAM}`, `usr/share/zsh/vendor-completions/_${PROGRAM}`],
+      [
+        `${dist}/completions/${PROGRAM}.fish`,
+        `usr/share/fish/vendor_completions.d/${PROGRAM}.fish`,
+      ],
+      [`${dist}/THIRD-PARTY-LICENSES`, `${documents}/THIRD-PARTY-LICENSES`],
+      ...await filesOf(`${dist}/man`, "usr/share/man/man1"),
+      ...await filesOf(`${root}packaging/systemd`, "lib/systemd/system", ".service"),
+      ...await filesOf(`${root}packaging/systemd`, `${documents}/examples`, ".env"),
+    ];
+    for (const [from, to, mode] of files) await place(from, `${tree}/${to}`, mode ?? 0o644);
+    await Deno.writeTextFile(`${tree}/${documents}/copyright`, COPYRIGHT);
+    await Deno.writeTextFile(`${tree}/${documents}/changelog`, changelog(date));
+    await compress(tree, ["usr/share/man/man1", documents]);
+    const glibc = lowestGlibc(await Deno.readFile(binary));
+    await Deno.mkdir(`${tree}/DEBIAN`);
+    await Deno.writeTextFile(
+      `${tree}/DEBIAN/control`,
+      control(target.debian ?? "", glibc, await sizeOf(tree)),
+    );
+    // dpkg-deb takes times and modes as they are, but owners by its flag.
+    await runTool("chmod", ["-R", "u=rwX,go=rX", tree]);
+    const output = `${PACKAGE}_${VERSION}_${target.debian}.deb`;
+    await runTool("dpkg-deb", [
+      "--root-owner-group",
+      "-Zxz",
+      "-z1",
+      "--build",
+      tree,
+      `${dist}/${output}`,
+    ], {
+      env: { SOURCE_DATE_EPOCH: String(date.getTime() / 1000) },
+    });
+    return output;
+  } finally {
+    await Deno.remove(tree, { recursive: true });
+  }
+}
+
+async function filesOf(
+  from: string,
+  to: string,
+  suffix = "",
+): Promise<(readonly [string, string])[]> {
+  const found: (readonly [string, string])[] = [];
+  for await (const { name } of Deno.readDir(from)) {
+    if (name.endsWith(suffix)) found.push([`${from}/${name}`, `${to}/${name}`]);
+  }
+  return found.toSorted();
+}
+
+async function place(from: string, to: string, mode: number): Promise<void> {
+  await Deno.mkdir(to.slice(0, to.lastIndexOf("/")), { recursive: true });
+  await Deno.copyFile(from, to);
+  await Deno.chmod(to, mode);
+}
+
+/** Man pages and long documents are compressed (Debian Policy 12.1 and 12.3). */
+async function compress(tree: string, folders: readonly string[]): Promise<void> {
+  for (const folder of folders) {
+    for await (const { name, isFile } of Deno.readDir(`${tree}/${folder}`)) {
+      if (isFile && name !== "copyright") {
+        await runTool("gzip", ["-9n", `${tree}/${folder}/${name}`]);
+      }
+    }
+  }
+}
+
+/** In KiB, as the field Installed-Size counts. */
+async function sizeOf(tree: string): Promise<string> {
+  return (await runTool("du", ["-sk", "--apparent-size", tree])).split(/\s/)[0] ?? "";
+}
+
+function control(architecture: string, glibc: string, size: string): string {
+  return `Package: ${PACKAGE}
+Version: ${VERSION}
+Architecture: ${architecture}
+Maintainer: The aws_signing_helper authors <aws-signing-helper@localhost>
+Installed-Size: ${size}
+Depends: libc6 (>= ${glibc}), libgcc-s1 | libgcc1
+Recommends: ca-certificates
+Suggests: p11-kit-modules, libtss2-esys-3.0.2-0, libtss2-tctildr0
+Section: admin
+Priority: optional
+Description: temporary AWS credentials from an X.509 certificate
+ Asks IAM Roles Anywhere for a session with a certificate and its private key,
+ from a file, a PKCS#11 token or a TPM, and hands the credentials to AWS SDKs
+ and the AWS CLI: as credential_process, in the credentials file, or on an
+ endpoint that speaks IMDSv2.
+`;
+}
+
+const COPYRIGHT = `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+
+Files: *
+Copyright: 2026 The aws_signing_helper authors
+License: Apache-2.0
+ On Debian systems the text of this licence is in
+ /usr/share/common-licenses/Apache-2.0. What the binary holds of others is named
+ in THIRD-PARTY-LICENSES.gz beside this file.
+`;
+
+function changelog(date: Date): string {
+  return `${PACKAGE} (${VERSION}) unstable; urgency=medium
+
+  * Built from the source of this version.
+
+ -- The aws_signing_helper authors <aws-signing-helper@localhost>  ${
+    date.toUTCString().replace("GMT", "+0000")
+  }
+`;
+}

@@ -1,0 +1,35 @@
+/**
+ * Running the programs that releases are made with.
+ *
+ * @module
+ */
+
+/** How a program is run. */
+export interface ToolOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs a program and gives its standard output; an Error with what it said when it fails. */
+export async function runTool(
+  command: string,
+  args: readonly string[],
+  options: ToolOptions = {},
+): Promise<string> {
+  let output: Deno.CommandOutput;
+  try {
+    output = await new Deno.Command(command, { ...options, args: [...args] }).output();
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    throw new Error(`${command} is not installed`, { cause });
+  }
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
+  if (output.success) return decode(output.stdout);
+  throw new Error(`${command} ${args[0] ?? ""} failed: ${decode(output.stderr).slice(-2000)}`);
+}
+
+/** Hex SHA-256. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

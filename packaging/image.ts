@@ -1,0 +1,138 @@
+// deno-lint-ignore-file no-console -- a build script talks to the terminal it runs in
+/**
+ * Container images (OCI image layout) without a daemon: umoci puts the layers together. One archive
+ * for each processor in build/image, with a tag for each variant.
+ *
+ * Usage: deno run -A packaging/image.ts; needs root, mmdebstrap and umoci (Debian packages), and
+ * what `make dist` built.
+ *
+ * @module
+ */
+import { PROGRAM } from "../src/cli/program.ts";
+import { VERSION } from "../src/cli/version.ts";
+import { runTool } from "./dist/run_tool.ts";
+import { USER, type Variant, VARIANTS, writeLibraries, writeSurroundings } from "./image/root.ts";
+import { sourceDate } from "./source_date.ts";
+import { fileNameOf, type Target, TARGETS } from "./targets.ts";
+
+const BUILD = new URL("../build", import.meta.url).pathname;
+const IMAGES = `${BUILD}/image`;
+const PROGRAM_PATH = `/usr/bin/${PROGRAM}`;
+
+/** The archive of a processor's images, in build/image and in a registry's words. */
+export function archiveOf(architecture: string): string {
+  return `${PROGRAM}-${VERSION}-image-${architecture}.tar`;
+}
+
+/** The tag of a variant's image. */
+export function tagOf({ suffix }: Variant): string {
+  return `${VERSION}${suffix}`;
+}
+
+async function writeImages(target: Target, architecture: string, date: Date): Promise<void> {
+  const work = await Deno.makeTempDir();
+  try {
+    const layout = `${work}/layout`;
+    const [base, ...others] = VARIANTS;
+    await runTool("umoci", ["init", "--layout", layout]);
+    const image = `${layout}:${tagOf(base)}`;
+    await runTool("umoci", ["new", "--image", image]);
+    await writeLibraries(base, architecture, `${work}/base`);
+    await writeSurroundings(`${work}/base`);
+    await insert(image, `${work}/base`, "/", date);
+    const binary = `${work}/${PROGRAM}`;
+    await Deno.copyFile(`${BUILD}/dist/${fileNameOf(target)}`, binary);
+    await Deno.chmod(binary, 0o755);
+    await insert(image, binary, PROGRAM_PATH, date);
+    await configure(image, architecture, date);
+    for (const variant of others) {
+      await runTool("umoci", ["tag", "--image", image, tagOf(variant)]);
+      await writeLibraries(variant, architecture, `${work}/variant`);
+      await removeStanding(`${work}/variant`, `${work}/base`);
+      await insert(`${layout}:${tagOf(variant)}`, `${work}/variant`, "/", date);
+      await Deno.remove(`${work}/variant`, { recursive: true });
+    }
+    await runTool("umoci", ["gc", "--layout", layout]);
+    await Deno.mkdir(IMAGES, { recursive: true });
+    await runTool("tar", [
+      "-C",
+      layout,
+      "--sort=name",
+      "--owner=0",
+      "--group=0",
+      `--mtime=@${date.getTime() / 1000}`,
+      "-cf",
+      `${IMAGES}/${archiveOf(architecture)}`,
+      ".",
+    ]);
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+}
+
+/** Adds a layer; files carry the source's time. */
+async function insert(image: string, from: string, to: string, date: Date): Promise<void> {
+  await runTool("find", [from, "-exec", "touch", "-h", "-d", date.toISOString(), "{}", "+"]);
+  await runTool("umoci", [
+    "insert",
+    "--image",
+    image,
+    `--history.created=${date.toISOString().replace(/\.\d+/, "")}`,
+    from,
+    to,
+  ]);
+}
+
+async function configure(image: string, architecture: string, date: Date): Promise<void> {
+  const labels = {
+    title: PROGRAM,
+    version: VERSION,
+    licenses: "Apache-2.0",
+    description: "Temporary AWS credentials from an X.509 certificate (IAM Roles Anywhere)",
+  };
+  await runTool("umoci", [
+    "config",
+    "--image",
+    image,
+    "--os=linux",
+    `--architecture=${architecture}`,
+    `--created=${date.toISOString().replace(/\.\d+/, "")}`,
+    "--no-history",
+    `--config.user=${USER}:${USER}`,
+    `--config.entrypoint=${PROGRAM_PATH}`,
+    "--config.workingdir=/home/nonroot",
+    "--config.env=HOME=/home/nonroot",
+    "--config.env=PATH=/usr/bin",
+    ...Object.entries(labels).map(([name, value]) =>
+      `--config.label=org.opencontainers.image.${name}=${value}`
+    ),
+  ]);
+}
+
+/** Leaves out of a variant's layer what the base has. */
+async function removeStanding(folder: string, base: string): Promise<void> {
+  const files = (await runTool("find", [folder, "-not", "-type", "d"])).split("\n");
+  for (const file of files) {
+    const standing = await Deno.lstat(base + file.slice(folder.length)).catch(() => undefined);
+    if (standing) await Deno.remove(file);
+  }
+}
+
+if (import.meta.main) {
+  try {
+    const date = await sourceDate();
+    await Deno.remove(IMAGES, { recursive: true }).catch(() => {});
+    for (const target of TARGETS) {
+      if (!target.debian) continue;
+      await writeImages(target, target.debian, date);
+      const { size } = await Deno.stat(`${IMAGES}/${archiveOf(target.debian)}`);
+      const tags = VARIANTS.map(tagOf).join(", ");
+      console.log(
+        `build/image/${archiveOf(target.debian)}: ${(size / 1e6).toFixed(1)} MB, ${tags}`,
+      );
+    }
+  } catch (thrown) {
+    console.error(`image: ${thrown instanceof Error ? thrown.message : thrown}`);
+    Deno.exit(1);
+  }
+}

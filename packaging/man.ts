@@ -1,0 +1,169 @@
+// deno-lint-ignore-file no-console -- a build script talks to the terminal it runs in
+/**
+ * The man pages, in man(7), from the flag and exit code tables: one for the program and one for each
+ * command.
+ *
+ * Usage: deno run -A packaging/man.ts DIRECTORY
+ *
+ * @module
+ */
+import {
+  type CommandName,
+  commandOf,
+  COMMANDS,
+  EXCLUSIONS,
+  type Flag,
+  type FlagName,
+  flagOf,
+  isCommandName,
+  variableOf,
+} from "../src/cli/flags.ts";
+import { PROGRAM } from "../src/cli/program.ts";
+import { VERSION } from "../src/cli/version.ts";
+import { EXIT_CODES } from "../src/errors.ts";
+
+/** Every page by the name of its file. `date` stands in the footer. */
+export function manPages(date: Date): ReadonlyMap<string, string> {
+  const names = Object.keys(COMMANDS).filter(isCommandName);
+  return new Map([
+    [`${PROGRAM}.1`, programPage(names, date)],
+    ...names.map((name) => [`${pageOf(name)}.1`, commandPage(name, date)] as const),
+  ]);
+}
+
+/** The page of a command: `aws_signing_helper-serve`, as git names its pages. */
+function pageOf(name: CommandName): string {
+  return `${PROGRAM}-${name.replaceAll(" ", "-")}`;
+}
+
+function programPage(names: readonly CommandName[], date: Date): string {
+  return page(PROGRAM, "temporary AWS credentials from an X.509 certificate", date, [
+    section("SYNOPSIS", `.B ${text(PROGRAM)}\n.I command\n.RI [ flags ]`),
+    section(
+      "DESCRIPTION",
+      text(
+        "Asks IAM Roles Anywhere for a session, with a certificate and its private key from a " +
+          "file, a PKCS#11 token, a TPM or the system's certificate store, and hands the " +
+          "credentials to AWS SDKs and the AWS CLI.",
+      ),
+    ),
+    section(
+      "COMMANDS",
+      names.map((name) =>
+        `.TP\n.BR ${text(name.replaceAll(" ", "\\ "))}\n${text(commandOf(name).summary)}; see\n` +
+        `.BR ${text(pageOf(name))} (1)`
+      ).join("\n"),
+    ),
+    environmentSection(),
+    exitSection(),
+    section("SEE ALSO", ".BR aws (1),\n.BR openssl (1)"),
+  ]);
+}
+
+function commandPage(name: CommandName, date: Date): string {
+  const { summary, flags, required, oneOf, argument } = commandOf(name);
+  const need = (flag: FlagName) =>
+    required.includes(flag)
+      ? " Required."
+      : oneOf.includes(flag)
+      ? " One of these is required."
+      : "";
+  const exclusions = EXCLUSIONS.filter(({ flags: [a, b], commands }) =>
+    flags.includes(a) && flags.includes(b) && (!commands || commands.includes(name))
+  );
+  return page(pageOf(name), summary, date, [
+    section(
+      "SYNOPSIS",
+      `.B ${text(`${PROGRAM} ${name}`)}${
+        argument ? `\n.I ${argument}` : flags.length > 0 ? "\n.RI [ flags ]" : ""
+      }`,
+    ),
+    section("DESCRIPTION", text(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)),
+    ...(flags.length === 0 ? [] : [section(
+      "OPTIONS",
+      flags.map((flag) => `${option(flag, flagOf(flag))}${need(flag)}`).join("\n"),
+    )]),
+    ...(exclusions.length === 0 ? [] : [section(
+      "FLAGS THAT EXCLUDE EACH OTHER",
+      exclusions.map(({ flags: [a, b], unless }) =>
+        `.TP\n.BR ${text(`--${a}`)} ", " ${text(`--${b}`)}\n${
+          unless ? `Unless \\fB${text(`--${unless}`)}\\fR is given.` : "Never together."
+        }`
+      ).join("\n"),
+    )]),
+    ...(flags.length === 0 ? [] : [environmentSection()]),
+    exitSection(),
+    section("SEE ALSO", `.BR ${text(PROGRAM)} (1)`),
+  ]);
+}
+
+function option(name: FlagName, flag: Flag): string {
+  const value = flag.choices?.join("|") ?? flag.value;
+  const notes = [
+    flag.range ? `${flag.range.least} to ${flag.range.most}` : "",
+    flag.default === undefined ? "" : `default ${flag.default}`,
+  ].filter((note) => note !== "").join(", ");
+  const { description } = flag;
+  return `.TP\n${
+    value === undefined ? `.B ${text(`--${name}`)}` : `.BI ${text(`--${name}`)} " ${text(value)}"`
+  }\n${
+    text(`${description[0]?.toUpperCase()}${description.slice(1)}${notes ? ` (${notes})` : ""}.`)
+  }`;
+}
+
+function environmentSection(): string {
+  return section(
+    "ENVIRONMENT",
+    text(
+      `Every flag can also be given by a variable: ${variableOf("role-arn")} stands for ` +
+        "--role-arn. A secret can be given as env:NAME, file:PATH or fd:N, so that it does not " +
+        "stand in the process list.",
+    ),
+  );
+}
+
+function exitSection(): string {
+  return section(
+    "EXIT STATUS",
+    Object.values(EXIT_CODES).map(({ value, meaning }) =>
+      `.TP\n.B ${value}\n${text(`${meaning[0]?.toUpperCase()}${meaning.slice(1)}.`)}`
+    ).join("\n"),
+  );
+}
+
+function page(name: string, summary: string, date: Date, sections: readonly string[]): string {
+  const day = date.toISOString().slice(0, 10);
+  const title = text(name.toUpperCase());
+  return [
+    `.TH ${title} 1 ${day} "${PROGRAM} ${VERSION}" "User Commands"`,
+    // Flags and paths are not to be broken.
+    ".nh",
+    ".ad l",
+    section("NAME", `${text(name)} \\- ${text(summary)}`),
+    ...sections,
+    "",
+  ].join("\n");
+}
+
+function section(title: string, body: string): string {
+  return `.SH ${title.includes(" ") ? `"${title}"` : title}\n${body}`;
+}
+
+/** Text in which roff finds no request, and no dash of another kind. */
+function text(plain: string): string {
+  return plain.replaceAll(/\\(?! )/g, "\\e").replaceAll("-", "\\-").replaceAll("…", "...")
+    .replaceAll(/^(['.])/gm, "\\&$1");
+}
+
+if (import.meta.main) {
+  const [directory] = Deno.args;
+  if (!directory) {
+    console.error("usage: man.ts DIRECTORY");
+    Deno.exit(2);
+  }
+  const { sourceDate } = await import("./source_date.ts");
+  await Deno.mkdir(directory, { recursive: true });
+  for (const [name, page] of manPages(await sourceDate())) {
+    await Deno.writeTextFile(`${directory}/${name}`, page);
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * The time that everything built from this source carries, so that two builds of one commit agree
+ * (https://reproducible-builds.org/specs/source-date-epoch/).
+ *
+ * @module
+ */
+
+/** SOURCE_DATE_EPOCH, or the time of the commit; without either, the beginning of 2026. */
+export async function sourceDate(): Promise<Date> {
+  const given = Deno.env.get("SOURCE_DATE_EPOCH");
+  if (given && /^\d+$/.test(given)) return new Date(Number(given) * 1000);
+  try {
+    const { success, stdout } = await new Deno.Command("git", {
+      args: ["log", "-1", "--format=%ct"],
+      cwd: new URL("..", import.meta.url).pathname,
+    }).output();
+    const seconds = Number(new TextDecoder().decode(stdout).trim());
+    if (success && seconds > 0) return new Date(seconds * 1000);
+  } catch {
+    // no git: a source archive
+  }
+  return new Date("2026-01-01T00:00:00Z");
+}

@@ -1,0 +1,82 @@
+/**
+ * Completions for PowerShell (5.1 and later).
+ *
+ * @module
+ */
+import { PROGRAM } from "../program.ts";
+import { commandWords, firstWords, type FlagWords, secondWords } from "./words.ts";
+
+/** The script; it is loaded in a PowerShell profile. */
+export function powershellCompletions(): string {
+  const commands = commandWords();
+  const table = commands.map(({ words, flags, argument }) =>
+    `    ${quoted(words.join(" "))} = @{ Flags = ${
+      list(flags.map(({ flag }) => flag))
+    }; Argument = ${list(argument)} }`
+  );
+  const flags = new Map(commands.flatMap((command) => command.flags.map((f) => [f.flag, f])));
+  const valued = [...flags.values()].filter(({ value }) => value !== "none");
+  return `# PowerShell completion for ${PROGRAM}; load it with:
+#   ${PROGRAM} completions powershell | Out-String | Invoke-Expression
+Register-ArgumentCompleter -Native -CommandName @('${PROGRAM}', '${PROGRAM}.exe') -ScriptBlock {
+  param($wordToComplete, $commandAst, $cursorPosition)
+  $first = ${hash(firstWords(commands))}
+  $second = @{ ${
+    secondWords(commands).map(([word, words]) => `${quoted(word)} = ${list(words)}`).join("; ")
+  } }
+  $commands = @{
+${table.join("\n")}
+  }
+  $descriptions = ${hash([...flags.values()].map(({ flag, description }) => [flag, description]))}
+  $values = @{
+${valued.map((flag) => `    ${quoted(flag.flag)} = ${valueOf(flag)}`).join("\n")}
+  }
+  $words = @($commandAst.CommandElements | Where-Object { $_.Extent.EndOffset -lt $cursorPosition } |
+    Select-Object -Skip 1 | ForEach-Object { $_.ToString() })
+  $candidates = @()
+  if ($words.Count -eq 0 -or ($words.Count -eq 1 -and $words[0] -eq 'help')) {
+    $candidates = $first.Keys
+  } elseif ($words.Count -eq 1 -and $second.ContainsKey($words[0])) {
+    $candidates = $second[$words[0]]
+  } else {
+    $name = $words[0]
+    if ($second.ContainsKey($name)) { $name = "$name $($words[1])" }
+    if (-not $commands.ContainsKey($name)) { return }
+    $last = $words[-1]
+    if ($values.ContainsKey($last)) {
+      # $null lets PowerShell complete a file name.
+      $candidates = $values[$last]
+      if ($null -eq $candidates) { return }
+    } elseif ($wordToComplete -notlike '-*' -and $commands[$name].Argument.Count -gt 0) {
+      $candidates = $commands[$name].Argument
+    } else {
+      $candidates = $commands[$name].Flags
+    }
+  }
+  $candidates | Where-Object { $_ -like "$wordToComplete*" } | Sort-Object | ForEach-Object {
+    $tip = $_
+    if ($first.ContainsKey($_)) { $tip = $first[$_] }
+    if ($descriptions.ContainsKey($_)) { $tip = $descriptions[$_] }
+    [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $tip)
+  }
+}
+`;
+}
+
+/** Names of files are PowerShell's own business; nothing completes a free text. */
+function valueOf({ value, choices }: FlagWords): string {
+  return value === "files" ? "$null" : list(choices);
+}
+
+function hash(entries: readonly (readonly [string, string])[]): string {
+  const lines = entries.map(([key, value]) => `    ${quoted(key)} = ${quoted(value)}`);
+  return `@{\n${lines.join("\n")}\n  }`;
+}
+
+function list(words: readonly string[]): string {
+  return `@(${words.map(quoted).join(", ")})`;
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

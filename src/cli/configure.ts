@@ -1,0 +1,105 @@
+/**
+ * `configure`: the `credential_process` setting that makes AWS SDKs use what the flags say, printed
+ * or written into the configuration file.
+ *
+ * @module
+ */
+import { type IniLine, readIniLines, settingsOf } from "../credentials/ini_lines.ts";
+import { editFile } from "../credentials/profile_file.ts";
+import { checkProfileName } from "../credentials/profile_name.ts";
+import { withSettings } from "../credentials/profile_text.ts";
+import { HelperError } from "../errors.ts";
+import { commandLine } from "./command_line.ts";
+import type { FlagValues } from "./flag_values.ts";
+import { identitySource } from "./keys.ts";
+import { configurationFile, credentialsFile } from "./places.ts";
+import { processWords } from "./process_words.ts";
+import { sessionRequest } from "./session_request.ts";
+import type { World } from "./world.ts";
+
+const SETTING = "credential_process";
+
+/** Settings that AWS SDKs follow before `credential_process`, in the same profile. */
+const STRONGER: readonly string[] = [
+  "aws_access_key_id",
+  "role_arn",
+  "web_identity_token_file",
+  "sso_session",
+  "sso_account_id",
+];
+
+/** Prints the setting as one line; with `--write`, writes it and says where. */
+export async function configure(values: FlagValues, world: World): Promise<void> {
+  const profile = values.required("profile");
+  checkProfileName(profile, values.sourceOf("profile"));
+  // What the program would refuse then is refused now.
+  sessionRequest(values);
+  identitySource(values, world.platform);
+  const line = commandLine(processWords(values, world), world.platform);
+  if (!values.isOn("write")) {
+    world.write(`${SETTING} = ${line}\n`);
+    return;
+  }
+  if (/[\s"'\\]/.test(profile)) {
+    throw new HelperError(
+      "usage",
+      `${values.sourceOf("profile")} "${profile}" holds a space, quote or backslash, which AWS ` +
+        "SDKs read differently; choose another name",
+    );
+  }
+  const path = configurationFile(world);
+  const notes = await write({ path, profile, line }, world);
+  for (const note of [...notes, ...credentialsNotes(profile, world)]) {
+    world.say(`warning: ${note}`);
+  }
+  world.say(`wrote ${SETTING} of [${headerOf(profile)}] in ${path}`);
+}
+
+async function write(
+  { path, profile, line }: { path: string; profile: string; line: string },
+  world: World,
+): Promise<string[]> {
+  using hold = world.holdSignals();
+  return await editFile(path, (text) => {
+    const lines = readIniLines(text);
+    const section = standingHeader(lines, profile) ?? headerOf(profile);
+    const stronger = STRONGER.filter((key) => settingsOf(lines, section).has(key));
+    return {
+      text: withSettings(text, section, new Map([[SETTING, line]]), path),
+      notes: stronger.map((key) =>
+        `[${section}] in ${path} sets ${key}, which AWS SDKs may follow before ${SETTING}`
+      ),
+    };
+  }, {
+    monotonic: () => world.monotonic(),
+    sleep: (milliseconds) => world.sleep(milliseconds),
+    signal: hold.signal,
+  });
+}
+
+/** The configuration file names profiles so; the credentials file names them by the name alone. */
+function headerOf(profile: string): string {
+  return profile === "default" ? "default" : `profile ${profile}`;
+}
+
+/** The profile's header as it stands: SDKs take any blanks in it. */
+function standingHeader(lines: readonly IniLine[], profile: string): string | undefined {
+  return lines.findLast(({ kind, name }) =>
+    kind === "section" && name.trim().replace(/\s+/g, " ") === headerOf(profile)
+  )?.name;
+}
+
+/** Keys in the credentials file come before every setting of the configuration file. */
+function credentialsNotes(profile: string, world: World): string[] {
+  const path = credentialsFile(world);
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch {
+    return []; // no file, or not this user's: SDKs read nothing there either
+  }
+  if (!settingsOf(readIniLines(text), profile).has("aws_access_key_id")) return [];
+  return [
+    `[${profile}] in ${path} holds keys, which AWS SDKs use before ${SETTING}; remove them there`,
+  ];
+}

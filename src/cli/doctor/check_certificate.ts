@@ -1,0 +1,122 @@
+/**
+ * Whether the end-entity certificate is one that Roles Anywhere takes ("Trust model in IAM Roles
+ * Anywhere", signature verification and end-entity certificates, User Guide). Pure.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { createPublicKey } from "node:crypto";
+import { messageOf } from "../../errors.ts";
+import type { Certificate } from "../../x509/certificate.ts";
+import {
+  type CertificateProfile,
+  readCertificateProfile,
+  WEAK_SIGNATURES,
+} from "../../x509/certificate_profile.ts";
+import { formatName } from "../../x509/name.ts";
+import { type Finding, found, orWell } from "./finding.ts";
+import type { Inspection } from "./inspection.ts";
+
+const DAY = 86_400_000;
+/** Days before its end at which a certificate should be renewed. */
+const SOON = 14;
+/** An RSA key with fewer bits is weak (NIST SP 800-131A). */
+const LEAST_RSA_BITS = 2048;
+
+/** Checks the end-entity certificate, if one was read. */
+export function checkCertificate(
+  { certificates, world }: Pick<Inspection, "certificates" | "world">,
+): readonly Finding[] {
+  if (!certificates) return [];
+  const { endEntity } = certificates;
+  const name = formatName(endEntity.subject) || "(empty subject)";
+  let profile: CertificateProfile;
+  try {
+    profile = readCertificateProfile(endEntity);
+  } catch (thrown) {
+    return [found("certificate-format", `the certificate ${name}: ${messageOf(thrown)}`)];
+  }
+  return orWell(
+    [...checkValidity(endEntity, name, world.now()), ...checkUse(endEntity, name, profile)],
+    found(
+      "certificate",
+      `the certificate ${name} is an end-entity certificate for signatures, valid until ${
+        day(endEntity.notAfter)
+      }`,
+    ),
+  );
+}
+
+function checkValidity({ notBefore, notAfter }: Certificate, name: string, now: Date): Finding[] {
+  if (now > notAfter) {
+    return [
+      found("certificate-expired", `the certificate ${name} expired on ${day(notAfter)}; renew it`),
+    ];
+  }
+  if (now < notBefore) {
+    const advice = "wait, or check this machine's clock";
+    return [
+      found(
+        "certificate-not-yet-valid",
+        `the certificate ${name} is not valid before ${day(notBefore)}; ${advice}`,
+      ),
+    ];
+  }
+  const days = Math.floor((notAfter.getTime() - now.getTime()) / DAY);
+  if (days >= SOON) return [];
+  return [
+    found("certificate-expires-soon", `the certificate ${name} expires in ${days} days; renew it`),
+  ];
+}
+
+function checkUse(certificate: Certificate, name: string, profile: CertificateProfile): Finding[] {
+  const { version, isAuthority, keyUsage, signatureAlgorithm } = profile;
+  const findings: Finding[] = [];
+  const add = (finding: Parameters<typeof found>[0], words: string) =>
+    findings.push(found(finding, `the certificate ${name} ${words}`));
+  if (version !== 3) {
+    add("certificate-version", `is X.509 version ${version}; issue one of version 3`);
+  }
+  if (isAuthority) {
+    add("certificate-is-authority", "is an authority's (CA:TRUE); use the end-entity certificate");
+  }
+  if (isAuthority === undefined) {
+    add("certificate-constraints", "has no basic constraints; issue one with CA:FALSE");
+  }
+  if (!keyUsage?.digitalSignature) {
+    add(
+      "certificate-key-usage",
+      "does not have the key usage digital signature; issue one with it",
+    );
+  }
+  const weak = WEAK_SIGNATURES[signatureAlgorithm];
+  if (weak) add("certificate-signature", `is signed with ${weak}; issue one with SHA-256`);
+  const bits = rsaBits(certificate);
+  if (bits !== undefined && bits < LEAST_RSA_BITS) {
+    add("certificate-weak-key", `has an RSA key of ${bits} bits; use 2048 or more, or EC`);
+  }
+  // An empty Name is a SEQUENCE without contents.
+  if (certificate.subject.length <= 2) {
+    add("certificate-subject", "names nobody, so that no role can be limited to it; give it a CN");
+  }
+  return findings;
+}
+
+/** The length of an RSA key; undefined for others. */
+function rsaBits({ subjectPublicKeyInfo }: Certificate): number | undefined {
+  try {
+    const key = createPublicKey({
+      key: Buffer.from(subjectPublicKeyInfo),
+      format: "der",
+      type: "spki",
+    });
+    return key.asymmetricKeyDetails?.modulusLength;
+  } catch {
+    return undefined; // of a kind that the check of the key tells of
+  }
+}
+
+/** A time to the minute, UTC. */
+export function day(time: Date): string {
+  return `${time.toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}

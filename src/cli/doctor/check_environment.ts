@@ -1,0 +1,100 @@
+/**
+ * What in the environment and among the flags changes what a run does, or shows a secret. Pure but
+ * for reading the CA bundle.
+ *
+ * @module
+ */
+import { HelperError } from "../../errors.ts";
+import { PROXY_VARIABLES, proxyFor } from "../../rolesanywhere/proxy.ts";
+import { type FlagName, flagOf, FLAGS } from "../flags.ts";
+import { readBundle } from "../session_request.ts";
+import { type Finding, found } from "./finding.ts";
+import type { Inspection } from "./inspection.ts";
+
+/** How a secret is written that does not stand in the process list. */
+const SECRET_SOURCE = /^(env|file|fd):/;
+
+/** Checks flags and variables; nothing is said where all is well. */
+export function checkEnvironment(
+  { values, world }: Pick<Inspection, "values" | "world">,
+): readonly Finding[] {
+  const findings: Finding[] = [];
+  const isSet = (name: string) => !!world.environment(name);
+  for (const name of Object.keys(FLAGS) as FlagName[]) {
+    const secret = flagOf(name).kind === "secret" ? values.secretSource(name) : undefined;
+    const onCommandLine = values.sourceOf(name) === `--${name}`;
+    if (secret && onCommandLine && !SECRET_SOURCE.test(secret.text)) {
+      findings.push(
+        found(
+          "secret-in-arguments",
+          `--${name} holds the secret itself, which every user can see in the process list; ` +
+            "use file:PATH or env:NAME",
+        ),
+      );
+    }
+  }
+  if (isSet("AWS_ACCESS_KEY_ID") && isSet("AWS_SECRET_ACCESS_KEY")) {
+    findings.push(
+      found(
+        "static-credentials",
+        "AWS_ACCESS_KEY_ID is set, and SDKs use it before credential_process; unset it",
+      ),
+    );
+  }
+  if (isSet("SSLKEYLOGFILE")) {
+    findings.push(
+      found("tls-keys-logged", "SSLKEYLOGFILE is set, so that no session is asked for; unset it"),
+    );
+  }
+  if (values.isOn("no-verify-ssl")) {
+    findings.push(
+      found(
+        "verification-off",
+        "--no-verify-ssl lets anyone on the way read the credentials; use --ca-bundle instead",
+      ),
+    );
+  }
+  return [...findings, ...checkProxy(values, isSet, world), ...checkBundle(values)];
+}
+
+function checkProxy(
+  values: Inspection["values"],
+  isSet: (name: string) => boolean,
+  world: Inspection["world"],
+): Finding[] {
+  const variables = PROXY_VARIABLES.filter(isSet);
+  if (variables.length === 0) return [];
+  if (!values.isOn("with-proxy")) {
+    return [
+      found(
+        "proxy-ignored",
+        `${variables.join(", ")} is set, and ignored; to go through the proxy add --with-proxy`,
+      ),
+    ];
+  }
+  try {
+    proxyFor(
+      new URL("https://rolesanywhere.us-east-1.amazonaws.com"),
+      (name) => world.environment(name),
+    );
+    return [];
+  } catch (thrown) {
+    return [found("proxy-invalid", sentenceOf(thrown))];
+  }
+}
+
+function checkBundle(values: Inspection["values"]): Finding[] {
+  const bundle = values.text("ca-bundle");
+  if (bundle === undefined) return [];
+  try {
+    readBundle(bundle);
+    return [];
+  } catch (thrown) {
+    return [found("ca-bundle", sentenceOf(thrown))];
+  }
+}
+
+/** Only our own errors are known to hold no secret. */
+function sentenceOf(thrown: unknown): string {
+  return thrown instanceof HelperError ? thrown.message : "it cannot be used";
+}

@@ -1,0 +1,130 @@
+/**
+ * Opening key and certificate once, as a session would, and one signature to show that they work.
+ *
+ * @module
+ */
+import { verify } from "node:crypto";
+import { Buffer } from "node:buffer";
+import { SIGNING_ALGORITHMS } from "../../rolesanywhere/algorithms.ts";
+import { type IdentitySource, openIdentity, readCertificates } from "../../keystore/select.ts";
+import type { KeystoreContext, Signer } from "../../keystore/types.ts";
+import type { Certificate } from "../../x509/certificate.ts";
+import { endEntityOf, orderChain } from "../../x509/chain.ts";
+import { sameBytes } from "../../x509/public_key.ts";
+import type { FlagValues } from "../flag_values.ts";
+import { keystoreContext } from "../keys.ts";
+import type { World } from "../world.ts";
+
+/** The end-entity certificate and its issuers. */
+export interface CertificateSet {
+  readonly endEntity: Certificate;
+  /** In the order to send. */
+  readonly chain: readonly Certificate[];
+  /** The issuers as the files have them. */
+  readonly given: readonly Certificate[];
+}
+
+/** What came of it. */
+export interface Opening {
+  readonly certificates?: CertificateSet;
+  /** Whether the test signature verifies; "unknown" for keys that nothing here can verify. */
+  readonly signature?: "right" | "wrong" | "unknown";
+  /** What was thrown. */
+  readonly failure?: unknown;
+}
+
+/** Opens what `source` names; what is thrown is given. */
+export async function openForDoctor(
+  source: IdentitySource,
+  values: FlagValues,
+  world: World,
+): Promise<Opening> {
+  if (!source.certificate && !source.privateKey) return {};
+  const context = askingOnce(keystoreContext(values, world));
+  try {
+    await using identity = await openIdentity(source, world.registry, context);
+    const { certificate: endEntity, chain, signer } = identity;
+    const standing = source.certificate && source.privateKey
+      ? await readCertificates(source.certificate, world.registry, context)
+      : signer.certificates;
+    const given = await withIntermediates(source, standing, world, context);
+    const certificates = { endEntity, chain, given: without(given, endEntity) };
+    return { certificates, ...await trySignature(signer) };
+  } catch (failure) {
+    const certificates = await certificatesAlone(source, world, context);
+    return { failure, ...(certificates ? { certificates } : {}) };
+  }
+}
+
+/** A wrong answer would be asked for twice when the certificates are read without the key. */
+function askingOnce(context: KeystoreContext): KeystoreContext {
+  const answers = new Map<string, Promise<string | undefined>>();
+  return {
+    ...context,
+    prompt: (question) => {
+      const known = answers.get(question);
+      if (known) return Promise.resolve(undefined);
+      const answer = context.prompt(question);
+      answers.set(question, answer);
+      return answer;
+    },
+  };
+}
+
+/** What can be told of the certificate when the key cannot be opened. */
+async function certificatesAlone(
+  source: IdentitySource,
+  world: World,
+  context: KeystoreContext,
+): Promise<CertificateSet | undefined> {
+  const place = source.certificate ?? source.privateKey;
+  if (!place) return undefined;
+  try {
+    const read = await readCertificates(place, world.registry, context);
+    const endEntity = endEntityOf(read);
+    const given = without(
+      await withIntermediates(source, read, world, context).catch(() => read),
+      endEntity,
+    );
+    return { endEntity, chain: orderChain(endEntity, given), given };
+  } catch {
+    return undefined; // the reason is the failure that is told already, or one of its kind
+  }
+}
+
+async function withIntermediates(
+  source: IdentitySource,
+  certificates: readonly Certificate[],
+  world: World,
+  context: KeystoreContext,
+): Promise<readonly Certificate[]> {
+  if (!source.intermediates) return certificates;
+  return [
+    ...certificates,
+    ...await readCertificates(source.intermediates, world.registry, context),
+  ];
+}
+
+/** All but one certificate, and no certificate twice. */
+function without(certificates: readonly Certificate[], one: Certificate): Certificate[] {
+  return certificates.filter(({ encoded }, i) =>
+    !sameBytes(encoded, one.encoded) &&
+    certificates.findIndex((other) => sameBytes(other.encoded, encoded)) === i
+  );
+}
+
+async function trySignature(signer: Signer): Promise<Opening> {
+  const { publicKey } = signer;
+  const message = new TextEncoder().encode("aws_signing_helper doctor");
+  const { digest } = SIGNING_ALGORITHMS[publicKey.keyType];
+  const signature = await signer.sign(message, digest);
+  if (publicKey.keyType !== "RSA" && publicKey.keyType !== "EC") return { signature: "unknown" };
+  const key = { key: Buffer.from(publicKey.encoded), format: "der", type: "spki" } as const;
+  try {
+    return {
+      signature: verify(digest.replace("-", ""), message, key, signature) ? "right" : "wrong",
+    };
+  } catch {
+    return { signature: "unknown" }; // P-521 with SHA-256 is beyond the runtime
+  }
+}

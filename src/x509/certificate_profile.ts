@@ -1,0 +1,74 @@
+/**
+ * What a certificate says about its own use (RFC 5280): the fields that a service looks at and that
+ * signing does not need.
+ *
+ * @module
+ */
+import type { Certificate } from "./certificate.ts";
+import { contextTag, DerReader, readSequence, TAG } from "./der.ts";
+
+/** Those fields. */
+export interface CertificateProfile {
+  /** 1 to 3. */
+  readonly version: number;
+  /** The algorithm of the signature on the certificate: its object identifier. */
+  readonly signatureAlgorithm: string;
+  /** Undefined when the certificate has no basic constraints. */
+  readonly isAuthority?: boolean;
+  /** Undefined when the certificate does not limit what its key is for. */
+  readonly keyUsage?: { readonly digitalSignature: boolean; readonly certificateSigning: boolean };
+}
+
+/** Signature algorithms over hash functions that are broken, by object identifier. */
+export const WEAK_SIGNATURES: Readonly<Record<string, string>> = {
+  "1.2.840.113549.1.1.2": "MD2",
+  "1.2.840.113549.1.1.4": "MD5",
+  "1.2.840.113549.1.1.5": "SHA-1",
+  "1.3.14.3.2.29": "SHA-1",
+  "1.2.840.10040.4.3": "SHA-1",
+  "1.2.840.10045.4.1": "SHA-1",
+};
+
+const OID = { keyUsage: "2.5.29.15", basicConstraints: "2.5.29.19" } as const;
+
+/** Bits of keyUsage, the first in the highest place (RFC 5280 section 4.2.1.3). */
+const BITS = { digitalSignature: 0x80, certificateSigning: 0x04 } as const;
+
+/** Reads them; `DerError` when the extensions are malformed. */
+export function readCertificateProfile(certificate: Certificate): CertificateProfile {
+  const body = readSequence(certificate.encoded).sequence();
+  const version = body.optional(contextTag(0, true));
+  body.integer();
+  const signatureAlgorithm = body.sequence().objectIdentifier();
+  // Issuer, validity, subject, public key.
+  for (let i = 0; i < 4; i++) body.next();
+  body.optional(contextTag(1, false));
+  body.optional(contextTag(2, false));
+  const extensions = body.optional(contextTag(3, true));
+  return {
+    version: version ? new DerReader(version.contents).smallInteger() + 1 : 1,
+    signatureAlgorithm,
+    ...(extensions ? readExtensions(readSequence(extensions.contents)) : {}),
+  };
+}
+
+function readExtensions(list: DerReader): Pick<CertificateProfile, "isAuthority" | "keyUsage"> {
+  const found: { -readonly [K in keyof CertificateProfile]?: CertificateProfile[K] } = {};
+  while (!list.atEnd) {
+    const extension = list.sequence();
+    const oid = extension.objectIdentifier();
+    extension.optional(TAG.boolean);
+    const value = extension.octetString();
+    if (oid === OID.basicConstraints) {
+      found.isAuthority = readSequence(value).optional(TAG.boolean)?.contents[0] === 0xff;
+    } else if (oid === OID.keyUsage) {
+      // The first byte counts the unused bits of the last.
+      const [, bits = 0] = new DerReader(value).expect(TAG.bitString).contents;
+      found.keyUsage = {
+        digitalSignature: (bits & BITS.digitalSignature) !== 0,
+        certificateSigning: (bits & BITS.certificateSigning) !== 0,
+      };
+    }
+  }
+  return found;
+}

@@ -1,0 +1,92 @@
+import { assertEquals } from "@std/assert";
+
+import { VERSION } from "../../src/cli/version.ts";
+import { runProgram } from "../support/binary.ts";
+import { must, ROOT } from "../support/release.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { compiledClient, PYTHON } from "../support/tools.ts";
+
+const MANIFESTS = `${ROOT}packaging/kubernetes`;
+const { folder, whyNot } = compiledClient("kustomize");
+const KUSTOMIZE = `${folder}kustomize`;
+const ignore = whyNot !== undefined;
+const VALIDATE = `${ROOT}build/clients/python/bin/kubernetes-validate`;
+const SETS = ["sidecar-serve", "sidecar-update", "node-agent", "node-agent-secret"];
+
+// deno-lint-ignore no-explicit-any -- a manifest, whose shape is what is checked
+type Manifest = any;
+
+async function documentsOf(rendered: string): Promise<Manifest[]> {
+  const script = "import json,sys,yaml; print(json.dumps(list(yaml.safe_load_all(sys.stdin))))";
+  const { stdout } = await runProgram(PYTHON, ["-c", script], { stdin: rendered });
+  return JSON.parse(stdout);
+}
+
+Deno.test("every set of manifests is known to these tests", () => {
+  assertEquals(
+    [...Deno.readDirSync(MANIFESTS)].map(({ name }) => name).toSorted(),
+    SETS.toSorted(),
+  );
+});
+
+for (const set of SETS) {
+  Deno.test(
+    `${set}: kustomize builds what the schemas of Kubernetes 1.30 and 1.37 take, strictly`,
+    { ignore },
+    async () => {
+      using directory = new TemporaryDirectory();
+      const rendered = await must(KUSTOMIZE, ["build", `${MANIFESTS}/${set}`]);
+      const file = directory.write("rendered.yaml", rendered);
+      for (const version of ["1.30.0", "1.37.0"]) {
+        const { code, stdout, stderr } = await runProgram(VALIDATE, [
+          "--strict",
+          "-k",
+          version,
+          file,
+        ]);
+        assertEquals(code, 0, `${stdout}${stderr}`);
+      }
+      const wrong = directory.write(
+        "wrong.yaml",
+        rendered.replace("runAsNonRoot: true", "runAsNonRot: true"),
+      );
+      assertEquals((await runProgram(VALIDATE, ["--strict", "-k", "1.37.0", wrong])).code, 1);
+    },
+  );
+
+  Deno.test(`${set}: the helper is locked down, of this version, and safe from service links`, {
+    ignore,
+  }, async () => {
+    const documents = await documentsOf(await must(KUSTOMIZE, ["build", `${MANIFESTS}/${set}`]));
+    const pods = documents.flatMap(({ spec }) => spec?.template ? [spec.template.spec] : []);
+    assertEquals(pods.length, 1);
+    const [pod] = pods;
+    assertEquals(pod.securityContext.runAsNonRoot, true);
+    assertEquals(pod.securityContext.seccompProfile.type, "RuntimeDefault");
+    assertEquals([pod.automountServiceAccountToken, pod.enableServiceLinks], [false, false]);
+    const helpers = [...pod.initContainers ?? [], ...pod.containers]
+      .filter(({ image }) => image.startsWith("aws_signing_helper"));
+    assertEquals(helpers.length > 0, true);
+    for (const { image, securityContext } of helpers) {
+      assertEquals(image, `aws_signing_helper:${VERSION}`);
+      assertEquals(securityContext, {
+        allowPrivilegeEscalation: false,
+        capabilities: { drop: ["ALL"] },
+        readOnlyRootFilesystem: true,
+      });
+    }
+  });
+}
+
+Deno.test(
+  "the node agent takes its certificate from a CSI volume, or from a secret",
+  { ignore },
+  async () => {
+    for (const [set, kind] of [["node-agent", "csi"], ["node-agent-secret", "secret"]] as const) {
+      const documents = await documentsOf(await must(KUSTOMIZE, ["build", `${MANIFESTS}/${set}`]));
+      const agent = documents.find((document) => document.kind === "DaemonSet");
+      const [volume] = agent.spec.template.spec.volumes;
+      assertEquals(Object.keys(volume).toSorted(), [kind, "name"].toSorted());
+    }
+  },
+);

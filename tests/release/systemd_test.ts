@@ -1,0 +1,114 @@
+import { assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
+
+import { BINARY, runProgram } from "../support/binary.ts";
+import { must, ROOT } from "../support/release.ts";
+import { SessionScenario } from "../support/session_scenario.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { PYTHON } from "../support/tools.ts";
+
+const UNITS = ["aws-signing-helper-serve.service", "aws-signing-helper-update@.service"];
+const pathOf = (unit: string) => `${ROOT}packaging/systemd/${unit}`;
+
+for (const unit of UNITS) {
+  Deno.test(`systemd-analyze verify finds nothing wrong with ${unit}`, async () => {
+    using directory = new TemporaryDirectory();
+    const text = Deno.readTextFileSync(pathOf(unit)).replace("/usr/bin/aws_signing_helper", BINARY);
+    const copy = directory.write(unit.replace("@", "@somebody"), text, 0o644);
+    const { code, stdout, stderr } = await runProgram("systemd-analyze", [
+      "verify",
+      "--man=no",
+      copy,
+    ]);
+    assertEquals([code, stdout, stderr.replaceAll(/^.*(SO_PASSCRED|No such device).*\n/gm, "")], [
+      0,
+      "",
+      "",
+    ]);
+  });
+
+  Deno.test(`systemd-analyze security gives ${unit} an exposure of 2.5 at most`, async () => {
+    const { code, stdout } = await runProgram("systemd-analyze", [
+      "security",
+      "--no-pager",
+      "--offline=yes",
+      "--threshold=25",
+      pathOf(unit),
+    ]);
+    assertEquals(code, 0, stdout);
+    const exposure = /Overall exposure level for .*: (\d+\.\d+)/.exec(stdout)?.[1];
+    assertGreater(2.51, Number(exposure));
+  });
+
+  Deno.test(`${unit} allows every system call that a run of its command makes, and is told READY=1`, async () => {
+    await using scenario = await SessionScenario.create();
+    const text = Deno.readTextFileSync(pathOf(unit));
+    const command = /^ExecStart=\S+ (\w+) /m.exec(text)?.[1] ?? "";
+    const trace = scenario.directory.join("trace");
+    const more = command === "serve" ? ["--port", "0"] : [];
+    const { stdout, stderr } = await runProgram(PYTHON, [
+      "-c",
+      LISTENER,
+      scenario.directory.join("notify"),
+      ...["strace", "-f", "-qq", "-o", trace, BINARY, command, ...scenario.flags, ...more],
+    ], { env: { AWS_SHARED_CREDENTIALS_FILE: scenario.directory.join("aws/credentials") } });
+    assertEquals(stdout, "READY=1\nSTOPPING=1\n0\n", stderr);
+
+    const allowed = await allowedCalls(text);
+    const made = new Set(
+      [...Deno.readTextFileSync(trace).matchAll(/^\d+ +([a-z_0-9]+)\(/gm)].map(([, name]) => name),
+    );
+    assertGreater(made.size, 20);
+    assertEquals([...made].filter((name = "") => !allowed.has(name) && !TOLERATED.has(name)), []);
+  });
+}
+
+/** Made by the runtime, which goes on without them: refused by the units with EPERM. */
+const TOLERATED = new Set(["prlimit64", "sched_setaffinity"]);
+
+/** Starts a command with a socket as systemd would, prints what it is told, and ends it by SIGTERM. */
+const LISTENER = `
+import os, signal, socket, subprocess, sys
+path, *command = sys.argv[1:]
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+listener.bind(path)
+listener.settimeout(60)
+child = subprocess.Popen(command, env={**os.environ, "NOTIFY_SOCKET": path}, stdout=subprocess.DEVNULL)
+print(listener.recv(100).decode())
+children = open(f"/proc/{child.pid}/task/{child.pid}/children").read().split()
+os.kill(int(children[0]), signal.SIGTERM)
+print(listener.recv(100).decode())
+print(child.wait(60))
+`;
+
+/** The names that SystemCallFilter lets through: sets are opened by systemd's own table. */
+async function allowedCalls(unit: string): Promise<ReadonlySet<string>> {
+  const allowed = new Set<string>();
+  for (const [, not, sets = ""] of unit.matchAll(/^SystemCallFilter=(~?)(.+)$/gm)) {
+    for (const set of sets.split(" ")) {
+      for (const name of await callsOf(set)) {
+        if (not) allowed.delete(name);
+        else allowed.add(name);
+      }
+    }
+  }
+  return allowed;
+}
+
+async function callsOf(set: string): Promise<string[]> {
+  const text = await must("systemd-analyze", ["syscall-filter", "--no-pager", set]);
+  const names = text.split("\n").slice(1).map((line) => line.trim())
+    .filter((line) => /^@?[a-z_0-9-]+$/.test(line));
+  return (await Promise.all(
+    names.map((name) => name.startsWith("@") ? callsOf(name) : Promise.resolve([name])),
+  )).flat();
+}
+
+Deno.test("the units and their example name flags and files that exist", async () => {
+  for (const unit of UNITS) {
+    const text = await Deno.readTextFile(pathOf(unit));
+    assertStringIncludes(text, "Type=notify");
+    const loaded = [...text.matchAll(/^LoadCredential=([^:]+):/gm)].map(([, name]) => name);
+    const used = [...text.matchAll(/\$\{CREDENTIALS_DIRECTORY\}\/(\S+)/g)].map(([, name]) => name);
+    assertEquals(loaded, used);
+  }
+});

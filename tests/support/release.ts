@@ -1,0 +1,48 @@
+import { fileURLToPath } from "node:url";
+
+import { archiveOf, tagOf } from "../../packaging/image.ts";
+import { VARIANTS } from "../../packaging/image/root.ts";
+import { runProgram } from "./binary.ts";
+import type { TemporaryDirectory } from "./temporary_directory.ts";
+
+/** The project's folder. */
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** What `make dist` wrote. */
+export const DIST = `${ROOT}build/dist`;
+
+/** An image as a runtime would start it. */
+export interface UnpackedImage {
+  readonly root: string;
+  readonly process: {
+    readonly user: { readonly uid: number; readonly gid: number };
+    readonly args: readonly string[];
+    readonly env: readonly string[];
+    readonly cwd: string;
+  };
+}
+
+/** Takes an image of `make image` apart, by umoci. */
+export async function unpackImage(
+  directory: TemporaryDirectory,
+  architecture: string,
+  suffix = "",
+): Promise<UnpackedImage> {
+  const layout = directory.join(`layout-${architecture}`);
+  Deno.mkdirSync(layout, { recursive: true });
+  await must("tar", ["-xf", `${ROOT}build/image/${archiveOf(architecture)}`, "-C", layout]);
+  const bundle = directory.join(`bundle-${architecture}${suffix}`);
+  const variant = VARIANTS.find((candidate) => candidate.suffix === suffix) ?? VARIANTS[0];
+  await must("umoci", ["unpack", "--image", `${layout}:${tagOf(variant)}`, bundle]);
+  // For users that are not root to get there.
+  for (const path of [directory.path, bundle]) Deno.chmodSync(path, 0o755);
+  const { process } = JSON.parse(Deno.readTextFileSync(`${bundle}/config.json`));
+  return { root: `${bundle}/rootfs`, process };
+}
+
+/** Runs a program that must succeed, for its standard output. */
+export async function must(command: string, args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await runProgram(command, args, { env: { HOME: "/root" } });
+  if (code !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${code}: ${stderr}`);
+  return stdout;
+}
