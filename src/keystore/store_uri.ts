@@ -36,7 +36,8 @@ export function parseStoreUri(
   if (query.size > 0) throw refuse(`a ${scheme}: URI has no "?"; write it as %3F within a value`);
   const values = new Map<SelectorKey, string>();
   const settings = new Map<string, string>();
-  for (const [name, bytes] of attributes) {
+  for (const [written, bytes] of attributes) {
+    const name = nameOf(written, settingNames);
     let text: string;
     try {
       text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -56,4 +57,10 @@ export function parseStoreUri(
     if (!(cause instanceof SelectorError)) throw cause;
     throw refuse(cause.message, cause);
   }
+}
+
+/** An attribute's own spelling: URIs have their names in any case. */
+function nameOf(written: string, settingNames: readonly string[]): string {
+  const known = [...SELECTOR_KEYS, ...settingNames];
+  return known.find((name) => name.toLowerCase() === written.toLowerCase()) ?? written;
 }
