@@ -9,6 +9,12 @@ SHELL := /bin/sh
 DENO_VERSION := 2.7.11
 DENO := $(CURDIR)/build/toolchain/deno
 BINARY := build/bin/aws_signing_helper
+# What the tests run under wine: the program, and one with a double of the store in it.
+WINDOWS_BINARIES := build/windows/aws_signing_helper.exe build/windows/store_program.exe
+# What they run under emulation: the program with a double of the keychain in it.
+ARM64_BINARIES := build/arm64/store_program
+# What they look at as files.
+MACOS_BINARIES := build/darwin-x64/aws_signing_helper build/darwin-arm64/aws_signing_helper
 SOURCES := $(shell find src plugins packaging -type f) deno.json deno.lock
 
 # Deno keeps its packages here, and trusts the system's certificate store as npm and curl do.
@@ -33,6 +39,23 @@ build/packages.stamp: $(DENO) deno.json deno.lock
 
 $(BINARY): build/packages.stamp $(SOURCES)
 	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@
+
+build/windows/aws_signing_helper.exe: build/packages.stamp $(SOURCES)
+	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target x86_64-pc-windows-msvc
+
+build/windows/store_program.exe: build/packages.stamp $(SOURCES) $(wildcard tests/plugins/*.ts tests/plugins/*/double.ts)
+	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target x86_64-pc-windows-msvc \
+	  --entry tests/plugins/store_program.ts
+
+build/darwin-x64/aws_signing_helper: build/packages.stamp $(SOURCES)
+	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target x86_64-apple-darwin
+
+build/darwin-arm64/aws_signing_helper: build/packages.stamp $(SOURCES)
+	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target aarch64-apple-darwin
+
+build/arm64/store_program: build/packages.stamp $(SOURCES) $(wildcard tests/plugins/*.ts tests/plugins/*/double.ts)
+	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target aarch64-unknown-linux-gnu \
+	  --entry tests/plugins/store_program.ts
 
 # A stamp: a release is many files. RELEASE_URL says where they will stand, for Homebrew and others.
 build/dist.stamp: $(BINARY) $(SOURCES)
@@ -66,7 +89,7 @@ check: build/packages.stamp ## format, lint, types, imports, commands.md, unit t
 	@$(DENO) run --quiet --cached-only -A tests/run.ts check
 
 .PHONY: test
-test: $(BINARY) tools build/image.stamp ## everything `check` does, and the tests of the binary
+test: $(BINARY) $(WINDOWS_BINARIES) $(ARM64_BINARIES) $(MACOS_BINARIES) tools build/image.stamp ## everything `check` does, and the tests of the binary
 	@$(DENO) run --quiet --cached-only -A tests/run.ts all
 
 .PHONY: tools

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Installs what the tests judge by: openssl, SoftHSM, Python with boto3, the AWS CLI and cryptography, the
-# AWS SDK for JavaScript, and, where their toolchains are, programs with those for Go, Java and Rust. Debian
-# packages only when they are missing and apt-get may be used; the rest goes below build/clients.
+# Installs what the tests judge by: openssl, SoftHSM, swtpm, Python with boto3, the AWS CLI and
+# cryptography, the AWS SDK for JavaScript, and, where their toolchains are, programs with those for Go,
+# Java and Rust; and what other systems' programs run with: compilers, wine, an arm64 emulator. Debian
+# packages only when they are missing and apt-get may be used; the rest goes below build.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 clients=build/clients
@@ -63,6 +64,30 @@ for library in ossl-modules/tpm2.so:tpm2-openssl libtss2-esys.so.0:libtss2-esys-
   [ -n "$found" ] || missing="$missing ${library#*:}"
 done
 
+# For programs of other systems. Without these, the tests that need them are shown as skipped.
+want() { # FILE PACKAGE
+  [ -e "$1" ] || wanted="$wanted $2"
+}
+wanted=""
+want /usr/bin/gcc gcc
+want /usr/include/stdlib.h libc6-dev
+want /usr/include/openssl/evp.h libssl-dev
+if [ "$(uname -m)" = x86_64 ]; then
+  want /usr/bin/x86_64-w64-mingw32-gcc gcc-mingw-w64-x86-64
+  want /usr/lib/wine/wine64 wine64
+  want /usr/bin/qemu-aarch64-static qemu-user-static
+  want /usr/bin/aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+  want /usr/aarch64-linux-gnu/include/stdlib.h libc6-dev-arm64-cross
+  want /usr/bin/mmdebstrap mmdebstrap
+fi
+if [ -n "$wanted" ]; then
+  if command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then
+    missing="$missing$wanted"
+  else
+    printf 'tools: without%s some tests are skipped\n' "$wanted"
+  fi
+fi
+
 if [ -n "$missing" ]; then
   if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
     fail "missing:$missing; install them (Debian: apt-get install$missing) and run make test again"
@@ -99,6 +124,19 @@ if ! in_step "$javascript" "$here/clients/javascript/package-lock.json"; then
     fail "npm could not install the AWS SDK for JavaScript; check the network and the registry setting"
   cp "$here/clients/javascript/package-lock.json" "$javascript/made-from"
   printf 'tools: JavaScript client in %s\n' "$javascript"
+fi
+
+# The libraries that programs for arm64 are emulated with.
+arm64=build/arm64/root
+if [ ! -e "$arm64/usr/lib/aarch64-linux-gnu/libcrypto.so.3" ] && command -v mmdebstrap >/dev/null &&
+  [ "$(id -u)" -eq 0 ]; then
+  rm -rf "$arm64"
+  mkdir -p build/arm64
+  log=$(mktemp)
+  mmdebstrap --variant=extract --architectures=arm64 \
+    --include=libc6,libgcc-s1,libc-bin,libssl3,libssl-dev bookworm "$arm64" >"$log" 2>&1 ||
+    fail "mmdebstrap could not get the libraries for arm64; see $log"
+  printf 'tools: libraries for arm64 in %s\n' "$arm64"
 fi
 
 # kustomize builds with a newer Go than Debian 12 has; where there is none, its tests are told as not run.

@@ -1,10 +1,121 @@
 /**
- * The `cng:` keystore: registered, and refused in this version.
+ * The `cng:` keystore: certificates in a store of Windows, and their private keys in whichever
+ * provider holds them.
  *
  * @module
  */
-import type { Keystore } from "../../src/keystore/types.ts";
+import { HelperError } from "../../src/errors.ts";
+import { hasKeyOf, signChecked, storeKeyOf } from "../../src/keystore/store_key.ts";
+import { parseStoreUri, type StoreQuery } from "../../src/keystore/store_uri.ts";
+import { chooseStored, listStored, selectStored } from "../../src/keystore/stored.ts";
+import type { CertificateLister, Keystore, KeystoreContext } from "../../src/keystore/types.ts";
 import { unavailableKeystore } from "../../src/keystore/unavailable.ts";
+import type { KeystoreUri } from "../../src/keystore/uri.ts";
+import type { Certificate } from "../../src/x509/certificate.ts";
+import {
+  CertificateStore,
+  type StoredCertificate,
+  type StoreLocation,
+} from "./certificate_store.ts";
+import { acquirePrivateKey } from "./private_key.ts";
+import { systemLibraries, Windows, type WindowsLibraries } from "./windows.ts";
 
-/** Refuses every source with `keystore-unavailable`. */
-export const keystore: Keystore = unavailableKeystore("cng");
+/** The store's own attributes of a URI. */
+const SETTINGS = { name: "store-name", location: "store-location" } as const;
+
+/** The keystore of this machine; refuses where there is no Windows. */
+export const keystore: Keystore = Deno.build.os === "windows"
+  ? createKeystore(systemLibraries)
+  : unavailableKeystore("cng", "Windows");
+
+/**
+ * Makes the keystore over the libraries that `libraries` names. They are opened at each use.
+ *
+ * URIs are `cng:` and, between semicolons, percent-encoded:
+ *
+ * - the keys of a selector: `x509Subject`, `x509Issuer`, `x509Serial`, `x509Thumbprint`, `x509San`,
+ *   as in `cng:x509Subject=CN%3Dhost,O%3DExample;x509Serial=0A0B`
+ * - `store-name` (else `--system-store-name`, `MY`) and `store-location`, `user` or `machine` (else
+ *   `--system-store-location`, `user`)
+ *
+ * `cng:` alone matches every certificate of the store.
+ */
+export function createKeystore(
+  libraries: () => WindowsLibraries,
+): Keystore & CertificateLister {
+  return {
+    async openKey(uri, context, beside) {
+      using owned = new DisposableStack();
+      const { windows, store, query } = openStore(uri, context, libraries, owned);
+      const stored = await choose(store, query, uri, context, beside);
+      const publicKey = storeKeyOf(stored.certificate, uri);
+      const issuers = store.issuersOf(stored, context.debug);
+      const key = owned.use(
+        acquirePrivateKey(stored, { windows, publicKey, label: uri.label, context }),
+      );
+      const kept = owned.move();
+      return {
+        publicKey,
+        certificates: [stored.certificate, ...issuers],
+        sign: (message, digest) =>
+          signChecked((...args) => key.sign(...args), publicKey, uri.label, message, digest),
+        [Symbol.asyncDispose]: () => Promise.resolve(kept.dispose()),
+      };
+    },
+    async readCertificates(uri, context) {
+      using owned = new DisposableStack();
+      const { store, query } = openStore(uri, context, libraries, owned);
+      const matches = await selectStored(store.certificates, query.selector);
+      const stored = chooseStored(matches, uri, context);
+      return [stored.certificate, ...store.issuersOf(stored, context.debug)];
+    },
+    async listCertificates(uri, context) {
+      using owned = new DisposableStack();
+      const { store, query } = openStore(uri, context, libraries, owned);
+      return await listStored(store.certificates, query.selector);
+    },
+  };
+}
+
+function openStore(
+  uri: KeystoreUri,
+  context: KeystoreContext,
+  libraries: () => WindowsLibraries,
+  owned: DisposableStack,
+): { windows: Windows; store: CertificateStore; query: StoreQuery } {
+  const query = parseStoreUri(uri, Object.values(SETTINGS));
+  const name = query.settings.get(SETTINGS.name) ?? context.setting("system-store-name") ?? "MY";
+  const location = query.settings.get(SETTINGS.location) ??
+    context.setting("system-store-location") ?? "user";
+  if (!isLocation(location)) {
+    throw new HelperError(
+      "usage",
+      `${uri.label}: ${SETTINGS.location} is "${location}"; it must be user or machine`,
+    );
+  }
+  const windows = owned.use(new Windows(libraries()));
+  const store = owned.use(new CertificateStore(windows, name, location, context.debug));
+  return { windows, store, query };
+}
+
+function isLocation(text: string): text is StoreLocation {
+  return text === "user" || text === "machine";
+}
+
+/** Of several that match, those count that have a private key, and the key of `beside`. */
+async function choose(
+  store: CertificateStore,
+  { selector }: StoreQuery,
+  uri: KeystoreUri,
+  context: KeystoreContext,
+  beside: Certificate | undefined,
+): Promise<StoredCertificate> {
+  const matches = await selectStored(store.certificates, selector);
+  if (matches.length <= 1) return chooseStored(matches, uri, context);
+  const ofBeside = beside
+    ? matches.filter(({ certificate }) => hasKeyOf(certificate, beside))
+    : matches;
+  const withKey = ofBeside.filter((stored) => store.hasPrivateKey(stored));
+  const best = [withKey, ofBeside].find(({ length }) => length > 0);
+  return chooseStored(best ?? matches, uri, context);
+}

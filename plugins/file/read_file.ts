@@ -9,10 +9,29 @@ import { HelperError, messageOf } from "../../src/errors.ts";
 export const LARGEST_FILE = 4 * 1024 * 1024;
 
 /** Opens a file for reading; {@link Deno.open} outside tests. */
-export type OpenFile = (path: string) => Promise<Pick<Deno.FsFile, "stat" | "read" | "close">>;
+export type OpenFile = (path: string) => Promise<
+  Pick<Deno.FsFile, "read" | "close"> & { stat(): Promise<{ readonly isDirectory: boolean }> }
+>;
+
+/** Where a key on standard input is said to be; Windows has no file of that name. */
+const STANDARD_INPUT = "/dev/stdin";
+
+const openFile: OpenFile = (path) =>
+  Deno.build.os === "windows" && path === STANDARD_INPUT
+    ? Promise.resolve(standardInput())
+    : Deno.open(path);
+
+function standardInput(): Awaited<ReturnType<OpenFile>> {
+  return {
+    stat: () => Promise.resolve({ isDirectory: false }),
+    read: (buffer) => Deno.stdin.read(buffer),
+    close: () => Deno.stdin.close(),
+  };
+}
 
 /**
- * Reads all of a regular file, a named pipe or `/dev/fd/N` (a shell's `<(…)`), to its end.
+ * Reads all of a regular file, a named pipe, `/dev/stdin` or `/dev/fd/N` (a shell's `<(…)`), to its
+ * end.
  *
  * Throws `key-not-found` when there is none, `key-unreadable` when it cannot be read, and
  * `key-format` when it is empty or larger than {@link LARGEST_FILE}. Messages name it by `label`.
@@ -20,7 +39,7 @@ export type OpenFile = (path: string) => Promise<Pick<Deno.FsFile, "stat" | "rea
 export async function readKeyFile(
   path: string,
   label: string,
-  open: OpenFile = (name) => Deno.open(name),
+  open: OpenFile = openFile,
 ): Promise<Uint8Array<ArrayBuffer>> {
   let bytes: Uint8Array<ArrayBuffer>;
   try {

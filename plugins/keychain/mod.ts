@@ -1,10 +1,81 @@
 /**
- * The `keychain:` keystore: registered, and refused in this version.
+ * The `keychain:` keystore: identities in the keychains of macOS, and in what else its Security
+ * framework shows as such (smart cards).
  *
  * @module
  */
-import type { Keystore } from "../../src/keystore/types.ts";
+import { hasKeyOf, signChecked, storeKeyOf } from "../../src/keystore/store_key.ts";
+import { parseStoreUri } from "../../src/keystore/store_uri.ts";
+import { chooseStored, listStored, selectStored } from "../../src/keystore/stored.ts";
+import type { CertificateLister, Keystore, KeystoreContext } from "../../src/keystore/types.ts";
 import { unavailableKeystore } from "../../src/keystore/unavailable.ts";
+import type { KeystoreUri } from "../../src/keystore/uri.ts";
+import type { Certificate } from "../../src/x509/certificate.ts";
+import { issuersOf } from "./chain.ts";
+import { type FrameworkPaths, Frameworks, SYSTEM_FRAMEWORKS } from "./frameworks.ts";
+import { findIdentities, type StoredIdentity } from "./identities.ts";
+import { PrivateKey } from "./private_key.ts";
 
-/** Refuses every source with `keystore-unavailable`. */
-export const keystore: Keystore = unavailableKeystore("keychain");
+/** The keystore of this machine; refuses where there is no macOS. */
+export const keystore: Keystore = Deno.build.os === "darwin"
+  ? createKeystore(SYSTEM_FRAMEWORKS)
+  : unavailableKeystore("keychain", "macOS");
+
+/**
+ * Makes the keystore over the frameworks at these paths. They are opened at each use.
+ *
+ * URIs are `keychain:` and, between semicolons, percent-encoded, the keys of a selector:
+ * `x509Subject`, `x509Issuer`, `x509Serial`, `x509Thumbprint`, `x509San`, as in
+ * `keychain:x509Subject=CN%3Dhost,O%3DExample;x509Serial=0A0B`. `keychain:` alone matches every
+ * identity in the keychains of the search list.
+ */
+export function createKeystore(paths: FrameworkPaths): Keystore & CertificateLister {
+  return {
+    async openKey(uri, context, beside) {
+      using owned = new DisposableStack();
+      const { frameworks, stored } = await open(uri, paths, context, owned, beside);
+      const publicKey = storeKeyOf(stored.certificate, uri);
+      const issuers = issuersOf(frameworks, stored, context.debug);
+      const use = { frameworks, publicKey, label: uri.label, context };
+      const key = await PrivateKey.open(stored, use, owned);
+      const kept = owned.move();
+      return {
+        publicKey,
+        certificates: [stored.certificate, ...issuers],
+        sign: (message, digest) =>
+          signChecked((...args) => key.sign(...args), publicKey, uri.label, message, digest),
+        [Symbol.asyncDispose]: () => Promise.resolve(kept.dispose()),
+      };
+    },
+    async readCertificates(uri, context) {
+      using owned = new DisposableStack();
+      const { frameworks, stored } = await open(uri, paths, context, owned);
+      return [stored.certificate, ...issuersOf(frameworks, stored, context.debug)];
+    },
+    async listCertificates(uri, context) {
+      const { selector } = parseStoreUri(uri, []);
+      using owned = new DisposableStack();
+      const frameworks = owned.use(new Frameworks(paths));
+      return await listStored(findIdentities(frameworks, owned, context.debug), selector);
+    },
+  };
+}
+
+/** The identity that is meant; of several, those of the key of `beside` count. */
+async function open(
+  uri: KeystoreUri,
+  paths: FrameworkPaths,
+  context: KeystoreContext,
+  owned: DisposableStack,
+  beside?: Certificate,
+): Promise<{ frameworks: Frameworks; stored: StoredIdentity }> {
+  const { selector } = parseStoreUri(uri, []);
+  const frameworks = owned.use(new Frameworks(paths));
+  const found = findIdentities(frameworks, owned, context.debug);
+  const matches = await selectStored(found, selector);
+  const ofBeside = beside
+    ? matches.filter(({ certificate }) => hasKeyOf(certificate, beside))
+    : matches;
+  const stored = chooseStored(ofBeside.length > 0 ? ofBeside : matches, uri, context);
+  return { frameworks, stored };
+}

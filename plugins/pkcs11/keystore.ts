@@ -15,6 +15,7 @@ import type {
   ListedCertificate,
   Signer,
 } from "../../src/keystore/types.ts";
+import { isVendorQueryAttribute } from "../../src/keystore/pkcs11_attributes.ts";
 import { type KeystoreUri, parseKeystoreUri } from "../../src/keystore/uri.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
 import type { NonEmpty } from "../../src/x509/chain.ts";
@@ -117,6 +118,9 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
     work: (search: Search) => Promise<Outcome<T>>,
     otherwise?: Outcome<T>,
   ): Promise<Outcome<T>> {
+    for (const name of uri.query.keys()) {
+      if (isVendorQueryAttribute(name)) context.debug(`"${name}" in the URI is not known; ignored`);
+    }
     const notes: string[] = [];
     const found = await this.#modules.first(uri, context, async (module, isNamed) => {
       try {

@@ -20,7 +20,7 @@ export interface Lock {
   /** The PIN that was given beforehand. */
   given(): Promise<GivenPin | undefined>;
   /** One that may fit, tried when none was given and none is remembered. */
-  guess?(): Uint8Array | undefined;
+  guess?(): Promise<Uint8Array | undefined>;
   /** The token's flags at this moment. */
   flags(): Promise<number>;
   /** C_Login with a PIN, which is wiped, or null to have the token ask; gives the return value. */

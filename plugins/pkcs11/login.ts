@@ -69,8 +69,12 @@ export class Login {
       hint:
         "--context-pin (env:NAME, file:PATH or fd:N), or --reuse-pin where it is the token's PIN",
       given: () => givenContextPin(this.uri, this.context),
-      guess: () =>
-        this.context.isOn("reuse-pin") ? this.memory.recall(lockOf(token.info)) : undefined,
+      guess: async () => {
+        if (!this.context.isOn("reuse-pin")) return undefined;
+        // The token may have needed none to show the key.
+        return this.memory.recall(lockOf(token.info)) ??
+          (await givenUserPin(this.uri, this.context))?.pin;
+      },
       flags: async () => (await cryptoki.tokenInfo(token.slot)).flags,
       attempt: async (pin) => {
         if (!begun) await begin();

@@ -28,7 +28,7 @@ export class Unlocker {
     let flags = await lock.flags();
     if (flags & CKF.USER_PIN_LOCKED) throw locked(lock);
     const given = await lock.given();
-    const pin = given?.pin ?? this.memory.recall(lock.name) ?? lock.guess?.();
+    const pin = given?.pin ?? this.memory.recall(lock.name) ?? await lock.guess?.();
     if (pin) {
       const spent = await this.memory.wasRefused(lock.name, pin);
       if (spent && given) throw refusedBefore(lock, given);

@@ -38,7 +38,8 @@ export const FLAGS = {
   "certificate": {
     kind: "text",
     value: "path or URI",
-    description: "end-entity certificate: a file (PEM, DER, PKCS#12) or a pkcs11: URI",
+    description: "end-entity certificate: a file (PEM, DER, PKCS#12) or a pkcs11:, keychain: or " +
+      "cng: URI",
   },
   "private-key": {
     kind: "text",
@@ -55,13 +56,20 @@ export const FLAGS = {
     kind: "list",
     value: "selector",
     description: "certificate in the operating system's store: Key=x509Subject,Value=… " +
-      "Key=x509Issuer,Value=… Key=x509Serial,Value=<hex>, or file://selector.json",
+      "Key=x509Issuer,Value=… Key=x509Serial,Value=<hex> (also x509Thumbprint, x509San), or " +
+      "file://selector.json",
   },
   "system-store-name": {
     kind: "text",
     value: "name",
     description: "Windows certificate store to search",
     default: "MY",
+  },
+  "system-store-location": {
+    kind: "choice",
+    description: "whose Windows certificate store: the user's or the machine's",
+    default: "user",
+    choices: ["user", "machine"],
   },
   "use-latest-expiring-certificate": {
     kind: "switch",
@@ -254,6 +262,7 @@ const CERTIFICATE_FLAGS = [
   "certificate",
   "cert-selector",
   "system-store-name",
+  "system-store-location",
 ] as const satisfies FlagName[];
 
 const KEY_FLAGS = [
@@ -274,6 +283,7 @@ const VENDING_FLAGS = [
   "intermediates",
   "cert-selector",
   "system-store-name",
+  "system-store-location",
   "use-latest-expiring-certificate",
   "role-arn",
   "profile-arn",
@@ -344,6 +354,7 @@ export const COMMANDS = {
       "private-key",
       "cert-selector",
       "system-store-name",
+      "system-store-location",
       "use-latest-expiring-certificate",
       "format",
       "digest",
@@ -358,6 +369,21 @@ export const COMMANDS = {
     flags: [...CERTIFICATE_FLAGS, "pkcs11-lib", "pkcs8-password", "debug"],
     required: [],
     oneOf: ["certificate", "cert-selector"],
+  },
+  "selftest": {
+    summary: "list what this machine's store holds, sign with one key, and verify the signature",
+    flags: [
+      "certificate",
+      "private-key",
+      "cert-selector",
+      "system-store-name",
+      "system-store-location",
+      "use-latest-expiring-certificate",
+      ...KEY_FLAGS,
+      "debug",
+    ],
+    required: [],
+    oneOf: [],
   },
   "cache clear": {
     summary: "remove the sessions that credential-process --cache has kept",
@@ -417,8 +443,10 @@ export const EXCLUSIONS: readonly Exclusion[] = [
   { flags: ["endpoint", "use-dualstack-endpoint"] },
   { flags: ["certificate", "cert-selector"] },
   { flags: ["certificate", "system-store-name"] },
+  { flags: ["certificate", "system-store-location"] },
   // The certificate may come from the store and its key from elsewhere.
   { flags: ["private-key", "system-store-name"], unless: "cert-selector" },
+  { flags: ["private-key", "system-store-location"], unless: "cert-selector" },
   { flags: ["private-key", "use-latest-expiring-certificate"], unless: "cert-selector" },
   { flags: ["use-latest-expiring-certificate", "intermediates"] },
   { flags: ["use-latest-expiring-certificate", "reuse-pin"] },
@@ -427,6 +455,7 @@ export const EXCLUSIONS: readonly Exclusion[] = [
   { flags: ["cert-selector", "tpm-key-password"] },
   { flags: ["cert-selector", "no-tpm-key-password"] },
   { flags: ["system-store-name", "reuse-pin"] },
+  { flags: ["system-store-location", "reuse-pin"] },
   { flags: ["tpm-key-password", "reuse-pin"] },
   { flags: ["tpm-key-password", "no-tpm-key-password"] },
   { flags: ["tpm-key-password", "pkcs8-password"] },

@@ -7,6 +7,7 @@ import { HelperError } from "../errors.ts";
 import type { IdentitySource } from "../keystore/select.ts";
 import type { KeystoreContext } from "../keystore/types.ts";
 import { type KeystoreUri, parseKeystoreUri, type Scheme } from "../keystore/uri.ts";
+import { certSelectorValues, storeUri } from "./cert_selector.ts";
 import type { FlagValues } from "./flag_values.ts";
 import type { FlagName } from "./flags.ts";
 import { PROGRAM } from "./program.ts";
@@ -34,28 +35,36 @@ export function identitySource(values: FlagValues, platform: Platform): Identity
   };
 }
 
-/** Where the certificate stands: a source of its own, or the platform's store. */
+/**
+ * Where the certificate stands: a source of its own, or the platform's store. A selector that
+ * cannot be right is `usage` on every platform, before one without a store refuses.
+ */
 export function certificateSource(
   values: FlagValues,
   platform: Platform,
 ): KeystoreUri | undefined {
-  if (!values.list("cert-selector")) return uriOf(values, "certificate");
+  const texts = values.list("cert-selector");
+  if (!texts) return uriOf(values, "certificate");
+  const selected = certSelectorValues(texts, (path) => Deno.readFileSync(path));
+  return storeUri(storeOf(platform, "--cert-selector"), selected);
+}
+
+/** All that the platform's store holds, as a source. Throws `keystore-unavailable`. */
+export function wholeStore(platform: Platform, command: string): KeystoreUri {
+  const scheme = storeOf(platform, command);
+  return { ...storeUri(scheme, new Map()), label: `${scheme}:` };
+}
+
+/** The platform's store; refuses naming what asked for it where there is none. */
+function storeOf(platform: Platform, asking: string): Scheme {
   const { name, schemes, store } = PLATFORMS[platform];
-  if (!store) {
-    throw new HelperError(
-      "keystore-unavailable",
-      `--cert-selector: ${name} has no certificate store; use --certificate with ${
-        schemes.map((scheme) => `${scheme}:`).join(", ")
-      }`,
-    );
-  }
-  return {
-    scheme: store,
-    label: "--cert-selector",
-    path: "",
-    attributes: new Map(),
-    query: new Map(),
-  };
+  if (store) return store;
+  throw new HelperError(
+    "keystore-unavailable",
+    `${asking}: ${name} has no certificate store; use --certificate with ${
+      schemes.map((scheme) => `${scheme}:`).join(", ")
+    }`,
+  );
 }
 
 function uriOf(values: FlagValues, flag: FlagName): KeystoreUri | undefined {

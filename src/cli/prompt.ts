@@ -3,16 +3,11 @@
  *
  * @module
  */
-import { HelperError } from "../errors.ts";
+import { interrupted, LineEditor, type TypedEncoding } from "./line_editor.ts";
 
-const KEY = {
-  interrupt: 3,
-  endOfFile: 4,
-  backspace: 8,
-  lineFeed: 10,
-  enter: 13,
-  kill: 21,
-  delete: 127,
+const UTF_8: TypedEncoding = {
+  isContinuation: (byte) => (byte & 0xc0) === 0x80,
+  endOfInput: 4, // Ctrl-D
 };
 
 /** A terminal, open for questions. */
@@ -29,11 +24,15 @@ interface Terminal extends Disposable {
  * every case.
  */
 export async function promptSecret(question: string): Promise<string | undefined> {
+  if (Deno.build.os === "windows") {
+    const { promptOnConsole } = await import("./windows_console.ts");
+    return await promptOnConsole(question);
+  }
   using terminal = openTerminal();
   if (!terminal) return undefined;
   const ended = Promise.withResolvers<never>();
   const end = () => ended.reject(interrupted());
-  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGTERM", "SIGHUP"];
+  const signals: readonly Deno.Signal[] = ["SIGTERM", "SIGHUP"];
   ended.promise.catch(() => {}); // it is raced below, if a signal comes in time
   // Both before the question: whoever sees it may type, or send a signal, at once.
   signals.forEach((signal) => Deno.addSignalListener(signal, end));
@@ -49,13 +48,10 @@ export async function promptSecret(question: string): Promise<string | undefined
 }
 
 function openTerminal(): Terminal | undefined {
-  const [inputPath, outputPath] = Deno.build.os === "windows"
-    ? ["CONIN$", "CONOUT$"]
-    : ["/dev/tty", "/dev/tty"];
   try {
-    const input = Deno.openSync(inputPath, { read: true, write: true });
+    const input = Deno.openSync("/dev/tty", { read: true, write: true });
     try {
-      const output = Deno.openSync(outputPath, { write: true });
+      const output = Deno.openSync("/dev/tty", { write: true });
       return {
         input,
         output,
@@ -74,29 +70,12 @@ function openTerminal(): Terminal | undefined {
 }
 
 async function readLine(input: Deno.FsFile): Promise<string | undefined> {
-  const typed: number[] = [];
+  const editor = new LineEditor(UTF_8);
   const byte = new Uint8Array(1);
   for (;;) {
     if (await input.read(byte) === null) return undefined;
-    const key = byte[0] ?? 0;
-    if (key === KEY.enter || key === KEY.lineFeed) break;
-    if (key === KEY.interrupt) throw interrupted();
-    if (key === KEY.endOfFile && typed.length === 0) return undefined;
-    if (key === KEY.backspace || key === KEY.delete) eraseCharacter(typed);
-    else if (key === KEY.kill) typed.length = 0;
-    else if (key >= 0x20) typed.push(key);
+    const state = editor.type(byte[0] ?? 0);
+    if (state === "end of input") return undefined;
+    if (state === "done") return new TextDecoder().decode(new Uint8Array(editor.take()));
   }
-  const text = new TextDecoder().decode(new Uint8Array(typed));
-  typed.fill(0);
-  return text;
-}
-
-/** Takes the last UTF-8 character off: its continuation bytes and the byte that leads them. */
-function eraseCharacter(typed: number[]): void {
-  let removed = typed.pop();
-  while (removed !== undefined && (removed & 0xc0) === 0x80) removed = typed.pop();
-}
-
-function interrupted(): HelperError {
-  return new HelperError("interrupted", "interrupted at a prompt; nothing was done");
 }

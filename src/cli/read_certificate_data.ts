@@ -54,7 +54,7 @@ function formatCertificateData(certificate: Certificate, label: string): string 
 /** The list as the AWS helper prints it: a heading, then a block of lines for each certificate. */
 async function formatIdentities(listed: readonly ListedCertificate[]): Promise<string> {
   if (listed.length === 0) return "No matching identities\n";
-  const blocks = await Promise.all(listed.map(async ({ certificate, uri }, i) => {
+  const blocks = await Promise.all(listed.map(async ({ certificate, uri, selector }, i) => {
     const encoded = new Uint8Array(certificate.encoded);
     const fingerprint = encodeHex(new Uint8Array(await crypto.subtle.digest("SHA-1", encoded)));
     return [
@@ -63,6 +63,7 @@ async function formatIdentities(listed: readonly ListedCertificate[]): Promise<s
       `Issuer: ${formatName(certificate.issuer)}`,
       `Serial Number: ${serialNumberHex(certificate)}`,
       ...(uri === undefined ? [] : [`URI: ${uri}`]),
+      ...(selector === undefined ? [] : [`Selector: ${selector}`]),
       "",
     ].map((line) => `${line}\n`).join("");
   }));

@@ -23,6 +23,8 @@ const COMMANDS: Readonly<
   "serve": async (values, world) => await (await import("./serve.ts")).serve(values, world),
   "sign-string": signString,
   "read-certificate-data": readCertificateData,
+  "selftest": async (values, world) =>
+    await (await import("./selftest.ts")).selftest(values, world),
   "cache clear": cacheClear,
   "configure": async (values, world) =>
     await (await import("./configure.ts")).configure(values, world),

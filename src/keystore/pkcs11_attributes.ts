@@ -59,6 +59,17 @@ const QUERY_ATTRIBUTES: Readonly<Record<string, Check>> = {
   "context-pin-source": pinSource,
 };
 
+/** Query attributes whose values may be shown. Others hold a PIN, or may be a misspelt name of one. */
+const SHOWN = ["pin-source", "context-pin-source", "module-name", "module-path"];
+
+/** A query part without what must not be printed. */
+export function withoutSecrets(query: string): string {
+  return query.split("&").map((attribute) => {
+    const [name = ""] = attribute.split("=", 1);
+    return SHOWN.includes(name.toLowerCase()) ? attribute : `${name}=…`;
+  }).join("&");
+}
+
 /** Of each pair, one. */
 const EXCLUSIVE = [
   ["pin-value", "pin-source"],

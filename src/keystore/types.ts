@@ -86,6 +86,8 @@ export interface ListedCertificate {
   readonly certificate: Certificate;
   /** A URI that names exactly this certificate, where the keystore has URIs. */
   readonly uri?: string;
+  /** What `--cert-selector` takes for exactly this certificate, where the keystore is a store. */
+  readonly selector?: string;
 }
 
 /** What a keystore of many certificates can do besides: list those that a URI matches. */
@@ -129,7 +131,7 @@ export type SecretName =
   | "keychain-password";
 
 /** Texts that flags give to keystores. */
-export type SettingName = "pkcs11-lib" | "system-store-name";
+export type SettingName = "pkcs11-lib" | "system-store-name" | "system-store-location";
 
 /** Switches that flags give to keystores. */
 export type SwitchName = "reuse-pin" | "no-tpm-key-password" | "use-latest-expiring-certificate";

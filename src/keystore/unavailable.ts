@@ -7,15 +7,20 @@ import { HelperError } from "../errors.ts";
 import type { Keystore } from "./types.ts";
 import { type Scheme, SCHEMES } from "./uri.ts";
 
-/** A keystore whose every use is `keystore-unavailable`. */
-export function unavailableKeystore(scheme: Scheme): Keystore {
+/**
+ * A keystore whose every use is `keystore-unavailable`: it is there on the system called `system`
+ * alone; absent, this version has it nowhere.
+ */
+export function unavailableKeystore(scheme: Scheme, system?: string): Keystore {
+  const what = `${SCHEMES[scheme]} (${scheme}:)`;
+  const why = system === undefined
+    ? `this version does not use ${what}`
+    : `${what} is there on ${system} alone`;
   const refuse = (label: string): Promise<never> =>
     Promise.reject(
       new HelperError(
         "keystore-unavailable",
-        `${label}: this version does not use ${
-          SCHEMES[scheme]
-        } (${scheme}:); use a certificate and key file`,
+        `${label}: ${why}; use a certificate and key file`,
       ),
     );
   return { openKey: (uri) => refuse(uri.label), readCertificates: (uri) => refuse(uri.label) };

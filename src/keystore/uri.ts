@@ -5,7 +5,11 @@
  * @module
  */
 import { HelperError } from "../errors.ts";
-import { isVendorQueryAttribute, wrongPkcs11Attribute } from "./pkcs11_attributes.ts";
+import {
+  isVendorQueryAttribute,
+  withoutSecrets,
+  wrongPkcs11Attribute,
+} from "./pkcs11_attributes.ts";
 
 /** The keystores, by URI scheme, and what each of them is, for messages. */
 export const SCHEMES = {
@@ -81,7 +85,10 @@ export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
   const query = parseAttributes(queryPart, "&", malformed, scheme === "pkcs11");
   const wrong = scheme === "pkcs11" ? wrongPkcs11Attribute(attributes, query) : undefined;
   if (wrong) throw malformed(wrong);
-  return { scheme, label: shown, path: "", attributes, query };
+  const label = scheme === "pkcs11" && queryPart !== ""
+    ? `${written}:${pathPart}?${withoutSecrets(queryPart)}`
+    : shown;
+  return { scheme, label, path: "", attributes, query };
 }
 
 function schemeNamed(written: string): Scheme | undefined {

@@ -31,11 +31,14 @@ export interface Certificate {
   readonly isAuthority: boolean;
   readonly subjectKeyIdentifier?: Uint8Array;
   readonly authorityKeyIdentifier?: Uint8Array;
+  /** The value of the extension, DER GeneralNames; `alternative_names.ts` reads it. */
+  readonly subjectAlternativeName?: Uint8Array;
 }
 
 const OID = {
   subjectKeyIdentifier: "2.5.29.14",
   basicConstraints: "2.5.29.19",
+  subjectAlternativeName: "2.5.29.17",
   authorityKeyIdentifier: "2.5.29.35",
 } as const;
 
@@ -43,6 +46,7 @@ interface Extensions {
   isAuthority: boolean;
   subjectKeyIdentifier?: Uint8Array;
   authorityKeyIdentifier?: Uint8Array;
+  subjectAlternativeName?: Uint8Array;
 }
 
 /** Reads one DER certificate with nothing behind it; {@link DerError} when it is malformed. */
@@ -126,6 +130,8 @@ function parseExtensions(list: DerReader): Extensions {
       extensions.isAuthority = readSequence(value).optional(TAG.boolean)?.contents[0] === 0xff;
     } else if (oid === OID.subjectKeyIdentifier) {
       extensions.subjectKeyIdentifier = readOnlyOctetString(value);
+    } else if (oid === OID.subjectAlternativeName) {
+      extensions.subjectAlternativeName = value;
     } else if (oid === OID.authorityKeyIdentifier) {
       const identifier = readSequence(value).optional(contextTag(0, false));
       if (identifier) extensions.authorityKeyIdentifier = identifier.contents;

@@ -4,38 +4,101 @@
  * @module
  */
 import { encodeHex } from "@std/encoding/hex";
-import { decodeObjectIdentifier, DerError, DerReader, readSequence, TAG } from "./der.ts";
+import { ATTRIBUTE_NAMES } from "./attribute_types.ts";
+import {
+  decodeObjectIdentifier,
+  type DerElement,
+  DerError,
+  DerReader,
+  readSequence,
+  TAG,
+} from "./der.ts";
+import { sameBytes } from "./public_key.ts";
 
-/** Short names of attribute types, by object identifier (RFC 4519, and E from PKCS#9). */
-export const ATTRIBUTE_NAMES: Readonly<Record<string, string>> = {
-  "2.5.4.3": "CN",
-  "2.5.4.4": "SN",
-  "2.5.4.5": "SERIALNUMBER",
-  "2.5.4.6": "C",
-  "2.5.4.7": "L",
-  "2.5.4.8": "ST",
-  "2.5.4.9": "STREET",
-  "2.5.4.10": "O",
-  "2.5.4.11": "OU",
-  "2.5.4.12": "T",
-  "2.5.4.17": "POSTALCODE",
-  "2.5.4.42": "GN",
-  "0.9.2342.19200300.100.1.1": "UID",
-  "0.9.2342.19200300.100.1.25": "DC",
-  "1.2.840.113549.1.9.1": "E",
-};
+/** One attribute of a name. Its value is text where it is of a string type, else `encoded` alone. */
+export interface NameAttribute {
+  /** The attribute's type, a dotted object identifier. */
+  readonly type: string;
+  readonly text?: string;
+  /** The value's DER; absent in a name that was read from text and has text. */
+  readonly encoded?: Uint8Array;
+}
 
-/** Text decoders of the string types that names use, by tag. */
+/** A relative distinguished name: at least one attribute, in no order that means anything. */
+export type RelativeName = readonly NameAttribute[];
+
+/** A distinguished name in the order of RFC 2253: the most particular relative name first. */
+export type DistinguishedName = readonly RelativeName[];
+
+/** Text decoders of the string types that names use, by tag. A TypeError: the bytes are no text. */
 const STRING_DECODERS: Readonly<Record<number, (contents: Uint8Array) => string>> = {
-  [TAG.utf8String]: (contents) => new TextDecoder().decode(contents),
+  [TAG.utf8String]: decoder("utf-8"),
   [TAG.printableString]: latin1,
   [TAG.ia5String]: latin1,
   [TAG.teletexString]: latin1,
-  [TAG.bmpString]: (contents) => new TextDecoder("utf-16be").decode(contents),
+  [TAG.bmpString]: decoder("utf-16be"),
 };
+
+function decoder(encoding: string): (contents: Uint8Array) => string {
+  // ignoreBOM: a byte order mark is a character of the value like any other.
+  return (contents) => new TextDecoder(encoding, { fatal: true, ignoreBOM: true }).decode(contents);
+}
 
 function latin1(contents: Uint8Array): string {
   return Array.from(contents, (byte) => String.fromCharCode(byte)).join("");
+}
+
+/** Reads a DER Name. Throws {@link DerError} when it is malformed. */
+export function readName(encoded: Uint8Array): DistinguishedName {
+  const relativeNames: RelativeName[] = [];
+  for (const name = readSequence(encoded); !name.atEnd;) {
+    const attributes: NameAttribute[] = [];
+    for (const set = new DerReader(name.expect(TAG.set).contents); !set.atEnd;) {
+      const attribute = set.sequence();
+      const type = decodeObjectIdentifier(attribute.expect(TAG.objectIdentifier).contents);
+      const value = attribute.next();
+      attribute.end();
+      attributes.push({ type, ...readValue(value) });
+    }
+    if (attributes.length === 0) throw new DerError("an empty relative distinguished name");
+    relativeNames.unshift(attributes);
+  }
+  return relativeNames;
+}
+
+/** The value of an attribute: its DER, and its text when it is of a string type. */
+export function readValue(value: DerElement): { encoded: Uint8Array; text?: string } {
+  const { tag, contents, encoded } = value;
+  try {
+    const text = STRING_DECODERS[tag]?.(contents);
+    return text === undefined ? { encoded } : { encoded, text };
+  } catch {
+    return { encoded }; // bytes that are not what their type says
+  }
+}
+
+/**
+ * True when both names are the same: relative names in the same order, each with the same
+ * attributes in any order. Text is compared letter by letter, whatever string type holds it.
+ */
+export function sameName(a: DistinguishedName, b: DistinguishedName): boolean {
+  return a.length === b.length &&
+    a.every((relativeName, i) => sameRelativeName(relativeName, b[i] ?? []));
+}
+
+function sameRelativeName(a: RelativeName, b: RelativeName): boolean {
+  const left = [...b];
+  return a.length === b.length && a.every((attribute) => {
+    const at = left.findIndex((other) => sameAttribute(attribute, other));
+    if (at >= 0) left.splice(at, 1);
+    return at >= 0;
+  });
+}
+
+function sameAttribute(a: NameAttribute, b: NameAttribute): boolean {
+  if (a.type !== b.type) return false;
+  if (a.text !== undefined || b.text !== undefined) return a.text === b.text;
+  return a.encoded !== undefined && b.encoded !== undefined && sameBytes(a.encoded, b.encoded);
 }
 
 /**
@@ -43,28 +106,16 @@ function latin1(contents: Uint8Array): string {
  * types dotted with their value as `#` and hex. Throws {@link DerError} when it is malformed.
  */
 export function formatName(encoded: Uint8Array): string {
-  const relativeNames: string[] = [];
-  for (const name = readSequence(encoded); !name.atEnd;) {
-    const attributes: string[] = [];
-    for (const set = new DerReader(name.expect(TAG.set).contents); !set.atEnd;) {
-      attributes.push(formatAttribute(set.sequence()));
-    }
-    if (attributes.length === 0) throw new DerError("an empty relative distinguished name");
-    relativeNames.unshift(attributes.join("+"));
-  }
-  return relativeNames.join(",");
+  return readName(encoded).map((relativeName) => relativeName.map(formatAttribute).join("+"))
+    .join(",");
 }
 
-function formatAttribute(attribute: DerReader): string {
-  const type = decodeObjectIdentifier(attribute.expect(TAG.objectIdentifier).contents);
-  const value = attribute.next();
-  attribute.end();
+function formatAttribute({ type, text, encoded = new Uint8Array() }: NameAttribute): string {
   const shortName = ATTRIBUTE_NAMES[type];
-  const decode = STRING_DECODERS[value.tag];
-  if (shortName === undefined || decode === undefined) {
-    return `${shortName ?? type}=#${encodeHex(value.encoded)}`;
+  if (shortName === undefined || text === undefined) {
+    return `${shortName ?? type}=#${encodeHex(encoded)}`;
   }
-  return `${shortName}=${escapeValue(decode(value.contents))}`;
+  return `${shortName}=${escapeValue(text)}`;
 }
 
 function escapeValue(value: string): string {

@@ -85,11 +85,16 @@ Deno.test("EXCLUSIONS has every pair of the contract", () => {
   const pairs = EXCLUSIONS.map(({ flags }) => flags.toSorted().join(" "));
   const contract: Partial<Record<FlagName, FlagName[]>> = {
     "endpoint": ["use-fips-endpoint", "use-dualstack-endpoint"],
-    "certificate": ["cert-selector", "system-store-name"],
-    "private-key": ["system-store-name", "use-latest-expiring-certificate"],
+    "certificate": ["cert-selector", "system-store-name", "system-store-location"],
+    "private-key": [
+      "system-store-name",
+      "system-store-location",
+      "use-latest-expiring-certificate",
+    ],
     "use-latest-expiring-certificate": ["intermediates", "reuse-pin"],
     "cert-selector": ["intermediates", "reuse-pin", "tpm-key-password", "no-tpm-key-password"],
     "system-store-name": ["reuse-pin"],
+    "system-store-location": ["reuse-pin"],
     "tpm-key-password": ["reuse-pin", "no-tpm-key-password", "pkcs8-password"],
     "no-tpm-key-password": ["reuse-pin"],
   };

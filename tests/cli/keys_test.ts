@@ -49,9 +49,19 @@ Deno.test("certificateSource() names this platform's schemes when Linux is asked
   for (const words of ["keychain:", "cng:"]) assertEquals(error.message.includes(words), false);
 });
 
+Deno.test("certificateSource() throws usage for a wrong selector on every platform", () => {
+  for (const platform of ["linux", "darwin", "windows"] as const) {
+    const values = valuesOf({ "cert-selector": ["Key=x509Subject"] });
+    const error = assertThrows(() => certificateSource(values, platform), HelperError);
+    assertEquals([error.code, error.message.startsWith("--cert-selector: ")], ["usage", true]);
+  }
+});
+
 Deno.test("certificateSource() gives the platform's store where there is one", () => {
   assertEquals(certificateSource(valuesOf(SELECTOR), "darwin")?.scheme, "keychain");
-  assertEquals(certificateSource(valuesOf(SELECTOR), "windows")?.scheme, "cng");
+  const source = certificateSource(valuesOf(SELECTOR), "windows");
+  assertEquals(source?.scheme, "cng");
+  assertEquals(source?.attributes.get("x509Subject"), new TextEncoder().encode("CN=a"));
 });
 
 Deno.test("keystoreContext() resolves a secret only when it is asked for", async () => {

@@ -130,11 +130,11 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
     { name: "PKCS#11 module that is not there", args: [...key("pkcs11:token=x?pin-value=hunter2"), "--pkcs11-lib", missing], code: 3, says: /--pkcs11-lib: .*no such file\.pem does not exist/ },
     { name: "proxy variable that is no URL", args: more("--with-proxy"), code: 2, says: /HTTPS_PROXY does not hold an HTTP proxy's URL/, options: { env: { HTTPS_PROXY: "ftp://x:hunter2@y" } } },
     { name: "store selector on Linux", args: ["sign-string", "--cert-selector", "Key=x509Subject,Value=CN=x"], code: 3, says: /Linux has no certificate store; use --certificate with file:, pkcs11:, handle:/ },
-    ...(["keychain:subject=x", "cng:subject=x"].map((uri) => ({
-      name: `keystore that is not there: ${uri}`,
+    ...(["keychain:x509Serial=01", "cng:x509Serial=01"].map((uri) => ({
+      name: `store of another system: ${uri}`,
       args: ["sign-string", "--private-key", uri],
       code: 3,
-      says: new RegExp(`^aws_signing_helper: ${uri}: this version does not use`),
+      says: new RegExp(`^aws_signing_helper: ${uri}: .* is there on (macOS|Windows) alone`),
     }))),
 
     // files

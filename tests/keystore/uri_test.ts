@@ -4,6 +4,7 @@ import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { HelperError } from "../../src/errors.ts";
 import { parseKeystoreUri, SCHEMES } from "../../src/keystore/uri.ts";
 
+const PIN = "S3cr3tPin";
 const FILES: Record<string, string> = {
   "key.pem": "key.pem",
   "/etc/ssl/private/key with spaces.pem": "/etc/ssl/private/key with spaces.pem",
@@ -113,6 +114,15 @@ Deno.test("parseKeystoreUri() takes every attribute of RFC 7512, names in any ca
   assertEquals([uri.attributes.has("token"), uri.attributes.has("serial")], [true, true]);
 });
 
+Deno.test("parseKeystoreUri() shows of a pkcs11: URI's query what can be no PIN", () => {
+  const label = (query: string) =>
+    parseKeystoreUri(`pkcs11:token=a?${query}`, "--certificate").label;
+  const shown = "module-path=/a.so&module-name=b&pin-source=/p&context-pin-source=env:P";
+  assertEquals(label(shown), `pkcs11:token=a?${shown}`);
+  assertEquals(label(`pin-valu=${PIN}&module-name=b`), "pkcs11:token=a?pin-valu=…&module-name=b");
+  assertEquals(label(`Pin-Value=1=${PIN}`), "pkcs11:token=a?Pin-Value=…");
+});
+
 Deno.test("parseKeystoreUri() keeps the first of a vendor's query attributes that stand several times", () => {
   const uri = parseKeystoreUri("pkcs11:?x-hint=a&x-hint=b&pin-source=/p", "--certificate");
   assertEquals(new TextDecoder().decode(uri.query.get("x-hint")), "a");
@@ -134,7 +144,6 @@ Deno.test("parseKeystoreUri() gives a handle's number as it stands", () => {
   assertEquals([uri.scheme, uri.path, uri.label], ["handle", "0x81000001", "handle:0x81000001"]);
 });
 
-const PIN = "S3cr3tPin";
 /** Sources with a PIN at each place where one can be written, and what the PIN is read as. */
 const WITH_PIN: Record<string, string> = {
   [`pkcs11:token=a?pin-value=${PIN}`]: PIN,

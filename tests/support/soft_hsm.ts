@@ -94,8 +94,8 @@ export class SoftToken {
   }
 
   /** Stores the private key of a PEM file so that it is seen and used without a login. */
-  async importOpenKey(keyPath: string, { id, label }: ObjectOptions): Promise<void> {
-    await this.#p11tool("--no-mark-private", "--load-privkey", keyPath, { id, label });
+  async importOpenKey(keyPath: string, options: ObjectOptions): Promise<void> {
+    await this.#p11tool("--no-mark-private", "--load-privkey", keyPath, options);
   }
 
   /** Stores the public key of a PEM file with its private key. */
@@ -108,11 +108,12 @@ export class SoftToken {
   async importCertificate(certificatePath: string, options: ObjectOptions): Promise<void> {
     // pkcs11-tool makes no certificate private.
     if (options.isPrivate) {
-      const { id, label } = options;
-      return await this.#p11tool("--mark-private", "--load-certificate", certificatePath, {
-        id,
-        label,
-      });
+      return await this.#p11tool(
+        "--mark-private",
+        "--load-certificate",
+        certificatePath,
+        options,
+      );
     }
     const der = await openssl(["x509", "-in", certificatePath, "-outform", "DER"]);
     await this.#write("cert", der, objectArguments(options));
@@ -122,7 +123,7 @@ export class SoftToken {
     mark: string,
     what: string,
     path: string,
-    { id, label }: { id: string | undefined; label: string | undefined },
+    { id, label }: ObjectOptions,
   ): Promise<void> {
     // deno-fmt-ignore
     await this.hsm.run("p11tool", [

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import termios
 import threading
+import time
 
 TIMEOUT_SECONDS = 20
 
@@ -57,6 +58,13 @@ def main():
         if answer == "<terminate>":
             program.terminate()
         else:
+            # Nobody types a secret that is shown; wine turns the echo off after the question.
+            deadline = time.monotonic() + TIMEOUT_SECONDS
+            while termios.tcgetattr(theirs)[3] & termios.ECHO:
+                if time.monotonic() > deadline:
+                    program.kill()
+                    sys.exit(f"the terminal echoes what is typed after {expected!r}")
+                time.sleep(0.01)
             os.write(ours, answer.encode())
     try:
         code = program.wait(TIMEOUT_SECONDS)

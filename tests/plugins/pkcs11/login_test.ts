@@ -276,6 +276,15 @@ for (const variant of WRAPPERS) {
   );
 
   await test(
+    "--reuse-pin takes the URI's PIN where the token needed none before",
+    { ALWAYS: PIN },
+    async ({ wrapped, sign }) => {
+      await sign(`pkcs11:token=locked;object=open?pin-value=${PIN}`, { reusePin: true });
+      assertEquals(sent(wrapped), [CONTEXT(PIN)]);
+    },
+  );
+
+  await test(
     "a module that cannot lock is used by one thread at a time",
     { FAIL: "C_Initialize=0xa@1" },
     async ({ wrapped, sign }) => {

@@ -1,0 +1,119 @@
+/**
+ * Keys of the Cryptography API: Next Generation: in software, in the TPM (the platform crypto
+ * provider) and on smart cards alike.
+ *
+ * @module
+ */
+import type { Digest } from "../../src/keystore/types.ts";
+import { ecdsaSignatureToDer } from "../../src/x509/der.ts";
+import { rsaPublicNumbers } from "../../src/x509/public_key.ts";
+import type { KeyHandle, KeyUse, PrivateKey } from "./key_use.ts";
+import { pkcs1Padding, wide } from "./layout.ts";
+import { ASKS_THE_USER, windowsError, WRONG_PIN } from "./status.ts";
+
+/** `NCRYPT_SILENT_FLAG`. */
+const SILENT = 0x40;
+/** `BCRYPT_PAD_PKCS1`. */
+const PKCS1 = 0x2;
+/** `NCRYPT_IMPL_REMOVABLE_FLAG`: the key is on a smart card. */
+const REMOVABLE = 0x8;
+/** What CNG calls the hash functions. */
+const HASHES: Readonly<Record<Digest, string>> = {
+  "SHA-256": "SHA256",
+  "SHA-384": "SHA384",
+  "SHA-512": "SHA512",
+};
+
+/** A key of CNG. */
+export class CngKey implements PrivateKey {
+  readonly #key: KeyHandle;
+  readonly #use: KeyUse;
+  #freed = false;
+
+  constructor(key: KeyHandle, use: KeyUse) {
+    this.#key = key;
+    this.#use = use;
+  }
+
+  async sign(message: Uint8Array, digest: Digest): Promise<Uint8Array> {
+    const hash = new Uint8Array(await crypto.subtle.digest(digest, new Uint8Array(message)));
+    let { status, signature } = await this.#signHash(hash, digest);
+    if (ASKS_THE_USER.includes(status) && await this.#givePin()) {
+      ({ status, signature } = await this.#signHash(hash, digest));
+    }
+    if (status !== 0) {
+      throw windowsError(`the key for ${this.#use.label} does not sign`, status);
+    }
+    return this.#use.publicKey.keyType === "EC" ? ecdsaSignatureToDer(signature) : signature;
+  }
+
+  async #signHash(
+    hash: Uint8Array<ArrayBuffer>,
+    digest: Digest,
+  ): Promise<{ status: number; signature: Uint8Array }> {
+    const isRsa = this.#use.publicKey.keyType === "RSA";
+    const algorithm = wide(HASHES[digest]);
+    const padding = isRsa ? pkcs1Padding(algorithm) : null;
+    const signature = new Uint8Array(this.#signatureBytes());
+    const length = new Uint32Array(1);
+    // deno-fmt-ignore
+    const status = await this.#use.windows.ncrypt.NCryptSignHash(
+      this.#key.handle, padding, hash, hash.length, signature, signature.length, length,
+      isRsa ? SILENT | PKCS1 : SILENT,
+    );
+    // The call runs on another thread: what it points at is named here, so that it lives till now.
+    const inUse = [algorithm, padding, hash, signature, length];
+    inUse.length = 0;
+    return { status, signature: signature.subarray(0, length[0]) };
+  }
+
+  /** CNG gives `r || s` for EC, the modulus' length for RSA. */
+  #signatureBytes(): number {
+    const { curve, bits } = this.#use.publicKey;
+    return curve ? 2 * curve.coordinateBytes : rsaPublicNumbers(bits).modulus.length;
+  }
+
+  /** Asks for a smart card's PIN and hands it over, once; false when there is none to give. */
+  async #givePin(): Promise<boolean> {
+    const { context, label, windows } = this.#use;
+    if (!this.#isOnSmartCard()) return false;
+    const pin = await context.secret("context-pin") ??
+      await context.prompt(`PIN of the smart card for ${label}: `);
+    if (pin === undefined) return false;
+    const value = wide(pin);
+    try {
+      const status = windows.ncrypt.NCryptSetProperty(
+        this.#key.handle,
+        wide("SmartCardPin"),
+        new Uint8Array(value.buffer),
+        value.byteLength,
+        SILENT,
+      );
+      if (status === 0) return true;
+      // Not tried again: a card counts wrong PINs, and locks.
+      const what = WRONG_PIN.includes(status) ? "the PIN" : "a PIN";
+      throw windowsError(`the smart card with the key for ${label} does not take ${what}`, status);
+    } finally {
+      value.fill(0);
+    }
+  }
+
+  #isOnSmartCard(): boolean {
+    const type = new Uint32Array(1);
+    const status = this.#use.windows.ncrypt.NCryptGetProperty(
+      this.#key.handle,
+      wide("Impl Type"),
+      new Uint8Array(type.buffer),
+      type.byteLength,
+      new Uint32Array(1),
+      SILENT,
+    );
+    return status === 0 && ((type[0] ?? 0) & REMOVABLE) !== 0;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#freed) return;
+    this.#freed = true;
+    if (this.#key.callerFrees) this.#use.windows.ncrypt.NCryptFreeObject(this.#key.handle);
+  }
+}

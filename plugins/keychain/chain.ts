@@ -1,0 +1,64 @@
+/**
+ * The issuers that macOS finds for a certificate.
+ *
+ * @module
+ */
+import { LONGEST_CHAIN } from "../../src/keystore/select.ts";
+import type { Certificate } from "../../src/x509/certificate.ts";
+import { sameBytes } from "../../src/x509/public_key.ts";
+import type { CFObject, Frameworks } from "./frameworks.ts";
+import { readCertificate, type StoredIdentity } from "./identities.ts";
+import { keychainError, SUCCESS } from "./status.ts";
+
+/**
+ * The issuers of an identity's certificate, found in the keychains without the network, without a
+ * self-signed root, which the service has as trust anchor. It does not matter whether this machine
+ * trusts them: an authority for machines is seldom among those it does.
+ */
+export function issuersOf(
+  frameworks: Frameworks,
+  { certificate, reference }: StoredIdentity,
+  debug: (words: string) => void,
+): Certificate[] {
+  using stack = new DisposableStack();
+  const { security } = frameworks;
+  const policy = frameworks.own(security.SecPolicyCreateBasicX509(), stack);
+  const subject = frameworks.array([reference], stack);
+  const { status, object: trust } = frameworks.copy(
+    stack,
+    (result) => security.SecTrustCreateWithCertificates(subject, policy, result),
+  );
+  const offline = trust ? security.SecTrustSetNetworkFetchAllowed(trust, 0) : SUCCESS;
+  if (!trust || offline !== SUCCESS) {
+    debug(keychainError("the certificate is sent without its issuers", status || offline).message);
+    return [];
+  }
+  const error = new BigUint64Array(1);
+  if (!security.SecTrustEvaluateWithError(trust, error)) {
+    frameworks.own(Deno.UnsafePointer.create(error[0] ?? 0n), stack);
+    debug("this machine does not trust the certificate's issuers; they are sent all the same");
+  }
+  const found = chainOf(frameworks, trust, stack)
+    .flatMap((element) => readCertificate(frameworks, element, debug) ?? [])
+    .filter(({ encoded }) => !sameBytes(encoded, certificate.encoded));
+  const root = found.at(-1);
+  const issuers = root && sameBytes(root.subject, root.issuer) ? found.slice(0, -1) : found;
+  return issuers.slice(0, LONGEST_CHAIN);
+}
+
+/** The path that was evaluated: `SecCertificateRef`s that live as long as the stack. */
+function chainOf(frameworks: Frameworks, trust: CFObject, stack: DisposableStack): CFObject[] {
+  const {
+    SecTrustCopyCertificateChain,
+    SecTrustGetCertificateCount,
+    SecTrustGetCertificateAtIndex,
+  } = frameworks.security;
+  if (SecTrustCopyCertificateChain) {
+    const array = frameworks.own(SecTrustCopyCertificateChain(trust), stack);
+    return array ? frameworks.elementsOf(array) : [];
+  }
+  if (!SecTrustGetCertificateCount || !SecTrustGetCertificateAtIndex) return [];
+  const count = Number(SecTrustGetCertificateCount(trust));
+  return Array.from({ length: count }, (_, i) => SecTrustGetCertificateAtIndex(trust, BigInt(i)))
+    .filter((element) => element !== null);
+}

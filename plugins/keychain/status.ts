@@ -1,0 +1,88 @@
+/**
+ * What the codes of macOS mean for a person (SecBase.h, and the domains that SecKey reports from).
+ *
+ * @module
+ */
+import { type ErrorCode, HelperError } from "../../src/errors.ts";
+
+/** A code's meaning: the sentence's tail, and the kind of failure if it is not the usual one. */
+type Meaning = readonly [words: string, code?: ErrorCode];
+
+/** `errSecSuccess`. */
+export const SUCCESS = 0;
+/** `errSecItemNotFound`. */
+export const ITEM_NOT_FOUND = -25300;
+/** Codes with which macOS says that it would have to ask the user, and cannot here. */
+export const CANNOT_ASK: readonly number[] = [-25308, -25315, -2070];
+
+const CANCELLED: Meaning = ["it was cancelled", "key-locked"];
+const CANNOT_ASK_HERE: Meaning = [
+  "the keychain is locked or wants the user's consent, and macOS cannot ask for it here; unlock it " +
+  "(security unlock-keychain), give its password with --keychain-password, or allow this program " +
+  "to use the key (security import -T)",
+  "key-locked",
+];
+const GONE: Meaning = [
+  "the identity is no longer in the keychain; import it again",
+  "key-not-found",
+];
+const NO_ACCESS: Meaning = [
+  "this program may not use the key; allow it in Keychain Access (Access Control) or import the " +
+  "identity again with security import -T",
+  "key-unreadable",
+];
+
+const STATUS_MEANINGS: Readonly<Record<number, Meaning>> = {
+  [-128]: CANCELLED, // errSecUserCanceled
+  [-25308]: CANNOT_ASK_HERE, // errSecInteractionNotAllowed
+  [-25315]: CANNOT_ASK_HERE, // errSecInteractionRequired
+  [-2070]: CANNOT_ASK_HERE, // errSecInternalComponent: what a locked keychain gives over SSH
+  [-25293]: ["the password is wrong", "key-locked"], // errSecAuthFailed
+  [-25300]: GONE, // errSecItemNotFound
+  [-25304]: GONE, // errSecInvalidItemRef
+  [-25243]: NO_ACCESS, // errSecNoAccessForItem
+  [-61]: NO_ACCESS, // errSecWrPerm
+  [-34018]: NO_ACCESS, // errSecMissingEntitlement
+  [-25291]: ["no keychain is available; log in on this machine first"], // errSecNotAvailable
+  [-25294]: ["the keychain does not exist", "key-not-found"], // errSecNoSuchKeychain
+  [-25295]: ["the keychain file is damaged"], // errSecInvalidKeychain
+  [-25307]: ["this user has no default keychain; log in on this machine once"], // errSecNoDefaultKeychain
+  [-25292]: ["the keychain may only be read"], // errSecReadOnly
+  [-4]: ["this kind of signature is not available", "key-unsupported"], // errSecUnimplemented
+  [-50]: ["the key does not take what it was given", "key-unsupported"], // errSecParam
+  [-67585]: ["the service of macOS that holds keys (securityd) does not answer"], // errSecServiceNotAvailable
+};
+
+/** Codes of other domains. */
+const DOMAIN_MEANINGS: Readonly<Record<string, Readonly<Record<number, Meaning>>>> = {
+  "com.apple.LocalAuthentication": {
+    [-1]: ["the user was not recognised", "key-locked"], // LAErrorAuthenticationFailed
+    [-2]: CANCELLED, // LAErrorUserCancel
+    [-4]: CANCELLED, // LAErrorSystemCancel
+    [-1004]: CANNOT_ASK_HERE, // LAErrorNotInteractive
+  },
+  CryptoTokenKit: {
+    [-4]: CANCELLED, // TKErrorCodeCanceledByUser
+    [-5]: ["the smart card refused the PIN", "key-locked"], // TKErrorCodeAuthenticationFailed
+    [-6]: ["the key is not on the smart card", "key-not-found"], // TKErrorCodeObjectNotFound
+    [-9]: CANNOT_ASK_HERE, // TKErrorCodeAuthenticationNeeded
+    [-7]: ["the smart card is not there; insert it and try again", "key-not-found"], // TKErrorCodeTokenNotFound
+  },
+};
+
+/**
+ * The error for an OSStatus, or for the code of a CFError in its domain.
+ *
+ * @param doing what could not be done, as the beginning of a sentence
+ */
+export function keychainError(doing: string, code: number, domain = ""): HelperError {
+  const meanings = DOMAIN_MEANINGS[domain] ?? STATUS_MEANINGS;
+  const [words, kind] = meanings[code] ?? [];
+  const number = domain === "" || domain === "NSOSStatusErrorDomain"
+    ? String(code)
+    : `${domain} ${code}`;
+  return new HelperError(
+    kind ?? "key-unreadable",
+    words === undefined ? `${doing}: macOS says ${number}` : `${doing}: ${words} (${number})`,
+  );
+}

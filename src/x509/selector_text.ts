@@ -1,0 +1,119 @@
+/**
+ * How selectors are written: `Key=x509Subject,Value=CN=name`, several of them in one text or in
+ * several, or a JSON array of `{"Key": …, "Value": …}`.
+ *
+ * @module
+ */
+import { type Certificate, serialNumberHex } from "./certificate.ts";
+import { formatName } from "./name.ts";
+import {
+  isSelectorKey,
+  matchesSelector,
+  parseSelector,
+  SELECTOR_KEYS,
+  SelectorError,
+  type SelectorKey,
+  type SelectorValues,
+  thumbprintHex,
+} from "./selector.ts";
+
+/** Reads the arguments of a command line. Throws {@link SelectorError}. */
+export function readSelectorArguments(texts: readonly string[]): SelectorValues {
+  const entries = texts.map(withoutQuotes).flatMap((text) => {
+    if (!text.startsWith("Key=")) {
+      throw new SelectorError(
+        `"${text}" does not begin with "Key="; write Key=x509Subject,Value=CN=…, ` +
+          "in quotes if it holds spaces, or file://selector.json",
+      );
+    }
+    return text.split(/[ \t\r\n]+(?=Key=)/);
+  });
+  return collect(entries.map((entry): [string, string] => {
+    const [, key, value] = /^Key=([^,]*),Value=(.*)$/s.exec(entry) ?? [];
+    if (key === undefined || value === undefined) {
+      throw new SelectorError(`"${entry}" has no ",Value="; write Key=x509Subject,Value=CN=…`);
+    }
+    return [key, value];
+  }));
+}
+
+/** An argument as it is meant: read-certificate-data prints selectors in quotes. */
+function withoutQuotes(text: string): string {
+  const trimmed = text.trimStart();
+  return /^"(Key=.*)"\s*$/s.exec(trimmed)?.[1] ?? trimmed;
+}
+
+/** Reads a JSON array of keys and values. Throws {@link SelectorError}. */
+export function readSelectorJson(text: string): SelectorValues {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw new SelectorError("it is not JSON", { cause });
+  }
+  if (!Array.isArray(parsed)) throw new SelectorError("it is not an array, as in [{…}, {…}]");
+  return collect(parsed.map((entry: unknown, i): [string, string] => {
+    const refuse = (why: string) => new SelectorError(`entry ${i + 1} ${why}`);
+    if (typeof entry !== "object" || entry === null) throw refuse("is not an object");
+    const members = new Map<string, unknown>(Object.entries(entry));
+    const [key, value] = [members.get("Key"), members.get("Value")];
+    if (typeof key !== "string" || typeof value !== "string" || members.size !== 2) {
+      throw refuse('must have the members "Key" and "Value", two texts, and no others');
+    }
+    return [key, value];
+  }));
+}
+
+function collect(entries: readonly (readonly [string, string])[]): SelectorValues {
+  const values = new Map<SelectorKey, string>();
+  for (const [key, value] of entries) {
+    if (!isSelectorKey(key)) {
+      throw new SelectorError(`unknown key "${key}"; the keys are ${SELECTOR_KEYS.join(", ")}`);
+    }
+    if (values.has(key)) throw new SelectorError(`the key ${key} stands twice`);
+    values.set(key, value);
+  }
+  if (values.size === 0) {
+    throw new SelectorError(`it holds no key; the keys are ${SELECTOR_KEYS.join(", ")}`);
+  }
+  return values;
+}
+
+/**
+ * A selector of `certificate`, in the double quotes in which it can be pasted behind
+ * `--cert-selector` in any shell: by subject, issuer and serial number, and by thumbprint where
+ * another certificate in `others` has the same ones.
+ */
+export async function formatSelector(
+  certificate: Certificate,
+  others: readonly Certificate[],
+): Promise<string> {
+  const values = new Map<SelectorKey, string>([
+    ["x509Subject", pasteable(formatName(certificate.subject))],
+    ["x509Issuer", pasteable(formatName(certificate.issuer))],
+    ["x509Serial", serialNumberHex(certificate)],
+  ]);
+  for (const [key, value] of values) if (value === "") values.delete(key); // an empty name
+  const selector = parseSelector(values);
+  const same = await Promise.all(
+    others.filter((other) => other !== certificate)
+      .map((other) => matchesSelector(selector, other)),
+  );
+  if (same.includes(true)) values.set("x509Thumbprint", await thumbprintHex(certificate));
+  return `"${[...values].map(([key, value]) => `Key=${key},Value=${value}`).join(" ")}"`;
+}
+
+/**
+ * A name whose special characters are written as hex of their bytes: what sh, PowerShell or cmd
+ * would change within double quotes (double quotes straight and curved, `$`, `%`, `!`, backquotes,
+ * a backslash before a quote), and blanks that could be lost or taken for the end of the value.
+ */
+function pasteable(name: string): string {
+  const hex = (text: string) =>
+    Array.from(new TextEncoder().encode(text), (byte) => `\\${byte.toString(16).padStart(2, "0")}`)
+      .join("");
+  return name
+    .replace(/\\([^0-9a-fA-F])/gs, (_escaped, special: string) => hex(special))
+    .replace(/[$%!`\u201c-\u201f]|(?! )[\p{Z}\s]/gu, hex)
+    .replace(/ (?=Key=)/g, hex(" "));
+}

@@ -1,0 +1,71 @@
+import { assertEquals, assertThrows } from "@std/assert";
+
+import { certSelectorValues, storeUri } from "../../src/cli/cert_selector.ts";
+import { HelperError } from "../../src/errors.ts";
+import { hasSharedData, SHARED_DATA } from "../support/tools.ts";
+
+const JSON_TEXT = '[{"Key":"x509Subject","Value":"CN=Jürgen"},{"Key":"x509Serial","Value":"0A"}]';
+const EXPECTED = [["x509Subject", "CN=Jürgen"], ["x509Serial", "0A"]];
+
+const utf16 = (text: string) =>
+  new Uint8Array(Uint16Array.from(`\ufeff${text}`, (c) => c.charCodeAt(0)).buffer);
+
+const reading = (files: Record<string, string | Uint8Array>) => (path: string) => {
+  const file = files[path];
+  if (file === undefined) throw new Deno.errors.NotFound(path);
+  return typeof file === "string" ? new TextEncoder().encode(file) : file;
+};
+
+Deno.test("certSelectorValues() reads arguments, and a file of any encoding that editors write", () => {
+  const files = {
+    "a b/selector.json": JSON_TEXT,
+    "/abs.json": `\ufeff${JSON_TEXT}`,
+    "C:/x.json": utf16(JSON_TEXT),
+  };
+  const cases = [
+    ["Key=x509Subject,Value=CN=Jürgen", "Key=x509Serial,Value=0A"],
+    ["Key=x509Subject,Value=CN=Jürgen Key=x509Serial,Value=0A"],
+    ["file://a b/selector.json"],
+    ["file:///abs.json"],
+    ["file:///C:/x.json"],
+    ["file://C:/x.json"],
+  ];
+  for (const texts of cases) {
+    assertEquals([...certSelectorValues(texts, reading(files))], EXPECTED, texts.join(" "));
+  }
+});
+
+/** What is refused, the files there are, and the sentence. */
+const WRONG: [string[], Record<string, string | Uint8Array>, string][] = [
+  [["x"], {}, '--cert-selector: "x" does not begin'],
+  [["Key=x509Serial,Value=0A", "file://a"], {}, '--cert-selector: "file://a" does not begin'],
+  [["file://a", "Key=x509Serial,Value=0A"], { a: JSON_TEXT }, "stands behind the file's name"],
+  [["file://missing.json"], {}, "--cert-selector: missing.json: the file cannot be read"],
+  [["file://a"], { a: "{" }, "--cert-selector: a: it is not JSON"],
+  [["file://a"], { a: new Uint8Array([0x80]) }, "not text in UTF-8 or UTF-16"],
+  [["file://a"], { a: "x".repeat(65_537) }, "too large"],
+  [["Key=x509Serial,Value=xyz"], {}, "x509Serial:"],
+];
+
+for (const [texts, files, words] of WRONG) {
+  Deno.test(`certSelectorValues() throws usage naming the flag when it is ${JSON.stringify(texts)} and says ${words}`, () => {
+    const error = assertThrows(() => certSelectorValues(texts, reading(files)), HelperError, words);
+    assertEquals([error.code, error.message.startsWith("--cert-selector: ")], ["usage", true]);
+  });
+}
+
+Deno.test({
+  name: "certSelectorValues() reads AWS's own selector files by name",
+  ignore: !hasSharedData(),
+  fn: () => {
+    const path = `file://${SHARED_DATA}selectors/valid-some-attributes-selector.json`;
+    const values = certSelectorValues([path], (file) => Deno.readFileSync(file));
+    assertEquals([...values.keys()], ["x509Subject", "x509Serial"]);
+  },
+});
+
+Deno.test("storeUri() carries the values as path attributes", () => {
+  const uri = storeUri("cng", new Map([["x509Subject", "CN=ü;?"]]));
+  assertEquals([uri.scheme, uri.label], ["cng", "--cert-selector"]);
+  assertEquals(new TextDecoder().decode(uri.attributes.get("x509Subject")), "CN=ü;?");
+});

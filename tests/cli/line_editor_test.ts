@@ -1,0 +1,40 @@
+import { assertEquals, assertThrows } from "@std/assert";
+
+import { LineEditor, type TypedEncoding } from "../../src/cli/line_editor.ts";
+import { HelperError } from "../../src/errors.ts";
+
+const UTF_16: TypedEncoding = {
+  isContinuation: (unit) => (unit & 0xfc00) === 0xdc00,
+  endOfInput: 26,
+};
+
+/** Types a text; gives what the last key led to, and the line. */
+function typed(text: string): [string, string] {
+  const editor = new LineEditor(UTF_16);
+  let state = "";
+  for (let i = 0; i < text.length; i++) state = editor.type(text.charCodeAt(i));
+  return [state, String.fromCharCode(...editor.take())];
+}
+
+Deno.test("LineEditor gathers a line up to Enter, whole characters at a time", () => {
+  assertEquals(typed("abc\r"), ["done", "abc"]);
+  assertEquals(typed("abc\n"), ["done", "abc"]);
+  assertEquals(typed("a🔑\x7fb\x08c\r"), ["done", "ac"]);
+  assertEquals(typed("\x7fab\x15c\r"), ["done", "c"]);
+  assertEquals(typed("a\x1bb\tc"), ["more", "abc"]);
+});
+
+Deno.test("LineEditor ends the input only at the beginning of a line", () => {
+  assertEquals(typed("\x1a"), ["end of input", ""]);
+  assertEquals(typed("a\x1a\r"), ["done", "a"]);
+});
+
+Deno.test("LineEditor throws interrupted on Ctrl-C", () => {
+  assertEquals(assertThrows(() => typed("a\x03"), HelperError).code, "interrupted");
+});
+
+Deno.test("LineEditor forgets a line that was taken", () => {
+  const editor = new LineEditor(UTF_16);
+  editor.type(0x61);
+  assertEquals([editor.take(), editor.take()], [[0x61], []]);
+});

@@ -1,0 +1,95 @@
+/**
+ * The program with a double of an operating system's store in it, so that whole commands can be run
+ * where there is no such store, and on Windows where wine's is not enough. The variable
+ * STORE_PROGRAM names a JSON file that says what the double holds; the number of objects that are
+ * alive at the end goes to a file beside it.
+ *
+ * @module
+ */
+import { createKeystore as createCngKeystore } from "../../plugins/cng/mod.ts";
+import { createKeystore as createKeychainKeystore } from "../../plugins/keychain/mod.ts";
+import { promptSecret } from "../../src/cli/prompt.ts";
+import { run } from "../../src/cli/run.ts";
+import { holdSignals } from "../../src/cli/signals.ts";
+import type { Platform, World } from "../../src/cli/world.ts";
+import { HelperError, messageOf } from "../../src/errors.ts";
+import type { Keystore } from "../../src/keystore/types.ts";
+import { CngDouble } from "./cng/double.ts";
+import { KeychainDouble } from "./keychain/double.ts";
+import type { StoreDescription } from "./store_description.ts";
+
+interface StoreDouble extends Disposable {
+  readonly keystore: Keystore;
+  readonly live: number;
+}
+
+function openDouble(description: StoreDescription): StoreDouble {
+  const { library, failure, secret } = description;
+  const read = <T extends { certificatePath: string }>(item: T) => ({
+    ...item,
+    encoded: Deno.readFileSync(item.certificatePath),
+  });
+  let double: CngDouble | KeychainDouble;
+  let keystore: Keystore;
+  if (description.platform === "windows") {
+    const cng = new CngDouble(library);
+    cng.hold(description.certificates.map(read));
+    if (secret !== undefined) cng.setPin(secret);
+    [double, keystore] = [cng, createCngKeystore(cng.libraries)];
+  } else {
+    const keychain = new KeychainDouble(library);
+    keychain.keep(description.certificates.map(read));
+    if (secret !== undefined) keychain.setPassword(secret);
+    [double, keystore] = [keychain, createKeychainKeystore(keychain.frameworks)];
+  }
+  if (failure) double.fail(failure.function, failure.code, failure.successes);
+  return {
+    keystore,
+    get live() {
+      return double.live;
+    },
+    [Symbol.dispose]: () => double[Symbol.dispose](),
+  };
+}
+
+function worldOf(platform: Platform, store: Keystore): World {
+  return {
+    platform,
+    architecture: Deno.build.arch,
+    registry: async (scheme) =>
+      scheme === "file" ? (await import("../../plugins/file/mod.ts")).keystore : store,
+    environment: (name) => Deno.env.get(name),
+    programPath: () => Deno.execPath(),
+    currentDirectory: () => Deno.cwd(),
+    homeDirectory: () => Deno.env.get("HOME"),
+    write: (output) =>
+      void Deno.stdout.writeSync(
+        typeof output === "string" ? new TextEncoder().encode(output) : output,
+      ),
+    say: (words) => void Deno.stderr.writeSync(new TextEncoder().encode(`${words}\n`)),
+    prompt: promptSecret,
+    now: () => new Date(),
+    monotonic: () => performance.now(),
+    sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+    random: () => Math.random(),
+    holdSignals,
+  };
+}
+
+async function main(): Promise<number> {
+  const path = Deno.env.get("STORE_PROGRAM") ?? "";
+  const description: StoreDescription = JSON.parse(Deno.readTextFileSync(path));
+  using double = openDouble(description);
+  const world = worldOf(description.platform, double.keystore);
+  try {
+    await run(Deno.args, world);
+    return 0;
+  } catch (thrown) {
+    world.say(`store_program: ${messageOf(thrown)}`);
+    return thrown instanceof HelperError ? thrown.exitCode : 99;
+  } finally {
+    Deno.writeTextFileSync(`${path}.live`, String(double.live));
+  }
+}
+
+main().then((code) => Deno.exit(code));

@@ -1,0 +1,153 @@
+import { fileURLToPath } from "node:url";
+
+import { type Result, runProgram } from "./binary.ts";
+import { BUILD, missing } from "./native.ts";
+import { TemporaryDirectory } from "./temporary_directory.ts";
+import { runOnTerminal, type TerminalResult } from "./terminal.ts";
+
+const WINE = "/usr/lib/wine/wine64";
+const WINESERVER = "/usr/lib/wine/wineserver64";
+const COMPILER = "x86_64-w64-mingw32-gcc";
+const PREFIX = `${BUILD}wine/prefix`;
+const SETUP = fileURLToPath(new URL("wine/setup.sh", import.meta.url));
+const SHIM = fileURLToPath(new URL("wine/process_prng.c", import.meta.url));
+
+/** A program that fills the user's certificate store, to compile. */
+export const STORE_SOURCE = fileURLToPath(new URL("wine/store.c", import.meta.url));
+
+/** The compiled Windows programs, as `make` builds them. */
+export const WINDOWS_BINARY = `${BUILD}windows/aws_signing_helper.exe`;
+export const WINDOWS_STORE_PROGRAM = `${BUILD}windows/store_program.exe`;
+
+/** Why Windows programs cannot be run here; undefined when they can. */
+export function reasonAgainstWine(): string | undefined {
+  return missing(WINE, WINESERVER, COMPILER);
+}
+
+/** The Windows path of a path of this machine: wine's drive Z: is the root. */
+export function windowsPath(path: string): string {
+  return `Z:${path.replaceAll("/", "\\")}`;
+}
+
+/** What the prefix was made from; undefined when there is none. */
+function madeFrom(): string | undefined {
+  try {
+    return Deno.readTextFileSync(`${PREFIX}/made-from`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** How a Windows program is started. */
+export interface WineOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Written to standard input; absent, there is none. */
+  readonly stdin?: string;
+}
+
+/** wine with a prefix in which programs compiled by Deno start. */
+export class Wine implements AsyncDisposable {
+  readonly #directory = new TemporaryDirectory();
+
+  private constructor() {}
+
+  /** Makes the prefix if it is not there yet, some eight seconds; nothing where there is no wine. */
+  static async start(): Promise<Wine> {
+    const wine = new Wine();
+    if (reasonAgainstWine() !== undefined) return wine;
+    const sources = [SETUP, SHIM].map((path) => Deno.readTextFileSync(path)).join("");
+    if (madeFrom() !== sources) {
+      const { code, stderr } = await runProgram("sh", [SETUP, PREFIX]);
+      if (code !== 0) throw new Error(`wine cannot be set up: ${stderr}`);
+      Deno.writeTextFileSync(`${PREFIX}/made-from`, sources);
+    }
+    return wine;
+  }
+
+  /** The folder that is drive C:. */
+  get systemDrive(): string {
+    return `${PREFIX}/drive_c`;
+  }
+
+  /** A folder in the Windows user's profile. */
+  userDirectory(name: string): string {
+    const users = [...Deno.readDirSync(`${PREFIX}/drive_c/users`)].map((entry) => entry.name);
+    return `${PREFIX}/drive_c/users/${users.find((user) => user !== "Public") ?? ""}/${name}`;
+  }
+
+  /** The command that runs a Windows program. */
+  command(program: string, args: readonly string[]): string[] {
+    return [WINE, program, ...args];
+  }
+
+  /** The environment in which wine runs. */
+  get environment(): Record<string, string> {
+    return {
+      WINEPREFIX: PREFIX,
+      WINEDEBUG: "-all",
+      DISPLAY: "",
+      LC_ALL: "C.UTF-8",
+      HOME: this.#directory.path,
+    };
+  }
+
+  /**
+   * Runs a Windows program. What it writes goes to files: wine's own services keep what they are
+   * given open, and a pipe would never end.
+   */
+  async run(
+    program: string,
+    args: readonly string[],
+    { env = {}, cwd, stdin }: WineOptions = {},
+  ): Promise<Result> {
+    const [out, err, input] = ["out", "err", "in"].map((name) => this.#directory.join(name));
+    if (!out || !err || !input) throw new Error("three files");
+    Deno.writeTextFileSync(input, stdin ?? "");
+    const from = stdin === undefined ? "/dev/null" : input;
+    // exec "$@": the arguments go through no shell.
+    const { code } = await runProgram(
+      "sh",
+      ["-c", 'exec "$@" <"$IN" >"$OUT" 2>"$ERR"', "sh", ...this.command(program, args)],
+      {
+        env: { ...this.environment, ...env, IN: from, OUT: out, ERR: err },
+        ...(cwd === undefined ? {} : { cwd }),
+      },
+    );
+    const stdoutBytes = Deno.readFileSync(out);
+    return {
+      code,
+      stdout: new TextDecoder().decode(stdoutBytes),
+      stdoutBytes,
+      stderr: Deno.readTextFileSync(err),
+    };
+  }
+
+  /**
+   * Runs a Windows program on a console of its own; each pair waits for a text and then types one.
+   * What it writes on standard output stands on the screen.
+   */
+  async runOnConsole(
+    program: string,
+    args: readonly string[],
+    dialogue: readonly (readonly [expected: string, typed: string])[],
+  ): Promise<TerminalResult> {
+    const err = this.#directory.join("err");
+    const env = Object.entries({ ...this.environment, ERR: err }).map(([k, v]) => `${k}=${v}`);
+    // deno-fmt-ignore
+    const result = await runOnTerminal([
+      "env", ...env, "sh", "-c", 'exec "$@" </dev/tty >/dev/tty 2>"$ERR"', "sh",
+      WINE, program, ...args,
+    ], dialogue);
+    return { ...result, stderr: Deno.readTextFileSync(err) };
+  }
+
+  /** Waits until wine's services have ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (reasonAgainstWine() === undefined) {
+      await runProgram(WINESERVER, ["-k"], { env: this.environment });
+      await runProgram(WINESERVER, ["-w"], { env: this.environment });
+    }
+    this.#directory[Symbol.dispose]();
+  }
+}
