@@ -117,7 +117,8 @@ async function bundleModules(entry: string, bundle: string): Promise<number> {
   });
   const packages = await esbuild.build({
     ...BUNDLE_OPTIONS,
-    entryPoints: Object.fromEntries([...onUse].map((name) => [packageFile(name), name])),
+    // In one order: that of the resolutions changes, and the names in the files with it.
+    entryPoints: Object.fromEntries([...onUse].toSorted().map((name) => [packageFile(name), name])),
     outdir: bundle,
     splitting: true,
     format: "esm",

@@ -123,7 +123,7 @@ export async function writeSurroundings(root: string): Promise<void> {
   );
   await write(`${root}/etc/group`, `root:x:0:\nnonroot:x:${USER}:\n`);
   // Runtimes mount their own over it.
-  await write(`${root}/etc/hosts`, "127.0.0.1 localhost\n::1 localhost\n");
+  await write(`${root}/etc/hosts`, "127.0.0.1 localhost\n");
   await write(`${root}/etc/nsswitch.conf`, "passwd: files\ngroup: files\nhosts: files dns\n");
   await Deno.mkdir(`${root}/home/nonroot`, { recursive: true });
   await Deno.chown(`${root}/home/nonroot`, USER, USER);

@@ -58,7 +58,14 @@ export async function checkKeystores(
     [source?.certificate, source?.privateKey, source?.intermediates].map((uri) => uri?.scheme),
   );
   const context = keystoreContext(values, world);
-  return await Promise.all(LIBRARIES[world.platform].map(async (library) => {
+  // One after the other: libraries that are loaded side by side share others, which they set up.
+  const findings: Finding[] = [];
+  for (const library of LIBRARIES[world.platform]) {
+    findings.push(await checkLibrary(library));
+  }
+  return findings;
+
+  async function checkLibrary(library: Library): Promise<Finding> {
     const { scheme, what, name = "", advice } = library;
     const keystore = await world.registry(scheme);
     let why = `${name} was not found; ${advice}`;
@@ -77,22 +84,18 @@ export async function checkKeystores(
       used.has(scheme) ? "library-missing" : "library-absent",
       `${what} (${scheme}:): ${why}`,
     );
-  }));
+  }
 }
 
 /** The version of a library on Linux is in the name of its file: `libtss2-esys.so.0.0.0`. */
 function probeLibrary(name: string): string | undefined {
-  let library: Deno.DynamicLibrary<Record<never, never>>;
   try {
-    library = Deno.dlopen(name, {});
+    // Not closed: what it has left to be done at the end of the process must still be there then.
+    Deno.dlopen(name, {});
   } catch {
     return undefined;
   }
-  try {
-    return Deno.build.os === "linux" ? loadedFile(name) ?? name : name;
-  } finally {
-    library.close();
-  }
+  return Deno.build.os === "linux" ? loadedFile(name) ?? name : name;
 }
 
 /** The file behind a library that is loaded now, links followed. */
