@@ -38,7 +38,8 @@ export interface KeystoreUri {
   /** What follows the scheme, decoded: the path of a file, the number of a handle; else empty. */
   readonly path: string;
   /**
-   * Path attributes (`name=value` between semicolons), names in lower case, values percent-decoded.
+   * Path attributes (`name=value` between semicolons), values percent-decoded; of a `pkcs11:` URI,
+   * names in lower case.
    */
   readonly attributes: ReadonlyMap<string, Uint8Array>;
   /** Query attributes (behind `?`, between `&`), values percent-decoded; may hold secrets. */
@@ -81,8 +82,8 @@ export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
 
   const malformed = (why: string) => refuse(`malformed ${scheme}: URI: ${why}`);
   const [pathPart = "", queryPart = ""] = splitOnce(rest, "?");
-  const attributes = parseAttributes(pathPart, ";", malformed);
-  const query = parseAttributes(queryPart, "&", malformed, scheme === "pkcs11");
+  const attributes = parseAttributes(pathPart, ";", scheme, malformed);
+  const query = parseAttributes(queryPart, "&", scheme, malformed);
   const wrong = scheme === "pkcs11" ? wrongPkcs11Attribute(attributes, query) : undefined;
   if (wrong) throw malformed(wrong);
   const label = scheme === "pkcs11" && queryPart !== ""
@@ -119,15 +120,16 @@ function splitOnce(text: string, separator: string): [string, string | undefined
 function parseAttributes(
   part: string,
   separator: string,
+  scheme: Scheme,
   refuse: (why: string) => HelperError,
-  vendorMayRepeat = false,
 ): Map<string, Uint8Array> {
   const attributes = new Map<string, Uint8Array>();
   if (part === "") return attributes;
   for (const [i, attribute] of part.split(separator).entries()) {
     const [written, value] = splitOnce(attribute, "=");
-    const name = written.toLowerCase(); // the names are literals of an ABNF (RFC 5234 section 2.3)
-    if (!/^[a-z0-9_-]+$/.test(name) || value === undefined) {
+    // The names of RFC 7512 are literals of an ABNF, in which case does not count (RFC 5234, 2.3).
+    const name = scheme === "pkcs11" ? written.toLowerCase() : written;
+    if (!/^[A-Za-z0-9_-]+$/.test(name) || value === undefined) {
       // Not shown where it may be the rest of a PIN that holds the separator.
       const shown = separator === ";" && ![...attributes.keys()].some((key) => isPin(key));
       const behind = separator === "&" ? ' behind the "?"' : "";
@@ -135,7 +137,8 @@ function parseAttributes(
       throw refuse(`${place} is not a name=value attribute`);
     }
     if (attributes.has(name)) {
-      if (vendorMayRepeat && isVendorQueryAttribute(name)) continue;
+      const mayRepeat = scheme === "pkcs11" && separator === "&" && isVendorQueryAttribute(name);
+      if (mayRepeat) continue;
       throw refuse(`the attribute "${name}" stands twice`);
     }
     const decoded = percentDecode(value);
@@ -145,7 +148,7 @@ function parseAttributes(
   return attributes;
 }
 
-const isPin = (name: string) => name.endsWith("pin-value");
+const isPin = (name: string) => name.toLowerCase().endsWith("pin-value");
 
 function percentDecode(value: string): Uint8Array | undefined {
   const bytes: number[] = [];
