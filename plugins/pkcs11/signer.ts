@@ -7,7 +7,7 @@ import { HelperError } from "../../src/errors.ts";
 import type { Digest, Signer } from "../../src/keystore/types.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
 import type { PublicKey } from "../../src/x509/public_key.ts";
-import { verifySignature } from "../../src/x509/signature.ts";
+import { verifySignature } from "../../src/x509/verify.ts";
 import { CryptokiError, explained, isModuleFailure } from "./failures.ts";
 import { nativeCopy } from "./ffi.ts";
 import { type Login, needsLogin } from "./login.ts";
@@ -68,7 +68,7 @@ async function sign(
   }
   // Where the key itself does not tell whose it is, its signature does, before AWS refuses it.
   const isProven = relation(key.publicPart, publicKey) === "same";
-  if (!isProven && !await verifies(publicKey, digest, message, signature)) {
+  if (!isProven && !await verifySignature(publicKey, message, digest, signature)) {
     throw new HelperError(
       "key-mismatch",
       `${label}: the private key on slot ${token.slot} does not belong to the certificate; ` +
@@ -118,14 +118,4 @@ async function offeredMechanisms({ visit, key }: SignerParts): Promise<number[] 
     if (thrown instanceof CryptokiError && isModuleFailure(thrown)) return undefined;
     throw thrown;
   }
-}
-
-async function verifies(
-  publicKey: PublicKey,
-  hash: Digest,
-  message: Uint8Array,
-  signature: Uint8Array,
-): Promise<boolean> {
-  const name = publicKey.keyType === "RSA" ? "RSA" : "ECDSA";
-  return await verifySignature(publicKey.encoded, { name, hash }, message, signature);
 }

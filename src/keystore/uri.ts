@@ -5,11 +5,8 @@
  * @module
  */
 import { HelperError } from "../errors.ts";
-import {
-  isVendorQueryAttribute,
-  withoutSecrets,
-  wrongPkcs11Attribute,
-} from "./pkcs11_attributes.ts";
+import { withoutSecrets, wrongPkcs11Attribute } from "./pkcs11_attributes.ts";
+import { parseAttributes, splitOnce } from "./uri_attributes.ts";
 
 /** The keystores, by URI scheme, and what each of them is, for messages. */
 export const SCHEMES = {
@@ -38,7 +35,8 @@ export interface KeystoreUri {
   /** What follows the scheme, decoded: the path of a file, the number of a handle; else empty. */
   readonly path: string;
   /**
-   * Path attributes (`name=value` between semicolons), names in lower case, values percent-decoded.
+   * Path attributes (`name=value` between semicolons), values percent-decoded; of a `pkcs11:` URI,
+   * names in lower case.
    */
   readonly attributes: ReadonlyMap<string, Uint8Array>;
   /** Query attributes (behind `?`, between `&`), values percent-decoded; may hold secrets. */
@@ -81,11 +79,13 @@ export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
 
   const malformed = (why: string) => refuse(`malformed ${scheme}: URI: ${why}`);
   const [pathPart = "", queryPart = ""] = splitOnce(rest, "?");
-  const attributes = parseAttributes(pathPart, ";", malformed);
-  const query = parseAttributes(queryPart, "&", malformed, scheme === "pkcs11");
-  const wrong = scheme === "pkcs11" ? wrongPkcs11Attribute(attributes, query) : undefined;
+  const isPkcs11 = scheme === "pkcs11";
+  const syntax = { isPkcs11, refuse: malformed };
+  const attributes = parseAttributes(pathPart, { ...syntax, separator: ";" });
+  const query = parseAttributes(queryPart, { ...syntax, separator: "&" });
+  const wrong = isPkcs11 ? wrongPkcs11Attribute(attributes, query) : undefined;
   if (wrong) throw malformed(wrong);
-  const label = scheme === "pkcs11" && queryPart !== ""
+  const label = isPkcs11 && queryPart !== ""
     ? `${written}:${pathPart}?${withoutSecrets(queryPart)}`
     : shown;
   return { scheme, label, path: "", attributes, query };
@@ -109,57 +109,4 @@ export function filePath(rest: string): string | undefined {
   } catch {
     return undefined; // a percent sign that escapes nothing
   }
-}
-
-function splitOnce(text: string, separator: string): [string, string | undefined] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
-}
-
-function parseAttributes(
-  part: string,
-  separator: string,
-  refuse: (why: string) => HelperError,
-  vendorMayRepeat = false,
-): Map<string, Uint8Array> {
-  const attributes = new Map<string, Uint8Array>();
-  if (part === "") return attributes;
-  for (const [i, attribute] of part.split(separator).entries()) {
-    const [written, value] = splitOnce(attribute, "=");
-    const name = written.toLowerCase(); // the names are literals of an ABNF (RFC 5234 section 2.3)
-    if (!/^[a-z0-9_-]+$/.test(name) || value === undefined) {
-      // Not shown where it may be the rest of a PIN that holds the separator.
-      const shown = separator === ";" && ![...attributes.keys()].some((key) => isPin(key));
-      const behind = separator === "&" ? ' behind the "?"' : "";
-      const place = shown ? `"${written}"` : `attribute ${i + 1}${behind}`;
-      throw refuse(`${place} is not a name=value attribute`);
-    }
-    if (attributes.has(name)) {
-      if (vendorMayRepeat && isVendorQueryAttribute(name)) continue;
-      throw refuse(`the attribute "${name}" stands twice`);
-    }
-    const decoded = percentDecode(value);
-    if (!decoded) throw refuse(`the value of "${name}" has a "%" without two hex digits`);
-    attributes.set(name, decoded);
-  }
-  return attributes;
-}
-
-const isPin = (name: string) => name.endsWith("pin-value");
-
-function percentDecode(value: string): Uint8Array | undefined {
-  const bytes: number[] = [];
-  const encoded = new TextEncoder().encode(value);
-  for (let i = 0; i < encoded.length; i++) {
-    const byte = encoded[i] ?? 0;
-    if (byte !== "%".charCodeAt(0)) {
-      bytes.push(byte);
-      continue;
-    }
-    const hex = String.fromCharCode(...encoded.subarray(i + 1, i + 3));
-    if (!/^[0-9A-Fa-f]{2}$/.test(hex)) return undefined;
-    bytes.push(parseInt(hex, 16));
-    i += 2;
-  }
-  return new Uint8Array(bytes);
 }

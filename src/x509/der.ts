@@ -258,22 +258,3 @@ export function ecdsaSignatureToDer(raw: Uint8Array): Uint8Array {
     encodeUnsignedInteger(raw.subarray(half)),
   );
 }
-
-/**
- * The raw `r || s` of an ECDSA signature in DER, each padded to `coordinateBytes`; undefined when a
- * number is longer than that.
- */
-export function ecdsaSignatureFromDer(
-  der: Uint8Array,
-  coordinateBytes: number,
-): Uint8Array<ArrayBuffer> | undefined {
-  const numbers = readSequence(der);
-  const raw = new Uint8Array(2 * coordinateBytes);
-  for (const end of [coordinateBytes, 2 * coordinateBytes]) {
-    const number = unsigned(numbers.integer());
-    if (number.length > coordinateBytes) return undefined;
-    raw.set(number, end - number.length);
-  }
-  numbers.end();
-  return raw;
-}

@@ -74,8 +74,6 @@ const OTHERS: Record<string, [string[], string[]]> = {
     "-sigopt",
     "rsa_pss_saltlen:48",
   ]],
-  "RSA with SHA-1": [["-algorithm", "RSA"], ["-sha1"]],
-  "Ed25519": [["-algorithm", "ED25519"], []],
 };
 
 for (const [name, [key, args]] of Object.entries(OTHERS)) {
@@ -88,8 +86,10 @@ for (const [name, [key, args]] of Object.entries(OTHERS)) {
   });
 }
 
-Deno.test("hasIssued() is false where the signature's algorithm cannot be verified", async () => {
+Deno.test("hasIssued() is false where the service does not take the algorithm", async () => {
   using directory = new TemporaryDirectory();
-  const { issuer, leaf } = await issuedWith(directory, ["-algorithm", "ED448"], []);
-  assertEquals(await hasIssued(issuer, leaf), false);
+  for (const [key, args] of [[["-algorithm", "ED25519"], []], [["-algorithm", "RSA"], ["-sha1"]]]) {
+    const { issuer, leaf } = await issuedWith(directory, key ?? [], args ?? []);
+    assertEquals(await hasIssued(issuer, leaf), false);
+  }
 });
