@@ -10,6 +10,7 @@ import { type KeyMatch, keysFor } from "./keys.ts";
 import { needsLogin } from "./login.ts";
 import { severalObjects } from "./not_found.ts";
 import { findPrivateKeys, type TokenCertificate, type TokenKey } from "./objects.ts";
+import { hasUserPin } from "./pin_sources.ts";
 import type { Search } from "./search.ts";
 import { nameToken, writeUri } from "./uri_building.ts";
 
@@ -94,7 +95,8 @@ async function keysWithLogin(
 ): Promise<KeyMatch> {
   const { session } = found;
   if (!needsLogin(session) || login.isDone(session)) return await keysFor(found, uri, among);
-  if ((await findPrivateKeys(session, {})).length > 0) {
+  // Nobody is to be asked for a PIN that is not needed; one that was given is used.
+  if (!hasUserPin(uri) && (await findPrivateKeys(session, {})).length > 0) {
     const visible = await keysFor(found, uri, among);
     if (visible.keys.length > 0) return visible;
   }

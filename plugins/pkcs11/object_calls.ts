@@ -37,7 +37,7 @@ export class ObjectCalls {
       await this.calls.call("C_FindObjects", [session, list, BigInt(OBJECTS_AT_ONCE), given]);
       const length = Math.min(OBJECTS_AT_ONCE, Number(this.structures.readUlong(given)));
       for (let i = 0; i < length; i++) found.push(this.structures.readUlong(list, i));
-      if (length === 0) break;
+      if (length < OBJECTS_AT_ONCE) break; // as browsers take it: fewer than asked for are the last
     }
     await this.calls.call("C_FindObjectsFinal", [session]);
     return found;

@@ -269,14 +269,14 @@ for (const variant of WRAPPERS) {
       await sign("pkcs11:token=locked;object=open");
       assertEquals(sent(wrapped), []);
       wrapped.set({ FAIL: "C_SignInit=0x101@1" });
-      await sign(`pkcs11:token=locked;object=open?pin-value=${PIN}`);
+      await sign("pkcs11:token=locked;object=open", { answers: [PIN] });
       assertEquals(sent(wrapped), [USER(PIN)]);
       assertEquals(wrapped.count("C_Sign"), 2);
     },
   );
 
   await test(
-    "--reuse-pin takes the URI's PIN where the token needed none before",
+    "--reuse-pin takes the URI's PIN where the token itself needs none",
     { ALWAYS: PIN },
     async ({ wrapped, sign }) => {
       await sign(`pkcs11:token=locked;object=open?pin-value=${PIN}`, { reusePin: true });

@@ -66,6 +66,13 @@ await bare.importKey(rsa.keyPath, { id: "03", label: "rsa" });
 await hidden.importKey(web.keyPath, { id: "01", label: "web" });
 await hidden.importCertificate(web.certificatePath, { id: "01", label: "web", isPrivate: true });
 
+const crowded = await hsm.token("crowded");
+/** More than are fetched in one call. */
+const CROWD = 35;
+for (let i = 0; i < CROWD; i++) {
+  await crowded.importCertificate(web.certificatePath, { id: `${i + 10}`, label: `copy ${i}` });
+}
+
 const nameOf = (certificate: Certificate) => formatName(certificate.subject);
 const isKeyOf = (publicKey: Parameters<typeof hasPublicKey>[1], { certificatePem }: typeof web) =>
   hasPublicKey(certificateOf(certificatePem), publicKey);
@@ -204,7 +211,7 @@ for (const { name, module, layout } of VARIANTS) {
     for (const token of ["token=first", "token=second"]) {
       assertStringIncludes(error.message, token);
     }
-    await refusal(open("pkcs11:object=nowhere"), "4 tokens match", "token=bare");
+    await refusal(open("pkcs11:object=nowhere"), "5 tokens match", "token=bare");
   });
 
   test("openKey() and readCertificates() log in for a certificate that is private", async () => {
@@ -223,7 +230,8 @@ for (const { name, module, layout } of VARIANTS) {
 
   test("listCertificates() gives URIs that select exactly the same certificate", async () => {
     const all = [
-      ...await list("pkcs11:"),
+      ...await list("pkcs11:token=first"),
+      ...await list("pkcs11:token=second"),
       ...await list(`pkcs11:token=hidden?pin-value=${PIN}`),
     ];
     assertEquals(all.length, 13);
@@ -236,6 +244,13 @@ for (const { name, module, layout } of VARIANTS) {
       const [read] = await keystore.readCertificates(uriOf(`${uri}${pin}`), context({}));
       assertEquals(read.encoded, certificate.encoded);
     }
+  });
+
+  test("listCertificates() gives all of a token's many certificates", async () => {
+    const labels = (await list("pkcs11:token=crowded")).map(({ uri }) =>
+      /copy%20\d+/.exec(uri ?? "")?.[0]
+    );
+    assertEquals(new Set(labels).size, CROWD);
   });
 
   test("listCertificates() keeps one order, and gives nothing when nothing matches", async () => {
@@ -317,8 +332,8 @@ for (const { name, module, layout } of VARIANTS) {
 
   test("slot-id names the slot, 0 too", async () => {
     const slots = layout.ulong.size === 4
-      ? ["0", "1", "2", "3"]
-      : [first, second, bare, hidden].map(({ slot }) => slot);
+      ? ["0", "1", "2", "3", "4"]
+      : [first, second, bare, hidden, crowded].map(({ slot }) => slot);
     let found = 0;
     for (const slot of slots) found += (await list(`pkcs11:slot-id=${slot};object=twice`)).length;
     assertEquals(found, 2);

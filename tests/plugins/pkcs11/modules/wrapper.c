@@ -12,7 +12,7 @@
  *   WRAPPER_MECHANISMS  VALUE,…: the only mechanisms there are
  *   WRAPPER_SLOT_ZERO   set: the first slot has the number 0
  *   WRAPPER_TOKEN       file; while it is not there, neither is any token
- *   WRAPPER_ALWAYS      the PIN that every key wants at each signature, none by itself
+ *   WRAPPER_ALWAYS      the PIN that every key wants at each signature, on a token that wants none
  *   WRAPPER_INITIALIZED set: C_Initialize says that somebody else was first
  */
 #include "cryptoki.h"
@@ -151,6 +151,7 @@ static CK_RV get_token_info(CK_ULONG slot, CK_TOKEN_INFO *info) {
   if (!rv) rv = INNER(GET_TOKEN_INFO, get_token_info_fn)(inner_slot(slot), info);
   if (rv) return rv;
   if (getenv("WRAPPER_PIN_PAD")) info->flags |= 0x100;
+  if (getenv("WRAPPER_ALWAYS")) info->flags &= ~0x4ul;
   int left = tries(0);
   if (left >= 0) {
     info->flags &= ~0x70000ul;
