@@ -6,10 +6,9 @@
  *
  * @module
  */
-import * as esbuild from "esbuild";
 import config from "../deno.json" with { type: "json" };
-import { type Command, COMMANDS } from "../src/cli/flags.ts";
 import { checkPayload } from "./base/payload.ts";
+import { FIRST_SCRIPT, makeBundle } from "./bundle.ts";
 import { recordCodeCache } from "./code_cache.ts";
 import { denortFromNpm } from "./denort.ts";
 import { sourceDate } from "./source_date.ts";
@@ -17,13 +16,8 @@ import { sourceDate } from "./source_date.ts";
 const ROOT = new URL("..", import.meta.url).pathname;
 const BUILD = `${ROOT}build`;
 const PACKAGES = `${BUILD}/packages`;
-/** The commands that connect to the service, for the loader. */
-const NETWORK_COMMANDS = Object.entries<Command>(COMMANDS)
-  .filter(([, { usesNetwork }]) => usesNetwork)
-  .map(([name]) => name);
-
 /** The recorder of compiled code, and what it imports. */
-const RECORDER = ["recorder.js", "token_double.js"] as const;
+const RECORDER = ["recorder.js", "scripts.js", "token_double.js"] as const;
 
 /** What a build makes. */
 export interface BuildRequest {
@@ -42,12 +36,12 @@ export async function build(request: BuildRequest, say: (line: string) => void):
   const bundle = `${BUILD}/bundle/${output.split("/").at(-1)}`;
   await installPackages();
   say(`packages: ${Object.keys(config.imports).length} by deno.lock`);
-  const size = await bundleModules(entry, bundle);
+  const size = await makeBundle({ entry, bundle, packages: PACKAGES });
   say(`bundle: ${(size / 1024).toFixed(0)} KiB in ${bundle.slice(ROOT.length)}`);
   say(`compiled code: ${await addCodeCache(bundle, target)}`);
   const base = await compile(bundle, "loader.js", output, target);
   const program = await Deno.readFile(output);
-  checkPayload(program, await Deno.readFile(`${bundle}/program.js`));
+  checkPayload(program, await Deno.readFile(`${bundle}/${FIRST_SCRIPT}`));
   say(`binary: ${output} (${(program.length / 1e6).toFixed(1)} MB, base binary from ${base})`);
 }
 
@@ -60,15 +54,14 @@ function withSuffix(output: string, target: string): string {
 async function addCodeCache(bundle: string, target: string): Promise<string> {
   if (target !== Deno.build.target) return `none, as binaries for ${target} do not run here`;
   const recorder = `${BUILD}/recorder`;
-  const output = `${bundle}/program.cache`;
   for (const file of RECORDER) await Deno.copyFile(`${ROOT}packaging/${file}`, `${bundle}/${file}`);
   try {
     await compile(bundle, RECORDER[0], recorder, target);
   } finally {
     for (const file of RECORDER) await Deno.remove(`${bundle}/${file}`);
   }
-  await recordCodeCache({ recorder, output });
-  return `${((await Deno.stat(output)).size / 1024).toFixed(0)} KiB in the binary`;
+  const size = await recordCodeCache({ recorder, folder: bundle });
+  return `${(size / 1024).toFixed(0)} KiB in the binary`;
 }
 
 /** esbuild finds packages in a node_modules folder; Deno makes one from the lock. */
@@ -80,102 +73,6 @@ async function installPackages(): Promise<void> {
   );
   await Deno.copyFile(`${ROOT}deno.lock`, `${PACKAGES}/deno.lock`);
   await deno(["install", "--quiet", "--frozen"], {}, PACKAGES);
-}
-
-/**
- * Bundles the program into one file, and each package that is loaded on use into one of its own:
- * every further file of the program itself would cost a fraction of a millisecond at each start,
- * while a package is large and seldom needed. Gives the sum of their sizes.
- */
-async function bundleModules(entry: string, bundle: string): Promise<number> {
-  await Deno.remove(bundle, { recursive: true }).catch(() => {});
-  const onUse = new Set<string>();
-  const program = await esbuild.build({
-    ...BUNDLE_OPTIONS,
-    entryPoints: { program: entry },
-    outdir: bundle,
-    // A script, not a module: V8 keeps compiled code of scripts alone. loader.js runs it.
-    format: "cjs",
-    banner: { js: "(function (require, importPackage) {" },
-    footer: { js: "})" },
-    plugins: [importMap((name) => {
-      onUse.add(name);
-      return `./${packageFile(name)}.js`;
-    })],
-  });
-  const script = `${bundle}/program.js`;
-  const text = await Deno.readTextFile(script);
-  await Deno.writeTextFile(
-    script,
-    text.replaceAll('import("./package-', 'importPackage("./package-'),
-  );
-  await esbuild.build({
-    entryPoints: { loader: `${ROOT}packaging/loader.js` },
-    outdir: bundle,
-    format: "esm",
-    define: { NETWORK_COMMANDS: JSON.stringify(NETWORK_COMMANDS) },
-  });
-  const packages = await esbuild.build({
-    ...BUNDLE_OPTIONS,
-    // In one order: that of the resolutions changes, and the names in the files with it.
-    entryPoints: Object.fromEntries([...onUse].toSorted().map((name) => [packageFile(name), name])),
-    outdir: bundle,
-    splitting: true,
-    format: "esm",
-    // CommonJS packages ask for Node's modules by require.
-    banner: { js: "const require = (name) => process.getBuiltinModule(name);" },
-    plugins: [importMap()],
-  });
-  await esbuild.stop();
-  // Beside the bundle, not in it: everything in it goes into the binary.
-  await Deno.writeTextFile(
-    `${bundle}.metafile.json`,
-    JSON.stringify({
-      inputs: { ...program.metafile.inputs, ...packages.metafile.inputs },
-      outputs: { ...program.metafile.outputs, ...packages.metafile.outputs },
-    }),
-  );
-  return [program, packages].flatMap(({ metafile }) => Object.values(metafile.outputs))
-    .reduce((sum, { bytes }) => sum + bytes, 0);
-}
-
-const BUNDLE_OPTIONS = {
-  bundle: true,
-  minify: true,
-  platform: "node",
-  target: "esnext",
-  legalComments: "none",
-  metafile: true,
-  logLevel: "warning",
-  absWorkingDir: ROOT,
-} as const satisfies esbuild.BuildOptions;
-
-function packageFile(name: string): string {
-  return `package-${name.replace(/\.js$/, "").replace(/[^a-z0-9]+/g, "-").replace(/^-/, "")}`;
-}
-
-/**
- * Resolves the import map's names in the installed packages. `onUse` is told of packages that are
- * imported dynamically, and gives the file to import in their place.
- */
-function importMap(onUse?: (name: string) => string): esbuild.Plugin {
-  const targets: Readonly<Record<string, string>> = config.imports;
-  return {
-    name: "import-map",
-    setup(build) {
-      build.onResolve({ filter: /^[@a-z]/ }, async ({ path, kind, pluginData }) => {
-        if (pluginData === "resolved") return undefined;
-        const target = targets[path]?.match(/^npm:((?:@[^/]+\/)?[^@/]+)@[^/]+(\/.*)?$/);
-        if (!target) return undefined;
-        if (kind === "dynamic-import" && onUse) return { path: onUse(path), external: true };
-        return await build.resolve(`${target[1]}${target[2] ?? ""}`, {
-          kind,
-          resolveDir: PACKAGES,
-          pluginData: "resolved",
-        });
-      });
-    },
-  };
 }
 
 /** Compiles the bundle; says where the base binary came from. */

@@ -15,12 +15,15 @@ const ARN = "arn:aws:rolesanywhere:us-east-1:123456789012";
 export interface Recording {
   /** The compiled recorder. */
   readonly recorder: string;
-  /** Where to write the code. */
-  readonly output: string;
+  /** Where to write the code: a file for each script that was used. */
+  readonly folder: string;
 }
 
-/** Runs the recorder over the program's usual work: signing, sessions printed, kept and written, a token. */
-export async function recordCodeCache({ recorder, output }: Recording): Promise<void> {
+/**
+ * Runs the recorder over the program's usual work: signing, sessions printed, kept and written, a
+ * token. Gives the size of the code in bytes.
+ */
+export async function recordCodeCache({ recorder, folder }: Recording): Promise<number> {
   const directory = await Deno.makeTempDir();
   await using service = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
@@ -59,7 +62,7 @@ export async function recordCodeCache({ recorder, output }: Recording): Promise<
       ]),
     );
     const { success, stderr } = await new Deno.Command(recorder, {
-      args: [output, commandLines, `${directory}/certificate.der`],
+      args: [folder, commandLines, `${directory}/certificate.der`],
       clearEnv: true,
       env: { AWS_SHARED_CREDENTIALS_FILE: `${directory}/credentials` },
       stdin: "null",
@@ -67,6 +70,9 @@ export async function recordCodeCache({ recorder, output }: Recording): Promise<
       stderr: "piped",
     }).output();
     if (!success) throw new Error(new TextDecoder().decode(stderr).trim());
+    return Array.from(Deno.readDirSync(folder))
+      .filter(({ name }) => name.endsWith(".cache"))
+      .reduce((sum, { name }) => sum + Deno.statSync(`${folder}/${name}`).size, 0);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }

@@ -1,9 +1,10 @@
 /**
- * What the binary starts with: runs the bundled program from its compiled code, which stands beside
- * it in the binary (`code_cache.ts` makes it). Code that V8 does not accept is compiled anew.
+ * What the binary starts with: runs the program's scripts from their compiled code, which stands
+ * beside them in the binary (`code_cache.ts` makes it). Code that V8 does not accept is compiled
+ * anew.
  */
-import process from "node:process";
 import vm from "node:vm";
+import { runProgram } from "./scripts.js";
 
 // The first TLS connection waits until the cryptographic library has gathered entropy, which takes
 // longer than all the rest. Making any key begins that in another thread. A kept session needs no
@@ -14,17 +15,16 @@ if (NETWORK_COMMANDS.includes(Deno.args[0]) && !maybeKept) {
 }
 
 const directory = import.meta.dirname;
-let cachedData;
-try {
-  cachedData = Deno.readFileSync(`${directory}/program.cache`);
-} catch {
-  // built for another platform than the one that built it: there is none
+
+function compile(filename) {
+  let cachedData;
+  try {
+    cachedData = Deno.readFileSync(`${directory}/${filename.replace(/js$/, "cache")}`);
+  } catch {
+    // built for another platform than the one that built it, or seldom used: there is none
+  }
+  const source = Deno.readTextFileSync(`${directory}/${filename}`);
+  return new vm.Script(source, { filename, ...(cachedData ? { cachedData } : {}) });
 }
-const script = new vm.Script(Deno.readTextFileSync(`${directory}/program.js`), {
-  filename: "program.js",
-  ...(cachedData ? { cachedData } : {}),
-});
-script.runInThisContext()(
-  (name) => process.getBuiltinModule(name),
-  (path) => import(path),
-);
+
+runProgram(compile, (path) => import(path));

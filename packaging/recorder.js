@@ -1,27 +1,36 @@
 /**
- * Compiled beside the program at build time only: runs the bundled program over typical command
- * lines and writes the code that V8 compiled meanwhile. Its arguments: the file to write, a file
- * with the command lines as JSON, and the certificate (DER) that a PKCS#11 token is to hold.
+ * Compiled beside the program at build time only: runs the program over typical command lines and
+ * writes the code that V8 compiled meanwhile, a file for each script. Its arguments: the folder to
+ * write to, a file with the command lines as JSON, and the certificate (DER) that a PKCS#11 token is
+ * to hold.
  */
-import process from "node:process";
 import vm from "node:vm";
+import { runProgram } from "./scripts.js";
 import { installTokenDouble } from "./token_double.js";
 
-const [output, commandLines, certificate] = Deno.args;
+const [folder, commandLines, certificate] = Deno.args;
 installTokenDouble(Deno.readFileSync(certificate));
-const script = new vm.Script(Deno.readTextFileSync(`${import.meta.dirname}/program.js`), {
-  filename: "program.js",
-});
-const program = script.runInThisContext();
 const { exit } = Deno;
+const scripts = new Map();
+
+function compile(filename) {
+  const known = scripts.get(filename);
+  if (known) return known;
+  const source = Deno.readTextFileSync(`${import.meta.dirname}/${filename}`);
+  const script = new vm.Script(source, { filename });
+  scripts.set(filename, script);
+  return script;
+}
 
 for (const args of JSON.parse(Deno.readTextFileSync(commandLines))) {
   Object.defineProperty(Deno, "args", { value: args, configurable: true });
   const code = await new Promise((resolve) => {
     Deno.exit = resolve;
-    program((name) => process.getBuiltinModule(name), (path) => import(path));
+    runProgram(compile, (path) => import(path));
   });
   if (code !== 0) exit(1);
 }
-Deno.writeFileSync(output, script.createCachedData());
+for (const [filename, script] of scripts) {
+  Deno.writeFileSync(`${folder}/${filename.replace(/js$/, "cache")}`, script.createCachedData());
+}
 exit(0);

@@ -3,29 +3,28 @@
  *
  * @module
  */
-import { cacheClear } from "./cache_clear.ts";
-import { credentialProcess } from "./credential_process.ts";
 import type { FlagValues } from "./flag_values.ts";
 import type { CommandName } from "./flags.ts";
 import { parseArguments } from "./parse.ts";
-import { readCertificateData } from "./read_certificate_data.ts";
-import { signString } from "./sign_string.ts";
-import { update } from "./update.ts";
 import { version } from "./version.ts";
 import type { World } from "./world.ts";
 
-/** What each command does. One that brings much with it is loaded when it is asked for. */
+/** What each command does; each is loaded when it is asked for. */
 const COMMANDS: Readonly<
   Record<CommandName, (values: FlagValues, world: World) => void | Promise<void>>
 > = {
-  "credential-process": credentialProcess,
-  "update": update,
+  "credential-process": async (values, world) =>
+    await (await import("./credential_process.ts")).credentialProcess(values, world),
+  "update": async (values, world) => await (await import("./update.ts")).update(values, world),
   "serve": async (values, world) => await (await import("./serve.ts")).serve(values, world),
-  "sign-string": signString,
-  "read-certificate-data": readCertificateData,
+  "sign-string": async (values, world) =>
+    await (await import("./sign_string.ts")).signString(values, world),
+  "read-certificate-data": async (values, world) =>
+    await (await import("./read_certificate_data.ts")).readCertificateData(values, world),
   "selftest": async (values, world) =>
     await (await import("./selftest.ts")).selftest(values, world),
-  "cache clear": cacheClear,
+  "cache clear": async (values, world) =>
+    await (await import("./cache_clear.ts")).cacheClear(values, world),
   "configure": async (values, world) =>
     await (await import("./configure.ts")).configure(values, world),
   "doctor": async (values, world) => await (await import("./doctor.ts")).doctor(values, world),
