@@ -158,7 +158,7 @@ function scriptName(entryPoint: string): string {
 
 /**
  * The script that a file goes into, by those that load it: its only one; the first, which is always
- * there; or one that several share: parts of one plugin, keystores and commands, or commands.
+ * there; or one that several share: parts of one plugin, whatever signs, or commands.
  */
 function scriptOf(
   file: string,
@@ -177,7 +177,7 @@ function scriptOf(
   if (plugin && plugins.every((other) => other === plugin)) {
     return names.includes(plugin) ? plugin : `${plugin}-shared`;
   }
-  return plugins.some(Boolean) ? "keys" : "session";
+  return plugins.some(Boolean) || names.includes("sign_string") ? "keys" : "session";
 }
 
 const PLUGINS = [...Deno.readDirSync(`${ROOT}plugins`)].map(({ name }) => name);

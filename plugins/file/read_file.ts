@@ -9,9 +9,7 @@ import { HelperError, messageOf } from "../../src/errors.ts";
 export const LARGEST_FILE = 4 * 1024 * 1024;
 
 /** Opens a file for reading; {@link Deno.open} outside tests. */
-export type OpenFile = (path: string) => Promise<
-  Pick<Deno.FsFile, "read" | "close"> & { stat(): Promise<{ readonly isDirectory: boolean }> }
->;
+export type OpenFile = (path: string) => Promise<Pick<Deno.FsFile, "read" | "close">>;
 
 /** Where a key on standard input is said to be; Windows has no file of that name. */
 const STANDARD_INPUT = "/dev/stdin";
@@ -23,7 +21,6 @@ const openFile: OpenFile = (path) =>
 
 function standardInput(): Awaited<ReturnType<OpenFile>> {
   return {
-    stat: () => Promise.resolve({ isDirectory: false }),
     read: (buffer) => Deno.stdin.read(buffer),
     close: () => Deno.stdin.close(),
   };
@@ -45,9 +42,6 @@ export async function readKeyFile(
   try {
     const file = await open(path);
     try {
-      if ((await file.stat()).isDirectory) {
-        throw new HelperError("key-unreadable", `${label} is a directory; name a file in it`);
-      }
       bytes = await readToEnd(file, label);
     } finally {
       file.close();
