@@ -96,9 +96,9 @@ async function compile(
     "--no-check",
     // Its cache lies in a directory anyone can write to, and is executed.
     "--no-code-cache",
-    // V8's helper threads would take the processor from the program while it starts, for longer
-    // than all of it takes.
-    "--v8-flags=--single-threaded",
+    // Most runs end before helper threads of the collector and the first compiler could be of use;
+    // they would only take the processor from the program while it starts.
+    "--v8-flags=--single-threaded-gc,--no-sparkplug",
     "--allow-all",
     "--target",
     target,

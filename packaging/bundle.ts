@@ -116,7 +116,7 @@ async function mergeIntoScripts({ outputs }: esbuild.Metafile, bundle: string): 
     plugins: [{
       name: "import-package",
       renderDynamicImport: ({ targetModuleId }) =>
-        targetModuleId === null ? { left: "importPackage(", right: ")" } : null,
+        targetModuleId?.includes("/package-") ? { left: "importPackage(", right: ")" } : null,
     }],
     onwarn: ({ message }) => {
       throw new Error(message);

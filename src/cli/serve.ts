@@ -127,10 +127,10 @@ function randomBytes(length: number): Uint8Array {
 }
 
 /** The engine's credentials with the time of their fetching, the same object while they are. */
-function servedCredentials(refresher: Refresher): () => ServedCredentials | undefined {
+function servedCredentials(refresher: Refresher): Endpoint["credentials"] {
   let last: { from: unknown; served: ServedCredentials } | undefined;
-  return () => {
-    const credentials = refresher.credentials;
+  return (now) => {
+    const credentials = refresher.credentialsAt(now);
     const fetched = refresher.state.lastRefresh;
     if (!credentials || !fetched) return undefined;
     if (last?.from !== credentials) {

@@ -97,7 +97,12 @@ export class Refresher {
 
   /** The credentials, while they are valid. */
   get credentials(): SessionCredentials | undefined {
-    return this.#isPast(this.#end) ? undefined : this.#credentials;
+    return this.credentialsAt(this.effects.monotonic());
+  }
+
+  /** The credentials, if they are valid now, for who has just read the steady clock. */
+  credentialsAt(steady: number): SessionCredentials | undefined {
+    return this.#isPast(this.#end, steady) ? undefined : this.#credentials;
   }
 
   /** When credentials were last fetched, and what has failed since. */
@@ -164,8 +169,8 @@ export class Refresher {
     };
   }
 
-  #isPast({ wall, steady }: Deadline): boolean {
-    return this.effects.now().getTime() >= wall || this.effects.monotonic() >= steady;
+  #isPast(deadline: Deadline, steady = this.effects.monotonic()): boolean {
+    return this.effects.now().getTime() >= deadline.wall || steady >= deadline.steady;
   }
 
   /** Sets the timer for the next look at the clocks. */

@@ -19,8 +19,8 @@ import { TOKEN_SECONDS, type TokenStore } from "./tokens.ts";
 /** What the endpoint answers from. */
 export interface Endpoint {
   readonly tokens: TokenStore;
-  /** The credentials, while they are valid. */
-  credentials(): ServedCredentials | undefined;
+  /** The credentials, if they are valid now. `now` is read from the steady clock. */
+  credentials(now: number): ServedCredentials | undefined;
   health(): Health;
   /** The role's name: the last part of its ARN. */
   readonly roleName: string;
@@ -48,12 +48,17 @@ export interface AccessEntry {
 export interface Connection {
   /** Who asks: an address, with the user where the system tells. */
   client(): string;
+  /** When the request came in, milliseconds on the steady clock. */
+  readonly received: number;
 }
 
 /** Answers one request. */
 export type Answer = (request: Request, connection: Connection) => Response | Promise<Response>;
 
-type Environment = { Bindings: Connection };
+/** What hono hands on: its own wrapping of a request costs more than the rest of an answer. */
+type Environment = {
+  Bindings: { readonly request: Request; readonly connection: Connection };
+};
 
 const HEADER = {
   token: "x-aws-ec2-metadata-token",
@@ -68,19 +73,19 @@ const ROLE_ALIAS = "default";
 /** Makes the endpoint. */
 export async function createApp(endpoint: Endpoint): Promise<Answer> {
   const { Hono } = await import("hono");
-  const app = new Hono<Environment>({ getPath: pathOf });
+  const read = urlReader(endpoint);
+  const app = new Hono<Environment>({ getPath: ({ url }) => read(url).path });
   addTokens(app, endpoint);
   addMetadata(app, endpoint);
   addHealth(app, endpoint);
   if (endpoint.containerToken !== undefined) {
     addContainerCredentials(app, endpoint, endpoint.containerToken);
   }
-  app.notFound(() => reply("not found", 404, TEXT));
   app.onError(() => reply("internal error", 500, TEXT));
   // Around hono and not as its middleware, which would make every answer wait for a few promises.
   const answer: Answer = (request, connection) =>
-    endpoint.isAllowedHost(authorityOf(request.url))
-      ? app.fetch(request, connection)
+    read(request.url).isAllowed
+      ? app.fetch(request, { request, connection })
       : new Response("the Host of the request is not this endpoint", {
         status: 403,
         headers: TEXT,
@@ -90,23 +95,41 @@ export async function createApp(endpoint: Endpoint): Promise<Answer> {
 
 function logged(answer: Answer, endpoint: Endpoint, log: (entry: AccessEntry) => void): Answer {
   return async (request, connection) => {
-    const started = endpoint.monotonic();
     const { method } = request;
-    const path = pathOf(request);
+    const path = pathOf(request.url);
     const response = await answer(request, connection);
     log({
       method,
       path,
       status: response.status,
-      milliseconds: endpoint.monotonic() - started,
+      milliseconds: endpoint.monotonic() - connection.received,
       client: connection.client(),
     });
     return response;
   };
 }
 
+/** What a request's URL says. */
+interface Target {
+  readonly url: string;
+  readonly path: string;
+  /** Whether it names this endpoint. */
+  readonly isAllowed: boolean;
+}
+
+/** Reads URLs, and remembers the last: clients ask for one again and again. */
+function urlReader({ isAllowedHost }: Endpoint): (url: string) => Target {
+  let last: Target = { url: "", path: "", isAllowed: false };
+  return (url) => {
+    if (url !== last.url) {
+      last = { url, path: pathOf(url), isAllowed: isAllowedHost(authorityOf(url)) };
+    }
+    return last;
+  };
+}
+
 /** The path with runs of leading slashes collapsed and without a trailing one. */
-function pathOf({ url }: Request): string {
+function pathOf(url: string): string {
   let start = url.indexOf("/", url.indexOf("://") + 3);
   if (start < 0) return "/";
   const query = url.indexOf("?", start);
@@ -128,28 +151,25 @@ function reply(body: string, status: number, headers: Readonly<Record<string, st
   return new Response(body, { status, headers });
 }
 
-/** Answers `method` alone at `path`, and others with 405. */
-function only(
-  app: Hono<Environment>,
-  method: "GET" | "PUT",
-  path: string,
-  handler: (context: Context<Environment>) => Response,
-): void {
+type Handler = (context: Context<Environment>) => Response;
+
+/** Answers `method` alone, and others with 405. */
+function only(method: "GET" | "PUT", handler: Handler): Handler {
   // hono asks for the answer to HEAD as it does for GET, and leaves the body out
   const allow = method === "GET" ? "GET, HEAD" : method;
-  app.all(path, (context) => {
-    const asked = context.req.method;
+  return (context) => {
+    const asked = context.env.request.method;
     if (asked === method || (asked === "HEAD" && method === "GET")) return handler(context);
     return reply("method not allowed", 405, { ...TEXT, allow });
-  });
+  };
 }
 
 function addTokens(app: Hono<Environment>, { tokens }: Endpoint): void {
-  only(app, "PUT", "/latest/api/token", (context) => {
-    if (context.req.header("x-forwarded-for") !== undefined) {
+  const issue = only("PUT", ({ env: { request, connection } }) => {
+    if (request.headers.has("x-forwarded-for")) {
       return reply("requests that were forwarded get no token", 400, TEXT);
     }
-    const wish = context.req.header(HEADER.tokenSeconds) ?? String(TOKEN_SECONDS.most);
+    const wish = request.headers.get(HEADER.tokenSeconds) ?? String(TOKEN_SECONDS.most);
     const seconds = /^\d{1,5}$/.test(wish) ? Number(wish) : NaN;
     if (!(seconds >= TOKEN_SECONDS.least && seconds <= TOKEN_SECONDS.most)) {
       return reply(
@@ -158,9 +178,10 @@ function addTokens(app: Hono<Environment>, { tokens }: Endpoint): void {
         TEXT,
       );
     }
-    const token = tokens.issue(seconds, context.env.client());
+    const token = tokens.issue(seconds, connection.client());
     return reply(token, 200, { ...TEXT, [HEADER.tokenSeconds]: String(seconds) });
   });
+  app.all("/latest/api/token", issue);
 }
 
 /** An answer's status, type and body, before the token's remaining life is put on it. */
@@ -168,61 +189,101 @@ type Document = readonly [status: 200 | 404 | 500, type: Readonly<Record<string,
 
 function addMetadata(app: Hono<Environment>, endpoint: Endpoint): void {
   const { tokens, roleName, region } = endpoint;
-  const withToken = (path: string, document: (context: Context<Environment>) => Document) =>
-    only(app, "GET", path, (context) => {
-      const remaining = tokens.remaining(context.req.header(HEADER.token) ?? "");
+  const withToken = (document: (context: Context<Environment>) => Document): Handler => {
+    const answer = answerer();
+    return only("GET", (context) => {
+      const { request, connection } = context.env;
+      const token = request.headers.get(HEADER.token);
+      const remaining = token === null ? undefined : tokens.remaining(token, connection.received);
       if (remaining === undefined) return reply("a valid token is needed", 401, TEXT);
-      const [status, type, body] = document(context);
-      return reply(body, status, { ...type, [HEADER.tokenSeconds]: String(remaining) });
+      return answer(document(context), remaining);
     });
-
-  const credentials = rendered(endpoint, metadataCredentials);
-  withToken(ROLES, () => [200, TEXT, roleName]);
-  const ofRole = (): Document => {
-    const body = credentials();
-    return body === undefined ? [500, TEXT, NO_CREDENTIALS] : [200, JSON_TYPE, body];
   };
-  const names = [roleName, ROLE_ALIAS];
-  for (const name of names) withToken(`${ROLES}/${name}`, ofRole);
-  // Names with percent escapes come here, as do unknown ones.
-  withToken(
-    `${ROLES}/:role`,
-    (context) =>
-      names.includes(context.req.param("role") ?? "") ? ofRole() : [404, TEXT, "no such role"],
+
+  const credentials = rendered(
+    endpoint,
+    (current): Document => [200, JSON_TYPE, metadataCredentials(current)],
+    [500, TEXT, NO_CREDENTIALS],
   );
-  withToken("/latest/meta-data/placement/region", () => [200, TEXT, region]);
+  const ofRole = ({ env }: Context<Environment>) => credentials(env.connection);
+  const names = [roleName, ROLE_ALIAS];
+  const listed: Document = [200, TEXT, roleName];
+  app.all(ROLES, withToken(() => listed));
+  for (const name of names) app.all(`${ROLES}/${name}`, withToken(ofRole));
+  const placed: Document = [200, TEXT, region];
+  app.all("/latest/meta-data/placement/region", withToken(() => placed));
   // SDKs that ask for the zone take its last letter off.
-  withToken("/latest/meta-data/placement/availability-zone", () => [200, TEXT, `${region}a`]);
-  withToken(
-    "/latest/dynamic/instance-identity/document",
-    () => [200, JSON_TYPE, identityDocument(region)],
+  const zone: Document = [200, TEXT, `${region}a`];
+  app.all("/latest/meta-data/placement/availability-zone", withToken(() => zone));
+  const identity: Document = [200, JSON_TYPE, identityDocument(region)];
+  app.all("/latest/dynamic/instance-identity/document", withToken(() => identity));
+
+  // A parameter beside fixed names would make hono look for all paths in a slower way.
+  const ofOther = withToken((context) =>
+    names.includes(decoded(lastPart(context.req.path))) ? ofRole(context) : NO_SUCH_ROLE
+  );
+  const isRole = (path: string) =>
+    path.startsWith(`${ROLES}/`) && path.lastIndexOf("/") === ROLES.length;
+  app.notFound((context) =>
+    isRole(context.req.path) ? ofOther(context) : reply("not found", 404, TEXT)
   );
 }
 
+function lastPart(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** Without percent escapes, if it has proper ones. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+const NO_SUCH_ROLE: Document = [404, TEXT, "no such role"];
 const NO_CREDENTIALS = "no valid credentials at this time; see /healthz";
 
-/** Renders the current credentials, once for each set of them; undefined while there are none. */
-function rendered(
-  endpoint: Endpoint,
-  render: (credentials: ServedCredentials) => string,
-): () => string | undefined {
-  let last: { fetched: Date; text: string } | undefined;
-  return () => {
-    const credentials = endpoint.credentials();
-    if (!credentials) return undefined;
-    if (last?.fetched !== credentials.fetched) {
-      last = { fetched: credentials.fetched, text: render(credentials) };
+/**
+ * Puts the token's remaining life on documents. The last answer is kept: those of one second are the
+ * same, and a copy takes a fraction of the time of a new one.
+ */
+function answerer(): (document: Document, remaining: number) => Response {
+  let last: { document: Document; remaining: number; response: Response } | undefined;
+  return (document, remaining) => {
+    if (last?.document !== document || last.remaining !== remaining) {
+      const [status, type, body] = document;
+      const headers = { ...type, [HEADER.tokenSeconds]: String(remaining) };
+      last = { document, remaining, response: reply(body, status, headers) };
     }
-    return last.text;
+    return last.response.clone();
+  };
+}
+
+/** Renders the current credentials, once for each set of them; `none` while there are none. */
+function rendered<T>(
+  endpoint: Endpoint,
+  render: (credentials: ServedCredentials) => T,
+  none: T,
+): (connection: Connection) => T {
+  let last: { fetched: Date; document: T } | undefined;
+  return ({ received }) => {
+    const credentials = endpoint.credentials(received);
+    if (!credentials) return none;
+    if (last?.fetched !== credentials.fetched) {
+      last = { fetched: credentials.fetched, document: render(credentials) };
+    }
+    return last.document;
   };
 }
 
 function addHealth(app: Hono<Environment>, { health }: Endpoint): void {
-  only(app, "GET", "/healthz", () => {
-    const report = health();
-    const status = report.status === "expired" ? 503 : 200;
-    return reply(JSON.stringify(report), status, JSON_TYPE);
+  const report = only("GET", () => {
+    const found = health();
+    return reply(JSON.stringify(found), found.status === "expired" ? 503 : 200, JSON_TYPE);
   });
+  app.all("/healthz", report);
 }
 
 function addContainerCredentials(
@@ -233,19 +294,22 @@ function addContainerCredentials(
   const credentials = rendered(
     endpoint,
     (current) => containerCredentials(current, endpoint.roleArn),
+    undefined,
   );
-  only(app, "GET", "/role/:role", (context) => {
+  const answer = only("GET", (context) => {
+    const { request, connection } = context.env;
     const refuse = (status: 401 | 404 | 500, code: string, message: string) =>
       reply(JSON.stringify({ code, message }), status, JSON_TYPE);
-    if (!sameSecret(context.req.header("authorization") ?? "", containerToken)) {
+    if (!sameSecret(request.headers.get("authorization") ?? "", containerToken)) {
       return refuse(401, "AccessDenied", "the Authorization header is not the token");
     }
     if (context.req.param("role") !== endpoint.roleName) {
       return refuse(404, "NotFound", "no such role");
     }
-    const body = credentials();
+    const body = credentials(connection);
     return body === undefined
       ? refuse(500, "NoCredentials", NO_CREDENTIALS)
       : reply(body, 200, JSON_TYPE);
   });
+  app.all("/role/:role", answer);
 }

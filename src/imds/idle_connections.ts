@@ -34,9 +34,9 @@ export class IdleConnections {
    */
   constructor(private readonly monotonic: () => number, private readonly most: number) {}
 
-  /** A request came in whole from this port. */
-  requested(clientPort: number): void {
-    this.#lastActive.set(clientPort, this.monotonic());
+  /** A request came in whole from this port, or was answered, at this time of the steady clock. */
+  requested(clientPort: number, now: number): void {
+    this.#lastActive.set(clientPort, now);
   }
 
   /** Milliseconds since a request came in whole from this port; Infinity when none has. */

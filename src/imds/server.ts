@@ -112,7 +112,11 @@ export class EndpointServer implements AsyncDisposable {
         return withPrivateMode(() =>
           Deno.serve(
             { path, onListen, onError },
-            (request) => this.#options.answer(request, { client: () => "unix" }),
+            (request) =>
+              this.#options.answer(request, {
+                client: () => "unix",
+                received: this.#options.monotonic(),
+              }),
           )
         );
       }
@@ -129,8 +133,12 @@ export class EndpointServer implements AsyncDisposable {
 
   #answer(request: Request, remote: Deno.NetAddr): Response | Promise<Response> {
     const { port } = remote;
-    const answer = this.#options.answer(request, { client: () => this.#clientOf(remote) });
-    this.#idle.requested(port);
+    const received = this.#options.monotonic();
+    this.#idle.requested(port, received);
+    const answer = this.#options.answer(request, {
+      client: () => this.#clientOf(remote),
+      received,
+    });
     return answer instanceof Promise ? this.#answerLater(answer, port) : answer;
   }
 
@@ -142,7 +150,7 @@ export class EndpointServer implements AsyncDisposable {
       const left = (this.#inFlight.get(port) ?? 1) - 1;
       if (left > 0) this.#inFlight.set(port, left);
       else this.#inFlight.delete(port);
-      this.#idle.requested(port);
+      this.#idle.requested(port, this.#options.monotonic());
     }
   }
 

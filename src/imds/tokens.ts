@@ -21,7 +21,7 @@ const TOKEN_BYTES = 75;
 const NAME_LENGTH = 24;
 
 interface Token {
-  readonly secret: string;
+  readonly text: string;
   /** Milliseconds on the steady clock. */
   readonly expires: number;
   readonly client: string;
@@ -51,19 +51,22 @@ export class TokenStore {
     if (this.#tokens.size >= MOST_TOKENS) this.#makeRoom();
     const token = encodeBase64(this.randomBytes(TOKEN_BYTES));
     this.#tokens.set(token.slice(0, NAME_LENGTH), {
-      secret: token.slice(NAME_LENGTH),
+      text: token,
       expires: this.monotonic() + seconds * 1000,
       client,
     });
     return token;
   }
 
-  /** Seconds that remain of a token's life, rounded up; undefined when it is not valid. */
-  remaining(token: string): number | undefined {
+  /**
+   * Seconds that remain of a token's life, rounded up; undefined when it is not valid. `now` is read
+   * from the steady clock.
+   */
+  remaining(token: string, now = this.monotonic()): number | undefined {
     const known = this.#tokens.get(token.slice(0, NAME_LENGTH));
     if (!known) return undefined;
-    const milliseconds = known.expires - this.monotonic();
-    if (milliseconds <= 0 || !sameSecret(token.slice(NAME_LENGTH), known.secret)) return undefined;
+    const milliseconds = known.expires - now;
+    if (milliseconds <= 0 || !sameSecret(token, known.text, NAME_LENGTH)) return undefined;
     return Math.ceil(milliseconds / 1000);
   }
 

@@ -50,7 +50,10 @@ export class FakeEndpoint {
     // As Deno's server gives it: the Host header as it was sent, in front of the target.
     const url = `http://${init.host ?? "127.0.0.1:9911"}${path}`;
     Object.defineProperty(request, "url", { value: url });
-    return await this.#answer(request, { client: () => init.client ?? "127.0.0.1 user 1000" });
+    return await this.#answer(request, {
+      client: () => init.client ?? "127.0.0.1 user 1000",
+      received: this.time,
+    });
   }
 
   /** A token, and the header that carries it. */

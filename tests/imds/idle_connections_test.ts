@@ -18,7 +18,7 @@ Deno.test("overdue() ends a connection that has asked for nothing for a minute, 
   const { clock, idle } = createIdle();
   assertEquals(idle.overdue(connections(1, 2)), []);
   clock.time = CONNECTION_LIMITS.idle - 1;
-  idle.requested(2);
+  idle.requested(2, clock.time);
   assertEquals(idle.overdue(connections(1, 2)), []);
   clock.time += 2;
   assertEquals(idle.overdue(connections(1, 2)), connections(1));
@@ -31,7 +31,7 @@ Deno.test("overdue() ends those that were silent for longest when there are too 
   const ports = Array.from({ length: CONNECTION_LIMITS.most }, (_, i) => i + 1);
   idle.overdue(connections(...ports));
   clock.time = 10;
-  idle.requested(1);
+  idle.requested(1, clock.time);
   clock.time = 20;
   assertEquals(idle.overdue(connections(...ports, 9001, 9002)), connections(2, 3));
 });
@@ -48,7 +48,7 @@ Deno.test("overdue() takes a port that is used again for a new connection", () =
 Deno.test("idleFor() is without end until a request has come in", () => {
   const { clock, idle } = createIdle();
   assertEquals(idle.idleFor(1), Infinity);
-  idle.requested(1);
+  idle.requested(1, clock.time);
   clock.time = 5;
   assertEquals(idle.idleFor(1), 5);
 });
