@@ -146,6 +146,9 @@ async function mergeIntoScripts({ outputs }: esbuild.Metafile, bundle: string): 
       banner: "(function (exports, require, importPackage) {",
       footer: "})",
     });
+    if (code.includes('require("./package-')) {
+      throw new Error(`${chunk.fileName} would load a package, which is a module, as a script`);
+    }
     await Deno.writeTextFile(`${bundle}/${chunk.fileName}`, code);
   }
 }

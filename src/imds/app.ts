@@ -13,6 +13,7 @@ import {
   metadataCredentials,
   type ServedCredentials,
 } from "./documents.ts";
+import { targetReader } from "./request_target.ts";
 import { sameSecret } from "./same_secret.ts";
 import { TOKEN_SECONDS, type TokenStore } from "./tokens.ts";
 
@@ -73,7 +74,7 @@ const ROLE_ALIAS = "default";
 /** Makes the endpoint. */
 export async function createApp(endpoint: Endpoint): Promise<Answer> {
   const { Hono } = await import("hono");
-  const read = urlReader(endpoint);
+  const read = targetReader((authority) => endpoint.isAllowedHost(authority));
   const app = new Hono<Environment>({ getPath: ({ url }) => read(url).path });
   addTokens(app, endpoint);
   addMetadata(app, endpoint);
@@ -90,13 +91,11 @@ export async function createApp(endpoint: Endpoint): Promise<Answer> {
         status: 403,
         headers: TEXT,
       });
-  return endpoint.log ? logged(answer, endpoint, endpoint.log) : answer;
-}
-
-function logged(answer: Answer, endpoint: Endpoint, log: (entry: AccessEntry) => void): Answer {
+  const { log } = endpoint;
+  if (!log) return answer;
   return async (request, connection) => {
     const { method } = request;
-    const path = pathOf(request.url);
+    const { path } = read(request.url);
     const response = await answer(request, connection);
     log({
       method,
@@ -107,43 +106,6 @@ function logged(answer: Answer, endpoint: Endpoint, log: (entry: AccessEntry) =>
     });
     return response;
   };
-}
-
-/** What a request's URL says. */
-interface Target {
-  readonly url: string;
-  readonly path: string;
-  /** Whether it names this endpoint. */
-  readonly isAllowed: boolean;
-}
-
-/** Reads URLs, and remembers the last: clients ask for one again and again. */
-function urlReader({ isAllowedHost }: Endpoint): (url: string) => Target {
-  let last: Target = { url: "", path: "", isAllowed: false };
-  return (url) => {
-    if (url !== last.url) {
-      last = { url, path: pathOf(url), isAllowed: isAllowedHost(authorityOf(url)) };
-    }
-    return last;
-  };
-}
-
-/** The path with runs of leading slashes collapsed and without a trailing one. */
-function pathOf(url: string): string {
-  let start = url.indexOf("/", url.indexOf("://") + 3);
-  if (start < 0) return "/";
-  const query = url.indexOf("?", start);
-  let end = query < 0 ? url.length : query;
-  while (url[start + 1] === "/") start += 1;
-  if (end - start > 1 && url[end - 1] === "/") end -= 1;
-  return url.slice(start, end);
-}
-
-/** The host and port that a request names: by its target where that is absolute, else by Host. */
-function authorityOf(url: string): string {
-  const start = url.indexOf("://") + 3;
-  const end = url.indexOf("/", start);
-  return url.slice(start, end < 0 ? undefined : end);
 }
 
 /** hono's own answers take their headers apart first. */
@@ -206,7 +168,7 @@ function addMetadata(app: Hono<Environment>, endpoint: Endpoint): void {
     [500, TEXT, NO_CREDENTIALS],
   );
   const ofRole = ({ env }: Context<Environment>) => credentials(env.connection);
-  const names = [roleName, ROLE_ALIAS];
+  const names = [...new Set([roleName, ROLE_ALIAS])];
   const listed: Document = [200, TEXT, roleName];
   app.all(ROLES, withToken(() => listed));
   for (const name of names) app.all(`${ROLES}/${name}`, withToken(ofRole));

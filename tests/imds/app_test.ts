@@ -154,6 +154,34 @@ Deno.test("an unknown role carries the life that remains of the token too", asyn
   assertEquals([answer.status, answer.headers.get(TTL)], [404, "60"]);
 });
 
+Deno.test("tokens that take turns are each answered with their own life, and whole", async () => {
+  const endpoint = await FakeEndpoint.create();
+  const tokens = [[60, await endpoint.token(60)], [90, await endpoint.token(90)]] as const;
+  for (const [life, headers] of [...tokens, ...tokens, ...tokens.toReversed()]) {
+    const answer = await endpoint.ask(`${ROLES}/Demo`, { headers });
+    assertEquals([answer.status, answer.headers.get(TTL)], [200, String(life)]);
+    assertEquals((await answer.json()).Code, "Success");
+  }
+});
+
+for (const method of ["PUT", "POST"]) {
+  Deno.test(`${method} of any role, known or not, answers 405 with Allow`, async () => {
+    const endpoint = await FakeEndpoint.create();
+    for (const role of ["Demo", "default", "Other", "%44emo"]) {
+      const answer = await endpoint.ask(`${ROLES}/${role}`, { method });
+      assertEquals([answer.status, answer.headers.get("allow")], [405, "GET, HEAD"]);
+    }
+  });
+}
+
+Deno.test("a role that is named default is answered under its name", async () => {
+  const endpoint = await FakeEndpoint.create({ roleName: "default" });
+  const headers = await endpoint.token();
+  const answer = await endpoint.ask(`${ROLES}/default`, { headers });
+  assertEquals([answer.status, (await answer.json()).Code], [200, "Success"]);
+  assertEquals((await endpoint.ask(`${ROLES}/Demo`, { headers })).status, 404);
+});
+
 Deno.test("HEAD answers as GET does, without a body", async () => {
   const endpoint = await FakeEndpoint.create();
   const headers = await endpoint.token();

@@ -1,0 +1,23 @@
+import { assertEquals } from "@std/assert";
+import { targetReader } from "../../src/imds/request_target.ts";
+
+const read = targetReader((authority) => authority === "127.0.0.1:9911");
+
+for (
+  const [url, path, isAllowed] of [
+    ["http://127.0.0.1:9911/a/b", "/a/b", true],
+    ["http://127.0.0.1:9911/a/b/", "/a/b", true],
+    ["http://127.0.0.1:9911///a/b?c=/d/", "/a/b", true],
+    ["http://127.0.0.1:9911/", "/", true],
+    ["http://127.0.0.1:9911", "/", true],
+    ["http://evil.example/a", "/a", false],
+    ["http:///a", "/a", false],
+  ] as const
+) {
+  Deno.test(`targetReader() reads ${url}, again and after another`, () => {
+    for (const asked of [url, url, "http://other.example/x", url]) {
+      if (asked === url) assertEquals(read(asked), { url, path, isAllowed });
+      else assertEquals(read(asked).isAllowed, false);
+    }
+  });
+}
