@@ -155,21 +155,23 @@ Deno.test("serve answers while the token takes a second to sign, and signs once 
   );
   assertEquals(scenario.count("C_Sign"), 1);
   const token = await serve.token();
-  /** Times of answers while the token signed, milliseconds. */
-  const times: number[] = [];
+  /** Times of answers while the token made each of its signatures, milliseconds. */
+  const signatures: number[][] = [];
   while (scenario.session.emulator.requests.length < 4) {
-    const isSigning = scenario.count("C_Sign") > scenario.session.emulator.requests.length;
+    const signed = scenario.session.emulator.requests.length;
+    const isSigning = scenario.count("C_Sign") > signed;
     const started = performance.now();
     const answer = await serve.get(CREDENTIALS_PATH, token);
     assertEquals([answer.status, (await answer.json()).Code], [200, "Success"]);
-    if (isSigning) times.push(performance.now() - started);
+    if (isSigning) (signatures[signed] ??= []).push(performance.now() - started);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  const sorted = times.toSorted((a, b) => a - b);
+  const times = signatures.flat().toSorted((a, b) => a - b);
   assert(times.length > 50, `${times.length} requests while the token signed`);
-  assertLess(sorted[Math.floor(times.length / 2)] ?? Infinity, 20);
-  // One that waits for the token would take a second; a busy machine may delay a few.
-  assertLess(sorted.at(-1) ?? Infinity, 500);
+  assertLess(times[Math.floor(0.95 * times.length)] ?? Infinity, 20);
+  // A busy machine may delay a few, but not in each second; who waits for the token waits for it all.
+  assertLess(Math.min(...signatures.flatMap((times) => Math.max(...times))), 20);
+  assertLess(times.at(-1) ?? Infinity, 500);
   const { requests } = scenario.session.emulator;
   assert(scenario.count("C_Sign") - requests.length <= 1);
   assertEquals((await serve.end()).code, 0);
