@@ -105,6 +105,39 @@ for (const keyType of ["rsa-2048", "ec-p384"] as const) {
   });
 }
 
+Deno.test("update writes what a token's key is given, with one signature a session", async () => {
+  await using scenario = await TokenScenario.create();
+  const file = scenario.hsm.directory.join("credentials");
+  const flags = scenario.flags(`${TOKEN};object=machine?pin-value=${PIN}`, "--profile", "token");
+  const { code } = await runBinary(["update", "--once", ...flags], {
+    env: { ...scenario.env, AWS_SHARED_CREDENTIALS_FILE: file },
+  });
+  assertEquals(code, 0);
+  const issued = scenario.session.emulator.issued.at(-1);
+  const text = Deno.readTextFileSync(file);
+  assertStringIncludes(text, `[token]\naws_access_key_id = ${issued?.accessKeyId}\n`);
+  assertEquals(scenario.count("C_Sign"), 1);
+  assertEquals(scenario.count("C_OpenSession"), scenario.count("C_CloseSession"));
+});
+
+Deno.test("credential-process --cache signs on a token once for two runs", async () => {
+  await using scenario = await TokenScenario.create();
+  const flags = [
+    ...scenario.flags(`${TOKEN};object=machine?pin-value=${PIN}`, "--cache"),
+    ...["--cache-dir", scenario.hsm.directory.join("cache")],
+  ];
+  const outputs: string[] = [];
+  for (let run = 0; run < 2; run++) {
+    const { code, stdout, stderr } = await runBinary(["credential-process", ...flags], {
+      env: scenario.env,
+    });
+    assertEquals({ code, stderr }, { code: 0, stderr: "" });
+    outputs.push(stdout);
+  }
+  assertEquals(outputs[0], outputs[1]);
+  assertEquals([scenario.count("C_Sign"), scenario.session.emulator.requests.length], [1, 1]);
+});
+
 Deno.test("credential-process refuses a certificate that is not the key's, before it is sent", async () => {
   await using scenario = await TokenScenario.create();
   const flags = scenario.flags(
