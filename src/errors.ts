@@ -84,3 +84,8 @@ export function messageOf(thrown: unknown): string {
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   return text.replace(/\s+/g, " ").trim();
 }
+
+/** Text of others for a sentence of ours: on one line, without what could steer a terminal. */
+export function printable(text: string, longest = 1000): string {
+  return text.replace(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim().slice(0, longest);
+}

@@ -1,6 +1,6 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 
-import { type ErrorCode, EXIT_CODES, HelperError, messageOf } from "../src/errors.ts";
+import { type ErrorCode, EXIT_CODES, HelperError, messageOf, printable } from "../src/errors.ts";
 
 /** Scripts rely on these: a code may be added, none may be renamed or lead elsewhere. */
 const PROMISED: Record<ErrorCode, number> = {
@@ -60,4 +60,10 @@ Deno.test("messageOf() gives one line for whatever was thrown", () => {
   assertEquals(messageOf("text"), "text");
   assertEquals(messageOf(undefined), "undefined");
   assertEquals(messageOf(null), "null");
+});
+
+Deno.test("printable() leaves one line of what can be seen, and not without end", () => {
+  assertEquals(printable(" A\x1b[31m\r\ntwo\u202e\0three\x9b "), "A [31m two three");
+  assertEquals(printable("x".repeat(2000)).length, 1000);
+  assertEquals(printable("x".repeat(2000), 80).length, 80);
 });

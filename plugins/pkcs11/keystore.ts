@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { HelperError } from "../../src/errors.ts";
+import { HelperError, printable } from "../../src/errors.ts";
 import type {
   CertificateLister,
   Keystore,
@@ -169,7 +169,7 @@ async function reportOf(module: Module): Promise<LibraryReport> {
     await module.enter();
     try {
       const { description, major, minor } = await module.cryptoki.info();
-      const name = new TextDecoder().decode(description).trim();
+      const name = printable(new TextDecoder().decode(description), 80);
       return { path: module.path, version: `${name} ${major}.${minor}`.trim() };
     } finally {
       await module.leave();

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { printable } from "../../src/errors.ts";
 import {
   contextTag,
   DerError,
@@ -79,7 +80,7 @@ export function parseTss2Key(der: Uint8Array): Tss2Key {
     emptyAuth: readBoolean(options.get(OPTIONAL.emptyAuth)),
     policy: readPolicy(options.get(OPTIONAL.policy)),
     ...(seed ? { seed } : {}),
-    ...(description ? { description: printable(new TextDecoder().decode(description)) } : {}),
+    ...(description ? { description: printable(new TextDecoder().decode(description), 80) } : {}),
     rsaParent: readBoolean(options.get(OPTIONAL.rsaParent)),
     parent,
     publicArea,
@@ -138,10 +139,4 @@ function readPolicy(reader: DerReader | undefined): PolicyCommand[] {
     });
   }
   return commands;
-}
-
-/** Text without what would steer a terminal, and not without end. */
-function printable(text: string): string {
-  // deno-lint-ignore no-control-regex -- control characters are what it is about
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "?").slice(0, 80);
 }

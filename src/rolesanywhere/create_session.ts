@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ErrorCode, HelperError } from "../errors.ts";
+import { type ErrorCode, HelperError, printable } from "../errors.ts";
 import type { Identity } from "../keystore/select.ts";
 import type { SessionArns } from "./arn.ts";
 import type { SendRequest } from "./http_client.ts";
@@ -210,11 +210,6 @@ function readServiceError(answer: HttpAnswer): HelperError {
     "service-answer",
     `the endpoint answered HTTP ${status}, not as IAM Roles Anywhere does; check --endpoint`,
   );
-}
-
-/** The service's text on one line and without what could steer a terminal. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim().slice(0, 1000);
 }
 
 function parseJson(body: Uint8Array): unknown {

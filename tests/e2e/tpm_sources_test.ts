@@ -156,7 +156,7 @@ Deno.test("--debug tells where the TPM is and what is loaded, and no secret", as
   assertEquals(code, 0);
   assertMatch(stderr, /^debug: tpm: swtpm:host=127\.0\.0\.1,port=\d+ \(by TPM2TOOLS_TCTI\)$/m);
   assertMatch(stderr, /^debug: tpm: parent: 0x81000002$/m);
-  assertMatch(stderr, /^debug: tpm: loadable key, "a\?\[31mred\?key"$/m);
+  assertMatch(stderr, /^debug: tpm: loadable key, "a \[31mred key"$/m);
   for (const word of ["keypw", "parentpw", "\u001b"]) {
     assertEquals(stderr.includes(word), false, stderr);
   }
