@@ -20,8 +20,7 @@ declare module "@std/assert" {
   ): void;
   export function assertInstanceOf<T>(
     actual: unknown,
-    // deno-lint-ignore no-explicit-any -- any constructor will do, whatever its parameters
-    expectedType: abstract new (...args: any[]) => T,
+    expectedType: abstract new (...args: never[]) => T,
     message?: string,
   ): asserts actual is T;
   export function assertLess<T>(actual: T, expected: T, message?: string): void;
@@ -30,14 +29,12 @@ declare module "@std/assert" {
   export function assertGreaterOrEqual<T>(actual: T, expected: T, message?: string): void;
   export function assertThrows<E extends Error = Error>(
     fn: () => unknown,
-    // deno-lint-ignore no-explicit-any -- any constructor will do, whatever its parameters
-    errorClass?: abstract new (...args: any[]) => E,
+    errorClass?: abstract new (...args: never[]) => E,
     messageIncludes?: string,
   ): E;
   export function assertRejects<E extends Error = Error>(
     fn: () => PromiseLike<unknown>,
-    // deno-lint-ignore no-explicit-any -- any constructor will do, whatever its parameters
-    errorClass?: abstract new (...args: any[]) => E,
+    errorClass?: abstract new (...args: never[]) => E,
     messageIncludes?: string,
   ): Promise<E>;
   export function fail(message?: string): never;
