@@ -4,6 +4,8 @@
 
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
+# Each build takes both of a small machine's processors, and writes to build/bundle.
+.NOTPARALLEL:
 .SUFFIXES:
 
 DENO_VERSION := 2.7.11
@@ -58,9 +60,17 @@ build/arm64/store_program: build/packages.stamp $(SOURCES) $(wildcard tests/plug
 	  --entry tests/plugins/store_program.ts
 
 # A stamp: a release is many files. RELEASE_URL says where they will stand, for Homebrew and others.
-build/dist.stamp: $(BINARY) $(SOURCES)
+build/dist.stamp: $(BINARY) $(SOURCES) build/release_url
 	@$(DENO) run --quiet --cached-only -A packaging/dist.ts $(CURDIR)/$(BINARY)
 	@touch $@
+
+# Written only when it is another, so that a release follows its address.
+build/release_url: always
+	@mkdir -p build
+	@echo "$$RELEASE_URL" | cmp -s - $@ || echo "$$RELEASE_URL" > $@
+
+.PHONY: always
+always:
 
 build/image.stamp: build/dist.stamp
 	@$(DENO) run --quiet --cached-only -A packaging/image.ts

@@ -6,6 +6,7 @@
 import { encodeBase64 } from "@std/encoding/base64";
 import { HelperError } from "../errors.ts";
 import { type ByteStream, HttpProtocolError, requestTunnel } from "./http_exchange.ts";
+import { connectTcp } from "./tcp_connection.ts";
 
 /** How a connection is made. */
 export interface ConnectionOptions {
@@ -57,7 +58,7 @@ export async function connect(
 }
 
 async function connectInTime(peer: URL): Promise<Deno.TcpConn> {
-  const connecting = Deno.connect({ hostname: bareHost(peer), port: portOf(peer) });
+  const connecting = connectTcp(bareHost(peer), portOf(peer));
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
     late.reject(
