@@ -2,8 +2,10 @@
  * What the binary starts with: runs the program's scripts from their compiled code, which stands
  * beside them in the binary (`code_cache.ts` makes it). Code that V8 does not accept is compiled
  * anew.
+ *
+ * It imports nothing but what the bundle puts into its own file: each import of one of Node's modules
+ * would be half a millisecond before the first statement.
  */
-import vm from "node:vm";
 import { runProgram } from "./scripts.js";
 
 // The first TLS connection waits until the cryptographic library has gathered entropy, which takes
@@ -14,6 +16,7 @@ if (NETWORK_COMMANDS.includes(Deno.args[0]) && !maybeKept) {
   void crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
 }
 
+const vm = globalThis.process.getBuiltinModule("node:vm");
 const directory = import.meta.dirname;
 
 function compile(filename) {

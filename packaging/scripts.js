@@ -2,7 +2,6 @@
  * Runs the program's scripts (`bundle.ts` makes them): each is a function of its exports, of what
  * gives other scripts and Node's modules, and of what imports a package.
  */
-import process from "node:process";
 
 /**
  * Runs the first script; the others run when they are asked for. `compile` gives the `vm.Script` of
@@ -11,7 +10,7 @@ import process from "node:process";
 export function runProgram(compile, importPackage) {
   const loaded = new Map();
   const require = (name) => {
-    if (!name.startsWith("./")) return process.getBuiltinModule(name);
+    if (!name.startsWith("./")) return globalThis.process.getBuiltinModule(name);
     const known = loaded.get(name);
     if (known) return known;
     const exports = {};

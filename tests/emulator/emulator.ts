@@ -4,6 +4,7 @@ import { type Answer, answer, errorAnswer } from "./answer.ts";
 import { type Certificate, readCertificates } from "./certificate.ts";
 import { type FailureMode, FAILURES } from "./failures.ts";
 import { BadHttp, HttpConnection } from "./http_connection.ts";
+import { sendWithoutDelay } from "./no_delay.ts";
 import { headerValues, type RawRequest } from "./raw_request.ts";
 import { Refusal, type RefusalReason } from "./refusals.ts";
 import { createSession, type SessionBody, type SessionCredentials } from "./session.ts";
@@ -88,6 +89,7 @@ export class CreateSessionEmulator implements AsyncDisposable {
       : Deno.listenTls({ ...address, cert: options.tls.certificate, key: options.tls.key });
     const { port } = this.#listener.addr as Deno.NetAddr;
     this.port = port;
+    if (options.tls !== undefined) sendWithoutDelay(port);
     const scheme = options.tls === undefined ? "http" : "https";
     this.url = `${scheme}://localhost:${port}${options.pathPrefix ?? ""}`;
     this.#done = this.#accept();
