@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 
 import { VERSION } from "../../src/cli/version.ts";
 import { runProgram } from "../support/binary.ts";
@@ -13,8 +13,28 @@ const ignore = whyNot !== undefined;
 const VALIDATE = `${ROOT}build/clients/python/bin/kubernetes-validate`;
 const SETS = ["sidecar-serve", "sidecar-update", "node-agent", "node-agent-secret"];
 
-// deno-lint-ignore no-explicit-any -- a manifest, whose shape is what is checked
-type Manifest = any;
+/** What these tests read of a manifest; the schemas check its shape. */
+interface Manifest {
+  readonly kind: string;
+  readonly spec?: { readonly template?: { readonly spec: PodSpec } };
+}
+
+interface PodSpec {
+  readonly securityContext: {
+    readonly runAsNonRoot: boolean;
+    readonly seccompProfile: { readonly type: string };
+  };
+  readonly automountServiceAccountToken: boolean;
+  readonly enableServiceLinks: boolean;
+  readonly initContainers?: readonly Container[];
+  readonly containers: readonly Container[];
+  readonly volumes?: readonly Readonly<Record<string, unknown>>[];
+}
+
+interface Container {
+  readonly image: string;
+  readonly securityContext: unknown;
+}
 
 async function documentsOf(rendered: string): Promise<Manifest[]> {
   const script = "import json,sys,yaml; print(json.dumps(list(yaml.safe_load_all(sys.stdin))))";
@@ -61,6 +81,7 @@ for (const set of SETS) {
     const pods = documents.flatMap(({ spec }) => spec?.template ? [spec.template.spec] : []);
     assertEquals(pods.length, 1);
     const [pod] = pods;
+    assert(pod);
     assertEquals(pod.securityContext.runAsNonRoot, true);
     assertEquals(pod.securityContext.seccompProfile.type, "RuntimeDefault");
     assertEquals([pod.automountServiceAccountToken, pod.enableServiceLinks], [false, false]);
@@ -85,7 +106,8 @@ Deno.test(
     for (const [set, kind] of [["node-agent", "csi"], ["node-agent-secret", "secret"]] as const) {
       const documents = await documentsOf(await must(KUSTOMIZE, ["build", `${MANIFESTS}/${set}`]));
       const agent = documents.find((document) => document.kind === "DaemonSet");
-      const [volume] = agent.spec.template.spec.volumes;
+      const [volume] = agent?.spec?.template?.spec.volumes ?? [];
+      assert(volume);
       assertEquals(Object.keys(volume).toSorted(), [kind, "name"].toSorted());
     }
   },
