@@ -1,0 +1,156 @@
+/**
+ * Needs of tests: what a test wants of its machine, each probed by doing the thing.
+ *
+ * ```ts
+ * import { testWith } from "../support/needs.ts";
+ *
+ * testWith(["root", "network-namespace"], "serve listens on port 80", async () => { … });
+ * testWith(["program:strace"], "serve reads no file twice", async () => { … });
+ * ```
+ *
+ * If a need is missing, the test is skipped and its name ends with `(not run: NEED: reason)`. The runner
+ * lists these skips by reason. `tests/expected_needs` lists the needs that our CI has: a skip because
+ * of one of them fails the run there.
+ *
+ * A new need is one more entry of {@link PROBES}, and one line of `tests/expected_needs` if our CI has it.
+ * Any program on PATH is a need without an entry: `program:NAME`.
+ *
+ * @module
+ */
+import { BINARY } from "./binary.ts";
+import { BUILD, missing } from "./native.ts";
+import { reasonAgainstArm64 } from "./arm64.ts";
+import { PROXY, SOFTHSM } from "./pkcs11_modules.ts";
+import { compiledClient, hasSharedData, JAVASCRIPT_CLIENT, PYTHON } from "./tools.ts";
+import { reasonAgainstWine } from "./wine.ts";
+
+/** Returns why the machine does not have something; undefined if it does. */
+type Probe = () => string | undefined;
+
+const probeRoot: Probe = () => Deno.uid() === 0 ? undefined : "the tests do not run as root";
+
+/** The table of needs. */
+const PROBES = {
+  "linux": () => Deno.build.os === "linux" ? undefined : `this is ${Deno.build.os}`,
+  "root": probeRoot,
+  /** root can run a program as another user, from a temporary folder that this user reaches. */
+  "other-user": () =>
+    probeRoot() ??
+      shell(`d=$(mktemp -d) && trap 'rm -r "$d"' EXIT && cp /bin/true "$d" && chmod -R 755 "$d"
+        setpriv --reuid=65534 --regid=65534 --clear-groups "$d/true"`),
+  /** A network of its own with a working loopback device. */
+  "network-namespace": () =>
+    shell("unshare --map-root-user --net setpriv --bounding-set=-net_bind_service true"),
+  /** A file system can be mounted where only the test's programs see it. */
+  "mount-namespace": () =>
+    shell(`d=$(mktemp -d) && trap 'rmdir "$d"' EXIT
+      unshare --map-root-user --mount sh -ec 'mount -t tmpfs tmpfs "$1"; umount "$1"' sh "$d"`),
+  /** A user who is not root can make namespaces, as bubblewrap does. */
+  "user-namespace": () =>
+    shell(`if [ "$(id -u)" = 0 ]; then set -- setpriv --reuid=65532 --regid=65532 --clear-groups; fi
+      "$@" unshare --map-root-user --mount --pid --ipc --fork true`),
+  /** root can change how / is mounted, as buildah does; it cannot in a chroot. */
+  "mountable-root": () => probeRoot() ?? shell("unshare --mount mount --make-rprivate /"),
+  /** root can mount /proc into a root of its own and change to it. */
+  "proc-mount": () =>
+    probeRoot() ?? shell(`d=$(mktemp -d) && trap 'rmdir "$d"' EXIT
+      unshare --mount --propagation private mount -t proc proc "$d"`),
+  "ipv6-loopback": () => {
+    try {
+      Deno.listen({ hostname: "::1", port: 0 }).close();
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  },
+  "reference-data": () => hasSharedData() ? undefined : "../shared/data is not there",
+  "binary": () => missing(BINARY),
+  "softhsm": () => missing(SOFTHSM, "softhsm2-util", "pkcs11-tool", "p11tool", "gcc"),
+  "p11-kit-proxy": () => missing(PROXY),
+  "tss2": () =>
+    ["libtss2-esys.so.0", "libtss2-tctildr.so.0", "libtss2-mu.so.0", "libtss2-rc.so.0"]
+      .map((library) =>
+        ["/lib", "/lib64", `/lib/${Deno.build.arch}-linux-gnu`].some((folder) =>
+            missing(`/usr${folder}/${library}`) === undefined
+          )
+          ? undefined
+          : `${library} is not installed`
+      ).find((reason) => reason !== undefined),
+  "swtpm": () => missing("swtpm", "tpm2_createprimary"),
+  "python-client": () => missing(PYTHON),
+  "javascript-client": () => missing(`${JAVASCRIPT_CLIENT}made-from`),
+  "go-client": () => compiledClient("go").whyNot,
+  "java-client": () => compiledClient("java").whyNot,
+  "rust-client": () => compiledClient("rust").whyNot,
+  "kustomize": () => compiledClient("kustomize").whyNot,
+  "wine": reasonAgainstWine,
+  "arm64-emulator": reasonAgainstArm64,
+  "image": () => missing(`${BUILD}image.stamp`),
+} satisfies Readonly<Record<string, Probe>>;
+
+/** A name of the table, or a program on PATH. */
+export type Need = keyof typeof PROBES | `program:${string}`;
+
+/** Names of the table. */
+export const NEEDS: readonly string[] = Object.keys(PROBES);
+
+/** Variable in which the runner passes the results of its probes on, so that each runs once. */
+export const PROBED = "AWS_SIGNING_HELPER_TEST_NEEDS";
+
+/** Results so far: the reason, or null if the machine has it. */
+const known = new Map<string, string | null>(
+  Object.entries<string | null>(JSON.parse(Deno.env.get(PROBED) ?? "{}")),
+);
+
+/** Returns why this machine does not have something, on one line; undefined if it does. */
+export function whyMissing(need: Need): string | undefined {
+  let reason = known.get(need);
+  if (reason === undefined) {
+    reason = probeOf(need)()?.replaceAll(/\s+/g, " ").replaceAll(/[()]/g, "").trim() ?? null;
+    known.set(need, reason);
+  }
+  return reason ?? undefined;
+}
+
+/** Probes the whole table; the result is the value of {@link PROBED}. */
+export function probeAll(): string {
+  return JSON.stringify(
+    Object.fromEntries(Object.keys(PROBES).map((need) => [need, whyMissing(need as Need) ?? null])),
+  );
+}
+
+/** Defines a test that is skipped, with the reason in its name, if a need is missing. */
+export function testWith(
+  needs: readonly Need[],
+  name: string,
+  fn: (context: Deno.TestContext) => Promise<void> | void,
+): void {
+  for (const need of needs) {
+    const reason = whyMissing(need);
+    if (reason === undefined) continue;
+    Deno.test({ name: `${name} (not run: ${need}: ${reason})`, ignore: true, fn });
+    return;
+  }
+  Deno.test(name, fn);
+}
+
+function probeOf(need: Need): Probe {
+  const probe = Object.entries<Probe>(PROBES).find(([name]) => name === need)?.[1];
+  if (probe) return probe;
+  if (!need.startsWith("program:")) throw new Error(`no such need: ${need}`);
+  return () => missing(need.slice("program:".length));
+}
+
+/** Runs a script that does the thing. Returns the last line of its complaint if it fails. */
+function shell(script: string): string | undefined {
+  const { success, code, stderr } = new Deno.Command("sh", {
+    args: ["-ec", script],
+    env: { LC_ALL: "C.UTF-8" },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).outputSync();
+  if (success) return undefined;
+  const lines = new TextDecoder().decode(stderr).trim().split("\n");
+  return lines.at(-1) || `the probe ended with ${code}`;
+}

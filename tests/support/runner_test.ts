@@ -1,0 +1,113 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { fileURLToPath } from "node:url";
+
+import { runProgram } from "./binary.ts";
+import { TemporaryDirectory } from "./temporary_directory.ts";
+
+const CONFIGURATION = fileURLToPath(new URL("../../deno.json", import.meta.url));
+const MODULES = Object.fromEntries(
+  ["runner.ts", "needs.ts"].map((name) => [name, fileURLToPath(new URL(name, import.meta.url))]),
+);
+
+/** Test files of the runs below, and what they do. */
+const FILES: Readonly<Record<string, string>> = {
+  passes: `Deno.test("one", () => {}); Deno.test("two", () => {});`,
+  fails: `Deno.test("good", () => {}); Deno.test("bad", () => { throw new Error("a\\nb"); });`,
+  hangs: `Deno.test("stuck", async () => {
+    await new Deno.Command("sleep", { args: ["600"] }).output();
+  });`,
+  skips: `import { testWith } from ${JSON.stringify(MODULES["needs.ts"])};
+    testWith(["program:no-such"], "x", () => {});
+    testWith(["program:no-such"], "y", () => {});
+    Deno.test("z", () => {});`,
+  unstated: `Deno.test({ name: "secret", ignore: true, fn() {} }); Deno.test("z", () => {});`,
+  empty: "",
+  broken: "throw new Error('it does not load');",
+};
+
+/** Runs the runner on steps of these files. */
+async function run(
+  names: readonly (keyof typeof FILES & string)[],
+  options: { stopAtFailure?: boolean; expectedNeeds?: readonly string[] } = {},
+) {
+  using directory = new TemporaryDirectory();
+  const steps = names.map((name) => ({
+    name: `step ${name}`,
+    args: [
+      ...["test", "--quiet", "--cached-only", "-A", "--no-check", "--config", CONFIGURATION],
+      directory.write(`${name}_test.ts`, FILES[name] ?? ""),
+    ],
+    counted: true,
+  }));
+  const settings = { stopAtFailure: false, stepTimeout: 8_000, env: {}, ...options };
+  const program = directory.write(
+    "run.ts",
+    `import { runSteps } from ${JSON.stringify(MODULES["runner.ts"])};
+     const passed = await runSteps(${JSON.stringify(steps)}, ${JSON.stringify(settings)});
+     Deno.exit(passed ? 0 : 1);`,
+  );
+  const { code, stdout, stderr } = await runProgram(
+    Deno.execPath(),
+    ["run", "--quiet", "--cached-only", "-A", "--no-check", "--config", CONFIGURATION, program],
+    { env: { DENO_DIR: Deno.env.get("DENO_DIR") ?? "", NO_COLOR: "1" } },
+  );
+  const lines = stdout.trimEnd().split("\n");
+  return { code, stdout, stderr, lines, last: lines.at(-1) };
+}
+
+Deno.test("the runner shows each step's number, name and time, and ends with the tally", async () => {
+  const { code, stdout, stderr, last } = await run(["passes", "skips"]);
+  assertEquals([code, last], [0, "3 passed, 0 failed, 2 skipped"], stderr);
+  assertMatch(stdout, /^== 1\/2 step passes\n/m);
+  assertMatch(
+    stdout,
+    /^-- step passes: 2 passed, 0 failed, 0 skipped, \d+ s\n== 2\/2 step skips\n/m,
+  );
+  assertMatch(stdout, /^skipped: 2 tests: program:no-such: no-such is not installed\n/m);
+});
+
+Deno.test("the runner's summary starts with what failed, after all steps", async () => {
+  const { code, lines, last } = await run(["fails", "skips"]);
+  assertEquals([code, last], [1, "2 passed, 1 failed, 2 skipped"]);
+  const summary = lines.slice(lines.findIndex((line) => line.startsWith("-- step skips")) + 1);
+  assertMatch(summary[0] ?? "", /^failed: \S*fails_test\.ts: bad: .*a b/);
+  assertMatch(summary[1] ?? "", /^skipped: 2 tests/);
+});
+
+Deno.test("the runner stops at the first failing step if asked to, and names what it left out", async () => {
+  const { code, stdout, last } = await run(["fails", "passes"], { stopAtFailure: true });
+  assertEquals([code, last], [1, "1 passed, 1 failed, 0 skipped"]);
+  assertStringIncludes(stdout, "\nnot started, because it failed: step passes\n");
+});
+
+Deno.test("the runner ends a step that hangs, and names it", async () => {
+  const { code, stdout, last } = await run(["hangs", "passes"]);
+  assertEquals([code, last], [1, "2 passed, 1 failed, 0 skipped"]);
+  assertStringIncludes(stdout, "\nfailed: step hangs: it hangs; it was ended after 8 s\n");
+});
+
+Deno.test("a skip fails the run if the need is expected or none is stated, and only then", async () => {
+  const cases: readonly (readonly [
+    keyof typeof FILES & string,
+    readonly string[] | undefined,
+    number,
+    string,
+  ])[] = [
+    ["skips", [], 0, "1 passed, 0 failed, 2 skipped"],
+    ["skips", ["program:*"], 1, "1 passed, 2 failed, 0 skipped"],
+    ["unstated", undefined, 0, "1 passed, 0 failed, 1 skipped"],
+    ["unstated", [], 1, "1 passed, 1 failed, 0 skipped"],
+  ];
+  for (const [name, expectedNeeds, code, tally] of cases) {
+    const result = await run([name], expectedNeeds ? { expectedNeeds } : {});
+    assertEquals([result.code, result.last], [code, tally], result.stdout);
+  }
+});
+
+Deno.test("a step in which no test ran or whose file does not load has failed", async () => {
+  for (const name of ["empty", "broken"]) {
+    const { code, last } = await run([name]);
+    assertEquals([name, code], [name, 1]);
+    assertMatch(last ?? "", /^0 passed, [12] failed, 0 skipped$/);
+  }
+});
