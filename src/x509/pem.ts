@@ -13,7 +13,7 @@ export interface PemBlock {
   readonly bytes: Uint8Array;
 }
 
-/** Thrown when a block is broken; the message names the label and never holds the contents. */
+/** Thrown when a block is broken; its message repeats nothing of the file but a known label. */
 export class PemError extends Error {
   override readonly name = "PemError";
 }
@@ -21,6 +21,35 @@ export class PemError extends Error {
 const BEGIN = "-----BEGIN ";
 const END = "-----END ";
 const DASHES = "-----";
+
+/** Labels that a message may repeat. Any other text after BEGIN could be part of a key. */
+const KNOWN_LABELS: ReadonlySet<string> = new Set([
+  "CERTIFICATE",
+  "X509 CERTIFICATE",
+  "TRUSTED CERTIFICATE",
+  "CERTIFICATE REQUEST",
+  "NEW CERTIFICATE REQUEST",
+  "X509 CRL",
+  "PRIVATE KEY",
+  "ENCRYPTED PRIVATE KEY",
+  "RSA PRIVATE KEY",
+  "EC PRIVATE KEY",
+  "DSA PRIVATE KEY",
+  "OPENSSH PRIVATE KEY",
+  "TSS2 PRIVATE KEY",
+  "TSS2 KEY BLOB",
+  "PUBLIC KEY",
+  "RSA PUBLIC KEY",
+  "EC PARAMETERS",
+  "DH PARAMETERS",
+  "PKCS7",
+  "PKCS #7 SIGNED DATA",
+  "CMS",
+  "PKCS12",
+]);
+/** `label` of RFC 7468 section 3. */
+const LABEL = /^[!-,.-~]+(?:[- ][!-,.-~]+)*$/;
+const LONGEST_LABEL = 64;
 
 /** True when the text has the beginning of a PEM block anywhere. */
 export function looksLikePem(text: string): boolean {
@@ -54,14 +83,27 @@ export function parsePem(text: string): PemBlock[] {
   return blocks;
 }
 
-/** The label of a BEGIN or END line; undefined when it is not one. */
+/**
+ * Returns the label of a BEGIN or END line, or undefined when it is another line.
+ *
+ * Throws {@link PemError} when more than a label is between the dashes.
+ */
 function labelOf(line: string, mark: string): string | undefined {
   if (!line.startsWith(mark) || !line.endsWith(DASHES)) return undefined;
-  return line.slice(mark.length, -DASHES.length);
+  const label = line.slice(mark.length, -DASHES.length);
+  if (label.length <= LONGEST_LABEL && LABEL.test(label)) return label;
+  throw new PemError(
+    "a BEGIN or END line holds more than a label; its line breaks may be lost; export it again",
+  );
+}
+
+/** Returns a block's name for messages. */
+function named(label: string): string {
+  return KNOWN_LABELS.has(label) ? `the ${label} block` : "a block with an unknown label";
 }
 
 function withoutEnd(label: string): PemError {
-  return new PemError(`the ${label} block has no end line; the file may be truncated`);
+  return new PemError(`${named(label)} has no end line; the file may be truncated`);
 }
 
 function parseBlock(label: string, body: readonly string[]): PemBlock {
@@ -73,11 +115,11 @@ function parseBlock(label: string, body: readonly string[]): PemBlock {
     if (colon > 0) headers.set(line.slice(0, colon).trimEnd(), line.slice(colon + 1).trim());
     else base64 += line;
   }
-  if (base64 === "") throw new PemError(`the ${label} block is empty`);
+  if (base64 === "") throw new PemError(`${named(label)} is empty`);
   try {
     return { label, headers, bytes: decodeBase64(base64) };
   } catch (cause) {
-    throw new PemError(`the ${label} block does not hold base64`, { cause });
+    throw new PemError(`${named(label)} does not hold base64`, { cause });
   }
 }
 

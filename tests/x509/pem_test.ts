@@ -1,4 +1,5 @@
-import { assertEquals, assertNotMatch, assertThrows } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertNotMatch, assertThrows } from "@std/assert";
+import { encodeBase64 } from "@std/encoding/base64";
 
 import { formatPem, looksLikePem, parsePem, PemError } from "../../src/x509/pem.ts";
 
@@ -81,6 +82,41 @@ for (const [why, text] of Object.entries(REFUSED)) {
     const error = assertThrows(() => parsePem(text), PemError, "PRIVATE KEY");
     assertNotMatch(error.message, /c2Vj/);
   });
+}
+
+const KEY = formatPem("PRIVATE KEY", BYTES).trimEnd();
+const BASE64 = encodeBase64(BYTES);
+
+/** Texts in which the key's base64 comes where a label belongs, or in a line of its own. */
+const WITHOUT_LINE_BREAKS = {
+  "line breaks were lost": KEY.replaceAll("\n", ""),
+  "line breaks became blanks": KEY.replaceAll("\n", " "),
+  "line breaks became the characters \\n": KEY.replaceAll("\n", "\\n"),
+  "the break after the BEGIN line was lost": KEY.replace("\n", ""),
+  "two of them have no line breaks": `${KEY}${KEY}`.replaceAll("\n", ""),
+  "blocks are glued together": `${KEY}${KEY}`,
+  "the base64 became the label": `-----BEGIN ${BASE64.slice(0, 40)}-----\n`,
+  "the base64 became the label of a whole block": `-----BEGIN ${
+    BASE64.slice(0, 40)
+  }-----\n!\n-----END ${BASE64.slice(0, 40)}-----\n`,
+  "the base64 became the END label": `-----BEGIN PRIVATE KEY-----\n-----END ${BASE64}-----\n`,
+};
+
+for (const [why, text] of Object.entries(WITHOUT_LINE_BREAKS)) {
+  Deno.test(`parsePem() repeats nothing of a key whose text is damaged: ${why}`, () => {
+    let message = "";
+    try {
+      parsePem(text);
+    } catch (thrown) {
+      assertInstanceOf(thrown, PemError);
+      message = thrown.message;
+    }
+    assertEquals(windowsOf(BASE64, 4).filter((part) => message.includes(part)), []);
+  });
+}
+
+function windowsOf(text: string, length: number): string[] {
+  return Array.from({ length: text.length - length + 1 }, (_, i) => text.slice(i, i + length));
 }
 
 Deno.test("parsePem() throws PemError or finds no block when the text is cut off anywhere", () => {
