@@ -163,7 +163,8 @@ function announcement(
   const url = endpointUrl({ address: bind.address, port });
   return [
     `Starting server on port ${port}...`,
-    `export AWS_EC2_METADATA_SERVICE_ENDPOINT=${url}`,
+    // With the slash: AWS CLI 2.9 (Debian 12) appends a path without one.
+    `export AWS_EC2_METADATA_SERVICE_ENDPOINT=${url}/`,
     ...(endpoint.containerToken === undefined ? [] : [
       `export AWS_CONTAINER_CREDENTIALS_FULL_URI=${url}/role/${endpoint.roleName}`,
       tokenFile === undefined

@@ -17,7 +17,7 @@ Deno.test("serve announces itself, serves the session and ends with 0 on SIGTERM
     assertEquals(starting, `Starting server on port ${serve.port}...`);
     assertEquals(
       exported,
-      `export AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:${serve.port}`,
+      `export AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:${serve.port}/`,
     );
     const served = await (await serve.get(CREDENTIALS_PATH)).json();
     const [issued] = scenario.emulator.issued;
