@@ -199,3 +199,30 @@ Deno.test("serve --debug logs every request as JSON, and no secret", async () =>
     assert(secret && !text.includes(secret));
   }
 });
+
+Deno.test("serve collapses runs of slashes and takes version dates for latest, also for HEAD", async () => {
+  await using scenario = await SessionScenario.create();
+  await using serve = await ServeProcess.start(scenario);
+  const headers = { "x-aws-ec2-metadata-token": await serve.token() };
+  const credentials = CREDENTIALS_PATH.slice("/latest".length);
+  const versions = ["/latest", "/2009-04-04", "/2021-07-15", "/1.0"];
+  for (
+    const path of versions.flatMap((version) => [
+      version + credentials,
+      version + credentials.replace(/\/Demo$/, "//Demo///"),
+      `//${version}/${credentials.replaceAll("/", "//")}`,
+    ])
+  ) {
+    const response = await fetch(serve.url + path, { headers });
+    assertEquals([path, response.status], [path, 200]);
+    assertMatch((await response.json()).AccessKeyId, /^ASIA/);
+    const head = await fetch(serve.url + path, { method: "HEAD", headers });
+    assertEquals([head.status, await head.text()], [200, ""]);
+  }
+  for (const version of versions) {
+    const token = await fetch(`${serve.url}${version}//api/token/`, { method: "PUT" });
+    assertEquals([token.status, (await token.text()).length], [200, 56]);
+  }
+  const unknown = await fetch(`${serve.url}/2009-4-4${credentials}`, { headers });
+  assertEquals([unknown.status, await unknown.text()], [404, "not found"]);
+});

@@ -105,7 +105,10 @@ const UNKNOWN = [
   "/latest/meta-data/iam/security-credentials-extended/Demo",
   "/latest/api/",
   "/latest/api/token/x",
-  "/2021-01-03/meta-data/iam/security-credentials/",
+  "/2021-1-3/meta-data/iam/security-credentials/",
+  "/2021-01-03x/meta-data/iam/security-credentials/",
+  "/1.00/meta-data/iam/security-credentials/",
+  "/x/2021-01-03/meta-data/iam/security-credentials/",
   "/role/Demo",
 ];
 
