@@ -200,6 +200,13 @@ export const FLAGS = {
     kind: "switch",
     description: "let other machines ask, when --bind is not a loopback address",
   },
+  "allow-host": {
+    kind: "list",
+    value: "name",
+    description:
+      "host name that requests may send besides localhost, addresses and this machine's " +
+      "name, such as host.docker.internal; repeatable",
+  },
   "container-credentials": {
     kind: "switch",
     description: "serve the credentials at /role/<name> too, as container platforms do",
@@ -342,6 +349,7 @@ export const COMMANDS = {
       "bind",
       "hop-limit",
       "allow-remote",
+      "allow-host",
       "container-credentials",
       "container-token-file",
     ],

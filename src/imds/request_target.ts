@@ -7,7 +7,10 @@
 /** What a request's URL says. */
 export interface RequestTarget {
   readonly url: string;
+  /** The path in its shortest form: `/latest/…` for every version, no empty or last empty segment. */
   readonly path: string;
+  /** The host, and the port if there is one, as the client sent them. */
+  readonly authority: string;
   /** Whether it names this endpoint. */
   readonly isAllowed: boolean;
 }
@@ -19,10 +22,11 @@ export interface RequestTarget {
 export function targetReader(
   isAllowedHost: (authority: string) => boolean,
 ): (url: string) => RequestTarget {
-  let last: RequestTarget = { url: "", path: "", isAllowed: false };
+  let last: RequestTarget = { url: "", path: "", authority: "", isAllowed: false };
   return (url) => {
     if (url !== last.url) {
-      last = { url, path: pathOf(url), isAllowed: isAllowedHost(authorityOf(url)) };
+      const authority = authorityOf(url);
+      last = { url, path: pathOf(url), authority, isAllowed: isAllowedHost(authority) };
     }
     return last;
   };

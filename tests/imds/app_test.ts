@@ -221,10 +221,15 @@ for (
   const host of [
     "evil.example",
     "evil.example:9911",
-    "169.254.169.254",
+    "evil.example.",
+    "127.1",
+    "2130706433",
+    "machine.evil.example",
     "127.0.0.1.evil.example",
     "localhost@evil",
-    "[::2]",
+    "[::1",
+    "[127.0.0.1]",
+    "x.localhost",
   ]
 ) {
   Deno.test(`a request that names the host ${host} is refused everywhere`, async () => {
@@ -238,7 +243,22 @@ for (
   });
 }
 
-for (const host of ["localhost", "LOCALHOST:80", "127.0.0.1", "127.8.9.1:1", "[::1]:9911"]) {
+for (
+  const host of [
+    "localhost",
+    "LOCALHOST:80",
+    "localhost.",
+    "127.0.0.1",
+    "127.8.9.1:1",
+    "169.254.169.254",
+    "10.1.2.3:80",
+    "[::1]:9911",
+    "::1",
+    "[FE80::1%25eth0]",
+    "machine",
+    "Machine.:9911",
+  ]
+) {
   Deno.test(`a request that names the host ${host} is answered`, async () => {
     const endpoint = await FakeEndpoint.create();
     assertEquals((await endpoint.ask("/healthz", { host })).status, 200);
