@@ -231,8 +231,8 @@ export const FLAGS = {
   "cache": {
     kind: "switch",
     description:
-      "keep the session in a file that only this user can read, and use it again while " +
-      "10 minutes or more of it remain",
+      "keep the session in a file that only this user can read, and use it again while more than " +
+      "16 minutes of it remain (of a session under 32 minutes: half of it)",
   },
   "cache-dir": {
     kind: "text",
