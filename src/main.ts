@@ -28,6 +28,7 @@ const world: World = {
   programPath: () => Deno.execPath(),
   currentDirectory: () => Deno.cwd(),
   homeDirectory: () => homedir() || undefined,
+  hostName: () => Deno.hostname(),
   write: (output) => writeAll(Deno.stdout, output),
   say: (words) => writeAll(Deno.stderr, `${words}\n`),
   prompt: promptSecret,

@@ -200,6 +200,13 @@ export const FLAGS = {
     kind: "switch",
     description: "let other machines ask, when --bind is not a loopback address",
   },
+  "allow-host": {
+    kind: "list",
+    value: "name",
+    description:
+      "host name that requests may send besides localhost, addresses and this machine's " +
+      "name, such as host.docker.internal; repeatable",
+  },
   "container-credentials": {
     kind: "switch",
     description: "serve the credentials at /role/<name> too, as container platforms do",
@@ -224,8 +231,8 @@ export const FLAGS = {
   "cache": {
     kind: "switch",
     description:
-      "keep the session in a file that only this user can read, and use it again while " +
-      "10 minutes or more of it remain",
+      "keep the session in a file that only this user can read, and use it again while more than " +
+      "16 minutes of it remain (of a session under 32 minutes: half of it)",
   },
   "cache-dir": {
     kind: "text",
@@ -342,6 +349,7 @@ export const COMMANDS = {
       "bind",
       "hop-limit",
       "allow-remote",
+      "allow-host",
       "container-credentials",
       "container-token-file",
     ],

@@ -10,7 +10,7 @@ import { createApp, type Endpoint } from "../imds/app.ts";
 import { type BindAddress, endpointUrl, parseBindAddress } from "../imds/bind_address.ts";
 import { containerToken } from "../imds/container_token.ts";
 import type { Health, ServedCredentials } from "../imds/documents.ts";
-import { hostCheck } from "../imds/host_check.ts";
+import { hostCheck, parseHostNames } from "../imds/host_check.ts";
 import { checkFree, EndpointServer } from "../imds/server.ts";
 import { systemdNotifier } from "../imds/systemd.ts";
 import { TokenStore } from "../imds/tokens.ts";
@@ -31,6 +31,7 @@ import type { World } from "./world.ts";
  */
 export async function serve(values: FlagValues, world: World): Promise<void> {
   const bind = bindAddress(values);
+  const isAllowedHost = bind.kind === "ip" ? hostCheck(hostNames(values, world)) : () => true;
   const request = sessionRequest(values);
   const source = identitySource(values, world.platform);
   const effects = createSessionEffects(values, request.endpoint, world);
@@ -54,7 +55,7 @@ export async function serve(values: FlagValues, world: World): Promise<void> {
       roleName: roleName(request),
       roleArn: request.arns.role.text,
       region: request.region,
-      isAllowedHost: bind.kind === "ip" ? hostCheck(bind.address) : () => true,
+      isAllowedHost,
       ...(token ? { containerToken: token.text } : {}),
       ...(values.isOn("debug") ? { log: (entry) => log.access(entry) } : {}),
       monotonic: () => world.monotonic(),
@@ -117,6 +118,12 @@ function bindAddress(values: FlagValues): BindAddress {
   });
 }
 
+/** Returns the host names that a request may send, besides `localhost`. */
+function hostNames(values: FlagValues, world: World): string[] {
+  const given = parseHostNames(values.list("allow-host") ?? [], values.sourceOf("allow-host"));
+  return [...given, world.hostName()];
+}
+
 /** The last part of the role's resource: `role/path/NAME`. */
 function roleName(request: SessionRequest): string {
   return request.arns.role.resource.split("/").at(-1) ?? "";
@@ -163,7 +170,8 @@ function announcement(
   const url = endpointUrl({ address: bind.address, port });
   return [
     `Starting server on port ${port}...`,
-    `export AWS_EC2_METADATA_SERVICE_ENDPOINT=${url}`,
+    // With the slash: AWS CLI 2.9 (Debian 12) appends a path without one.
+    `export AWS_EC2_METADATA_SERVICE_ENDPOINT=${url}/`,
     ...(endpoint.containerToken === undefined ? [] : [
       `export AWS_CONTAINER_CREDENTIALS_FULL_URI=${url}/role/${endpoint.roleName}`,
       tokenFile === undefined

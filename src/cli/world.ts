@@ -23,6 +23,8 @@ export interface World {
   currentDirectory(): string;
   /** This user's home directory; undefined when nothing tells. */
   homeDirectory(): string | undefined;
+  /** The machine's name. */
+  hostName(): string;
   /** Standard output, for machines. */
   write(output: string | Uint8Array): void;
   /** Standard error, for people; one line. */

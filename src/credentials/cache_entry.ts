@@ -11,7 +11,12 @@ import { codeOf } from "./file_problem.ts";
 
 /** What was found in the place of a session. */
 export type CacheEntry =
-  | { readonly kind: "session"; readonly credentials: SessionCredentials }
+  | {
+    readonly kind: "session";
+    readonly credentials: SessionCredentials;
+    /** The time of its CreateSession call; invalid in entries of earlier versions. */
+    readonly fetched: Date;
+  }
   | { readonly kind: "none" }
   /** Something that is not used; `why` continues a sentence that begins with the file's name. */
   | { readonly kind: "unusable"; readonly why: string };
@@ -44,9 +49,14 @@ export function readEntry(path: string, key: string): CacheEntry {
 }
 
 /** Keeps a session in `path` under `key`, in one step. Throws the system's error. */
-export function writeEntry(path: string, key: string, credentials: SessionCredentials): void {
+export function writeEntry(
+  path: string,
+  key: string,
+  credentials: SessionCredentials,
+  fetched: Date,
+): void {
   const { accessKeyId, secretAccessKey, sessionToken, expiration } = credentials;
-  const entry = { key, accessKeyId, secretAccessKey, sessionToken, expiration };
+  const entry = { key, accessKeyId, secretAccessKey, sessionToken, expiration, fetched };
   replaceFile(path, new TextEncoder().encode(`${JSON.stringify(entry)}\n`));
 }
 
@@ -101,6 +111,6 @@ function parseEntry(text: string, key: string): CacheEntry {
   const whole = accessKeyId !== "" && secretAccessKey !== "" && sessionToken !== "" &&
     !Number.isNaN(expiration.getTime());
   return whole && value("key") === key
-    ? { kind: "session", credentials }
+    ? { kind: "session", credentials, fetched: new Date(value("fetched")) }
     : unusable("holds no session of this name");
 }

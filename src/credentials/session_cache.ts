@@ -16,8 +16,11 @@ const MINUTE = 60_000;
 
 /** Distances in time, milliseconds. */
 export const CACHE_LIMITS = {
-  /** A session is used while so much of it remains. */
-  leastRemaining: 10 * MINUTE,
+  /**
+   * A session is used while more than this remains, or more than half its lifetime if that is less.
+   * botocore runs the program again for each API call when less than 15 minutes remain.
+   */
+  minRemaining: 16 * MINUTE,
   /** No session lasts longer: the clock has been set back. */
   mostRemaining: 12 * 60 * MINUTE + 5 * MINUTE,
   /** How long a run waits for another that asks for the same session; longer than a call takes. */
@@ -89,9 +92,10 @@ export class SessionCache {
     const entry = readEntry(path, key);
     if (entry.kind === "unusable") words.warn(`${path} ${entry.why}; it is not used`);
     if (entry.kind !== "session") return undefined;
-    const { expiration } = entry.credentials;
+    const { fetched, credentials: { expiration } } = entry;
     const remaining = expiration.getTime() - this.effects.now().getTime();
-    if (remaining < CACHE_LIMITS.leastRemaining || remaining > CACHE_LIMITS.mostRemaining) {
+    const needed = minRemaining(expiration.getTime() - fetched.getTime());
+    if (remaining <= needed || remaining > CACHE_LIMITS.mostRemaining) {
       words.debug(`cache: the session in ${path} ends at ${formatTime(expiration)}`);
       return undefined;
     }
@@ -105,11 +109,19 @@ export class SessionCache {
       const fault = directoryFault(this.directory);
       if (fault) throw new Error(fault);
       removeLeftovers(path);
-      writeEntry(path, key, credentials);
+      writeEntry(path, key, credentials, this.effects.now());
       sweepDirectory(this.directory, this.effects.now());
     } catch (thrown) {
       this.effects.warn(`the session could not be kept in ${path}: ${messageOf(thrown)}`);
     }
     return credentials;
   }
+}
+
+/** Returns how much of a session of this lifetime must remain for its use, milliseconds. */
+function minRemaining(lifetime: number): number {
+  // NaN in an entry of an earlier version, negative if the clock was wrong.
+  return lifetime > 0
+    ? Math.min(CACHE_LIMITS.minRemaining, lifetime / 2)
+    : CACHE_LIMITS.minRemaining;
 }

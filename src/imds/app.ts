@@ -13,6 +13,7 @@ import {
   metadataCredentials,
   type ServedCredentials,
 } from "./documents.ts";
+import { hostRefusal } from "./host_check.ts";
 import { targetReader } from "./request_target.ts";
 import { sameSecret } from "./same_secret.ts";
 import { TOKEN_SECONDS, type TokenStore } from "./tokens.ts";
@@ -87,10 +88,7 @@ export async function createApp(endpoint: Endpoint): Promise<Answer> {
   const answer: Answer = (request, connection) =>
     read(request.url).isAllowed
       ? app.fetch(request, { request, connection })
-      : new Response("the Host of the request is not this endpoint", {
-        status: 403,
-        headers: TEXT,
-      });
+      : reply(hostRefusal(read(request.url).authority), 403, TEXT);
   const { log } = endpoint;
   if (!log) return answer;
   return async (request, connection) => {

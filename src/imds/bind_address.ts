@@ -28,7 +28,7 @@ export function parseBindAddress(
 ): BindAddress {
   if (text.includes("/")) return { kind: "unix", path: text.replace(/^unix:/, "") };
   const bare = text.replace(/^\[(.*)\]$/, "$1").toLowerCase();
-  const address = bare === "localhost" ? "127.0.0.1" : IPV4.test(bare) ? bare : canonicalIpv6(bare);
+  const address = bare === "localhost" ? "127.0.0.1" : isIpv4(bare) ? bare : canonicalIpv6(bare);
   if (address === undefined) {
     throw new HelperError(
       "usage",
@@ -45,6 +45,11 @@ export function parseBindAddress(
   return { kind: "ip", address, port };
 }
 
+/** Returns true for four decimal numbers of at most 255. */
+export function isIpv4(text: string): boolean {
+  return IPV4.test(text);
+}
+
 /** The shortest form, as URLs and Host headers have it. */
 function canonicalIpv6(text: string): string | undefined {
   if (!/^[0-9a-f:.]+$/.test(text) || !text.includes(":")) return undefined;
@@ -53,7 +58,7 @@ function canonicalIpv6(text: string): string | undefined {
     : undefined;
 }
 
-/** The URL of the endpoint, as clients take it: without a trailing slash. */
+/** Returns the URL of the endpoint, without a trailing slash: paths are appended to it. */
 export function endpointUrl({ address, port }: { address: string; port: number }): string {
   // What is bound to every address is reached by that of loopback.
   const reached = { "0.0.0.0": "127.0.0.1", "::": "::1" }[address] ?? address;

@@ -1,28 +1,29 @@
 /**
- * Which Host a request may name. A web page whose name was made to point at this machine (DNS
- * rebinding) asks with that name, and is refused.
+ * Host header check. A web page whose name was changed to resolve to this machine (DNS rebinding)
+ * sends that name, and is refused. An address cannot be rebound, so every address literal is allowed.
  *
  * @module
  */
+import { HelperError } from "../errors.ts";
+import { isIpv4 } from "./bind_address.ts";
 
-/** Names and addresses of the machine itself. */
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
-const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f:.]*:[0-9a-f:.]*)$/;
-/** Addresses that stand for every address of the machine. */
-const EVERY_ADDRESS: readonly string[] = ["0.0.0.0", "::"];
+/** Letters, digits, hyphens and underscores (Docker's service names have them), in labels. */
+const NAME = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/;
+/** DNS's limit for a name. */
+const MAX_NAME_LENGTH = 253;
 
 /**
- * Makes the check for a server that is bound to `address` (no brackets). Bound to every address, it
- * takes any literal address, as a name is what rebinding needs.
+ * Returns a function that checks the authority of a request: `host` or `host:port`. It allows address
+ * literals, `localhost` and these names, in upper or lower case, with or without a trailing dot.
  */
-export function hostCheck(address: string): (authority: string) => boolean {
+export function hostCheck(names: readonly string[]): (authority: string) => boolean {
+  const allowed = new Set(["localhost", ...names.map(normalized)]);
   const isAllowed = (authority: string): boolean => {
+    if (isIpv6(authority)) return true; // `::1` without brackets, as AWS's Common Runtime sends it
     const host = hostOf(authority);
-    if (host === undefined) return false;
-    if (LOOPBACK.test(host) || host === address) return true;
-    return EVERY_ADDRESS.includes(address) && ADDRESS.test(host);
+    return host !== undefined && (allowed.has(host) || isIpv4(host) || isIpv6(host));
   };
-  // Clients name the same host again and again.
+  // Clients send the same host again and again.
   let last = { authority: "", allowed: false };
   return (authority) => {
     if (authority !== last.authority) last = { authority, allowed: isAllowed(authority) };
@@ -30,8 +31,47 @@ export function hostCheck(address: string): (authority: string) => boolean {
   };
 }
 
-/** The host of `host`, `host:port` or `[address]:port`, in lower case; undefined when it is none. */
+/** Returns the text of a 403 for this authority. It repeats the host only if that is a name. */
+export function hostRefusal(authority: string): string {
+  const host = hostOf(authority) ?? "";
+  return isName(host)
+    ? `Host ${host}: not a name of this endpoint; start serve with --allow-host ${host}`
+    : "Host: not a name of this endpoint; start serve with --allow-host NAME";
+}
+
+/**
+ * Returns the names of `--allow-host`; each text may hold several, separated by commas or blanks, as a
+ * variable has one text for all. Throws `usage` for what is not a host name.
+ */
+export function parseHostNames(texts: readonly string[], source: string): string[] {
+  return texts.flatMap((text) => text.split(/[\s,]+/)).filter((text) => text !== "").map((text) => {
+    const name = normalized(text);
+    if (isName(name) || isIpv6(name)) return name;
+    throw new HelperError(
+      "usage",
+      `${source} is "${text}"; give a host name without scheme, port or wildcard`,
+    );
+  });
+}
+
+/** Returns the host of `host`, `host:port` or `[IPv6]:port`; undefined if there is none. */
 function hostOf(authority: string): string | undefined {
-  const match = /^(?:\[([^\]@/]+)\]|([^:@/[\]\s]+))(?::\d{1,5})?$/.exec(authority.toLowerCase());
-  return match?.[1] ?? match?.[2];
+  const [, bracketed, host] = /^(?:\[([^\]@/]+)\]|([^:@/[\]\s]+))(?::\d{0,5})?$/.exec(authority) ??
+    [];
+  if (bracketed !== undefined) return isIpv6(bracketed) ? bracketed : undefined;
+  return host === undefined ? undefined : normalized(host);
+}
+
+function normalized(host: string): string {
+  return host.toLowerCase().replace(/\.$/, "");
+}
+
+function isName(text: string): boolean {
+  return text.length <= MAX_NAME_LENGTH && NAME.test(text);
+}
+
+/** Returns true for an IPv6 address without brackets, with or without a zone (`fe80::1%eth0`). */
+function isIpv6(text: string): boolean {
+  const address = text.replace(/%[\w.~-]+$/, "");
+  return /^[0-9a-f:.]*:[0-9a-f:.]*$/i.test(address) && URL.canParse(`http://[${address}]`);
 }

@@ -7,7 +7,10 @@
 /** What a request's URL says. */
 export interface RequestTarget {
   readonly url: string;
+  /** The path in its shortest form: `/latest/…` for every version, no empty or last empty segment. */
   readonly path: string;
+  /** The host, and the port if there is one, as the client sent them. */
+  readonly authority: string;
   /** Whether it names this endpoint. */
   readonly isAllowed: boolean;
 }
@@ -19,24 +22,26 @@ export interface RequestTarget {
 export function targetReader(
   isAllowedHost: (authority: string) => boolean,
 ): (url: string) => RequestTarget {
-  let last: RequestTarget = { url: "", path: "", isAllowed: false };
+  let last: RequestTarget = { url: "", path: "", authority: "", isAllowed: false };
   return (url) => {
     if (url !== last.url) {
-      last = { url, path: pathOf(url), isAllowed: isAllowedHost(authorityOf(url)) };
+      const authority = authorityOf(url);
+      last = { url, path: pathOf(url), authority, isAllowed: isAllowedHost(authority) };
     }
     return last;
   };
 }
 
-/** The path with runs of leading slashes collapsed and without a trailing one. */
+/** Versions of the metadata service; EC2 lists them with the first, 1.0. */
+const VERSION = /^\/(\d{4}-\d\d-\d\d|1\.0)(?=\/|$)/;
+
+/** Returns the path with runs of slashes collapsed, without a trailing one, and of version latest. */
 function pathOf(url: string): string {
-  let start = url.indexOf("/", url.indexOf("://") + 3);
+  const start = url.indexOf("/", url.indexOf("://") + 3);
   if (start < 0) return "/";
   const query = url.indexOf("?", start);
-  let end = query < 0 ? url.length : query;
-  while (url[start + 1] === "/") start += 1;
-  if (end - start > 1 && url[end - 1] === "/") end -= 1;
-  return url.slice(start, end);
+  const path = url.slice(start, query < 0 ? undefined : query).replace(/\/{2,}/g, "/");
+  return (path.length > 1 ? path.replace(/\/$/, "") : path).replace(VERSION, "/latest");
 }
 
 /** The host and port that a request names: by its target where that is absolute, else by Host. */

@@ -1,8 +1,9 @@
 /**
  * The session tokens of IMDSv2: made, remembered, checked.
  *
- * A token is 100 characters of base64: the first 24 find it, the other 76 (456 random bits) are
- * compared in constant time, so that the time of an answer tells nothing about a token.
+ * A token has 56 characters of base64, like EC2's: AWS's Common Runtime drops tokens of more than 64.
+ * The first 12 find it. The other 44 (264 random bits) are compared in constant time, so that the time
+ * of a response does not depend on them.
  *
  * There are at most 256. When one more is asked for, the client that holds the most gives up the one
  * that expires first: a client that asks for many takes room from itself, not from others.
@@ -17,8 +18,8 @@ export const TOKEN_SECONDS = { least: 1, most: 21_600 } as const;
 /** So many tokens are remembered. */
 export const MOST_TOKENS = 256;
 
-const TOKEN_BYTES = 75;
-const NAME_LENGTH = 24;
+const TOKEN_BYTES = 42;
+const NAME_LENGTH = 12;
 
 interface Token {
   readonly text: string;

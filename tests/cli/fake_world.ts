@@ -44,6 +44,10 @@ export class FakeWorld implements World {
     return this.#home;
   }
 
+  hostName(): string {
+    return "machine";
+  }
+
   write(output: string | Uint8Array): void {
     this.written.push(output);
   }

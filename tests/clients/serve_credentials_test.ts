@@ -44,9 +44,9 @@ const WAYS: readonly Way[] = [
   },
   {
     ...METADATA,
-    name: "the metadata endpoint with a trailing slash",
+    name: "the metadata endpoint without a trailing slash",
     environment: ({ AWS_EC2_METADATA_SERVICE_ENDPOINT: url }) => ({
-      AWS_EC2_METADATA_SERVICE_ENDPOINT: `${url}/`,
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: url?.replace(/\/$/, "") ?? "",
     }),
   },
   {

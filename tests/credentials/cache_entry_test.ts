@@ -10,16 +10,21 @@ const CREDENTIALS = {
   sessionToken: "TOKEN",
   expiration: new Date("2026-01-01T01:02:03.456Z"),
 };
+const FETCHED = new Date("2026-01-01T00:02:03.456Z");
 
 function written(directory: TemporaryDirectory): string {
-  writeEntry(directory.join("entry"), KEY, CREDENTIALS);
+  writeEntry(directory.join("entry"), KEY, CREDENTIALS, FETCHED);
   return directory.join("entry");
 }
 
 Deno.test("readEntry() gives what writeEntry() has kept, in a file of mode 0600", () => {
   using directory = new TemporaryDirectory();
   const path = written(directory);
-  assertEquals(readEntry(path, KEY), { kind: "session", credentials: CREDENTIALS });
+  assertEquals(readEntry(path, KEY), {
+    kind: "session",
+    credentials: CREDENTIALS,
+    fetched: FETCHED,
+  });
   assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
 });
 

@@ -74,14 +74,39 @@ Deno.test("SessionCache.get() keeps a session, 0600 in 0700, and gives it again"
   ]);
 });
 
-Deno.test("SessionCache.get() uses a session while 10 minutes of it remain", async () => {
-  using scene = new Scene();
-  await scene.get(60);
-  scene.now = new Date(NOW.getTime() + 50 * 60_000);
-  assertEquals(await scene.get(), "ID1");
-  scene.now = new Date(NOW.getTime() + 50 * 60_000 + 1);
-  assertEquals([await scene.get(), await scene.get()], ["ID2", "ID2"]);
-  assertEquals(scene.warnings, []);
+for (
+  const [lifetime, remaining] of [
+    [720, 16],
+    [60, 16],
+    [32, 16],
+    [31, 15.5],
+    [20, 10],
+    [15, 7.5],
+  ] as const
+) {
+  Deno.test(`SessionCache.get() uses a session of ${lifetime} minutes while more than ${remaining} remain`, async () => {
+    using scene = new Scene();
+    await scene.get(lifetime);
+    const end = NOW.getTime() + (lifetime - remaining) * 60_000;
+    scene.now = new Date(end - 1);
+    assertEquals(await scene.get(), "ID1");
+    scene.now = new Date(end);
+    assertEquals([await scene.get(60), await scene.get()], ["ID2", "ID2"]);
+    assertEquals(scene.warnings, []);
+  });
+}
+
+Deno.test("SessionCache.get() needs 16 minutes of a session whose lifetime is not known", async () => {
+  for (const fetched of [undefined, "", "2026-02-02T00:00:00Z"]) {
+    using scene = new Scene();
+    await scene.get(60);
+    const entry = { ...JSON.parse(Deno.readTextFileSync(scene.path)), fetched };
+    Deno.writeTextFileSync(scene.path, JSON.stringify(entry));
+    scene.now = new Date(NOW.getTime() + 44 * 60_000 - 1);
+    assertEquals(await scene.get(), "ID1");
+    scene.now = new Date(NOW.getTime() + 44 * 60_000);
+    assertEquals(await scene.get(), "ID2");
+  }
 });
 
 Deno.test("SessionCache.get() does not trust a session that would outlast any, as when the clock was set back", async () => {

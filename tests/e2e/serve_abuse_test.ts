@@ -119,7 +119,7 @@ Deno.test("serve answers Expect: 100-continue of curl", async () => {
       `${serve.url}/latest/api/token`,
     ],
   }).output();
-  assertEquals(stdout.length, 100);
+  assertEquals(stdout.length, 56);
 });
 
 Deno.test("serve keeps the tokens of other users through a flood of 10,000", async () => {
@@ -137,7 +137,7 @@ Deno.test("serve keeps the tokens of other users through a flood of 10,000", asy
     ],
   }).output();
   const others = new TextDecoder().decode(stdout);
-  assertEquals(others.length, 100);
+  assertEquals(others.length, 56);
   const url = `${serve.url}/latest/api/token`;
   for (let i = 0; i < 10_000; i += 50) {
     await Promise.all(Array.from({ length: 50 }, async () => {
@@ -155,7 +155,7 @@ Deno.test("serve stays up when 2,000 connections never finish their request, and
   for (const wrapper of [undefined, few]) {
     await using run = new RunningBinary(["serve", ...scenario.flags, "--port=0"], {}, wrapper);
     const line = await run.said(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
-    const url = line.replace(/^[^=]*=/, "");
+    const url = line.replace(/^[^=]*=|\/$/g, "");
     const port = Number(new URL(url).port);
     const slow: Deno.Conn[] = [];
     try {

@@ -17,7 +17,7 @@ Deno.test("serve announces itself, serves the session and ends with 0 on SIGTERM
     assertEquals(starting, `Starting server on port ${serve.port}...`);
     assertEquals(
       exported,
-      `export AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:${serve.port}`,
+      `export AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:${serve.port}/`,
     );
     const served = await (await serve.get(CREDENTIALS_PATH)).json();
     const [issued] = scenario.emulator.issued;
@@ -63,6 +63,11 @@ Deno.test("serve names what cannot be listened on, before it asks for a session"
     [["--bind", scenario.directory.join("no/x.sock")], 1, /the directory .* does not exist/],
     [["--bind", `/tmp/${"x".repeat(120)}`], 1, /must be shorter than/],
     [["--port=0", "--container-token-file", "/tmp/x"], 2, /needs --container-credentials/],
+    [
+      ["--port=0", "--allow-host", "http://a.example"],
+      2,
+      /--allow-host is "http:\/\/a.example"; give/,
+    ],
   ];
   for (const [flags, exitCode, words] of cases) {
     const { code, stdout, stderr } = await runBinary(["serve", ...scenario.flags, ...flags]);
@@ -198,4 +203,98 @@ Deno.test("serve --debug logs every request as JSON, and no secret", async () =>
   for (const secret of [token, issued?.secretAccessKey, issued?.sessionToken]) {
     assert(secret && !text.includes(secret));
   }
+});
+
+/** Sends a request with this Host header, and returns its status and body. */
+async function askAs(
+  serve: ServeProcess,
+  host: string,
+  path: string,
+  flags: readonly string[] = [],
+): Promise<[status: number, body: string]> {
+  const { stdout } = await new Deno.Command("curl", {
+    args: ["-s", "-H", `Host: ${host}`, "-w", "\n%{http_code}", ...flags, `${serve.url}${path}`],
+  }).output();
+  const lines = new TextDecoder().decode(stdout).split("\n");
+  return [Number(lines.at(-1)), lines.slice(0, -1).join("\n")];
+}
+
+Deno.test("serve answers the hosts that --allow-host names, and others with 403 that names the flag", async () => {
+  await using scenario = await SessionScenario.create();
+  const token = scenario.directory.join("token");
+  await using serve = await ServeProcess.start(
+    scenario,
+    ["--allow-host", "Host.Docker.Internal", "--allow-host=helper.default.svc"]
+      .concat(["--container-credentials", "--container-token-file", token]),
+  );
+  const paths: [path: string, flags: readonly string[]][] = [
+    ["/latest/api/token", ["-X", "PUT"]],
+    [CREDENTIALS_PATH, ["-H", `x-aws-ec2-metadata-token: ${await serve.token()}`]],
+    ["/role/Demo", ["-H", `Authorization: ${await Deno.readTextFile(token)}`]],
+    ["/healthz", []],
+  ];
+  for (const [path, flags] of paths) {
+    for (
+      const host of [
+        "host.docker.internal",
+        `HOST.docker.internal.:${serve.port}`,
+        "helper.default.svc",
+        "169.254.169.254",
+        "10.1.2.3:80",
+        "::1",
+        `[::1]:${serve.port}`,
+        Deno.hostname(),
+        `${Deno.hostname().toUpperCase()}.`,
+      ]
+    ) {
+      const [status] = await askAs(serve, host, path, flags);
+      assertEquals([path, host, status], [path, host, 200]);
+    }
+    for (const host of ["evil.example", "helper.default.svc.evil.example", "docker.internal"]) {
+      const [status, body] = await askAs(serve, `${host}:80`, path, flags);
+      assertEquals([path, host, status], [path, host, 403]);
+      assertEquals(
+        body,
+        `Host ${host}: not a name of this endpoint; start serve with --allow-host ${host}`,
+      );
+    }
+  }
+});
+
+Deno.test("serve takes the names of --allow-host from its variable, separated by commas or blanks", async () => {
+  await using scenario = await SessionScenario.create();
+  await using serve = await ServeProcess.start(scenario, [], {
+    AWS_SIGNING_HELPER_ALLOW_HOST: "host.docker.internal,helper helper.default.svc",
+  });
+  for (const host of ["host.docker.internal", "helper", "helper.default.svc"]) {
+    assertEquals([host, (await askAs(serve, host, "/healthz"))[0]], [host, 200]);
+  }
+  assertEquals((await askAs(serve, "helper.default", "/healthz"))[0], 403);
+});
+
+Deno.test("serve collapses runs of slashes and takes version dates for latest, also for HEAD", async () => {
+  await using scenario = await SessionScenario.create();
+  await using serve = await ServeProcess.start(scenario);
+  const headers = { "x-aws-ec2-metadata-token": await serve.token() };
+  const credentials = CREDENTIALS_PATH.slice("/latest".length);
+  const versions = ["/latest", "/2009-04-04", "/2021-07-15", "/1.0"];
+  for (
+    const path of versions.flatMap((version) => [
+      version + credentials,
+      version + credentials.replace(/\/Demo$/, "//Demo///"),
+      `//${version}/${credentials.replaceAll("/", "//")}`,
+    ])
+  ) {
+    const response = await fetch(serve.url + path, { headers });
+    assertEquals([path, response.status], [path, 200]);
+    assertMatch((await response.json()).AccessKeyId, /^ASIA/);
+    const head = await fetch(serve.url + path, { method: "HEAD", headers });
+    assertEquals([head.status, await head.text()], [200, ""]);
+  }
+  for (const version of versions) {
+    const token = await fetch(`${serve.url}${version}//api/token/`, { method: "PUT" });
+    assertEquals([token.status, (await token.text()).length], [200, 56]);
+  }
+  const unknown = await fetch(`${serve.url}/2009-4-4${credentials}`, { headers });
+  assertEquals([unknown.status, await unknown.text()], [404, "not found"]);
 });

@@ -98,13 +98,36 @@ Deno.test("credential-process --cache --debug tells hit and miss", async () => {
   }
 });
 
-Deno.test("credential-process --cache asks again when less than 10 minutes remain", async () => {
-  await using scenario = await SessionScenario.create({}, { sessionSeconds: 599 });
-  const first = await run(scenario, "--cache");
-  const second = await run(scenario, "--cache");
-  assertEquals([first.code, second.code, scenario.emulator.requests.length], [0, 0, 2]);
-  assertEquals(second.stderr, "");
-});
+/** Rewrites the kept session as if it had been fetched for `lifetime` minutes, with so many left. */
+function ageEntry(scenario: SessionScenario, lifetime: number, remaining: number): void {
+  const path = `${cacheOf(scenario)}/${entriesOf(scenario)[0]}`;
+  const at = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOString();
+  const times = { expiration: at(remaining), fetched: at(remaining - lifetime) };
+  Deno.writeTextFileSync(
+    path,
+    JSON.stringify({ ...JSON.parse(Deno.readTextFileSync(path)), ...times }),
+  );
+}
+
+for (
+  const [lifetime, kept, tooOld] of [[60, 17, 15.9], [32, 17, 15.9], [20, 11, 9.9], [
+    15,
+    9,
+    7.4,
+  ]] as const
+) {
+  Deno.test(`credential-process --cache uses a session of ${lifetime} minutes with ${kept} left, not with ${tooOld}`, async () => {
+    await using scenario = await SessionScenario.create();
+    const key = async () => JSON.parse((await run(scenario, "--cache")).stdout).AccessKeyId;
+    const issued = (i: number) => scenario.emulator.issued[i]?.accessKeyId;
+    assertEquals(await key(), issued(0));
+    ageEntry(scenario, lifetime, kept);
+    assertEquals(await key(), issued(0));
+    ageEntry(scenario, lifetime, tooOld);
+    assertEquals([await key(), await key()], [issued(1), issued(1)]);
+    assertEquals(scenario.emulator.requests.length, 2);
+  });
+}
 
 for (
   const [what, spoil, says] of [

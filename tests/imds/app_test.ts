@@ -8,13 +8,13 @@ const ROLES = "/latest/meta-data/iam/security-credentials";
 const TTL = "x-aws-ec2-metadata-token-ttl-seconds";
 
 for (const path of [TOKEN, `${TOKEN}/`, `//${TOKEN.slice(1)}`, `////${TOKEN.slice(1)}/`]) {
-  Deno.test(`PUT ${path} gives a token of 100 characters and echoes its life`, async () => {
+  Deno.test(`PUT ${path} gives a token of 56 characters and echoes its life`, async () => {
     const endpoint = await FakeEndpoint.create();
     const answer = await endpoint.ask(path, { method: "PUT", headers: { [TTL]: "60" } });
     assertEquals(answer.status, 200);
     assertEquals(answer.headers.get("content-type"), "text/plain");
     assertEquals(answer.headers.get(TTL), "60");
-    assertMatch(await answer.text(), /^[A-Za-z0-9+/]{100}$/);
+    assertMatch(await answer.text(), /^[A-Za-z0-9+/]{56}$/);
   });
 }
 
@@ -105,7 +105,10 @@ const UNKNOWN = [
   "/latest/meta-data/iam/security-credentials-extended/Demo",
   "/latest/api/",
   "/latest/api/token/x",
-  "/2021-01-03/meta-data/iam/security-credentials/",
+  "/2021-1-3/meta-data/iam/security-credentials/",
+  "/2021-01-03x/meta-data/iam/security-credentials/",
+  "/1.00/meta-data/iam/security-credentials/",
+  "/x/2021-01-03/meta-data/iam/security-credentials/",
   "/role/Demo",
 ];
 
@@ -140,7 +143,7 @@ for (const [path, body] of Object.entries(DOCUMENTS)) {
     const later = await endpoint.ask(path, { headers: token });
     assertEquals([later.status, later.headers.get(TTL)], [200, "40"]);
     endpoint.time += 39_500;
-    for (const headers of [token, {}, { "x-aws-ec2-metadata-token": "A".repeat(100) }]) {
+    for (const headers of [token, {}, { "x-aws-ec2-metadata-token": "A".repeat(56) }]) {
       const answer = await endpoint.ask(path, { headers });
       assertEquals([answer.status, answer.headers.get(TTL)], [401, null]);
       assert(!(await answer.text()).includes(body));
@@ -218,10 +221,15 @@ for (
   const host of [
     "evil.example",
     "evil.example:9911",
-    "169.254.169.254",
+    "evil.example.",
+    "127.1",
+    "2130706433",
+    "machine.evil.example",
     "127.0.0.1.evil.example",
     "localhost@evil",
-    "[::2]",
+    "[::1",
+    "[127.0.0.1]",
+    "x.localhost",
   ]
 ) {
   Deno.test(`a request that names the host ${host} is refused everywhere`, async () => {
@@ -235,7 +243,22 @@ for (
   });
 }
 
-for (const host of ["localhost", "LOCALHOST:80", "127.0.0.1", "127.8.9.1:1", "[::1]:9911"]) {
+for (
+  const host of [
+    "localhost",
+    "LOCALHOST:80",
+    "localhost.",
+    "127.0.0.1",
+    "127.8.9.1:1",
+    "169.254.169.254",
+    "10.1.2.3:80",
+    "[::1]:9911",
+    "::1",
+    "[FE80::1%25eth0]",
+    "machine",
+    "Machine.:9911",
+  ]
+) {
   Deno.test(`a request that names the host ${host} is answered`, async () => {
     const endpoint = await FakeEndpoint.create();
     assertEquals((await endpoint.ask("/healthz", { host })).status, 200);

@@ -34,7 +34,7 @@ export class FakeEndpoint {
       roleName: "Demo",
       roleArn: "arn:aws:iam::123456789012:role/path/Demo",
       region: "eu-central-1",
-      isAllowedHost: hostCheck("127.0.0.1"),
+      isAllowedHost: hostCheck(["machine"]),
       monotonic: () => fake.time,
       ...parts,
     });

@@ -31,7 +31,7 @@ Deno.test("remaining() knows no token that differs in any character", () => {
     assertEquals(store.remaining(token.slice(0, i) + other + token.slice(i + 1)), undefined);
     assertEquals(store.remaining(token.slice(0, i)), undefined);
   }
-  for (const wrong of ["", `${token}A`, `${token} `, "é".repeat(100)]) {
+  for (const wrong of ["", `${token}A`, `${token} `, "é".repeat(56)]) {
     assertEquals(store.remaining(wrong), undefined);
   }
 });

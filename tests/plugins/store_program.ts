@@ -62,6 +62,7 @@ function worldOf(platform: Platform, store: Keystore): World {
     programPath: () => Deno.execPath(),
     currentDirectory: () => Deno.cwd(),
     homeDirectory: () => Deno.env.get("HOME"),
+    hostName: () => Deno.hostname(),
     write: (output) =>
       void Deno.stdout.writeSync(
         typeof output === "string" ? new TextEncoder().encode(output) : output,

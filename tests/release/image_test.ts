@@ -116,7 +116,7 @@ Deno.test("boto3 gets credentials from serve in the image's root, and health agr
     .spawn();
   const announced = await readUntil(
     server.stderr,
-    /export AWS_EC2_METADATA_SERVICE_ENDPOINT=(\S+)\n/,
+    /export AWS_EC2_METADATA_SERVICE_ENDPOINT=(\S+)\/\n/,
   );
   const endpoint = announced[1] ?? "";
   try {

@@ -6,6 +6,7 @@ export const CREDENTIALS_PATH = "/latest/meta-data/iam/security-credentials/Demo
 
 /** `serve` of the real binary, on a free port of loopback. */
 export class ServeProcess implements AsyncDisposable {
+  /** @param url as it was printed, without its last slash: paths are appended to it */
   private constructor(readonly binary: RunningBinary, readonly url: string) {}
 
   /** Starts it with the scenario's flags and these, and waits until it listens. */
@@ -18,7 +19,7 @@ export class ServeProcess implements AsyncDisposable {
     const binary = new RunningBinary(["serve", ...scenario.flags, ...port, ...flags], env);
     try {
       const line = await binary.said(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
-      return new ServeProcess(binary, line.replace(/^[^=]*=/, ""));
+      return new ServeProcess(binary, line.replace(/^[^=]*=|\/$/g, ""));
     } catch (thrown) {
       await binary[Symbol.asyncDispose]();
       throw thrown;
