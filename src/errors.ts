@@ -54,6 +54,7 @@ const ERROR_CODES = {
   "service-throttled": "unavailable",
   "service-unavailable": "unavailable",
   network: "network",
+  proxy: "network",
   "network-timeout": "network",
   tls: "network",
 } as const satisfies Record<string, ExitName>;

@@ -28,6 +28,7 @@ const PROMISED: Record<ErrorCode, number> = {
   "service-throttled": 5,
   "service-unavailable": 5,
   "network": 6,
+  "proxy": 6,
   "network-timeout": 6,
   "tls": 6,
   "interrupted": 130,

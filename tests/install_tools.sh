@@ -52,6 +52,7 @@ need fish fish
 need zsh zsh
 need qemu-aarch64-static qemu-user-static
 [ -e /lib/ld-musl-x86_64.so.1 ] || missing="$missing musl"
+need tinyproxy tinyproxy-bin
 need swtpm swtpm
 need tpm2_createprimary tpm2-tools
 # The tpm2 provider of openssl, and the libraries through which the program reaches a TPM.

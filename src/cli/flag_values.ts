@@ -79,9 +79,9 @@ export class FlagValues {
     return Number(this.required(name));
   }
 
-  /** Whether a switch is on. */
+  /** Returns true when a switch is on. */
   isOn(name: FlagName): boolean {
-    return SWITCH_WORDS.get(this.#values.get(name)?.texts[0]?.toLowerCase() ?? "false") ?? false;
+    return SWITCH_WORDS.get((this.text(name) ?? "false").toLowerCase()) ?? false;
   }
 
   /** A secret flag's value: a source to resolve, or (`literal`) the secret itself. */
@@ -91,9 +91,14 @@ export class FlagValues {
     return value && text !== undefined ? { text, literal: value.ambient } : undefined;
   }
 
-  /** Whether the command line or the flag's own variable gave a value, and it is not "off". */
+  /**
+   * Returns true when the command line or the flag's own variable set a value that is not the
+   * default of a switch.
+   */
   isGivenForThis(name: FlagName): boolean {
-    return this.#isGiven(name) && this.#values.get(name)?.ambient === false;
+    const { kind, default: usual } = flagOf(name);
+    const changes = kind !== "switch" || this.isOn(name) !== (usual === "true");
+    return changes && this.#values.get(name)?.ambient === false;
   }
 
   #checkValues(): void {

@@ -130,7 +130,8 @@ export const FLAGS = {
   "with-proxy": {
     kind: "switch",
     description: "use the proxy that HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY name; " +
-      "absent, they are ignored",
+      "--with-proxy=false ignores them",
+    default: "true",
   },
   "debug": {
     kind: "switch",

@@ -105,8 +105,8 @@ async function startPatiently(
   return undefined;
 }
 
-/** Whether time may heal it: the network and the service, not a certificate that is refused. */
+/** Returns true for errors of the network and the service that another attempt may not have. */
 function mayPass({ code, exitCode }: HelperError): boolean {
-  return code !== "tls" &&
+  return code !== "tls" && code !== "proxy" &&
     (exitCode === EXIT_CODES.network.value || exitCode === EXIT_CODES.unavailable.value);
 }

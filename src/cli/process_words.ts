@@ -32,7 +32,7 @@ function flagWords(name: FlagName, values: FlagValues, world: Surroundings): str
   const flag = `--${name}`;
   const whole = (path: string) => wholePath(path, world);
   const { kind, value } = flagOf(name);
-  if (kind === "switch") return [flag];
+  if (kind === "switch") return [values.isOn(name) ? flag : `${flag}=false`];
   if (kind === "secret") return [flag, secretWord(name, values, whole)];
   if (kind === "list") {
     return [

@@ -8,7 +8,7 @@ import { parseSessionArns } from "../rolesanywhere/arn.ts";
 import type { CreateSessionEffects, SessionRequest } from "../rolesanywhere/create_session.ts";
 import { resolveEndpoint } from "../rolesanywhere/endpoint.ts";
 import { createSender, isolateNetworking } from "../rolesanywhere/http_client.ts";
-import { proxyFor } from "../rolesanywhere/proxy.ts";
+import { chooseProxy, proxyLabel } from "../rolesanywhere/proxy.ts";
 import { parseCertificate } from "../x509/certificate.ts";
 import { formatPem, parsePem, type PemBlock } from "../x509/pem.ts";
 import type { FlagValues } from "./flag_values.ts";
@@ -68,11 +68,14 @@ export function createSessionEffects(
       "SSLKEYLOGFILE is set, which would write the keys of the TLS session to a file; unset it",
     );
   }
-  const proxy = values.isOn("with-proxy")
-    ? proxyFor(endpoint, (name) => world.environment(name))
-    : undefined;
+  const { proxy, ignoredProxy } = chooseProxy(
+    endpoint,
+    (name) => world.environment(name),
+    values.isOn("with-proxy"),
+  );
   isolateNetworking();
-  if (proxy) debug(`proxy: ${proxy.protocol}//${proxy.host}`);
+  if (proxy) debug(`connecting through ${proxyLabel(proxy)}`);
+  if (ignoredProxy !== undefined) debug(`proxy: ${ignoredProxy}`);
   const verifyServer = !values.isOn("no-verify-ssl");
   if (!verifyServer) {
     world.say("warning: --no-verify-ssl: the TLS certificate of the service is not checked");
@@ -83,6 +86,7 @@ export function createSessionEffects(
       verifyServer,
       extraAuthorities: bundle !== undefined && verifyServer ? readBundle(bundle) : [],
       ...(proxy ? { proxy } : {}),
+      ...(ignoredProxy === undefined ? {} : { ignoredProxy }),
       userAgent: `${PROGRAM}/${VERSION} (${world.platform}; ${world.architecture})`,
     }),
     now: () => world.now(),

@@ -6,6 +6,7 @@
 import { encodeBase64 } from "@std/encoding/base64";
 import { HelperError } from "../errors.ts";
 import { type ByteStream, HttpProtocolError, requestTunnel } from "./http_exchange.ts";
+import { type Proxy, proxyLabel } from "./proxy.ts";
 import { connectTcp } from "./tcp_connection.ts";
 
 /** How a connection is made. */
@@ -14,8 +15,10 @@ export interface ConnectionOptions {
   readonly verifyServer: boolean;
   /** PEM certificates trusted beside the system's. */
   readonly extraAuthorities: readonly string[];
-  /** An `http://` proxy that tunnels. */
-  readonly proxy?: URL;
+  /** A proxy that tunnels. */
+  readonly proxy?: Proxy;
+  /** Names the proxy variable that is ignored, for errors. */
+  readonly ignoredProxy?: string;
 }
 
 /** Time to a connection, milliseconds. */
@@ -25,19 +28,19 @@ export const CONNECT_TIMEOUT = 5_000;
  * Connects to the host of `url`, through the proxy if there is one. `onStream` is given every stream
  * as soon as it stands, so that the caller can close it at any time.
  *
- * Throws `network` and `network-timeout` errors, and what TLS throws.
+ * Throws `network`, `network-timeout` and `proxy` errors, and what TLS throws.
  */
 export async function connect(
   url: URL,
   options: ConnectionOptions,
   onStream: (stream: ByteStream) => void,
 ): Promise<ByteStream> {
-  const peer = options.proxy ?? url;
-  const connection = await connectInTime(peer);
+  const { proxy } = options;
+  const connection = await connectInTime(proxy?.url ?? url, proxy ? proxyLabel(proxy) : url.host);
   onStream(connection);
   // Else the request waits for the end of the handshake to be acknowledged, 40 ms.
   connection.setNoDelay(true);
-  if (options.proxy) await openTunnel(connection, url, options.proxy);
+  if (proxy) await openTunnel(connection, url, proxy);
   if (url.protocol === "http:") return connection;
   const hostname = bareHost(url);
   if (options.verifyServer) {
@@ -57,14 +60,14 @@ export async function connect(
   return secure;
 }
 
-async function connectInTime(peer: URL): Promise<Deno.TcpConn> {
+async function connectInTime(peer: URL, label: string): Promise<Deno.TcpConn> {
   const connecting = connectTcp(bareHost(peer), portOf(peer));
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
     late.reject(
       new HelperError(
         "network-timeout",
-        `no connection to ${peer.host} within ${CONNECT_TIMEOUT / 1000} s; ` +
+        `no connection to ${label} within ${CONNECT_TIMEOUT / 1000} s; ` +
           "check the network, --endpoint and proxies",
       ),
     );
@@ -77,27 +80,54 @@ async function connectInTime(peer: URL): Promise<Deno.TcpConn> {
   }
 }
 
-async function openTunnel(connection: Deno.TcpConn, url: URL, proxy: URL): Promise<void> {
+async function openTunnel(connection: Deno.TcpConn, url: URL, proxy: Proxy): Promise<void> {
+  const { username, password } = proxy.url;
   const target = `${url.hostname}:${portOf(url)}`;
   const headers = new Map([["host", target]]);
-  if (proxy.username !== "") {
-    const words = `${decoded(proxy.username)}:${decoded(proxy.password)}`;
-    headers.set("proxy-authorization", `Basic ${encodeBase64(words)}`);
+  if (username !== "") {
+    const credentials = `${decoded(username)}:${decoded(password)}`;
+    headers.set("proxy-authorization", `Basic ${encodeBase64(credentials)}`);
   }
-  const status = await requestTunnel(connection, { method: "CONNECT", target, headers })
+  const { status, headers: answered } = await requestTunnel(connection, {
+    method: "CONNECT",
+    target,
+    headers,
+  })
     .catch((cause) => {
       if (!(cause instanceof HttpProtocolError)) throw cause;
-      const sentence = `the proxy ${proxy.host} does not answer as an HTTP proxy`;
-      throw new HelperError("network", `${sentence}; check the proxy variables`, { cause });
+      const sentence = `${proxyLabel(proxy)} does not answer as an HTTP proxy`;
+      throw new HelperError("network", `${sentence}; check the variable`, { cause });
     });
   if (status < 200 || status > 299) {
+    // A proxy that refuses will refuse again; one that cannot reach the service may later.
     throw new HelperError(
-      "network",
-      `the proxy ${proxy.host} answered ${status} when asked to connect to ${target}` +
-        (status === 407 ? "; give a user and password in the proxy variable" : ""),
+      status < 500 ? "proxy" : "network",
+      status === 407
+        ? authenticationProblem(proxy, answered.get("proxy-authenticate") ?? "")
+        : `${proxyLabel(proxy)} answered ${status} when asked to connect to ${target}`,
     );
   }
 }
+
+/** Returns the message for a 407 response, by the schemes that the proxy offers (RFC 9110, 11.7.1). */
+function authenticationProblem(proxy: Proxy, offered: string): string {
+  const label = proxyLabel(proxy);
+  const schemes = PROXY_SCHEMES.filter((scheme) =>
+    new RegExp(`(^|,)\\s*${scheme}\\b`, "i").test(offered)
+  );
+  if (schemes.length > 0 && !schemes.includes("Basic")) {
+    return `${label} wants ${
+      schemes.join(" or ")
+    } authentication (407); only Basic is supported; ` +
+      "use a local proxy that adds it, such as cntlm or px";
+  }
+  return proxy.url.username === ""
+    ? `${label} wants a user and password (407); write them into the variable`
+    : `${label} refuses the user and password (407); correct them in the variable`;
+}
+
+/** Authentication schemes of proxies, as registered with IANA. */
+const PROXY_SCHEMES = ["Basic", "Digest", "NTLM", "Negotiate", "Kerberos", "Bearer"] as const;
 
 /** A URL's user or password, percent-decoded where it is encoded. */
 function decoded(text: string): string {

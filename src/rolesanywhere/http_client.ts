@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { HelperError, messageOf } from "../errors.ts";
+import { EXIT_CODES, HelperError, messageOf } from "../errors.ts";
 import { connect, type ConnectionOptions } from "./connection.ts";
 import { type ByteStream, exchange, type HttpAnswer, HttpProtocolError } from "./http_exchange.ts";
-import { PROXY_VARIABLES } from "./proxy.ts";
+import { type Proxy, PROXY_VARIABLES, proxyLabel } from "./proxy.ts";
 import type { SignedRequest } from "./sign.ts";
 
 /** How requests are sent. */
@@ -41,7 +41,7 @@ export function isolateNetworking(): void {
 
 /**
  * A sender for these options. What it throws: `network` (no connection, or it broke),
- * `network-timeout`, `tls` (the server's certificate or the handshake), `service-answer` (not HTTP,
+ * `network-timeout`, `proxy` (it refuses), `tls` (the server's certificate or the handshake), `service-answer` (not HTTP,
  * or too large).
  */
 export function createSender(options: HttpOptions): SendRequest {
@@ -62,7 +62,7 @@ export function createSender(options: HttpOptions): SendRequest {
     try {
       return await Promise.race([answer, late.promise]);
     } catch (thrown) {
-      throw asHelperError(thrown, url, options.proxy);
+      throw withProxyNote(asHelperError(thrown, url, options.proxy), options);
     } finally {
       clearTimeout(timer);
       open.reverse().forEach(closeQuietly);
@@ -93,14 +93,28 @@ function closeQuietly(stream: ByteStream): void {
   }
 }
 
+/** Adds the proxy that was used, or the variable that was ignored, to an error of the connection. */
+function withProxyNote(
+  error: HelperError,
+  { proxy, ignoredProxy }: ConnectionOptions,
+): HelperError {
+  if (error.exitCode !== EXIT_CODES.network.value) return error;
+  const label = proxy && proxyLabel(proxy);
+  const note = label && !error.message.includes(label)
+    ? `connected through ${label}`
+    : ignoredProxy;
+  if (note === undefined) return error;
+  return new HelperError(error.code, `${error.message}; ${note}`, { cause: error.cause });
+}
+
 interface Failure {
   /** What Deno, rustls or Node say. */
   readonly said: RegExp;
   readonly code: "tls" | "network";
   /** What it means for `host`, the one that was connected to. */
   readonly means: (host: string) => string;
-  /** It happens before a proxy has connected to the service: the host is the proxy. */
-  readonly atProxy?: boolean;
+  /** The message for a proxy, if it can fail before the proxy has connected to the service. */
+  readonly atProxy?: (proxy: string) => string;
 }
 
 /** What can go wrong on the way; the first that matches decides. */
@@ -138,17 +152,17 @@ const FAILURES: readonly Failure[] = [
     said: /dns error|failed to lookup|ENOTFOUND|EAI_AGAIN|getaddrinfo/i,
     code: "network",
     means: (host) => `${host} cannot be found; check --endpoint, --region and DNS`,
-    atProxy: true,
+    atProxy: (proxy) => `${proxy} cannot be found; check the variable and DNS`,
   },
   {
     said: /refused/i,
     code: "network",
     means: (host) => `${host} refuses connections; check --endpoint and the network`,
-    atProxy: true,
+    atProxy: (proxy) => `${proxy} refuses connections; check the variable and the network`,
   },
 ];
 
-function asHelperError(thrown: unknown, url: URL, proxy: URL | undefined): HelperError {
+function asHelperError(thrown: unknown, url: URL, proxy: Proxy | undefined): HelperError {
   if (thrown instanceof HelperError) return thrown;
   if (thrown instanceof HttpProtocolError) {
     return new HelperError(
@@ -163,6 +177,8 @@ function asHelperError(thrown: unknown, url: URL, proxy: URL | undefined): Helpe
     const sentence = `the connection to ${url.host} broke; try again`;
     return new HelperError("network", sentence, { cause: thrown });
   }
-  const host = failure.atProxy && proxy ? `the proxy ${proxy.host}` : url.host;
-  return new HelperError(failure.code, failure.means(host), { cause: thrown });
+  const message = failure.atProxy && proxy
+    ? failure.atProxy(proxyLabel(proxy))
+    : failure.means(url.host);
+  return new HelperError(failure.code, message, { cause: thrown });
 }

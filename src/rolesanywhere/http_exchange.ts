@@ -62,11 +62,14 @@ export async function exchange(stream: ByteStream, request: HttpRequest): Promis
   return { ...head, body: await reader.readBody(head) };
 }
 
-/** Asks a proxy for a tunnel (RFC 9110 section 9.3.6): the status of its answer. */
-export async function requestTunnel(stream: ByteStream, request: HttpRequest): Promise<number> {
+/** Asks a proxy for a tunnel (RFC 9110 section 9.3.6) and returns the head of its response. */
+export async function requestTunnel(
+  stream: ByteStream,
+  request: HttpRequest,
+): Promise<Omit<HttpAnswer, "body">> {
   await sendRequest(stream, request);
   // Byte by byte: what follows the head belongs to whom the tunnel leads to.
-  return (await new AnswerReader(stream, 1).readHead()).status;
+  return await new AnswerReader(stream, 1).readHead();
 }
 
 /** One write for head and body: a second one would wait for the first to be acknowledged. */

@@ -96,12 +96,17 @@ function effectsOf(given: Given, variables: Record<string, string> = {}) {
   }
 }
 
-Deno.test("createSessionEffects() reads the proxy variables only with --with-proxy", () => {
+Deno.test("createSessionEffects() uses the proxy variables unless --with-proxy is false", () => {
   const variables = { HTTPS_PROXY: "http://user:secret@proxy:3128" };
-  assertEquals(effectsOf({ debug: true }, variables).said, []);
+  for (const given of [{}, { "with-proxy": true }]) {
+    assertEquals(
+      effectsOf({ "debug": true, ...given }, variables).said,
+      ["debug: connecting through the proxy proxy:3128 (HTTPS_PROXY)"],
+    );
+  }
   assertEquals(
-    effectsOf({ "debug": true, "with-proxy": true }, variables).said,
-    ["debug: proxy: http://proxy:3128"],
+    effectsOf({ "debug": true, "with-proxy": false }, variables).said,
+    ["debug: proxy: HTTPS_PROXY is ignored (--with-proxy=false)"],
   );
 });
 

@@ -423,23 +423,25 @@ const SET_UPS: readonly SetUp[] = [
   },
   {
     finding: "proxy-ignored",
-    because: "HTTPS_PROXY without --with-proxy",
-    says: /--with-proxy/,
-    make: withFlags(() => [], { HTTPS_PROXY: "http://user:wrong-secret@127.0.0.1:9" }),
+    because: "HTTPS_PROXY with --with-proxy=false",
+    says: /HTTPS_PROXY is set, and ignored by --with-proxy=false/,
+    make: withFlags(() => ["--with-proxy=false"], {
+      HTTPS_PROXY: "http://user:wrong-secret@127.0.0.1:9",
+    }),
   },
   {
     finding: "proxy-invalid",
     because: "a SOCKS proxy",
     says: /HTTPS_PROXY/,
-    make: withFlags(() => ["--with-proxy"], {
+    make: withFlags(() => [], {
       HTTPS_PROXY: "socks5://user:wrong-secret@127.0.0.1",
     }),
   },
   {
     finding: "network-failed",
     because: "a proxy that is not there",
-    says: /the proxy 127\.0\.0\.1:9 refuses/,
-    make: withFlags(() => ["--with-proxy"], {
+    says: /the proxy 127\.0\.0\.1:9 \(HTTPS_PROXY\) refuses/,
+    make: withFlags(() => [], {
       HTTPS_PROXY: "http://user:wrong-secret@127.0.0.1:9",
     }),
   },

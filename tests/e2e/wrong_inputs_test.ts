@@ -128,7 +128,7 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
     { name: "token URI with an attribute that is none", args: key("pkcs11:tokn=x?pin-value=hunter2"), code: 2, says: /--private-key: malformed pkcs11: URI: "tokn" is not an attribute/ },
     { name: "PIN in the wrong half of a token URI", args: key("pkcs11:token=x;pin-value=hunter2"), code: 2, says: /"pin-value" belongs behind a "\?"/ },
     { name: "PKCS#11 module that is not there", args: [...key("pkcs11:token=x?pin-value=hunter2"), "--pkcs11-lib", missing], code: 3, says: /--pkcs11-lib: .*no such file\.pem does not exist/ },
-    { name: "proxy variable that is no URL", args: more("--with-proxy"), code: 2, says: /HTTPS_PROXY does not hold an HTTP proxy's URL/, options: { env: { HTTPS_PROXY: "ftp://x:hunter2@y" } } },
+    { name: "proxy variable that is no URL", args: more(), code: 2, says: /HTTPS_PROXY does not hold an HTTP proxy's URL/, options: { env: { HTTPS_PROXY: "ftp://x:hunter2@y" } } },
     { name: "store selector on Linux", args: ["sign-string", "--cert-selector", "Key=x509Subject,Value=CN=x"], code: 3, says: /Linux has no certificate store; use --certificate with file:, pkcs11:, handle:/ },
     ...(["keychain:x509Serial=01", "cng:x509Serial=01"].map((uri) => ({
       name: `store of another system: ${uri}`,

@@ -66,14 +66,42 @@ async function refusal(action: () => Promise<unknown>, code: string): Promise<st
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-const PROXY_REFUSALS: Record<string, { answer: string; says: string }> = {
+const proxyAt = (address: string) => ({
+  url: new URL(`http://${address}`),
+  variable: "HTTPS_PROXY",
+});
+
+const challenge = (...schemes: string[]) =>
+  `HTTP/1.1 407 Proxy Authentication Required\r\n${
+    schemes.map((scheme) => `Proxy-Authenticate: ${scheme}\r\n`).join("")
+  }\r\n`;
+
+const PROXY_REFUSALS: Record<string, { answer: string; says: string; code?: string }> = {
   "refuses": { answer: "HTTP/1.1 403 Forbidden\r\n\r\n", says: "403" },
+  "cannot reach the service": {
+    answer: "HTTP/1.1 502 Bad Gateway\r\n\r\n",
+    says: "502",
+    code: "network",
+  },
   "asks for a password": {
     answer: "HTTP/1.0 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n",
     says: "407",
   },
-  "does not speak HTTP": { answer: "SSH-2.0-OpenSSH\r\n\r\n", says: "HTTP proxy" },
-  "says nothing": { answer: "\r\n\r\n", says: "HTTP proxy" },
+  "refuses the password": {
+    answer: challenge('Basic realm="p, NTLM"'),
+    says: "refuses the user and password (407)",
+  },
+  "takes Basic too": { answer: challenge("Negotiate", "NTLM", "Basic"), says: "refuses the user" },
+  "wants NTLM": {
+    answer: challenge("NTLM"),
+    says: "wants NTLM authentication (407); only Basic is supported",
+  },
+  "wants NTLM or Negotiate": {
+    answer: challenge("Negotiate", "NTLM"),
+    says: "wants NTLM or Negotiate authentication (407)",
+  },
+  "does not speak HTTP": { answer: "SSH-2.0-OpenSSH\r\n\r\n", says: "HTTP proxy", code: "network" },
+  "says nothing": { answer: "\r\n\r\n", says: "HTTP proxy", code: "network" },
 };
 
 /** Both ways of sending keep the same promises. */
@@ -169,7 +197,7 @@ for (const verifyServer of [true, false]) {
     await using proxy = new ConnectProxy();
     const answer = await sendBy(`https://localhost:${server.port}/`, {
       extraAuthorities: [SERVER.authority],
-      proxy: new URL(`http://us%40er:pa%3Ass@127.0.0.1:${proxy.port}`),
+      proxy: proxyAt(`us%40er:pa%3Ass@127.0.0.1:${proxy.port}`),
     });
     assertEquals(text(answer.body), "none");
     const [head = ""] = proxy.heads;
@@ -180,21 +208,34 @@ for (const verifyServer of [true, false]) {
     );
   });
 
-  for (const [what, { answer, says }] of Object.entries(PROXY_REFUSALS)) {
-    Deno.test(`${sender} throws network without the password when the proxy ${what}`, async () => {
+  for (const [what, { answer, says, code = "proxy" }] of Object.entries(PROXY_REFUSALS)) {
+    Deno.test(`${sender} throws ${code} without the password when the proxy ${what}`, async () => {
       await using proxy = new ConnectProxy(answer);
-      const url = new URL(`http://user:secret@127.0.0.1:${proxy.port}`);
-      const words = await refusal(() => sendBy("https://localhost:1/", { proxy: url }), "network");
+      const options = { proxy: proxyAt(`user:secret@127.0.0.1:${proxy.port}`) };
+      const words = await refusal(() => sendBy("https://localhost:1/", options), code);
       assertEquals(words.includes("secret"), false);
-      assertStringIncludes(words, `the proxy 127.0.0.1:${proxy.port}`);
+      assertStringIncludes(words, `the proxy 127.0.0.1:${proxy.port} (HTTPS_PROXY)`);
       assertStringIncludes(words, says);
     });
   }
 
   Deno.test(`${sender} throws network-timeout when the proxy hangs`, async () => {
     await using proxy = listen(() => {});
-    const url = new URL(`http://127.0.0.1:${proxy.port}`);
-    await refusal(() => sendBy("https://localhost:1/", { proxy: url }, 300), "network-timeout");
+    const options = { proxy: proxyAt(`127.0.0.1:${proxy.port}`) };
+    const message = await refusal(
+      () => sendBy("https://localhost:1/", options, 300),
+      "network-timeout",
+    );
+    assertStringIncludes(message, `; connected through the proxy 127.0.0.1:${proxy.port}`);
+  });
+
+  Deno.test(`${sender} names the proxy variable that it ignores when a connection fails`, async () => {
+    const message = await refusal(
+      () => sendBy("https://127.0.0.1:9/", { ignoredProxy: "HTTPS_PROXY is ignored (why)" }),
+      "network",
+    );
+    assertStringIncludes(message, "127.0.0.1:9 refuses connections");
+    assertEquals(message.endsWith("; HTTPS_PROXY is ignored (why)"), true, message);
   });
 }
 

@@ -1,10 +1,13 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 
 import { HelperError } from "../../src/errors.ts";
-import { PROXY_VARIABLES, proxyFor } from "../../src/rolesanywhere/proxy.ts";
+import { chooseProxy, PROXY_VARIABLES } from "../../src/rolesanywhere/proxy.ts";
+
+const choiceOf = (target: string, variables: Record<string, string>, enabled = true) =>
+  chooseProxy(new URL(target), (name) => variables[name], enabled);
 
 const proxyOf = (target: string, variables: Record<string, string>) =>
-  proxyFor(new URL(target), (name) => variables[name])?.href;
+  choiceOf(target, variables).proxy?.url.href;
 
 const HTTPS = "https://rolesanywhere.us-east-1.amazonaws.com/sessions";
 
@@ -24,7 +27,7 @@ const CHOSEN: [string, string, Record<string, string>, string | undefined][] = [
 ];
 
 for (const [when, target, variables, expected] of CHOSEN) {
-  Deno.test(`proxyFor() gives ${expected ?? "none"} when ${when}`, () => {
+  Deno.test(`chooseProxy() returns ${expected ?? "none"} when ${when}`, () => {
     assertEquals(proxyOf(target, variables), expected);
   });
 }
@@ -59,10 +62,31 @@ const NO_PROXY: [string, string, boolean][] = [
   ["::2", "https://[::1]:8443", false],
   ["rolesanywhere.us-east-1.amazonaws.com.evil.org", HTTPS, false],
   [".", HTTPS, false],
+  ["amazonaws.com.", HTTPS, true],
+  ["amazonaws.com", "https://rolesanywhere.us-east-1.amazonaws.com./", true],
+  ["10.0.0.0/8", "https://10.1.2.3", true],
+  ["10.0.0.0/8", "https://11.1.2.3", false],
+  ["10.0.0.0/8", HTTPS, false],
+  ["127.0.0.0/8", "https://127.0.0.1:8443", true],
+  ["192.168.1.128/25", "https://192.168.1.200", true],
+  ["192.168.1.128/25", "https://192.168.1.100", false],
+  ["10.1.2.3/32", "https://10.1.2.3", true],
+  ["0.0.0.0/0", "https://10.1.2.3", true],
+  ["0.0.0.0/0", "https://[::1]", false],
+  ["10.0.0.0/33", "https://10.0.0.0", false],
+  ["10.0.0.0/", "https://10.0.0.0", false],
+  ["10.0.0/8", "https://10.0.0.1", false],
+  ["10.0.0.0/8/8", "https://10.0.0.1", false],
+  ["fd00::/8", "https://[fd12:3456::1]", true],
+  ["fd00::/8", "https://[fe80::1]", false],
+  ["2001:db8::/32", "https://[2001:db8:1::1]", true],
+  ["::/0", "https://[2001:db8:1::1]", true],
+  ["0:0:0:0:0:0:0:1", "https://[::1]:8443", true],
+  ["example.org,10.0.0.0/8", "https://10.9.9.9", true],
 ];
 
 for (const [list, target, bypassed] of NO_PROXY) {
-  Deno.test(`proxyFor() ${bypassed ? "goes past" : "uses"} the proxy to ${target} when NO_PROXY is "${list}"`, () => {
+  Deno.test(`chooseProxy() ${bypassed ? "goes past" : "uses"} the proxy to ${target} when NO_PROXY is "${list}"`, () => {
     const proxies = { HTTPS_PROXY: "http://p", HTTP_PROXY: "http://p" };
     const expected = bypassed ? undefined : "http://p/";
     assertEquals(proxyOf(target, { ...proxies, NO_PROXY: list }), expected);
@@ -79,12 +103,46 @@ for (
     "http://u:secret@p:99999",
   ]
 ) {
-  Deno.test(`proxyFor() throws usage naming the variable, not its value, when it is ${value}`, () => {
+  Deno.test(`chooseProxy() throws usage naming the variable, not its value, when it is ${value}`, () => {
     const error = assertThrows(() => proxyOf(HTTPS, { https_proxy: value }), HelperError);
     assertEquals([error.code, error.message.includes("https_proxy")], ["usage", true]);
     assertEquals(error.message.includes("secret"), false);
   });
 }
+
+/** Users and passwords that are not percent-encoded, and the escape that the message must name. */
+const UNESCAPED: Record<string, string> = {
+  "http://CORP\\user:secret@proxy:3128": "%5C",
+  "CORP\\user:secret@proxy:3128": "%5C",
+  "http://user:sec/ret@proxy:3128": "%2F",
+  "http://user:sec#ret@proxy:3128": "%23",
+  "http://user:sec?ret@proxy:3128": "%3F",
+  "http://user@corp:sec@ret@proxy:3128": "%40",
+};
+
+for (const [value, escape] of Object.entries(UNESCAPED)) {
+  Deno.test(`chooseProxy() throws usage naming ${escape} when the variable is ${value}`, () => {
+    const error = assertThrows(() => proxyOf(HTTPS, { HTTPS_PROXY: value }), HelperError);
+    assertEquals(error.code, "usage");
+    for (const text of ["HTTPS_PROXY", escape]) assertStringIncludes(error.message, text);
+    for (const part of ["secret", "sec", "ret", "corp", "CORP"]) {
+      assertEquals(error.message.includes(part), false, error.message);
+    }
+  });
+}
+
+Deno.test("chooseProxy() names the variable that is ignored, by the flag or by NO_PROXY", () => {
+  const variables = { https_proxy: "http://p" };
+  assertEquals(choiceOf(HTTPS, variables, false), {
+    ignoredProxy: "https_proxy is ignored (--with-proxy=false)",
+  });
+  assertEquals(choiceOf(HTTPS, { ...variables, NO_PROXY: "amazonaws.com" }), {
+    ignoredProxy: "https_proxy is not used (NO_PROXY lists this host)",
+  });
+  assertEquals(choiceOf(HTTPS, {}, false), {});
+  // A value that cannot be used does not matter when it is ignored.
+  assertEquals(choiceOf(HTTPS, { HTTPS_PROXY: "socks5://x" }, false).proxy, undefined);
+});
 
 Deno.test("PROXY_VARIABLES has each name in both cases", () => {
   const lower = new Set<string>(PROXY_VARIABLES.map((name) => name.toLowerCase()));

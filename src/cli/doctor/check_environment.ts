@@ -5,7 +5,7 @@
  * @module
  */
 import { HelperError } from "../../errors.ts";
-import { PROXY_VARIABLES, proxyFor } from "../../rolesanywhere/proxy.ts";
+import { chooseProxy, PROXY_VARIABLES } from "../../rolesanywhere/proxy.ts";
 import { type FlagName, flagOf, FLAGS } from "../flags.ts";
 import { readBundle } from "../session_request.ts";
 import { type Finding, found } from "./finding.ts";
@@ -68,12 +68,12 @@ function checkProxy(
     return [
       found(
         "proxy-ignored",
-        `${variables.join(", ")} is set, and ignored; to go through the proxy add --with-proxy`,
+        `${variables.join(", ")} is set, and ignored by --with-proxy=false`,
       ),
     ];
   }
   try {
-    proxyFor(
+    chooseProxy(
       new URL("https://rolesanywhere.us-east-1.amazonaws.com"),
       (name) => world.environment(name),
     );

@@ -6,7 +6,7 @@
  */
 import { lookup } from "node:dns/promises";
 import { HelperError } from "../../errors.ts";
-import { proxyFor } from "../../rolesanywhere/proxy.ts";
+import { chooseProxy, proxyLabel } from "../../rolesanywhere/proxy.ts";
 import { createSessionEffects } from "../session_request.ts";
 import { endpointOf } from "./check_arns.ts";
 import { day } from "./check_certificate.ts";
@@ -22,6 +22,7 @@ const TIMEOUT = 10_000;
 /** What each error of the way is called; others are told by their code. */
 const NAMES: Readonly<Record<string, FindingName>> = {
   network: "network-failed",
+  proxy: "network-failed",
   "network-timeout": "network-timeout",
   tls: "tls",
   "service-answer": "service-answer",
@@ -36,9 +37,8 @@ export async function checkNetwork({ values, world }: Inspection): Promise<reado
     return [found("network-skipped", "the network was not tried, as the endpoint is not known")];
   }
   try {
-    const proxy = values.isOn("with-proxy")
-      ? proxyFor(endpoint, (name) => world.environment(name))
-      : undefined;
+    const enabled = values.isOn("with-proxy");
+    const { proxy } = chooseProxy(endpoint, (name) => world.environment(name), enabled);
     const unknown = proxy ? undefined : await unknownName(endpoint.hostname);
     if (unknown) return [unknown];
     const { send } = createSessionEffects(values, endpoint, world);
@@ -48,7 +48,7 @@ export async function checkNetwork({ values, world }: Inspection): Promise<reado
       TIMEOUT,
     );
     return [
-      found("network", `${endpoint.host} answers${proxy ? ` through ${proxy.host}` : ""}`),
+      found("network", `${endpoint.host} answers${proxy ? ` through ${proxyLabel(proxy)}` : ""}`),
       clockFinding(headers.get("date"), before, world.now()),
     ];
   } catch (thrown) {
@@ -67,8 +67,8 @@ async function unknownName(host: string): Promise<Finding | undefined> {
   } catch {
     return found(
       "dns",
-      `the name ${host} cannot be found; check DNS, --region and --endpoint, or add --with-proxy ` +
-        "where only a proxy can",
+      `the name ${host} cannot be found; check DNS, --region and --endpoint, or set HTTPS_PROXY ` +
+        "if only a proxy can find it",
     );
   }
 }

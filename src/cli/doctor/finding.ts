@@ -68,7 +68,7 @@ export const FINDINGS = {
   "static-credentials": ["warning", "variables hold credentials that SDKs use before others"],
   "tls-keys-logged": ["problem", "SSLKEYLOGFILE would write the keys of the TLS session"],
   "verification-off": ["warning", "the service's TLS certificate is not checked"],
-  "proxy-ignored": ["note", "proxy variables are set, and ignored without --with-proxy"],
+  "proxy-ignored": ["note", "proxy variables are set, and ignored by --with-proxy=false"],
   "proxy-invalid": ["problem", "a proxy variable holds no HTTP proxy's URL"],
   "ca-bundle": ["problem", "the CA bundle cannot be used"],
   // keystore libraries and terminal
