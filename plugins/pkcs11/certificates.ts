@@ -4,6 +4,7 @@
  * @module
  */
 import type { Certificate } from "../../src/x509/certificate.ts";
+import { byPreference, isRenewal } from "../../src/x509/chain.ts";
 import { hasIssued } from "../../src/x509/issuance.ts";
 import { sameBytes } from "../../src/x509/public_key.ts";
 import { needsLogin } from "./login.ts";
@@ -13,8 +14,8 @@ import { writeUri } from "./uri_building.ts";
 import { objectCriteria } from "./uri_matching.ts";
 import type { Session } from "./visit.ts";
 
-/** A path longer than this is a circle, or useless: the service takes five. */
-const LONGEST_PATH = 8;
+/** The service takes five certificates: a longer path is of no use. */
+const MAX_PATH_LENGTH = 8;
 
 /**
  * The certificates that a URI asks for, in the tokens it asks for. First without a login; where
@@ -40,15 +41,32 @@ export async function searchCertificates(
 }
 
 /**
- * Of several certificates those that can be the end-entity certificate: no authorities, unless there
- * is nothing else, and then none that issued another of them; each once.
+ * Returns those that can be the end-entity certificate: no authorities, unless there is nothing else,
+ * and then none that issued another of them; of a certificate and its renewals on a token the one that
+ * is valid at `now` and expires last.
  */
 export async function endEntities(
   found: readonly TokenCertificate[],
+  now: Date,
 ): Promise<readonly TokenCertificate[]> {
   const distinct = found.filter((item, i) => found.findIndex((other) => isSame(item, other)) === i);
   const leaves = distinct.filter(({ certificate }) => !certificate.isAuthority);
-  if (leaves.length > 0 || distinct.length < 2) return leaves.length > 0 ? leaves : distinct;
+  return withoutRenewed(leaves.length > 0 ? leaves : await withoutIssuers(distinct), now);
+}
+
+function withoutRenewed(items: readonly TokenCertificate[], now: Date): TokenCertificate[] {
+  const ordered = byPreference(items, now, ({ certificate }) => certificate);
+  const isSuperseded = (item: TokenCertificate) =>
+    ordered.slice(0, ordered.indexOf(item)).some((better) =>
+      better.session === item.session && isRenewal(better.certificate, item.certificate)
+    );
+  return items.filter((item) => !isSuperseded(item));
+}
+
+async function withoutIssuers(
+  distinct: readonly TokenCertificate[],
+): Promise<readonly TokenCertificate[]> {
+  if (distinct.length < 2) return distinct;
   const kept: TokenCertificate[] = [];
   for (const item of distinct) {
     let hasIssuedAnother = false;
@@ -66,27 +84,39 @@ const isSame = (a: TokenCertificate, b: TokenCertificate) =>
   a.session === b.session && sameBytes(a.certificate.encoded, b.certificate.encoded);
 
 /**
- * The issuers of a certificate that the token holds, from the nearest on, each verified by the
- * signature on the one before. Self-signed ones are left out: the service has its trust anchor.
+ * Returns the issuers of a certificate that the token holds, nearest first, each verified by the
+ * signature on one below it; all of several that were renewed or cross-signed. Self-signed ones are
+ * left out, because the service has its trust anchor.
  */
 export async function issuersOf(
   { session, certificate }: TokenCertificate,
 ): Promise<Certificate[]> {
   const path: Certificate[] = [];
-  for (let below = certificate; path.length < LONGEST_PATH;) {
-    if (sameBytes(below.issuer, below.subject)) break;
-    const subject = below.issuer;
-    const issuers: Certificate[] = [];
-    for (const found of await findCertificates(session, { subject }, () => {})) {
-      if (await hasIssued(found.certificate, below)) issuers.push(found.certificate);
+  let level: readonly Certificate[] = [certificate];
+  for (let length = 0; level.length > 0 && length < MAX_PATH_LENGTH; length++) {
+    const next: Certificate[] = [];
+    for (const below of level) {
+      for (const issuer of await issuersOfOne(session, below)) {
+        const isKnown = [certificate, ...path, ...next].some(({ encoded }) =>
+          sameBytes(encoded, issuer.encoded)
+        );
+        if (!isKnown) next.push(issuer);
+      }
     }
-    // Of several, renewed or cross-signed, the one that lasts longest.
-    const [issuer] = issuers.toSorted((a, b) => b.notAfter.getTime() - a.notAfter.getTime());
-    if (!issuer || sameBytes(issuer.issuer, issuer.subject)) break;
-    path.push(issuer);
-    below = issuer;
+    path.push(...next);
+    level = next;
   }
   return path;
+}
+
+async function issuersOfOne(session: Session, below: Certificate): Promise<Certificate[]> {
+  const subject = below.issuer;
+  const issuers: Certificate[] = [];
+  for (const { certificate } of await findCertificates(session, { subject }, () => {})) {
+    const isSelfSigned = sameBytes(certificate.issuer, certificate.subject);
+    if (!isSelfSigned && await hasIssued(certificate, below)) issuers.push(certificate);
+  }
+  return issuers;
 }
 
 /**

@@ -5,10 +5,11 @@
  */
 import { HelperError } from "../../src/errors.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
+import { byPreference } from "../../src/x509/chain.ts";
 import { certificateUris, endEntities, issuersOf } from "./certificates.ts";
 import { type KeyMatch, keysFor } from "./keys.ts";
 import { needsLogin } from "./login.ts";
-import { severalObjects } from "./not_found.ts";
+import { noObject, severalObjects } from "./not_found.ts";
 import { findPrivateKeys, type TokenCertificate, type TokenKey } from "./objects.ts";
 import { hasUserPin } from "./pin_sources.ts";
 import type { Search } from "./search.ts";
@@ -53,7 +54,7 @@ export async function chooseCertificate(
   certificates: readonly TokenCertificate[],
   search: Search,
 ): Promise<[Certificate, ...Certificate[]]> {
-  const [only, another] = await endEntities(certificates);
+  const [only, another] = await endEntities(certificates, search.now);
   const found = only && !another ? only : (await chooseCandidate(certificates, search)).found;
   return [found.certificate, ...await issuersOf(found)];
 }
@@ -70,10 +71,11 @@ async function chooseCandidate(
   certificates: readonly TokenCertificate[],
   search: Search,
 ): Promise<Candidate> {
-  const leaves = await endEntities(certificates);
+  const leaves = await endEntities(certificates, search.now);
+  if (search.useLatest) return await latestCandidate(leaves, search);
   const ambiguous = async () =>
     severalObjects(search.uri, "certificates", await certificateUris(leaves, search));
-  // A PIN goes to one token alone, so that nothing can tell.
+  // A PIN goes to one token only, and nothing decides which.
   if (new Set(leaves.map(({ session }) => session)).size > 1) throw await ambiguous();
   const candidates: Candidate[] = [];
   for (const found of leaves) {
@@ -85,6 +87,26 @@ async function chooseCandidate(
   const [chosen, rival] = withKey;
   if (!chosen || rival) throw await ambiguous();
   return chosen;
+}
+
+/**
+ * Returns the candidate that expires last of those with a key. Only the token of the certificate that
+ * expires last is asked for a key, because its PIN must not go to another token.
+ */
+async function latestCandidate(
+  leaves: readonly TokenCertificate[],
+  search: Search,
+): Promise<Candidate> {
+  const ordered = byPreference(leaves, search.now, ({ certificate }) => certificate);
+  const onToken = ordered.filter(({ session }) => session === ordered[0]?.session);
+  let last: Candidate | undefined;
+  for (const found of onToken) {
+    last = { found, match: await keysWithLogin(found, search, leaves.length > 1) };
+    if (last.match.keys.length > 0) return last;
+  }
+  const [first] = ordered;
+  if (!first || !last) throw noObject(search, "certificate");
+  return { found: first, match: last.match };
 }
 
 /** The keys for a certificate, after a login where that is needed to see them. */

@@ -154,7 +154,9 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
         notes.push(...visit.notes);
         if (tokens.length === 0) return undefined;
         const login = new Login(uri, this.#memory, context);
-        const outcome = await work({ uri, tokens, login, visit });
+        const now = context.now();
+        const useLatest = context.isOn("use-latest-expiring-certificate");
+        const outcome = await work({ uri, tokens, login, visit, now, useLatest });
         keeps = outcome.keepsVisit ?? false;
         return outcome;
       } finally {

@@ -83,14 +83,18 @@ async function openByKey(
         "name its certificate with --certificate",
     );
   }
-  return signerOf(search, key, publicKey, await certificatesOf(key, publicKey));
+  return signerOf(search, key, publicKey, await certificatesOf(key, publicKey, search.now));
 }
 
 /** The certificate that stands with a key, and its issuers; none where several could be meant. */
-async function certificatesOf(key: TokenKey, publicKey: PublicKey): Promise<Certificate[]> {
+async function certificatesOf(
+  key: TokenKey,
+  publicKey: PublicKey,
+  now: Date,
+): Promise<Certificate[]> {
   const found = await certificatesBeside(key);
   const ofKey = found.filter(({ certificate }) => hasPublicKey(certificate, publicKey));
-  const [only, another] = await endEntities(ofKey);
+  const [only, another] = await endEntities(ofKey, now);
   return only && !another ? [only.certificate, ...await issuersOf(only)] : [];
 }
 

@@ -14,4 +14,8 @@ export interface Search {
   readonly tokens: readonly Token[];
   readonly login: Login;
   readonly visit: Visit;
+  /** The time at which a certificate must be valid. */
+  readonly now: Date;
+  /** `--use-latest-expiring-certificate`: of several certificates the one that expires last. */
+  readonly useLatest: boolean;
 }

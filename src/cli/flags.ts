@@ -73,7 +73,7 @@ export const FLAGS = {
   },
   "use-latest-expiring-certificate": {
     kind: "switch",
-    description: "of several matching certificates take the one that expires last",
+    description: "if several certificates match, use the one that expires last (stores and tokens)",
   },
   "role-arn": { kind: "text", value: "ARN", description: "IAM role to assume" },
   "profile-arn": { kind: "text", value: "ARN", description: "Roles Anywhere profile" },

@@ -102,6 +102,7 @@ export function keystoreContext(values: FlagValues, world: World): KeystoreConte
     prompt: (question) => world.prompt(question),
     say: (words) => world.say(`${PROGRAM}: ${words}`),
     debug: debugWords(values, world),
+    now: () => world.now(),
     monotonic: () => world.monotonic(),
     sleep: (milliseconds) => world.sleep(milliseconds),
     holdSignals: () => world.holdSignals(),

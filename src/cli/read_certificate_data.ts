@@ -27,7 +27,7 @@ export async function readCertificateData(values: FlagValues, world: World): Pro
     return;
   }
   const certificates = await keystore.readCertificates(source, context);
-  world.write(formatCertificateData(endEntityOf(certificates), source.label));
+  world.write(formatCertificateData(endEntityOf(certificates, world.now()), source.label));
 }
 
 function formatCertificateData(certificate: Certificate, label: string): string {

@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { HelperError } from "../errors.ts";
+import { HelperError, printable } from "../errors.ts";
 import type { Certificate } from "../x509/certificate.ts";
-import { endEntityOf, hasPublicKey, type NonEmpty, orderChain } from "../x509/chain.ts";
+import { endEntityOf, hasPublicKey, type NonEmpty } from "../x509/chain.ts";
+import { sameBytes } from "../x509/public_key.ts";
 import type { KeystoreRegistry } from "./registry.ts";
 import {
   isSoftwareKeyOpener,
@@ -80,11 +81,11 @@ export async function openIdentity(
         `${label} holds no certificate; name one with --certificate`,
       );
     }
-    const chain = orderChain(certificate, [...certificates, ...intermediates]);
+    const chain = await chainOf(certificate, [...certificates, ...intermediates], context);
     if (chain.length > LONGEST_CHAIN) {
       throw new HelperError(
         "certificate-chain",
-        `the chain for ${label} has ${chain.length} issuers and the service takes ` +
+        `${label}: ${chain.length} issuers are on its path and the service takes ` +
           `${LONGEST_CHAIN}; leave out those above the trust anchor`,
       );
     }
@@ -98,6 +99,25 @@ export async function openIdentity(
     await signer[Symbol.asyncDispose]();
     throw thrown;
   }
+}
+
+/** Returns the issuers to send; what is left out is logged with `--debug`. */
+async function chainOf(
+  certificate: Certificate,
+  others: readonly Certificate[],
+  context: KeystoreContext,
+): Promise<readonly Certificate[]> {
+  if (others.every(({ encoded }) => sameBytes(encoded, certificate.encoded))) return [];
+  // Path building verifies signatures: loaded if there is more than the certificate itself.
+  const { buildChain } = await import("../x509/path.ts");
+  const { issuers, leftOut } = await buildChain(certificate, others);
+  if (leftOut.length > 0) {
+    const { formatName } = await import("../x509/name.ts");
+    for (const { subject } of leftOut) {
+      context.debug(`not sent, because it is not on the path: ${printable(formatName(subject))}`);
+    }
+  }
+  return issuers;
 }
 
 /** Reads all certificates at `uri`, in their order. */
@@ -124,10 +144,11 @@ async function openKey(
   const named = source.certificate && source.privateKey
     ? await readCertificates(source.certificate, registry, context)
     : undefined;
-  const signer = await openSignerAt(keyUri, registry, context, named && endEntityOf(named));
+  const expected = named && endEntityOf(named, context.now());
+  const signer = await openSignerAt(keyUri, registry, context, expected);
   const [first, ...rest] = named ?? signer.certificates;
   if (!first) return { signer, certificates: [] };
-  const certificate = endEntityOf([first, ...rest], signer.publicKey);
+  const certificate = endEntityOf([first, ...rest], context.now(), signer.publicKey);
   if (!hasPublicKey(certificate, signer.publicKey)) {
     await signer[Symbol.asyncDispose]();
     throw new HelperError(
@@ -152,7 +173,7 @@ async function openSignerAt(
   if (!("belongsTo" in opened)) return opened;
   const { certificates = [] } = opened;
   const [first, ...rest] = certificates;
-  const certificate = beside ?? (first && endEntityOf([first, ...rest]));
+  const certificate = beside ?? (first && endEntityOf([first, ...rest], context.now()));
   const signer = await openSignerAt(opened.belongsTo, registry, context, certificate);
   return withCertificates(signer, certificates);
 }

@@ -5,6 +5,7 @@
  */
 import { HelperError, messageOf } from "../errors.ts";
 import { type Certificate, parseCertificate } from "../x509/certificate.ts";
+import { byPreference, haveSameKey, isRenewal } from "../x509/chain.ts";
 import { DerError } from "../x509/der.ts";
 import { formatName, readName } from "../x509/name.ts";
 import { sameBytes } from "../x509/public_key.ts";
@@ -58,18 +59,19 @@ export async function selectStored<T extends Stored>(
 const isSame = (a: Certificate, b: Certificate) => sameBytes(a.encoded, b.encoded);
 
 /**
- * The one that is meant of those that match: the only one, or, with
- * `--use-latest-expiring-certificate`, the one that expires last (of several, the one that became
- * valid last).
+ * Returns the one that is meant of those that match: the only one; of a certificate and its renewals
+ * with the same key the one that is valid now and expires last; with
+ * `--use-latest-expiring-certificate` the same of any others.
  *
- * Throws `key-not-found` when there is none, `usage` when it cannot be told.
+ * Throws `key-not-found` if there is none, or if several could be meant.
  */
 export function chooseStored<T extends Stored>(
   matches: readonly T[],
   { scheme, label }: KeystoreUri,
   context: KeystoreContext,
 ): T {
-  const [first] = matches;
+  const certificateOf = ({ certificate }: T) => certificate;
+  const [first, next] = byPreference(matches, context.now(), certificateOf);
   if (!first) {
     throw new HelperError(
       "key-not-found",
@@ -77,17 +79,18 @@ export function chooseStored<T extends Stored>(
         `read-certificate-data --certificate ${scheme}: lists all`,
     );
   }
-  if (matches.length === 1) return first;
-  if (!context.isOn("use-latest-expiring-certificate")) throw several(matches, scheme, label);
-  const rank = ({ certificate: { notAfter, notBefore } }: T) =>
-    [notAfter.getTime(), notBefore.getTime()] as const;
-  const [latest, next] = matches.toSorted((a, b) =>
-    rank(b)[0] - rank(a)[0] || rank(b)[1] - rank(a)[1]
-  );
-  if (latest && next && rank(latest).join() === rank(next).join()) {
+  if (!next || matches.every(({ certificate }) => isRenewal(certificate, first.certificate))) {
+    return first;
+  }
+  if (!context.isOn("use-latest-expiring-certificate") || areEqual(first, next)) {
     throw several(matches, scheme, label);
   }
-  return latest ?? first;
+  return first;
+}
+
+function areEqual({ certificate: a }: Stored, { certificate: b }: Stored): boolean {
+  return a.notAfter.getTime() === b.notAfter.getTime() &&
+    a.notBefore.getTime() === b.notBefore.getTime() && !haveSameKey(a, b);
 }
 
 function several(matches: readonly Stored[], scheme: Scheme, label: string): HelperError {

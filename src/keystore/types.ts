@@ -155,6 +155,8 @@ export interface KeystoreContext {
   say(words: string): void;
   /** Words for `--debug`; never a secret. */
   debug(words: string): void;
+  /** Returns the time of the wall clock. */
+  now(): Date;
   /** Milliseconds from any origin, never going back. */
   monotonic(): number;
   sleep(milliseconds: number): Promise<void>;

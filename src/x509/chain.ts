@@ -1,5 +1,5 @@
 /**
- * Telling the end-entity certificate from its issuers and putting issuers in order.
+ * Selection of the end-entity certificate among several, and of its issuers by name.
  *
  * @module
  */
@@ -21,23 +21,69 @@ export function mayHaveIssued(issuer: Certificate, certificate: Certificate): bo
 }
 
 /**
- * Which of several certificates is the end-entity certificate: the one of `publicKey` when that is
- * known and matches; else the only one that is neither an authority nor the issuer of another; else
- * the first.
+ * Returns the end-entity certificate among several: of those with `publicKey`, if it is known and one
+ * has it; else of those that are neither authorities nor issuers of another, if all have one key;
+ * else the first. Of several with one key, as after a renewal, it is the {@link preferred} one.
  */
 export function endEntityOf(
   certificates: NonEmpty<Certificate>,
+  now: Date,
   publicKey?: PublicKey,
 ): Certificate {
-  if (publicKey) {
-    const matching = certificates.find((candidate) => hasPublicKey(candidate, publicKey));
-    if (matching) return matching;
-  }
+  const ofKey = (key: PublicKey) => certificates.filter((other) => hasPublicKey(other, key));
+  const matching = publicKey ? preferred(ofKey(publicKey), now) : undefined;
+  if (matching) return matching;
   const leaves = certificates.filter((candidate) =>
     !candidate.isAuthority &&
     !certificates.some((other) => other !== candidate && mayHaveIssued(candidate, other))
   );
-  return leaves.length === 1 && leaves[0] ? leaves[0] : certificates[0];
+  const [first, ...others] = leaves;
+  const isOneKey = first && others.every((other) => haveSameKey(first, other));
+  return (isOneKey ? preferred(leaves, now) : undefined) ?? certificates[0];
+}
+
+/**
+ * Returns the certificate to use of several that are equally meant: valid at `now` before the others,
+ * then the one that expires last, then the one that became valid last, then the first.
+ */
+export function preferred(
+  certificates: readonly Certificate[],
+  now: Date,
+): Certificate | undefined {
+  return byPreference(certificates, now, (certificate) => certificate)[0];
+}
+
+/** Returns the items in the order of {@link preferred}. */
+export function byPreference<T>(
+  items: readonly T[],
+  now: Date,
+  certificateOf: (item: T) => Certificate,
+): T[] {
+  const isValid = ({ notBefore, notAfter }: Certificate) => notBefore <= now && now <= notAfter;
+  return items.toSorted((first, second) => {
+    const [a, b] = [certificateOf(first), certificateOf(second)];
+    return Number(isValid(b)) - Number(isValid(a)) ||
+      b.notAfter.getTime() - a.notAfter.getTime() ||
+      b.notBefore.getTime() - a.notBefore.getTime();
+  });
+}
+
+/** Returns true if both hold the same public key; encodings of a key that cannot be used are compared. */
+export function haveSameKey(a: Certificate, b: Certificate): boolean {
+  if (sameBytes(a.subjectPublicKeyInfo, b.subjectPublicKeyInfo)) return true;
+  try {
+    return hasPublicKey(a, publicKeyOf(b));
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Returns true if one is the renewal of the other: the same key, and the same subject or issuer. An
+ * attestation that a YubiKey makes for a key has neither.
+ */
+export function isRenewal(a: Certificate, b: Certificate): boolean {
+  return (sameBytes(a.subject, b.subject) || sameBytes(a.issuer, b.issuer)) && haveSameKey(a, b);
 }
 
 /** True when the certificate holds exactly this public key. */
@@ -47,41 +93,4 @@ export function hasPublicKey(certificate: Certificate, publicKey: PublicKey): bo
   } catch {
     return false; // a kind of key that cannot be used is not this one
   }
-}
-
-/**
- * The chain to send for an end-entity certificate: what was found, without that certificate and
- * without repetitions, in the order given; put in order when it is not and forms exactly one path.
- */
-export function orderChain(
-  endEntity: Certificate,
-  found: readonly Certificate[],
-): readonly Certificate[] {
-  const issuers: Certificate[] = [];
-  for (const certificate of found) {
-    const known = [endEntity, ...issuers].some((other) =>
-      sameBytes(other.encoded, certificate.encoded)
-    );
-    if (!known) issuers.push(certificate);
-  }
-  if (isPath([endEntity, ...issuers])) return issuers;
-
-  const ordered: Certificate[] = [];
-  let below = endEntity;
-  while (ordered.length < issuers.length) {
-    const next = issuers.filter((issuer) =>
-      !ordered.includes(issuer) && mayHaveIssued(issuer, below)
-    );
-    if (next.length !== 1 || !next[0]) return issuers;
-    below = next[0];
-    ordered.push(below);
-  }
-  return ordered;
-}
-
-function isPath(certificates: readonly Certificate[]): boolean {
-  return certificates.every((certificate, i) => {
-    const issuer = certificates[i + 1];
-    return issuer === undefined || mayHaveIssued(issuer, certificate);
-  });
 }

@@ -1,6 +1,6 @@
 /**
- * Whether a certificate was really issued by another: the signature on it, verified (RFC 5280
- * section 6.1.3).
+ * Verification that a certificate was issued by another: the signature on it (RFC 5280 section
+ * 6.1.3).
  *
  * @module
  */
@@ -32,12 +32,19 @@ const HASHES: Readonly<Record<string, SignatureDigest>> = {
   "2.16.840.1.101.3.4.2.3": "SHA-512",
 };
 
+/** The result of {@link checkIssuance}. */
+export type Issuance = "verified" | "refuted" | "unverifiable";
+
 /**
- * True when `issuer` is an authority, names and key identifiers agree, and its key verifies the
- * signature on `certificate`. False also where the algorithm is none that the service takes.
+ * Returns "verified" if `issuer` is an authority, names and key identifiers agree, and its key
+ * verifies the signature on `certificate`. Returns "unverifiable" if all of that holds but the
+ * algorithm of the signature or of the key is not one that is implemented here.
  */
-export async function hasIssued(issuer: Certificate, certificate: Certificate): Promise<boolean> {
-  if (!issuer.isAuthority || !mayHaveIssued(issuer, certificate)) return false;
+export async function checkIssuance(
+  issuer: Certificate,
+  certificate: Certificate,
+): Promise<Issuance> {
+  if (!issuer.isAuthority || !mayHaveIssued(issuer, certificate)) return "refuted";
   try {
     const reader = readSequence(certificate.encoded);
     const message = reader.expect(TAG.sequence).encoded;
@@ -46,16 +53,25 @@ export async function hasIssued(issuer: Certificate, certificate: Certificate): 
     const signature = reader.bitString();
     const key = publicKeyOf(issuer);
     if (oid === RSA_PSS) return await verifyPss(key, message, algorithm.sequence(), signature);
-    // ML-DSA is named as its key is, and hashes by itself.
+    // ML-DSA signatures have the object identifier of the key, and no separate digest.
     const digest = DIGESTS[oid] ?? (Object.hasOwn(KEY_TYPES, oid) ? "SHA-512" : undefined);
-    return digest !== undefined && await verifySignature(key, message, digest, signature);
+    if (digest === undefined) return "unverifiable";
+    return asIssuance(await verifySignature(key, message, digest, signature));
   } catch (thrown) {
-    // A key or signature that is malformed, or of another kind than the algorithm's name says.
-    const isOther = thrown instanceof DerError || thrown instanceof KeyTypeError ||
-      thrown instanceof DOMException;
-    if (isOther) return false;
+    if (thrown instanceof KeyTypeError) return "unverifiable";
+    // A malformed key or signature, or a key of another kind than the algorithm's.
+    if (thrown instanceof DerError || thrown instanceof DOMException) return "refuted";
     throw thrown;
   }
+}
+
+/** Returns true if {@link checkIssuance} verifies that `issuer` issued `certificate`. */
+export async function hasIssued(issuer: Certificate, certificate: Certificate): Promise<boolean> {
+  return await checkIssuance(issuer, certificate) === "verified";
+}
+
+function asIssuance(isValid: boolean): Issuance {
+  return isValid ? "verified" : "refuted";
 }
 
 /** RSASSA-PSS-params (RFC 4055 section 3.1): where no hash is named it is SHA-1. */
@@ -64,21 +80,23 @@ async function verifyPss(
   message: Uint8Array,
   parameters: DerReader,
   signature: Uint8Array,
-): Promise<boolean> {
+): Promise<Issuance> {
   const hashElement = parameters.optional(contextTag(0, true));
   parameters.optional(contextTag(1, true)); // the mask function: over the same hash in practice
   const saltElement = parameters.optional(contextTag(2, true));
   const hash = hashElement &&
     HASHES[new DerReader(hashElement.contents).sequence().objectIdentifier()];
-  if (keyType !== "RSA" || !hash) return false;
+  if (keyType !== "RSA") return "refuted";
+  if (!hash) return "unverifiable";
   const saltLength = saltElement ? new DerReader(saltElement.contents).smallInteger() : 20;
   const name = "RSA-PSS";
   const spki = Uint8Array.from(encoded);
   const key = await crypto.subtle.importKey("spki", spki, { name, hash }, false, ["verify"]);
-  return await crypto.subtle.verify(
+  const isValid = await crypto.subtle.verify(
     { name, saltLength },
     key,
     Uint8Array.from(signature),
     Uint8Array.from(message),
   );
+  return asIssuance(isValid);
 }

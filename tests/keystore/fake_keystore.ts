@@ -74,6 +74,7 @@ export const NO_CONTEXT: KeystoreContext = {
   prompt: () => Promise.resolve(undefined),
   say: () => {},
   debug: () => {},
+  now: () => new Date(),
   monotonic: () => 0,
   sleep: () => Promise.resolve(),
   holdSignals: () => ({ signal: new AbortController().signal, [Symbol.dispose]() {} }),

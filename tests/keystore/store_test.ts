@@ -132,3 +132,20 @@ Deno.test("selectStored() rejects names that are malformed, which parseStored() 
   const broken = [{ certificate: { ...one.certificate, subject: new Uint8Array(2) } }];
   await assertRejects(() => selectStored(broken, parse("cng:").selector));
 });
+
+Deno.test("chooseStored() takes the renewal that is valid now and expires last, without the flag", async () => {
+  const [item] = await stored(1);
+  assert(item);
+  const day = 24 * 3_600_000;
+  const renewal = (from: number, to: number) => ({
+    certificate: {
+      ...item.certificate,
+      notBefore: new Date(Date.now() + from * day),
+      notAfter: new Date(Date.now() + to * day),
+    },
+  });
+  const [expired, valid, future] = [renewal(-9, -1), renewal(-1, 9), renewal(1, 99)];
+  for (const order of [[expired, valid, future], [future, valid, expired]]) {
+    assertEquals(chooseStored(order, uri, NO_CONTEXT), valid);
+  }
+});

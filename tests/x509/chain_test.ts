@@ -1,8 +1,7 @@
 import { assertEquals } from "@std/assert";
 
 import { type Certificate, parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
-import { endEntityOf, hasPublicKey, mayHaveIssued, orderChain } from "../../src/x509/chain.ts";
-import { formatName } from "../../src/x509/name.ts";
+import { endEntityOf, hasPublicKey, mayHaveIssued, preferred } from "../../src/x509/chain.ts";
 import { createAuthority, issueCertificate } from "../support/certificates.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { derOf, selfSigned } from "./test_certificates.ts";
@@ -35,13 +34,9 @@ async function makePath() {
   };
 }
 
-const { root, upper, lower, leaf, crossSigned, otherKey, stranger } = await makePath();
+const now = new Date();
 
-const assertOrder = (actual: readonly Certificate[], expected: readonly Certificate[]) => {
-  const names = (list: readonly Certificate[]) =>
-    list.map(({ subject, serialNumber }) => `${formatName(subject)} ${serialNumber}`);
-  assertEquals(names(actual), names(expected));
-};
+const { root, upper, lower, leaf, crossSigned, otherKey, stranger } = await makePath();
 
 Deno.test("mayHaveIssued() is true for the issuer and false for all others", () => {
   assertEquals(mayHaveIssued(lower, leaf), true);
@@ -61,22 +56,22 @@ Deno.test("mayHaveIssued() goes by the name alone when a key identifier is missi
 });
 
 Deno.test("endEntityOf() gives the certificate of the key when one has it", () => {
-  assertEquals(endEntityOf([leaf, lower, upper], publicKeyOf(upper)), upper);
+  assertEquals(endEntityOf([leaf, lower, upper], now, publicKeyOf(upper)), upper);
 });
 
 Deno.test("endEntityOf() gives the only leaf, wherever it stands, when no key is known", () => {
-  assertEquals(endEntityOf([leaf, lower, root]), leaf);
-  assertEquals(endEntityOf([root, leaf, lower]), leaf);
-  assertEquals(endEntityOf([root, upper, lower, leaf], publicKeyOf(stranger)), leaf);
+  assertEquals(endEntityOf([leaf, lower, root], now), leaf);
+  assertEquals(endEntityOf([root, leaf, lower], now), leaf);
+  assertEquals(endEntityOf([root, upper, lower, leaf], now, publicKeyOf(stranger)), leaf);
 });
 
 Deno.test("endEntityOf() gives the first when none or several can be the leaf", async () => {
   const another = parseCertificate(
     await selfSigned("-subj", "/CN=another", "-addext", "basicConstraints=critical,CA:FALSE"),
   );
-  assertEquals(endEntityOf([root]), root);
-  assertEquals(endEntityOf([lower, root]), lower);
-  assertEquals(endEntityOf([root, leaf, another]), root);
+  assertEquals(endEntityOf([root], now), root);
+  assertEquals(endEntityOf([lower, root], now), lower);
+  assertEquals(endEntityOf([root, leaf, another], now), root);
 });
 
 Deno.test("hasPublicKey() compares keys and is false when the kind cannot be used", async () => {
@@ -87,43 +82,30 @@ Deno.test("hasPublicKey() compares keys and is false when the kind cannot be use
   assertEquals(hasPublicKey(crossSigned, publicKeyOf(lower)), true);
 });
 
-const ORDERED: Record<string, { found: Certificate[]; chain: Certificate[] }> = {
-  "there is none": { found: [], chain: [] },
-  "it is in order": { found: [lower, upper, root], chain: [lower, upper, root] },
-  "it is in reverse": { found: [root, upper, lower], chain: [lower, upper, root] },
-  "it is shuffled": { found: [upper, root, lower], chain: [lower, upper, root] },
-  "the end entity stands first": { found: [leaf, lower, upper], chain: [lower, upper] },
-  "the end entity stands within": { found: [upper, leaf, lower], chain: [lower, upper] },
-  "it is the end entity alone": { found: [leaf], chain: [] },
-  "certificates stand twice": {
-    found: [upper, lower, upper, leaf, lower, leaf],
-    chain: [lower, upper],
-  },
-  "the root is left out": { found: [upper, lower], chain: [lower, upper] },
-};
+const DAY = 24 * 3_600_000;
+const later = (days: number) => new Date(now.getTime() + days * DAY);
 
-for (const [when, { found, chain }] of Object.entries(ORDERED)) {
-  Deno.test(`orderChain() gives the path without the end entity when ${when}`, () => {
-    assertOrder(orderChain(leaf, found), chain);
-  });
-}
+/** The same certificate with another validity, in days from now. */
+const renewed = (from: number, to: number): Certificate => ({
+  ...leaf,
+  encoded: Uint8Array.of(from, to),
+  notBefore: later(from),
+  notAfter: later(to),
+});
 
-const LEFT_AS_GIVEN: Record<string, Certificate[]> = {
-  "two can be the issuer": [upper, crossSigned, lower],
-  "one belongs elsewhere": [upper, stranger, lower],
-  "one in the middle is missing": [root, lower],
-  "none is the issuer": [stranger, root],
-};
-
-for (const [when, found] of Object.entries(LEFT_AS_GIVEN)) {
-  Deno.test(`orderChain() leaves the order as given when ${when}`, () => {
-    assertOrder(orderChain(leaf, found), found);
-  });
-}
-
-Deno.test("orderChain() ends when issuers have issued each other", () => {
-  const first = { ...lower, issuer: upper.subject, encoded: Uint8Array.of(1) };
-  const second = { ...upper, issuer: lower.subject, encoded: Uint8Array.of(2) };
-  assertOrder(orderChain(leaf, [second, first]), [first, second]);
-  assertOrder(orderChain(leaf, [second, first, stranger]), [second, first, stranger]);
+Deno.test("preferred() takes the one that is valid now and expires last", () => {
+  const [expired, valid, longer, future] = [
+    renewed(-90, -1),
+    renewed(-30, 30),
+    renewed(-1, 90),
+    renewed(1, 300),
+  ];
+  for (const order of [[expired, valid, longer, future], [future, longer, valid, expired]]) {
+    assertEquals(preferred(order, now), longer);
+    assertEquals(endEntityOf([lower, ...order], now, publicKeyOf(leaf)), longer);
+    assertEquals(endEntityOf([lower, ...order], now), longer);
+  }
+  assertEquals(preferred([expired, future], now), future);
+  assertEquals(preferred([renewed(-90, -60), expired], now), expired);
+  assertEquals(preferred([], now), undefined);
 });

@@ -1,18 +1,16 @@
 /**
- * Whether the issuers that would be sent lead from the certificate upwards. Pure.
+ * Check of the issuers: those that are sent and those that are left out. Pure.
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-import { X509Certificate } from "node:crypto";
 import type { Certificate } from "../../x509/certificate.ts";
 import { readCertificateProfile, WEAK_SIGNATURES } from "../../x509/certificate_profile.ts";
-import { mayHaveIssued } from "../../x509/chain.ts";
 import { formatName } from "../../x509/name.ts";
 import { sameBytes } from "../../x509/public_key.ts";
 import { day } from "./check_certificate.ts";
 import { type Finding, found, orWell } from "./finding.ts";
 import type { Inspection } from "./inspection.ts";
+import type { CertificateSet } from "./opening.ts";
 
 /** Checks the chain, if a certificate was read. */
 export function checkChain(
@@ -20,7 +18,7 @@ export function checkChain(
 ): readonly Finding[] {
   if (!certificates) return [];
   const { endEntity, chain, given } = certificates;
-  if (chain.length === 0) {
+  if (given.length === 0) {
     return [
       found(
         "chain-none",
@@ -31,51 +29,76 @@ export function checkChain(
     ];
   }
   const findings = [
-    ...chain.flatMap((issuer, i) => checkLink(issuer, chain[i - 1] ?? endEntity)),
+    ...checkLeftOut(certificates),
     ...chain.flatMap((issuer) => checkIssuer(issuer, world.now())),
   ];
-  if (chain.some(({ encoded }, i) => !sameBytes(encoded, given[i]?.encoded ?? encoded))) {
+  if (chain.length === 0) return findings;
+  const sent = given.filter((certificate) => isAmong(certificate, chain));
+  if (chain.some(({ encoded }, i) => !sameBytes(encoded, sent[i]?.encoded ?? encoded))) {
     findings.push(
-      found("chain-order", "the issuers stand in another order than they are sent in; no harm"),
+      found("chain-order", "the issuers are in another order than they are sent in; no harm"),
     );
   }
   const path = chain.map(({ subject }) => formatName(subject)).join(", then ");
   return orWell(findings, found("chain", `sent with the certificate: ${path}`));
 }
 
-function checkLink(issuer: Certificate, below: Certificate): Finding[] {
-  const [upper, lower] = [formatName(issuer.subject), formatName(below.subject)];
-  // The name alone may be right, and the key another: a successor's, or a namesake's.
-  const sameName = sameBytes(issuer.subject, below.issuer);
-  if (!sameName) {
-    return [
+/** Checks the certificates that are not sent: an issuer may be missing because of one of them. */
+function checkLeftOut({ endEntity, chain, given }: CertificateSet): Finding[] {
+  const findings: Finding[] = [];
+  const path = [endEntity, ...chain];
+  const unrelated: Certificate[] = [];
+  for (const certificate of given) {
+    if (isAmong(certificate, chain)) continue;
+    const below = path.find(({ issuer, subject }) =>
+      sameBytes(certificate.subject, issuer) && !sameBytes(issuer, subject) &&
+      !chain.some((sent) => sameBytes(sent.subject, issuer))
+    );
+    if (below) findings.push(whyLeftOut(certificate, below));
+    else unrelated.push(certificate);
+  }
+  const [first] = unrelated;
+  if (!first) return findings;
+  if (chain.length === 0 && findings.length === 0) {
+    findings.push(
       found(
         "chain-broken",
-        `${upper} did not issue ${lower}, whose issuer is ${
-          formatName(below.issuer)
-        }; leave it out, and name what is missing with --intermediates`,
+        `${namesOf(unrelated)} did not issue ${formatName(endEntity.subject)}, whose issuer is ${
+          formatName(endEntity.issuer)
+        }; name that issuer with --intermediates`,
       ),
-    ];
+    );
+  } else {
+    findings.push(
+      found("chain-unused", `not sent, because not on the path: ${namesOf(unrelated)}; no harm`),
+    );
   }
-  if (!mayHaveIssued(issuer, below) || hasSigned(issuer, below) === false) {
-    return [
-      found(
-        "chain-signature",
-        `${lower} was signed by another key than that of ${upper}; name the right issuer`,
-      ),
-    ];
-  }
-  return [];
+  return findings;
 }
 
-/** Undefined when the runtime does not know the algorithm. */
-function hasSigned(issuer: Certificate, below: Certificate): boolean | undefined {
-  try {
-    const key = new X509Certificate(Buffer.from(issuer.encoded)).publicKey;
-    return new X509Certificate(Buffer.from(below.encoded)).verify(key);
-  } catch {
-    return undefined;
-  }
+/** Returns the finding for a certificate that has the name of the issuer of `below`. */
+function whyLeftOut(certificate: Certificate, below: Certificate): Finding {
+  const name = formatName(certificate.subject);
+  return certificate.isAuthority
+    ? found(
+      "chain-signature",
+      `${formatName(below.subject)} was signed by another key than that of ${name}; ` +
+        "name the right issuer",
+    )
+    : found(
+      "chain-not-authority",
+      `the issuer ${name} may not issue certificates (no CA:TRUE); it is not sent`,
+    );
+}
+
+/** Returns up to three names, and the number of the others. */
+function namesOf(certificates: readonly Certificate[]): string {
+  const names = certificates.slice(0, 3).map(({ subject }) => formatName(subject)).join("; ");
+  return certificates.length > 3 ? `${names} and ${certificates.length - 3} more` : names;
+}
+
+function isAmong({ encoded }: Certificate, others: readonly Certificate[]): boolean {
+  return others.some((other) => sameBytes(other.encoded, encoded));
 }
 
 function checkIssuer(issuer: Certificate, now: Date): Finding[] {
@@ -91,12 +114,12 @@ function checkIssuer(issuer: Certificate, now: Date): Finding[] {
       ),
     );
   }
-  const { isAuthority, keyUsage, signatureAlgorithm } = readCertificateProfile(issuer);
-  if (!isAuthority || keyUsage?.certificateSigning === false) {
+  const { keyUsage, signatureAlgorithm } = readCertificateProfile(issuer);
+  if (keyUsage?.certificateSigning === false) {
     findings.push(
       found(
         "chain-not-authority",
-        `the issuer ${name} may not issue certificates (no CA:TRUE, or no such key usage)`,
+        `the issuer ${name} may not issue certificates (its key usage lacks certificate signing)`,
       ),
     );
   }

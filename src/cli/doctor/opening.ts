@@ -9,7 +9,8 @@ import { SIGNING_ALGORITHMS } from "../../rolesanywhere/algorithms.ts";
 import { type IdentitySource, openIdentity, readCertificates } from "../../keystore/select.ts";
 import type { KeystoreContext, Signer } from "../../keystore/types.ts";
 import type { Certificate } from "../../x509/certificate.ts";
-import { endEntityOf, orderChain } from "../../x509/chain.ts";
+import { endEntityOf } from "../../x509/chain.ts";
+import { buildChain } from "../../x509/path.ts";
 import { sameBytes } from "../../x509/public_key.ts";
 import type { FlagValues } from "../flag_values.ts";
 import { keystoreContext } from "../keys.ts";
@@ -81,12 +82,12 @@ async function certificatesAlone(
   if (!place) return undefined;
   try {
     const read = await readCertificates(place, world.registry, context);
-    const endEntity = endEntityOf(read);
+    const endEntity = endEntityOf(read, world.now());
     const given = without(
       await withIntermediates(source, read, world, context).catch(() => read),
       endEntity,
     );
-    return { endEntity, chain: orderChain(endEntity, given), given };
+    return { endEntity, chain: (await buildChain(endEntity, given)).issuers, given };
   } catch {
     return undefined; // the reason is the failure that is told already, or one of its kind
   }

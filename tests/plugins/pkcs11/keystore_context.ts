@@ -15,6 +15,8 @@ export interface Given {
   readonly moduleVariable?: string;
   readonly contextPin?: string;
   readonly reusePin?: boolean;
+  /** `--use-latest-expiring-certificate`. */
+  readonly useLatest?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
   /** Answers to give in turn; absent: there is no terminal. */
   readonly answers?: readonly string[];
@@ -37,7 +39,9 @@ export function scriptedContext(given: Given = {}): ScriptedContext {
     debugged,
     secret: (name) => Promise.resolve(name === "context-pin" ? given.contextPin : undefined),
     setting: (_name, only) => given.module ?? (only ? undefined : given.moduleVariable),
-    isOn: (name) => name === "reuse-pin" && given.reusePin === true,
+    isOn: (name) =>
+      name === "reuse-pin" ? given.reusePin === true : given.useLatest === true &&
+        name === "use-latest-expiring-certificate",
     environment: (name) => given.environment?.[name],
     prompt: (question) => {
       questions.push(question);

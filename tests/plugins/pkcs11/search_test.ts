@@ -25,16 +25,20 @@ const impostor = await issueCertificate(root, {
   ca: true,
   extensions: { subjectKeyIdentifier: null },
 });
-const leaf = (subject: string, keyPath?: string) =>
-  issueCertificate(lower, { subject, ...(keyPath === undefined ? {} : { keyPath }) });
+const leaf = (subject: string, more: { keyPath?: string; days?: number } = {}) =>
+  issueCertificate(lower, { subject, ...more });
 const web = await leaf("/CN=web");
 const otherWeb = await leaf("/CN=other web");
-const renewed = await leaf("/CN=web renewed", web.keyPath);
-const attested = await leaf("/CN=attested");
+const renewed = await leaf("/CN=web renewed", { keyPath: web.keyPath, days: 60 });
+const attested = await leaf("/CN=attested", { days: 90 });
 const attestation = await leaf("/CN=attestation of another key");
+const foreign = await issueCertificate(
+  await createAuthority(hsm.directory, { subject: "/CN=Maker" }),
+  { subject: "/CN=attestation of attested", keyPath: attested.keyPath },
+);
 const rsa = await issueCertificate(lower, { subject: "/CN=rsa", keyType: "rsa-2048" });
 const nameless = await leaf("/CN=nameless");
-const keyless = await leaf("/CN=keyless");
+const keyless = await leaf("/CN=keyless", { days: 120 });
 
 await first.importKey(web.keyPath, { id: "01", label: "web" });
 await first.importCertificate(web.certificatePath, { id: "01", label: "web" });
@@ -59,6 +63,10 @@ await second.importPublicKey(otherWeb.keyPath, { id: "01", label: "web" });
 await second.importKey(web.keyPath, { id: "07", label: "twice" });
 await second.importCertificate(web.certificatePath, { id: "07", label: "twice" });
 await second.importCertificate(renewed.certificatePath, { id: "07", label: "twice" });
+
+await second.importKey(attested.keyPath, { id: "08", label: "both" });
+await second.importCertificate(attested.certificatePath, { id: "08", label: "both" });
+await second.importCertificate(foreign.certificatePath, { id: "08", label: "both" });
 
 await bare.importKey(web.keyPath, { label: "without identifier" });
 await bare.importKey(rsa.keyPath, { id: "03", label: "rsa" });
@@ -149,15 +157,27 @@ for (const { name, module, layout } of VARIANTS) {
     assertEquals(nameOf(certificate), "CN=attested");
   });
 
-  test("openKey() throws key-not-found, listing URIs, when two certificates are of one key", async () => {
-    const error = await refusal(open("pkcs11:token=second;id=%07"), "2 certificates match");
+  test("openKey() takes the certificate that expires last when two are of one key", async () => {
+    for (const text of ["pkcs11:token=second;id=%07", "pkcs11:token=second;id=%07;type=private"]) {
+      await using signer = await open(text);
+      assertEquals(signer.certificates.map(nameOf), ["CN=web renewed"]);
+    }
+  });
+
+  test("openKey() throws key-not-found, listing URIs, when two issuers certified one key", async () => {
+    const error = await refusal(open("pkcs11:token=second;id=%08"), "2 certificates match");
     assertEquals(error.code, "key-not-found");
     const uris = error.message.match(/pkcs11:[^ ]*x-certificate-sha256=[^ ]*/g) ?? [];
     const names = await Promise.all(uris.map(async (uri) => {
       await using signer = await open(uri);
       return nameOf(signer.certificates[0] ?? certificateOf(web.certificatePem));
     }));
-    assertEquals(names.toSorted(), ["CN=web", "CN=web renewed"]);
+    assertEquals(names.toSorted(), ["CN=attestation of attested", "CN=attested"]);
+  });
+
+  test("openKey() takes the latest certificate that has a key with --use-latest-expiring-certificate", async () => {
+    await using signer = await open("pkcs11:token=first", undefined, { useLatest: true });
+    assertEquals(signer.certificates.map(nameOf), ["CN=attested", "CN=Lower", "CN=Upper"]);
   });
 
   test("openKey() throws key-not-found when several certificates and keys match", async () => {
@@ -234,7 +254,7 @@ for (const { name, module, layout } of VARIANTS) {
       ...await list("pkcs11:token=second"),
       ...await list(`pkcs11:token=hidden?pin-value=${PIN}`),
     ];
-    assertEquals(all.length, 13);
+    assertEquals(all.length, 15);
     for (const { certificate, uri = "" } of all) {
       assertEquals(uri.includes(PIN), false);
       const pin = uri.includes("token=hidden") ? `?pin-value=${PIN}` : "";

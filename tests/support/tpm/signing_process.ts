@@ -54,6 +54,7 @@ const context: KeystoreContext = {
   debug: (words) => {
     if (/^tpm: try/.test(words)) repeated += 1;
   },
+  now: () => new Date(),
   monotonic: () => performance.now(),
   sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
   holdSignals: () => ({ signal: new AbortController().signal, [Symbol.dispose]() {} }),

@@ -1,0 +1,63 @@
+/**
+ * Certification paths (RFC 5280 section 6.1): the certificates that can lie on one from an end-entity
+ * certificate, out of any number of others.
+ *
+ * @module
+ */
+import type { Certificate } from "./certificate.ts";
+import { checkIssuance } from "./issuance.ts";
+import { sameBytes } from "./public_key.ts";
+
+/** The certificates to send with an end-entity certificate, and the rest. */
+export interface Chain {
+  /** Issuers, nearest first; every candidate where an intermediate was renewed or cross-signed. */
+  readonly issuers: readonly Certificate[];
+  /** Certificates that are on no path from the end-entity certificate, in the order given. */
+  readonly leftOut: readonly Certificate[];
+}
+
+/**
+ * Returns the certificates of `found` that can be on a path from `endEntity`: authorities whose name,
+ * key identifier and key fit the certificate below. An issuer whose algorithm cannot be verified here
+ * counts if name and key identifier fit, because the service may know it.
+ *
+ * Repetitions and `endEntity` itself are in neither list.
+ */
+export async function buildChain(
+  endEntity: Certificate,
+  found: readonly Certificate[],
+): Promise<Chain> {
+  let rest = distinct([endEntity, ...found]).slice(1);
+  const issuers: Certificate[] = [];
+  for (let level: readonly Certificate[] = [endEntity]; level.length > 0;) {
+    const next: Certificate[] = [];
+    for (const candidate of rest) {
+      if (await hasIssuedOneOf(candidate, level)) next.push(candidate);
+    }
+    rest = rest.filter((candidate) => !next.includes(candidate));
+    issuers.push(...next);
+    level = next;
+  }
+  return { issuers, leftOut: rest };
+}
+
+async function hasIssuedOneOf(
+  issuer: Certificate,
+  certificates: readonly Certificate[],
+): Promise<boolean> {
+  for (const certificate of certificates) {
+    if (await checkIssuance(issuer, certificate) !== "refuted") return true;
+  }
+  return false;
+}
+
+/** Returns each certificate once, in the order given. */
+export function distinct(certificates: readonly Certificate[]): Certificate[] {
+  const kept: Certificate[] = [];
+  for (const certificate of certificates) {
+    if (!kept.some(({ encoded }) => sameBytes(encoded, certificate.encoded))) {
+      kept.push(certificate);
+    }
+  }
+  return kept;
+}
