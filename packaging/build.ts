@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 import config from "../deno.json" with { type: "json" };
 import { checkPayload } from "./base/payload.ts";
 import { FIRST_SCRIPT, makeBundle } from "./bundle.ts";
@@ -13,7 +14,7 @@ import { recordCodeCache } from "./code_cache.ts";
 import { denortFromNpm } from "./denort.ts";
 import { sourceDate } from "./source_date.ts";
 
-const ROOT = new URL("..", import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BUILD = `${ROOT}build`;
 const PACKAGES = `${BUILD}/packages`;
 /** The recorder of compiled code, and what it imports. */

@@ -5,6 +5,7 @@
 import { assertEquals } from "@std/assert";
 
 import { runProgram } from "../support/binary.ts";
+import { testWith } from "../support/needs.ts";
 import { CREDENTIALS_PATH, ServeProcess } from "../support/serve_process.ts";
 import { ARN_FLAGS, SessionScenario } from "../support/session_scenario.ts";
 import { IDENTITY_CLIENTS, type IdentityClient } from "./identity_clients.ts";
@@ -76,12 +77,11 @@ const WAYS: readonly Way[] = [
 
 for (const client of IDENTITY_CLIENTS) {
   for (const way of WAYS) {
-    Deno.test({
-      name: `${client.name} signs with the credentials of ${way.name}` +
-        (client.whyNot === undefined ? "" : ` (${client.whyNot})`),
-      ignore: client.whyNot !== undefined,
-      fn: () => signsWithServedCredentials(client, way),
-    });
+    testWith(
+      client.need === undefined ? [] : [client.need],
+      `${client.name} signs with the credentials of ${way.name}`,
+      () => signsWithServedCredentials(client, way),
+    );
   }
 }
 

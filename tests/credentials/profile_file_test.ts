@@ -3,6 +3,7 @@ import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { lockFile, lockPathOf } from "../../src/credentials/file_lock.ts";
 import { writeProfile } from "../../src/credentials/profile_file.ts";
 import { HelperError } from "../../src/errors.ts";
+import { testWith } from "../support/needs.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const WAITING = {
@@ -79,17 +80,13 @@ Deno.test("writeProfile() makes the file that a symbolic link names", async () =
   assertEquals(Deno.readLinkSync(directory.join("credentials")), "away/target");
 });
 
-Deno.test({
-  name: "writeProfile() keeps the owner",
-  ignore: Deno.uid() !== 0,
-  async fn() {
-    using directory = new TemporaryDirectory();
-    const path = directory.write("credentials", "");
-    Deno.chownSync(path, 12, 34);
-    await write(path);
-    const { uid, gid } = Deno.statSync(path);
-    assertEquals([uid, gid, Deno.readTextFileSync(path)], [12, 34, SECTION]);
-  },
+testWith(["root"], "writeProfile() keeps the owner", async () => {
+  using directory = new TemporaryDirectory();
+  const path = directory.write("credentials", "");
+  Deno.chownSync(path, 12, 34);
+  await write(path);
+  const { uid, gid } = Deno.statSync(path);
+  assertEquals([uid, gid, Deno.readTextFileSync(path)], [12, 34, SECTION]);
 });
 
 Deno.test("writeProfile() keeps the bytes of a file that is not UTF-8, and says what that means", async () => {

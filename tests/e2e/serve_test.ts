@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { runBinary } from "../support/binary.ts";
+import { testWith } from "../support/needs.ts";
 import { RunningBinary } from "../support/running_binary.ts";
 import { CREDENTIALS_PATH, ServeProcess } from "../support/serve_process.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
@@ -79,18 +80,22 @@ Deno.test("serve names what cannot be listened on, before it asks for a session"
   assertEquals(scenario.emulator.requests.length, 0);
 });
 
-Deno.test("serve says that this user may not listen on a privileged port", async () => {
-  await using scenario = await SessionScenario.create();
-  // As root in a network namespace where ports below 1024 are privileged, without the right to them.
-  const wrapper = ["setpriv", "--bounding-set=-net_bind_service", "--inh-caps=-all"];
-  const script = 'sysctl -qw net.ipv4.ip_unprivileged_port_start=1024 2>/dev/null; exec "$@"';
-  const { code, stderr } = await runBinaryIn(
-    ["unshare", "--net", "sh", "-c", script, "sh", ...wrapper],
-    ["serve", ...scenario.flags, "--port=80"],
-  );
-  assertEquals(code, 1, stderr);
-  assertStringIncludes(stderr, "127.0.0.1 port 80: this user may not listen there");
-});
+testWith(
+  ["network-namespace"],
+  "serve says that this user may not listen on a privileged port",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    // In a network namespace where ports below 1024 are privileged, without the right to them.
+    const wrapper = ["setpriv", "--bounding-set=-net_bind_service", "--inh-caps=-all"];
+    const script = 'sysctl -qw net.ipv4.ip_unprivileged_port_start=1024 2>/dev/null; exec "$@"';
+    const { code, stderr } = await runBinaryIn(
+      ["unshare", "--map-root-user", "--net", "sh", "-c", script, "sh", ...wrapper],
+      ["serve", ...scenario.flags, "--port=80"],
+    );
+    assertEquals(code, 1, stderr);
+    assertStringIncludes(stderr, "127.0.0.1 port 80: this user may not listen there");
+  },
+);
 
 async function runBinaryIn(wrapper: readonly string[], args: readonly string[]) {
   await using run = new RunningBinary(args, {}, [...wrapper]);

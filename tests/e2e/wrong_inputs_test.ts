@@ -2,7 +2,9 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { FailureMode } from "../emulator/failures.ts";
 import { issueCertificate } from "../support/certificates.ts";
 import { runBinary, type RunOptions } from "../support/binary.ts";
+import { testWith } from "../support/needs.ts";
 import { openssl } from "../support/openssl.ts";
+import { OtherUser } from "../support/other_user.ts";
 import { ARN_FLAGS, ARNS, SessionScenario } from "../support/session_scenario.ts";
 
 /** One mistake a person, a file or the service can make, and what the program must say. */
@@ -301,22 +303,14 @@ Deno.test("credential-process gives up on a service that never answers", async (
   assert(seconds > 25 && seconds < 33, `it took ${seconds} s`);
 });
 
-Deno.test("sign-string refuses a file that its user may not read", async () => {
+testWith(["other-user"], "sign-string refuses a file that its user may not read", async () => {
   await using scenario = await SessionScenario.create();
   const { directory, identity } = scenario;
   Deno.chmodSync(directory.path, 0o755);
   const path = directory.write("unreadable.pem", identity.keyPem, 0o000);
-  // root may read anything: the program is run as nobody
-  const { runProgram, BINARY } = await import("../support/binary.ts");
-  const result = await runProgram("setpriv", [
-    "--reuid=65534",
-    "--regid=65534",
-    "--clear-groups",
-    BINARY,
-    "sign-string",
-    "--private-key",
-    path,
-  ]);
+  // root may read anything
+  using other = new OtherUser();
+  const result = await other.run(["sign-string", "--private-key", path]);
   assertEquals({ code: result.code, stdout: result.stdout }, { code: 3, stdout: "" });
   assertMatch(result.stderr, /^aws_signing_helper: [^\n]*unreadable\.pem[^\n]*\n$/);
 });
