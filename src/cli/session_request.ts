@@ -7,7 +7,7 @@ import { HelperError, messageOf } from "../errors.ts";
 import { parseSessionArns } from "../rolesanywhere/arn.ts";
 import type { CreateSessionEffects, SessionRequest } from "../rolesanywhere/create_session.ts";
 import { resolveEndpoint } from "../rolesanywhere/endpoint.ts";
-import { createSender, isolateNetworking } from "../rolesanywhere/http_client.ts";
+import { createSender } from "../rolesanywhere/http_client.ts";
 import { chooseProxy, proxyLabel } from "../rolesanywhere/proxy.ts";
 import { parseCertificate } from "../x509/certificate.ts";
 import { formatPem, parsePem, type PemBlock } from "../x509/pem.ts";
@@ -52,8 +52,7 @@ export function sessionRequest(values: FlagValues): SessionRequest {
 }
 
 /**
- * What CreateSession touches, by the network flags. Takes the process out of the reach of variables
- * that Deno follows by itself. Throws `usage` and `ca-bundle`.
+ * What CreateSession touches, by the network flags. Throws `usage` and `ca-bundle`.
  */
 export function createSessionEffects(
   values: FlagValues,
@@ -62,7 +61,7 @@ export function createSessionEffects(
 ): CreateSessionEffects {
   const debug = debugWords(values, world);
   if (world.environment("SSLKEYLOGFILE")) {
-    // The runtime has read it before this program runs, and would write the keys of the session.
+    // It has no effect here; a user who set it expects a file with the keys of the session.
     throw new HelperError(
       "usage",
       "SSLKEYLOGFILE is set, which would write the keys of the TLS session to a file; unset it",
@@ -73,7 +72,6 @@ export function createSessionEffects(
     (name) => world.environment(name),
     values.isOn("with-proxy"),
   );
-  isolateNetworking();
   if (proxy) debug(`connecting through ${proxyLabel(proxy)}`);
   if (ignoredProxy !== undefined) debug(`proxy: ${ignoredProxy}`);
   const verifyServer = !values.isOn("no-verify-ssl");

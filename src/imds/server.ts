@@ -7,9 +7,10 @@
 import { HelperError, messageOf } from "../errors.ts";
 import type { Answer } from "./app.ts";
 import type { BindAddress } from "./bind_address.ts";
+import { checkBound, listeningSockets } from "./bound_address.ts";
 import { IdleConnections, mostConnections } from "./idle_connections.ts";
 import { SocketOwners } from "./socket_owner.ts";
-import { raiseOpenFilesLimit, ServerSockets } from "./sockets.ts";
+import { raiseOpenFilesLimit, ServerSockets, SocketCalls } from "./sockets.ts";
 import { clearSocketPath, removeSocket, withPrivateMode } from "./unix_socket.ts";
 
 /** What a server is started with. */
@@ -41,6 +42,7 @@ export class EndpointServer implements AsyncDisposable {
   /** The port it listens on; 0 on a Unix socket. */
   readonly port: number;
   readonly #options: ServerOptions;
+  readonly #calls = SocketCalls.open();
   readonly #sockets: ServerSockets | undefined;
   readonly #owners = new SocketOwners();
   readonly #idle: IdleConnections;
@@ -64,16 +66,16 @@ export class EndpointServer implements AsyncDisposable {
     const { bind, monotonic } = options;
     this.#options = options;
     this.#idle = new IdleConnections(monotonic, mostOpen);
-    this.#server = this.#listen(bind.kind === "ip" ? bind.port : 0);
-    this.port = bind.kind === "ip" ? (this.#server.addr as Deno.NetAddr).port : 0;
     try {
+      this.#server = this.#listen(bind.kind === "ip" ? bind.port : 0);
+      this.port = bind.kind === "ip" ? (this.#server.addr as Deno.NetAddr).port : 0;
       if (bind.kind === "ip") {
-        this.#sockets = ServerSockets.open(this.port);
+        this.#sockets = new ServerSockets(this.#calls, this.port);
         this.#limitHops();
       }
     } catch (thrown) {
       this.#owners[Symbol.dispose]();
-      void this.#server.shutdown();
+      this.#calls[Symbol.dispose]();
       throw thrown;
     }
     this.#timer = setInterval(() => this.#look(), PERIODS.look);
@@ -97,12 +99,28 @@ export class EndpointServer implements AsyncDisposable {
     await Promise.race([this.#server.shutdown().catch(() => {}), late.promise]);
     clearTimeout(timer);
     clearInterval(endIdle);
-    this.#sockets?.[Symbol.dispose]();
+    this.#calls[Symbol.dispose]();
     this.#owners[Symbol.dispose]();
     if (bind.kind === "unix") removeSocket(bind.path);
   }
 
+  /** Listens, and checks where. Throws `listen`; nothing listens then. */
   #listen(port: number): Deno.HttpServer {
+    const { bind } = this.#options;
+    const before = listeningSockets(this.#calls);
+    const server = this.#serve(port);
+    server.finished.catch(() => {}); // a broken listener is found and made anew
+    try {
+      checkBound(this.#calls, before, bind.kind === "ip" ? { ...bind, port } : bind);
+      return server;
+    } catch (thrown) {
+      void server.shutdown().catch(() => {});
+      if (bind.kind === "unix") removeSocket(bind.path);
+      throw thrown;
+    }
+  }
+
+  #serve(port: number): Deno.HttpServer {
     const { bind } = this.#options;
     const onListen = () => {}; // else Deno writes a line of its own
     const onError = () => new Response("internal error", { status: 500 });
@@ -120,12 +138,10 @@ export class EndpointServer implements AsyncDisposable {
           )
         );
       }
-      const server = Deno.serve(
+      return Deno.serve(
         { hostname: bind.address, port, onListen, onError },
         (request, { remoteAddr }) => this.#answer(request, remoteAddr),
       );
-      server.finished.catch(() => {}); // a broken listener is found and made anew
-      return server;
     } catch (thrown) {
       throw asListenError(thrown, bind);
     }
