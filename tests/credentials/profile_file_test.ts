@@ -161,7 +161,7 @@ const REFUSED: readonly Refused[] = [
   {
     what: "a device",
     make: () => "/dev/null",
-    says: /^\/dev\/null was not changed: it is no regular file; name another$/,
+    says: /^\/dev\/null was not changed: it is not a regular file; name another$/,
   },
   {
     what: "a file as a directory",
@@ -207,17 +207,17 @@ for (const { what, make, says } of REFUSED) {
 Deno.test("writeProfile() reads the file again when somebody without the lock changes it meanwhile", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.write("credentials", "[o]\n");
-  const real = Deno.statSync;
+  const real = Deno.lstatSync;
   let looks = 0;
   // After it was read and before it is looked at again, an editor saves the file.
-  Deno.statSync = (name) => {
-    if (name === path && ++looks === 3) Deno.writeTextFileSync(path, "[o]\nregion = new\n");
+  Deno.lstatSync = (name) => {
+    if (name === path && ++looks === 2) Deno.writeTextFileSync(path, "[o]\nregion = new\n");
     return real(name);
   };
   try {
     await write(path);
   } finally {
-    Deno.statSync = real;
+    Deno.lstatSync = real;
   }
   assertEquals(Deno.readTextFileSync(path), `[o]\nregion = new\n\n${SECTION}`);
 });
