@@ -23,6 +23,9 @@ need setsid util-linux
 need setpriv util-linux
 need flock util-linux
 need unshare util-linux
+need nsenter util-linux
+need ip iproute2
+need nft nftables
 need mount mount
 need python3 python3
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing="$missing python3-venv"

@@ -7,10 +7,16 @@ import { Refresher } from "../credentials/refresher.ts";
 import { SessionVendor } from "../credentials/vendor.ts";
 import { HelperError } from "../errors.ts";
 import { createApp, type Endpoint } from "../imds/app.ts";
-import { type BindAddress, endpointUrl, parseBindAddress } from "../imds/bind_address.ts";
+import {
+  type BindAddress,
+  endpointUrl,
+  isLoopback,
+  parseBindAddress,
+} from "../imds/bind_address.ts";
 import { containerToken } from "../imds/container_token.ts";
 import type { Health, ServedCredentials } from "../imds/documents.ts";
 import { hostCheck, parseHostNames } from "../imds/host_check.ts";
+import { isOnLoopbackInterface } from "../imds/local_addresses.ts";
 import { checkFree, EndpointServer } from "../imds/server.ts";
 import { systemdNotifier } from "../imds/systemd.ts";
 import { TokenStore } from "../imds/tokens.ts";
@@ -66,6 +72,8 @@ export async function serve(values: FlagValues, world: World): Promise<void> {
       bind,
       hopLimit: values.integer("hop-limit"),
       answer: await createApp(endpoint),
+      onlyThisMachine: bind.kind === "ip" && !values.isOn("allow-remote") &&
+        !isLoopback(bind.address) && isOnLoopbackInterface(bind.address),
       monotonic: () => world.monotonic(),
       warn: (words) => say(`warning: ${words}`),
     });
