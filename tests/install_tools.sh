@@ -42,6 +42,9 @@ need setsid util-linux
 need setpriv util-linux
 need flock util-linux
 need unshare util-linux
+need nsenter util-linux
+need ip iproute2
+need nft nftables
 need mount mount
 need python3 python3
 if lacks /dev/null || ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then add python3-venv; fi

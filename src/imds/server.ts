@@ -9,6 +9,7 @@ import type { Answer } from "./app.ts";
 import type { BindAddress } from "./bind_address.ts";
 import { checkBound, listeningSockets } from "./bound_address.ts";
 import { IdleConnections, mostConnections } from "./idle_connections.ts";
+import { isLocalAddress } from "./local_addresses.ts";
 import { SocketOwners } from "./socket_owner.ts";
 import { raiseOpenFilesLimit, ServerSockets, SocketCalls } from "./sockets.ts";
 import { clearSocketPath, removeSocket, withPrivateMode } from "./unix_socket.ts";
@@ -19,6 +20,8 @@ export interface ServerOptions {
   /** The IP hop limit (TTL) of every packet, 1 to 255. */
   readonly hopLimit: number;
   readonly answer: Answer;
+  /** Refuses clients on other machines, who reach addresses of the loopback interface too. */
+  readonly onlyThisMachine: boolean;
   /** Milliseconds from any origin, never going back. */
   readonly monotonic: () => number;
   /** Tells the user what the server does for itself; never a secret. */
@@ -36,6 +39,9 @@ const PERIODS = {
   /** What is in flight at the end may take so long. */
   end: 4_000,
 } as const;
+
+const ELSEWHERE = "this address is for programs on its own machine; " +
+  "start serve with --allow-remote to answer others";
 
 /** A running server. Disposing of it waits for what is in flight. */
 export class EndpointServer implements AsyncDisposable {
@@ -151,11 +157,19 @@ export class EndpointServer implements AsyncDisposable {
     const { port } = remote;
     const received = this.#options.monotonic();
     this.#idle.requested(port, received);
+    if (this.#isFromElsewhere(remote.hostname)) return new Response(ELSEWHERE, { status: 403 });
     const answer = this.#options.answer(request, {
       client: () => this.#clientOf(remote),
       received,
     });
     return answer instanceof Promise ? this.#answerLater(answer, port) : answer;
+  }
+
+  /** Clients on this machine send from the address that they ask, unless they choose another. */
+  #isFromElsewhere(client: string): boolean {
+    const { bind, onlyThisMachine } = this.#options;
+    return onlyThisMachine && bind.kind === "ip" && client !== bind.address &&
+      !isLocalAddress(client);
   }
 
   async #answerLater(answer: Promise<Response>, port: number): Promise<Response> {

@@ -13,7 +13,8 @@ const keyIn = (scenario: SessionScenario) =>
     Deno.readTextFileSync(scenario.directory.join(".aws/credentials")),
   )?.[1];
 
-const WROTE = /: wrote \[default\] of .*; the next refresh is at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+const WROTE =
+  /: wrote \[default\] of .*, valid until \S+Z; the next refresh is at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   Deno.test(`update writes again and again, announces each in one line, and ends with 0 on ${signal}`, async () => {

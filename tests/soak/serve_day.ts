@@ -85,6 +85,7 @@ const answer = await createApp({
 const server = await EndpointServer.start({
   bind: { kind: "ip", address: "127.0.0.1", port: 0 },
   hopLimit: 64,
+  onlyThisMachine: false,
   answer,
   monotonic: () => performance.now(),
   warn: (words) => say({ warning: words }),
