@@ -9,6 +9,7 @@ import type { Certificate } from "../x509/certificate.ts";
 import { endEntityOf, hasPublicKey, type NonEmpty, orderChain } from "../x509/chain.ts";
 import type { KeystoreRegistry } from "./registry.ts";
 import {
+  isBundleReader,
   isSoftwareKeyOpener,
   type KeystoreContext,
   type Signer,
@@ -69,7 +70,7 @@ export async function openIdentity(
   context: KeystoreContext,
 ): Promise<Identity> {
   const intermediates = source.intermediates
-    ? await readCertificates(source.intermediates, registry, context)
+    ? await readIntermediates(source.intermediates, registry, context)
     : [];
   const { signer, certificate, certificates } = await openKey(source, registry, context);
   try {
@@ -107,6 +108,21 @@ export async function readCertificates(
   context: KeystoreContext,
 ): Promise<NonEmpty<Certificate>> {
   return await (await registry(uri.scheme)).readCertificates(uri, context);
+}
+
+/** Reads the issuers at `uri`. An empty file, or one without certificates, is no chain. */
+export async function readIntermediates(
+  uri: KeystoreUri,
+  registry: KeystoreRegistry,
+  context: KeystoreContext,
+): Promise<readonly Certificate[]> {
+  const keystore = await registry(uri.scheme);
+  if (!isBundleReader(keystore)) return await keystore.readCertificates(uri, context);
+  const certificates = await keystore.readBundle(uri, context);
+  if (certificates.length === 0) {
+    context.debug(`${uri.label} has no certificates; no chain is sent from it`);
+  }
+  return certificates;
 }
 
 async function openKey(
