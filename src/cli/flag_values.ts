@@ -153,11 +153,10 @@ export class FlagValues {
     for (const { flags: [a, b], commands, unless } of EXCLUSIONS) {
       if (commands && !commands.includes(this.command)) continue;
       if (!this.#isGiven(a) || !this.#isGiven(b) || (unless && this.#isGiven(unless))) continue;
-      const [rankA, rankB] = [this.#rankOf(a), this.#rankOf(b)];
-      const weaker = rankA > rankB ? a : b;
-      // SDKs refuse two of their own settings that exclude each other, too.
-      if (rankA !== rankB && Math.max(rankA, rankB) > RANK.own) {
-        this.#values.delete(weaker);
+      // As botocore does: a configured endpoint wins over configured FIPS and dual-stack.
+      const ambient = [b, a].find((name) => this.#rankOf(name) > RANK.own);
+      if (ambient) {
+        this.#values.delete(ambient);
         continue;
       }
       throw new HelperError(

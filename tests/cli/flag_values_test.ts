@@ -169,16 +169,10 @@ Deno.test("FlagValues drops the weaker of two settings that exclude each other",
   };
   assertEquals(flags({}, {}), ["https://file", false]);
   assertEquals(flags({}, { AWS_ENDPOINT_URL: "https://e" }), ["https://e", false]);
-  assertEquals(flags({}, { AWS_USE_FIPS_ENDPOINT: "true" }), [undefined, true]);
+  assertEquals(flags({}, { AWS_USE_FIPS_ENDPOINT: "true" }), ["https://file", false]);
+  assertEquals(flags({}, AMBIENT), ["https://e", false]);
   assertEquals(flags({ "use-fips-endpoint": true }, AMBIENT), [undefined, true]);
   assertEquals(flags({ endpoint: "https://flag" }, AMBIENT), ["https://flag", false]);
-});
-
-Deno.test("FlagValues refuses two variables of SDKs that exclude each other, as SDKs do", () => {
-  assertEquals(
-    refusal("credential-process", { ...SESSION, certificate: "c" }, AMBIENT),
-    "AWS_ENDPOINT_URL and AWS_USE_FIPS_ENDPOINT cannot be used together",
-  );
 });
 
 Deno.test("FlagValues reads the endpoint from AWS's variables, the service's own first", () => {
