@@ -16,7 +16,7 @@ removeRuntimeVariables();
 // longer than all the rest. Making any key begins that in another thread. A kept session needs no
 // connection; where there is none, the program begins it.
 const maybeKept = Deno.args.includes("--cache") || Deno.env.has("AWS_SIGNING_HELPER_CACHE");
-if (NETWORK_COMMANDS.includes(Deno.args[0]) && !maybeKept) {
+if (Deno.args.some((word) => NETWORK_COMMANDS.includes(word)) && !maybeKept) {
   void crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
 }
 

@@ -71,6 +71,24 @@ export function readContents(bytes: Uint8Array): FileContents {
   return readPem(parsePem(text));
 }
 
+/**
+ * Returns false for an empty file, and for keys or text without a certificate. A damaged file counts
+ * as one with certificates, so that reading it reports the damage.
+ */
+export function holdsCertificates(bytes: Uint8Array): boolean {
+  try {
+    const { certificates, pkcs12, refusal } = readContents(bytes);
+    return certificates.length > 0 || pkcs12 !== undefined || refusal !== undefined;
+  } catch {
+    const text = decodeText(bytes);
+    return looksLikePem(text) || NOT_TEXT.test(text);
+  }
+}
+
+/** Control characters, and the replacement of bytes that are not UTF-8. */
+// deno-lint-ignore no-control-regex -- they tell binary data from text
+const NOT_TEXT = /[\x00-\x08\x0e-\x1f\x7f\ufffd]/;
+
 function wholeDerKind(bytes: Uint8Array): DerKind | undefined {
   try {
     return derKindOf(bytes);

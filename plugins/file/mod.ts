@@ -13,6 +13,7 @@
 import { HelperError } from "../../src/errors.ts";
 import type {
   BelongsElsewhere,
+  BundleReader,
   Keystore,
   KeystoreContext,
   Signer,
@@ -24,18 +25,19 @@ import { hasPublicKey, type NonEmpty } from "../../src/x509/chain.ts";
 import { DerError } from "../../src/x509/der.ts";
 import { sameBytes } from "../../src/x509/public_key.ts";
 import { chooseKey, type OpenKey } from "./choose_key.ts";
-import { readContents, type StoredKey } from "./containers.ts";
+import { holdsCertificates, readContents, type StoredKey } from "./containers.ts";
 import { explained } from "./failures.ts";
 import type { Pkcs12Contents } from "./pkcs12.ts";
 import { openPrivateKey, readPrivateKey } from "./private_key.ts";
 import type { PrivateKey } from "./private_key_info.ts";
-import { readKeyFile } from "./read_file.ts";
+import { readAll, readKeyFile } from "./read_file.ts";
 import { type Attempt, Unlocker } from "./unlock.ts";
 
 /** The keystore of files. */
-export const keystore: Keystore & SoftwareKeyOpener = {
+export const keystore: Keystore & SoftwareKeyOpener & BundleReader = {
   openKey,
   readCertificates,
+  readBundle,
   openSoftwareKey,
 };
 
@@ -99,21 +101,43 @@ async function readCertificates(
 ): Promise<NonEmpty<Certificate>> {
   const bytes = await readKeyFile(uri.path, uri.label);
   try {
-    return await explained(uri.label, "certificate", async () => {
-      const contents = readContents(bytes);
-      let encoded = contents.certificates;
-      if (contents.pkcs12) {
-        const pkcs12 = await openPkcs12(contents.pkcs12, new Unlocker(context, uri.label));
-        wipeKeys(pkcs12);
-        encoded = keysFirst(pkcs12).map((item) => item.der);
-      }
-      const [first, ...rest] = parseCertificates(encoded, uri.label);
-      if (first) return [first, ...rest];
-      throw contents.refusal ?? new HelperError(
-        "certificate-format",
-        `${uri.label} holds no certificate; name the file that does`,
-      );
-    });
+    return await certificatesIn(bytes, uri, context);
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+async function certificatesIn(
+  bytes: Uint8Array,
+  uri: KeystoreUri,
+  context: KeystoreContext,
+): Promise<NonEmpty<Certificate>> {
+  return await explained(uri.label, "certificate", async () => {
+    const contents = readContents(bytes);
+    let encoded = contents.certificates;
+    if (contents.pkcs12) {
+      const pkcs12 = await openPkcs12(contents.pkcs12, new Unlocker(context, uri.label));
+      wipeKeys(pkcs12);
+      encoded = keysFirst(pkcs12).map((item) => item.der);
+    }
+    const [first, ...rest] = parseCertificates(encoded, uri.label);
+    if (first) return [first, ...rest];
+    throw contents.refusal ?? new HelperError(
+      "certificate-format",
+      `${uri.label} holds no certificate; name the file that does`,
+    );
+  });
+}
+
+/** Reads PEM or DER certificates; a file without any, empty or not, returns none. */
+async function readBundle(
+  uri: KeystoreUri,
+  context: KeystoreContext,
+): Promise<readonly Certificate[]> {
+  const bytes = await readAll(uri.path, uri.label);
+  try {
+    if (!holdsCertificates(bytes)) return [];
+    return await certificatesIn(bytes, uri, context);
   } finally {
     bytes.fill(0);
   }
