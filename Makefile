@@ -163,6 +163,10 @@ install: $(BINARY) build/share.stamp ## program, man pages, completions below PR
 uninstall: ## remove what `make install` installed
 	@sh packaging/install.sh uninstall "$$DESTDIR$$PREFIX"
 
+.PHONY: fresh
+fresh: $(DENO) ## README's two commands on fresh machines, 20 minutes each: [NAME=container]
+	@$(DENO) run --quiet --cached-only -A tests/fresh/run.ts $(NAME)
+
 .PHONY: clean
 clean: ## remove everything that was built or installed
 	@rm -rf build
