@@ -131,7 +131,7 @@ async function runIn(name: string, environment: Environment): Promise<boolean> {
   const root = `${WORK}/${name}`;
   await makeRoot(debian, root);
   try {
-    await putCheckout(environment, root);
+    await putCheckout(environment.checkout, root, environment.oldBuild ?? "HEAD");
     await Deno.copyFile(INSIDE, `${root}/inside.sh`);
     const variables = Object.entries(environment.env).map(([key, value]) => `${key}='${value}'`);
     const machine = MACHINE_VARIABLES.flatMap((key) => {
@@ -167,7 +167,7 @@ async function runIn(name: string, environment: Environment): Promise<boolean> {
     if (await phase("packages", { ...network, DROP: "" }) !== 0) return false;
     if (environment.oldBuild !== undefined) {
       if (await phase("build", network) !== 0) return false;
-      await putCheckout({ ...environment, oldBuild: undefined }, root);
+      await putCheckout(environment.checkout, root, "HEAD");
     }
     await phase("install", network);
     const code = await phase("test", enter);
@@ -216,8 +216,8 @@ async function makeRoot(debian: string, root: string): Promise<void> {
 }
 
 /** Puts a commit's files into the root; files of another commit go, its build stays. */
-async function putCheckout(environment: Environment, root: string): Promise<void> {
-  const folder = `${root}${environment.checkout}`;
+async function putCheckout(checkout: string, root: string, commit: string): Promise<void> {
+  const folder = `${root}${checkout}`;
   await run("mkdir", ["-p", folder]);
   await run("find", [
     folder,
@@ -234,7 +234,6 @@ async function putCheckout(environment: Environment, root: string): Promise<void
     "{}",
     "+",
   ]);
-  const commit = environment.oldBuild ?? "HEAD";
   await run("sh", [
     "-ec",
     'git -C "$1" archive "$2" | tar -x -C "$3"',
