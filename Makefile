@@ -119,7 +119,9 @@ test: tools $(BINARY) $(WINDOWS_BINARIES) $(ARM64_BINARIES) $(MACOS_BINARIES) te
 	@$(DENO) run --quiet --cached-only -A tests/run.ts all
 
 .PHONY: test-one
-test-one: tools $(BINARY) ## one test file: make test-one FILE=tests/… [FILTER=text]
+test-one: tools $(BINARY) $(if $(findstring windows,$(FILE)),$(WINDOWS_BINARIES)) \
+  $(if $(findstring arm64,$(FILE)),$(ARM64_BINARIES)) $(if $(findstring macos,$(FILE)),$(MACOS_BINARIES)) \
+  $(if $(findstring release,$(FILE)),test-image) ## one test file: make test-one FILE=tests/… [FILTER=text]
 	@$(DENO) run --quiet --cached-only -A tests/run.ts one "$$FILE" "$$FILTER"
 
 # Only root can make the images; the tests of them are skipped without.
