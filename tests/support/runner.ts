@@ -194,13 +194,13 @@ function readReport(xml: string, filtered = false): Tally {
   const skips = [...xml.matchAll(/<testcase name="([^"]*)"[^>]*>\s*<skipped/g)]
     .map(([, name = ""]) => readSkip(unescapeXml(name)))
     .filter(({ need }) => need !== undefined || !filtered);
-  // The class name is the file that calls Deno.test(), which may be a helper's.
-  const failures = xml.split(/<testsuite name="/).flatMap((suite) =>
-    [...suite.matchAll(/<testcase name="([^"]*)"[^>]*>\s*<(?:failure|error) message="([^"]*)"/g)]
-      .map(([, name, message]) =>
-        unescapeXml(`${suite.slice(0, suite.indexOf('"'))}: ${name}: ${message}`)
-      )
-  );
+  // The class name is the file that calls Deno.test(): a helper's, for testWith(). The stack names the test's.
+  const failures = [...xml.matchAll(
+    /<testcase name="([^"]*)" classname="([^"]*)"[^>]*>\s*<(?:failure|error) message="([^"]*)"([^<]*)/g,
+  )].map(([, name, file, message, stack = ""]) => {
+    const [place = file] = stack.match(/tests\/[\w./-]*_test\.ts:\d+/g)?.toReversed() ?? [];
+    return unescapeXml(`${place}: ${name}: ${message}`);
+  });
   const failed = sum("failures") + sum("errors");
   return { passed: sum("tests") - failed - sum("disabled"), failed, skips, failures };
 }
