@@ -213,6 +213,11 @@ async function makeRoot(debian: string, root: string): Promise<void> {
     await run("mkdir", ["-p", `${root}${path.replace(/\/[^/]*$/, "")}`]);
     await run("cp", ["-rL", path, `${root}${path}`]);
   }
+  // As Debian's installer and Docker write it; mmdebstrap does not.
+  await Deno.writeTextFile(
+    `${root}/etc/hosts`,
+    "127.0.0.1 localhost\n::1 localhost ip6-localhost\n",
+  );
 }
 
 /** Puts a commit's files into the root; files of another commit go, its build stays. */
