@@ -119,7 +119,9 @@ test: tools $(BINARY) $(WINDOWS_BINARIES) $(ARM64_BINARIES) $(MACOS_BINARIES) te
 	@$(DENO) run --quiet --cached-only -A tests/run.ts all
 
 .PHONY: test-one
-test-one: tools $(BINARY) ## one test file: make test-one FILE=tests/… [FILTER=text]
+test-one: tools $(BINARY) $(if $(findstring windows,$(FILE)),$(WINDOWS_BINARIES)) \
+  $(if $(findstring arm64,$(FILE)),$(ARM64_BINARIES)) $(if $(findstring macos,$(FILE)),$(MACOS_BINARIES)) \
+  $(if $(findstring release,$(FILE)),test-image) ## one test file: make test-one FILE=tests/… [FILTER=text]
 	@$(DENO) run --quiet --cached-only -A tests/run.ts one "$$FILE" "$$FILTER"
 
 # Only root can make the images; the tests of them are skipped without.
@@ -162,6 +164,10 @@ install: $(BINARY) build/share.stamp ## program, man pages, completions below PR
 .PHONY: uninstall
 uninstall: ## remove what `make install` installed
 	@sh packaging/install.sh uninstall "$$DESTDIR$$PREFIX"
+
+.PHONY: fresh
+fresh: $(DENO) ## README's two commands on fresh machines, 20 minutes each: [NAME=container]
+	@$(DENO) run --quiet --cached-only -A tests/fresh/run.ts $(NAME)
 
 .PHONY: clean
 clean: ## remove everything that was built or installed

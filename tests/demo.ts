@@ -86,17 +86,19 @@ async function demonstrate(binary: string, path: string): Promise<void> {
   const folder = new Folder(path);
   await makeFiles(folder);
   await using emulator = await startEmulator(folder, 0);
-  folder.write(FILES.port, new URL(emulator.url).port);
+  // An address, because a minimal machine may have no /etc/hosts with the name localhost.
+  const endpoint = `https://127.0.0.1:${emulator.port}`;
+  folder.write(FILES.port, String(emulator.port));
   console.error(`trust anchor    ${folder.join(FILES.trustAnchor)}`);
   console.error(`certificate     ${folder.join(FILES.certificate)}`);
   console.error(`private key     ${folder.join(FILES.privateKey)}`);
-  console.error(`CreateSession   ${emulator.url} (an emulator that checks every signature)`);
+  console.error(`CreateSession   ${endpoint} (an emulator that checks every signature)`);
   const command = [
     "credential-process",
     ...["--certificate", folder.join(FILES.certificate)],
     ...["--private-key", folder.join(FILES.privateKey)],
     ...ARN_FLAGS,
-    ...["--endpoint", emulator.url, "--ca-bundle", folder.join(FILES.tlsAuthority)],
+    ...["--endpoint", endpoint, "--ca-bundle", folder.join(FILES.tlsAuthority)],
   ];
   console.error(`\n$ ${commandLine([binary, ...command], "linux")}\n`);
   const { code, stdout } = await new Deno.Command(binary, {

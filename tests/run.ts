@@ -43,11 +43,14 @@ const STEPS: Readonly<Record<string, readonly Step[]>> = { check: CHECK_STEPS, a
 /** Runs the tests of a file, or those whose names contain a text. */
 function oneFile(path: string, text: string): Step {
   const args = [...TEST, path, ...(text === "" ? [] : [`--filter=${text}`])];
-  return { name: path, args, counted: true };
+  return { name: path, args, counted: true, filtered: text !== "" };
 }
 
 /** Timeout of a step, milliseconds. */
 const STEP_TIMEOUT = 25 * 60_000;
+
+/** Time for daemons such as wine's to end by themselves, milliseconds. */
+const GRACE = 10_000;
 
 /** Variable that `.ci/run` sets. `CI` does not mean our CI: other machines set it, too. */
 const OUR_CI = "AWS_SIGNING_HELPER_CI";
@@ -67,6 +70,7 @@ if (!steps) {
 const passed = await runSteps(steps, {
   stopAtFailure: which === "check",
   stepTimeout: STEP_TIMEOUT,
+  grace: GRACE,
   expectedNeeds: Deno.env.get(OUR_CI) === "1"
     ? readExpectedNeeds(Deno.readTextFileSync(EXPECTED_NEEDS))
     : undefined,

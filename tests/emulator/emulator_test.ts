@@ -320,10 +320,10 @@ Deno.test("CreateSessionEmulator cuts a slow answer short when disposed", async 
 
 function connect(emulator: CreateSessionEmulator, tls: boolean): Promise<Deno.Conn> {
   const { port } = emulator;
+  // The name localhost is ::1 first on many machines, and the emulator listens on 127.0.0.1.
+  const hostname = "127.0.0.1";
   const caCerts = [pki.root.certificatePem];
-  return tls
-    ? Deno.connectTls({ hostname: "localhost", port, caCerts })
-    : Deno.connect({ hostname: "localhost", port });
+  return tls ? Deno.connectTls({ hostname, port, caCerts }) : Deno.connect({ hostname, port });
 }
 
 /** All that comes until the connection ends, in whatever way it ends. */

@@ -8,6 +8,7 @@ import { fileNameOf, TARGETS } from "../../packaging/targets.ts";
 import { VERSION } from "../../src/cli/version.ts";
 import { runProgram } from "../support/binary.ts";
 import { createAuthority } from "../support/certificates.ts";
+import { testWith } from "../support/needs.ts";
 import { DIST, must, ROOT, unpackImage } from "../support/release.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -103,29 +104,38 @@ async function sha256(path: string): Promise<string> {
   );
 }
 
-Deno.test("the binary for linux-arm64 runs emulated: version, sign-string, credential-process", async () => {
-  await using scenario = await SessionScenario.create();
-  const { root } = await unpackImage(scenario.directory, "arm64");
-  const emulated = (args: readonly string[]) =>
-    runProgram("qemu-aarch64-static", ["-L", root, `${root}/usr/bin/aws_signing_helper`, ...args]);
+testWith(
+  ["image", "program:qemu-aarch64-static"],
+  "the binary for linux-arm64 runs emulated: version, sign-string, credential-process",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    const { root } = await unpackImage(scenario.directory, "arm64");
+    const emulated = (args: readonly string[]) =>
+      runProgram("qemu-aarch64-static", [
+        "-L",
+        root,
+        `${root}/usr/bin/aws_signing_helper`,
+        ...args,
+      ]);
 
-  const version = await emulated(["version"]);
-  assertEquals([version.code, version.stdout], [0, `${VERSION}\n`]);
+    const version = await emulated(["version"]);
+    assertEquals([version.code, version.stdout], [0, `${VERSION}\n`]);
 
-  // PKCS#1 v1.5 has one signature for a message: this machine's own binary must give the same.
-  const { keyPath } = await createAuthority(scenario.directory, {
-    subject: "/CN=x",
-    keyType: "rsa-2048",
-  });
-  const sign = ["sign-string", "--private-key", keyPath, "--format", "text"];
-  const own = await must(`${DIST}/aws_signing_helper-${VERSION}-linux-x64`, sign);
-  const signed = await emulated(sign);
-  assertEquals([signed.code, signed.stdout], [0, own]);
+    // PKCS#1 v1.5 has one signature for a message: this machine's own binary must give the same.
+    const { keyPath } = await createAuthority(scenario.directory, {
+      subject: "/CN=x",
+      keyType: "rsa-2048",
+    });
+    const sign = ["sign-string", "--private-key", keyPath, "--format", "text"];
+    const own = await must(`${DIST}/aws_signing_helper-${VERSION}-linux-x64`, sign);
+    const signed = await emulated(sign);
+    assertEquals([signed.code, signed.stdout], [0, own]);
 
-  const { code, stdout, stderr } = await emulated(["credential-process", ...scenario.flags]);
-  assertEquals({ code, stderr }, { code: 0, stderr: "" });
-  assertEquals(JSON.parse(stdout).AccessKeyId, scenario.emulator.issued[0]?.accessKeyId);
-});
+    const { code, stdout, stderr } = await emulated(["credential-process", ...scenario.flags]);
+    assertEquals({ code, stderr }, { code: 0, stderr: "" });
+    assertEquals(JSON.parse(stdout).AccessKeyId, scenario.emulator.issued[0]?.accessKeyId);
+  },
+);
 
 Deno.test("the binary is refused by musl's loader in words that name what is missing", async () => {
   const { code, stderr } = await runProgram("/lib/ld-musl-x86_64.so.1", [

@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 
 import { VERSION } from "../../src/cli/version.ts";
 import { runProgram } from "../support/binary.ts";
+import { testWith } from "../support/needs.ts";
 import { DIST, must } from "../support/release.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
@@ -36,56 +37,60 @@ const ACCEPTED = [
   "bogus-mail-host",
 ];
 
-Deno.test("the .deb installs in a clean Debian, shows man pages and completions, and leaves no trace", async () => {
-  using directory = new TemporaryDirectory();
-  const root = directory.join("root");
-  Deno.chmodSync(directory.path, 0o755);
-  await must("mmdebstrap", [
-    "--quiet",
-    "--variant=minbase",
-    "--include=man-db,bash-completion",
-    "--format=directory",
-    "bookworm",
-    root,
-  ]);
-  const inside = (command: string) =>
-    // The program needs /proc; the mount ends with the command.
-    runProgram("unshare", [
-      ...["--mount", "--propagation", "private", "sh", "-c"],
-      'mount -t proc proc "$1/proc" && exec chroot "$1" /bin/bash -c "$2"',
-      ...["sh", root, command],
-    ], {
-      env: {
-        PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
-        DEBIAN_FRONTEND: "noninteractive",
-        LC_ALL: "C.UTF-8",
-      },
-    });
-  // What apt, dpkg and man's own index keep of any package is not this package's.
-  const listing = async () =>
-    (await must("find", [root, "-xdev", "-path", `${root}/var/cache`, "-prune", "-o", "-print"]))
-      .split("\n").filter((path) => !/\/var\/(log|lib\/(dpkg|apt))\b/.test(path)).toSorted();
-  const before = await listing();
+testWith(
+  ["proc-mount", "debian-mirror"],
+  "the .deb installs in a clean Debian, shows man pages and completions, and leaves no trace",
+  async () => {
+    using directory = new TemporaryDirectory();
+    const root = directory.join("root");
+    Deno.chmodSync(directory.path, 0o755);
+    await must("mmdebstrap", [
+      "--quiet",
+      "--variant=minbase",
+      "--include=man-db,bash-completion",
+      "--format=directory",
+      "bookworm",
+      root,
+    ]);
+    const inside = (command: string) =>
+      // The program needs /proc; the mount ends with the command.
+      runProgram("unshare", [
+        ...["--mount", "--propagation", "private", "sh", "-c"],
+        'mount -t proc proc "$1/proc" && exec chroot "$1" /bin/bash -c "$2"',
+        ...["sh", root, command],
+      ], {
+        env: {
+          PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+          DEBIAN_FRONTEND: "noninteractive",
+          LC_ALL: "C.UTF-8",
+        },
+      });
+    // What apt, dpkg and man's own index keep of any package is not this package's.
+    const listing = async () =>
+      (await must("find", [root, "-xdev", "-path", `${root}/var/cache`, "-prune", "-o", "-print"]))
+        .split("\n").filter((path) => !/\/var\/(log|lib\/(dpkg|apt))\b/.test(path)).toSorted();
+    const before = await listing();
 
-  Deno.copyFileSync(packageOf("amd64"), `${root}/package.deb`);
-  const installed = await inside("dpkg --install /package.deb && rm /package.deb");
-  assertEquals(installed.code, 0, installed.stderr);
-  const version = await inside("aws_signing_helper version");
-  assertEquals(version.stdout, `${VERSION}\n`);
-  const man = await inside("man aws_signing_helper && man aws_signing_helper-serve");
-  assertEquals(man.code, 0, man.stderr);
-  assertStringIncludes(man.stdout, "--hop-limit");
-  const completed = await inside(`
+    Deno.copyFileSync(packageOf("amd64"), `${root}/package.deb`);
+    const installed = await inside("dpkg --install /package.deb && rm /package.deb");
+    assertEquals(installed.code, 0, installed.stderr);
+    const version = await inside("aws_signing_helper version");
+    assertEquals(version.stdout, `${VERSION}\n`);
+    const man = await inside("man aws_signing_helper && man aws_signing_helper-serve");
+    assertEquals(man.code, 0, man.stderr);
+    assertStringIncludes(man.stdout, "--hop-limit");
+    const completed = await inside(`
     source /usr/share/bash-completion/bash_completion
     _completion_loader aws_signing_helper
     COMP_WORDS=(aws_signing_helper serve --hop); COMP_CWORD=2
     _aws_signing_helper
     echo "\${COMPREPLY[@]}"`);
-  assertEquals(completed.stdout, "--hop-limit\n", completed.stderr);
-  const units = await inside("ls /lib/systemd/system | grep aws-signing-helper");
-  assertEquals(units.stdout.trim().split("\n").length, 2);
+    assertEquals(completed.stdout, "--hop-limit\n", completed.stderr);
+    const units = await inside("ls /lib/systemd/system | grep aws-signing-helper");
+    assertEquals(units.stdout.trim().split("\n").length, 2);
 
-  const removed = await inside("dpkg --purge aws-signing-helper");
-  assertEquals(removed.code, 0, removed.stderr);
-  assertEquals(await listing(), before);
-});
+    const removed = await inside("dpkg --purge aws-signing-helper");
+    assertEquals(removed.code, 0, removed.stderr);
+    assertEquals(await listing(), before);
+  },
+);

@@ -5,12 +5,16 @@ import { tagOf } from "../../packaging/image.ts";
 import { VARIANTS } from "../../packaging/image/root.ts";
 import { VERSION } from "../../src/cli/version.ts";
 import { runProgram } from "../support/binary.ts";
+import { type Need, testWith } from "../support/needs.ts";
 import { must, type UnpackedImage, unpackImage } from "../support/release.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { PYTHON } from "../support/tools.ts";
 
 const CLIENT = fileURLToPath(new URL("../clients/python/print_credentials.py", import.meta.url));
+
+/** The image is started by a user that is not root, in namespaces of its own. */
+const NEEDS: readonly Need[] = ["image", "other-user", "user-namespace"];
 
 /** The command that starts an image as its configuration says, its root read-only. */
 function start(
@@ -35,32 +39,36 @@ function start(
   ];
 }
 
-Deno.test("the image runs the program as user 65532, and holds no other program", async () => {
-  using directory = new TemporaryDirectory();
-  const image = await unpackImage(directory, "amd64");
-  assertEquals(image.process.user, { uid: 65532, gid: 65532 });
-  assertEquals(image.process.args, ["/usr/bin/aws_signing_helper"]);
-  const [command = "", ...args] = start(image, [], ["version"]);
-  const { code, stdout, stderr } = await runProgram(command, args);
-  assertEquals({ code, stdout, stderr }, { code: 0, stdout: `${VERSION}\n`, stderr: "" });
-  const runnable = await must("find", [
-    image.root,
-    "-type",
-    "f",
-    "-perm",
-    "/111",
-    "-not",
-    "-name",
-    "*.so*",
-  ]);
-  assertEquals(runnable, `${image.root}/usr/bin/aws_signing_helper\n`);
-  const special = await must("find", [image.root, "-perm", "/6000"]);
-  assertEquals(special, "");
-  const roots = Deno.readTextFileSync(`${image.root}/etc/ssl/certs/ca-certificates.crt`);
-  assertEquals((roots.match(/BEGIN CERTIFICATE/g) ?? []).length > 100, true);
-});
+testWith(
+  NEEDS,
+  "the image runs the program as user 65532, and holds no other program",
+  async () => {
+    using directory = new TemporaryDirectory();
+    const image = await unpackImage(directory, "amd64");
+    assertEquals(image.process.user, { uid: 65532, gid: 65532 });
+    assertEquals(image.process.args, ["/usr/bin/aws_signing_helper"]);
+    const [command = "", ...args] = start(image, [], ["version"]);
+    const { code, stdout, stderr } = await runProgram(command, args);
+    assertEquals({ code, stdout, stderr }, { code: 0, stdout: `${VERSION}\n`, stderr: "" });
+    const runnable = await must("find", [
+      image.root,
+      "-type",
+      "f",
+      "-perm",
+      "/111",
+      "-not",
+      "-name",
+      "*.so*",
+    ]);
+    assertEquals(runnable, `${image.root}/usr/bin/aws_signing_helper\n`);
+    const special = await must("find", [image.root, "-perm", "/6000"]);
+    assertEquals(special, "");
+    const roots = Deno.readTextFileSync(`${image.root}/etc/ssl/certs/ca-certificates.crt`);
+    assertEquals((roots.match(/BEGIN CERTIFICATE/g) ?? []).length > 100, true);
+  },
+);
 
-Deno.test("buildah takes the image archive", async () => {
+testWith(["image", "mountable-root"], "buildah takes the image archive", async () => {
   using directory = new TemporaryDirectory();
   const layout = directory.join("layout");
   Deno.mkdirSync(layout);
@@ -82,7 +90,7 @@ Deno.test("buildah takes the image archive", async () => {
   assertEquals(OCIv1.config.Labels["org.opencontainers.image.version"], VERSION);
 });
 
-Deno.test("boto3 gets credentials by credential_process from the image's root", async () => {
+testWith(NEEDS, "boto3 gets credentials by credential_process from the image's root", async () => {
   await using scenario = await SessionScenario.create();
   const { directory } = scenario;
   const image = await unpackImage(directory, "amd64");
@@ -96,45 +104,49 @@ Deno.test("boto3 gets credentials by credential_process from the image's root", 
   assertEquals(JSON.parse(stdout).accessKeyId, scenario.emulator.issued[0]?.accessKeyId);
 });
 
-Deno.test("boto3 gets credentials from serve in the image's root, and health agrees", async () => {
-  await using scenario = await SessionScenario.create();
-  const { directory } = scenario;
-  const image = await unpackImage(directory, "amd64");
-  await openToImage(directory.path, image);
-  const [command = "", ...args] = start(image, [directory.path], [
-    "serve",
-    "--port",
-    "0",
-    ...scenario.flags,
-  ]);
-  await using server = new Deno.Command(command, {
-    args,
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  })
-    .spawn();
-  const announced = await readUntil(
-    server.stderr,
-    /export AWS_EC2_METADATA_SERVICE_ENDPOINT=(\S+)\/\n/,
-  );
-  const endpoint = announced[1] ?? "";
-  try {
-    const { code, stdout, stderr } = await runProgram(PYTHON, [CLIENT], {
-      env: { AWS_EC2_METADATA_SERVICE_ENDPOINT: endpoint, AWS_EC2_METADATA_V1_DISABLED: "true" },
-    });
-    assertEquals({ code, stderr }, { code: 0, stderr: "" });
-    const { accessKeyId, method } = JSON.parse(stdout);
-    assertEquals([accessKeyId, method], [scenario.emulator.issued[0]?.accessKeyId, "iam-role"]);
-    const [probe = "", ...words] = start(image, [], ["health", "--port", new URL(endpoint).port]);
-    const health = await runProgram(probe, words);
-    assertEquals(health.code, 0, health.stderr);
-    assertEquals(JSON.parse(health.stdout).status, "ok");
-  } finally {
-    server.kill("SIGTERM");
-    await server.status;
-  }
-});
+testWith(
+  NEEDS,
+  "boto3 gets credentials from serve in the image's root, and health agrees",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    const { directory } = scenario;
+    const image = await unpackImage(directory, "amd64");
+    await openToImage(directory.path, image);
+    const [command = "", ...args] = start(image, [directory.path], [
+      "serve",
+      "--port",
+      "0",
+      ...scenario.flags,
+    ]);
+    await using server = new Deno.Command(command, {
+      args,
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    })
+      .spawn();
+    const announced = await readUntil(
+      server.stderr,
+      /export AWS_EC2_METADATA_SERVICE_ENDPOINT=(\S+)\/\n/,
+    );
+    const endpoint = announced[1] ?? "";
+    try {
+      const { code, stdout, stderr } = await runProgram(PYTHON, [CLIENT], {
+        env: { AWS_EC2_METADATA_SERVICE_ENDPOINT: endpoint, AWS_EC2_METADATA_V1_DISABLED: "true" },
+      });
+      assertEquals({ code, stderr }, { code: 0, stderr: "" });
+      const { accessKeyId, method } = JSON.parse(stdout);
+      assertEquals([accessKeyId, method], [scenario.emulator.issued[0]?.accessKeyId, "iam-role"]);
+      const [probe = "", ...words] = start(image, [], ["health", "--port", new URL(endpoint).port]);
+      const health = await runProgram(probe, words);
+      assertEquals(health.code, 0, health.stderr);
+      assertEquals(JSON.parse(health.stdout).status, "ok");
+    } finally {
+      server.kill("SIGTERM");
+      await server.status;
+    }
+  },
+);
 
 /** Files of the test are root's, and the program in the image is not root. */
 async function openToImage(path: string, { process }: UnpackedImage): Promise<void> {
@@ -166,17 +178,21 @@ const LIBRARIES: readonly (readonly [suffix: string, scheme: string, library: Re
 ];
 
 for (const [suffix, scheme, library] of LIBRARIES) {
-  Deno.test(`doctor finds the library for ${scheme} in the image ${VERSION}${suffix}`, async () => {
-    using directory = new TemporaryDirectory();
-    const image = await unpackImage(directory, "amd64", suffix);
-    const [command = "", ...args] = start(image, [], ["doctor", "--json"]);
-    const { stdout } = await runProgram(command, args);
-    const { findings } = JSON.parse(stdout);
-    const found = findings.filter(({ name, message }: { name: string; message: string }) =>
-      name === "library" && message.includes(`(${scheme})`)
-    );
-    assertEquals(found.length, 1, stdout);
-    assertStringIncludes(found[0].message, "/usr/lib/x86_64-linux-gnu/");
-    assertEquals(library.test(found[0].message), true);
-  });
+  testWith(
+    NEEDS,
+    `doctor finds the library for ${scheme} in the image ${VERSION}${suffix}`,
+    async () => {
+      using directory = new TemporaryDirectory();
+      const image = await unpackImage(directory, "amd64", suffix);
+      const [command = "", ...args] = start(image, [], ["doctor", "--json"]);
+      const { stdout } = await runProgram(command, args);
+      const { findings } = JSON.parse(stdout);
+      const found = findings.filter(({ name, message }: { name: string; message: string }) =>
+        name === "library" && message.includes(`(${scheme})`)
+      );
+      assertEquals(found.length, 1, stdout);
+      assertStringIncludes(found[0].message, "/usr/lib/x86_64-linux-gnu/");
+      assertEquals(library.test(found[0].message), true);
+    },
+  );
 }

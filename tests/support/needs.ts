@@ -63,6 +63,15 @@ const PROBES = {
       return error instanceof Error ? error.message : String(error);
     }
   },
+  /** Packages of Debian 12 can be fetched, as mmdebstrap does. */
+  "debian-mirror": () =>
+    shell(`d=$(mktemp -d) && trap 'rm -r "$d"' EXIT
+      mkdir -p "$d/state/lists/partial" "$d/cache" && chmod 755 "$d" && touch "$d/status"
+      keys=/usr/share/keyrings/debian-archive-keyring.gpg
+      echo "deb [signed-by=$keys] http://deb.debian.org/debian bookworm-updates main" >"$d/list"
+      apt-get -qq update -o Dir::Etc::SourceList="$d/list" -o Dir::Etc::SourceParts=/dev/null \
+        -o Dir::State="$d/state" -o Dir::State::status="$d/status" -o Dir::Cache="$d/cache" \
+        -o Acquire::Retries=0 -o APT::Update::Error-Mode=any`),
   "reference-data": () => hasSharedData() ? undefined : "../shared/data is not there",
   "binary": () => missing(BINARY),
   /** C with openssl, for the doubles of the stores of Windows and macOS. */

@@ -40,9 +40,12 @@ export async function unpackImage(
   return { root: `${bundle}/rootfs`, process };
 }
 
+/** Home of the programs: what they leave there goes away with the temporary files. */
+const HOME = Deno.env.get("TMPDIR") ?? "/tmp";
+
 /** Runs a program that must succeed, for its standard output. */
 export async function must(command: string, args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await runProgram(command, args, { env: { HOME: "/root" } });
+  const { code, stdout, stderr } = await runProgram(command, args, { env: { HOME } });
   if (code !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${code}: ${stderr}`);
   return stdout;
 }

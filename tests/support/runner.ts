@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { Descendants, type Leftover, RunFolder } from "./trace.ts";
 import { linesOf, readSkip, type Skip, unexpectedSkips } from "./skips.ts";
 
 /** One run of `deno` with these arguments. */
@@ -13,6 +14,8 @@ export interface Step {
   readonly args: readonly string[];
   /** Its tests are counted one by one; else the step counts as one. */
   readonly counted?: boolean;
+  /** Tests that the filter leaves out are not skips; they state no reason. */
+  readonly filtered?: boolean;
 }
 
 /** Settings of a run. */
@@ -21,9 +24,11 @@ export interface RunOptions {
   readonly stopAtFailure: boolean;
   /** Timeout of a step, milliseconds. A step that takes longer hangs and is ended. */
   readonly stepTimeout: number;
+  /** Time in which processes that a step started must end after it, milliseconds. */
+  readonly grace: number;
   /** Needs that a test must not be skipped for; undefined where every skip is allowed. */
   readonly expectedNeeds: readonly string[] | undefined;
-  /** Environment of the steps, added to this process's own. */
+  /** Environment of the steps, added to what {@link KEPT} takes from this process's own. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -35,13 +40,28 @@ interface Tally {
   readonly failures: readonly string[];
 }
 
+/** Variables that steps inherit. Others could disturb the tests: AWS settings, proxies, locales. */
+const KEPT = [
+  ...["PATH", "TERM", "USER", "LOGNAME", "SHELL", "JAVA_HOME", "GOROOT", "RUSTUP_HOME"],
+  ...["DENO_DIR", "DENO_TLS_CA_STORE", "DENO_NO_UPDATE_CHECK"],
+  // A test builds again and compares with what `make` built.
+  ...["SOURCE_DATE_EPOCH", "RELEASE_URL"],
+];
+
+/** Folders of programs that an ordinary user's PATH lacks. */
+const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+
 /** Runs the steps and prints the summary. Returns whether nothing failed. */
 export async function runSteps(steps: readonly Step[], options: RunOptions): Promise<boolean> {
   const tallies: Tally[] = [];
+  using folder = new RunFolder();
+  using descendants = new Descendants();
+  endOnSignal(folder, descendants);
+  const env = environment(folder, options.env);
   for (const [index, step] of steps.entries()) {
     console.log(`== ${index + 1}/${steps.length} ${step.name}`);
     const started = performance.now();
-    const tally = await runStep(step, options);
+    const tally = await runStep(step, { ...options, env }, descendants);
     tallies.push(tally);
     console.log(`-- ${step.name}: ${counts(tally)}, ${duration(performance.now() - started)}`);
     if (tally.failed > 0 && options.stopAtFailure) {
@@ -50,6 +70,7 @@ export async function runSteps(steps: readonly Step[], options: RunOptions): Pro
       break;
     }
   }
+  tallies.push(traceTally(folder));
   for (const failure of tallies.flatMap(({ failures }) => failures)) {
     console.log(`failed: ${failure}`);
   }
@@ -70,49 +91,116 @@ export async function runSteps(steps: readonly Step[], options: RunOptions): Pro
   return total.failed === 0;
 }
 
-async function runStep(step: Step, { stepTimeout, env }: RunOptions): Promise<Tally> {
+async function runStep(
+  step: Step,
+  { stepTimeout, grace, env }: RunOptions,
+  descendants: Descendants,
+): Promise<Tally> {
   const report = await Deno.makeTempFile({ suffix: ".xml" });
   const timeout = AbortSignal.timeout(stepTimeout);
   try {
-    const { success } = await new Deno.Command(Deno.execPath(), {
+    const child = new Deno.Command(Deno.execPath(), {
       args: [
         ...step.args.slice(0, 1),
         ...(step.counted ? [`--junit-path=${report}`] : []),
         ...step.args.slice(1),
       ],
-      env: { NO_COLOR: "1", ...env },
+      clearEnv: true,
+      env,
       signal: timeout,
       stdin: "null",
       stdout: "inherit",
       stderr: "inherit",
-    }).output();
+    }).spawn();
+    descendants.started(child.pid);
+    const { success } = await child.status;
+    const left = await descendants.end(timeout.aborted ? 0 : grace);
     if (timeout.aborted) {
       const hangs = `${step.name}: it hangs; it was ended after ${duration(stepTimeout)}`;
       return { passed: 0, failed: 1, skips: [], failures: [hangs] };
     }
+    const processes = left.map((each) => `${step.name}: ${describe(each)}`);
     const { passed, failed, skips, failures } = step.counted
-      ? readReport(await Deno.readTextFile(report))
+      ? readReport(await Deno.readTextFile(report), step.filtered)
       : { passed: success ? 1 : 0, failed: success ? 0 : 1, skips: [], failures: [] };
     // A step in which no test ran has not passed.
     const nothing = step.counted && passed + skips.length === 0 && failed === 0;
     const failing = failed > 0 ? failed : nothing || !success ? 1 : 0;
     const named = failing > 0 && failures.length === 0 ? [step.name] : failures;
-    return { passed, failed: failing, skips, failures: named };
+    return {
+      passed,
+      failed: failing + processes.length,
+      skips,
+      failures: [...named, ...processes],
+    };
   } finally {
     await Deno.remove(report);
   }
 }
 
+/** Returns a failure for each trace that the run left behind. */
+function traceTally(folder: RunFolder): Tally {
+  const failures = folder.traces().map((trace) => `left behind: ${trace}`);
+  return { passed: 0, failed: failures.length, skips: [], failures };
+}
+
+function describe({ pid, command }: Leftover): string {
+  return `a process was left behind and ended: ${pid} ${command}`;
+}
+
+function environment(folder: RunFolder, env: RunOptions["env"]): Record<string, string> {
+  const kept = KEPT.flatMap((name) => {
+    const value = Deno.env.get(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const git = `${Deno.env.get("HOME") ?? ""}/.gitconfig`;
+  return {
+    ...Object.fromEntries(kept),
+    PATH: [...new Set([...(Deno.env.get("PATH") ?? "").split(":"), ...SYSTEM_FOLDERS])].join(":"),
+    HOME: folder.join("home"),
+    TMPDIR: folder.path,
+    LC_ALL: "C.UTF-8",
+    NO_COLOR: "1",
+    // The date of a build is the commit's, and git may need its owner's settings to read it.
+    ...(isFile(git) ? { GIT_CONFIG_GLOBAL: git } : {}),
+    ...env,
+  };
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** Leaves nothing behind when the run is interrupted. */
+function endOnSignal(folder: RunFolder, descendants: Descendants): void {
+  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    Deno.addSignalListener(signal, async () => {
+      await descendants.end(0);
+      folder[Symbol.dispose]();
+      Deno.exit(code);
+    });
+  }
+}
+
 /** Counts the tests of a JUnit report, and names those that were skipped or failed. */
-function readReport(xml: string): Tally {
+function readReport(xml: string, filtered = false): Tally {
   const sum = (attribute: string) =>
     [...xml.matchAll(new RegExp(`<testsuite [^>]*\\b${attribute}="(\\d+)"`, "g"))]
       .reduce((total, match) => total + Number(match[1]), 0);
   const skips = [...xml.matchAll(/<testcase name="([^"]*)"[^>]*>\s*<skipped/g)]
-    .map(([, name = ""]) => readSkip(unescapeXml(name)));
+    .map(([, name = ""]) => readSkip(unescapeXml(name)))
+    .filter(({ need }) => need !== undefined || !filtered);
+  // The class name is the file that calls Deno.test(): a helper's, for testWith(). The stack names the test's.
   const failures = [...xml.matchAll(
-    /<testcase name="([^"]*)" classname="([^"]*)"[^>]*>\s*<(?:failure|error) message="([^"]*)"/g,
-  )].map(([, name, file, message]) => unescapeXml(`${file}: ${name}: ${message}`));
+    /<testcase name="([^"]*)" classname="([^"]*)"[^>]*>\s*<(?:failure|error) message="([^"]*)"([^<]*)/g,
+  )].map(([, name, file, message, stack = ""]) => {
+    const [place = file] = stack.match(/tests\/[\w./-]*_test\.ts:\d+/g)?.toReversed() ?? [];
+    return unescapeXml(`${place}: ${name}: ${message}`);
+  });
   const failed = sum("failures") + sum("errors");
   return { passed: sum("tests") - failed - sum("disabled"), failed, skips, failures };
 }

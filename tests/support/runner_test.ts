@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { fileURLToPath } from "node:url";
 
 import { runProgram } from "./binary.ts";
@@ -21,6 +21,19 @@ const FILES: Readonly<Record<string, string>> = {
     testWith(["program:no-such"], "y", () => {});
     Deno.test("z", () => {});`,
   unstated: `Deno.test({ name: "secret", ignore: true, fn() {} }); Deno.test("z", () => {});`,
+  leaves: `Deno.test("leaves", async () => {
+    await Deno.makeTempFile({ suffix: "-left" });
+    await new Deno.Command("sh", {
+      args: ["-c", "setsid sleep 601 >/dev/null 2>&1 &"],
+    }).output();
+  });`,
+  environment: `Deno.test("environment", () => {
+    for (const name of ["AWS_PROFILE", "HTTPS_PROXY", "CI", "SSL_CERT_FILE", "XDG_CACHE_HOME"]) {
+      if (Deno.env.get(name) !== undefined) throw new Error(name);
+    }
+    if (Deno.env.get("LC_ALL") !== "C.UTF-8") throw new Error("locale");
+    Deno.writeTextFileSync(Deno.env.get("HOME") + "/written", "");
+  });`,
   empty: "",
   broken: "throw new Error('it does not load');",
 };
@@ -29,6 +42,7 @@ const FILES: Readonly<Record<string, string>> = {
 async function run(
   names: readonly (keyof typeof FILES & string)[],
   options: { stopAtFailure?: boolean; expectedNeeds?: readonly string[] } = {},
+  env: Readonly<Record<string, string>> = {},
 ) {
   using directory = new TemporaryDirectory();
   const steps = names.map((name) => ({
@@ -39,7 +53,7 @@ async function run(
     ],
     counted: true,
   }));
-  const settings = { stopAtFailure: false, stepTimeout: 8_000, env: {}, ...options };
+  const settings = { stopAtFailure: false, stepTimeout: 8_000, grace: 500, env: {}, ...options };
   const program = directory.write(
     "run.ts",
     `import { runSteps } from ${JSON.stringify(MODULES["runner.ts"])};
@@ -49,7 +63,7 @@ async function run(
   const { code, stdout, stderr } = await runProgram(
     Deno.execPath(),
     ["run", "--quiet", "--cached-only", "-A", "--no-check", "--config", CONFIGURATION, program],
-    { env: { DENO_DIR: Deno.env.get("DENO_DIR") ?? "", NO_COLOR: "1" } },
+    { env: { DENO_DIR: Deno.env.get("DENO_DIR") ?? "", NO_COLOR: "1", ...env } },
   );
   const lines = stdout.trimEnd().split("\n");
   return { code, stdout, stderr, lines, last: lines.at(-1) };
@@ -110,4 +124,27 @@ Deno.test("a step in which no test ran or whose file does not load has failed", 
     assertEquals([name, code], [name, 1]);
     assertMatch(last ?? "", /^0 passed, [12] failed, 0 skipped$/);
   }
+});
+
+Deno.test("the runner fails and names what a step left behind: a process, which is ended, and a file", async () => {
+  const { code, stdout, last } = await run(["leaves"]);
+  assertEquals([code, last], [1, "1 passed, 2 failed, 0 skipped"]);
+  assertMatch(
+    stdout,
+    /^failed: step leaves: a process was left behind and ended: \d+ sleep 601\n/m,
+  );
+  assertMatch(stdout, /^failed: left behind: \S+-left\n/m);
+  const pid = Number(/ended: (\d+)/.exec(stdout)?.[1]);
+  assertThrows(() => Deno.kill(pid, "SIGCONT"), Deno.errors.NotFound);
+});
+
+Deno.test("a step gets no variables that could disturb its tests, and a home that goes away", async () => {
+  using home = new TemporaryDirectory();
+  const hostile = {
+    ...{ AWS_PROFILE: "x", HTTPS_PROXY: "http://127.0.0.1:9", CI: "true", LC_ALL: "C" },
+    ...{ SSL_CERT_FILE: "/none", XDG_CACHE_HOME: "/none", HOME: home.path },
+  };
+  const { code, last, stdout } = await run(["environment"], {}, hostile);
+  assertEquals([code, last], [0, "1 passed, 0 failed, 0 skipped"], stdout);
+  assertEquals([...Deno.readDirSync(home.path)], []);
 });

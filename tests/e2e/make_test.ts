@@ -1,0 +1,119 @@
+/**
+ * README's commands as a person runs them: what `make demo` prints, the apt-get line, `make install`.
+ */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+
+import { type Result, runProgram } from "../support/binary.ts";
+import { testWith } from "../support/needs.ts";
+import { ROOT } from "../support/release.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+
+const DENO_ENV = {
+  DENO_DIR: Deno.env.get("DENO_DIR") ?? `${ROOT}build/deno`,
+  DENO_TLS_CA_STORE: "system",
+};
+const DEMO = ["run", "--quiet", "--cached-only", "--no-check", "-A", "tests/demo.ts"];
+const BINARY = "build/bin/aws_signing_helper";
+
+async function demo(
+  folder: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Result> {
+  const args = [...DEMO, BINARY, folder];
+  return await runProgram(Deno.execPath(), args, { cwd: ROOT, env: { ...DENO_ENV, ...env } });
+}
+
+Deno.test("make demo prints only the JSON on stdout, whatever the environment, and its command runs again", async () => {
+  using directory = new TemporaryDirectory("demo mit Leerzeichen und ü ");
+  const folder = directory.join("demo");
+  const hostile = {
+    ...{ AWS_REGION: "mars-north-1", AWS_CA_BUNDLE: "/none", AWS_PROFILE: "none", NO_PROXY: "x" },
+    ...{ HTTPS_PROXY: "http://127.0.0.1:9", SSL_CERT_FILE: "/none", LC_ALL: "C" },
+    AWS_ENDPOINT_URL: "http://127.0.0.1:9",
+  };
+  const { code, stdout, stderr } = await demo(folder, hostile);
+  assertEquals(code, 0, stderr);
+  assertMatch(stdout, /^[^\n]+\n$/);
+  assertEquals(JSON.parse(stdout).Version, 1);
+  assertStringIncludes(stderr, "\n[profile roles-anywhere]\ncredential_process = ");
+
+  const line = /^\$ (.*)$/m.exec(stderr)?.[1] ?? "";
+  const emulator = new Deno.Command(Deno.execPath(), {
+    args: [...DEMO, BINARY, folder, "--emulator"],
+    cwd: ROOT,
+    env: DENO_ENV,
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const words = emulator.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  try {
+    assertStringIncludes((await words.read()).value ?? "", "Ctrl-C ends it\n");
+    const again = await runProgram("sh", ["-c", line]);
+    assertEquals(again.code, 0, again.stderr);
+    assertEquals(JSON.parse(again.stdout).Version, 1);
+  } finally {
+    emulator.kill("SIGINT");
+    assertEquals((await emulator.status).code, 0);
+    await words.cancel();
+  }
+});
+
+Deno.test("make demo without openssl says so in one sentence", async () => {
+  using directory = new TemporaryDirectory();
+  const { code, stdout, stderr } = await demo(directory.join("demo"), { PATH: directory.path });
+  assertEquals({ code, stdout, stderr }, {
+    code: 1,
+    stdout: "",
+    stderr: "demo: openssl is missing; install it (Debian: apt-get install openssl)\n",
+  });
+});
+
+testWith(
+  ["program:make"],
+  "make install and make uninstall with DESTDIR and PREFIX leave nothing",
+  async () => {
+    using directory = new TemporaryDirectory("with blank ");
+    const settings = [`DESTDIR=${directory.path}`, "PREFIX=/opt/x"];
+    // build/ is in step, because make test built it; nothing is made here but build/share.
+    const make = (target: string) =>
+      runProgram("make", ["--directory", ROOT, target, ...settings], { env: DENO_ENV });
+    const installed = await make("install");
+    assertEquals(installed.code, 0, installed.stderr);
+    const files = await filesBelow(directory.path);
+    const program = `${directory.path}/opt/x/bin/aws_signing_helper`;
+    assert(files.includes(program));
+    assert(files.some((file) => file.endsWith("/share/man/man1/aws_signing_helper-serve.1")));
+    assert(
+      files.some((file) => file.endsWith("/share/bash-completion/completions/aws_signing_helper")),
+    );
+    assertEquals((Deno.statSync(program).mode ?? 0) & 0o777, 0o755);
+    assertEquals((await runProgram(program, ["version"])).code, 0);
+    const removed = await make("uninstall");
+    assertEquals(removed.code, 0, removed.stderr);
+    assertEquals(await filesBelow(directory.path), []);
+  },
+);
+
+testWith(["program:make"], "make install refuses a PREFIX that is relative", async () => {
+  const { code, stderr } = await runProgram("sh", ["packaging/install.sh", "install", "local"], {
+    cwd: ROOT,
+  });
+  assertEquals(code, 1);
+  assertEquals(stderr, 'install: PREFIX: "local" is not an absolute path; set PREFIX=/usr/local\n');
+});
+
+Deno.test("README's apt-get line names what tests/install_tools.sh installs", async () => {
+  const { code, stdout } = await runProgram("sh", ["tests/install_tools.sh", "--packages"], {
+    cwd: ROOT,
+  });
+  assertEquals(code, 0);
+  const readme = Deno.readTextFileSync(`${ROOT}README.md`);
+  const block = /^apt-get install --no-install-recommends \\\n((?: .*\n)+)```/m.exec(readme)?.[1];
+  assertEquals(block?.replaceAll("\\\n", "").trim().split(/\s+/), stdout.trim().split("\n"));
+});
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const { stdout } = await runProgram("find", [folder, "-type", "f"]);
+  return stdout.split("\n").filter((line) => line !== "").toSorted();
+}
