@@ -163,6 +163,10 @@ install: $(BINARY) build/share.stamp ## program, man pages, completions below PR
 uninstall: ## remove what `make install` installed
 	@sh packaging/install.sh uninstall "$$DESTDIR$$PREFIX"
 
+.PHONY: fuzz
+fuzz: $(BINARY) tools ## mutated keys, URIs, files and requests, 100,000 of each; takes an hour
+	@$(DENO) run --quiet --cached-only -A tests/fuzz/run.ts
+
 .PHONY: clean
 clean: ## remove everything that was built or installed
 	@rm -rf build
