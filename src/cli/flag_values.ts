@@ -125,9 +125,7 @@ export class FlagValues {
   #checkValues(): void {
     for (const [name, { texts, source }] of this.#values) {
       const { kind, range, choices } = flagOf(name);
-      // A variable's text is never shown.
-      const shown = (text: string) =>
-        (source === `--${name}` ? refusedValue(text) : "") || " not valid";
+      const shown = (text: string) => refusedValue(text) || " not valid";
       for (const text of texts) {
         if (kind === "integer" && range) {
           const number = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
