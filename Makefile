@@ -169,6 +169,10 @@ uninstall: ## remove what `make install` installed
 fresh: $(DENO) ## README's two commands on fresh machines, 20 minutes each: [NAME=container]
 	@$(DENO) run --quiet --cached-only -A tests/fresh/run.ts $(NAME)
 
+.PHONY: fuzz
+fuzz: $(BINARY) tools ## mutated keys, URIs, files and requests, 100,000 of each; takes an hour
+	@$(DENO) run --quiet --cached-only -A tests/fuzz/run.ts
+
 .PHONY: clean
 clean: ## remove everything that was built or installed
 	@rm -rf build

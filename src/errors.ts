@@ -62,6 +62,13 @@ const ERROR_CODES = {
 /** The stable code of a {@link HelperError}. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/** Lists of URIs are the longest part of a message. */
+const LONGEST_MESSAGE = 4000;
+/** A name or path is cut here, in characters. */
+const LONGEST_NAME = 300;
+/** A PIN or password is seldom shorter, and a value of a flag that is told from others seldom longer. */
+const LONGEST_SHOWN_VALUE = 11;
+
 /** An expected failure: its message is one clear sentence that says what to do, without a secret. */
 export class HelperError extends Error {
   override readonly name = "HelperError";
@@ -71,7 +78,7 @@ export class HelperError extends Error {
    * @param message one sentence for a person, naming the flag or file and what to do
    */
   constructor(readonly code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options);
+    super(printable(message, LONGEST_MESSAGE), options);
   }
 
   /** The process exit code this error leads to, from {@link EXIT_CODES}. */
@@ -86,7 +93,38 @@ export function messageOf(thrown: unknown): string {
   return text.replace(/\s+/g, " ").trim();
 }
 
-/** Text of others for a sentence of ours: on one line, without what could steer a terminal. */
+/**
+ * Makes any text safe to print: one line, no characters that steer a terminal, bounded. The only
+ * such function; messages, debug lines and reports go through it.
+ */
 export function printable(text: string, longest = 1000): string {
-  return text.replace(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim().slice(0, longest);
+  return text.slice(0, 2 * longest).replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ").trim()
+    .slice(0, longest);
+}
+
+/** Returns a name, label or path for a message, cut to a length that a line can hold. */
+export function printableName(text: string): string {
+  const name = printable(text, LONGEST_NAME + 1);
+  return name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
+}
+
+/**
+ * Returns ` "value"` for a message that refuses a flag's value, or nothing for a long value: that
+ * could be a secret that was given to the wrong flag.
+ */
+export function refusedValue(text: string): string {
+  return text.length > LONGEST_SHOWN_VALUE ? "" : ` "${printable(text)}"`;
+}
+
+/** Names of variables that are shown: `env:$PIN` puts the PIN itself there. */
+const USUAL_VARIABLE = /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*$/;
+
+/** Returns how a message names the variable of a secret's source. */
+export function variableNamed(name: string): string {
+  return USUAL_VARIABLE.test(name) && name.length <= 64 ? `the variable ${name}` : "its variable";
+}
+
+/** Returns how a message names the file of a secret's source: `file:$PIN` puts the PIN there. */
+export function fileNamed(path: string): string {
+  return /[./\\]/.test(path) ? `the file ${printableName(path)}` : "its file";
 }

@@ -10,11 +10,14 @@ import { promptSecret } from "./cli/prompt.ts";
 import { run } from "./cli/run.ts";
 import { holdSignals } from "./cli/signals.ts";
 import type { Platform, World } from "./cli/world.ts";
-import { EXIT_CODES, HelperError } from "./errors.ts";
+import { EXIT_CODES, HelperError, printable } from "./errors.ts";
 import { createRegistry } from "./keystore/registry.ts";
 
 const removedVariables = removeRuntimeVariables();
 const PLATFORMS: Readonly<Record<string, Platform>> = { darwin: "darwin", windows: "windows" };
+
+/** A longer line on standard error is cut, in characters. */
+const LONGEST_LINE = 8000;
 
 const world: World = {
   platform: PLATFORMS[Deno.build.os] ?? "linux",
@@ -32,7 +35,7 @@ const world: World = {
   homeDirectory: () => homedir() || undefined,
   hostName: () => Deno.hostname(),
   write: (output) => writeAll(Deno.stdout, output),
-  say: (words) => writeAll(Deno.stderr, `${words}\n`),
+  say: (words) => writeAll(Deno.stderr, `${printable(words, LONGEST_LINE)}\n`),
   prompt: promptSecret,
   now: () => new Date(),
   monotonic: () => performance.now(),

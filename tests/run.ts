@@ -25,7 +25,11 @@ const CHECK_STEPS: readonly Step[] = [
   },
   {
     name: "unit tests",
-    args: [...TEST, "--ignore=tests/e2e,tests/clients,tests/soak,tests/release", "tests"],
+    args: [
+      ...TEST,
+      "--ignore=tests/e2e,tests/clients,tests/soak,tests/release,tests/fuzz",
+      "tests",
+    ],
     counted: true,
   },
 ];
@@ -33,6 +37,7 @@ const CHECK_STEPS: readonly Step[] = [
 const ALL_STEPS: readonly Step[] = [
   ...CHECK_STEPS,
   { name: "tests of the binary", args: [...TEST, "tests/e2e"], counted: true },
+  { name: "mutated input", args: [...TEST, "tests/fuzz"], counted: true },
   { name: "long runs", args: [...TEST, "tests/soak"], counted: true },
   { name: "tests with AWS SDKs", args: [...TEST, "tests/clients"], counted: true },
   { name: "tests of the release", args: [...TEST, "tests/release"], counted: true },

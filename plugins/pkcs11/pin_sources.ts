@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { HelperError } from "../../src/errors.ts";
+import { fileNamed, HelperError, variableNamed } from "../../src/errors.ts";
 import type { KeystoreContext } from "../../src/keystore/types.ts";
 import { filePath, type KeystoreUri } from "../../src/keystore/uri.ts";
 
@@ -68,7 +68,7 @@ async function readSource(
   const variable = /^env:(.*)$/is.exec(source)?.[1];
   if (variable !== undefined) {
     const text = context.environment(variable);
-    if (text === undefined) throw refuse(`the variable ${variable} is not set`);
+    if (text === undefined) throw refuse(`${variableNamed(variable)} is not set`);
     return new TextEncoder().encode(text);
   }
   const uri = /^file:(.*)$/is.exec(source)?.[1];
@@ -78,9 +78,9 @@ async function readSource(
   try {
     bytes = await Deno.readFile(path);
   } catch (cause) {
-    throw refuse(`the file ${path} cannot be read; check that it exists and is yours`, cause);
+    throw refuse(`${fileNamed(path)} cannot be read; check that it exists and is yours`, cause);
   }
-  if (bytes.length > LONGEST_PIN) throw refuse(`the file ${path} is too large to hold a PIN`);
+  if (bytes.length > LONGEST_PIN) throw refuse(`${fileNamed(path)} is too large to hold a PIN`);
   const end = bytes.findIndex((byte) => byte === 0x0a || byte === 0x0d);
   const line = bytes.slice(0, end < 0 ? bytes.length : end);
   bytes.fill(0);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { printableName } from "../../src/errors.ts";
 import type { KeystoreUri } from "../../src/keystore/uri.ts";
 import { sameBytes } from "../../src/x509/public_key.ts";
 import type { Token } from "./visit.ts";
@@ -47,9 +48,9 @@ export function writeUri(
   return `pkcs11:${path.join(";")}${query.length > 0 ? `?${query.join("&")}` : ""}`;
 }
 
-/** A text from a token, safe to print: without what moves a terminal's cursor. */
+/** Returns a text of a token for a message. */
 export function printable(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes).replace(/\p{C}/gu, "\ufffd");
+  return printableName(new TextDecoder().decode(bytes));
 }
 
 /** A token for people. */

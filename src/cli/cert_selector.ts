@@ -45,7 +45,7 @@ function readText(
   readFile: (path: string) => Uint8Array,
 ): string {
   if (leftOver.length > 0) {
-    throw new SelectorError(`"${leftOver[0]}" stands behind the file's name`);
+    throw new SelectorError("another argument stands behind the file's name; leave it out");
   }
   let bytes: Uint8Array;
   try {

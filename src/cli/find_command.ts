@@ -57,7 +57,7 @@ export async function findCommand(
 async function unknownCommand(written: string, known: readonly string[]): Promise<HelperError> {
   const closest = await closestName(written, known);
   return unknownName(
-    `unknown command "${written}"`,
+    `unknown command${nameShown(written)}`,
     closest === undefined ? [] : [ALIASES[closest] ?? closest],
   );
 }
@@ -94,7 +94,7 @@ export async function unknownFlag(word: string, command?: CommandName): Promise<
       .filter((other) => commandOf(other).flags.includes(name));
     return refuse(`--${name} is not a flag of ${command}, but of ${enumerate(owners)}`);
   }
-  const unknown = `unknown flag "${written}"`;
+  const unknown = `unknown flag${nameShown(written)}`;
   if (flags.includes(name)) return refuse(unknown, [name]);
   const longer = name.length < 3 ? [] : flags.filter((flag) => flag.startsWith(name));
   const [closest = await closestName(name, flags)] = longer;
@@ -137,6 +137,13 @@ async function closestName(written: string, known: readonly string[]): Promise<s
   const { closestString } = await import("@std/text/closest-string");
   const closest = closestString(written, known);
   return sharedStart(closest, written) >= 3 ? closest : undefined;
+}
+
+/** Returns ` "name"` for a message, or nothing for text that is not like a name. */
+function nameShown(written: string): string {
+  return /^(?=.{1,40}$)-{0,2}[A-Za-z0-9]+([ _-][A-Za-z0-9]+)*$/.test(written)
+    ? ` "${written}"`
+    : "";
 }
 
 /** Counts the letters that both begin with. A suggestion with fewer than three misleads. */

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { HelperError } from "../errors.ts";
+import { HelperError, refusedValue } from "../errors.ts";
 import { seeHelp } from "./find_command.ts";
 import {
   type CommandName,
@@ -125,20 +125,23 @@ export class FlagValues {
   #checkValues(): void {
     for (const [name, { texts, source }] of this.#values) {
       const { kind, range, choices } = flagOf(name);
+      const shown = (text: string) => refusedValue(text) || " not valid";
       for (const text of texts) {
         if (kind === "integer" && range) {
           const number = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
           if (!(number >= range.least && number <= range.most)) {
             throw new HelperError(
               "usage",
-              `${source} is "${text}"; it must be a whole number of ${range.least} to ${range.most}`,
+              `${source} is${
+                shown(text)
+              }; it must be a whole number of ${range.least} to ${range.most}`,
             );
           }
         }
         if (choices && !choices.includes(text)) {
           throw new HelperError(
             "usage",
-            `${source} is "${text}"; it must be one of ${choices.join(", ")}`,
+            `${source} is${shown(text)}; it must be one of ${choices.join(", ")}`,
           );
         }
         if (kind === "switch" && !SWITCH_WORDS.has(text.toLowerCase())) {

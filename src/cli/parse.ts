@@ -4,7 +4,7 @@
  * @module
  */
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import { HelperError } from "../errors.ts";
+import { HelperError, refusedValue } from "../errors.ts";
 import { findCommand, mistypedFlag, seeHelp, unknownFlag } from "./find_command.ts";
 import { FlagValues, type Settings } from "./flag_values.ts";
 import {
@@ -185,7 +185,7 @@ function hasSecret(tokens: readonly Token[]): boolean {
 function unexpected(argument: string, command: CommandName, maybeSecret: boolean): HelperError {
   return mistypedFlag(argument, command) ?? new HelperError(
     "usage",
-    `unexpected argument${maybeSecret ? "" : ` "${argument}"`}; ` +
+    `unexpected argument${maybeSecret ? "" : refusedValue(argument)}; ` +
       `quote values that contain spaces; ${seeHelp(command)}`,
   );
 }

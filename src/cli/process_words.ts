@@ -52,7 +52,7 @@ function wholePath(path: string, { platform, currentDirectory }: Surroundings): 
 
 function sourceWord(text: string, flag: string, whole: (path: string) => string): string {
   const { scheme, path, query } = parseKeystoreUri(text, flag);
-  if (query.has("pin-value")) {
+  if (query.has("pin-value") || query.has("context-pin-value")) {
     throw new HelperError(
       "usage",
       `${flag}: a PIN would stand in the configuration file; name a file that holds it, with ` +

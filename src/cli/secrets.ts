@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { HelperError } from "../errors.ts";
+import { fileNamed, HelperError, variableNamed } from "../errors.ts";
 import { pathAdvice } from "../keystore/path_advice.ts";
 
 /** What resolving touches. */
@@ -49,11 +49,11 @@ export function resolveSecret(text: string, flag: string, readers: SecretReaders
   switch (kind) {
     case "env": {
       const value = readers.environment(rest);
-      if (value === undefined) throw refuse(`the variable ${rest} is not set`);
+      if (value === undefined) throw refuse(`${variableNamed(rest)} is not set`);
       return value;
     }
     case "file":
-      return firstLine(rest, `the file ${rest}`);
+      return firstLine(rest, fileNamed(rest));
     case "fd":
       if (!/^\d{1,6}$/.test(rest)) throw refuse(`"fd:" takes the number of an open descriptor`);
       if (readers.windows) throw refuse("fd: is not available on Windows; use file: or env:");

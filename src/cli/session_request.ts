@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { HelperError, messageOf } from "../errors.ts";
+import { HelperError, messageOf, refusedValue } from "../errors.ts";
 import { pathAdvice } from "../keystore/path_advice.ts";
 import { parseSessionArns } from "../rolesanywhere/arn.ts";
 import type { CreateSessionEffects, SessionRequest } from "../rolesanywhere/create_session.ts";
@@ -45,9 +45,9 @@ export function sessionRequest(values: FlagValues): SessionRequest {
   if (roleSessionName !== undefined && !SESSION_NAME.test(roleSessionName)) {
     throw new HelperError(
       "usage",
-      `${
-        values.sourceOf("role-session-name")
-      } "${roleSessionName}" must be 2 to 64 letters, digits or _+=,.@-`,
+      `${values.sourceOf("role-session-name")}${
+        refusedValue(roleSessionName)
+      } must be 2 to 64 letters, digits or _+=,.@-`,
     );
   }
   const region = values.text("region") ?? arns.trustAnchor.region;

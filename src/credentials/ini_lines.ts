@@ -104,6 +104,8 @@ class LineReader {
       return { kind: "section", name: words.slice(1, close), value: [end, end] };
     }
     const delimiter = words.search(/[=:]/);
+    // What follows an unreadable line belongs to that line, not to the setting above it.
+    if (delimiter < 0) this.#inSetting = false;
     if (!this.#inSection || delimiter < 0) return { kind: "stray", name: "", value: [end, end] };
     this.#inSetting = delimiter > 0;
     if (delimiter === 0) return { kind: "stray", name: "", value: [end, end] };

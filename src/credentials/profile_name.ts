@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { HelperError } from "../errors.ts";
+import { HelperError, printableName } from "../errors.ts";
 
 /** What a name may not be, and why. The first that holds is told. */
 const REFUSALS: readonly [RegExp, string][] = [
@@ -22,7 +22,8 @@ const REFUSALS: readonly [RegExp, string][] = [
 export function checkProfileName(name: string, source: string): void {
   const refusal = REFUSALS.find(([pattern]) => pattern.test(name));
   if (!refusal) return;
-  // On one line, and without what could steer a terminal.
-  const shown = name.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, "?").slice(0, 100);
-  throw new HelperError("usage", `${source} "${shown}" cannot be a profile: it ${refusal[1]}`);
+  throw new HelperError(
+    "usage",
+    `${source} "${printableName(name)}" cannot be a profile: it ${refusal[1]}`,
+  );
 }

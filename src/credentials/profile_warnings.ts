@@ -33,7 +33,7 @@ export function profileWarnings(place: ProfilePlace): string[] {
         `${label} begins with a byte order mark, so that the AWS CLI and boto3 refuse it; save it without`,
       ]
       : []),
-    ...refusedByPython(lines, label),
+    ...refusedByPython(lines, place),
     ...conflicts(lines, place),
     ...(/^profile\s/.test(profile)
       ? [
@@ -45,7 +45,10 @@ export function profileWarnings(place: ProfilePlace): string[] {
 }
 
 /** The first line for which configparser, and so the AWS CLI and boto3, refuse the whole file. */
-function refusedByPython(lines: readonly IniLine[], label: string): string[] {
+function refusedByPython(
+  lines: readonly IniLine[],
+  { label, profile }: ProfilePlace,
+): string[] {
   const sections = new Set<string>();
   const settings = new Set<string>();
   let section = "";
@@ -54,11 +57,15 @@ function refusedByPython(lines: readonly IniLine[], label: string): string[] {
     if (kind === "stray") {
       fault = sections.size === 0 ? "stands before the first section" : "is no setting";
     } else if (kind === "section") {
-      if (name !== "DEFAULT" && sections.has(name)) fault = `begins [${name}] a second time`;
+      if (name !== "DEFAULT" && sections.has(name)) {
+        fault = `begins ${sectionNamed(name, profile)} a second time`;
+      }
       sections.add(section = name);
     } else if (kind === "setting") {
       const setting = `${section}]${name}`;
-      if (settings.has(setting)) fault = `sets ${name} of [${section}] a second time`;
+      if (settings.has(setting)) {
+        fault = `sets ${keyNamed(name)} of ${sectionNamed(section, profile)} a second time`;
+      }
       settings.add(setting);
     }
     if (fault) {
@@ -93,7 +100,8 @@ function settingConflict(line: IniLine, place: ProfilePlace): string | undefined
   if (WEAKER.test(name)) return `sets ${name}, which is not used beside the keys of [${profile}]`;
   const other = text.slice(...value);
   if (name === "aws_account_id" && other !== account) {
-    return `names the account ${other}, and the role is in ${account}`;
+    const named = /^\d{12}$/.test(other) ? `the account ${other}` : "another account";
+    return `names ${named}, and the role is in ${account}`;
   }
   if (WRITTEN_KEYS.has(name) && !/^[a-z_]+\s*=/.test(text.slice(visible, value[0]))) {
     return `writes ${name} as only Python's SDK reads it; use small letters and =`;
@@ -101,4 +109,16 @@ function settingConflict(line: IniLine, place: ProfilePlace): string | undefined
   return undefined;
 }
 
+/** Returns a section's name for a message. A long name could be a part of a secret. */
+function sectionNamed(name: string, profile: string): string {
+  return name === profile || SHORT_NAME.test(name) ? `[${name}]` : "its section";
+}
+
+/** Returns a setting's name for a message. A line of a broken token looks like a setting, too. */
+function keyNamed(name: string): string {
+  const isKnown = WRITTEN_KEYS.has(name) || STRONGER.test(name) || WEAKER.test(name);
+  return isKnown || SHORT_NAME.test(name) ? name : "a setting";
+}
+
+const SHORT_NAME = /^[\w.@+-]{1,11}$/;
 const CONTINUED_KEY = new RegExp(`^(${[...WRITTEN_KEYS].join("|")})\\s*=`);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { HelperError } from "../errors.ts";
+import { HelperError, refusedValue } from "../errors.ts";
 
 /** An address and port, or the path of a Unix socket. */
 export type BindAddress =
@@ -32,13 +32,13 @@ export function parseBindAddress(
   if (address === undefined) {
     throw new HelperError(
       "usage",
-      `--bind "${text}" must be an IPv4 or IPv6 address or the path of a Unix socket`,
+      `--bind${refusedValue(text)} must be an IPv4 or IPv6 address or the path of a Unix socket`,
     );
   }
   if (!isLoopback(address) && hopLimit !== 1 && !allowRemote) {
     throw new HelperError(
       "usage",
-      `--bind ${text} would hand credentials to other machines; add --hop-limit 1, so that answers ` +
+      `--bind ${address} would hand credentials to other machines; add --hop-limit 1, so that answers ` +
         "go no further than this machine's own network, or --allow-remote",
     );
   }

@@ -62,11 +62,20 @@ const QUERY_ATTRIBUTES: Readonly<Record<string, Check>> = {
 /** Query attributes whose values may be shown. Others hold a PIN, or may be a misspelt name of one. */
 const SHOWN = ["pin-source", "context-pin-source", "module-name", "module-path"];
 
+/** A place as these attributes have it: a PIN given as `pin-source` is none. */
+const PLACE = /^(?:file:|env:[A-Z][A-Z0-9_]*$)|[./\\]/i;
+
 /** A query part without what must not be printed. */
 export function withoutSecrets(query: string): string {
   return query.split("&").map((attribute) => {
     const [name = ""] = attribute.split("=", 1);
-    return SHOWN.includes(name.toLowerCase()) ? attribute : `${name}=…`;
+    const known = name.toLowerCase();
+    // The rest of a PIN that holds "&" looks like a name, too.
+    if (!Object.hasOwn(QUERY_ATTRIBUTES, known) && !/^[\w-]{1,11}$/.test(known)) return "…";
+    const value = attribute.slice(name.length + 1);
+    const isShown = SHOWN.includes(known) && !/(pin|value)[^=]*=/i.test(value) &&
+      (!known.endsWith("pin-source") || PLACE.test(value));
+    return isShown ? attribute : `${name}=…`;
   }).join("&");
 }
 

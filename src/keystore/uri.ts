@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { HelperError } from "../errors.ts";
+import { HelperError, printableName } from "../errors.ts";
 import { withoutSecrets, wrongPkcs11Attribute } from "./pkcs11_attributes.ts";
 import { parseAttributes, splitOnce } from "./uri_attributes.ts";
 
@@ -45,8 +45,15 @@ export interface KeystoreUri {
 
 /** Schemes whose URIs are lists of attributes. */
 const ATTRIBUTE_SCHEMES: readonly Scheme[] = ["pkcs11", "keychain", "cng"];
-/** From a PIN on, nothing is printed: where it ends is for the parser to say, and it may refuse. */
-const FROM_PIN = /(pin-value=).*/is;
+/**
+ * From a PIN on, nothing is printed: where it ends is for the parser to decide, and it may refuse.
+ * A misspelt `pin-value` is a PIN, too.
+ */
+const FROM_PIN = /((?:pin|value)[^=;&?/]*=(?!file:|env:)).*/is;
+/** A longer scheme that is not known could be a part of a secret. */
+const SHORT = /^.{1,11}$/;
+/** Text of a key or certificate where its path belongs, as in `--private-key "$KEY"`. */
+const CONTENTS = /-----BEGIN|^M[A-Za-z0-9+/=\s]{63,}$/;
 /** One letter before a colon is a Windows drive, not a scheme. */
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]+):/;
 
@@ -57,23 +64,29 @@ const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]+):/;
  */
 export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
   const refuse = (why: string): HelperError => new HelperError("usage", `${flag}: ${why}`);
-  const shown = text.replace(FROM_PIN, "$1…");
+  const shown = printableName(withoutPin(text));
   if (text === "") throw refuse("the path or URI is empty");
+  if (CONTENTS.test(text)) {
+    throw refuse("this is the text of a key or certificate, not its place; put it into a file");
+  }
   const none = { attributes: new Map(), query: new Map() };
   const written = SCHEME.exec(text)?.[1];
-  if (written === undefined) return { scheme: "file", label: text, path: text, ...none };
+  if (written === undefined) return { scheme: "file", label: shown, path: text, ...none };
 
   const scheme = schemeNamed(written);
   if (!scheme) {
     throw refuse(
-      `unknown scheme "${written}:"; use a file path or one of ${schemeList()} (for a file of that name write "./${shown}")`,
+      `unknown scheme${
+        SHORT.test(written) ? ` "${written}:"` : ""
+      }; use a file path or one of ${schemeList()} ` +
+        '(for a file of that name write "./" before it)',
     );
   }
   const rest = text.slice(written.length + 1);
   if (scheme === "file") {
     const path = filePath(rest);
     if (path === undefined) throw refuse(`"${shown}" is not a file: URI of this machine`);
-    return { scheme, label: path, path, ...none };
+    return { scheme, label: printableName(withoutPin(path)), path, ...none };
   }
   if (!ATTRIBUTE_SCHEMES.includes(scheme)) return { scheme, label: shown, path: rest, ...none };
 
@@ -86,10 +99,12 @@ export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
   const wrong = isPkcs11 ? wrongPkcs11Attribute(attributes, query) : undefined;
   if (wrong) throw malformed(wrong);
   const label = isPkcs11 && queryPart !== ""
-    ? `${written}:${pathPart}?${withoutSecrets(queryPart)}`
+    ? printableName(`${written}:${withoutPin(pathPart)}?${withoutSecrets(queryPart)}`)
     : shown;
   return { scheme, label, path: "", attributes, query };
 }
+
+const withoutPin = (text: string) => text.replace(FROM_PIN, "$1…");
 
 function schemeNamed(written: string): Scheme | undefined {
   const lower = written.toLowerCase();

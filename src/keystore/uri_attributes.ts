@@ -36,7 +36,8 @@ export function parseAttributes(
     const name = isPkcs11 ? written.toLowerCase() : written;
     if (!/^[A-Za-z0-9_-]+$/.test(name) || value === undefined) {
       // Not shown where it may be the rest of a PIN that holds the separator.
-      const shown = separator === ";" && ![...attributes.keys()].some((key) => isPin(key));
+      const shown = separator === ";" && SHORT_NAME.test(written) &&
+        ![...attributes.keys()].some((key) => isPin(key));
       const behind = separator === "&" ? ' behind the "?"' : "";
       const place = shown ? `"${written}"` : `attribute ${i + 1}${behind}`;
       throw refuse(`${place} is not a name=value attribute`);
@@ -52,6 +53,8 @@ export function parseAttributes(
   }
   return attributes;
 }
+
+const SHORT_NAME = /^[\w -]{0,11}$/;
 
 const isPin = (name: string) => name.toLowerCase().endsWith("pin-value");
 

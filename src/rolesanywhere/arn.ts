@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { HelperError } from "../errors.ts";
+import { HelperError, refusedValue } from "../errors.ts";
 
 /** An ARN's parts. */
 export interface Arn {
@@ -84,7 +84,10 @@ function parseArn(kind: keyof typeof ARN_KINDS, text: string, source: string): A
   const { pattern, example } = ARN_KINDS[kind];
   const match = pattern.exec(text);
   if (!match) {
-    throw new HelperError("usage", `${source} "${text}" is not an ARN of the form ${example}`);
+    throw new HelperError(
+      "usage",
+      `${source}${refusedValue(text)} is not an ARN of the form ${example}`,
+    );
   }
   const [, partition = "", service = "", region = "", account = "", resource = ""] = match;
   return { text, partition, service, region, account, resource };

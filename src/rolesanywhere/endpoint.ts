@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { HelperError } from "../errors.ts";
+import { HelperError, refusedValue } from "../errors.ts";
 
 interface Partition {
   readonly name: string;
@@ -81,6 +81,9 @@ export interface EndpointChoice {
 /** Plain http is for a helper or test on the same machine only: the answer holds credentials. */
 const LOOPBACK_HOSTS = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
+/** Text that is shown in a message: a host with a scheme or a port, so that it is not a password. */
+const LIKE_ENDPOINT = /^(?:[a-z]+:\/\/[\w.-]{1,80}(?::\d{1,5})?|[\w.-]{1,80}:\d{1,5})\/?$/i;
+
 /**
  * The service's base URL, without a trailing slash in its path.
  *
@@ -103,7 +106,7 @@ export function resolveEndpoint(choice: EndpointChoice): URL {
   if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(region)) {
     throw new HelperError(
       "usage",
-      `${choice.regionSource ?? "--region"} "${region}" is not the name of a region`,
+      `${choice.regionSource ?? "--region"}${refusedValue(region)} is not the name of a region`,
     );
   }
   const partition = PARTITIONS.find(({ regions }) => regions.test(region)) ?? PARTITIONS[0];
@@ -115,8 +118,7 @@ export function resolveEndpoint(choice: EndpointChoice): URL {
 function parseEndpoint(text: string, source: string): URL {
   // The URL parser would drop line ends.
   const url = URL.canParse(text) && !/\s/.test(text) ? new URL(text) : undefined;
-  // What stands before an "@" may be a password.
-  const shown = text.includes("@") ? "" : ` "${text}"`;
+  const shown = LIKE_ENDPOINT.test(text) ? ` "${text}"` : "";
   if (!url || !/^https?:$/.test(url.protocol) || url.hostname === "") {
     throw new HelperError(
       "usage",

@@ -63,7 +63,7 @@ class NameReader {
     return new NameError(
       part.trim() === ""
         ? "an attribute is missing; write CN=…,O=…"
-        : `"${part.trim()}" does not begin with an attribute and "="; ` +
+        : 'a part does not begin with an attribute and "="; ' +
           "write CN=…,O=…, and a comma within a value as \\,",
     );
   }

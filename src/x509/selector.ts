@@ -89,7 +89,7 @@ function parseSerialNumber(text: string): bigint {
   const [, sign, digits = ""] = /^(-?)(.*)$/s.exec(text.trim()) ?? [];
   if (!HEX.test(digits)) {
     throw new SelectorError(
-      `"${text}" is not a serial number in hex, as in 15D19632 or 15:d1:96:32`,
+      `the value is not a serial number in hex, as in 15D19632 or 15:d1:96:32`,
     );
   }
   const number = BigInt(`0x${digits.replace(/[: ]/g, "")}`);
@@ -103,7 +103,7 @@ function parseThumbprint(text: string): NonNullable<CertificateSelector["thumbpr
   const hash = THUMBPRINT_HASHES[hex.length / 2];
   if (!hash) {
     throw new SelectorError(
-      `"${digits}" is not a thumbprint in hex: 40 digits of SHA-1 or 64 of SHA-256`,
+      "the value is not a thumbprint in hex: 40 digits of SHA-1 or 64 of SHA-256",
     );
   }
   return { hash, bytes: decodeHex(hex) };
@@ -113,7 +113,8 @@ function parseSan(text: string): AlternativeName {
   const name = parseAlternativeName(text.trim());
   if (name) return name;
   throw new SelectorError(
-    `"${text}" is not a subject alternative name; write one as DNS:…, email:…, URI:…, IP:… or UPN:…`,
+    "the value is not a subject alternative name; " +
+      "write one as DNS:…, email:…, URI:…, IP:… or UPN:…",
   );
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { refusedValue } from "../errors.ts";
 import { type Certificate, serialNumberHex } from "./certificate.ts";
 import { formatName } from "./name.ts";
 import {
@@ -19,19 +20,21 @@ import {
 
 /** Reads the arguments of a command line. Throws {@link SelectorError}. */
 export function readSelectorArguments(texts: readonly string[]): SelectorValues {
-  const entries = texts.map(withoutQuotes).flatMap((text) => {
+  const entries = texts.map(withoutQuotes).flatMap((text, i) => {
     if (!text.startsWith("Key=")) {
       throw new SelectorError(
-        `"${text}" does not begin with "Key="; write Key=x509Subject,Value=CN=…, ` +
+        `${
+          refusedValue(text).trim() || `argument ${i + 1}`
+        } does not begin with "Key="; write Key=x509Subject,Value=CN=…, ` +
           "in quotes if it holds spaces, or file://selector.json",
       );
     }
     return text.split(/[ \t\r\n]+(?=Key=)/);
   });
-  return collect(entries.map((entry): [string, string] => {
+  return collect(entries.map((entry, i): [string, string] => {
     const [, key, value] = /^Key=([^,]*),Value=(.*)$/s.exec(entry) ?? [];
     if (key === undefined || value === undefined) {
-      throw new SelectorError(`"${entry}" has no ",Value="; write Key=x509Subject,Value=CN=…`);
+      throw new SelectorError(`entry ${i + 1} has no ",Value="; write Key=x509Subject,Value=CN=…`);
     }
     return [key, value];
   }));
@@ -66,9 +69,13 @@ export function readSelectorJson(text: string): SelectorValues {
 
 function collect(entries: readonly (readonly [string, string])[]): SelectorValues {
   const values = new Map<SelectorKey, string>();
-  for (const [key, value] of entries) {
+  for (const [i, [key, value]] of entries.entries()) {
     if (!isSelectorKey(key)) {
-      throw new SelectorError(`unknown key "${key}"; the keys are ${SELECTOR_KEYS.join(", ")}`);
+      throw new SelectorError(
+        `unknown key${refusedValue(key)} in entry ${i + 1}; the keys are ${
+          SELECTOR_KEYS.join(", ")
+        }`,
+      );
     }
     if (values.has(key)) throw new SelectorError(`the key ${key} stands twice`);
     values.set(key, value);

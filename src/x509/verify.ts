@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { decodeHex, encodeHex } from "@std/encoding/hex";
 import { DerError, DerReader, readSequence, unsigned } from "./der.ts";
 import { type Curve, isMlDsa, type MlDsaKeyType } from "./key_types.ts";
-import type { PublicKey } from "./public_key.ts";
+import { type PublicKey, rsaPublicNumbers, sameBytes } from "./public_key.ts";
 
 /** The hash functions of RSA and EC signatures, by their WebCrypto names. */
 export type SignatureDigest = "SHA-256" | "SHA-384" | "SHA-512";
@@ -24,6 +25,9 @@ export async function verifySignature(
   if (isMlDsa(keyType)) {
     return await verifyMlDsa(keyType, bits, message, signature);
   }
+  if (keyType === "RSA" && bits.length > LARGEST_RUNTIME_KEY) {
+    return await verifyLargeRsa(bits, message, digest, signature);
+  }
   const raw = curve ? rawEcdsaSignature(signature, curve) : signature;
   if (!raw) return false;
   const algorithm = curve
@@ -38,6 +42,49 @@ export async function verifySignature(
     new Uint8Array(raw),
     new Uint8Array(message),
   );
+}
+
+/** RSAPublicKey of 4096 bits, in bytes; the runtime refuses larger keys ("malformed"). */
+const LARGEST_RUNTIME_KEY = 4096 / 8 + 16;
+/** DER of DigestInfo before the hash (RFC 8017 section 9.2, note 1). */
+const DIGEST_INFO: Readonly<Record<SignatureDigest, string>> = {
+  "SHA-256": "3031300d060960864801650304020105000420",
+  "SHA-384": "3041300d060960864801650304020205000430",
+  "SHA-512": "3051300d060960864801650304020305000440",
+};
+
+/** RSASSA-PKCS1-V1_5-VERIFY (RFC 8017 section 8.2.2). All its inputs are public. */
+async function verifyLargeRsa(
+  bits: Uint8Array,
+  message: Uint8Array,
+  digest: SignatureDigest,
+  signature: Uint8Array,
+): Promise<boolean> {
+  const { modulus, exponent } = rsaPublicNumbers(bits);
+  const [n, e, s] = [modulus, exponent, signature].map(numberOf);
+  if (n === undefined || e === undefined || s === undefined) return false;
+  if (signature.length !== modulus.length || s >= n) return false;
+  const hash = new Uint8Array(await crypto.subtle.digest(digest, new Uint8Array(message)));
+  const info = Uint8Array.of(...decodeHex(DIGEST_INFO[digest]), ...hash);
+  const expected = new Uint8Array(modulus.length).fill(0xff);
+  expected.set([0, 1]);
+  expected.set([0, ...info], expected.length - info.length - 1);
+  const actual = power(s, e, n).toString(16).padStart(2 * modulus.length, "0");
+  return sameBytes(decodeHex(actual), expected);
+}
+
+function numberOf(bytes: Uint8Array): bigint {
+  // A copy: encodeHex takes the memory of a Node buffer away.
+  return BigInt(`0x0${encodeHex(Uint8Array.from(bytes))}`);
+}
+
+function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
+  let result = 1n;
+  for (let factor = base; exponent > 0n; exponent >>= 1n) {
+    if (exponent & 1n) result = result * factor % modulus;
+    factor = factor * factor % modulus;
+  }
+  return result;
 }
 
 /** `r || s`, each of a coordinate's length, from `SEQUENCE { r, s }`. */

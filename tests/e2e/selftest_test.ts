@@ -35,7 +35,7 @@ Deno.test("selftest and --cert-selector refuse in one sentence where there is no
     [
       ["sign-string", "--cert-selector", "Key=x509Serial,Value=xyz"],
       2,
-      /^aws_signing_helper: --cert-selector: x509Serial: "xyz" is not a serial number[^\n]*\n$/,
+      /^aws_signing_helper: --cert-selector: x509Serial: the value is not a serial number[^\n]*\n$/,
     ],
     [
       ["read-certificate-data", "--cert-selector", "file:///nowhere.json"],

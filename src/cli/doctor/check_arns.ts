@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { messageOf } from "../../errors.ts";
+import { messageOf, refusedValue } from "../../errors.ts";
 import { parseSessionArns, type SessionArns } from "../../rolesanywhere/arn.ts";
 import { PARTITIONS, resolveEndpoint } from "../../rolesanywhere/endpoint.ts";
 import type { FlagName } from "../flags.ts";
@@ -80,7 +80,7 @@ function checkRegion(values: FlagValues, arns: SessionArns | undefined): Finding
     findings.push(
       found(
         "region-unknown",
-        `the region "${region}" is in no known partition; check its spelling`,
+        `the region${refusedValue(region)} is in no known partition; check its spelling`,
       ),
     );
   }
@@ -137,9 +137,9 @@ function checkSessionName(values: FlagValues): Finding[] {
   return [
     found(
       "session-name",
-      `${
-        values.sourceOf("role-session-name")
-      } "${name}" must be 2 to 64 letters, digits or _+=,.@-`,
+      `${values.sourceOf("role-session-name")}${
+        refusedValue(name)
+      } must be 2 to 64 letters, digits or _+=,.@-`,
     ),
   ];
 }

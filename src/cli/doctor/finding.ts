@@ -4,6 +4,8 @@
  * @module
  */
 
+import { printable } from "../../errors.ts";
+
 /** How bad a finding is. A "problem" makes the command fail. */
 export type Level = "ok" | "note" | "warning" | "problem";
 
@@ -104,9 +106,9 @@ export interface Finding {
   readonly message: string;
 }
 
-/** A finding with the level that the table gives. */
+/** Returns a finding with the level of the table. Its message is safe to paste into a report. */
 export function found(name: FindingName, message: string): Finding {
-  return { level: FINDINGS[name][0], name, message };
+  return { level: FINDINGS[name][0], name, message: printable(message) };
 }
 
 /** Whether a name (of an error's code, for instance) is a finding's. */

@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { verify } from "node:crypto";
-import { Buffer } from "node:buffer";
 import { SIGNING_ALGORITHMS } from "../../rolesanywhere/algorithms.ts";
 import {
   type IdentitySource,
@@ -17,6 +15,7 @@ import type { Certificate } from "../../x509/certificate.ts";
 import { endEntityOf } from "../../x509/chain.ts";
 import { buildChain } from "../../x509/path.ts";
 import { sameBytes } from "../../x509/public_key.ts";
+import { verifySignature } from "../../x509/verify.ts";
 import type { FlagValues } from "../flag_values.ts";
 import { keystoreContext } from "../keys.ts";
 import type { World } from "../world.ts";
@@ -33,8 +32,8 @@ export interface CertificateSet {
 /** What came of it. */
 export interface Opening {
   readonly certificates?: CertificateSet;
-  /** Whether the test signature verifies; "unknown" for keys that nothing here can verify. */
-  readonly signature?: "right" | "wrong" | "unknown";
+  /** Result of verifying the test signature. */
+  readonly signature?: "right" | "wrong";
   /** What was thrown. */
   readonly failure?: unknown;
 }
@@ -124,13 +123,6 @@ async function trySignature(signer: Signer): Promise<Opening> {
   const message = new TextEncoder().encode("aws_signing_helper doctor");
   const { digest } = SIGNING_ALGORITHMS[publicKey.keyType];
   const signature = await signer.sign(message, digest);
-  if (publicKey.keyType !== "RSA" && publicKey.keyType !== "EC") return { signature: "unknown" };
-  const key = { key: Buffer.from(publicKey.encoded), format: "der", type: "spki" } as const;
-  try {
-    return {
-      signature: verify(digest.replace("-", ""), message, key, signature) ? "right" : "wrong",
-    };
-  } catch {
-    return { signature: "unknown" }; // P-521 with SHA-256 is beyond the runtime
-  }
+  const isRight = await verifySignature(publicKey, message, digest, signature);
+  return { signature: isRight ? "right" : "wrong" };
 }
