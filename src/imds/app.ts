@@ -14,6 +14,7 @@ import {
   type ServedCredentials,
 } from "./documents.ts";
 import { hostRefusal } from "./host_check.ts";
+import { hostHeaderCheck } from "./host_header.ts";
 import { targetReader } from "./request_target.ts";
 import { sameSecret } from "./same_secret.ts";
 import { TOKEN_SECONDS, type TokenStore } from "./tokens.ts";
@@ -85,10 +86,15 @@ export async function createApp(endpoint: Endpoint): Promise<Answer> {
   }
   app.onError(() => reply("internal error", 500, TEXT));
   // Around hono and not as its middleware, which would make every answer wait for a few promises.
-  const answer: Answer = (request, connection) =>
-    read(request.url).isAllowed
+  const isValidHost = hostHeaderCheck();
+  const answer: Answer = (request, connection) => {
+    if (!isValidHost(request.headers.get("host"))) {
+      return reply("Host: not one valid host name or address", 400, TEXT);
+    }
+    return read(request.url).isAllowed
       ? app.fetch(request, { request, connection })
       : reply(hostRefusal(read(request.url).authority), 403, TEXT);
+  };
   const { log } = endpoint;
   if (!log) return answer;
   return async (request, connection) => {

@@ -71,7 +71,7 @@ function isName(text: string): boolean {
 }
 
 /** Returns true for an IPv6 address without brackets, with or without a zone (`fe80::1%eth0`). */
-function isIpv6(text: string): boolean {
+export function isIpv6(text: string): boolean {
   const address = text.replace(/%[\w.~-]+$/, "");
   return /^[0-9a-f:.]*:[0-9a-f:.]*$/i.test(address) && URL.canParse(`http://[${address}]`);
 }

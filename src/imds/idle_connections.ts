@@ -23,10 +23,21 @@ export function mostConnections(openFiles: number | undefined): number {
   return Math.max(1, Math.min(most, Math.floor((openFiles - otherFiles) / 2)));
 }
 
+/** A connection's requests so far. */
+interface Activity {
+  /** When it was first seen, last sent a whole request, or was last answered. */
+  readonly since: number;
+  /** Requests, counted up to {@link REGULAR}. */
+  readonly requests: number;
+}
+
+/** A connection with so many requests is in use; one request each is what a crowd can pretend. */
+const REGULAR = 2;
+
 /** Remembers when each connection last asked for something. */
 export class IdleConnections {
   /** By the client's port. */
-  readonly #lastActive = new Map<number, number>();
+  readonly #activities = new Map<number, Activity>();
 
   /**
    * @param monotonic milliseconds from any origin, never going back
@@ -34,28 +45,38 @@ export class IdleConnections {
    */
   constructor(private readonly monotonic: () => number, private readonly most: number) {}
 
-  /** A request came in whole from this port, or was answered, at this time of the steady clock. */
+  /** A request came in whole from this port at this time of the steady clock. */
   requested(clientPort: number, now: number): void {
-    this.#lastActive.set(clientPort, now);
+    const requests = this.#activities.get(clientPort)?.requests ?? 0;
+    this.#activities.set(clientPort, { since: now, requests: Math.min(requests + 1, REGULAR) });
+  }
+
+  /** A request from this port was answered. */
+  answered(clientPort: number, now: number): void {
+    const requests = this.#activities.get(clientPort)?.requests ?? 1;
+    this.#activities.set(clientPort, { since: now, requests });
   }
 
   /** Milliseconds since a request came in whole from this port; Infinity when none has. */
   idleFor(clientPort: number): number {
-    return this.monotonic() - (this.#lastActive.get(clientPort) ?? -Infinity);
+    return this.monotonic() - (this.#activities.get(clientPort)?.since ?? -Infinity);
   }
 
-  /** Given all open connections, those to end. */
+  /**
+   * Given all open connections, those to end. If there are too many, those without a request go first,
+   * then those with one, each the longest idle first.
+   */
   overdue(open: readonly ServerConnection[]): ServerConnection[] {
     const now = this.monotonic();
     const ports = new Set(open.map(({ clientPort }) => clientPort));
-    for (const port of this.#lastActive.keys()) if (!ports.has(port)) this.#lastActive.delete(port);
-    const active = (connection: ServerConnection): number => {
-      const known = this.#lastActive.get(connection.clientPort);
-      if (known === undefined) this.#lastActive.set(connection.clientPort, now);
-      return known ?? now;
+    for (const port of this.#activities.keys()) if (!ports.has(port)) this.#activities.delete(port);
+    const activityOf = ({ clientPort }: ServerConnection): Activity => {
+      const activity = this.#activities.get(clientPort) ?? { since: now, requests: 0 };
+      this.#activities.set(clientPort, activity);
+      return activity;
     };
-    const byActivity = open.map((connection) => ({ connection, since: active(connection) }))
-      .sort((a, b) => a.since - b.since);
+    const byActivity = open.map((connection) => ({ connection, ...activityOf(connection) }))
+      .sort((a, b) => a.requests - b.requests || a.since - b.since);
     const tooMany = Math.max(0, open.length - this.most);
     return byActivity
       .filter(({ since }, i) => i < tooMany || now - since > CONNECTION_LIMITS.idle)

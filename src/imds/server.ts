@@ -48,7 +48,7 @@ export class EndpointServer implements AsyncDisposable {
   /** The port it listens on; 0 on a Unix socket. */
   readonly port: number;
   readonly #options: ServerOptions;
-  readonly #calls = SocketCalls.open();
+  readonly #calls: SocketCalls;
   readonly #sockets: ServerSockets | undefined;
   readonly #owners = new SocketOwners();
   readonly #idle: IdleConnections;
@@ -65,13 +65,14 @@ export class EndpointServer implements AsyncDisposable {
   static async start(options: ServerOptions): Promise<EndpointServer> {
     const { bind } = options;
     if (bind.kind === "unix") await clearSocketPath(bind.path);
-    return new EndpointServer(options, mostConnections(raiseOpenFilesLimit()));
+    return new EndpointServer(options, raiseOpenFilesLimit());
   }
 
-  private constructor(options: ServerOptions, mostOpen: number) {
+  private constructor(options: ServerOptions, openFiles: number | undefined) {
     const { bind, monotonic } = options;
     this.#options = options;
-    this.#idle = new IdleConnections(monotonic, mostOpen);
+    this.#calls = SocketCalls.open(openFiles);
+    this.#idle = new IdleConnections(monotonic, mostConnections(openFiles));
     try {
       this.#server = this.#listen(bind.kind === "ip" ? bind.port : 0);
       this.port = bind.kind === "ip" ? (this.#server.addr as Deno.NetAddr).port : 0;
@@ -180,7 +181,7 @@ export class EndpointServer implements AsyncDisposable {
       const left = (this.#inFlight.get(port) ?? 1) - 1;
       if (left > 0) this.#inFlight.set(port, left);
       else this.#inFlight.delete(port);
-      this.#idle.requested(port, this.#options.monotonic());
+      this.#idle.answered(port, this.#options.monotonic());
     }
   }
 

@@ -55,16 +55,16 @@ type SocketOption = SocketSystem["timeToLive"];
 export class SocketCalls implements Disposable {
   readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
 
-  private constructor(readonly system: SocketSystem) {
+  private constructor(readonly system: SocketSystem, private readonly openFiles: number) {
     this.#library = Deno.dlopen(system.library, SYMBOLS);
   }
 
-  /** Opens them. Throws `listen` where there are none. */
-  static open(operatingSystem: string = Deno.build.os): SocketCalls {
+  /** Opens them for a process that may open so many files. Throws `listen` where there are none. */
+  static open(openFiles = Infinity, operatingSystem: string = Deno.build.os): SocketCalls {
     const system = SOCKET_SYSTEMS[operatingSystem];
     if (!system) throw new HelperError("listen", `no sockets are known on ${operatingSystem}`);
     try {
-      return new SocketCalls(system);
+      return new SocketCalls(system, openFiles);
     } catch (cause) {
       throw new HelperError("listen", `${system.library} cannot be loaded`, { cause });
     }
@@ -76,7 +76,7 @@ export class SocketCalls implements Disposable {
       return Array.from(Deno.readDirSync("/dev/fd"), ({ name }) => Number(name));
     } catch {
       const { step, most } = this.system.numbers;
-      return Array.from({ length: most / step }, (_, i) => i * step);
+      return Array.from({ length: Math.min(most / step, this.openFiles) }, (_, i) => i * step);
     }
   }
 

@@ -52,6 +52,17 @@ Deno.test("serve answers or refuses whatever is sent, and stays up", async (t) =
       `GET http://evil.example${ROLES} HTTP/1.1\r\n${withToken}\r\n`,
       /^HTTP\/1.1 403/,
     ],
+    "no Host": [`GET ${ROLES} HTTP/1.1\r\n${withToken.replace(HOST, "")}\r\n`, /^HTTP\/1.1 400/],
+    "no Host in HTTP/1.0": [`GET /healthz HTTP/1.0\r\n\r\n`, /^HTTP\/1.0 400/],
+    "two Hosts": [`GET ${ROLES} HTTP/1.1\r\n${HOST}${withToken}\r\n`, /^HTTP\/1.1 400/],
+    "an address that cannot be": [
+      `GET ${ROLES} HTTP/1.1\r\n${withToken.replace("127.0.0.1", "127.999.999.999")}\r\n`,
+      /^HTTP\/1.1 400/,
+    ],
+    "a port that cannot be": [
+      `GET ${ROLES} HTTP/1.1\r\n${withToken.replace("127.0.0.1", "127.0.0.1:99999")}\r\n`,
+      /^HTTP\/1.1 400/,
+    ],
     "X-Forwarded-For": [
       `PUT /latest/api/token HTTP/1.1\r\n${HOST}X-Forwarded-For: 10.0.0.1\r\n\r\n`,
       /^HTTP\/1.1 400/,
@@ -192,3 +203,33 @@ async function answersWithin(url: string, most: number): Promise<number> {
   }
   return Infinity;
 }
+
+Deno.test("serve keeps a client's connection through a crowd of 600 that says nothing", async () => {
+  await using scenario = await SessionScenario.create();
+  await using serve = await ServeProcess.start(scenario);
+  const token = await serve.token();
+  const request = new TextEncoder().encode(
+    `GET ${CREDENTIALS_PATH} HTTP/1.1\r\n${HOST}X-aws-ec2-metadata-token: ${token}\r\n\r\n`,
+  );
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port: serve.port });
+  const buffer = new Uint8Array(65_536);
+  const ask = async () => {
+    await connection.write(request);
+    const length = await connection.read(buffer);
+    return new TextDecoder().decode(buffer.subarray(0, length ?? 0)).slice(0, 15);
+  };
+  assertEquals([await ask(), await ask()], ["HTTP/1.1 200 OK", "HTTP/1.1 200 OK"]);
+  const crowd: Deno.Conn[] = [];
+  try {
+    for (let i = 0; i < 600; i++) {
+      crowd.push(await Deno.connect({ hostname: "127.0.0.1", port: serve.port }));
+    }
+    // Until the server has ended those that are too many.
+    const ended = crowd.map((each) => each.read(new Uint8Array(1)).catch(() => null));
+    await Promise.race(ended);
+    assertEquals(await ask(), "HTTP/1.1 200 OK");
+  } finally {
+    crowd.forEach((each) => each.close());
+  }
+  assertEquals((await serve.end()).code, 0);
+});

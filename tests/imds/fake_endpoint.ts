@@ -47,6 +47,7 @@ export class FakeEndpoint {
     init: RequestInit & { host?: string; client?: string } = {},
   ): Promise<Response> {
     const request = new Request(`http://127.0.0.1:9911${path}`, init);
+    request.headers.set("host", init.host ?? "127.0.0.1:9911");
     // As Deno's server gives it: the Host header as it was sent, in front of the target.
     const url = `http://${init.host ?? "127.0.0.1:9911"}${path}`;
     Object.defineProperty(request, "url", { value: url });

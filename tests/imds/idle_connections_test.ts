@@ -36,6 +36,19 @@ Deno.test("overdue() ends those that were silent for longest when there are too 
   assertEquals(idle.overdue(connections(...ports, 9001, 9002)), connections(2, 3));
 });
 
+Deno.test("overdue() ends a crowd that asks for nothing, or once, before a connection in use", () => {
+  const { clock, idle } = createIdle();
+  const crowd = Array.from({ length: CONNECTION_LIMITS.most }, (_, i) => i + 100);
+  idle.requested(1, clock.time); // in use: two requests, and then the crowd comes
+  idle.requested(1, clock.time);
+  clock.time = 10;
+  for (const port of crowd.slice(2)) idle.requested(port, clock.time);
+  clock.time = 20;
+  assertEquals(idle.overdue(connections(1, ...crowd)), connections(100));
+  clock.time = 30;
+  assertEquals(idle.overdue(connections(1, 2, 3, 4, ...crowd)), connections(100, 101, 2, 3));
+});
+
 Deno.test("overdue() takes a port that is used again for a new connection", () => {
   const { clock, idle } = createIdle();
   idle.overdue(connections(1));
