@@ -19,7 +19,10 @@ export const EXIT_CODES = {
     value: 4,
     meaning: "CreateSession was refused (access denied, not valid, resource not found)",
   },
-  unavailable: { value: 5, meaning: "the service throttled the call or is unavailable" },
+  unavailable: {
+    value: 5,
+    meaning: "the service throttled the call, is unavailable, or returned an expired session",
+  },
   network: { value: 6, meaning: "network or TLS failure on the way to the service" },
   interrupted: { value: 130, meaning: "ended by Ctrl-C or another signal" },
 } as const satisfies Record<string, { value: number; meaning: string }>;
@@ -53,6 +56,7 @@ const ERROR_CODES = {
   "service-refused": "refused",
   "service-throttled": "unavailable",
   "service-unavailable": "unavailable",
+  "session-expired": "unavailable",
   network: "network",
   proxy: "network",
   "network-timeout": "network",

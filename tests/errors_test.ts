@@ -27,6 +27,7 @@ const PROMISED: Record<ErrorCode, number> = {
   "service-refused": 4,
   "service-throttled": 5,
   "service-unavailable": 5,
+  "session-expired": 5,
   "network": 6,
   "proxy": 6,
   "network-timeout": 6,

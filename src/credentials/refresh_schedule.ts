@@ -20,6 +20,12 @@ export const REFRESH_LIMITS = {
   firstPause: 1_000,
   /** The longest pause of all. */
   longestPause: 5 * MINUTE,
+  /** A session of a shorter life is a sign of a wrong clock. */
+  shortLife: 10_000,
+  /** Sessions of a short life, in a row, that are renewed without a longer pause. */
+  shortSessions: 10,
+  /** The pauses between such sessions, at first and later. */
+  shortPause: { first: 250, later: 5_000 },
   /** After a refusal, which time alone does not heal. */
   refusedPause: 30 * MINUTE,
 } as const;
@@ -38,6 +44,17 @@ export function renewalDelay(life: number, first: boolean, random: number): numb
   const latest = Math.max(life / 2, life - REFRESH_LIMITS.remaining);
   const earliest = latest * (first ? SPREAD.first : SPREAD.later);
   return earliest + random * (latest - earliest);
+}
+
+/**
+ * Returns the shortest time to the renewal of a session, milliseconds; 0 unless its life is short.
+ *
+ * @param shortSessions of a short life in a row, this one included
+ */
+export function shortestDelay(shortSessions: number): number {
+  if (shortSessions === 0) return 0;
+  const { first, later } = REFRESH_LIMITS.shortPause;
+  return shortSessions > REFRESH_LIMITS.shortSessions ? later : first;
 }
 
 /**

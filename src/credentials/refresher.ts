@@ -5,8 +5,8 @@
  * @module
  */
 import { HelperError } from "../errors.ts";
-import type { SessionCredentials } from "../rolesanywhere/create_session.ts";
-import { renewalDelay, retryDelay } from "./refresh_schedule.ts";
+import { type SessionCredentials, unexpired } from "../rolesanywhere/create_session.ts";
+import { REFRESH_LIMITS, renewalDelay, retryDelay, shortestDelay } from "./refresh_schedule.ts";
 
 /** The clocks and the chance that the engine runs by. */
 export interface RefreshEffects {
@@ -76,6 +76,7 @@ export class Refresher {
   #stopped = false;
   #toldExpired = false;
   #refreshes = 0;
+  #shortSessions = 0;
 
   private constructor(
     private readonly fetch: () => Promise<SessionCredentials>,
@@ -86,7 +87,7 @@ export class Refresher {
   /**
    * Fetches the first credentials and then keeps them fresh. `fetch` must throw `HelperError`s.
    *
-   * Throws what the first fetch throws; nothing runs then.
+   * Throws what the first fetch throws, and `session-expired`; nothing runs then.
    */
   static async start(
     fetch: () => Promise<SessionCredentials>,
@@ -94,7 +95,7 @@ export class Refresher {
     tell: (event: RefreshEvent) => void,
   ): Promise<Refresher> {
     const refresher = new Refresher(fetch, effects, tell);
-    refresher.#accept(await fetch());
+    refresher.#accept(unexpired(await fetch(), effects.now()));
     return refresher;
   }
 
@@ -137,7 +138,7 @@ export class Refresher {
   async #attempt(): Promise<void> {
     this.#cancelTimer();
     try {
-      this.#accept(await this.fetch());
+      this.#accept(unexpired(await this.fetch(), this.effects.now()));
     } catch (thrown) {
       this.#reject(asHelperError(thrown));
     }
@@ -150,10 +151,11 @@ export class Refresher {
     this.#looked = -Infinity;
     this.#toldExpired = false;
     this.#state = { lastRefresh: this.effects.now(), lastError: undefined, failures: 0 };
-    // A session that is over when it comes is fetched again as after a failure.
-    const delay = life > 0
-      ? renewalDelay(life, this.#refreshes++ === 0, this.effects.random())
-      : retryDelay(1, "service-answer", this.effects.random());
+    this.#shortSessions = life < REFRESH_LIMITS.shortLife ? this.#shortSessions + 1 : 0;
+    const delay = Math.max(
+      renewalDelay(life, this.#refreshes++ === 0, this.effects.random()),
+      shortestDelay(this.#shortSessions),
+    );
     const nextRefresh = this.#schedule(delay);
     this.tell({ kind: "refreshed", credentials, nextRefresh });
     this.#wait();

@@ -78,7 +78,8 @@ const RETRIED: ReadonlySet<ErrorCode> = new Set(
  * Asks for a session, with retries that are signed anew each time.
  *
  * Throws `service-refused`, `service-throttled`, `service-unavailable` (the service's own code and
- * text), `service-answer`, and what the sender throws; key errors from signing pass through.
+ * text), `service-answer`, `session-expired`, and what the sender throws; key errors from signing
+ * pass through.
  */
 export async function createSession(
   request: SessionRequest,
@@ -97,7 +98,9 @@ export async function createSession(
         effects,
         Math.min(CALL_LIMITS.request, left),
       );
-      if (answer.status >= 200 && answer.status < 300) return readCredentials(answer);
+      if (answer.status >= 200 && answer.status < 300) {
+        return unexpired(readCredentials(answer), effects.now());
+      }
       failure = readServiceError(answer);
     } catch (thrown) {
       if (!(thrown instanceof HelperError)) throw thrown;
@@ -180,6 +183,19 @@ function readCredentials(answer: HttpAnswer): SessionCredentials {
     sessionToken: text("sessionToken"),
     expiration,
   };
+}
+
+/**
+ * Returns the credentials if they are valid at `now`. Throws `session-expired`, which is not retried
+ * within a call: the next session would be expired as well.
+ */
+export function unexpired(credentials: SessionCredentials, now: Date): SessionCredentials {
+  if (credentials.expiration > now) return credentials;
+  const seconds = Math.round((now.getTime() - credentials.expiration.getTime()) / 1000);
+  throw new HelperError(
+    "session-expired",
+    `the session from the service expired ${seconds} s ago; check this machine's clock`,
+  );
 }
 
 function readServiceError(answer: HttpAnswer): HelperError {

@@ -149,15 +149,42 @@ Deno.test("the engine does not take credentials for longer-lived when the clock 
   await refresher.stop();
 });
 
-Deno.test("the engine asks again soon, and not at once, when a session is over as it comes", async () => {
+Deno.test("start() throws session-expired when the first session is over as it comes", async () => {
   const scene = new Scene();
-  scene.life = -1;
-  const refresher = await scene.start();
-  assertEquals(refresher.credentials, undefined);
-  await scene.clock.pass(MINUTE);
-  assert(scene.calls.length > 2 && scene.calls.length < 200, String(scene.calls.length));
-  await refresher.stop();
+  scene.life = 0;
+  const error = await assertRejects(() => scene.start(), HelperError);
+  assertEquals([error.code, error.exitCode, scene.clock.pending], ["session-expired", 5, 0]);
 });
+
+Deno.test("the engine backs off as after failures when sessions are over as they come", async () => {
+  const expired = new Scene();
+  const failing = new Scene();
+  const refreshers = [await expired.start(), await failing.start()];
+  expired.life = -1;
+  failing.failWith = "network";
+  for (const { clock } of [expired, failing]) await clock.pass(HOUR);
+  assertEquals(expired.calls, failing.calls);
+  assertLess(expired.calls.length, 40);
+  const failure = expired.events.findLast(({ kind }) => kind === "failed");
+  assertEquals(failure?.kind === "failed" && failure.error.code, "session-expired");
+  // What is still valid is kept.
+  assertEquals(expired.events.find(({ kind }) => kind === "failed")?.kind, "failed");
+  expired.life = HOUR;
+  await expired.clock.pass(6 * MINUTE);
+  assertEquals([refreshers[0]?.state.failures, expired.kinds().at(-1)], [0, "refreshed"]);
+  for (const refresher of refreshers) await refresher.stop();
+});
+
+for (const life of [1, 100, 2_000, 9_999]) {
+  Deno.test(`the engine does not ask without end for sessions of ${life} ms`, async () => {
+    const scene = new Scene();
+    scene.life = life;
+    const refresher = await scene.start();
+    await scene.clock.pass(10 * MINUTE);
+    assertLess(scene.calls.length, 10 + 10 * 60 / 5 + 2);
+    await refresher.stop();
+  });
+}
 
 Deno.test("the engine reports a fault of the program as internal and goes on", async () => {
   const scene = new Scene();

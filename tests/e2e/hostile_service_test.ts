@@ -7,6 +7,7 @@ import {
   HostileService,
   sessionResponse,
 } from "../support/hostile_service.ts";
+import { RunningBinary } from "../support/running_binary.ts";
 import { CREDENTIALS_PATH, ServeProcess } from "../support/serve_process.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 
@@ -92,6 +93,51 @@ Deno.test("serve answers from its last credentials, and ends on SIGTERM, whateve
       sanitizeExit: false,
     })
   ));
+});
+
+Deno.test("credential-process exits 5 and names the clock when the session has expired on arrival", async () => {
+  await using scenario = await SessionScenario.create();
+  await using service = new HostileService(() => sessionResponse(-90));
+  const { code, stdout, stderr } = await runBinary(
+    ["credential-process", ...scenario.flags, "--endpoint", service.url],
+  );
+  assertEquals([code, stdout, service.requests], [5, "", 1]);
+  assertMatch(
+    stderr,
+    /: the session from the service expired 9\d s ago; check this machine's clock\n$/,
+  );
+});
+
+Deno.test("serve exits 5 when its first session has expired on arrival", async () => {
+  await using scenario = await SessionScenario.create();
+  await using service = new HostileService(() => sessionResponse(0));
+  const flags = [...scenario.flags, "--endpoint", service.url, "--port=0"];
+  const { code, stderr } = await runBinary(["serve", ...flags]);
+  assertEquals([code, service.requests], [5, 1]);
+  assertMatch(stderr, /check this machine's clock\n$/);
+});
+
+Deno.test("serve and update back off when sessions have expired on arrival", async () => {
+  await using scenario = await SessionScenario.create();
+  const first = sessionResponse(20);
+  const answer = (request: number) => request === 1 ? first : sessionResponse(-1);
+  await using ofServe = new HostileService(answer);
+  await using ofUpdate = new HostileService(() => sessionResponse(-1));
+  await using serve = await ServeProcess.start(scenario, ["--endpoint", ofServe.url]);
+  await using update = new RunningBinary(
+    ["update", ...scenario.flags, "--endpoint", ofUpdate.url],
+    { HOME: scenario.directory.path },
+  );
+  await serve.binary.said(
+    /warning: the refresh failed: the session .* check this machine's clock; /,
+  );
+  await update.said(/warning: the refresh failed: the session .* check this machine's clock; /);
+  const before = [ofServe.requests, ofUpdate.requests];
+  await rest(12_000);
+  // Twice a second without backoff.
+  assertLess(ofServe.requests - (before[0] ?? 0), 15);
+  assertLess(ofUpdate.requests - (before[1] ?? 0), 15);
+  assertEquals((await serve.end()).code, 0);
 });
 
 const rest = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
