@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { type IniLine, readIniLines, settingsOf } from "../credentials/ini_lines.ts";
+import { readIniLines, settingsOf } from "../credentials/ini_lines.ts";
 import { editFile } from "../credentials/profile_file.ts";
 import { checkProfileName } from "../credentials/profile_name.ts";
 import { withSettings } from "../credentials/profile_text.ts";
 import { HelperError } from "../errors.ts";
+import { configurationHeader, findConfigurationHeader, STRONGER_SETTINGS } from "./aws_profiles.ts";
 import { commandLine } from "./command_line.ts";
 import type { FlagValues } from "./flag_values.ts";
 import { identitySource } from "./keys.ts";
@@ -18,15 +19,6 @@ import { sessionRequest } from "./session_request.ts";
 import type { World } from "./world.ts";
 
 const SETTING = "credential_process";
-
-/** Settings that AWS SDKs follow before `credential_process`, in the same profile. */
-const STRONGER: readonly string[] = [
-  "aws_access_key_id",
-  "role_arn",
-  "web_identity_token_file",
-  "sso_session",
-  "sso_account_id",
-];
 
 /** Prints the setting as one line; with `--write`, writes it and says where. */
 export async function configure(values: FlagValues, world: World): Promise<void> {
@@ -52,7 +44,7 @@ export async function configure(values: FlagValues, world: World): Promise<void>
   for (const note of [...notes, ...credentialsNotes(profile, world)]) {
     world.say(`warning: ${note}`);
   }
-  world.say(`wrote ${SETTING} of [${headerOf(profile)}] in ${path}`);
+  world.say(`wrote ${SETTING} of [${configurationHeader(profile)}] in ${path}`);
 }
 
 async function write(
@@ -62,8 +54,8 @@ async function write(
   using hold = world.holdSignals();
   return await editFile(path, (text) => {
     const lines = readIniLines(text);
-    const section = standingHeader(lines, profile) ?? headerOf(profile);
-    const stronger = STRONGER.filter((key) => settingsOf(lines, section).has(key));
+    const section = findConfigurationHeader(lines, profile) ?? configurationHeader(profile);
+    const stronger = STRONGER_SETTINGS.filter((key) => settingsOf(lines, section).has(key));
     return {
       text: withSettings(text, section, new Map([[SETTING, line]]), path),
       notes: stronger.map((key) =>
@@ -75,18 +67,6 @@ async function write(
     sleep: (milliseconds) => world.sleep(milliseconds),
     signal: hold.signal,
   });
-}
-
-/** The configuration file names profiles so; the credentials file names them by the name alone. */
-function headerOf(profile: string): string {
-  return profile === "default" ? "default" : `profile ${profile}`;
-}
-
-/** The profile's header as it stands: SDKs take any blanks in it. */
-function standingHeader(lines: readonly IniLine[], profile: string): string | undefined {
-  return lines.findLast(({ kind, name }) =>
-    kind === "section" && name.trim().replace(/\s+/g, " ") === headerOf(profile)
-  )?.name;
 }
 
 /** Keys in the credentials file come before every setting of the configuration file. */

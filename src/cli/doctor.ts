@@ -8,6 +8,7 @@ import { HelperError, messageOf } from "../errors.ts";
 import { checkArns } from "./doctor/check_arns.ts";
 import { checkCertificate } from "./doctor/check_certificate.ts";
 import { checkChain } from "./doctor/check_chain.ts";
+import { checkClients } from "./doctor/check_clients.ts";
 import { checkEnvironment } from "./doctor/check_environment.ts";
 import { checkFiles } from "./doctor/check_files.ts";
 import { checkKey } from "./doctor/check_key.ts";
@@ -16,6 +17,7 @@ import { checkNetwork } from "./doctor/check_network.ts";
 import { checkTerminal } from "./doctor/check_terminal.ts";
 import { type Finding, found, type Level } from "./doctor/finding.ts";
 import { inspect, type Inspection } from "./doctor/inspection.ts";
+import { profileCommand } from "./doctor/profile_command.ts";
 import type { FlagValues } from "./flag_values.ts";
 import { PROGRAM } from "./program.ts";
 import { VERSION } from "./version.ts";
@@ -31,16 +33,27 @@ const CHECKS: readonly Check[] = [
   checkChain,
   checkFiles,
   checkEnvironment,
+  checkClients,
   (inspection) => checkKeystores(inspection),
   checkTerminal,
   checkNetwork,
 ];
 
+/** Checks that need no flags: those of a profile whose line cannot be read. */
+const CHECKS_WITHOUT_FLAGS: readonly Check[] = [checkEnvironment, checkClients, checkTerminal];
+
 /** Prints the report. Throws `doctor` when it has a problem. */
 export async function doctor(values: FlagValues, world: World): Promise<void> {
-  const inspection = await inspect(values, world);
-  const findings: Finding[] = [];
-  for (const check of CHECKS) findings.push(...await runCheck(check, inspection));
+  const profile = values.given("profile");
+  const command = profile === undefined
+    ? { findings: [], values }
+    : await profileCommand(profile, values, world);
+  const findings: Finding[] = [...command.findings];
+  const inspection = command.values
+    ? await inspect(command.values, world)
+    : { values, world, opening: {} };
+  const checks = command.values ? CHECKS : CHECKS_WITHOUT_FLAGS;
+  for (const check of checks) findings.push(...await runCheck(check, inspection));
   const count = (wanted: Level) => findings.filter(({ level }) => level === wanted).length;
   const [problems, warnings] = [count("problem"), count("warning")];
   world.write(

@@ -250,7 +250,7 @@ export const FLAGS = {
     kind: "text",
     value: "name",
     description: "profile to write, of the credentials file (update) or the configuration file " +
-      "(configure)",
+      "(configure), or whose credential_process to check (doctor)",
     default: "default",
     otherVariables: ["AWS_PROFILE"],
   },
@@ -413,7 +413,7 @@ export const COMMANDS = {
   },
   "doctor": {
     summary: "look for what is wrong with key, certificate, ARNs, files, clock and network",
-    flags: [...VENDING_FLAGS, "json"],
+    flags: [...VENDING_FLAGS, "profile", "json"],
     required: [],
     oneOf: [],
     usesNetwork: true,

@@ -37,7 +37,7 @@ export function checkEnvironment(
     findings.push(
       found(
         "static-credentials",
-        "AWS_ACCESS_KEY_ID is set, and SDKs use it before credential_process; unset it",
+        "AWS_ACCESS_KEY_ID is set, and SDKs use it before credential_process and serve; unset it",
       ),
     );
   }

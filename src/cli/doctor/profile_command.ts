@@ -1,0 +1,137 @@
+/**
+ * The `credential_process` line of a profile, for `doctor --profile NAME`: read as AWS SDKs read it,
+ * so that it is checked as if it were typed.
+ *
+ * @module
+ */
+import { delimiter, isAbsolute, resolve } from "node:path";
+import { HelperError, messageOf } from "../../errors.ts";
+import {
+  configurationHeader,
+  type Profile,
+  readProfile,
+  STRONGER_SETTINGS,
+} from "../aws_profiles.ts";
+import type { FlagValues } from "../flag_values.ts";
+import { COMMANDS, type FlagName } from "../flags.ts";
+import { parseArguments } from "../parse.ts";
+import { shellSyntaxIn, splitCommandLine } from "../split_command_line.ts";
+import type { World } from "../world.ts";
+import { type Finding, found } from "./finding.ts";
+
+/** What a profile's line comes to. */
+export interface ProfileCommand {
+  readonly findings: readonly Finding[];
+  /** Its flags; undefined if the line does not run `credential-process`. */
+  readonly values?: FlagValues;
+}
+
+const SETTING = "credential_process";
+/** Flags of doctor itself; the others are those of the line. */
+const OWN_FLAGS: readonly FlagName[] = ["profile", "json", "debug"];
+
+/** Reads the line. Throws `usage` if flags of a line are typed too. */
+export async function profileCommand(
+  name: string,
+  typed: FlagValues,
+  world: World,
+): Promise<ProfileCommand> {
+  const other = COMMANDS.doctor.flags.find((flag) =>
+    !OWN_FLAGS.includes(flag) && typed.isOnCommandLine(flag)
+  );
+  if (other) {
+    throw new HelperError(
+      "usage",
+      `--profile and --${other}: the profile has the flags to check; leave one of the two out`,
+    );
+  }
+  const profile = readProfile(name, world);
+  const { configuration, configurationPath } = profile;
+  const label = `[${configurationHeader(name)}] in ${configurationPath}`;
+  const line = configuration?.get(SETTING);
+  if (!configuration) {
+    return {
+      findings: [found("profile-missing", `${label} does not exist; try configure --write`)],
+    };
+  }
+  const findings = strongerSources(profile, label);
+  if (!line) {
+    const missing = found("profile-missing", `${label} has no ${SETTING}; try configure --write`);
+    return { findings: [...findings, missing] };
+  }
+  const syntax = world.platform === "windows" ? undefined : shellSyntaxIn(line);
+  if (syntax !== undefined) {
+    findings.push(
+      found(
+        "profile-shell",
+        `${label}: ${SETTING} has ${syntax} outside single quotes, which some SDKs pass to sh and ` +
+          "botocore does not; use configure to write the line",
+      ),
+    );
+  }
+  try {
+    const words = splitCommandLine(line, world.platform);
+    findings.push(...programFindings(words[0] ?? "", label, world));
+    const request = await parseArguments(words.slice(1), (variable) => world.environment(variable));
+    if (request.kind !== "run" || request.command !== "credential-process") {
+      const message = `${label}: ${SETTING} does not run credential-process; correct the line`;
+      return { findings: [...findings, found("profile-command", message)] };
+    }
+    return {
+      findings: [found("profile", `checked the flags of ${label}`), ...findings],
+      values: request.values,
+    };
+  } catch (thrown) {
+    if (!(thrown instanceof HelperError)) throw thrown;
+    return { findings: [...findings, found("profile-command", `${label}: ${messageOf(thrown)}`)] };
+  }
+}
+
+/** Finds what AWS SDKs use before the line: other settings of the profile, and keys. */
+function strongerSources(
+  { name, configuration, credentials, credentialsPath }: Profile,
+  label: string,
+): Finding[] {
+  const findings = STRONGER_SETTINGS.filter((key) => configuration?.has(key)).map((key) =>
+    found("other-provider", `${label} sets ${key}, which SDKs may use before ${SETTING}; remove it`)
+  );
+  if (credentials?.has("aws_access_key_id")) {
+    findings.push(
+      found(
+        "other-provider",
+        `[${name}] in ${credentialsPath} holds keys, which SDKs use before ${SETTING}; remove them`,
+      ),
+    );
+  }
+  return findings;
+}
+
+function programFindings(program: string, label: string, world: World): Finding[] {
+  const reason = whyNotRunnable(program, world);
+  return reason === undefined ? [] : [
+    found(
+      "profile-program",
+      `${label}: the program "${program}" ${reason}; write its whole path`,
+    ),
+  ];
+}
+
+function whyNotRunnable(program: string, world: World): string | undefined {
+  const isPath = /[/\\]/.test(program);
+  const path = world.environment("PATH") ?? "";
+  const folders = isPath ? [world.currentDirectory()] : path.split(delimiter).filter(isAbsolute);
+  const suffixes = world.platform === "windows" ? ["", ".exe"] : [""];
+  const files = folders.flatMap((folder) =>
+    suffixes.map((suffix) => resolve(folder, `${program}${suffix}`))
+  );
+  const modes = files.flatMap((file) => {
+    try {
+      const { isFile, mode } = Deno.statSync(file);
+      return isFile ? [mode ?? 0o111] : [];
+    } catch {
+      return [];
+    }
+  });
+  if (modes.length === 0) return isPath ? "does not exist" : "is not on PATH";
+  return modes.some((mode) => (mode & 0o111) !== 0) ? undefined : "may not be run";
+}
