@@ -45,6 +45,8 @@ export async function recordCodeCache({ recorder, folder }: Recording): Promise<
     ];
     const commandLines = `${directory}/command_lines.json`;
     const rsaKey = await writeRsaKey(directory);
+    const configuration = `${directory}/config`;
+    await Deno.writeTextFile(configuration, CONFIGURATION);
     await Deno.writeTextFile(
       commandLines,
       JSON.stringify([
@@ -64,7 +66,10 @@ export async function recordCodeCache({ recorder, folder }: Recording): Promise<
     const { success, stderr } = await new Deno.Command(recorder, {
       args: [folder, commandLines, `${directory}/certificate.der`],
       clearEnv: true,
-      env: { AWS_SHARED_CREDENTIALS_FILE: `${directory}/credentials` },
+      env: {
+        AWS_SHARED_CREDENTIALS_FILE: `${directory}/credentials`,
+        AWS_CONFIG_FILE: configuration,
+      },
       stdin: "null",
       stdout: "null",
       stderr: "piped",
@@ -77,6 +82,10 @@ export async function recordCodeCache({ recorder, folder }: Recording): Promise<
     await Deno.remove(directory, { recursive: true });
   }
 }
+
+/** A usual `~/.aws/config`, without anything that changes the sessions above. */
+const CONFIGURATION = "[default]\nregion = us-east-1\noutput = json\n\n# comment\n" +
+  '[profile "a b"]\nrole_arn = x\n[services local]\ns3 =\n  endpoint_url = https://localhost\n';
 
 function makeSession() {
   return {
