@@ -8,6 +8,7 @@ import { DerError, DerReader, readSequence, TAG } from "../../src/x509/der.ts";
 import { algorithmOf } from "../../src/x509/public_key.ts";
 import { type CipherName, CIPHERS, decryptCbc } from "./cipher.ts";
 import { UnsupportedFormatError, WrongPassphraseError } from "./failures.ts";
+import type { IterateHash } from "./hash_iterations.ts";
 import { type HashName, pbkdf1, pbkdf2, pkcs12Kdf, scrypt } from "./key_derivation.ts";
 import type { Passphrase } from "./passphrase.ts";
 
@@ -61,13 +62,14 @@ export async function decrypt(
   algorithm: DerReader,
   ciphertext: Uint8Array,
   passphrase: Passphrase,
+  iterate: IterateHash,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { oid, parameters = new Uint8Array(0) } = algorithmOf(algorithm);
   algorithm.end();
   const old = OLD_SCHEMES[oid];
   if (oid !== OID.pbes2 && !old) throw unsupported(`the encryption scheme ${oid}`);
   const { cipher, key, iv } = old
-    ? deriveOld(old, readSequence(parameters), passphrase)
+    ? await deriveOld(old, readSequence(parameters), passphrase, iterate)
     : await derivePbes2(readSequence(parameters), passphrase);
   try {
     return await decryptCbc(cipher, key, iv, Uint8Array.from(ciphertext));
@@ -83,12 +85,13 @@ export async function decrypt(
 export async function decryptPkcs8(
   der: Uint8Array,
   passphrase: Passphrase,
+  iterate: IterateHash,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const info = readSequence(der);
   const algorithm = info.sequence();
   const ciphertext = info.octetString();
   info.end();
-  return checkedPlaintext(await decrypt(algorithm, ciphertext, passphrase));
+  return checkedPlaintext(await decrypt(algorithm, ciphertext, passphrase, iterate));
 }
 
 /** One wrong passphrase in 256 leaves a padding that looks right; what comes out is then no DER. */
@@ -115,20 +118,26 @@ interface CipherKey {
   readonly iv: Uint8Array<ArrayBuffer>;
 }
 
-function deriveOld(scheme: OldScheme, parameters: DerReader, passphrase: Passphrase): CipherKey {
+async function deriveOld(
+  scheme: OldScheme,
+  parameters: DerReader,
+  passphrase: Passphrase,
+  iterate: IterateHash,
+): Promise<CipherKey> {
   const salt = parameters.octetString();
   const iterations = parameters.smallInteger();
   parameters.end();
   const { cipher, hash } = scheme;
   const { keyBytes, blockBytes } = CIPHERS[cipher];
   if (scheme.derivation === "PBKDF1") {
-    const derived = pbkdf1(passphrase, salt, iterations, keyBytes + blockBytes, hash);
+    const length = keyBytes + blockBytes;
+    const derived = await pbkdf1(passphrase, salt, iterations, length, hash, iterate);
     return { cipher, key: derived.slice(0, keyBytes), iv: derived.slice(keyBytes) };
   }
   return {
     cipher,
-    key: pkcs12Kdf(passphrase, salt, iterations, keyBytes, hash, "key"),
-    iv: pkcs12Kdf(passphrase, salt, iterations, blockBytes, hash, "iv"),
+    key: await pkcs12Kdf(passphrase, salt, iterations, keyBytes, hash, "key", iterate),
+    iv: await pkcs12Kdf(passphrase, salt, iterations, blockBytes, hash, "iv", iterate),
   };
 }
 

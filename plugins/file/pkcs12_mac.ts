@@ -12,6 +12,7 @@ import { algorithmOf } from "../../src/x509/public_key.ts";
 import { derOf } from "./ber.ts";
 import { derivePbkdf2, hmacHash } from "./encryption.ts";
 import { UnsupportedFormatError } from "./failures.ts";
+import type { IterateHash } from "./hash_iterations.ts";
 import { type HashName, pkcs12Kdf } from "./key_derivation.ts";
 import type { Passphrase } from "./passphrase.ts";
 
@@ -42,12 +43,14 @@ export async function isAuthentic(
   { mac, macSalt, iterations = 1 }: MacData,
   authenticated: Uint8Array,
   passphrase: Passphrase,
+  iterate: IterateHash,
 ): Promise<boolean> {
   const algorithm = algorithmOf(readSequence(derOf(mac.digestAlgorithm.toSchema())));
   const expected = new Uint8Array(mac.digest.getValue());
+  const salt = new Uint8Array(macSalt.getValue());
   const { hash, key } = algorithm.oid === PBMAC1
     ? await derivePbmac1(readSequence(algorithm.parameters ?? new Uint8Array(0)), passphrase)
-    : deriveClassic(algorithm.oid, new Uint8Array(macSalt.getValue()), iterations, passphrase);
+    : await deriveClassic(algorithm.oid, salt, iterations, passphrase, iterate);
   const actual = createHmac(hash, key).update(authenticated).digest();
   key.fill(0);
   if (expected.length !== actual.length) throw new DerError("a MAC of wrong length");
@@ -59,19 +62,22 @@ interface MacKey {
   readonly key: Uint8Array<ArrayBuffer>;
 }
 
-function deriveClassic(
+async function deriveClassic(
   oid: string,
   salt: Uint8Array,
   iterations: number,
   passphrase: Passphrase,
-): MacKey {
+  iterate: IterateHash,
+): Promise<MacKey> {
   const hash = HASH_OIDS[oid];
   if (!hash) {
     throw new UnsupportedFormatError(
       `its MAC algorithm ${oid} is not known; export the file again with: openssl pkcs12 -export`,
     );
   }
-  return { hash, key: pkcs12Kdf(passphrase, salt, iterations, HASH_BYTES[hash], hash, "mac") };
+  const length = HASH_BYTES[hash];
+  const key = await pkcs12Kdf(passphrase, salt, iterations, length, hash, "mac", iterate);
+  return { hash, key };
 }
 
 async function derivePbmac1(parameters: DerReader, passphrase: Passphrase): Promise<MacKey> {
