@@ -3,10 +3,12 @@
  *
  * @module
  */
-import { DerError, DerReader } from "../../src/x509/der.ts";
-import { looksLikePem, parsePem, type PemBlock, PemError } from "../../src/x509/pem.ts";
+import { unarmor } from "../../src/x509/armor.ts";
+import { DerReader } from "../../src/x509/der.ts";
+import type { PemBlock } from "../../src/x509/pem.ts";
 import { type DerKind, derKindOf, startsPkcs12 } from "./der_kind.ts";
 import { UnsupportedFormatError } from "./failures.ts";
+import { javaKeystoreRefusal, startsJavaKeystore, unknownFormat } from "./unknown_format.ts";
 
 /** A private key as it stands in a file. */
 export type StoredKey =
@@ -31,7 +33,9 @@ export interface FileContents {
 }
 
 /** How a block is to be taken, by its label. Blocks with other labels are none of our business. */
-const LABELS: Readonly<Record<string, "certificate" | "key" | "tss2" | "ec-parameters">> = {
+const LABELS: Readonly<
+  Record<string, "certificate" | "key" | "tss2" | "ec-parameters" | "pkcs12">
+> = {
   "CERTIFICATE": "certificate",
   "X509 CERTIFICATE": "certificate",
   "TRUSTED CERTIFICATE": "certificate",
@@ -41,7 +45,9 @@ const LABELS: Readonly<Record<string, "certificate" | "key" | "tss2" | "ec-param
   "EC PRIVATE KEY": "key",
   "DSA PRIVATE KEY": "key",
   "TSS2 PRIVATE KEY": "tss2",
+  "TSS2 KEY BLOB": "tss2",
   "EC PARAMETERS": "ec-parameters",
+  "PKCS12": "pkcs12",
 };
 
 const PKCS7_REFUSAL = "it is PKCS#7, which cannot be used as it is; convert it with: " +
@@ -57,27 +63,41 @@ const FOREIGN_LABELS: Readonly<Record<string, string>> = {
 /**
  * Finds certificates and private keys in a file's bytes.
  *
- * Throws `PemError` or {@link DerError} when the file is neither PEM nor DER, or damaged. Slices of
+ * Throws `PemError` or `DerError` when the file is neither PEM nor DER, or damaged. Slices of
  * `bytes` stay in use for keys; certificates are copied.
  */
 export function readContents(bytes: Uint8Array): FileContents {
-  if (startsPkcs12(bytes)) return { certificates: [], keys: [], pkcs12: bytes };
-  const kind = wholeDerKind(bytes);
-  if (kind) return readDer(bytes, kind);
-  const text = decodeText(bytes);
-  if (!looksLikePem(text)) {
-    throw new PemError("it is neither PEM nor DER; name a file with a key or certificate in it");
+  const unarmored = unarmor(bytes, isOfOwnFormat);
+  switch (unarmored.form) {
+    case "der":
+      return merged(unarmored.elements.map((element) => readDer(element, derKindOf(element))));
+    case "pem":
+      return readPem(unarmored.blocks);
+    case "known":
+      return readOwnFormat(unarmored.bytes);
+    case "other":
+      throw unknownFormat(bytes, unarmored.text);
   }
-  return readPem(parsePem(text));
 }
 
-function wholeDerKind(bytes: Uint8Array): DerKind | undefined {
-  try {
-    return derKindOf(bytes);
-  } catch (thrown) {
-    if (thrown instanceof DerError) return undefined; // text, or something that is neither
-    throw thrown;
-  }
+function isOfOwnFormat(bytes: Uint8Array): boolean {
+  return startsPkcs12(bytes) || startsJavaKeystore(bytes);
+}
+
+function readOwnFormat(bytes: Uint8Array): FileContents {
+  const nothing = { certificates: [], keys: [] };
+  return startsPkcs12(bytes)
+    ? { ...nothing, pkcs12: bytes }
+    : { ...nothing, refusal: javaKeystoreRefusal(bytes) };
+}
+
+function merged(parts: readonly FileContents[]): FileContents {
+  const refusal = parts.find((part) => part.refusal)?.refusal;
+  return {
+    certificates: parts.flatMap(({ certificates }) => certificates),
+    keys: parts.flatMap(({ keys }) => keys),
+    ...(refusal ? { refusal } : {}),
+  };
 }
 
 function readDer(bytes: Uint8Array, kind: DerKind): FileContents {
@@ -101,17 +121,6 @@ function readDer(bytes: Uint8Array, kind: DerKind): FileContents {
   }
 }
 
-/** UTF-8, or UTF-16 with its byte order mark, as some Windows editors save PEM. */
-function decodeText(bytes: Uint8Array): string {
-  const [first, second] = bytes;
-  const encoding = first === 0xff && second === 0xfe
-    ? "utf-16le"
-    : first === 0xfe && second === 0xff
-    ? "utf-16be"
-    : "utf-8";
-  return new TextDecoder(encoding).decode(bytes);
-}
-
 function readPem(blocks: readonly PemBlock[]): FileContents {
   const certificates: Uint8Array[] = [];
   const keys: StoredKey[] = [];
@@ -119,6 +128,7 @@ function readPem(blocks: readonly PemBlock[]): FileContents {
   let refusal: Error | undefined;
   for (const block of blocks) {
     const kind = LABELS[block.label];
+    if (kind === "pkcs12") return readOwnFormat(block.bytes);
     if (kind === "certificate") certificates.push(new DerReader(block.bytes).next().encoded);
     else if (kind === "tss2") keys.push({ form: "tss2", der: block.bytes });
     else if (kind === "ec-parameters") ecParameters = { ecParameters: block.bytes };
