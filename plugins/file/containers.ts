@@ -50,14 +50,15 @@ const LABELS: Readonly<
   "PKCS12": "pkcs12",
 };
 
-const PKCS7_REFUSAL = "it is PKCS#7, which cannot be used as it is; convert it with: " +
-  "openssl pkcs7 -print_certs";
+const pkcs7Refusal = (form: string) =>
+  "it is PKCS#7, which cannot be used as it is; convert it with: " +
+  `openssl pkcs7 -inform ${form} -in FILE -print_certs -out NEW.pem`;
 const FOREIGN_LABELS: Readonly<Record<string, string>> = {
   "OPENSSH PRIVATE KEY": "it is in OpenSSH's own format; convert a copy of it with: " +
     "ssh-keygen -p -m PKCS8 -f COPY",
-  "PKCS7": PKCS7_REFUSAL,
-  "PKCS #7 SIGNED DATA": PKCS7_REFUSAL,
-  "CMS": PKCS7_REFUSAL,
+  "PKCS7": pkcs7Refusal("PEM"),
+  "PKCS #7 SIGNED DATA": pkcs7Refusal("PEM"),
+  "CMS": pkcs7Refusal("PEM"),
 };
 
 /**
@@ -115,7 +116,7 @@ function readDer(bytes: Uint8Array, kind: DerKind): FileContents {
     case "tss2":
       return { ...nothing, keys: [{ form: "tss2", der: bytes }] };
     case "pkcs7":
-      return { ...nothing, refusal: new UnsupportedFormatError(PKCS7_REFUSAL) };
+      return { ...nothing, refusal: new UnsupportedFormatError(pkcs7Refusal("DER")) };
     default:
       return nothing;
   }

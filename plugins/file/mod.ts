@@ -25,7 +25,7 @@ import { DerError } from "../../src/x509/der.ts";
 import { sameBytes } from "../../src/x509/public_key.ts";
 import { chooseKey, type OpenKey } from "./choose_key.ts";
 import { readContents, type StoredKey } from "./containers.ts";
-import { explained } from "./failures.ts";
+import { CONVERSIONS, explained, withConversion } from "./failures.ts";
 import type { Hashing, IterateHash } from "./hash_iterations.ts";
 import type { Pkcs12Contents } from "./pkcs12.ts";
 import { openPrivateKey, readPrivateKey } from "./private_key.ts";
@@ -169,10 +169,12 @@ async function decryptorOf(
 ): Promise<Attempt<Uint8Array>> {
   if (key.form === "proc-type") {
     const { decryptProcType } = await import("./proc_type.ts");
-    return (passphrase) => decryptProcType(key.block, passphrase);
+    return (passphrase) =>
+      withConversion(CONVERSIONS.pkcs8, () => decryptProcType(key.block, passphrase));
   }
   const { decryptPkcs8 } = await import("./encryption.ts");
-  return (passphrase) => decryptPkcs8(key.der, passphrase, iterate);
+  return (passphrase) =>
+    withConversion(CONVERSIONS.pkcs8, () => decryptPkcs8(key.der, passphrase, iterate));
 }
 
 /** A thread of its own in a command that goes on with other work. */

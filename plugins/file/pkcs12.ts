@@ -7,7 +7,12 @@
 import { readSequence } from "../../src/x509/der.ts";
 import { type Block, derOf, octetsOf, parseBer } from "./ber.ts";
 import { decrypt, decryptPkcs8 } from "./encryption.ts";
-import { UnsupportedFormatError, WrongPassphraseError } from "./failures.ts";
+import {
+  CONVERSIONS,
+  UnsupportedFormatError,
+  withConversion,
+  WrongPassphraseError,
+} from "./failures.ts";
 import type { IterateHash } from "./hash_iterations.ts";
 import type { Passphrase } from "./passphrase.ts";
 import { isAuthentic } from "./pkcs12_mac.ts";
@@ -55,7 +60,15 @@ const BAG = {
  * the file is malformed, {@link UnsupportedFormatError} for algorithms that are not known. A key
  * that cannot be opened does not keep the rest from being read.
  */
-export async function readPkcs12(
+export function readPkcs12(
+  bytes: Uint8Array,
+  passphrase: Passphrase,
+  iterate: IterateHash,
+): Promise<Pkcs12Contents> {
+  return withConversion(CONVERSIONS.pkcs12, () => readSafes(bytes, passphrase, iterate));
+}
+
+async function readSafes(
   bytes: Uint8Array,
   passphrase: Passphrase,
   iterate: IterateHash,
@@ -143,7 +156,11 @@ class SafeReader {
 
   async #decryptKey(encrypted: Uint8Array): Promise<Pkcs12Item | RefusedKey> {
     try {
-      return { der: await decryptPkcs8(encrypted, this.passphrase, this.iterate) };
+      const der = await withConversion(
+        CONVERSIONS.pkcs12,
+        () => decryptPkcs8(encrypted, this.passphrase, this.iterate),
+      );
+      return { der };
     } catch (thrown) {
       if (thrown instanceof UnsupportedFormatError) return { refusal: thrown };
       if (thrown instanceof WrongPassphraseError && this.isVerified) {
@@ -154,9 +171,8 @@ class SafeReader {
   }
 }
 
-const OTHER_PASSWORD =
-  "the key in it has another password than the file; give it the file's with: " +
-  "keytool -keypasswd -alias ALIAS -keystore FILE -storetype PKCS12";
+const OTHER_PASSWORD = "its key has another password than the file; give both one with: " +
+  "keytool -importkeystore -srckeystore FILE -destkeystore NEW.p12 -deststoretype PKCS12";
 
 function tieOf({ localKeyId }: Bag): Pick<Pkcs12Item, "localKeyId"> {
   return localKeyId ? { localKeyId } : {};

@@ -11,7 +11,7 @@ import { DerError, type DerReader, readSequence } from "../../src/x509/der.ts";
 import { algorithmOf } from "../../src/x509/public_key.ts";
 import { derOf } from "./ber.ts";
 import { derivePbkdf2, hmacHash } from "./encryption.ts";
-import { UnsupportedFormatError } from "./failures.ts";
+import { UnsupportedCipherError } from "./failures.ts";
 import type { IterateHash } from "./hash_iterations.ts";
 import { type HashName, pkcs12Kdf } from "./key_derivation.ts";
 import type { Passphrase } from "./passphrase.ts";
@@ -23,6 +23,18 @@ const HASH_OIDS: Readonly<Record<string, HashName>> = {
   "2.16.840.1.101.3.4.2.1": "sha256",
   "2.16.840.1.101.3.4.2.2": "sha384",
   "2.16.840.1.101.3.4.2.3": "sha512",
+};
+/** Hashes that are not read, for messages. */
+const MORE_HASHES: Readonly<Record<string, string>> = {
+  "2.16.840.1.101.3.4.2.5": "a MAC with SHA-512/224",
+  "2.16.840.1.101.3.4.2.6": "a MAC with SHA-512/256",
+  "2.16.840.1.101.3.4.2.7": "a MAC with SHA3-224",
+  "2.16.840.1.101.3.4.2.8": "a MAC with SHA3-256",
+  "2.16.840.1.101.3.4.2.9": "a MAC with SHA3-384",
+  "2.16.840.1.101.3.4.2.10": "a MAC with SHA3-512",
+  "1.2.643.7.1.1.2.2": "a MAC with Streebog-256",
+  "1.2.643.7.1.1.2.3": "a MAC with Streebog-512",
+  "1.3.36.3.2.1": "a MAC with RIPEMD-160",
 };
 const HASH_BYTES: Readonly<Record<HashName, number>> = {
   md5: 16,
@@ -37,7 +49,7 @@ const PBKDF2 = "1.2.840.113549.1.5.12";
 
 /**
  * Checks MacData over the authenticated bytes, in constant time. Throws {@link DerError} when it is
- * malformed and {@link UnsupportedFormatError} when its algorithm is not known.
+ * malformed and {@link UnsupportedCipherError} when its algorithm is not read.
  */
 export async function isAuthentic(
   { mac, macSalt, iterations = 1 }: MacData,
@@ -71,9 +83,7 @@ async function deriveClassic(
 ): Promise<MacKey> {
   const hash = HASH_OIDS[oid];
   if (!hash) {
-    throw new UnsupportedFormatError(
-      `its MAC algorithm ${oid} is not known; export the file again with: openssl pkcs12 -export`,
-    );
+    throw new UnsupportedCipherError(MORE_HASHES[oid] ?? `the MAC algorithm ${oid}`, false);
   }
   const length = HASH_BYTES[hash];
   const key = await pkcs12Kdf(passphrase, salt, iterations, length, hash, "mac", iterate);
