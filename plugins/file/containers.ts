@@ -28,6 +28,8 @@ export interface FileContents {
   readonly keys: readonly StoredKey[];
   /** The whole file when it is PKCS#12; then the other lists are empty. */
   readonly pkcs12?: Uint8Array;
+  /** True when `pkcs12` or `refusal` is of bytes that the file holds in base64. */
+  readonly isDecoded?: true;
   /** Why what the file does hold cannot be used, when nothing in it can. */
   readonly refusal?: Error;
 }
@@ -75,7 +77,7 @@ export function readContents(bytes: Uint8Array): FileContents {
     case "pem":
       return readPem(unarmored.blocks);
     case "known":
-      return readOwnFormat(unarmored.bytes);
+      return readOwnFormat(unarmored.bytes, unarmored.isDecoded);
     case "other":
       throw unknownFormat(bytes, unarmored.text);
   }
@@ -85,8 +87,8 @@ function isOfOwnFormat(bytes: Uint8Array): boolean {
   return startsPkcs12(bytes) || startsJavaKeystore(bytes);
 }
 
-function readOwnFormat(bytes: Uint8Array): FileContents {
-  const nothing = { certificates: [], keys: [] };
+function readOwnFormat(bytes: Uint8Array, isDecoded?: true): FileContents {
+  const nothing = { certificates: [], keys: [], ...(isDecoded ? { isDecoded } : {}) };
   return startsPkcs12(bytes)
     ? { ...nothing, pkcs12: bytes }
     : { ...nothing, refusal: javaKeystoreRefusal(bytes) };
@@ -129,7 +131,7 @@ function readPem(blocks: readonly PemBlock[]): FileContents {
   let refusal: Error | undefined;
   for (const block of blocks) {
     const kind = LABELS[block.label];
-    if (kind === "pkcs12") return readOwnFormat(block.bytes);
+    if (kind === "pkcs12") return readOwnFormat(block.bytes, true);
     if (kind === "certificate") certificates.push(new DerReader(block.bytes).next().encoded);
     else if (kind === "tss2") keys.push({ form: "tss2", der: block.bytes });
     else if (kind === "ec-parameters") ecParameters = { ecParameters: block.bytes };

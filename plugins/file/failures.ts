@@ -59,6 +59,23 @@ export async function withConversion<T>(
   }
 }
 
+/** Runs `work`. A conversion that it names begins with decoding the file, if that is in base64. */
+export async function withDecoding<T>(
+  isDecoded: true | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!isDecoded || !(cause instanceof UnsupportedFormatError)) throw cause;
+    const message = cause.message.replace(
+      / with: (.*)\bFILE\b/,
+      " with: grep -v -e ---- FILE | base64 -d >NEW.bin && $1NEW.bin",
+    );
+    throw new UnsupportedFormatError(message, { cause });
+  }
+}
+
 /** What the file was to give, which decides the code when it is malformed. */
 export type Purpose = "key" | "certificate";
 

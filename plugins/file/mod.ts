@@ -24,8 +24,8 @@ import { hasPublicKey, type NonEmpty } from "../../src/x509/chain.ts";
 import { DerError } from "../../src/x509/der.ts";
 import { sameBytes } from "../../src/x509/public_key.ts";
 import { chooseKey, type OpenKey } from "./choose_key.ts";
-import { readContents, type StoredKey } from "./containers.ts";
-import { CONVERSIONS, explained, withConversion } from "./failures.ts";
+import { type FileContents, readContents, type StoredKey } from "./containers.ts";
+import { CONVERSIONS, explained, withConversion, withDecoding } from "./failures.ts";
 import type { Hashing, IterateHash } from "./hash_iterations.ts";
 import type { Pkcs12Contents } from "./pkcs12.ts";
 import { openPrivateKey, readPrivateKey } from "./private_key.ts";
@@ -50,23 +50,35 @@ async function openKey(
   try {
     return await explained(uri.label, "key", async () => {
       const contents = readContents(bytes);
-      const unlocker = new Unlocker(context, uri.label);
-      if (contents.pkcs12) {
-        const pkcs12 = await openPkcs12(contents.pkcs12, uri, unlocker, context);
-        return await openKeyOfPkcs12(pkcs12, uri.label, beside);
-      }
-      const certificates = parseCertificates(contents.certificates, uri.label);
-      const stored = plainFirst(contents.keys);
-      const keys = stored.map((key) => () => openStoredKey(key, unlocker, context));
-      const inTpm = contents.keys.filter((key) => key.form === "tss2");
-      if (keys.length === 0 && inTpm.length === 0 && contents.refusal) throw contents.refusal;
-      if (keys.length === 0 && inTpm.length > 0) return belongsToTpm(uri, inTpm, certificates);
-      const key = await openOneOf(keys, certificates, beside, uri.label, inTpm.length > 0);
-      return key ? signerOf(key, certificates) : belongsToTpm(uri, inTpm, certificates);
+      return await withDecoding(
+        contents.isDecoded,
+        () => openKeyIn(contents, uri, context, beside),
+      );
     });
   } finally {
     bytes.fill(0);
   }
+}
+
+async function openKeyIn(
+  contents: FileContents,
+  uri: KeystoreUri,
+  context: KeystoreContext,
+  beside: Certificate | undefined,
+): Promise<Signer | BelongsElsewhere> {
+  const unlocker = new Unlocker(context, uri.label);
+  if (contents.pkcs12) {
+    const pkcs12 = await openPkcs12(contents.pkcs12, uri, unlocker, context);
+    return await openKeyOfPkcs12(pkcs12, uri.label, beside);
+  }
+  const certificates = parseCertificates(contents.certificates, uri.label);
+  const stored = plainFirst(contents.keys);
+  const keys = stored.map((key) => () => openStoredKey(key, unlocker, context));
+  const inTpm = contents.keys.filter((key) => key.form === "tss2");
+  if (keys.length === 0 && inTpm.length === 0 && contents.refusal) throw contents.refusal;
+  if (keys.length === 0 && inTpm.length > 0) return belongsToTpm(uri, inTpm, certificates);
+  const key = await openOneOf(keys, certificates, beside, uri.label, inTpm.length > 0);
+  return key ? signerOf(key, certificates) : belongsToTpm(uri, inTpm, certificates);
 }
 
 async function openSoftwareKey(
@@ -103,23 +115,30 @@ async function readCertificates(
   try {
     return await explained(uri.label, "certificate", async () => {
       const contents = readContents(bytes);
-      let encoded = contents.certificates;
-      if (contents.pkcs12) {
-        const unlocker = new Unlocker(context, uri.label);
-        const pkcs12 = await openPkcs12(contents.pkcs12, uri, unlocker, context);
-        wipeKeys(pkcs12);
-        encoded = keysFirst(pkcs12).map((item) => item.der);
-      }
-      const [first, ...rest] = parseCertificates(encoded, uri.label);
-      if (first) return [first, ...rest];
-      throw contents.refusal ?? new HelperError(
-        "certificate-format",
-        `${uri.label} holds no certificate; name the file that does`,
-      );
+      return await withDecoding(contents.isDecoded, async () => {
+        const encoded = await certificatesIn(contents, uri, context);
+        const [first, ...rest] = parseCertificates(encoded, uri.label);
+        if (first) return [first, ...rest];
+        throw contents.refusal ?? new HelperError(
+          "certificate-format",
+          `${uri.label} holds no certificate; name the file that does`,
+        );
+      });
     });
   } finally {
     bytes.fill(0);
   }
+}
+
+async function certificatesIn(
+  { certificates, pkcs12 }: FileContents,
+  uri: KeystoreUri,
+  context: KeystoreContext,
+): Promise<readonly Uint8Array[]> {
+  if (!pkcs12) return certificates;
+  const opened = await openPkcs12(pkcs12, uri, new Unlocker(context, uri.label), context);
+  wipeKeys(opened);
+  return keysFirst(opened).map((item) => item.der);
 }
 
 function parseCertificates(encoded: readonly Uint8Array[], label: string): Certificate[] {

@@ -12,8 +12,8 @@ export type Unarmored =
   /** Elements of DER, one behind another; at least one. */
   | { readonly form: "der"; readonly elements: readonly Uint8Array[] }
   | { readonly form: "pem"; readonly blocks: readonly PemBlock[] }
-  /** Bytes that `isKnown` accepts. */
-  | { readonly form: "known"; readonly bytes: Uint8Array }
+  /** Bytes that `isKnown` accepts; decoded ones are not what the file holds. */
+  | { readonly form: "known"; readonly bytes: Uint8Array; readonly isDecoded?: true }
   /** None of these. */
   | { readonly form: "other"; readonly text: string };
 
@@ -32,7 +32,8 @@ export function unarmor(
   if (looksLikePem(text)) return readPemText(text);
   const decoded = readBase64(text.replace(/\\+[rn]/g, "\n"));
   const inner = decoded && (readBinary(decoded, isKnown) ?? readInnerText(decoded));
-  return inner ?? { form: "other", text };
+  if (!inner) return { form: "other", text };
+  return inner.form === "known" ? { ...inner, isDecoded: true } : inner;
 }
 
 function readBinary(

@@ -101,12 +101,13 @@ async function judgeOne(scratch: string, container: Container): Promise<void> {
   if (!command || !conversion) return;
   // The command that the message names, as a person would run it.
   const converted = `${scratch}.converted`;
-  const script = command.replace(/\bFILE\b/, container.path).replace(/\bNEW\b/, converted);
+  const script = command.replaceAll(/\bFILE\b/g, container.path)
+    .replaceAll(/\bNEW\b/g, converted);
   const run = await runProgram("setsid", ["--wait", "sh", "-c", script], {
     stdin: conversion.map((line) => `${line}\n`).join(""),
   });
   assertEquals(run.code, 0, `${script}: ${run.stdout}${run.stderr}`);
-  const suffix = /\bNEW(\.\w+)/.exec(command)?.[1] ?? "";
+  const suffix = /.*\bNEW(\.\w+)/.exec(command)?.[1] ?? "";
   await assertSigns(scratch, {
     ...container,
     path: `${converted}${suffix}`,
