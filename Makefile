@@ -9,7 +9,8 @@ SHELL := /bin/sh
 .SUFFIXES:
 
 DENO_VERSION := 2.7.11
-DENO := $(CURDIR)/build/toolchain/deno
+# Relative: make does not take blanks in the names of targets.
+DENO := build/toolchain/deno
 BINARY := build/bin/aws_signing_helper
 # What the tests run under wine: the program, and one with a double of the store in it.
 WINDOWS_BINARIES := build/windows/aws_signing_helper.exe build/windows/store_program.exe
@@ -24,44 +25,58 @@ export DENO_DIR := $(CURDIR)/build/deno
 export DENO_TLS_CA_STORE := system
 export DENO_NO_UPDATE_CHECK := 1
 
+PREFIX ?= /usr/local
+DESTDIR ?=
+FILE ?=
+FILTER ?=
+export PREFIX DESTDIR FILE FILTER
+
+.PHONY: build
+build: $(BINARY) ## build build/bin/aws_signing_helper (the default)
+	@echo "$(BINARY) is built" >&2
+
+.PHONY: all
+all: build ## the same
+
 .PHONY: release
-release: $(BINARY) ## build build/bin/aws_signing_helper (the default)
+release: build
 
 .PHONY: help
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
 
 $(DENO): packaging/install_deno.sh packaging/toolchain/package-lock.json
-	@sh packaging/install_deno.sh $(DENO_VERSION) build/toolchain
+	@sh packaging/install_deno.sh $(DENO_VERSION) build/toolchain >&2
 
 build/packages.stamp: $(DENO) deno.json deno.lock
+	@echo "packages: installing what deno.lock names from the npm registry" >&2
 	@$(DENO) install --quiet --frozen || { \
 	  echo "packages: the npm registry did not give what deno.lock names; check the network and run make again" >&2; exit 1; }
 	@touch $@
 
 $(BINARY): build/packages.stamp $(SOURCES)
-	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@
+	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ >&2
 
 build/windows/aws_signing_helper.exe: build/packages.stamp $(SOURCES)
-	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target x86_64-pc-windows-msvc
+	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target x86_64-pc-windows-msvc >&2
 
 build/windows/store_program.exe: build/packages.stamp $(SOURCES) $(wildcard tests/plugins/*.ts tests/plugins/*/double.ts)
 	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target x86_64-pc-windows-msvc \
-	  --entry tests/plugins/store_program.ts
+	  --entry tests/plugins/store_program.ts >&2
 
 build/darwin-x64/aws_signing_helper: build/packages.stamp $(SOURCES)
-	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target x86_64-apple-darwin
+	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target x86_64-apple-darwin >&2
 
 build/darwin-arm64/aws_signing_helper: build/packages.stamp $(SOURCES)
-	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target aarch64-apple-darwin
+	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target aarch64-apple-darwin >&2
 
 build/arm64/store_program: build/packages.stamp $(SOURCES) $(wildcard tests/plugins/*.ts tests/plugins/*/double.ts)
 	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target aarch64-unknown-linux-gnu \
-	  --entry tests/plugins/store_program.ts
+	  --entry tests/plugins/store_program.ts >&2
 
 # A stamp: a release is many files. RELEASE_URL says where they will stand, for Homebrew and others.
 build/dist.stamp: $(BINARY) $(SOURCES) build/release_url
-	@$(DENO) run --quiet --cached-only -A packaging/dist.ts $(CURDIR)/$(BINARY)
+	@$(DENO) run --quiet --cached-only -A packaging/dist.ts $(BINARY)
 	@touch $@
 
 # Written only when it is another, so that a release follows its address.
@@ -95,25 +110,58 @@ reference: build/packages.stamp ## write the generated parts of commands.md
 	@$(DENO) run --quiet --cached-only -A packaging/reference.ts
 
 .PHONY: check
-check: build/packages.stamp ## format, lint, types, imports, commands.md, unit tests
+check: build/packages.stamp unit-tools ## format, lint, types, imports, commands.md, unit tests
 	@$(DENO) run --quiet --cached-only -A tests/run.ts check
 
+# The tools come first: what is missing is seen before anything is built.
 .PHONY: test
-test: $(BINARY) $(WINDOWS_BINARIES) $(ARM64_BINARIES) $(MACOS_BINARIES) tools build/image.stamp ## everything `check` does, and the tests of the binary
+test: tools $(BINARY) $(WINDOWS_BINARIES) $(ARM64_BINARIES) $(MACOS_BINARIES) test-image ## everything `check` does, and the tests of the binary
 	@$(DENO) run --quiet --cached-only -A tests/run.ts all
+
+.PHONY: test-one
+test-one: tools $(BINARY) ## one test file: make test-one FILE=tests/… [FILTER=text]
+	@$(DENO) run --quiet --cached-only -A tests/run.ts one "$$FILE" "$$FILTER"
+
+# Only root can make the images; the tests of them are skipped without.
+.PHONY: test-image
+ifeq ($(shell id -u),0)
+test-image: build/image.stamp
+else
+test-image: build/dist.stamp
+endif
 
 .PHONY: tools
 tools: $(DENO) ## install what the tests need: openssl, SoftHSM, Python and JavaScript clients
 	@sh tests/install_tools.sh
 
+.PHONY: unit-tools
+unit-tools: $(DENO)
+	@sh tests/install_tools.sh unit
+
 .PHONY: demo
 demo: $(BINARY) ## credentials from a fresh certificate and a local CreateSession emulator
-	@$(DENO) run --quiet --cached-only -A tests/demo.ts $(BINARY)
+	@$(DENO) run --quiet --cached-only -A tests/demo.ts $(BINARY) build/demo
+
+.PHONY: demo-emulator
+demo-emulator: $(BINARY) ## the emulator of the last demo until Ctrl-C, to run its command again
+	@$(DENO) run --quiet --cached-only -A tests/demo.ts $(BINARY) build/demo --emulator
 
 .PHONY: bench
 bench: $(BINARY) tools ## start-up, memory, size and requests a second, beside the least there can be
 	@$(DENO) run --quiet --cached-only -A tests/bench/run.ts $(BINARY); start=$$?; \
 	$(DENO) run --quiet --cached-only -A tests/bench/serve.ts && exit $$start
+
+build/share.stamp: $(BINARY)
+	@$(DENO) run --quiet --cached-only -A packaging/share.ts build/share
+	@touch $@
+
+.PHONY: install
+install: $(BINARY) build/share.stamp ## program, man pages, completions below PREFIX=/usr/local, DESTDIR=
+	@sh packaging/install.sh install "$$DESTDIR$$PREFIX"
+
+.PHONY: uninstall
+uninstall: ## remove what `make install` installed
+	@sh packaging/install.sh uninstall "$$DESTDIR$$PREFIX"
 
 .PHONY: clean
 clean: ## remove everything that was built or installed

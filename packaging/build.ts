@@ -6,14 +6,17 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 import config from "../deno.json" with { type: "json" };
+import { withoutEarlyVariables } from "./base/environment.ts";
 import { checkPayload } from "./base/payload.ts";
+import { onlyFileOf } from "./base/zip.ts";
 import { FIRST_SCRIPT, makeBundle } from "./bundle.ts";
 import { recordCodeCache } from "./code_cache.ts";
 import { denortFromNpm } from "./denort.ts";
 import { sourceDate } from "./source_date.ts";
 
-const ROOT = new URL("..", import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BUILD = `${ROOT}build`;
 const PACKAGES = `${BUILD}/packages`;
 /** The recorder of compiled code, and what it imports. */
@@ -38,11 +41,12 @@ export async function build(request: BuildRequest, say: (line: string) => void):
   say(`packages: ${Object.keys(config.imports).length} by deno.lock`);
   const size = await makeBundle({ entry, bundle, packages: PACKAGES });
   say(`bundle: ${(size / 1024).toFixed(0)} KiB in ${bundle.slice(ROOT.length)}`);
-  say(`compiled code: ${await addCodeCache(bundle, target)}`);
-  const base = await compile(bundle, "loader.js", output, target);
+  const base = await preparedBase(target);
+  say(`compiled code: ${await addCodeCache(bundle, target, base.path)}`);
+  await compile(bundle, "loader.js", output, target, base.path);
   const program = await Deno.readFile(output);
   checkPayload(program, await Deno.readFile(`${bundle}/${FIRST_SCRIPT}`));
-  say(`binary: ${output} (${(program.length / 1e6).toFixed(1)} MB, base binary from ${base})`);
+  say(`binary: ${output} (${(program.length / 1e6).toFixed(1)} MB, base binary from ${base.from})`);
 }
 
 /** Programs for Windows end in `.exe`; `deno compile` would add it by itself. */
@@ -51,12 +55,12 @@ function withSuffix(output: string, target: string): string {
 }
 
 /** Puts the program's compiled code into the bundle, when the target's binaries run here. */
-async function addCodeCache(bundle: string, target: string): Promise<string> {
+async function addCodeCache(bundle: string, target: string, base: string): Promise<string> {
   if (target !== Deno.build.target) return `none, as binaries for ${target} do not run here`;
   const recorder = `${BUILD}/recorder`;
   for (const file of RECORDER) await Deno.copyFile(`${ROOT}packaging/${file}`, `${bundle}/${file}`);
   try {
-    await compile(bundle, RECORDER[0], recorder, target);
+    await compile(bundle, RECORDER[0], recorder, target, base);
   } finally {
     for (const file of RECORDER) await Deno.remove(`${bundle}/${file}`);
   }
@@ -75,54 +79,87 @@ async function installPackages(): Promise<void> {
   await deno(["install", "--quiet", "--frozen"], {}, PACKAGES);
 }
 
-/** Compiles the bundle; says where the base binary came from. */
+/** Compiles the bundle into the base binary. */
 async function compile(
   bundle: string,
   main: string,
   output: string,
   target: string,
-): Promise<string> {
+  base: string,
+): Promise<void> {
   await Deno.mkdir(output.slice(0, output.lastIndexOf("/")), { recursive: true });
   // Deno keeps the files' times in the binary: two builds of one commit are to agree.
   const date = await sourceDate();
   for await (const { name } of Deno.readDir(bundle)) {
     await Deno.utime(`${bundle}/${name}`, date, date);
   }
-  const args = [
-    "compile",
-    "--quiet",
-    "--no-config",
-    "--no-lock",
-    "--no-check",
-    // Its cache lies in a directory anyone can write to, and is executed.
-    "--no-code-cache",
-    // Most runs end before helper threads of the collector and the first compiler could be of use;
-    // they would only take the processor from the program while it starts.
-    "--v8-flags=--single-threaded-gc,--no-sparkplug",
-    "--allow-all",
-    "--target",
-    target,
-    "--include",
-    ".",
-    "--output",
-    output,
-    main,
-  ];
+  await deno(
+    [
+      "compile",
+      "--quiet",
+      "--no-config",
+      "--no-lock",
+      "--no-check",
+      // Its cache lies in a directory anyone can write to, and is executed.
+      "--no-code-cache",
+      // Most runs end before helper threads of the collector and the first compiler could be of use;
+      // they would only take the processor from the program while it starts.
+      "--v8-flags=--single-threaded-gc,--no-sparkplug",
+      "--allow-all",
+      "--target",
+      target,
+      "--include",
+      ".",
+      "--output",
+      output,
+      main,
+    ],
+    { DENORT_BIN: base },
+    bundle,
+  );
+}
+
+/** The base binary of a target, without the variables that the program cannot remove. */
+async function preparedBase(target: string): Promise<{ path: string; from: string }> {
+  const { bytes, from } = await findBase(target);
+  const path = `${BUILD}/toolchain/base-${target}`;
+  await Deno.mkdir(`${BUILD}/toolchain`, { recursive: true });
+  await Deno.writeFile(path, withoutEarlyVariables(bytes, target), { mode: 0o755 });
+  return { path, from };
+}
+
+/** The base binary that was given, else Deno's own, else the same from npm. */
+async function findBase(target: string): Promise<{ bytes: Uint8Array; from: string }> {
   const given = Deno.env.get("DENORT_BIN");
-  if (given) {
-    await deno(args, { DENORT_BIN: given }, bundle);
-    return given;
-  }
+  if (given) return { bytes: await Deno.readFile(given), from: given };
+  let official: unknown;
   try {
-    await deno(args, {}, bundle);
-    return "Deno's download host";
-  } catch (official) {
-    const base = await denortFromNpm(target, `${BUILD}/toolchain`).catch((npm) => {
-      throw new Error(`${messageOf(official)}; and from npm: ${messageOf(npm)}`);
-    });
-    await deno(args, { DENORT_BIN: base }, bundle);
-    return "npm, by hash, as Deno's download host did not give it";
+    return { bytes: await downloadedBase(target), from: "Deno's download host" };
+  } catch (thrown) {
+    official = thrown;
   }
+  const path = await denortFromNpm(target, `${BUILD}/toolchain`).catch((npm) => {
+    throw new Error(`${messageOf(official)}; and from npm: ${messageOf(npm)}`);
+  });
+  return {
+    bytes: await Deno.readFile(path),
+    from: "npm, by hash, as Deno's download host did not give it",
+  };
+}
+
+/** Deno downloads the base binary when it compiles a program for the target, and keeps the archive. */
+async function downloadedBase(target: string): Promise<Uint8Array> {
+  const directory = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${directory}/empty.js`, "");
+    const args = ["compile", "--quiet", "--no-config", "--target", target, "--output", "empty"];
+    await deno([...args, "empty.js"], {}, directory);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+  const cache = Deno.env.get("DENO_DIR") ?? `${BUILD}/deno`;
+  const archive = `${cache}/dl/release/v${Deno.version.deno}/denort-${target}.zip`;
+  return await onlyFileOf(await Deno.readFile(archive));
 }
 
 async function deno(

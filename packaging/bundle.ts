@@ -8,12 +8,13 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
 import { type GetModuleInfo, rollup } from "rollup";
 import config from "../deno.json" with { type: "json" };
 import { type Command, COMMANDS } from "../src/cli/flags.ts";
 
-const ROOT = new URL("..", import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** The script that the program starts with. */
 export const FIRST_SCRIPT = "program.js";

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 import { COMPLETIONS } from "../src/cli/completions.ts";
 import { PROGRAM } from "../src/cli/program.ts";
 import { lowestGlibc } from "./base/symbol_versions.ts";
@@ -22,7 +23,7 @@ import { manPages } from "./man.ts";
 import { sourceDate } from "./source_date.ts";
 import { fileNameOf, type Target, TARGETS } from "./targets.ts";
 
-const ROOT = new URL("..", import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BUILD = `${ROOT}build`;
 const DIST = `${BUILD}/dist`;
 

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 import { PROGRAM } from "../src/cli/program.ts";
 import { VERSION } from "../src/cli/version.ts";
 import { runTool } from "./dist/run_tool.ts";
@@ -15,7 +16,7 @@ import { USER, type Variant, VARIANTS, writeLibraries, writeSurroundings } from 
 import { sourceDate } from "./source_date.ts";
 import { fileNameOf, type Target, TARGETS } from "./targets.ts";
 
-const BUILD = new URL("../build", import.meta.url).pathname;
+const BUILD = fileURLToPath(new URL("../build", import.meta.url));
 const IMAGES = `${BUILD}/image`;
 const PROGRAM_PATH = `/usr/bin/${PROGRAM}`;
 

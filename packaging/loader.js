@@ -6,13 +6,17 @@
  * It imports nothing but what the bundle puts into its own file: each import of one of Node's modules
  * would be half a millisecond before the first statement.
  */
+import { removeRuntimeVariables } from "../src/runtime/remove_variables.ts";
 import { runProgram } from "./scripts.js";
+
+// Before the first thread is started, and anything else reads a variable.
+removeRuntimeVariables();
 
 // The first TLS connection waits until the cryptographic library has gathered entropy, which takes
 // longer than all the rest. Making any key begins that in another thread. A kept session needs no
 // connection; where there is none, the program begins it.
 const maybeKept = Deno.args.includes("--cache") || Deno.env.has("AWS_SIGNING_HELPER_CACHE");
-if (NETWORK_COMMANDS.includes(Deno.args[0]) && !maybeKept) {
+if (Deno.args.some((word) => NETWORK_COMMANDS.includes(word)) && !maybeKept) {
   void crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
 }
 

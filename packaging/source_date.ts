@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 
 /** SOURCE_DATE_EPOCH, or the time of the commit; without either, the beginning of 2026. */
 export async function sourceDate(): Promise<Date> {
@@ -12,7 +13,7 @@ export async function sourceDate(): Promise<Date> {
   try {
     const { success, stdout } = await new Deno.Command("git", {
       args: ["log", "-1", "--format=%ct"],
-      cwd: new URL("..", import.meta.url).pathname,
+      cwd: fileURLToPath(new URL("..", import.meta.url)),
     }).output();
     const seconds = Number(new TextDecoder().decode(stdout).trim());
     if (success && seconds > 0) return new Date(seconds * 1000);

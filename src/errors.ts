@@ -49,7 +49,7 @@ const ERROR_CODES = {
   "certificate-format": "key",
   "certificate-validity": "key",
   "certificate-chain": "key",
-  "ca-bundle": "key",
+  "ca-bundle": "usage",
   "service-refused": "refused",
   "service-throttled": "unavailable",
   "service-unavailable": "unavailable",

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { removeRuntimeVariables } from "./runtime/remove_variables.ts";
 import { homedir } from "node:os";
 import { promptSecret } from "./cli/prompt.ts";
 import { run } from "./cli/run.ts";
@@ -12,6 +13,7 @@ import type { Platform, World } from "./cli/world.ts";
 import { EXIT_CODES, HelperError } from "./errors.ts";
 import { createRegistry } from "./keystore/registry.ts";
 
+const removedVariables = removeRuntimeVariables();
 const PLATFORMS: Readonly<Record<string, Platform>> = { darwin: "darwin", windows: "windows" };
 
 const world: World = {
@@ -24,7 +26,7 @@ const world: World = {
     keychain: () => import("../plugins/keychain/mod.ts"),
     cng: () => import("../plugins/cng/mod.ts"),
   }),
-  environment: (name) => Deno.env.get(name),
+  environment: (name) => removedVariables.get(name) ?? Deno.env.get(name),
   programPath: () => Deno.execPath(),
   currentDirectory: () => Deno.cwd(),
   homeDirectory: () => homedir() || undefined,

@@ -10,7 +10,16 @@ import { assertEquals, assertGreater } from "@std/assert";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** The layers of `src`: each may import itself and those behind it. */
-const LAYERS = ["cli", "imds", "credentials", "rolesanywhere", "keystore", "x509", "errors.ts"];
+const LAYERS = [
+  "cli",
+  "imds",
+  "credentials",
+  "rolesanywhere",
+  "keystore",
+  "x509",
+  "runtime",
+  "errors.ts",
+];
 /** What of `src` a plugin may import. */
 const PLUGIN_LAYERS = ["keystore", "x509", "errors.ts"];
 /** The program itself, which wires plugins to the registry. */

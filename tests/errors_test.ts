@@ -23,7 +23,7 @@ const PROMISED: Record<ErrorCode, number> = {
   "certificate-format": 3,
   "certificate-validity": 3,
   "certificate-chain": 3,
-  "ca-bundle": 3,
+  "ca-bundle": 2,
   "service-refused": 4,
   "service-throttled": 5,
   "service-unavailable": 5,

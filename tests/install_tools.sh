@@ -3,7 +3,10 @@
 # cryptography, the AWS SDK for JavaScript, and, where their toolchains are, programs with those for Go,
 # Java and Rust; and what other systems' programs run with: compilers, wine, an arm64 emulator. Debian
 # packages only when they are missing and apt-get may be used; the rest goes below build.
+# Usage: install_tools.sh [unit|all|--packages]: for the unit tests, for all tests (the default), or only
+# a list of all Debian packages, which README's apt-get line shows.
 set -eu
+level=${1:-all}
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 clients=build/clients
 
@@ -12,10 +15,26 @@ fail() {
   exit 1
 }
 
+# An ordinary user's PATH lacks these folders.
+PATH=$PATH:/usr/sbin:/sbin
+
+section=unit
 missing=""
-need() { # COMMAND PACKAGE
-  command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+wanted=""
+# lacks FILE...: true if none of the files is there, or if all packages are to be listed.
+lacks() {
+  [ "$level" != --packages ] || return 0
+  for file in "$@"; do [ ! -e "$file" ] || return 1; done
 }
+add() { # PACKAGE...
+  [ "$section" = unit ] || [ "$level" != unit ] || return 0
+  missing="$missing $*"
+}
+need() { # COMMAND PACKAGE
+  lacks "$(command -v "$1" || echo /nonexistent)" && add "$2" || true
+}
+need make make
+! lacks /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt || add ca-certificates
 need openssl openssl
 need curl curl
 need bash bash
@@ -23,19 +42,33 @@ need setsid util-linux
 need setpriv util-linux
 need flock util-linux
 need unshare util-linux
+need nsenter util-linux
+need ip iproute2
+need nft nftables
 need mount mount
 need python3 python3
-python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing="$missing python3-venv"
+if lacks /dev/null || ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then add python3-venv; fi
 # PKCS#11: tokens, tools that fill them, p11-kit's proxy, and a compiler for the test modules.
 need softhsm2-util softhsm2
 need pkcs11-tool opensc
 need p11tool gnutls-bin
 need p11-kit p11-kit
-[ -e "/usr/lib/$(uname -m)-linux-gnu/p11-kit-proxy.so" ] || missing="$missing p11-kit-modules libp11-kit0"
+! lacks "/usr/lib/$(uname -m)-linux-gnu/p11-kit-proxy.so" || add p11-kit-modules libp11-kit0
 need gcc gcc
-[ -e /usr/include/stdio.h ] || missing="$missing libc6-dev"
+! lacks /usr/include/stdio.h || add libc6-dev
 need npm npm
 need node nodejs
+need swtpm swtpm
+need tpm2_createprimary tpm2-tools
+# The tpm2 provider of openssl, and the libraries through which the program reaches a TPM. The names are
+# those of Debian 12; Debian 13 knows them, too.
+for library in ossl-modules/tpm2.so:tpm2-openssl libtss2-esys.so.0:libtss2-esys-3.0.2-0 \
+  libtss2-tctildr.so.0:libtss2-tctildr0 libtss2-rc.so.0:libtss2-rc0 \
+  libtss2-tcti-swtpm.so.0:libtss2-tcti-swtpm0 libtss2-tcti-device.so.0:libtss2-tcti-device0; do
+  file=${library%%:*}
+  ! lacks /usr/lib/*/"$file" "/usr/lib/$file" "/usr/lib64/$file" || add "${library#*:}"
+done
+section=all
 # What releases are made with, and judged by.
 need dpkg-deb dpkg
 need mmdebstrap mmdebstrap
@@ -51,25 +84,12 @@ need lintian lintian
 need fish fish
 need zsh zsh
 need qemu-aarch64-static qemu-user-static
-[ -e /lib/ld-musl-x86_64.so.1 ] || missing="$missing musl"
+! lacks /lib/ld-musl-x86_64.so.1 || add musl
 need tinyproxy tinyproxy-bin
-need swtpm swtpm
-need tpm2_createprimary tpm2-tools
-# The tpm2 provider of openssl, and the libraries through which the program reaches a TPM.
-for library in ossl-modules/tpm2.so:tpm2-openssl libtss2-esys.so.0:libtss2-esys-3.0.2-0 \
-  libtss2-tctildr.so.0:libtss2-tctildr0 libtss2-mu.so.0:libtss2-mu0 libtss2-rc.so.0:libtss2-rc0 \
-  libtss2-tcti-swtpm.so.0:libtss2-tcti-swtpm0 libtss2-tcti-device.so.0:libtss2-tcti-device0; do
-  set -- /usr/lib/*/"${library%%:*}" /usr/lib/"${library%%:*}" /usr/lib64/"${library%%:*}"
-  found=""
-  for file in "$@"; do [ ! -e "$file" ] || found=yes; done
-  [ -n "$found" ] || missing="$missing ${library#*:}"
-done
-
 # For programs of other systems. Without these, the tests that need them are shown as skipped.
 want() { # FILE PACKAGE
-  [ -e "$1" ] || wanted="$wanted $2"
+  ! lacks "$1" || wanted="$wanted $2"
 }
-wanted=""
 want /usr/bin/gcc gcc
 want /usr/include/stdlib.h libc6-dev
 want /usr/include/openssl/evp.h libssl-dev
@@ -81,23 +101,38 @@ if [ "$(uname -m)" = x86_64 ]; then
   want /usr/aarch64-linux-gnu/include/stdlib.h libc6-dev-arm64-cross
   want /usr/bin/mmdebstrap mmdebstrap
 fi
-if [ -n "$wanted" ]; then
-  if command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then
-    missing="$missing$wanted"
-  else
+if [ "$level" = --packages ]; then
+  # shellcheck disable=SC2086 # a list of packages
+  printf '%s\n' $missing $wanted | sort -u
+  exit 0
+fi
+can_install=no
+if command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then can_install=yes; fi
+if [ -n "$wanted" ] && [ "$level" = all ]; then
+  if [ $can_install = yes ]; then missing="$missing$wanted"; else
     printf 'tools: without%s some tests are skipped\n' "$wanted"
   fi
 fi
 
+# A temporary file elsewhere would be left when a step fails.
+mkdir -p build/logs
 if [ -n "$missing" ]; then
-  if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
-    fail "missing:$missing; install them (Debian: apt-get install$missing) and run make test again"
-  fi
-  log=$(mktemp)
   # shellcheck disable=SC2086 # a list of packages
-  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing; } \
-    >"$log" 2>&1 || fail "apt-get could not install$missing; see $log"
-  printf 'tools: installed%s\n' "$missing"
+  missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ')
+  install="apt-get install --no-install-recommends $missing"
+  if [ $can_install = no ]; then
+    fail "missing: $missing; let root install them (Debian: $install) and run make again"
+  fi
+  log=build/logs/apt-get.log
+  apt-get update >"$log" 2>&1 || fail "apt-get update failed; see $log and check the network"
+  printf 'tools: installing Debian packages: %s\n' "$missing"
+  # shellcheck disable=SC2086 # a list of packages
+  LC_ALL=C apt-get install --assume-no --no-install-recommends $missing 2>/dev/null |
+    sed -n 's/^\([0-9]* upgraded, .*\)/tools: with what they need: \1/p; s/^\(Need to get .*\|After this .*\)/tools: \1/p'
+  # shellcheck disable=SC2086 # a list of packages
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing >>"$log" 2>&1 ||
+    fail "apt-get could not install $missing; see $log"
+  printf 'tools: installed\n'
 fi
 
 # in_step DIRECTORY FILE: whether DIRECTORY was made from this very FILE.
@@ -116,6 +151,8 @@ if ! in_step "$python" "$here/clients/python/requirements.txt"; then
   printf 'tools: Python client in %s\n' "$python"
 fi
 
+[ "$level" = all ] || exit 0
+
 javascript=$clients/javascript
 if ! in_step "$javascript" "$here/clients/javascript/package-lock.json"; then
   rm -rf "$javascript"
@@ -133,7 +170,7 @@ if [ ! -e "$arm64/usr/lib/aarch64-linux-gnu/libcrypto.so.3" ] && command -v mmde
   [ "$(id -u)" -eq 0 ]; then
   rm -rf "$arm64"
   mkdir -p build/arm64
-  log=$(mktemp)
+  log=build/logs/arm64.log
   mmdebstrap --variant=extract --architectures=arm64 \
     --include=libc6,libgcc-s1,libc-bin,libssl3,libssl-dev bookworm "$arm64" >"$log" 2>&1 ||
     fail "mmdebstrap could not get the libraries for arm64; see $log"

@@ -3,6 +3,7 @@
  * Runs the checks and the tests, and ends with one line: `N passed, N failed, N skipped`.
  *
  * Usage: deno run -A tests/run.ts check|all
+ *        deno run -A tests/run.ts one FILE [FILTER]
  *
  * A skipped test fails the run only in our CI, and only if `tests/expected_needs` lists its need.
  *
@@ -39,6 +40,12 @@ const ALL_STEPS: readonly Step[] = [
 
 const STEPS: Readonly<Record<string, readonly Step[]>> = { check: CHECK_STEPS, all: ALL_STEPS };
 
+/** Runs the tests of a file, or those whose names contain a text. */
+function oneFile(path: string, text: string): Step {
+  const args = [...TEST, path, ...(text === "" ? [] : [`--filter=${text}`])];
+  return { name: path, args, counted: true };
+}
+
 /** Timeout of a step, milliseconds. */
 const STEP_TIMEOUT = 25 * 60_000;
 
@@ -47,10 +54,14 @@ const OUR_CI = "AWS_SIGNING_HELPER_CI";
 
 const EXPECTED_NEEDS = new URL("expected_needs", import.meta.url);
 
-const which = Deno.args[0] ?? "";
-const steps = STEPS[which];
+const [which = "", file = "", filter = ""] = Deno.args;
+const steps = which === "one" && file !== "" ? [oneFile(file, filter)] : STEPS[which];
 if (!steps) {
-  console.error("usage: run.ts check|all");
+  console.error(
+    which === "one"
+      ? "test-one: no file; run make test-one FILE=tests/cli/parse_test.ts"
+      : "usage: run.ts check|all|one",
+  );
   Deno.exit(2);
 }
 const passed = await runSteps(steps, {

@@ -109,7 +109,7 @@ Maintainer: The aws_signing_helper authors <aws-signing-helper@localhost>
 Installed-Size: ${size}
 Depends: libc6 (>= ${glibc}), libgcc-s1 | libgcc1
 Recommends: ca-certificates
-Suggests: p11-kit-modules, libtss2-esys-3.0.2-0, libtss2-tctildr0
+Suggests: iproute2, p11-kit-modules, libtss2-esys-3.0.2-0, libtss2-tctildr0
 Section: admin
 Priority: optional
 Description: temporary AWS credentials from an X.509 certificate

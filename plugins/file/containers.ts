@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { unarmor } from "../../src/x509/armor.ts";
+import { decodeText, unarmor } from "../../src/x509/armor.ts";
 import { DerReader } from "../../src/x509/der.ts";
-import type { PemBlock } from "../../src/x509/pem.ts";
+import { looksLikePem, type PemBlock } from "../../src/x509/pem.ts";
 import { type DerKind, derKindOf, startsPkcs12 } from "./der_kind.ts";
 import { UnsupportedFormatError } from "./failures.ts";
 import { javaKeystoreRefusal, startsJavaKeystore, unknownFormat } from "./unknown_format.ts";
@@ -82,6 +82,24 @@ export function readContents(bytes: Uint8Array): FileContents {
       throw unknownFormat(bytes, unarmored.text);
   }
 }
+
+/**
+ * Returns false for an empty file, and for keys or text without a certificate. A damaged file counts
+ * as one with certificates, so that reading it reports the damage.
+ */
+export function holdsCertificates(bytes: Uint8Array): boolean {
+  try {
+    const { certificates, pkcs12, refusal } = readContents(bytes);
+    return certificates.length > 0 || pkcs12 !== undefined || refusal !== undefined;
+  } catch {
+    const text = decodeText(bytes);
+    return looksLikePem(text) || NOT_TEXT.test(text);
+  }
+}
+
+/** Control characters, and the replacement of bytes that are not UTF-8. */
+// deno-lint-ignore no-control-regex -- they tell binary data from text
+const NOT_TEXT = /[\x00-\x08\x0e-\x1f\x7f\ufffd]/;
 
 function isOfOwnFormat(bytes: Uint8Array): boolean {
   return startsPkcs12(bytes) || startsJavaKeystore(bytes);

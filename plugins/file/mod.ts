@@ -13,6 +13,7 @@
 import { HelperError } from "../../src/errors.ts";
 import type {
   BelongsElsewhere,
+  BundleReader,
   Keystore,
   KeystoreContext,
   Signer,
@@ -24,20 +25,26 @@ import { hasPublicKey, type NonEmpty } from "../../src/x509/chain.ts";
 import { DerError } from "../../src/x509/der.ts";
 import { sameBytes } from "../../src/x509/public_key.ts";
 import { chooseKey, type OpenKey } from "./choose_key.ts";
-import { type FileContents, readContents, type StoredKey } from "./containers.ts";
+import {
+  type FileContents,
+  holdsCertificates,
+  readContents,
+  type StoredKey,
+} from "./containers.ts";
 import { CONVERSIONS, explained, withConversion, withDecoding } from "./failures.ts";
 import type { Hashing, IterateHash } from "./hash_iterations.ts";
 import type { Pkcs12Contents } from "./pkcs12.ts";
 import { openPrivateKey, readPrivateKey } from "./private_key.ts";
 import type { PrivateKey } from "./private_key_info.ts";
-import { readKeyFile } from "./read_file.ts";
+import { readAll, readKeyFile } from "./read_file.ts";
 import { openOnce, wipeKeys } from "./remembered.ts";
 import { type Attempt, Unlocker } from "./unlock.ts";
 
 /** The keystore of files. */
-export const keystore: Keystore & SoftwareKeyOpener = {
+export const keystore: Keystore & SoftwareKeyOpener & BundleReader = {
   openKey,
   readCertificates,
+  readBundle,
   openSoftwareKey,
 };
 
@@ -113,24 +120,46 @@ async function readCertificates(
 ): Promise<NonEmpty<Certificate>> {
   const bytes = await readKeyFile(uri.path, uri.label);
   try {
-    return await explained(uri.label, "certificate", async () => {
-      const contents = readContents(bytes);
-      return await withDecoding(contents.isDecoded, async () => {
-        const encoded = await certificatesIn(contents, uri, context);
-        const [first, ...rest] = parseCertificates(encoded, uri.label);
-        if (first) return [first, ...rest];
-        throw contents.refusal ?? new HelperError(
-          "certificate-format",
-          `${uri.label} holds no certificate; name the file that does`,
-        );
-      });
-    });
+    return await certificatesIn(bytes, uri, context);
   } finally {
     bytes.fill(0);
   }
 }
 
 async function certificatesIn(
+  bytes: Uint8Array,
+  uri: KeystoreUri,
+  context: KeystoreContext,
+): Promise<NonEmpty<Certificate>> {
+  return await explained(uri.label, "certificate", async () => {
+    const contents = readContents(bytes);
+    return await withDecoding(contents.isDecoded, async () => {
+      const encoded = await encodedCertificates(contents, uri, context);
+      const [first, ...rest] = parseCertificates(encoded, uri.label);
+      if (first) return [first, ...rest];
+      throw contents.refusal ?? new HelperError(
+        "certificate-format",
+        `${uri.label} holds no certificate; name the file that does`,
+      );
+    });
+  });
+}
+
+/** Reads PEM or DER certificates; a file without any, empty or not, returns none. */
+async function readBundle(
+  uri: KeystoreUri,
+  context: KeystoreContext,
+): Promise<readonly Certificate[]> {
+  const bytes = await readAll(uri.path, uri.label);
+  try {
+    if (!holdsCertificates(bytes)) return [];
+    return await certificatesIn(bytes, uri, context);
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+async function encodedCertificates(
   { certificates, pkcs12 }: FileContents,
   uri: KeystoreUri,
   context: KeystoreContext,

@@ -4,6 +4,7 @@
  * @module
  */
 import { HelperError, messageOf } from "../../src/errors.ts";
+import { pathAdvice } from "../../src/keystore/path_advice.ts";
 
 /** No key or bundle of certificates is as large as this, in bytes. */
 export const LARGEST_FILE = 4 * 1024 * 1024;
@@ -27,13 +28,26 @@ function standardInput(): Awaited<ReturnType<OpenFile>> {
 }
 
 /**
+ * Reads a file as {@link readAll} does. Throws `key-format` when it is empty, too.
+ */
+export async function readKeyFile(
+  path: string,
+  label: string,
+  open: OpenFile = openFile,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await readAll(path, label, open);
+  if (bytes.length === 0) throw new HelperError("key-format", `${label} is empty`);
+  return bytes;
+}
+
+/**
  * Reads all of a regular file, a named pipe, `/dev/stdin` or `/dev/fd/N` (a shell's `<(…)`), to its
  * end.
  *
  * Throws `key-not-found` when there is none, `key-unreadable` when it cannot be read, and
- * `key-format` when it is empty or larger than {@link LARGEST_FILE}. Messages name it by `label`.
+ * `key-format` when it is larger than {@link LARGEST_FILE}. Messages name it by `label`.
  */
-export async function readKeyFile(
+export async function readAll(
   path: string,
   label: string,
   open: OpenFile = openFile,
@@ -49,7 +63,6 @@ export async function readKeyFile(
   } catch (thrown) {
     throw unreadable(thrown, label);
   }
-  if (bytes.length === 0) throw new HelperError("key-format", `${label} is empty`);
   return bytes;
 }
 
@@ -88,7 +101,8 @@ function grown(buffer: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
 function unreadable(cause: unknown, label: string): HelperError {
   if (cause instanceof HelperError) return cause;
   if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotADirectory) {
-    return new HelperError("key-not-found", `${label} does not exist; check the path`, { cause });
+    const advice = pathAdvice(label) ?? "check the path";
+    return new HelperError("key-not-found", `${label} does not exist; ${advice}`, { cause });
   }
   if (cause instanceof Deno.errors.PermissionDenied) {
     return new HelperError(

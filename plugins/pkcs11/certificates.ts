@@ -3,13 +3,14 @@
  *
  * @module
  */
+import { encodeHex } from "@std/encoding/hex";
 import type { Certificate } from "../../src/x509/certificate.ts";
 import { byPreference, isRenewal } from "../../src/x509/chain.ts";
 import { hasIssued } from "../../src/x509/issuance.ts";
 import { sameBytes } from "../../src/x509/public_key.ts";
 import { needsLogin } from "./login.ts";
 import { findCertificates, fingerprint, type TokenCertificate } from "./objects.ts";
-import type { Search } from "./search.ts";
+import { LoginDeferredError, type Search } from "./search.ts";
 import { writeUri } from "./uri_building.ts";
 import { objectCriteria } from "./uri_matching.ts";
 import type { Session } from "./visit.ts";
@@ -22,7 +23,7 @@ const MAX_PATH_LENGTH = 8;
  * nothing is found and exactly one token can be meant, with one, which shows private certificates.
  */
 export async function searchCertificates(
-  { visit, uri, tokens, login }: Search,
+  { visit, uri, tokens, login, mayLogIn }: Search,
 ): Promise<TokenCertificate[]> {
   const criteria = objectCriteria(uri);
   const found: TokenCertificate[] = [];
@@ -35,6 +36,7 @@ export async function searchCertificates(
   if (found.length > 0 || !only || another) return found;
   const session = await visit.session(only);
   if (!needsLogin(session)) return found;
+  if (!mayLogIn) throw new LoginDeferredError();
   await login.toToken(session);
   await search(session);
   return found;
@@ -130,10 +132,12 @@ export async function certificateUris(
   const all = await visit.tokens(); // also those that the URI asked for leaves out
   const plain = (item: TokenCertificate) =>
     writeUri(item.session.token, all, asked, { ...item, type: "cert" });
+  const namesakes = new Map<Session, Map<string, number>>();
   const uris: string[] = [];
   for (const item of certificates) {
-    const named = await findCertificates(item.session, namedAs(item), () => {});
-    if (named.length === 1) {
+    const counts = namesakes.get(item.session) ?? await countNames(item.session);
+    namesakes.set(item.session, counts);
+    if (counts.get(nameOf(item)) === 1) {
       uris.push(plain(item));
       continue;
     }
@@ -143,7 +147,28 @@ export async function certificateUris(
   return uris;
 }
 
-/** What `writeUri` writes of a certificate: nothing of what is empty. */
-function namedAs({ id, label }: TokenCertificate) {
-  return { ...(id.length > 0 ? { id } : {}), ...(label.length > 0 ? { label } : {}) };
+/** Counts the certificates that a URI with the CKA_ID and label of one would match, by name. */
+async function countNames(session: Session): Promise<Map<string, number>> {
+  const found = await findCertificates(session, {}, () => {});
+  const counts = new Map<string, number>();
+  for (const { id, label } of found) {
+    // A URI holds nothing of what is empty, so it matches objects that have it too.
+    for (
+      const name of new Set([
+        nameOf({ id, label }),
+        nameOf({ id, label: EMPTY }),
+        nameOf({ id: EMPTY, label }),
+        nameOf({ id: EMPTY, label: EMPTY }),
+      ])
+    ) {
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+  }
+  return counts;
+}
+
+const EMPTY = new Uint8Array(0);
+
+function nameOf({ id, label }: Pick<TokenCertificate, "id" | "label">): string {
+  return `${encodeHex(id)} ${encodeHex(label)}`;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { MlDsaKeyType } from "../../src/x509/key_types.ts";
 
 /** Object classes, CKO_. */
 export const CKO = { CERTIFICATE: 1, PUBLIC_KEY: 2, PRIVATE_KEY: 3 } as const;
@@ -11,7 +12,14 @@ export const CKO = { CERTIFICATE: 1, PUBLIC_KEY: 2, PRIVATE_KEY: 3 } as const;
 export const CKC = { X_509: 0 } as const;
 
 /** Key types, CKK_. */
-export const CKK = { RSA: 0, EC: 3 } as const;
+export const CKK = { RSA: 0, EC: 3, ML_DSA: 0x4a } as const;
+
+/** Parameter sets of ML-DSA keys, CKP_ML_DSA_ (PKCS#11 3.2 section 6.67). */
+export const CKP_ML_DSA: ReadonlyMap<number, MlDsaKeyType> = new Map([
+  [1, "ML-DSA-44"],
+  [2, "ML-DSA-65"],
+  [3, "ML-DSA-87"],
+]);
 
 /** Attributes, CKA_. */
 export const CKA = {
@@ -30,11 +38,13 @@ export const CKA = {
   EC_PARAMS: 0x180,
   EC_POINT: 0x181,
   ALWAYS_AUTHENTICATE: 0x202,
+  PARAMETER_SET: 0x61d,
 } as const;
 
 /** Mechanisms, CKM_. */
 export const CKM = {
   RSA_PKCS: 0x1,
+  ML_DSA: 0x1d,
   SHA256_RSA_PKCS: 0x40,
   SHA384_RSA_PKCS: 0x41,
   SHA512_RSA_PKCS: 0x42,

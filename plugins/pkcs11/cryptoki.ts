@@ -15,7 +15,7 @@ const MOST_ENTRIES = 10_000;
 /** A list that grows while it is fetched is fetched again, so often. */
 const LIST_ATTEMPTS = 5;
 /** A token gives no longer signature: RSA of 8192 bits. */
-const LONGEST_SIGNATURE = 1024;
+const LONGEST_SIGNATURE = 8192;
 /** No token has more mechanisms: they are had in one call. */
 const USUAL_MECHANISMS = 1024;
 

@@ -5,7 +5,7 @@
  */
 import { HelperError } from "../../src/errors.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
-import { byPreference } from "../../src/x509/chain.ts";
+import { byPreference, type NonEmpty } from "../../src/x509/chain.ts";
 import { certificateUris, endEntities, issuersOf } from "./certificates.ts";
 import { type KeyMatch, keysFor } from "./keys.ts";
 import { needsLogin } from "./login.ts";
@@ -15,10 +15,10 @@ import { hasUserPin } from "./pin_sources.ts";
 import type { Search } from "./search.ts";
 import { nameToken, writeUri } from "./uri_building.ts";
 
-/** A certificate and the private key that goes with it. */
+/** A certificate and the private keys that may be its own, the likeliest first. */
 export interface Pair {
   readonly found: TokenCertificate;
-  readonly key: TokenKey;
+  readonly keys: NonEmpty<TokenKey>;
 }
 
 interface Candidate {
@@ -35,7 +35,7 @@ export async function choosePair(
   search: Search,
 ): Promise<Pair> {
   const { found, match: { keys } } = await chooseCandidate(certificates, search);
-  const [key, another] = keys;
+  const [key, ...others] = keys;
   if (!key) {
     throw new HelperError(
       "key-not-found",
@@ -45,8 +45,7 @@ export async function choosePair(
         "for it; name the key with --private-key",
     );
   }
-  if (another) throw severalKeys(search, keys);
-  return { found, key };
+  return { found, keys: [key, ...others] };
 }
 
 /** The end-entity certificate among those found and its issuers, without its key. */

@@ -10,7 +10,7 @@ import { needsLogin } from "./login.ts";
 import { severalTokens } from "./not_found.ts";
 import { findCertificates, findPrivateKeys, findPublicKeys, type TokenKey } from "./objects.ts";
 import { relation } from "./public_keys.ts";
-import type { Search } from "./search.ts";
+import { LoginDeferredError, type Search } from "./search.ts";
 import { type ObjectCriteria, objectCriteria } from "./uri_matching.ts";
 import type { Session, Token, Visit } from "./visit.ts";
 
@@ -20,7 +20,7 @@ import type { Session, Token, Visit } from "./visit.ts";
  * that shows a public key or certificate of that name (and of `beside`, if that is known).
  */
 export async function searchKeys(
-  { visit, uri, tokens, login }: Search,
+  { visit, uri, tokens, login, mayLogIn }: Search,
   beside: Certificate | undefined,
 ): Promise<TokenKey[]> {
   const criteria = objectCriteria(uri);
@@ -37,6 +37,7 @@ export async function searchKeys(
   if (another) throw severalTokens(uri, meant);
   const session = await visit.session(only);
   if (needsLogin(session)) {
+    if (!mayLogIn) throw new LoginDeferredError();
     await login.toToken(session);
     await search(session);
   }

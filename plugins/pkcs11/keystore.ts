@@ -25,13 +25,13 @@ import { chooseCertificate } from "./identity.ts";
 import { isLockedOut, Login } from "./login.ts";
 import type { Module } from "./module.ts";
 import { Modules, type Setup } from "./modules.ts";
-import { noObject, noToken } from "./not_found.ts";
+import { noObject, NoObjectError, noToken } from "./not_found.ts";
 import { openKeyOf } from "./open_key.ts";
 import { PinMemory } from "./pin_memory.ts";
 import { hasUserPin } from "./pin_sources.ts";
-import type { Search } from "./search.ts";
+import { LoginDeferredError, type Search } from "./search.ts";
 import { asksFor, matchingTokens } from "./uri_matching.ts";
-import { Visit } from "./visit.ts";
+import { type Token, Visit } from "./visit.ts";
 
 /** What a search gives, and whether the visit goes on in it. */
 interface Outcome<T> {
@@ -92,6 +92,7 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
     const listed = await this.#search(uri, context, async (search) => {
       try {
         const found = await searchCertificates(search);
+        if (found.length === 0) throw noObject(search, "certificate");
         const uris = await certificateUris(found, search);
         return { value: found.map(({ certificate }, i) => ({ certificate, uri: uris[i] ?? "" })) };
       } catch (thrown) {
@@ -121,42 +122,59 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
     for (const name of uri.query.keys()) {
       if (isVendorQueryAttribute(name)) context.debug(`"${name}" in the URI is not known; ignored`);
     }
-    const notes: string[] = [];
-    const found = await this.#modules.first(uri, context, async (module, isNamed) => {
+    const attempt = { uri, context, work, notes: [] as string[] };
+    const first = await this.#searchModules(attempt, false);
+    const { found, absence } = first.found || !first.isDeferred
+      ? first
+      : await this.#searchModules(attempt, true);
+    if (found) return found;
+    if (otherwise && (absence || attempt.notes.length === 0)) return otherwise;
+    throw absence ?? noToken(uri, attempt.notes);
+  }
+
+  /**
+   * Searches one module after the other, until one has the object. A module that was named, and one
+   * that is the only one, may log in at once; others only if `mayLogIn`, when all have been searched
+   * without.
+   */
+  async #searchModules<T>(attempt: Attempt<T>, mayLogIn: boolean): Promise<Searched<T>> {
+    const { uri, context, notes } = attempt;
+    let absence: NoObjectError | undefined;
+    let isDeferred = false;
+    const found = await this.#modules.first(uri, context, async (module, isOnly) => {
       try {
-        return await module.exclusively(() => this.#visit(module, uri, context, work, notes));
+        return await module.exclusively(() =>
+          this.#visit(module, attempt, { isOnly, mayLogIn: mayLogIn || isOnly })
+        );
       } catch (thrown) {
-        // Where nobody named the module, another may do.
-        if (isNamed || !(thrown instanceof HelperError) || thrown.code !== "keystore-unavailable") {
-          throw thrown;
-        }
-        notes.push(thrown.message);
+        if (thrown instanceof NoObjectError) absence ??= thrown;
+        else if (isOnly) throw thrown;
+        else if (thrown instanceof LoginDeferredError) isDeferred = true;
+        else if (thrown instanceof HelperError && thrown.code === "keystore-unavailable") {
+          notes.push(thrown.message);
+        } else throw thrown;
         return undefined;
       }
     });
-    if (found) return found;
-    if (otherwise && notes.length === 0) return otherwise;
-    throw noToken(uri, notes);
+    return { isDeferred, ...(found ? { found } : {}), ...(absence ? { absence } : {}) };
   }
 
   async #visit<T>(
     module: Module,
-    uri: KeystoreUri,
-    context: KeystoreContext,
-    work: (search: Search) => Promise<Outcome<T>>,
-    notes: string[],
+    { uri, context, work, notes }: Attempt<T>,
+    { isOnly, mayLogIn }: { isOnly: boolean; mayLogIn: boolean },
   ): Promise<Outcome<T> | undefined> {
     return await explained(uri.label, module.path, async () => {
       const visit = await Visit.begin(module, context);
       let keeps = false;
       try {
-        const tokens = await matchingTokens(visit, uri);
+        const tokens = await tokensOf(visit, uri, isOnly);
         notes.push(...visit.notes);
         if (tokens.length === 0) return undefined;
         const login = new Login(uri, this.#memory, context);
         const now = context.now();
         const useLatest = context.isOn("use-latest-expiring-certificate");
-        const outcome = await work({ uri, tokens, login, visit, now, useLatest });
+        const outcome = await work({ uri, tokens, login, visit, mayLogIn, now, useLatest });
         keeps = outcome.keepsVisit ?? false;
         return outcome;
       } finally {
@@ -164,6 +182,30 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
       }
     });
   }
+}
+
+/** A search through the modules. */
+interface Attempt<T> {
+  readonly uri: KeystoreUri;
+  readonly context: KeystoreContext;
+  readonly work: (search: Search) => Promise<Outcome<T>>;
+  /** Failures of modules and tokens that were skipped, for the error if nothing is found. */
+  readonly notes: string[];
+}
+
+/** The result of a search through the modules. */
+interface Searched<T> {
+  readonly found?: Outcome<T>;
+  /** The first module's error that it does not have the object. */
+  readonly absence?: NoObjectError;
+  /** True if a module could be searched further with a login. */
+  readonly isDeferred: boolean;
+}
+
+/** Returns the tokens that match; none, with a note, if one of several modules cannot list its slots. */
+async function tokensOf(visit: Visit, uri: KeystoreUri, isOnly: boolean): Promise<Token[]> {
+  if (isOnly) return await matchingTokens(visit, uri);
+  return await visit.tolerating(visit.module.path, () => matchingTokens(visit, uri)) ?? [];
 }
 
 async function reportOf(module: Module): Promise<LibraryReport> {

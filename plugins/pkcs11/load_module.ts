@@ -4,6 +4,7 @@
  * @module
  */
 import { HelperError, messageOf } from "../../src/errors.ts";
+import { quietLibraries } from "../../src/keystore/quiet_libraries.ts";
 import type { KeystoreContext } from "../../src/keystore/types.ts";
 import { failureOfLoading } from "./crash_check.ts";
 import type { Layout } from "./layout.ts";
@@ -24,6 +25,7 @@ export async function loadModule(
   if (!stat && /[\\/]/.test(path)) throw refusal(path, "does not exist; name a PKCS#11 module");
   if (stat?.isDirectory) throw refusal(path, "is a directory; name a PKCS#11 module in it");
   context.debug(`PKCS#11 module: ${path}`);
+  quietLibraries();
   const failure = isKnown ? undefined : await failureOfLoading(path, limits.load);
   if (failure === "hangs") {
     throw refusal(path, `is not loaded within ${limits.load / 1000} s; install it again`);

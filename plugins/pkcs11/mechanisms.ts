@@ -7,6 +7,7 @@ import { decodeHex } from "@std/encoding/hex";
 import type { Digest } from "../../src/keystore/types.ts";
 import { ecdsaSignatureToDer } from "../../src/x509/der.ts";
 import { type PublicKey, rsaPublicNumbers } from "../../src/x509/public_key.ts";
+import { isMlDsa, type MlDsaKeyType } from "../../src/x509/key_types.ts";
 import { CKM } from "./constants.ts";
 
 /** A mechanism and the data to give it. */
@@ -36,6 +37,13 @@ const BY_DIGEST: Readonly<Record<Digest, { rsa: number; ecdsa: number; digestInf
     },
   };
 
+/** Lengths of ML-DSA signatures (FIPS 204 table 2). */
+const ML_DSA_SIGNATURE_BYTES: Readonly<Record<MlDsaKeyType, number>> = {
+  "ML-DSA-44": 2420,
+  "ML-DSA-65": 3309,
+  "ML-DSA-87": 4627,
+};
+
 /**
  * The ways to sign a message with a key, in the order to try them: over a hash made here, else with
  * the token hashing. `offered` are the mechanisms that the token says it has; if it does not say,
@@ -47,6 +55,8 @@ export function mechanismsFor(
   message: Uint8Array,
   offered: readonly number[] | undefined,
 ): Mechanism[] {
+  // Without a parameter the context is empty and the token decides about hedging (PKCS#11 3.2).
+  if (isMlDsa(keyType)) return [{ type: CKM.ML_DSA, input: () => message }];
   const { rsa, ecdsa, digestInfo } = BY_DIGEST[digest];
   const hash = async () =>
     new Uint8Array(await crypto.subtle.digest(digest, Uint8Array.from(message)));
@@ -75,6 +85,9 @@ export function signatureOf(raw: Uint8Array, publicKey: PublicKey): Uint8Array |
     return raw.length === 2 * publicKey.curve.coordinateBytes
       ? ecdsaSignatureToDer(raw)
       : undefined;
+  }
+  if (isMlDsa(publicKey.keyType)) {
+    return raw.length === ML_DSA_SIGNATURE_BYTES[publicKey.keyType] ? raw : undefined;
   }
   return raw.length === rsaPublicNumbers(publicKey.bits).modulus.length ? raw : undefined;
 }

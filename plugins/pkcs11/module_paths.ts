@@ -14,6 +14,8 @@ export interface Surroundings {
   readonly platform: Platform;
   /** The machine's name in Debian's directories, such as `x86_64`. */
   readonly architecture: string;
+  /** Directories in place of those of the platform. */
+  readonly directories?: readonly string[];
   isDirectory(path: string): boolean;
 }
 
@@ -110,9 +112,10 @@ function ofUri(
 }
 
 function usualDirectories(
-  { platform, architecture }: Surroundings,
+  { platform, architecture, directories }: Surroundings,
   programFiles = "C:\\Program Files",
-): string[] {
+): readonly string[] {
+  if (directories) return directories;
   if (platform === "windows") {
     return [
       `${programFiles}\\OpenSC Project\\OpenSC\\pkcs11`,

@@ -26,6 +26,8 @@ export interface Setup {
   readonly architecture: string;
   readonly layout: Layout;
   readonly limits: TimeLimits;
+  /** Directories that are searched if no module is named; default: those of the platform. */
+  readonly directories?: readonly string[];
 }
 
 /** The modules of this process: each is loaded once, and stays. */
@@ -35,20 +37,21 @@ export class Modules {
   constructor(private readonly setup: Setup) {}
 
   /**
-   * Gives what `use` gives for the first module that it gives something for: where none was named,
-   * one without the token is passed over.
+   * Returns the result of `use` for the first module that it returns one for. `isOnly` is true if a
+   * module was named, or if there is only one.
    *
    * Throws `keystore-unavailable` when no module can be loaded, naming what was tried.
    */
   async first<T>(
     uri: KeystoreUri,
     context: KeystoreContext,
-    use: (module: Module, isNamed: boolean) => Promise<T | undefined>,
+    use: (module: Module, isOnly: boolean) => Promise<T | undefined>,
   ): Promise<T | undefined> {
     const candidates = moduleCandidates(uri, context, this.#surroundings());
     const refusals: string[] = [];
     let loaded = 0;
-    for (const path of distinct(pathsOf(candidates))) {
+    const paths = distinct(pathsOf(candidates));
+    for (const path of paths) {
       let module;
       try {
         module = await this.#load(path, context);
@@ -62,7 +65,7 @@ export class Modules {
         continue;
       }
       loaded++;
-      const result = await use(module, candidates.namedBy !== undefined);
+      const result = await use(module, candidates.namedBy !== undefined || paths.length === 1);
       if (result !== undefined) return result;
     }
     if (loaded === 0) throw notFound(candidates, refusals);
@@ -76,8 +79,13 @@ export class Modules {
   }
 
   #surroundings(): Surroundings {
-    const { platform, architecture } = this.setup;
-    return { platform, architecture, isDirectory: (path) => statOf(path)?.isDirectory ?? false };
+    const { platform, architecture, directories } = this.setup;
+    return {
+      platform,
+      architecture,
+      ...(directories ? { directories } : {}),
+      isDirectory: (path) => statOf(path)?.isDirectory ?? false,
+    };
   }
 
   async #load(path: string, context: KeystoreContext): Promise<Module> {

@@ -20,24 +20,29 @@ export function noToken(uri: KeystoreUri, notes: readonly string[]): HelperError
   );
 }
 
+/** An absence in the tokens of one module: another module may have the object. */
+export class NoObjectError extends HelperError {
+  constructor(message: string) {
+    super("key-not-found", message);
+  }
+}
+
 /** No object that the URI asks for in the tokens it asks for. */
 export function noObject(
   { uri, tokens, visit }: { uri: KeystoreUri; tokens: readonly Token[]; visit: Visit },
-  what: "certificate" | "private key",
-): HelperError {
+  what: "certificate" | "private key" | "certificate or private key",
+): NoObjectError {
   const where = tokens.map((token) => nameToken(token)).join(", ");
-  return new HelperError(
-    "key-not-found",
+  return new NoObjectError(
     `${uri.label}: no ${what} matches in ${where}; check object, id and type in the URI` +
       after(visit.notes),
   );
 }
 
 /** Several tokens, and a login must know which. */
-export function severalTokens(uri: KeystoreUri, tokens: readonly Token[]): HelperError {
+export function severalTokens(uri: KeystoreUri, tokens: readonly Token[]): NoObjectError {
   const uris = tokens.map((token) => writeUri(token, tokens, uri));
-  return new HelperError(
-    "key-not-found",
+  return new NoObjectError(
     `${uri.label}: ${tokens.length} tokens match and a PIN goes to one alone; name it: ` +
       listed(uris),
   );
@@ -49,6 +54,13 @@ export function severalObjects(
   what: "certificates" | "private keys",
   uris: readonly string[],
 ): HelperError {
+  if (new Set(uris).size === 1) {
+    return new HelperError(
+      "key-not-found",
+      `${uri.label}: ${uris.length} ${what} match and have the same id and label; ` +
+        "change the id or label of one on the token",
+    );
+  }
   return new HelperError(
     "key-not-found",
     `${uri.label}: ${uris.length} ${what} match; name one: ${listed(uris)}`,

@@ -93,7 +93,7 @@ export async function findPrivateKeys(
       label,
       isPrivate: isPrivate?.[0] !== 0,
       alwaysAuthenticate: always?.[0] === 1,
-      publicPart: await readPublicPart(session, handle, keyType),
+      publicPart: await readPublicPart(session, handle, keyType, "private"),
     });
   }
   const key = ({ label, id, handle }: TokenKey) => `${encodeHex(label)} ${encodeHex(id)} ${handle}`;
@@ -115,7 +115,7 @@ export async function findPublicKeys(
     );
     if (!type || !agrees({ id, label }, criteria)) continue;
     const keyType = Number(session.structures.readUlong(type));
-    found.push(await readPublicPart(session, handle, keyType));
+    found.push(await readPublicPart(session, handle, keyType, "public"));
   }
   return found;
 }

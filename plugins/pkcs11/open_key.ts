@@ -6,7 +6,7 @@
 import { HelperError } from "../../src/errors.ts";
 import type { Signer } from "../../src/keystore/types.ts";
 import { type Certificate, publicKeyOf } from "../../src/x509/certificate.ts";
-import { hasPublicKey } from "../../src/x509/chain.ts";
+import { hasPublicKey, type NonEmpty } from "../../src/x509/chain.ts";
 import type { PublicKey } from "../../src/x509/public_key.ts";
 import { certificatesBeside, publicKeyBeside } from "./beside.ts";
 import { endEntities, issuersOf, searchCertificates } from "./certificates.ts";
@@ -34,7 +34,11 @@ export async function openKeyOf(search: Search, beside: Certificate | undefined)
     ? await byKey() ?? await byCertificate()
     : await byCertificate() ?? await byKey();
   if (signer) return signer;
-  throw noObject(search, isKeys ? "private key" : "certificate");
+  const isEither = isCertificates && isKeys && !beside;
+  throw noObject(
+    search,
+    isEither ? "certificate or private key" : isKeys ? "private key" : "certificate",
+  );
 }
 
 async function openByCertificate(
@@ -49,7 +53,7 @@ async function openByCertificate(
   if (found.length === 0) return undefined;
   const pair = await choosePair(found, search);
   const { certificate } = pair.found;
-  return signerOf(search, pair.key, publicKeyOf(certificate), [
+  return signerOf(search, pair.keys, publicKeyOf(certificate), [
     certificate,
     ...await issuersOf(pair.found),
   ]);
@@ -72,9 +76,10 @@ async function openByKey(
       );
     }
   }
-  const [key, another] = keys;
-  if (!key || another) throw severalKeys(search, keys);
-  if (beside) return signerOf(search, key, publicKeyOf(beside), []);
+  const [key, ...others] = keys;
+  if (!key) throw severalKeys(search, keys);
+  if (beside) return signerOf(search, [key, ...others], publicKeyOf(beside), []);
+  if (others.length > 0) throw severalKeys(search, keys);
   const publicKey = await publicKeyBeside(key);
   if (!publicKey) {
     throw new HelperError(
@@ -83,7 +88,7 @@ async function openByKey(
         "name its certificate with --certificate",
     );
   }
-  return signerOf(search, key, publicKey, await certificatesOf(key, publicKey, search.now));
+  return signerOf(search, [key], publicKey, await certificatesOf(key, publicKey, search.now));
 }
 
 /** The certificate that stands with a key, and its issuers; none where several could be meant. */
@@ -100,9 +105,9 @@ async function certificatesOf(
 
 function signerOf(
   { visit, login, uri }: Search,
-  key: TokenKey,
+  keys: NonEmpty<TokenKey>,
   publicKey: PublicKey,
   certificates: readonly Certificate[],
 ): Signer {
-  return tokenSigner({ visit, key, publicKey, certificates, login, label: uri.label });
+  return tokenSigner({ visit, keys, publicKey, certificates, login, label: uri.label });
 }

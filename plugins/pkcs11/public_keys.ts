@@ -12,7 +12,13 @@ import {
   encodeUnsignedInteger,
   TAG,
 } from "../../src/x509/der.ts";
-import { KeyTypeError } from "../../src/x509/key_types.ts";
+import {
+  isMlDsa,
+  KEY_TYPES,
+  type KeyType,
+  KeyTypeError,
+  type MlDsaKeyType,
+} from "../../src/x509/key_types.ts";
 import {
   encodePublicKey,
   parsePublicKey,
@@ -21,12 +27,13 @@ import {
   sameBytes,
   samePublicKey,
 } from "../../src/x509/public_key.ts";
-import { CKA, CKK } from "./constants.ts";
+import { CKA, CKK, CKP_ML_DSA } from "./constants.ts";
 import type { Session } from "./visit.ts";
 
-/** What a key object tells about its public half; each part may be missing. */
+/** The public half of a key object; each part may be missing. */
 export interface PublicPart {
-  readonly type: "RSA" | "EC" | "other";
+  /** "ML-DSA" is an ML-DSA key whose object does not show its parameter set. */
+  readonly type: KeyType | "ML-DSA" | "other";
   readonly publicKey?: PublicKey;
   /** RSA, big-endian. */
   readonly modulus?: Uint8Array;
@@ -38,6 +45,8 @@ export interface PublicPart {
 const ATTRIBUTES = {
   RSA: [CKA.PUBLIC_KEY_INFO, CKA.MODULUS, CKA.PUBLIC_EXPONENT],
   EC: [CKA.PUBLIC_KEY_INFO, CKA.EC_PARAMS, CKA.EC_POINT],
+  // CKA_VALUE of a private key is the key itself, and is never asked for.
+  ML_DSA: { private: [CKA.PUBLIC_KEY_INFO, CKA.PARAMETER_SET], public: [CKA.VALUE] },
 } as const;
 
 const RSA_ALGORITHM = encodeSequence(
@@ -46,12 +55,17 @@ const RSA_ALGORITHM = encodeSequence(
 );
 const EC_OID = encodeObjectIdentifier("1.2.840.10045.2.1");
 
-/** Reads what a key object tells. Throws `KeyTypeError` for keys of a kind that cannot be used. */
+/**
+ * Reads the public half of a key object. Throws `KeyTypeError` for keys of a kind that cannot be
+ * used.
+ */
 export async function readPublicPart(
   session: Session,
   object: bigint,
   keyType: number,
+  objectClass: "private" | "public",
 ): Promise<PublicPart> {
+  if (keyType === CKK.ML_DSA) return await readMlDsaPart(session, object, objectClass);
   const type = keyType === CKK.RSA ? "RSA" : keyType === CKK.EC ? "EC" : undefined;
   if (!type) return { type: "other" };
   const [info, first, second] = await session.cryptoki.objects.attributes(
@@ -67,9 +81,25 @@ export async function readPublicPart(
   return { type, ...part, ...(publicKey ? { publicKey } : {}) };
 }
 
-/** Whether a key is that of `publicKey`, as far as its object tells. */
+async function readMlDsaPart(
+  { cryptoki, structures, handle }: Session,
+  object: bigint,
+  objectClass: "private" | "public",
+): Promise<PublicPart> {
+  const [info, parameterSet, value] = await cryptoki.objects.attributes(handle, object, [
+    ...ATTRIBUTES.ML_DSA.private,
+    ...(objectClass === "public" ? ATTRIBUTES.ML_DSA.public : []),
+  ]);
+  const type = parameterSet && CKP_ML_DSA.get(Number(structures.readUlong(parameterSet)));
+  const publicKey = parsed(() => info && info.length > 0 ? parsePublicKey(info) : undefined) ??
+    parsed(() => type && value && value.length > 0 ? mlDsaKey(type, value) : undefined);
+  return { type: type ?? "ML-DSA", ...(publicKey ? { publicKey } : {}) };
+}
+
+/** Compares a key with `publicKey`, as far as its object shows. */
 export function relation(part: PublicPart, publicKey: PublicKey): "same" | "different" | "unknown" {
   if (part.publicKey) return samePublicKey(part.publicKey, publicKey) ? "same" : "different";
+  if (part.type === "ML-DSA") return isMlDsa(publicKey.keyType) ? "unknown" : "different";
   if (part.type !== publicKey.keyType) return "different";
   if (part.modulus) {
     const { modulus } = rsaPublicNumbers(publicKey.bits);
@@ -103,6 +133,12 @@ function ecKey(parameters: Uint8Array, point: Uint8Array): PublicKey {
   );
   const bits = isWrapped ? wrapped.octetString() : point;
   return parsePublicKey(encodePublicKey(encodeSequence(EC_OID, parameters), bits));
+}
+
+/** CKA_VALUE of an ML-DSA public key is the raw key of FIPS 204. */
+function mlDsaKey(type: MlDsaKeyType, value: Uint8Array): PublicKey {
+  const oid = Object.entries(KEY_TYPES).find(([, known]) => known === type)?.[0] ?? "";
+  return parsePublicKey(encodePublicKey(encodeSequence(encodeObjectIdentifier(oid)), value));
 }
 
 function stripZeros(bigEndian: Uint8Array): Uint8Array {

@@ -6,6 +6,7 @@
 import { HelperError } from "../../src/errors.ts";
 import type { Digest, Signer } from "../../src/keystore/types.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
+import type { NonEmpty } from "../../src/x509/chain.ts";
 import type { PublicKey } from "../../src/x509/public_key.ts";
 import { verifySignature } from "../../src/x509/verify.ts";
 import { CryptokiError, explained, isModuleFailure } from "./failures.ts";
@@ -20,7 +21,8 @@ import type { Visit } from "./visit.ts";
 /** What a signer needs; the visit becomes its own. */
 export interface SignerParts {
   readonly visit: Visit;
-  readonly key: TokenKey;
+  /** Keys that may be the one of `publicKey`; each is tried until a signature verifies. */
+  readonly keys: NonEmpty<TokenKey>;
   readonly publicKey: PublicKey;
   readonly certificates: readonly Certificate[];
   readonly login: Login;
@@ -32,24 +34,35 @@ export interface SignerParts {
 export function tokenSigner(parts: SignerParts): Signer {
   const { visit, publicKey, certificates, label } = parts;
   const { module } = visit;
+  let { keys } = parts;
+  const signWithOne = async (message: Uint8Array, digest: Digest) => {
+    for (const key of keys) {
+      const signature = await sign(parts, key, message, digest);
+      if (!signature) continue;
+      keys = [key]; // the next signature is one call
+      return signature;
+    }
+    throw mismatch(parts);
+  };
   return {
     publicKey,
     certificates,
     sign: (message, digest) =>
-      module.exclusively(() => explained(label, module.path, () => sign(parts, message, digest))),
+      module.exclusively(() => explained(label, module.path, () => signWithOne(message, digest))),
     [Symbol.asyncDispose]: () => module.exclusively(() => visit[Symbol.asyncDispose]()),
   };
 }
 
+/** Returns a signature; undefined if the key turns out not to be the one of `publicKey`. */
 async function sign(
-  parts: SignerParts,
+  { visit, publicKey, login, label }: SignerParts,
+  key: TokenKey,
   message: Uint8Array,
   digest: Digest,
-): Promise<Uint8Array> {
-  const { key, publicKey, login, label } = parts;
-  const { cryptoki, handle, token } = key.session;
+): Promise<Uint8Array | undefined> {
+  const { cryptoki, handle } = key.session;
   if (key.isPrivate && needsLogin(key.session)) await login.toToken(key.session);
-  const offered = await offeredMechanisms(parts);
+  const offered = await offeredMechanisms(visit, key);
   const mechanisms = mechanismsFor(publicKey, digest, message, offered);
   let mechanism: Mechanism | undefined;
   const begin = async () => {
@@ -63,19 +76,26 @@ async function sign(
   if (!signature) {
     throw new HelperError(
       "key-unsupported",
-      `${label}: C_Sign gave ${raw.length} bytes, which is no signature of this key`,
+      `${label}: C_Sign returned ${raw.length} bytes, which is not a signature of this key; ` +
+        "check the token's settings",
     );
   }
-  // Where the key itself does not tell whose it is, its signature does, before AWS refuses it.
+  // If the key's attributes do not show whose it is, its signature does, before AWS refuses it.
   const isProven = relation(key.publicPart, publicKey) === "same";
-  if (!isProven && !await verifySignature(publicKey, message, digest, signature)) {
-    throw new HelperError(
-      "key-mismatch",
-      `${label}: the private key on slot ${token.slot} does not belong to the certificate; ` +
+  if (isProven || await verifySignature(publicKey, message, digest, signature)) return signature;
+  return undefined;
+}
+
+function mismatch({ keys, label }: SignerParts): HelperError {
+  const [{ session: { token } }, ...others] = keys;
+  return new HelperError(
+    "key-mismatch",
+    others.length > 0
+      ? `${label}: none of ${keys.length} private keys on slot ${token.slot} belongs to the ` +
+        "certificate; check that both name the same pair, with id and object in the URI"
+      : `${label}: the private key on slot ${token.slot} does not belong to the certificate; ` +
         "check that both name the same pair, with id and object in the URI",
-    );
-  }
-  return signature;
+  );
 }
 
 /**
@@ -111,7 +131,7 @@ const UNKNOWN_MECHANISM: readonly number[] = [
 ];
 
 /** The token's mechanisms; undefined when it does not tell them. */
-async function offeredMechanisms({ visit, key }: SignerParts): Promise<number[] | undefined> {
+async function offeredMechanisms(visit: Visit, key: TokenKey): Promise<number[] | undefined> {
   try {
     return await visit.module.cryptoki.mechanisms(key.session.token.slot);
   } catch (thrown) {

@@ -14,7 +14,13 @@ import { CKR } from "./return_values.ts";
 
 /** Whoever is asked for a PIN is asked so many times. */
 const MOST_QUESTIONS = 3;
-const WRONG: readonly number[] = [CKR.PIN_INCORRECT, CKR.PIN_INVALID, CKR.PIN_LEN_RANGE];
+/** Some modules return CKR_ARGUMENTS_BAD for a PIN of a length that the token does not take. */
+const WRONG: readonly number[] = [
+  CKR.PIN_INCORRECT,
+  CKR.PIN_INVALID,
+  CKR.PIN_LEN_RANGE,
+  CKR.ARGUMENTS_BAD,
+];
 
 /** Opens locks with what was given, is remembered, or is typed. */
 export class Unlocker {
@@ -92,7 +98,7 @@ export class Unlocker {
         if (pin) this.memory.remember(lock.name, pin);
         return true;
       }
-      const isWrong = WRONG.includes(value);
+      const isWrong = WRONG.includes(value) && (pin !== null || value !== CKR.ARGUMENTS_BAD);
       if (pin && (isWrong || value === CKR.PIN_LOCKED)) await this.memory.refuse(lock.name, pin);
       if (isWrong) return false;
       throw value === CKR.PIN_LOCKED

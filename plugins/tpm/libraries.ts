@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { quietLibraries } from "../../src/keystore/quiet_libraries.ts";
 import { HelperError, messageOf } from "../../src/errors.ts";
 import { ESYS_LIBRARY, MARSHALLING, RETURN_CODES, TCTI_LOADER } from "./ffi.ts";
 
@@ -51,8 +52,7 @@ export function openLibraries(): Libraries {
 
 /** Opens the libraries that `search` names; closes those that it has opened when one fails. */
 export function openFrom(search: LibrarySearch): Libraries {
-  // The libraries write to standard error by themselves, and read this when they are loaded.
-  if (Deno.env.get("TSS2_LOG") === undefined) Deno.env.set("TSS2_LOG", "all+NONE");
+  quietLibraries();
   const closable: { close(): void }[] = [];
   const open = <S extends Deno.ForeignLibraryInterface>(name: string, symbols: S) => {
     try {

@@ -22,10 +22,11 @@ const LONGEST_FILE = 65_536;
 export function certSelectorValues(
   texts: readonly string[],
   readFile: (path: string) => Uint8Array,
+  source = FLAG,
 ): SelectorValues {
   const [first = "", ...rest] = texts;
   const path = first.startsWith(FILE) ? first.slice(FILE.length) : undefined;
-  const where = path === undefined ? FLAG : `${FLAG}: ${path}`;
+  const where = path === undefined ? source : `${source}: ${path}`;
   try {
     const values = path === undefined
       ? readSelectorArguments(texts)

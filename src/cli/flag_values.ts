@@ -1,10 +1,12 @@
 /**
  * The values of a command's flags: from the command line, then from each flag's own variable, then
- * from other programs' variables, then from the table's defaults.
+ * from other programs' variables, then from AWS's configuration file, then from the table's
+ * defaults. An empty value counts as not given, except for secrets.
  *
  * @module
  */
 import { HelperError } from "../errors.ts";
+import { seeHelp } from "./find_command.ts";
 import {
   type CommandName,
   commandOf,
@@ -17,12 +19,29 @@ import {
 /** What the command line gave: text, several texts, or a switch. */
 export type GivenValues = ReadonlyMap<FlagName, string | readonly string[] | boolean>;
 
+/** A value of the configuration file that AWS SDKs read. */
+export interface Setting {
+  readonly text: string;
+  /** The name of the place, for messages. */
+  readonly source: string;
+}
+
+/** The settings of the configuration file, by the flag that they stand in for. */
+export type Settings = ReadonlyMap<FlagName, Setting>;
+
+/** The places of a value; a lower rank wins. */
+const RANK = { flag: 0, own: 1, other: 2, file: 3 } as const;
+
 interface Value {
   readonly texts: readonly string[];
-  /** How a message names where the value came from. */
+  /** The flag, variable or setting that the value was read from, for messages. */
   readonly source: string;
-  /** From another program's variable: taken as it stands, and yields to exclusions. */
-  readonly ambient: boolean;
+  readonly rank: (typeof RANK)[keyof typeof RANK];
+}
+
+/** Returns true for a value that was not given to this program: it yields to exclusions. */
+function isAmbient({ rank }: Value): boolean {
+  return rank > RANK.own;
 }
 
 /** The values of one run. */
@@ -39,9 +58,10 @@ export class FlagValues {
     readonly command: CommandName,
     given: GivenValues,
     environment: (name: string) => string | undefined,
+    settings: Settings = new Map(),
   ) {
     for (const name of commandOf(command).flags) {
-      const value = gather(name, given, environment);
+      const value = gather(name, given, environment, settings);
       if (value) this.#values.set(name, value);
     }
     this.#checkValues();
@@ -59,13 +79,13 @@ export class FlagValues {
   /** The text of a flag where it was given to this program: no other's variable, no default. */
   given(name: FlagName): string | undefined {
     const value = this.#values.get(name);
-    return value?.ambient ? undefined : value?.texts[0];
+    return value && !isAmbient(value) ? value.texts[0] : undefined;
   }
 
   /** The text of a flag that the table says is required. */
   required(name: FlagName): string {
     const text = this.text(name);
-    if (text === undefined) throw missing([name]);
+    if (text === undefined) throw missing([flagText(name)], this.command);
     return text;
   }
 
@@ -88,7 +108,7 @@ export class FlagValues {
   secretSource(name: FlagName): { text: string; literal: boolean } | undefined {
     const value = this.#values.get(name);
     const text = value?.texts[0];
-    return value && text !== undefined ? { text, literal: value.ambient } : undefined;
+    return value && text !== undefined ? { text, literal: isAmbient(value) } : undefined;
   }
 
   /**
@@ -98,7 +118,8 @@ export class FlagValues {
   isGivenForThis(name: FlagName): boolean {
     const { kind, default: usual } = flagOf(name);
     const changes = kind !== "switch" || this.isOn(name) !== (usual === "true");
-    return changes && this.#values.get(name)?.ambient === false;
+    const value = this.#values.get(name);
+    return changes && value !== undefined && !isAmbient(value);
   }
 
   #checkValues(): void {
@@ -132,7 +153,8 @@ export class FlagValues {
     for (const { flags: [a, b], commands, unless } of EXCLUSIONS) {
       if (commands && !commands.includes(this.command)) continue;
       if (!this.#isGiven(a) || !this.#isGiven(b) || (unless && this.#isGiven(unless))) continue;
-      const ambient = [a, b].find((name) => this.#values.get(name)?.ambient);
+      // As botocore does: a configured endpoint wins over configured FIPS and dual-stack.
+      const ambient = [b, a].find((name) => this.#rankOf(name) > RANK.own);
       if (ambient) {
         this.#values.delete(ambient);
         continue;
@@ -146,13 +168,12 @@ export class FlagValues {
 
   #checkRequired(): void {
     const { required, oneOf } = commandOf(this.command);
-    const absent = required.filter((name) => !this.#isGiven(name));
-    if (absent.length > 0) throw missing(absent);
-    if (oneOf.length > 0 && !oneOf.some((name) => this.#isGiven(name))) {
-      throw new HelperError(
-        "usage",
-        `${this.command} needs ${oneOf.map((name) => `--${name}`).join(" or ")}`,
-      );
+    const absent = required.filter((name) => !this.#isGiven(name)).map(flagText);
+    const lacksOneOf = oneOf.length > 0 && !oneOf.some((name) => this.#isGiven(name));
+    const choice = oneOf.map((name) => `--${name}`).join(" or ");
+    if (absent.length > 0) throw missing(lacksOneOf ? [...absent, choice] : absent, this.command);
+    if (lacksOneOf) {
+      throw new HelperError("usage", `${this.command} needs ${choice}; ${seeHelp(this.command)}`);
     }
   }
 
@@ -161,9 +182,13 @@ export class FlagValues {
     return this.#values.get(name)?.source === `--${name}`;
   }
 
-  /** How messages name where the flag's value came from: the flag, and the variable if one gave it. */
+  /** Returns the flag, variable or setting that the value was read from, for messages. */
   sourceOf(name: FlagName): string {
     return this.#values.get(name)?.source ?? `--${name}`;
+  }
+
+  #rankOf(name: FlagName): number {
+    return this.#values.get(name)?.rank ?? RANK.flag;
   }
 
   #isGiven(name: FlagName): boolean {
@@ -173,29 +198,38 @@ export class FlagValues {
 
 const SWITCH_WORDS = new Map([["true", true], ["1", true], ["false", false], ["0", false]]);
 
-function missing(names: readonly FlagName[]): HelperError {
-  const flags = names.map((name) => {
-    const { choices } = flagOf(name);
-    return `--${name}${choices ? ` (one of ${choices.join(", ")})` : ""}`;
-  }).join(", ");
-  return new HelperError("usage", `${flags} ${names.length === 1 ? "is" : "are"} missing`);
+function flagText(name: FlagName): string {
+  const { choices } = flagOf(name);
+  return `--${name}${choices ? ` (one of ${choices.join(", ")})` : ""}`;
+}
+
+function missing(flags: readonly string[], command: CommandName): HelperError {
+  return new HelperError(
+    "usage",
+    `${flags.join(", ")} ${flags.length === 1 ? "is" : "are"} missing; ${seeHelp(command)}`,
+  );
 }
 
 function gather(
   name: FlagName,
   given: GivenValues,
   environment: (name: string) => string | undefined,
+  settings: Settings,
 ): Value | undefined {
+  const { kind, otherVariables = [], unlessVariable } = flagOf(name);
   const value = given.get(name);
   if (value !== undefined) {
-    const texts = Array.isArray(value) ? value : [String(value)];
-    return { texts, source: `--${name}`, ambient: false };
+    const all = Array.isArray(value) ? value : [String(value)];
+    const texts = kind === "secret" ? all : all.filter((text) => text !== "");
+    if (texts.length > 0) return { texts, source: `--${name}`, rank: RANK.flag };
   }
-  for (const variable of [variableOf(name), ...flagOf(name).otherVariables ?? []]) {
+  const own = environment(variableOf(name));
+  if (own) return { texts: [own], source: variableOf(name), rank: RANK.own };
+  if (unlessVariable && /^(true|1)$/i.test(environment(unlessVariable) ?? "")) return undefined;
+  for (const variable of otherVariables) {
     const text = environment(variable);
-    if (!text) continue; // an empty variable is one that is not set
-    const ambient = variable !== variableOf(name);
-    return { texts: [text], source: `--${name} (from ${variable})`, ambient };
+    if (text) return { texts: [text], source: variable, rank: RANK.other };
   }
-  return undefined;
+  const setting = settings.get(name);
+  return setting && { texts: [setting.text], source: setting.source, rank: RANK.file };
 }

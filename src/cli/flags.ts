@@ -31,6 +31,8 @@ export interface Flag {
   readonly choices?: readonly string[];
   /** Variables read when neither the flag nor its own variable is given; taken as they stand. */
   readonly otherVariables?: readonly string[];
+  /** A variable that turns `otherVariables` and the configuration file off. */
+  readonly unlessVariable?: string;
 }
 
 /** Every flag of every command. */
@@ -50,7 +52,8 @@ export const FLAGS = {
   "intermediates": {
     kind: "text",
     value: "path",
-    description: "PEM bundle of the issuers to send with the certificate",
+    description:
+      "PEM bundle of the issuers to send with the certificate; an empty file is no chain",
   },
   "cert-selector": {
     kind: "list",
@@ -104,6 +107,8 @@ export const FLAGS = {
     kind: "text",
     value: "URL",
     description: "URL of the service; absent, chosen by region",
+    otherVariables: ["AWS_ENDPOINT_URL_ROLESANYWHERE", "AWS_ENDPOINT_URL"],
+    unlessVariable: "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
   },
   "use-fips-endpoint": {
     kind: "switch",
@@ -437,6 +442,12 @@ export const COMMANDS = {
 /** The name of a command. */
 export type CommandName = keyof typeof COMMANDS;
 
+/** Other names of commands. */
+export const ALIASES: Readonly<Record<string, CommandName>> = {
+  "--version": "version",
+  "completion": "completions",
+};
+
 /** Two flags that cannot be used together. */
 export interface Exclusion {
   readonly flags: readonly [FlagName, FlagName];
@@ -489,6 +500,11 @@ export function isCommandName(name: string): name is CommandName {
 /** The commands whose first word is `word` and that have a second: `cache` has `cache clear`. */
 export function commandsOfGroup(word: string): CommandName[] {
   return Object.keys(COMMANDS).filter(isCommandName).filter((name) => name.startsWith(`${word} `));
+}
+
+/** True when `name` is a flag of any command. */
+export function isFlagName(name: string): name is FlagName {
+  return Object.hasOwn(FLAGS, name);
 }
 
 /** A command's entry, in the general type. */

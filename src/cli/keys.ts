@@ -45,8 +45,9 @@ export function certificateSource(
 ): KeystoreUri | undefined {
   const texts = values.list("cert-selector");
   if (!texts) return uriOf(values, "certificate");
-  const selected = certSelectorValues(texts, (path) => Deno.readFileSync(path));
-  return storeUri(storeOf(platform, "--cert-selector"), selected);
+  const source = values.sourceOf("cert-selector");
+  const selected = certSelectorValues(texts, (path) => Deno.readFileSync(path), source);
+  return storeUri(storeOf(platform, source), selected);
 }
 
 /** All that the platform's store holds, as a source. Throws `keystore-unavailable`. */
@@ -69,7 +70,7 @@ function storeOf(platform: Platform, asking: string): Scheme {
 
 function uriOf(values: FlagValues, flag: FlagName): KeystoreUri | undefined {
   const text = values.text(flag);
-  return text === undefined ? undefined : parseKeystoreUri(text, `--${flag}`);
+  return text === undefined ? undefined : parseKeystoreUri(text, values.sourceOf(flag));
 }
 
 /**
@@ -86,7 +87,7 @@ export function keystoreContext(values: FlagValues, world: World): KeystoreConte
       const known = fromDescriptors.get(source.text);
       if (known !== undefined) return Promise.resolve(known);
       return Promise.resolve().then(() => {
-        const secret = resolveSecret(source.text, `--${name}`, {
+        const secret = resolveSecret(source.text, values.sourceOf(name), {
           environment: (variable) => world.environment(variable),
           readFile: (path) => Deno.readFileSync(path),
           isInherited,

@@ -36,7 +36,6 @@ function awsFile(world: Places, variable: string, usual: string): string {
 /** The directory of cached sessions: `--cache-dir`, or where the platform keeps such things. */
 export function cacheDirectory(values: FlagValues, world: Places): string {
   const named = values.text("cache-dir");
-  if (named === "") throw new HelperError("usage", "--cache-dir is empty; name a directory");
   if (named !== undefined) return named;
   const absolute = (variable: string) => {
     const path = world.environment(variable);

@@ -6,6 +6,7 @@
 import type { FlagValues } from "./flag_values.ts";
 import type { CommandName } from "./flags.ts";
 import { parseArguments } from "./parse.ts";
+import { sdkSettings } from "./sdk_configuration.ts";
 import { version } from "./version.ts";
 import type { World } from "./world.ts";
 
@@ -36,7 +37,8 @@ const COMMANDS: Readonly<
 
 /** Runs one command line. Throws `HelperError` for every expected failure. */
 export async function run(argv: readonly string[], world: World): Promise<void> {
-  const request = await parseArguments(argv, (name) => world.environment(name));
+  const environment = (name: string) => world.environment(name);
+  const request = await parseArguments(argv, environment, () => sdkSettings(world));
   if (request.kind === "help") {
     const { groupHelpText, helpText } = await import("./help.ts");
     world.write("group" in request ? groupHelpText(request.group) : helpText(request.command));

@@ -5,6 +5,7 @@
  * @module
  */
 import { HelperError } from "../errors.ts";
+import { pathAdvice } from "../keystore/path_advice.ts";
 
 /** What resolving touches. */
 export interface SecretReaders {
@@ -32,7 +33,8 @@ export function resolveSecret(text: string, flag: string, readers: SecretReaders
     try {
       bytes = readers.readFile(path);
     } catch (cause) {
-      throw refuse(`${what} cannot be read; check that it exists and is yours`, cause);
+      const advice = pathAdvice(path) ?? "check that it exists and is yours";
+      throw refuse(`${what} cannot be read; ${advice}`, cause);
     }
     if (bytes.length > LONGEST_SECRET) throw refuse(`${what} is too large to be a password`);
     try {

@@ -7,14 +7,21 @@ import { Refresher } from "../credentials/refresher.ts";
 import { SessionVendor } from "../credentials/vendor.ts";
 import { HelperError } from "../errors.ts";
 import { createApp, type Endpoint } from "../imds/app.ts";
-import { type BindAddress, endpointUrl, parseBindAddress } from "../imds/bind_address.ts";
+import {
+  type BindAddress,
+  endpointUrl,
+  isLoopback,
+  parseBindAddress,
+} from "../imds/bind_address.ts";
 import { containerToken } from "../imds/container_token.ts";
 import type { Health, ServedCredentials } from "../imds/documents.ts";
 import { hostCheck, parseHostNames } from "../imds/host_check.ts";
+import { isOnLoopbackInterface } from "../imds/local_addresses.ts";
 import { checkFree, EndpointServer } from "../imds/server.ts";
 import { systemdNotifier } from "../imds/systemd.ts";
 import { TokenStore } from "../imds/tokens.ts";
 import type { SessionRequest } from "../rolesanywhere/create_session.ts";
+import { commandLine } from "./command_line.ts";
 import type { FlagValues } from "./flag_values.ts";
 import { debugWords, identitySource, keystoreContext } from "./keys.ts";
 import { PROGRAM } from "./program.ts";
@@ -65,13 +72,17 @@ export async function serve(values: FlagValues, world: World): Promise<void> {
       bind,
       hopLimit: values.integer("hop-limit"),
       answer: await createApp(endpoint),
+      onlyThisMachine: bind.kind === "ip" && !values.isOn("allow-remote") &&
+        !isLoopback(bind.address) && isOnLoopbackInterface(bind.address),
       monotonic: () => world.monotonic(),
       warn: (words) => say(`warning: ${words}`),
     });
     for (const line of announcement(bind, server.port, endpoint, token?.file)) {
       sayIfHeard(world, line);
     }
-    const notify = systemdNotifier(world.environment("NOTIFY_SOCKET"));
+    const notifySocket = world.environment("NOTIFY_SOCKET");
+    if (!notifySocket) say("leave this running; Ctrl-C ends it");
+    const notify = systemdNotifier(notifySocket);
     notify("READY=1");
     await aborted(hold.signal);
     notify("STOPPING=1");
@@ -109,8 +120,12 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 function bindAddress(values: FlagValues): BindAddress {
-  if (values.text("container-token-file") && !values.isOn("container-credentials")) {
-    throw new HelperError("usage", "--container-token-file needs --container-credentials");
+  const tokenFile = values.text("container-token-file");
+  if (tokenFile !== undefined) {
+    if (!values.isOn("container-credentials")) {
+      throw new HelperError("usage", "--container-token-file needs --container-credentials");
+    }
+    commandLine([tokenFile], "linux"); // refuses what could not be printed for a shell
   }
   return parseBindAddress(values.required("bind"), values.integer("port"), {
     hopLimit: values.integer("hop-limit"),
@@ -159,6 +174,15 @@ function health({ credentials, state }: Refresher, world: World): Health {
   };
 }
 
+/** Returns both variables: older clients read only the first, some of Rust only the second. */
+function tokenFileExports(file: string): string[] {
+  const quoted = commandLine([file], "linux");
+  return [
+    `export AWS_CONTAINER_AUTHORIZATION_TOKEN="$(cat ${quoted})"`,
+    `export AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=${quoted}`,
+  ];
+}
+
 /** What a user copies into a shell; the AWS helper prints the first line and scripts wait for it. */
 function announcement(
   bind: BindAddress,
@@ -174,9 +198,9 @@ function announcement(
     `export AWS_EC2_METADATA_SERVICE_ENDPOINT=${url}/`,
     ...(endpoint.containerToken === undefined ? [] : [
       `export AWS_CONTAINER_CREDENTIALS_FULL_URI=${url}/role/${endpoint.roleName}`,
-      tokenFile === undefined
-        ? `export AWS_CONTAINER_AUTHORIZATION_TOKEN=${endpoint.containerToken}`
-        : `export AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=${tokenFile}`,
+      ...(tokenFile === undefined
+        ? [`export AWS_CONTAINER_AUTHORIZATION_TOKEN=${endpoint.containerToken}`]
+        : tokenFileExports(tokenFile)),
     ]),
   ];
 }

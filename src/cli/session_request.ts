@@ -4,16 +4,18 @@
  * @module
  */
 import { HelperError, messageOf } from "../errors.ts";
+import { pathAdvice } from "../keystore/path_advice.ts";
 import { parseSessionArns } from "../rolesanywhere/arn.ts";
 import type { CreateSessionEffects, SessionRequest } from "../rolesanywhere/create_session.ts";
 import { resolveEndpoint } from "../rolesanywhere/endpoint.ts";
-import { createSender, isolateNetworking } from "../rolesanywhere/http_client.ts";
+import { createSender } from "../rolesanywhere/http_client.ts";
 import { chooseProxy, proxyLabel } from "../rolesanywhere/proxy.ts";
 import { unarmor } from "../x509/armor.ts";
 import { parseCertificate } from "../x509/certificate.ts";
 import { DerReader } from "../x509/der.ts";
 import { formatPem } from "../x509/pem.ts";
 import type { FlagValues } from "./flag_values.ts";
+import type { FlagName } from "./flags.ts";
 import { debugWords } from "./keys.ts";
 import { PROGRAM } from "./program.ts";
 import { VERSION } from "./version.ts";
@@ -21,6 +23,13 @@ import type { World } from "./world.ts";
 
 /** What AWS takes as the name of a session. */
 export const SESSION_NAME = /^[\w+=,.@-]{2,64}$/;
+/** Flags that AWS's own variables and configuration file can set. */
+const SDK_FLAGS = [
+  "endpoint",
+  "use-fips-endpoint",
+  "use-dualstack-endpoint",
+  "ca-bundle",
+] as const satisfies FlagName[];
 const LARGEST_BUNDLE = 16 << 20;
 
 /** The session to ask for. Throws `usage`. */
@@ -29,12 +38,18 @@ export function sessionRequest(values: FlagValues): SessionRequest {
     role: values.required("role-arn"),
     profile: values.required("profile-arn"),
     trustAnchor: values.required("trust-anchor-arn"),
+  }, {
+    role: values.sourceOf("role-arn"),
+    profile: values.sourceOf("profile-arn"),
+    trustAnchor: values.sourceOf("trust-anchor-arn"),
   });
   const roleSessionName = values.text("role-session-name");
   if (roleSessionName !== undefined && !SESSION_NAME.test(roleSessionName)) {
     throw new HelperError(
       "usage",
-      `--role-session-name "${roleSessionName}" must be 2 to 64 letters, digits or _+=,.@-`,
+      `${
+        values.sourceOf("role-session-name")
+      } "${roleSessionName}" must be 2 to 64 letters, digits or _+=,.@-`,
     );
   }
   const region = values.text("region") ?? arns.trustAnchor.region;
@@ -45,6 +60,8 @@ export function sessionRequest(values: FlagValues): SessionRequest {
       ...(endpoint === undefined ? {} : { endpoint }),
       useFips: values.isOn("use-fips-endpoint"),
       useDualStack: values.isOn("use-dualstack-endpoint"),
+      regionSource: values.sourceOf("region"),
+      endpointSource: values.sourceOf("endpoint"),
     }),
     region,
     arns,
@@ -54,8 +71,7 @@ export function sessionRequest(values: FlagValues): SessionRequest {
 }
 
 /**
- * What CreateSession touches, by the network flags. Takes the process out of the reach of variables
- * that Deno follows by itself. Throws `usage` and `ca-bundle`.
+ * What CreateSession touches, by the network flags. Throws `usage` and `ca-bundle`.
  */
 export function createSessionEffects(
   values: FlagValues,
@@ -63,8 +79,12 @@ export function createSessionEffects(
   world: World,
 ): CreateSessionEffects {
   const debug = debugWords(values, world);
+  for (const name of SDK_FLAGS) {
+    const source = values.sourceOf(name);
+    if (values.text(name) !== undefined && source !== `--${name}`) debug(`${source} is used`);
+  }
   if (world.environment("SSLKEYLOGFILE")) {
-    // The runtime has read it before this program runs, and would write the keys of the session.
+    // It has no effect here; a user who set it expects a file with the keys of the session.
     throw new HelperError(
       "usage",
       "SSLKEYLOGFILE is set, which would write the keys of the TLS session to a file; unset it",
@@ -75,18 +95,23 @@ export function createSessionEffects(
     (name) => world.environment(name),
     values.isOn("with-proxy"),
   );
-  isolateNetworking();
   if (proxy) debug(`connecting through ${proxyLabel(proxy)}`);
   if (ignoredProxy !== undefined) debug(`proxy: ${ignoredProxy}`);
   const verifyServer = !values.isOn("no-verify-ssl");
   if (!verifyServer) {
-    world.say("warning: --no-verify-ssl: the TLS certificate of the service is not checked");
+    world.say(
+      `warning: ${
+        values.sourceOf("no-verify-ssl")
+      }: the TLS certificate of the service is not checked`,
+    );
   }
   const bundle = values.text("ca-bundle");
   return {
     send: createSender({
       verifyServer,
-      extraAuthorities: bundle !== undefined && verifyServer ? readBundle(bundle) : [],
+      extraAuthorities: bundle !== undefined && verifyServer
+        ? readBundle(bundle, values.sourceOf("ca-bundle"))
+        : [],
       ...(proxy ? { proxy } : {}),
       ...(ignoredProxy === undefined ? {} : { ignoredProxy }),
       userAgent: `${PROGRAM}/${VERSION} (${world.platform}; ${world.architecture})`,
@@ -100,14 +125,15 @@ export function createSessionEffects(
 }
 
 /** Returns the certificates of a `--ca-bundle` file, PEM. Throws `ca-bundle`. */
-export function readBundle(path: string): string[] {
+export function readBundle(path: string, source = "--ca-bundle"): string[] {
   const refuse = (why: string, cause?: unknown) =>
-    new HelperError("ca-bundle", `--ca-bundle: ${path} ${why}`, { cause });
+    new HelperError("ca-bundle", `${source}: ${path} ${why}`, { cause });
   let bytes: Uint8Array;
   try {
     bytes = Deno.readFileSync(path);
   } catch (cause) {
-    throw refuse("cannot be read; check that it exists and is a file you may read", cause);
+    const advice = pathAdvice(path) ?? "check that it exists and is a file you may read";
+    throw refuse(`cannot be read; ${advice}`, cause);
   }
   let certificates: readonly Uint8Array[];
   try {

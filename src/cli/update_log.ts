@@ -24,7 +24,10 @@ export function updateLog(
     switch (event.kind) {
       case "refreshed":
         failing = "";
-        return say(`wrote ${place}; the next refresh is at ${formatTime(event.nextRefresh)}`);
+        return say(
+          `wrote ${place}, valid until ${formatTime(event.credentials.expiration)}; ` +
+            `the next refresh is at ${formatTime(event.nextRefresh)}`,
+        );
       case "failed": {
         const { error, credentials, nextAttempt } = event;
         const next = `the next attempt is at ${formatTime(nextAttempt)}`;

@@ -82,6 +82,7 @@ function randomName(): string {
 }
 
 function giveTo(descriptor: number, { uid, gid }: Owner): void {
+  if (Deno.build.os === "windows") return;
   const has = fstatSync(descriptor);
   if (has.uid !== uid) return fchownSync(descriptor, uid, gid);
   try {

@@ -7,6 +7,7 @@
 import { basename, dirname, join } from "node:path";
 import { HelperError, messageOf } from "../errors.ts";
 import { codeOf } from "./file_problem.ts";
+import { HeldEntry } from "./held_entry.ts";
 
 /** Pause between two tries, milliseconds. */
 const POLL = 20;
@@ -27,7 +28,8 @@ export function lockPathOf(path: string): string {
 
 /**
  * Locks the file at `path`, making it if need be, and waits for that no longer than `longest`
- * milliseconds: undefined when somebody else holds the lock for all that time.
+ * milliseconds: undefined when somebody else holds the lock for all that time. Messages name it by
+ * `label`.
  *
  * Throws the system's error when the file can be neither made nor opened, and `credentials-file`
  * when something else stands at `path` or the file system knows no locks.
@@ -36,11 +38,15 @@ export async function lockFile(
   path: string,
   longest: number,
   waiting: Waiting,
+  label: string = path,
 ): Promise<Disposable | undefined> {
   const start = waiting.monotonic();
+  const first = tryLock(path, label);
+  if (first) return first;
+  using _library = HeldEntry.keepReady();
   for (;;) {
     waiting.signal?.throwIfAborted();
-    const lock = tryLock(path);
+    const lock = tryLock(path, label);
     if (lock) return lock;
     if (waiting.monotonic() - start >= longest) return undefined;
     await waiting.sleep(POLL);
@@ -48,8 +54,8 @@ export async function lockFile(
 }
 
 /** One try: undefined when somebody else has the lock, or had it until now. */
-function tryLock(path: string): Disposable | undefined {
-  const file = openLockFile(path);
+function tryLock(path: string, label: string): Disposable | undefined {
+  const file = openLockFile(path, label);
   if (!file) return undefined;
   try {
     if (file.tryLockSync(true) && standsAt(file, path)) return held(file, path);
@@ -57,7 +63,7 @@ function tryLock(path: string): Disposable | undefined {
     file.close();
     throw new HelperError(
       "credentials-file",
-      `the file system of ${path} has no locks (${messageOf(cause)}); use a directory on another`,
+      `the file system of ${label} has no locks (${messageOf(cause)}); use a directory on another`,
       { cause },
     );
   }
@@ -81,22 +87,26 @@ function held(file: Deno.FsFile, path: string): Disposable {
   };
 }
 
-/** The lock file, made or opened, never through a link; undefined when it went away meanwhile. */
-function openLockFile(path: string): Deno.FsFile | undefined {
+/** Makes or opens the lock file, never through a link; undefined if it went away meanwhile. */
+function openLockFile(path: string, label: string): Deno.FsFile | undefined {
   const rights = { read: true, write: true };
   try {
     return Deno.openSync(path, { ...rights, createNew: true, mode: 0o600 });
   } catch (thrown) {
     if (codeOf(thrown) !== "EEXIST") throw thrown;
   }
+  // Linux: what is checked is what is opened, even in a directory of another user.
+  using held = HeldEntry.isSupported ? HeldEntry.open(path) : undefined;
+  if (HeldEntry.isSupported && !held) return undefined;
   try {
-    if (!Deno.lstatSync(path).isFile) {
+    const info = held ? held.stat() : Deno.lstatSync(path);
+    if (!info.isFile) {
       throw new HelperError(
         "credentials-file",
-        `${path} is in the place of the lock and is no file; remove it`,
+        `${label} is in the place of the lock and is not a file; remove it`,
       );
     }
-    return Deno.openSync(path, rights);
+    return Deno.openSync(held?.path ?? path, rights);
   } catch (thrown) {
     if (codeOf(thrown) === "ENOENT") return undefined;
     throw thrown;

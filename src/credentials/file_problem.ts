@@ -40,8 +40,14 @@ function writeProtected(_file: string, directory: string): string {
  */
 export function fileProblem(cause: unknown, file: string, directory: string): HelperError {
   if (cause instanceof HelperError) return cause;
-  const reason = REASONS[codeOf(cause) ?? ""]?.(file, directory) ?? messageOf(cause);
+  const reason = REASONS[codeOf(cause) ?? ""]?.(file, directory) ??
+    withoutDescriptors(messageOf(cause), directory);
   return refusal(file, reason, cause);
+}
+
+/** Names the directory where the system's message has its descriptor. */
+export function withoutDescriptors(message: string, directory: string): string {
+  return message.replaceAll(/\/proc\/self\/fd\/\d+/g, () => directory);
 }
 
 /** The error of a credentials file that is left as it was. */

@@ -4,14 +4,16 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import type { Stats } from "node:fs";
 import { dirname } from "node:path";
 import type { SessionCredentials } from "../rolesanywhere/create_session.ts";
 import { removeLeftovers, replaceFile } from "./atomic_file.ts";
 import { lockFile, lockPathOf, type Waiting } from "./file_lock.ts";
+import { FilePlace } from "./file_place.ts";
 import { fileProblem, refusal } from "./file_problem.ts";
 import { withCredentials } from "./profile_text.ts";
 import { profileWarnings } from "./profile_warnings.ts";
-import { changedSince, inspect, readStanding, targetOf } from "./standing_file.ts";
+import { changedSince, inspect, readStanding } from "./standing_file.ts";
 
 /** How long another writer is waited for, milliseconds. */
 export const LONGEST_LOCK_WAIT = 10_000;
@@ -83,11 +85,11 @@ export async function editFile(
 ): Promise<string[]> {
   let directory = dirname(path);
   try {
-    const target = targetOf(path);
-    inspect(target, path);
-    directory = dirname(target);
-    Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
-    using lock = await lockFile(lockPathOf(target), longestWait, waiting);
+    using place = FilePlace.find(path, { makeDirectories: true });
+    directory = place.directory;
+    inspect(place, path);
+    const lockPath = lockPathOf(place.path());
+    using lock = await lockFile(lockPath, longestWait, waiting, lockPathOf(path));
     if (!lock) {
       throw refusal(
         path,
@@ -95,33 +97,27 @@ export async function editFile(
           "end that program or try again",
       );
     }
-    removeLeftovers(target);
-    return rewrite(target, path, edit);
+    removeLeftovers(place.path());
+    return rewrite(place, path, edit);
   } catch (thrown) {
     throw fileProblem(thrown, path, directory);
   }
 }
 
-function rewrite(target: string, path: string, edit: EditText): string[] {
+function rewrite(place: FilePlace, path: string, edit: EditText): string[] {
   for (let reads = 0; reads < MOST_READS; reads++) {
-    const standing = readStanding(target, path);
+    const standing = readStanding(place, path);
     const { text = "", encoding = "utf8", info } = standing ?? {};
     const edited = edit(text, encoding);
-    if (changedSince(target, info)) continue;
-    replaceFile(target, Buffer.from(edited.text, encoding), ownerOf(info));
+    if (changedSince(place, info)) continue;
+    replaceFile(place.path(), Buffer.from(edited.text, encoding), info);
     return [...(info ? modeNotes(info, path) : []), ...edited.notes];
   }
   throw refusal(path, "another program keeps writing to it; end that program or try again");
 }
 
-function ownerOf(info: Deno.FileInfo | undefined) {
-  return info && info.uid !== null && info.gid !== null
-    ? { uid: info.uid, gid: info.gid }
-    : undefined;
-}
-
-function modeNotes({ mode }: Deno.FileInfo, path: string): string[] {
-  if (mode === null || Deno.build.os === "windows" || (mode & 0o077) === 0) return [];
+function modeNotes({ mode }: Stats, path: string): string[] {
+  if (Deno.build.os === "windows" || (mode & 0o077) === 0) return [];
   return [
     `${path} could be read by others (mode ${(mode & 0o777).toString(8)}); its mode is now 600`,
   ];

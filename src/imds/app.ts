@@ -203,6 +203,8 @@ function decoded(text: string): string {
 }
 
 const NO_SUCH_ROLE: Document = [404, TEXT, "no such role"];
+const NO_AUTHORIZATION = "no Authorization header; this client may not read " +
+  "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: set AWS_CONTAINER_AUTHORIZATION_TOKEN too";
 const NO_CREDENTIALS = "no valid credentials at this time; see /healthz";
 
 /**
@@ -260,7 +262,9 @@ function addContainerCredentials(
     const { request, connection } = context.env;
     const refuse = (status: 401 | 404 | 500, code: string, message: string) =>
       reply(JSON.stringify({ code, message }), status, JSON_TYPE);
-    if (!sameSecret(request.headers.get("authorization") ?? "", containerToken)) {
+    const authorization = request.headers.get("authorization");
+    if (authorization === null) return refuse(401, "AccessDenied", NO_AUTHORIZATION);
+    if (!sameSecret(authorization, containerToken)) {
       return refuse(401, "AccessDenied", "the Authorization header is not the token");
     }
     if (context.req.param("role") !== endpoint.roleName) {

@@ -35,7 +35,7 @@ export function parseBindAddress(
       `--bind "${text}" must be an IPv4 or IPv6 address or the path of a Unix socket`,
     );
   }
-  if (!LOOPBACK.test(address) && hopLimit !== 1 && !allowRemote) {
+  if (!isLoopback(address) && hopLimit !== 1 && !allowRemote) {
     throw new HelperError(
       "usage",
       `--bind ${text} would hand credentials to other machines; add --hop-limit 1, so that answers ` +
@@ -43,6 +43,11 @@ export function parseBindAddress(
     );
   }
   return { kind: "ip", address, port };
+}
+
+/** Returns true for 127.0.0.0/8 and ::1. */
+export function isLoopback(address: string): boolean {
+  return LOOPBACK.test(address);
 }
 
 /** Returns true for four decimal numbers of at most 255. */

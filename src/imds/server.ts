@@ -7,9 +7,11 @@
 import { HelperError, messageOf } from "../errors.ts";
 import type { Answer } from "./app.ts";
 import type { BindAddress } from "./bind_address.ts";
+import { checkBound, listeningSockets } from "./bound_address.ts";
 import { IdleConnections, mostConnections } from "./idle_connections.ts";
+import { isLocalAddress } from "./local_addresses.ts";
 import { SocketOwners } from "./socket_owner.ts";
-import { raiseOpenFilesLimit, ServerSockets } from "./sockets.ts";
+import { raiseOpenFilesLimit, ServerSockets, SocketCalls } from "./sockets.ts";
 import { clearSocketPath, removeSocket, withPrivateMode } from "./unix_socket.ts";
 
 /** What a server is started with. */
@@ -18,6 +20,8 @@ export interface ServerOptions {
   /** The IP hop limit (TTL) of every packet, 1 to 255. */
   readonly hopLimit: number;
   readonly answer: Answer;
+  /** Refuses clients on other machines, who reach addresses of the loopback interface too. */
+  readonly onlyThisMachine: boolean;
   /** Milliseconds from any origin, never going back. */
   readonly monotonic: () => number;
   /** Tells the user what the server does for itself; never a secret. */
@@ -36,11 +40,15 @@ const PERIODS = {
   end: 4_000,
 } as const;
 
+const ELSEWHERE = "this address is for programs on its own machine; " +
+  "start serve with --allow-remote to answer others";
+
 /** A running server. Disposing of it waits for what is in flight. */
 export class EndpointServer implements AsyncDisposable {
   /** The port it listens on; 0 on a Unix socket. */
   readonly port: number;
   readonly #options: ServerOptions;
+  readonly #calls = SocketCalls.open();
   readonly #sockets: ServerSockets | undefined;
   readonly #owners = new SocketOwners();
   readonly #idle: IdleConnections;
@@ -64,16 +72,16 @@ export class EndpointServer implements AsyncDisposable {
     const { bind, monotonic } = options;
     this.#options = options;
     this.#idle = new IdleConnections(monotonic, mostOpen);
-    this.#server = this.#listen(bind.kind === "ip" ? bind.port : 0);
-    this.port = bind.kind === "ip" ? (this.#server.addr as Deno.NetAddr).port : 0;
     try {
+      this.#server = this.#listen(bind.kind === "ip" ? bind.port : 0);
+      this.port = bind.kind === "ip" ? (this.#server.addr as Deno.NetAddr).port : 0;
       if (bind.kind === "ip") {
-        this.#sockets = ServerSockets.open(this.port);
+        this.#sockets = new ServerSockets(this.#calls, this.port);
         this.#limitHops();
       }
     } catch (thrown) {
       this.#owners[Symbol.dispose]();
-      void this.#server.shutdown();
+      this.#calls[Symbol.dispose]();
       throw thrown;
     }
     this.#timer = setInterval(() => this.#look(), PERIODS.look);
@@ -97,12 +105,28 @@ export class EndpointServer implements AsyncDisposable {
     await Promise.race([this.#server.shutdown().catch(() => {}), late.promise]);
     clearTimeout(timer);
     clearInterval(endIdle);
-    this.#sockets?.[Symbol.dispose]();
+    this.#calls[Symbol.dispose]();
     this.#owners[Symbol.dispose]();
     if (bind.kind === "unix") removeSocket(bind.path);
   }
 
+  /** Listens, and checks where. Throws `listen`; nothing listens then. */
   #listen(port: number): Deno.HttpServer {
+    const { bind } = this.#options;
+    const before = listeningSockets(this.#calls);
+    const server = this.#serve(port);
+    server.finished.catch(() => {}); // a broken listener is found and made anew
+    try {
+      checkBound(this.#calls, before, bind.kind === "ip" ? { ...bind, port } : bind);
+      return server;
+    } catch (thrown) {
+      void server.shutdown().catch(() => {});
+      if (bind.kind === "unix") removeSocket(bind.path);
+      throw thrown;
+    }
+  }
+
+  #serve(port: number): Deno.HttpServer {
     const { bind } = this.#options;
     const onListen = () => {}; // else Deno writes a line of its own
     const onError = () => new Response("internal error", { status: 500 });
@@ -120,12 +144,10 @@ export class EndpointServer implements AsyncDisposable {
           )
         );
       }
-      const server = Deno.serve(
+      return Deno.serve(
         { hostname: bind.address, port, onListen, onError },
         (request, { remoteAddr }) => this.#answer(request, remoteAddr),
       );
-      server.finished.catch(() => {}); // a broken listener is found and made anew
-      return server;
     } catch (thrown) {
       throw asListenError(thrown, bind);
     }
@@ -135,11 +157,19 @@ export class EndpointServer implements AsyncDisposable {
     const { port } = remote;
     const received = this.#options.monotonic();
     this.#idle.requested(port, received);
+    if (this.#isFromElsewhere(remote.hostname)) return new Response(ELSEWHERE, { status: 403 });
     const answer = this.#options.answer(request, {
       client: () => this.#clientOf(remote),
       received,
     });
     return answer instanceof Promise ? this.#answerLater(answer, port) : answer;
+  }
+
+  /** Clients on this machine send from the address that they ask, unless they choose another. */
+  #isFromElsewhere(client: string): boolean {
+    const { bind, onlyThisMachine } = this.#options;
+    return onlyThisMachine && bind.kind === "ip" && client !== bind.address &&
+      !isLocalAddress(client);
   }
 
   async #answerLater(answer: Promise<Response>, port: number): Promise<Response> {

@@ -9,8 +9,8 @@
 export interface SocketSystem {
   /** The library that has the functions. */
   readonly library: string;
-  /** AF_INET and AF_INET6. */
-  readonly family: { readonly ipv4: number; readonly ipv6: number };
+  /** AF_INET, AF_INET6 and AF_UNIX. */
+  readonly family: { readonly ipv4: number; readonly ipv6: number; readonly unix: number };
   /** Where a `sockaddr` holds its family, in bytes, and how wide that is. */
   readonly familyField: { readonly offset: number; readonly bytes: 1 | 2 };
   /** SOL_SOCKET and SO_ACCEPTCONN: whether a socket listens. */
@@ -29,7 +29,7 @@ export interface SocketSystem {
 export const SOCKET_SYSTEMS: Readonly<Record<string, SocketSystem>> = {
   linux: {
     library: "libc.so.6",
-    family: { ipv4: 2, ipv6: 10 },
+    family: { ipv4: 2, ipv6: 10, unix: 1 },
     familyField: { offset: 0, bytes: 2 },
     acceptsConnections: { level: 1, option: 30 },
     timeToLive: { level: 0, option: 2 },
@@ -39,7 +39,7 @@ export const SOCKET_SYSTEMS: Readonly<Record<string, SocketSystem>> = {
   },
   darwin: {
     library: "/usr/lib/libSystem.B.dylib",
-    family: { ipv4: 2, ipv6: 30 },
+    family: { ipv4: 2, ipv6: 30, unix: 1 },
     familyField: { offset: 1, bytes: 1 },
     acceptsConnections: { level: 0xffff, option: 0x0002 },
     timeToLive: { level: 0, option: 4 },
@@ -49,7 +49,7 @@ export const SOCKET_SYSTEMS: Readonly<Record<string, SocketSystem>> = {
   },
   windows: {
     library: "ws2_32.dll",
-    family: { ipv4: 2, ipv6: 23 },
+    family: { ipv4: 2, ipv6: 23, unix: 1 },
     familyField: { offset: 0, bytes: 2 },
     acceptsConnections: { level: 0xffff, option: 0x0002 },
     timeToLive: { level: 0, option: 4 },

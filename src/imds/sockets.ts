@@ -42,45 +42,100 @@ export interface ServerConnection {
   readonly clientPort: number;
 }
 
-interface SocketAddress {
+/** A `sockaddr`; `port` means something for IP only. */
+export interface RawAddress {
   readonly family: number;
   readonly port: number;
+  readonly bytes: Uint8Array;
 }
 
-/** The sockets of this process that belong to a port it listens on. */
-export class ServerSockets implements Disposable {
+type SocketOption = SocketSystem["timeToLive"];
+
+/** The system's functions on sockets of this process, each named by its number. */
+export class SocketCalls implements Disposable {
   readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
 
-  private constructor(private readonly system: SocketSystem, private readonly port: number) {
+  private constructor(readonly system: SocketSystem) {
     this.#library = Deno.dlopen(system.library, SYMBOLS);
   }
 
-  /** Opens the system's functions for the server that listens on `port`. */
-  static open(port: number, operatingSystem: string = Deno.build.os): ServerSockets {
+  /** Opens them. Throws `listen` where there are none. */
+  static open(operatingSystem: string = Deno.build.os): SocketCalls {
     const system = SOCKET_SYSTEMS[operatingSystem];
     if (!system) throw new HelperError("listen", `no sockets are known on ${operatingSystem}`);
     try {
-      return new ServerSockets(system, port);
+      return new SocketCalls(system);
     } catch (cause) {
       throw new HelperError("listen", `${system.library} cannot be loaded`, { cause });
     }
   }
+
+  /** The numbers that a socket may have. */
+  numbers(): number[] {
+    try {
+      return Array.from(Deno.readDirSync("/dev/fd"), ({ name }) => Number(name));
+    } catch {
+      const { step, most } = this.system.numbers;
+      return Array.from({ length: most / step }, (_, i) => i * step);
+    }
+  }
+
+  /** A socket's own address, or its peer's, as a `sockaddr`; undefined when there is none. */
+  address(socket: number, which: "getsockname" | "getpeername"): RawAddress | undefined {
+    const buffer = new Uint8Array(ADDRESS_BYTES);
+    const length = new Uint32Array([ADDRESS_BYTES]);
+    if (this.#library.symbols[which](BigInt(socket), buffer, bytesOf(length)) !== 0) {
+      return undefined;
+    }
+    const view = new DataView(buffer.buffer);
+    const { offset, bytes: width } = this.system.familyField;
+    const family = width === 1 ? view.getUint8(offset) : view.getUint16(offset, true);
+    return { family, port: view.getUint16(2), bytes: buffer.subarray(0, length[0]) };
+  }
+
+  /** Returns whether a socket takes connections. */
+  listens(socket: number): boolean {
+    const { level, option } = this.system.acceptsConnections;
+    const value = new Int32Array(1);
+    const length = bytesOf(new Uint32Array([4]));
+    const { getsockopt } = this.#library.symbols;
+    return getsockopt(BigInt(socket), level, option, bytesOf(value), length) === 0 &&
+      value[0] !== 0;
+  }
+
+  /** Sets an option; returns whether the system took it. */
+  set(socket: number, { level, option }: SocketOption, value: number): boolean {
+    const bytes = bytesOf(new Int32Array([value]));
+    return this.#library.symbols.setsockopt(BigInt(socket), level, option, bytes, 4) === 0;
+  }
+
+  /** Ends a connection in both directions. */
+  shutdown(socket: number): void {
+    this.#library.symbols.shutdown(BigInt(socket), BOTH_DIRECTIONS);
+  }
+
+  [Symbol.dispose](): void {
+    this.#library.close();
+  }
+}
+
+/** The sockets of this process that belong to a port it listens on. */
+export class ServerSockets {
+  constructor(private readonly calls: SocketCalls, private readonly port: number) {}
 
   /**
    * Sets the IP hop limit of every packet that the server sends, on its listening sockets: accepted
    * connections inherit it. Throws `listen` when that is not possible.
    */
   setHopLimit(hops: number): void {
-    const value = new Int32Array([hops]);
-    const { timeToLive, unicastHops, family } = this.system;
+    const { timeToLive, unicastHops, family } = this.calls.system;
     let done = 0;
     for (const { socket, address } of this.#sockets()) {
-      if (!this.#listens(socket)) continue;
-      const set = ({ level, option }: typeof timeToLive) =>
-        this.#library.symbols.setsockopt(BigInt(socket), level, option, bytesOf(value), 4) === 0;
+      if (!this.calls.listens(socket)) continue;
       // An IPv6 socket may take IPv4 connections too; whether it does decides if this succeeds.
-      const ipv4 = set(timeToLive);
-      if (address.family === family.ipv6 ? set(unicastHops) : ipv4) done += 1;
+      const ipv4 = this.calls.set(socket, timeToLive, hops);
+      const ipv6 = address.family === family.ipv6 && this.calls.set(socket, unicastHops, hops);
+      if (address.family === family.ipv6 ? ipv6 : ipv4) done += 1;
     }
     if (done === 0) {
       throw new HelperError(
@@ -92,7 +147,7 @@ export class ServerSockets implements Disposable {
 
   /** Whether anything still listens on the port. */
   isListening(): boolean {
-    for (const { socket } of this.#sockets()) if (this.#listens(socket)) return true;
+    for (const { socket } of this.#sockets()) if (this.calls.listens(socket)) return true;
     return false;
   }
 
@@ -100,7 +155,7 @@ export class ServerSockets implements Disposable {
   connections(): ServerConnection[] {
     const found: ServerConnection[] = [];
     for (const { socket } of this.#sockets()) {
-      const peer = this.#address(socket, "getpeername");
+      const peer = this.calls.address(socket, "getpeername");
       if (peer) found.push({ socket, clientPort: peer.port });
     }
     return found;
@@ -108,49 +163,17 @@ export class ServerSockets implements Disposable {
 
   /** Ends a connection in both directions; the server then closes it. */
   end(connection: ServerConnection): void {
-    this.#library.symbols.shutdown(BigInt(connection.socket), BOTH_DIRECTIONS);
+    this.calls.shutdown(connection.socket);
   }
 
-  [Symbol.dispose](): void {
-    this.#library.close();
-  }
-
-  *#sockets(): Generator<{ socket: number; address: SocketAddress }> {
-    const { ipv4, ipv6 } = this.system.family;
-    for (const socket of this.#numbers()) {
-      const address = this.#address(socket, "getsockname");
+  *#sockets(): Generator<{ socket: number; address: RawAddress }> {
+    const { ipv4, ipv6 } = this.calls.system.family;
+    for (const socket of this.calls.numbers()) {
+      const address = this.calls.address(socket, "getsockname");
       if (address?.port === this.port && [ipv4, ipv6].includes(address.family)) {
         yield { socket, address };
       }
     }
-  }
-
-  #numbers(): number[] {
-    try {
-      return Array.from(Deno.readDirSync("/dev/fd"), ({ name }) => Number(name));
-    } catch {
-      const { step, most } = this.system.numbers;
-      return Array.from({ length: most / step }, (_, i) => i * step);
-    }
-  }
-
-  #address(socket: number, which: "getsockname" | "getpeername"): SocketAddress | undefined {
-    const bytes = new Uint8Array(ADDRESS_BYTES);
-    const length = bytesOf(new Uint32Array([ADDRESS_BYTES]));
-    if (this.#library.symbols[which](BigInt(socket), bytes, length) !== 0) return undefined;
-    const view = new DataView(bytes.buffer);
-    const { offset, bytes: width } = this.system.familyField;
-    const family = width === 1 ? view.getUint8(offset) : view.getUint16(offset, true);
-    return { family, port: view.getUint16(2) };
-  }
-
-  #listens(socket: number): boolean {
-    const { level, option } = this.system.acceptsConnections;
-    const value = new Int32Array(1);
-    const length = bytesOf(new Uint32Array([4]));
-    const { getsockopt } = this.#library.symbols;
-    return getsockopt(BigInt(socket), level, option, bytesOf(value), length) === 0 &&
-      value[0] !== 0;
   }
 }
 

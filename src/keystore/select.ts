@@ -10,6 +10,7 @@ import { endEntityOf, hasPublicKey, type NonEmpty } from "../x509/chain.ts";
 import { sameBytes } from "../x509/public_key.ts";
 import type { KeystoreRegistry } from "./registry.ts";
 import {
+  isBundleReader,
   isSoftwareKeyOpener,
   type KeystoreContext,
   type Signer,
@@ -70,7 +71,7 @@ export async function openIdentity(
   context: KeystoreContext,
 ): Promise<Identity> {
   const intermediates = source.intermediates
-    ? await readCertificates(source.intermediates, registry, context)
+    ? await readIntermediates(source.intermediates, registry, context)
     : [];
   const { signer, certificate, certificates } = await openKey(source, registry, context);
   try {
@@ -127,6 +128,21 @@ export async function readCertificates(
   context: KeystoreContext,
 ): Promise<NonEmpty<Certificate>> {
   return await (await registry(uri.scheme)).readCertificates(uri, context);
+}
+
+/** Reads the issuers at `uri`. An empty file, or one without certificates, is no chain. */
+export async function readIntermediates(
+  uri: KeystoreUri,
+  registry: KeystoreRegistry,
+  context: KeystoreContext,
+): Promise<readonly Certificate[]> {
+  const keystore = await registry(uri.scheme);
+  if (!isBundleReader(keystore)) return await keystore.readCertificates(uri, context);
+  const certificates = await keystore.readBundle(uri, context);
+  if (certificates.length === 0) {
+    context.debug(`${uri.label} has no certificates; no chain is sent from it`);
+  }
+  return certificates;
 }
 
 async function openKey(

@@ -81,6 +81,17 @@ export function isSoftwareKeyOpener(
   return "openSoftwareKey" in keystore;
 }
 
+/** An optional capability of a keystore: reads a bundle that may hold no certificates. */
+export interface BundleReader {
+  /** Returns all certificates at `uri`, in their order. Throws as `readCertificates` otherwise. */
+  readBundle(uri: KeystoreUri, context: KeystoreContext): Promise<readonly Certificate[]>;
+}
+
+/** Returns true for a keystore that can read bundles. */
+export function isBundleReader(keystore: Keystore): keystore is Keystore & BundleReader {
+  return "readBundle" in keystore;
+}
+
 /** A certificate that a token or store holds, as `read-certificate-data` lists it. */
 export interface ListedCertificate {
   readonly certificate: Certificate;

@@ -34,6 +34,12 @@ export const ARN_KINDS = {
   },
 } as const;
 
+const FLAGS = {
+  role: ARN_KINDS.role.flag,
+  profile: ARN_KINDS.profile.flag,
+  trustAnchor: ARN_KINDS.trustAnchor.flag,
+} as const;
+
 /** The three ARNs of a session. */
 export interface SessionArns {
   readonly role: Arn;
@@ -43,28 +49,30 @@ export interface SessionArns {
 
 /**
  * Parses the three ARNs and checks that they can work together: trust anchor and profile in one
- * region, all in one partition. Throws `usage` naming the flag.
+ * region, all in one partition. Throws `usage` naming the source of the text, a flag by default.
  */
 export function parseSessionArns(
-  texts: { role: string; profile: string; trustAnchor: string },
+  texts: Readonly<Record<keyof typeof ARN_KINDS, string>>,
+  sources: Readonly<Record<keyof typeof ARN_KINDS, string>> = FLAGS,
 ): SessionArns {
-  const role = parseArn("role", texts.role);
-  const profile = parseArn("profile", texts.profile);
-  const trustAnchor = parseArn("trustAnchor", texts.trustAnchor);
+  const role = parseArn("role", texts.role, sources.role);
+  const profile = parseArn("profile", texts.profile, sources.profile);
+  const trustAnchor = parseArn("trustAnchor", texts.trustAnchor, sources.trustAnchor);
   if (profile.region !== trustAnchor.region) {
     throw new HelperError(
       "usage",
-      `--profile-arn is in ${profile.region} and --trust-anchor-arn in ${trustAnchor.region}; ` +
+      `${sources.profile} is in ${profile.region} and ${sources.trustAnchor} in ` +
+        `${trustAnchor.region}; ` +
         "both must be in one region",
     );
   }
   for (
-    const [flag, arn] of [[ARN_KINDS.role.flag, role], [ARN_KINDS.profile.flag, profile]] as const
+    const [source, arn] of [[sources.role, role], [sources.profile, profile]] as const
   ) {
     if (arn.partition !== trustAnchor.partition) {
       throw new HelperError(
         "usage",
-        `${flag} is in the partition ${arn.partition} and --trust-anchor-arn in ` +
+        `${source} is in the partition ${arn.partition} and ${sources.trustAnchor} in ` +
           `${trustAnchor.partition}; both must be in one partition`,
       );
     }
@@ -72,11 +80,11 @@ export function parseSessionArns(
   return { role, profile, trustAnchor };
 }
 
-function parseArn(kind: keyof typeof ARN_KINDS, text: string): Arn {
-  const { flag, pattern, example } = ARN_KINDS[kind];
+function parseArn(kind: keyof typeof ARN_KINDS, text: string, source: string): Arn {
+  const { pattern, example } = ARN_KINDS[kind];
   const match = pattern.exec(text);
   if (!match) {
-    throw new HelperError("usage", `${flag} "${text}" is not an ARN of the form ${example}`);
+    throw new HelperError("usage", `${source} "${text}" is not an ARN of the form ${example}`);
   }
   const [, partition = "", service = "", region = "", account = "", resource = ""] = match;
   return { text, partition, service, region, account, resource };

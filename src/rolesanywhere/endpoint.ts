@@ -72,6 +72,10 @@ export interface EndpointChoice {
   readonly endpoint?: string;
   readonly useFips: boolean;
   readonly useDualStack: boolean;
+  /** Names the source of `region` in messages, a flag by default. */
+  readonly regionSource?: string;
+  /** Names the source of `endpoint` in messages, a flag by default. */
+  readonly endpointSource?: string;
 }
 
 /** Plain http is for a helper or test on the same machine only: the answer holds credentials. */
@@ -92,12 +96,15 @@ export function resolveEndpoint(choice: EndpointChoice): URL {
     if (excluded) {
       throw new HelperError("usage", `--endpoint and ${excluded} cannot be used together`);
     }
-    return parseEndpoint(choice.endpoint);
+    return parseEndpoint(choice.endpoint, choice.endpointSource ?? "--endpoint");
   }
   const { region } = choice;
   if (region === undefined) throw new HelperError("usage", "no region is known; give --region");
   if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(region)) {
-    throw new HelperError("usage", `--region "${region}" is not the name of a region`);
+    throw new HelperError(
+      "usage",
+      `${choice.regionSource ?? "--region"} "${region}" is not the name of a region`,
+    );
   }
   const partition = PARTITIONS.find(({ regions }) => regions.test(region)) ?? PARTITIONS[0];
   const service = choice.useFips ? "rolesanywhere-fips" : "rolesanywhere";
@@ -105,26 +112,27 @@ export function resolveEndpoint(choice: EndpointChoice): URL {
   return new URL(`https://${service}.${region}.${suffix}`);
 }
 
-function parseEndpoint(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+function parseEndpoint(text: string, source: string): URL {
+  // The URL parser would drop line ends.
+  const url = URL.canParse(text) && !/\s/.test(text) ? new URL(text) : undefined;
   // What stands before an "@" may be a password.
   const shown = text.includes("@") ? "" : ` "${text}"`;
   if (!url || !/^https?:$/.test(url.protocol) || url.hostname === "") {
     throw new HelperError(
       "usage",
-      `--endpoint${shown} is not a URL such as https://rolesanywhere.us-east-1.amazonaws.com`,
+      `${source}${shown} is not a URL such as https://rolesanywhere.us-east-1.amazonaws.com`,
     );
   }
   if (url.username || url.password || url.search || url.hash) {
     throw new HelperError(
       "usage",
-      "--endpoint takes a URL of scheme, host, port and path, without user, query or fragment",
+      `${source} takes a URL of scheme, host, port and path, without user, query or fragment`,
     );
   }
   if (url.protocol === "http:" && !LOOPBACK_HOSTS.test(url.hostname)) {
     throw new HelperError(
       "usage",
-      `--endpoint${shown} would send credentials in the clear; use https, or http on loopback`,
+      `${source}${shown} would send credentials in the clear; use https, or http on loopback`,
     );
   }
   url.pathname = url.pathname.replace(/\/+$/, "");

@@ -7,7 +7,7 @@
 import { EXIT_CODES, HelperError, messageOf } from "../errors.ts";
 import { connect, type ConnectionOptions } from "./connection.ts";
 import { type ByteStream, exchange, type HttpAnswer, HttpProtocolError } from "./http_exchange.ts";
-import { type Proxy, PROXY_VARIABLES, proxyLabel } from "./proxy.ts";
+import { type Proxy, proxyLabel } from "./proxy.ts";
 import type { SignedRequest } from "./sign.ts";
 
 /** How requests are sent. */
@@ -27,16 +27,6 @@ export type SendRequest = (
  */
 export function warmUpTls(): void {
   void crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
-}
-
-/**
- * Takes the process out of the reach of variables that Deno follows silently: proxies and extra
- * trust; and makes the system's certificate store the one that counts. Call it before the first
- * request, after the proxy variables have been read.
- */
-export function isolateNetworking(): void {
-  for (const name of [...PROXY_VARIABLES, "DENO_CERT"]) Deno.env.delete(name);
-  Deno.env.set("DENO_TLS_CA_STORE", "system");
 }
 
 /**

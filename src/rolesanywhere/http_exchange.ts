@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { FairTurns } from "./fair_turns.ts";
 
 /** A connection: bytes in both directions. `Deno.Conn` is one. */
 export interface ByteStream {
@@ -44,10 +45,23 @@ export class TruncatedAnswerError extends Error {
   override readonly name = "TruncatedAnswerError";
 }
 
-/** An answer's head may have this many bytes. */
-const LONGEST_HEAD = 65_536;
-/** An answer's body may have this many bytes. */
-export const LARGEST_BODY = 1 << 20;
+/** Limits of one response. Everything that a peer can repeat is counted. */
+export const RESPONSE_LIMITS = {
+  /** Bytes of the body. */
+  body: 1 << 20,
+  /** Bytes of all heads and trailers together. */
+  head: 65_536,
+  /** Lines of all heads and trailers together. */
+  lines: 256,
+  /** Interim responses (1xx) before the final one. */
+  interim: 8,
+  /** Chunks of the body. */
+  chunks: 16_384,
+  /** Bytes of a line with a chunk's size. */
+  chunkLine: 1_024,
+  /** Bytes from the connection, all framing included. */
+  total: 1 << 21,
+} as const;
 
 /**
  * Sends `request` and reads the answer, which must be the connection's last.
@@ -58,7 +72,10 @@ export async function exchange(stream: ByteStream, request: HttpRequest): Promis
   await sendRequest(stream, request);
   const reader = new AnswerReader(stream);
   let head = await reader.readHead();
-  while (head.status >= 100 && head.status < 200) head = await reader.readHead();
+  for (let interim = 0; head.status < 200; interim++) {
+    if (interim === RESPONSE_LIMITS.interim) throw new HttpProtocolError("too many 1xx responses");
+    head = await reader.readHead();
+  }
   return { ...head, body: await reader.readBody(head) };
 }
 
@@ -68,8 +85,13 @@ export async function requestTunnel(
   request: HttpRequest,
 ): Promise<Omit<HttpAnswer, "body">> {
   await sendRequest(stream, request);
-  // Byte by byte: what follows the head belongs to whom the tunnel leads to.
-  return await new AnswerReader(stream, 1).readHead();
+  const reader = new AnswerReader(stream);
+  const head = await reader.readHead();
+  // The client speaks first in a tunnel. Bytes read ahead would be lost.
+  if (head.status < 300 && reader.hasUnread) {
+    throw new HttpProtocolError("data before the tunnel's use");
+  }
+  return head;
 }
 
 /** One write for head and body: a second one would wait for the first to be acknowledged. */
@@ -92,23 +114,32 @@ async function sendRequest(stream: ByteStream, request: HttpRequest): Promise<vo
 
 type AnswerHead = Omit<HttpAnswer, "body">;
 
-/** Reads an answer piece by piece; holds what was read ahead. */
+/** Reads a response piece by piece within {@link RESPONSE_LIMITS}; keeps what was read ahead. */
 class AnswerReader {
-  #buffered = new Uint8Array(0);
+  /** What was received; the bytes before `#start` are used up. */
+  #buffer = new Uint8Array(16_384);
+  #start = 0;
+  #end = 0;
+  #total = 0;
+  #headBytes = 0;
+  #headLines = 0;
+  readonly #turns = new FairTurns();
 
-  constructor(readonly stream: ByteStream, readonly readAhead = 16_384) {}
+  constructor(readonly stream: ByteStream) {}
+
+  /** True if more was received than was read. */
+  get hasUnread(): boolean {
+    return this.#end > this.#start;
+  }
 
   async readHead(): Promise<AnswerHead> {
-    let size = 0;
-    const statusLine = await this.#readLine(LONGEST_HEAD);
+    const statusLine = await this.#readHeadLine();
     const status = /^HTTP\/1\.[01] ([1-5]\d\d)(?: .*)?$/.exec(statusLine)?.[1];
     if (status === undefined) throw new HttpProtocolError("no HTTP/1.1 status line");
     const headers = new Map<string, string>();
     for (;;) {
-      const line = await this.#readLine(LONGEST_HEAD);
+      const line = await this.#readHeadLine();
       if (line === "") break;
-      size += line.length;
-      if (size > LONGEST_HEAD) throw new HttpProtocolError("too many headers");
       const colon = line.indexOf(":");
       if (colon <= 0) throw new HttpProtocolError("a header line without a name");
       const name = line.slice(0, colon).toLowerCase();
@@ -136,68 +167,96 @@ class AnswerReader {
     const chunks: Uint8Array[] = [];
     let total = 0;
     for (;;) {
-      const size = /^([0-9A-Fa-f]{1,8})(?:[ \t]*;.*)?$/.exec(await this.#readLine(1024))?.[1];
+      const line = await this.#readLine(RESPONSE_LIMITS.chunkLine);
+      const size = /^([0-9A-Fa-f]{1,8})(?:[ \t]*;.*)?$/.exec(line)?.[1];
       if (size === undefined) throw new HttpProtocolError("a chunk without its size");
       const length = parseInt(size, 16);
       if (length === 0) break;
       total += length;
       checkSize(total);
+      if (chunks.length === RESPONSE_LIMITS.chunks) throw new HttpProtocolError("too many chunks");
       chunks.push(await this.#readExactly(length));
       if (await this.#readLine(0) !== "") throw new HttpProtocolError("a chunk without its end");
     }
-    while (await this.#readLine(LONGEST_HEAD) !== "") {
-      // trailer fields say nothing that is needed
+    while (await this.#readHeadLine() !== "") {
+      // Trailer fields are not used.
     }
     return concatenate(chunks);
   }
 
   async #readExactly(length: number): Promise<Uint8Array> {
     checkSize(length);
-    while (this.#buffered.length < length) {
+    while (this.#end - this.#start < length) {
       if (!await this.#fill()) throw new TruncatedAnswerError("the answer breaks off");
     }
     return this.#take(length);
   }
 
   async #readToEnd(): Promise<Uint8Array> {
-    while (await this.#fill()) checkSize(this.#buffered.length);
-    return this.#take(this.#buffered.length);
+    while (await this.#fill()) checkSize(this.#end - this.#start);
+    return this.#take(this.#end - this.#start);
+  }
+
+  /** A line of a head or trailer, within the limits of all of them together. */
+  async #readHeadLine(): Promise<string> {
+    if (++this.#headLines > RESPONSE_LIMITS.lines) throw new HttpProtocolError("too many headers");
+    const line = await this.#readLine(RESPONSE_LIMITS.head - this.#headBytes);
+    this.#headBytes += line.length;
+    return line;
   }
 
   /** A line without its end. */
   async #readLine(longest: number): Promise<string> {
     for (let searched = 0;;) {
-      const end = this.#buffered.indexOf(LINE_FEED, searched);
+      const end = this.#buffer.subarray(0, this.#end).indexOf(LINE_FEED, this.#start + searched);
+      const length = (end < 0 ? this.#end : end) - this.#start;
+      if (length > longest + 1) throw new HttpProtocolError("a line that is too long");
       if (end >= 0) {
-        const line = new TextDecoder("latin1").decode(this.#take(end + 1).subarray(0, end));
+        const line = LATIN1.decode(this.#take(length + 1).subarray(0, length));
         return line.replace(/\r$/, "");
       }
-      searched = this.#buffered.length;
-      if (searched > longest + 1) throw new HttpProtocolError("a line that is too long");
+      searched = length;
       if (!await this.#fill()) throw new TruncatedAnswerError("the answer breaks off");
     }
   }
 
+  /** Reads more; false at the end of the connection. */
   async #fill(): Promise<boolean> {
-    const chunk = new Uint8Array(this.readAhead);
-    const length = await this.stream.read(chunk);
+    await this.#turns.next();
+    this.#makeRoom();
+    const length = await this.stream.read(this.#buffer.subarray(this.#end));
     if (length === null) return false;
-    this.#buffered = concatenate([this.#buffered, chunk.subarray(0, length)]);
+    this.#end += length;
+    this.#total += length;
+    if (this.#total > RESPONSE_LIMITS.total) throw new HttpProtocolError("too much framing");
     return true;
   }
 
+  /** Moves what is unread to the front, or into a larger buffer, if the end is reached. */
+  #makeRoom(): void {
+    if (this.#end < this.#buffer.length) return;
+    const unread = this.#buffer.subarray(this.#start, this.#end);
+    const isHalfUsed = this.#start >= this.#buffer.length / 2;
+    const buffer = isHalfUsed ? this.#buffer : new Uint8Array(2 * this.#buffer.length);
+    buffer.set(unread);
+    this.#buffer = buffer;
+    this.#start = 0;
+    this.#end = unread.length;
+  }
+
   #take(length: number): Uint8Array {
-    const taken = this.#buffered.slice(0, length);
-    this.#buffered = this.#buffered.slice(length);
+    const taken = this.#buffer.slice(this.#start, this.#start + length);
+    this.#start += length;
     return taken;
   }
 }
 
 const LINE_FEED = 10;
+const LATIN1 = new TextDecoder("latin1");
 
 function checkSize(bytes: number): void {
-  if (bytes > LARGEST_BODY) {
-    throw new HttpProtocolError(`an answer larger than ${LARGEST_BODY} bytes`);
+  if (bytes > RESPONSE_LIMITS.body) {
+    throw new HttpProtocolError(`an answer larger than ${RESPONSE_LIMITS.body} bytes`);
   }
 }
 

@@ -7,12 +7,16 @@
 import { Buffer } from "node:buffer";
 import { Duplex } from "node:stream";
 import tls from "node:tls";
+import { FairTurns } from "./fair_turns.ts";
 import type { ByteStream } from "./http_exchange.ts";
 
 /** TLS that has begun: it must not be written to before the handshake is done. */
 export interface BegunTls extends ByteStream {
   handshake(): Promise<void>;
 }
+
+/** Decrypted bytes that wait for a reader; the connection is not read beyond them. */
+const MAX_UNREAD = 65_536;
 
 /** Starts TLS on `connection`, which it closes with itself. */
 export function startUnverifiedTls(connection: Deno.Conn, hostname: string): BegunTls {
@@ -28,6 +32,7 @@ export function startUnverifiedTls(connection: Deno.Conn, hostname: string): Beg
   const secure = new Promise<void>((resolve) => socket.on("secureConnect", () => resolve()));
   // By events: the stream's own iterator never yields here.
   const received: Uint8Array[] = [];
+  let unread = 0;
   let ended = false;
   let arrived = Promise.withResolvers<void>();
   const wake = () => {
@@ -36,6 +41,8 @@ export function startUnverifiedTls(connection: Deno.Conn, hostname: string): Beg
   };
   socket.on("data", (chunk: Uint8Array) => {
     received.push(new Uint8Array(chunk));
+    unread += chunk.length;
+    if (unread > MAX_UNREAD) socket.pause();
     wake();
   });
   socket.on("end", () => {
@@ -58,6 +65,8 @@ export function startUnverifiedTls(connection: Deno.Conn, hostname: string): Beg
       buffer.set(chunk.subarray(0, length));
       if (length < chunk.length) received[0] = chunk.subarray(length);
       else received.shift();
+      unread -= length;
+      if (unread <= MAX_UNREAD && socket.isPaused()) socket.resume();
       return length;
     },
     async write(bytes) {
@@ -75,10 +84,11 @@ export function startUnverifiedTls(connection: Deno.Conn, hostname: string): Beg
 }
 
 function asDuplex(connection: Deno.Conn): Duplex {
+  const turns = new FairTurns();
   return new Duplex({
     read() {
       const chunk = new Uint8Array(65_536);
-      connection.read(chunk).then(
+      turns.next().then(() => connection.read(chunk)).then(
         (length) => this.push(length === null ? null : Buffer.from(chunk.subarray(0, length))),
         (thrown) => this.destroy(thrown),
       );

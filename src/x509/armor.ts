@@ -76,8 +76,8 @@ function derElements(bytes: Uint8Array): Uint8Array[] | undefined {
 /** Bytes that copying and editing add at the end of a binary file: zero, line breaks, Ctrl-Z, blank. */
 const FILLING: readonly number[] = [0x00, 0x0a, 0x0d, 0x1a, 0x20];
 
-/** UTF-8, or UTF-16 with its byte order mark, as some Windows editors save PEM. */
-function decodeText(bytes: Uint8Array): string {
+/** Decodes UTF-8, or UTF-16 with its byte order mark, as some Windows editors save PEM. */
+export function decodeText(bytes: Uint8Array): string {
   const [first, second] = bytes;
   const encoding = first === 0xff && second === 0xfe
     ? "utf-16le"

@@ -20,6 +20,11 @@ export type KeyType = (typeof KEY_TYPES)[keyof typeof KEY_TYPES];
 /** The ML-DSA parameter sets, FIPS 204. */
 export type MlDsaKeyType = Extract<KeyType, `ML-DSA-${number}`>;
 
+/** Returns true for the ML-DSA parameter sets. */
+export function isMlDsa(keyType: KeyType): keyType is MlDsaKeyType {
+  return keyType !== "RSA" && keyType !== "EC";
+}
+
 /** Kinds that people do have and that Roles Anywhere does not take; named in refusals. */
 export const REFUSED_KEY_TYPES: Readonly<Record<string, string>> = {
   "1.2.840.113549.1.1.10": "RSA-PSS",

@@ -4,7 +4,7 @@
  * @module
  */
 import { DerError, DerReader, readSequence, unsigned } from "./der.ts";
-import type { Curve, MlDsaKeyType } from "./key_types.ts";
+import { type Curve, isMlDsa, type MlDsaKeyType } from "./key_types.ts";
 import type { PublicKey } from "./public_key.ts";
 
 /** The hash functions of RSA and EC signatures, by their WebCrypto names. */
@@ -21,7 +21,7 @@ export async function verifySignature(
   signature: Uint8Array,
 ): Promise<boolean> {
   const { keyType, curve, encoded, bits } = publicKey;
-  if (keyType !== "RSA" && keyType !== "EC") {
+  if (isMlDsa(keyType)) {
     return await verifyMlDsa(keyType, bits, message, signature);
   }
   const raw = curve ? rawEcdsaSignature(signature, curve) : signature;

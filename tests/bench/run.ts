@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 import { resolve } from "node:path";
 import { denortFromNpm } from "../../packaging/denort.ts";
 import { generateKey } from "../support/certificates.ts";
@@ -83,7 +84,7 @@ async function compileHelloWorld(output: string): Promise<void> {
         "--allow-all",
         "--output",
         output,
-        new URL("hello_world.ts", import.meta.url).pathname,
+        fileURLToPath(new URL("hello_world.ts", import.meta.url)),
       ],
       env,
     }).output();
@@ -120,7 +121,7 @@ async function startService(latencyMilliseconds = 0): Promise<Service> {
       "--cached-only",
       "--allow-all",
       "--no-check",
-      new URL("service.ts", import.meta.url).pathname,
+      fileURLToPath(new URL("service.ts", import.meta.url)),
       String(latencyMilliseconds),
     ],
     stdin: "piped",

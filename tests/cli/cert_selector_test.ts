@@ -2,7 +2,8 @@ import { assertEquals, assertThrows } from "@std/assert";
 
 import { certSelectorValues, storeUri } from "../../src/cli/cert_selector.ts";
 import { HelperError } from "../../src/errors.ts";
-import { hasSharedData, SHARED_DATA } from "../support/tools.ts";
+import { testWith } from "../support/needs.ts";
+import { SHARED_DATA } from "../support/tools.ts";
 
 const JSON_TEXT = '[{"Key":"x509Subject","Value":"CN=Jürgen"},{"Key":"x509Serial","Value":"0A"}]';
 const EXPECTED = [["x509Subject", "CN=Jürgen"], ["x509Serial", "0A"]];
@@ -54,14 +55,10 @@ for (const [texts, files, words] of WRONG) {
   });
 }
 
-Deno.test({
-  name: "certSelectorValues() reads AWS's own selector files by name",
-  ignore: !hasSharedData(),
-  fn: () => {
-    const path = `file://${SHARED_DATA}selectors/valid-some-attributes-selector.json`;
-    const values = certSelectorValues([path], (file) => Deno.readFileSync(file));
-    assertEquals([...values.keys()], ["x509Subject", "x509Serial"]);
-  },
+testWith(["reference-data"], "certSelectorValues() reads AWS's own selector files by name", () => {
+  const path = `file://${SHARED_DATA}selectors/valid-some-attributes-selector.json`;
+  const values = certSelectorValues([path], (file) => Deno.readFileSync(file));
+  assertEquals([...values.keys()], ["x509Subject", "x509Serial"]);
 });
 
 Deno.test("storeUri() carries the values as path attributes", () => {

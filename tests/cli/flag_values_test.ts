@@ -152,6 +152,45 @@ Deno.test("FlagValues lets another program's variable yield to what excludes it"
   assertEquals(values.secretSource("pkcs8-password"), { text: "pass:a", literal: false });
 });
 
+const AMBIENT = { AWS_ENDPOINT_URL: "https://e", AWS_USE_FIPS_ENDPOINT: "true" };
+
+Deno.test("FlagValues drops the weaker of two settings that exclude each other", () => {
+  const base: Given = { ...SESSION, certificate: "c" };
+  const settings = new Map(
+    [
+      ["endpoint", { text: "https://file", source: "file" }],
+      ["use-dualstack-endpoint", { text: "false", source: "file" }],
+    ] as const,
+  );
+  const flags = (given: Given, variables: Record<string, string>) => {
+    const map: GivenValues = new Map(Object.entries({ ...base, ...given }) as [FlagName, string][]);
+    const values = new FlagValues("credential-process", map, (name) => variables[name], settings);
+    return [values.text("endpoint"), values.isOn("use-fips-endpoint")];
+  };
+  assertEquals(flags({}, {}), ["https://file", false]);
+  assertEquals(flags({}, { AWS_ENDPOINT_URL: "https://e" }), ["https://e", false]);
+  assertEquals(flags({}, { AWS_USE_FIPS_ENDPOINT: "true" }), ["https://file", false]);
+  assertEquals(flags({}, AMBIENT), ["https://e", false]);
+  assertEquals(flags({ "use-fips-endpoint": true }, AMBIENT), [undefined, true]);
+  assertEquals(flags({ endpoint: "https://flag" }, AMBIENT), ["https://flag", false]);
+});
+
+Deno.test("FlagValues reads the endpoint from AWS's variables, the service's own first", () => {
+  const endpoint = (variables: Record<string, string>, given: Given = {}) =>
+    valuesOf("credential-process", { ...SESSION, certificate: "c", ...given }, variables)
+      .text("endpoint");
+  const all = { AWS_ENDPOINT_URL: "all" };
+  const both = { ...all, AWS_ENDPOINT_URL_ROLESANYWHERE: "own" };
+  assertEquals([endpoint(all), endpoint(both)], ["all", "own"]);
+  assertEquals(endpoint({ ...both, AWS_SIGNING_HELPER_ENDPOINT: "variable" }), "variable");
+  assertEquals(endpoint(both, { endpoint: "flag" }), "flag");
+  assertEquals(endpoint(both, { endpoint: "" }), "own");
+  for (const [ignore, expected] of [["true", undefined], ["TRUE", undefined], ["false", "own"]]) {
+    const variables = { ...both, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: ignore ?? "" };
+    assertEquals(endpoint(variables), expected);
+  }
+});
+
 Deno.test("FlagValues takes another program's secret as it stands, its own as a source", () => {
   const source = (variables: Record<string, string>) =>
     valuesOf("sign-string", { certificate: "c" }, variables).secretSource("tpm-key-password");
@@ -166,6 +205,11 @@ Deno.test("FlagValues takes another program's secret as it stands, its own as a 
 Deno.test("FlagValues throws usage naming what is missing", () => {
   const words = refusal("credential-process", { certificate: "c", "profile-arn": "p" });
   assertStringIncludes(words, "--role-arn, --trust-anchor-arn are missing");
+  assertStringIncludes(
+    refusal("credential-process", { "profile-arn": "p" }),
+    "--role-arn, --trust-anchor-arn, --certificate or --cert-selector are missing; " +
+      "see aws_signing_helper credential-process --help",
+  );
   assertStringIncludes(refusal("sign-string", {}), "--private-key or --certificate");
   assertStringIncludes(
     refusal("credential-process", { ...SESSION, "private-key": "k" }),
@@ -184,7 +228,7 @@ for (const duration of ["900", "43200"]) {
   });
 }
 
-for (const duration of ["899", "43201", "", "1h", "-900", "1e3", "9e2", "0x400", "900.0", " 900"]) {
+for (const duration of ["899", "43201", "1h", "-900", "1e3", "9e2", "0x400", "900.0", " 900"]) {
   Deno.test(`FlagValues throws usage when --session-duration is "${duration}"`, () => {
     const given = { ...SESSION, certificate: "c", "session-duration": duration };
     assertStringIncludes(refusal("credential-process", given), "900 to 43200");
@@ -199,7 +243,7 @@ Deno.test("FlagValues throws usage, naming the variable, when a value is none of
   );
   assertStringIncludes(
     refusal("sign-string", given, { AWS_SIGNING_HELPER_DIGEST: "sha256" }),
-    "--digest (from AWS_SIGNING_HELPER_DIGEST)",
+    'AWS_SIGNING_HELPER_DIGEST is "sha256"',
   );
   assertStringIncludes(
     refusal("sign-string", given, { AWS_SIGNING_HELPER_DEBUG: "maybe" }),

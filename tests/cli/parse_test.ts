@@ -38,11 +38,136 @@ Deno.test("parseArguments() takes the last of a flag that is given twice", async
   assertEquals(values.text("private-key"), "b");
 });
 
-Deno.test("parseArguments() takes an empty value, and one that begins with a dash", async () => {
-  const values = await valuesOf("sign-string", "--private-key=", "--pkcs8-password=-x");
-  assertEquals(values.text("private-key"), "");
+Deno.test("parseArguments() takes a value that begins with a dash", async () => {
+  const values = await valuesOf("sign-string", "--private-key=k", "--pkcs8-password=-x");
   assertEquals(values.secretSource("pkcs8-password")?.text, "-x");
 });
+
+Deno.test("parseArguments() takes an empty value as not given, except for a secret", async () => {
+  const values = await valuesOf(
+    ...["sign-string", "--certificate=c", "--private-key=", "--pkcs8-password", ""],
+    ...["--digest", "", "--debug=", "--pkcs11-lib="],
+  );
+  assertEquals([values.text("private-key"), values.text("digest")], [undefined, "SHA256"]);
+  assertEquals([values.isOn("debug"), values.text("pkcs11-lib")], [false, undefined]);
+  assertEquals(values.secretSource("pkcs8-password"), { text: "", literal: false });
+});
+
+Deno.test("parseArguments() uses the variable when the flag's value is empty", async () => {
+  const request = await parse(["sign-string", "--private-key="], {
+    AWS_SIGNING_HELPER_PRIVATE_KEY: "k",
+  });
+  assertEquals(request.kind === "run" && request.values.text("private-key"), "k");
+});
+
+/** Command lines with flags before the command, and the values that each must have. */
+const LEADING: readonly (readonly [args: readonly string[], expected: unknown[]])[] = [
+  [["--debug", "sign-string", "--private-key", "a"], ["sign-string", "a", true]],
+  [["--private-key", "a", "sign-string"], ["sign-string", "a", false]],
+  [["--private-key=a", "--debug=false", "sign-string"], ["sign-string", "a", false]],
+  [["--private-key", "sign-string", "sign-string"], ["sign-string", "sign-string", false]],
+  [["--private-key", "a", "sign-string", "--private-key", "b"], ["sign-string", "b", false]],
+  [["--pkcs8-password", "", "--private-key", "a", "sign-string"], ["sign-string", "a", false]],
+];
+
+for (const [args, expected] of LEADING) {
+  Deno.test(`parseArguments() takes flags before the command: ${args.join(" ")}`, async () => {
+    const request = await parse(args);
+    if (request.kind !== "run") throw new Error("it asks for help");
+    const { command, values } = request;
+    assertEquals([command, values.text("private-key"), values.isOn("debug")], expected);
+  });
+}
+
+Deno.test("parseArguments() keeps a list that comes before the command apart from it", async () => {
+  const request = await parse(["--cert-selector", "x", "y", "read-certificate-data"]);
+  assertEquals(request.kind === "run" && request.values.list("cert-selector"), ["x", "y"]);
+  const group = await parse(["--cache-dir", "d", "cache", "clear"]);
+  assertEquals(group.kind === "run" && group.values.text("cache-dir"), "d");
+});
+
+for (const args of [["--debug", "--help"], ["--region", "x", "help"], ["--debug", "-h"]]) {
+  Deno.test(`parseArguments() asks for the program's help when it is given ${args}`, async () => {
+    assertEquals(await parse(args), { kind: "help" });
+  });
+}
+
+Deno.test("parseArguments() takes completion for completions", async () => {
+  const request = await parse(["completion", "bash"]);
+  assertEquals(request.kind === "run" && request.command, "completions");
+  assertEquals<unknown>(await parse(["completion", "--help"]), {
+    kind: "help",
+    command: "completions",
+  });
+});
+
+Deno.test("parseArguments() reads settings only for commands that use the network", async () => {
+  let reads = 0;
+  const settings = () => {
+    reads++;
+    return Promise.resolve(new Map([["endpoint", { text: "https://e", source: "file" }]] as const));
+  };
+  const environment = () => undefined;
+  await parseArguments(["version"], environment, settings);
+  await parseArguments(["update", "--help"], environment, settings);
+  await parseArguments(["sign-string", "--private-key", "k"], environment, settings);
+  assertEquals(reads, 0);
+  const request = await parseArguments(["doctor"], environment, settings);
+  assertEquals([reads, request.kind === "run" && request.values.text("endpoint")], [
+    1,
+    "https://e",
+  ]);
+});
+
+/** Usual mistakes, and what the error must name. */
+const MISTAKES: readonly (readonly [args: readonly string[], says: RegExp])[] = [
+  [["update", "\u2014certificate", "x"], /typographic dash; write --certificate with two hyphens/],
+  [["update", "--debug", "\u2013role-arn", "x"], /write --role-arn with two hyphens/],
+  [["\u2014certificate", "x", "update"], /write --certificate with two hyphens/],
+  [["update", "\u2014", "x"], /typographic dash; write -- with two hyphens/],
+  [["update", "--debug", "\\"], /line continuation/],
+  [["update", "--debug", "\n"], /line continuation/],
+  [["update", "--debug", "`"], /line continuation/],
+  [["\\", "update"], /line continuation/],
+  [["update", "-certificate", "x"], /"-certificate" has one dash; write --certificate/],
+  [["update", "-certificate=x"], /"-certificate" has one dash; write --certificate/],
+  [["-region", "x", "update"], /"-region" has one dash; write --region/],
+  [["update", "--cert", "x"], /did you mean --certificate or --cert-selector\? See/],
+  [["update", "--endpoint-url", "x"], /did you mean --endpoint\?/],
+  [["update", "--role_arn", "x"], /did you mean --role-arn\?/],
+  [["update", "--Role-ARN", "x"], /did you mean --role-arn\?/],
+  [
+    ["credential-process", "--profile", "x"],
+    /--profile is not a flag of credential-process, but of update and configure/,
+  ],
+  [["serve", "--once"], /--once is not a flag of serve, but of update;/],
+  [
+    ["version", "--certificate", "x"],
+    /--certificate is not a flag of version, but of credential-process, update, serve and \d more/,
+  ],
+  [["update", "--xyz"], /unknown flag "--xyz"; see aws_signing_helper update --help/],
+  [["--xyz", "update"], /unknown flag "--xyz"; see aws_signing_helper --help/],
+  [["update", "a"], /unexpected argument "a"; .*see aws_signing_helper update --help/],
+  [["update", "--region"], /--region has no value; see aws_signing_helper update --help/],
+  [
+    ["update"],
+    /--certificate or --cert-selector are missing; see aws_signing_helper update --help/,
+  ],
+  [["cache", "clear", "x"], /see aws_signing_helper cache clear --help/],
+  [["cache"], /see aws_signing_helper cache --help/],
+  [["--debug"], /no command was given; see aws_signing_helper --help/],
+  [["complete"], /did you mean completions\?/],
+  [
+    ["--pkcs8-password", "two", "hunter2", "sign-string"],
+    /a word before the command is unexpected/,
+  ],
+];
+
+for (const [args, says] of MISTAKES) {
+  Deno.test(`parseArguments() names the mistake in ${JSON.stringify(args)}`, async () => {
+    assertMatch(await refusal(...args), says);
+  });
+}
 
 Deno.test("parseArguments() reads a flag that begins with no- as a flag of its own", async () => {
   const values = await valuesOf("sign-string", "--private-key", "a", "--no-tpm-key-password");
@@ -166,6 +291,9 @@ const WITH_SECRET: string[][] = [
   ["sign-string", "-pkcs8-password", SECRET],
   [`--pkcs8-password=${SECRET}`, "sign-string"],
   ["--pkcs8-password", SECRET, "sign-string"],
+  ["--pkcs8-password", "two", SECRET, "sign-string"],
+  ["sign-string", `\u2014pkcs8-password=${SECRET}`],
+  ["sign-string", `-pkcs8-password=${SECRET}`, "x"],
   ["version", `--pkcs8-password=${SECRET}`],
   ["version", "--pkcs8-password", SECRET],
   ["sign-string", "--private-key", `--pkcs8-password=${SECRET}`],

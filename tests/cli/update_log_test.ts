@@ -43,7 +43,8 @@ Deno.test("updateLog() tells each refresh and each change of state, once, withou
     failed("it is gone", false, 62),
   ];
   events.forEach(log);
-  const wrote = "wrote [p] of FILE; the next refresh is at 2026-01-01T00:30:00Z";
+  const wrote = "wrote [p] of FILE, valid until 2026-01-01T01:00:00Z; " +
+    "the next refresh is at 2026-01-01T00:30:00Z";
   const valid = "[p] of FILE stays valid until 2026-01-01T01:00:00Z";
   assertEquals(said, [
     wrote,

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 
+import type { Need } from "../support/needs.ts";
 import { AWS_CLI, compiledClient, JAVASCRIPT_CLIENT, PYTHON } from "../support/tools.ts";
 
 /** A program of an AWS SDK that asks STS who the caller is, by the SDK's default chains. */
@@ -16,8 +17,8 @@ export interface IdentityClient {
      */
     readonly use: "signing" | "defaults";
   };
-  /** Why it cannot run on this machine; undefined when it can. */
-  readonly whyNot?: string | undefined;
+  /** What else than Python and Node it needs of the machine. */
+  readonly need?: Need;
 }
 
 const ZONE = "/latest/meta-data/placement/availability-zone";
@@ -49,7 +50,7 @@ export const IDENTITY_CLIENTS: readonly IdentityClient[] = [
     name: "the AWS SDK for Go",
     command: [`${go.folder}caller_identity`],
     region: { path: IDENTITY_DOCUMENT, use: "signing" },
-    whyNot: go.whyNot,
+    need: "go-client",
   },
   {
     name: "the AWS SDK for Java",
@@ -62,13 +63,13 @@ export const IDENTITY_CLIENTS: readonly IdentityClient[] = [
       "CallerIdentity",
     ],
     region: { path: IDENTITY_DOCUMENT, use: "signing" },
-    whyNot: java.whyNot,
+    need: "java-client",
   },
   {
     name: "the AWS SDK for Rust",
     command: [`${rust.folder}caller_identity`],
     region: { path: REGION, use: "signing" },
-    whyNot: rust.whyNot,
+    need: "rust-client",
   },
 ];
 

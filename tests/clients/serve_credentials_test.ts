@@ -5,6 +5,7 @@
 import { assertEquals } from "@std/assert";
 
 import { runProgram } from "../support/binary.ts";
+import { testWith } from "../support/needs.ts";
 import { CREDENTIALS_PATH, ServeProcess } from "../support/serve_process.ts";
 import { ARN_FLAGS, SessionScenario } from "../support/session_scenario.ts";
 import { IDENTITY_CLIENTS, type IdentityClient } from "./identity_clients.ts";
@@ -64,7 +65,11 @@ const WAYS: readonly Way[] = [
       "--container-token-file",
       directory.join("token file"),
     ],
-    environment: ({ AWS_EC2_METADATA_SERVICE_ENDPOINT: _not, ...exported }) => ({
+    environment: ({
+      AWS_EC2_METADATA_SERVICE_ENDPOINT: _not,
+      AWS_CONTAINER_AUTHORIZATION_TOKEN: _neither,
+      ...exported
+    }) => ({
       ...exported,
       AWS_EC2_METADATA_DISABLED: "true",
     }),
@@ -76,12 +81,11 @@ const WAYS: readonly Way[] = [
 
 for (const client of IDENTITY_CLIENTS) {
   for (const way of WAYS) {
-    Deno.test({
-      name: `${client.name} signs with the credentials of ${way.name}` +
-        (client.whyNot === undefined ? "" : ` (${client.whyNot})`),
-      ignore: client.whyNot !== undefined,
-      fn: () => signsWithServedCredentials(client, way),
-    });
+    testWith(
+      client.need === undefined ? [] : [client.need],
+      `${client.name} signs with the credentials of ${way.name}`,
+      () => signsWithServedCredentials(client, way),
+    );
   }
 }
 
@@ -97,7 +101,7 @@ async function signsWithServedCredentials(client: IdentityClient, way: Way): Pro
   const [program, ...args] = client.command;
   const { code, stdout, stderr } = await runProgram(program, args, {
     env: {
-      ...way.environment(exportedBy(serve)),
+      ...way.environment(await serve.exported()),
       ...regionSettings(client, way),
       ...nothingElse(scenario),
       AWS_ENDPOINT_URL_STS: sts.url,
@@ -145,13 +149,6 @@ function checkAnswered(answered: readonly string[], paths: readonly string[]): v
   assertEquals(expected.filter((line) => !answered.includes(line)), [], answered.join("\n"));
   const fine = / 200$|^GET \/latest\/meta-data\/iam\/security-credentials-extended(\/Demo)? 404$/;
   assertEquals(answered.filter((line) => !fine.test(line)), []);
-}
-
-function exportedBy({ binary }: ServeProcess): Environment {
-  return Object.fromEntries(binary.lines.flatMap((line) => {
-    const [, name, value] = /^export (\w+)=(.*)$/.exec(line) ?? [];
-    return name === undefined || value === undefined ? [] : [[name, value]];
-  }));
 }
 
 /** The requests of its access log: `METHOD PATH STATUS` each. */

@@ -2,6 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 
 import { removeLeftovers, replaceFile } from "../../src/credentials/atomic_file.ts";
 import { codeOf } from "../../src/credentials/file_problem.ts";
+import { testWith } from "../support/needs.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -42,15 +43,11 @@ Deno.test("replaceFile() writes all of a large file", () => {
   );
 });
 
-Deno.test({
-  name: "replaceFile() gives the file to its owner",
-  ignore: Deno.uid() !== 0,
-  fn() {
-    using directory = new TemporaryDirectory();
-    replaceFile(directory.join("file"), bytes("text"), { uid: 12, gid: 34 });
-    const { uid, gid } = Deno.statSync(directory.join("file"));
-    assertEquals([uid, gid, modeOf(directory.join("file"))], [12, 34, 0o600]);
-  },
+testWith(["root"], "replaceFile() gives the file to its owner", () => {
+  using directory = new TemporaryDirectory();
+  replaceFile(directory.join("file"), bytes("text"), { uid: 12, gid: 34 });
+  const { uid, gid } = Deno.statSync(directory.join("file"));
+  assertEquals([uid, gid, modeOf(directory.join("file"))], [12, 34, 0o600]);
 });
 
 Deno.test("replaceFile() throws and leaves nothing when the name belongs to a directory", () => {

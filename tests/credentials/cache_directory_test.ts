@@ -6,6 +6,7 @@ import {
   sweepDirectory,
 } from "../../src/credentials/cache_directory.ts";
 import { HelperError } from "../../src/errors.ts";
+import { testWith } from "../support/needs.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const KEY = "0123456789abcdef".repeat(4);
@@ -30,15 +31,11 @@ Deno.test("directoryFault() says what speaks against a directory", () => {
   assertEquals(directoryFault(path), "is open to others (mode 750; chmod 700 closes it)");
 });
 
-Deno.test({
-  name: "directoryFault() says that a directory belongs to another user",
-  ignore: Deno.uid() !== 0,
-  fn() {
-    using directory = new TemporaryDirectory();
-    Deno.chownSync(directory.path, 12, 34);
-    assertEquals(directoryFault(directory.path), "belongs to another user");
-    Deno.chownSync(directory.path, 0, 0);
-  },
+testWith(["root"], "directoryFault() says that a directory belongs to another user", () => {
+  using directory = new TemporaryDirectory();
+  Deno.chownSync(directory.path, 12, 34);
+  assertEquals(directoryFault(directory.path), "belongs to another user");
+  Deno.chownSync(directory.path, 0, 0);
 });
 
 Deno.test("sweepDirectory() removes what is too old to be of use, and nothing else", () => {

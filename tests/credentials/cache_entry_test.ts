@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 
 import { readEntry, writeEntry } from "../../src/credentials/cache_entry.ts";
+import { testWith } from "../support/needs.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const KEY = "0123456789abcdef".repeat(4);
@@ -100,13 +101,9 @@ for (const [what, [make, why]] of Object.entries(UNUSABLE)) {
   });
 }
 
-Deno.test({
-  name: "readEntry() does not use a file of another user",
-  ignore: Deno.uid() !== 0,
-  fn() {
-    using directory = new TemporaryDirectory();
-    const path = written(directory);
-    Deno.chownSync(path, 12, 34);
-    assertEquals(readEntry(path, KEY), { kind: "unusable", why: "belongs to another user" });
-  },
+testWith(["root"], "readEntry() does not use a file of another user", () => {
+  using directory = new TemporaryDirectory();
+  const path = written(directory);
+  Deno.chownSync(path, 12, 34);
+  assertEquals(readEntry(path, KEY), { kind: "unusable", why: "belongs to another user" });
 });

@@ -3,6 +3,7 @@ import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { lockFile, lockPathOf } from "../../src/credentials/file_lock.ts";
 import { writeProfile } from "../../src/credentials/profile_file.ts";
 import { HelperError } from "../../src/errors.ts";
+import { testWith } from "../support/needs.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const WAITING = {
@@ -79,17 +80,13 @@ Deno.test("writeProfile() makes the file that a symbolic link names", async () =
   assertEquals(Deno.readLinkSync(directory.join("credentials")), "away/target");
 });
 
-Deno.test({
-  name: "writeProfile() keeps the owner",
-  ignore: Deno.uid() !== 0,
-  async fn() {
-    using directory = new TemporaryDirectory();
-    const path = directory.write("credentials", "");
-    Deno.chownSync(path, 12, 34);
-    await write(path);
-    const { uid, gid } = Deno.statSync(path);
-    assertEquals([uid, gid, Deno.readTextFileSync(path)], [12, 34, SECTION]);
-  },
+testWith(["root"], "writeProfile() keeps the owner", async () => {
+  using directory = new TemporaryDirectory();
+  const path = directory.write("credentials", "");
+  Deno.chownSync(path, 12, 34);
+  await write(path);
+  const { uid, gid } = Deno.statSync(path);
+  assertEquals([uid, gid, Deno.readTextFileSync(path)], [12, 34, SECTION]);
 });
 
 Deno.test("writeProfile() keeps the bytes of a file that is not UTF-8, and says what that means", async () => {
@@ -164,7 +161,7 @@ const REFUSED: readonly Refused[] = [
   {
     what: "a device",
     make: () => "/dev/null",
-    says: /^\/dev\/null was not changed: it is no regular file; name another$/,
+    says: /^\/dev\/null was not changed: it is not a regular file; name another$/,
   },
   {
     what: "a file as a directory",
@@ -210,17 +207,17 @@ for (const { what, make, says } of REFUSED) {
 Deno.test("writeProfile() reads the file again when somebody without the lock changes it meanwhile", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.write("credentials", "[o]\n");
-  const real = Deno.statSync;
+  const real = Deno.lstatSync;
   let looks = 0;
   // After it was read and before it is looked at again, an editor saves the file.
-  Deno.statSync = (name) => {
-    if (name === path && ++looks === 3) Deno.writeTextFileSync(path, "[o]\nregion = new\n");
+  Deno.lstatSync = (name) => {
+    if (name === path && ++looks === 2) Deno.writeTextFileSync(path, "[o]\nregion = new\n");
     return real(name);
   };
   try {
     await write(path);
   } finally {
-    Deno.statSync = real;
+    Deno.lstatSync = real;
   }
   assertEquals(Deno.readTextFileSync(path), `[o]\nregion = new\n\n${SECTION}`);
 });

@@ -6,16 +6,10 @@ import { parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
 import { compileDouble } from "../plugins/keychain/compile_double.ts";
 import type { StoreDescription } from "../plugins/store_description.ts";
 import { opensslVerifies, StoreFixture, type StoreIdentity } from "../plugins/store_fixture.ts";
-import {
-  ARM64_COMPILER,
-  ARM64_FLAGS,
-  ARM64_STORE_PROGRAM,
-  reasonAgainstArm64,
-  runArm64,
-} from "../support/arm64.ts";
-import { testWith } from "../support/native.ts";
+import { ARM64_COMPILER, ARM64_FLAGS, ARM64_STORE_PROGRAM, runArm64 } from "../support/arm64.ts";
+import { testWith, whyMissing } from "../support/needs.ts";
 
-const reason = reasonAgainstArm64();
+const reason = whyMissing("arm64-emulator");
 const fixture = new StoreFixture();
 const [root, lower] = await fixture.authorities;
 const library = reason ? "" : await compileDouble(
@@ -59,7 +53,7 @@ async function sign(identities: readonly StoreIdentity[], rest: Rest, ...args: s
 
 for (const [name, identity] of [["RSA", rsa], ["EC", ec]] as const) {
   testWith(
-    reason,
+    ["arm64-emulator"],
     `arm64, emulated: keychain: signs with ${name}, and openssl verifies`,
     async () => {
       const { code, stdoutBytes, stderr } = await sign([identity], {});
@@ -89,7 +83,7 @@ const FAILURES: [what: string, identities: StoreIdentity[], rest: Rest, words: s
 ];
 
 for (const [what, identities, rest, words] of FAILURES) {
-  testWith(reason, `arm64, emulated: keychain: says so when ${what}`, async () => {
+  testWith(["arm64-emulator"], `arm64, emulated: keychain: says so when ${what}`, async () => {
     const { code, stdout, stderr } = await sign(identities, rest);
     assertEquals({ code, stdout }, { code: 3, stdout: "" });
     assertStringIncludes(stderr, words);

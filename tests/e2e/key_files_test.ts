@@ -2,10 +2,11 @@ import { assert, assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { type KeyFile, makeKeyFiles } from "../plugins/file/variants.ts";
 import { runBinary, runProgram } from "../support/binary.ts";
+import { testWith } from "../support/needs.ts";
 import { openssl } from "../support/openssl.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { testMessage } from "../support/test_message.ts";
-import { hasSharedData, PYTHON, SHARED_DATA } from "../support/tools.ts";
+import { PYTHON, SHARED_DATA } from "../support/tools.ts";
 
 const DIGESTS = ["SHA256", "SHA384", "SHA512"] as const;
 const FIXED = "AWS Roles Anywhere Credential Helper Signing Test1";
@@ -64,10 +65,10 @@ Deno.test("sign-string prints one signature as a JSON string, text and bytes", a
   assertEquals((await run("--format text")).stdout, `${hex}\n`);
 });
 
-Deno.test({
-  name: "sign-string signs with every recorded ML-DSA key, and another library verifies",
-  ignore: !hasSharedData(),
-  async fn(t) {
+testWith(
+  ["reference-data"],
+  "sign-string signs with every recorded ML-DSA key, and another library verifies",
+  async (t) => {
     using directory = new TemporaryDirectory();
     const message = directory.write("message", FIXED);
     const script = fileURLToPath(new URL("../support/verify_ml_dsa.py", import.meta.url));
@@ -97,12 +98,12 @@ Deno.test({
       });
     }
   },
-});
+);
 
-Deno.test({
-  name: "sign-string reads a key as AWS Certificate Manager exports it",
-  ignore: !hasSharedData(),
-  async fn() {
+testWith(
+  ["reference-data"],
+  "sign-string reads a key as AWS Certificate Manager exports it",
+  async () => {
     const path = `${SHARED_DATA}pkcs8/acm-encrypted.pem`;
     const { code } = await runBinary([
       "sign-string",
@@ -113,4 +114,4 @@ Deno.test({
     ]);
     assertEquals(code, 0);
   },
-});
+);

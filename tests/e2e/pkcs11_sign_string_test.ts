@@ -125,7 +125,7 @@ const REFUSALS: Record<string, [string, string[], RegExp]> = {
   "no such object": [
     `pkcs11:token=machine;object=other?pin-value=${PIN}`,
     [],
-    /no private key matches in token "machine"/,
+    /no certificate or private key matches in token "machine"/,
   ],
   "several keys": [
     `pkcs11:token=machine;type=private?pin-value=${PIN}`,

@@ -1,4 +1,7 @@
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
+import { runProgram } from "../support/binary.ts";
+import { testWith } from "../support/needs.ts";
+import { commandAsOther } from "../support/other_user.ts";
 import { RunningBinary } from "../support/running_binary.ts";
 import { CREDENTIALS_PATH, ServeProcess } from "../support/serve_process.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
@@ -122,32 +125,27 @@ Deno.test("serve answers Expect: 100-continue of curl", async () => {
   assertEquals(stdout.length, 56);
 });
 
-Deno.test("serve keeps the tokens of other users through a flood of 10,000", async () => {
-  await using scenario = await SessionScenario.create();
-  await using serve = await ServeProcess.start(scenario);
-  const { stdout } = await new Deno.Command("setpriv", {
-    args: [
-      "--reuid=4321",
-      "--clear-groups",
-      "curl",
-      "-s",
-      "-X",
-      "PUT",
-      `${serve.url}/latest/api/token`,
-    ],
-  }).output();
-  const others = new TextDecoder().decode(stdout);
-  assertEquals(others.length, 56);
-  const url = `${serve.url}/latest/api/token`;
-  for (let i = 0; i < 10_000; i += 50) {
-    await Promise.all(Array.from({ length: 50 }, async () => {
-      await (await fetch(url, { method: "PUT" })).text();
-    }));
-  }
-  const kept = await serve.get(CREDENTIALS_PATH, others);
-  assertEquals([kept.status, (await kept.json()).Code], [200, "Success"]);
-  await isUp(serve);
-});
+testWith(
+  ["other-user"],
+  "serve keeps the tokens of other users through a flood of 10,000",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    await using serve = await ServeProcess.start(scenario);
+    const token = ["curl", "-s", "-X", "PUT", `${serve.url}/latest/api/token`];
+    const [command = "", ...args] = commandAsOther(token, 4321);
+    const others = (await runProgram(command, args)).stdout;
+    assertEquals(others.length, 56);
+    const url = `${serve.url}/latest/api/token`;
+    for (let i = 0; i < 10_000; i += 50) {
+      await Promise.all(Array.from({ length: 50 }, async () => {
+        await (await fetch(url, { method: "PUT" })).text();
+      }));
+    }
+    const kept = await serve.get(CREDENTIALS_PATH, others);
+    assertEquals([kept.status, (await kept.json()).Code], [200, "Success"]);
+    await isUp(serve);
+  },
+);
 
 Deno.test("serve stays up when 2,000 connections never finish their request, and when it runs out of files", async () => {
   await using scenario = await SessionScenario.create();

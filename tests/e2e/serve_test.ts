@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { runBinary } from "../support/binary.ts";
+import { testWith } from "../support/needs.ts";
 import { RunningBinary } from "../support/running_binary.ts";
 import { CREDENTIALS_PATH, ServeProcess } from "../support/serve_process.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
@@ -9,6 +10,7 @@ Deno.test("serve announces itself, serves the session and ends with 0 on SIGTERM
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     await using scenario = await SessionScenario.create();
     await using serve = await ServeProcess.start(scenario);
+    await serve.binary.said(/^aws_signing_helper: leave this running; Ctrl-C ends it$/);
     const [refreshed, starting, exported] = serve.binary.lines;
     assertMatch(
       refreshed ?? "",
@@ -29,7 +31,7 @@ Deno.test("serve announces itself, serves the session and ends with 0 on SIGTERM
     const { code, milliseconds } = await serve.end(signal);
     assertEquals(code, 0);
     assert(milliseconds < 2000, `${milliseconds} ms`);
-    assertEquals(serve.binary.lines.length, 3);
+    assertEquals(serve.binary.lines.length, 4);
     assertEquals(scenario.emulator.requests.length, 1);
   }
 });
@@ -64,6 +66,11 @@ Deno.test("serve names what cannot be listened on, before it asks for a session"
     [["--bind", `/tmp/${"x".repeat(120)}`], 1, /must be shorter than/],
     [["--port=0", "--container-token-file", "/tmp/x"], 2, /needs --container-credentials/],
     [
+      ["--port=0", "--container-credentials", "--container-token-file", "/tmp/a\nb"],
+      2,
+      /holds a line end or another control character/,
+    ],
+    [
       ["--port=0", "--allow-host", "http://a.example"],
       2,
       /--allow-host is "http:\/\/a.example"; give/,
@@ -79,18 +86,22 @@ Deno.test("serve names what cannot be listened on, before it asks for a session"
   assertEquals(scenario.emulator.requests.length, 0);
 });
 
-Deno.test("serve says that this user may not listen on a privileged port", async () => {
-  await using scenario = await SessionScenario.create();
-  // As root in a network namespace where ports below 1024 are privileged, without the right to them.
-  const wrapper = ["setpriv", "--bounding-set=-net_bind_service", "--inh-caps=-all"];
-  const script = 'sysctl -qw net.ipv4.ip_unprivileged_port_start=1024 2>/dev/null; exec "$@"';
-  const { code, stderr } = await runBinaryIn(
-    ["unshare", "--net", "sh", "-c", script, "sh", ...wrapper],
-    ["serve", ...scenario.flags, "--port=80"],
-  );
-  assertEquals(code, 1, stderr);
-  assertStringIncludes(stderr, "127.0.0.1 port 80: this user may not listen there");
-});
+testWith(
+  ["network-namespace"],
+  "serve says that this user may not listen on a privileged port",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    // In a network namespace where ports below 1024 are privileged, without the right to them.
+    const wrapper = ["setpriv", "--bounding-set=-net_bind_service", "--inh-caps=-all"];
+    const script = 'sysctl -qw net.ipv4.ip_unprivileged_port_start=1024 2>/dev/null; exec "$@"';
+    const { code, stderr } = await runBinaryIn(
+      ["unshare", "--map-root-user", "--net", "sh", "-c", script, "sh", ...wrapper],
+      ["serve", ...scenario.flags, "--port=80"],
+    );
+    assertEquals(code, 1, stderr);
+    assertStringIncludes(stderr, "127.0.0.1 port 80: this user may not listen there");
+  },
+);
 
 async function runBinaryIn(wrapper: readonly string[], args: readonly string[]) {
   await using run = new RunningBinary(args, {}, [...wrapper]);
@@ -135,24 +146,38 @@ Deno.test("serve listens on a Unix socket that is its user's alone, takes over a
 
 Deno.test("serve gives container clients their token in a file, which goes away at the end", async () => {
   await using scenario = await SessionScenario.create();
-  const file = scenario.directory.join("token");
+  const file = scenario.directory.join("it's a token");
   await using serve = await ServeProcess.start(scenario, [
     "--container-credentials",
     "--container-token-file",
     file,
   ]);
-  await serve.binary.said(/^export AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=.*\/token$/);
-  const line = await serve.binary.said(/^export AWS_CONTAINER_CREDENTIALS_FULL_URI=/);
+  await serve.binary.said(/^export AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=/);
+  const {
+    AWS_CONTAINER_CREDENTIALS_FULL_URI: uri = "",
+    AWS_CONTAINER_AUTHORIZATION_TOKEN: token,
+    AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: tokenFile,
+  } = await serve.exported();
   assertEquals((Deno.statSync(file).mode ?? 0) & 0o777, 0o600);
   const authorization = await Deno.readTextFile(file);
   assert(!serve.binary.lines.join("\n").includes(authorization));
-  const uri = line.replace(/^[^=]*=/, "");
+  assertEquals([tokenFile, token], [file, authorization]);
   const answer = await fetch(uri, { headers: { authorization } });
   assertEquals((await answer.json()).RoleArn, "arn:aws:iam::123456789012:role/Demo");
-  assertEquals((await (await fetch(uri)).json()).code, "AccessDenied");
+  const wrong = await fetch(uri, { headers: { authorization: `${authorization}x` } });
+  assertEquals([wrong.status, await wrong.json()], [401, {
+    code: "AccessDenied",
+    message: "the Authorization header is not the token",
+  }]);
+  const without = await fetch(uri);
+  assertEquals([without.status, await without.json()], [401, {
+    code: "AccessDenied",
+    message: "no Authorization header; this client may not read " +
+      "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: set AWS_CONTAINER_AUTHORIZATION_TOKEN too",
+  }]);
   assertEquals((await serve.end()).code, 0);
   assertEquals(
-    [...Deno.readDirSync(scenario.directory.path)].some(({ name }) => name === "token"),
+    [...Deno.readDirSync(scenario.directory.path)].some(({ name }) => name.includes("token")),
     false,
   );
 });
@@ -180,6 +205,7 @@ for (const kind of ["path", "abstract"] as const) {
     assertEquals(await saidNext(), "bound");
     await using serve = await ServeProcess.start(scenario, [], { NOTIFY_SOCKET: name });
     assertEquals(await saidNext(), "READY=1");
+    assertEquals(serve.binary.lines.some((line) => line.includes("Ctrl-C")), false);
     assertEquals((await serve.end()).code, 0);
     assertEquals(await saidNext(), "STOPPING=1");
     await said.cancel();

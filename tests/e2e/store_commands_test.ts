@@ -14,11 +14,11 @@ import type { StoreDescription } from "../plugins/store_description.ts";
 import { opensslVerifies, StoreFixture, type StoreIdentity } from "../plugins/store_fixture.ts";
 import { BackgroundProcess, servedCredentials } from "../support/background_process.ts";
 import { runProgram } from "../support/binary.ts";
-import { testWith } from "../support/native.ts";
+import { testWith, whyMissing } from "../support/needs.ts";
 import { ARN_FLAGS } from "../support/session_scenario.ts";
 import { runOnTerminal } from "../support/terminal.ts";
 
-const reason = cng.reasonAgainst("linux") ?? keychain.reasonAgainst();
+const reason = whyMissing("compiler");
 const fixture = new StoreFixture();
 const [root, lower] = await fixture.authorities;
 const libraries = reason ? { windows: "", darwin: "" } : {
@@ -104,7 +104,7 @@ async function run(description: StoreDescription, ...args: string[]) {
 
 for (const platform of PLATFORMS) {
   testWith(
-    reason,
+    ["compiler"],
     `read-certificate-data lists ${STORES[platform]} with selectors that can be pasted back`,
     async () => {
       const identities = await Promise.all([
@@ -149,7 +149,7 @@ for (const platform of PLATFORMS) {
 
   for (const keyType of ["rsa-2048", "ec-p384"] as const) {
     testWith(
-      reason,
+      ["compiler"],
       `credential-process sends the chain with a key of ${keyType} in ${STORES[platform]}`,
       async () => {
         const identity = await fixture.issue(keyType, "/CN=a");
@@ -171,7 +171,7 @@ for (const platform of PLATFORMS) {
   }
 
   testWith(
-    reason,
+    ["compiler"],
     `sign-string takes a selector file, and of several the latest, from ${STORES[platform]}`,
     async () => {
       const [early, late] = await Promise.all(
@@ -195,7 +195,7 @@ for (const platform of PLATFORMS) {
   );
 
   testWith(
-    reason,
+    ["compiler"],
     `credential-process takes the certificate of ${STORES[platform]} and a key file`,
     async () => {
       const identity = await fixture.issue("ec-p256", "/CN=a");
@@ -214,7 +214,7 @@ for (const platform of PLATFORMS) {
   );
 
   testWith(
-    reason,
+    ["compiler"],
     `update writes and serve serves what a key in ${
       STORES[platform]
     } gets, and leave nothing alive`,
@@ -251,7 +251,7 @@ for (const platform of PLATFORMS) {
   );
 
   testWith(
-    reason,
+    ["compiler"],
     `a wrong selector is a usage error before ${STORES[platform]} is looked at`,
     async () => {
       const { code, stdout, stderr } = await run(
@@ -269,45 +269,49 @@ for (const platform of PLATFORMS) {
     },
   );
 
-  testWith(reason, `selftest reports what it finds in ${STORES[platform]} and passes`, async () => {
-    const [one, two] = await Promise.all([
-      fixture.issue("rsa-2048", "/CN=one"),
-      fixture.issue("ec-p256", "/CN=two"),
-    ]);
-    assert(one && two);
-    const single = await run(describe(platform, [one]), "selftest");
-    assertEquals([single.code, single.stderr], [0, ""]);
-    assertMatch(single.stdout, /^aws_signing_helper \d/);
-    for (
-      const line of [
-        `Certificates from ${STORES[platform]}: ${platform === "windows" ? "cng:" : "keychain:"}`,
-        "Found: 1",
-        "1) CN=one",
-        "   Key: RSA of 2048 bits",
-        "Chosen: CN=one",
-        "   Valid now: yes",
-        "   Issuers to send: 1\n   - CN=Lower",
-        "signature of 256 bytes, verified\nResult: passed\n",
-      ]
-    ) {
-      assertStringIncludes(single.stdout, line);
-    }
-    const several = await run(describe(platform, [one, two]), "selftest");
-    assertEquals(several.code, 3);
-    assertStringIncludes(several.stdout, "Found: 2\n1) CN=one");
-    assertEquals(several.stdout.includes("passed"), false);
-    assertMatch(several.stderr, /^store_program: 2 certificates in [^\n]*\n$/);
-    const chosen = await run(
-      describe(platform, [one, two]),
-      ...["selftest", "--cert-selector", "Key=x509Subject,Value=CN=two"],
-    );
-    assertEquals(chosen.code, 0);
-    assertStringIncludes(chosen.stdout, "Key: EC on P-256");
-  });
+  testWith(
+    ["compiler"],
+    `selftest reports what it finds in ${STORES[platform]} and passes`,
+    async () => {
+      const [one, two] = await Promise.all([
+        fixture.issue("rsa-2048", "/CN=one"),
+        fixture.issue("ec-p256", "/CN=two"),
+      ]);
+      assert(one && two);
+      const single = await run(describe(platform, [one]), "selftest");
+      assertEquals([single.code, single.stderr], [0, ""]);
+      assertMatch(single.stdout, /^aws_signing_helper \d/);
+      for (
+        const line of [
+          `Certificates from ${STORES[platform]}: ${platform === "windows" ? "cng:" : "keychain:"}`,
+          "Found: 1",
+          "1) CN=one",
+          "   Key: RSA of 2048 bits",
+          "Chosen: CN=one",
+          "   Valid now: yes",
+          "   Issuers to send: 1\n   - CN=Lower",
+          "signature of 256 bytes, verified\nResult: passed\n",
+        ]
+      ) {
+        assertStringIncludes(single.stdout, line);
+      }
+      const several = await run(describe(platform, [one, two]), "selftest");
+      assertEquals(several.code, 3);
+      assertStringIncludes(several.stdout, "Found: 2\n1) CN=one");
+      assertEquals(several.stdout.includes("passed"), false);
+      assertMatch(several.stderr, /^store_program: 2 certificates in [^\n]*\n$/);
+      const chosen = await run(
+        describe(platform, [one, two]),
+        ...["selftest", "--cert-selector", "Key=x509Subject,Value=CN=two"],
+      );
+      assertEquals(chosen.code, 0);
+      assertStringIncludes(chosen.stdout, "Key: EC on P-256");
+    },
+  );
 }
 
 testWith(
-  reason,
+  ["compiler"],
   "sign-string unlocks a locked keychain by flag, by variable and on the terminal",
   async () => {
     const identity = await fixture.issue("ec-p256", "/CN=a");

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { runBinary } from "../support/binary.ts";
 import { createAuthority } from "../support/certificates.ts";
+import { testWith } from "../support/needs.ts";
+import { OtherUser } from "../support/other_user.ts";
 import { makeParents, TpmKeyMaker } from "../support/tpm/key_maker.ts";
 import { POLICY, policyPcr } from "../support/tpm/policy_keys.ts";
 import { SoftwareTpm } from "../support/tpm/software_tpm.ts";
@@ -159,24 +161,26 @@ Deno.test("sign-string says in one sentence why a TPM key cannot be used, and le
   assert(rows.length >= 45, "the table has lost rows");
 });
 
-Deno.test("sign-string refuses a device that its user may not open, naming the group", async () => {
-  await using tpm = await SoftwareTpm.start();
-  const device = tpm.directory.write("tpm0", "", 0o000);
-  Deno.chmodSync(tpm.directory.path, 0o755);
-  const { runProgram, BINARY } = await import("../support/binary.ts");
-  // root may open anything: the program is run as nobody
-  const { code, stderr } = await runProgram(
-    "setpriv",
-    // deno-fmt-ignore
-    [
-      "--reuid=65534", "--regid=65534", "--clear-groups",
-      BINARY, "sign-string", "--private-key", "handle:0x81000101", "--no-tpm-key-password",
-    ],
-    { env: { TPM_DEVICE: device } },
-  );
-  assertEquals(code, 3);
-  assertMatch(stderr, /TPM_DEVICE: .*tpm0 may not be used by this user; add the user to the group/);
-});
+testWith(
+  ["other-user"],
+  "sign-string refuses a device that its user may not open, naming the group",
+  async () => {
+    await using tpm = await SoftwareTpm.start();
+    const device = tpm.directory.write("tpm0", "", 0o000);
+    Deno.chmodSync(tpm.directory.path, 0o755);
+    // root may open anything
+    using other = new OtherUser();
+    const { code, stderr } = await other.run(
+      ["sign-string", "--private-key", "handle:0x81000101", "--no-tpm-key-password"],
+      { env: { TPM_DEVICE: device } },
+    );
+    assertEquals(code, 3);
+    assertMatch(
+      stderr,
+      /TPM_DEVICE: .*tpm0 may not be used by this user; add the user to the group/,
+    );
+  },
+);
 
 Deno.test("sign-string says what to do with a TPM that has not been started", async () => {
   await using tpm = await SoftwareTpm.start("tcp", { startup: false });

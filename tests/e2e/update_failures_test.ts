@@ -1,24 +1,16 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 
 import { BINARY, runBinary, runProgram } from "../support/binary.ts";
+import { type Need, testWith } from "../support/needs.ts";
+import { giveToOther, OtherUser } from "../support/other_user.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 
 const OLD = "[default]\naws_access_key_id = OLD\n";
 
-/** Whether this machine lets tests mount a file system of their own. */
-async function canMount(): Promise<boolean> {
-  const script = "d=$(mktemp -d) && mount -t tmpfs tmpfs $d && umount $d; rmdir $d";
-  const { success } = await new Deno.Command("unshare", {
-    args: ["--map-root-user", "--mount", "sh", "-ec", script],
-    stderr: "null",
-  }).output().catch(() => ({ success: false }));
-  return success;
-}
-
-Deno.test({
-  name: "update --once on a full disk leaves the old file, says so and exits 1",
-  ignore: !await canMount(),
-  async fn() {
+testWith(
+  ["mount-namespace"],
+  "update --once on a full disk leaves the old file, says so and exits 1",
+  async () => {
     await using scenario = await SessionScenario.create();
     const disk = scenario.directory.join("disk");
     Deno.mkdirSync(disk);
@@ -44,12 +36,12 @@ Deno.test({
         "make room and try again\n",
     );
   },
-});
+);
 
-Deno.test({
-  name: "update --once leaves a file that is a mount point of its own, says so and exits 1",
-  ignore: !await canMount(),
-  async fn() {
+testWith(
+  ["mount-namespace"],
+  "update --once leaves a file that is a mount point of its own, says so and exits 1",
+  async () => {
     await using scenario = await SessionScenario.create();
     const mounted = scenario.directory.write("mounted", OLD);
     const path = scenario.directory.write(".aws/credentials", "");
@@ -63,7 +55,7 @@ Deno.test({
     assertEquals([Deno.readTextFileSync(mounted), Deno.readTextFileSync(path)], [OLD, ""]);
     assertEquals([...Deno.readDirSync(scenario.directory.join(".aws"))].length, 1);
   },
-});
+);
 
 Deno.test("update --once leaves the old file when a write is cut off in the middle", async () => {
   await using scenario = await SessionScenario.create();
@@ -80,44 +72,49 @@ Deno.test("update --once leaves the old file when a write is cut off in the midd
   assertEquals([...Deno.readDirSync(scenario.directory.join(".aws"))].length, 1);
 });
 
+/** Tests that must not run as root: root runs them as another user. */
+const NEEDS: readonly Need[] = Deno.uid() === 0 ? ["other-user"] : [];
+
 /** Runs `update --once` as a user who may not do everything, with all of the scenario as theirs. */
 async function runUnprivileged(scenario: SessionScenario, args: readonly string[]) {
-  const command = [BINARY, "update", ...scenario.flags, "--once", ...args];
+  const command = ["update", ...scenario.flags, "--once", ...args];
   const env = { HOME: scenario.directory.path };
-  if (Deno.uid() !== 0) return await runProgram(command[0] ?? "", command.slice(1), { env });
-  const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-  return await runProgram("setpriv", [...nobody, ...command], { env });
+  if (Deno.uid() !== 0) return await runBinary(command, { env });
+  using other = new OtherUser();
+  return await other.run(command, { env });
 }
 
 /** Gives everything in the scenario to the user of {@link runUnprivileged}. */
 async function giveAway(scenario: SessionScenario): Promise<void> {
-  if (Deno.uid() !== 0) return;
-  await new Deno.Command("chown", { args: ["-R", "65534:65534", scenario.directory.path] })
-    .output();
+  if (Deno.uid() === 0) await giveToOther(scenario.directory.path);
 }
 
-Deno.test("update --once in a read-only directory leaves the old file, says so and exits 1", async () => {
-  await using scenario = await SessionScenario.create();
-  const path = scenario.directory.write(".aws/credentials", OLD);
-  const directory = scenario.directory.join(".aws");
-  await giveAway(scenario);
-  Deno.chmodSync(directory, 0o500);
-  try {
-    const { code, stdout, stderr } = await runUnprivileged(scenario, []);
-    assertEquals({ code, stdout }, { code: 1, stdout: "" });
-    assertEquals(
-      stderr,
-      `aws_signing_helper: ${path} was not changed: this user may not write in ${directory}; ` +
-        "change its owner or its permissions\n",
-    );
-    assertEquals(Deno.readTextFileSync(path), OLD);
-    assertEquals([...Deno.readDirSync(directory)].length, 1);
-  } finally {
-    Deno.chmodSync(directory, 0o700);
-  }
-});
+testWith(
+  NEEDS,
+  "update --once in a read-only directory leaves the old file, says so and exits 1",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    const path = scenario.directory.write(".aws/credentials", OLD);
+    const directory = scenario.directory.join(".aws");
+    await giveAway(scenario);
+    Deno.chmodSync(directory, 0o500);
+    try {
+      const { code, stdout, stderr } = await runUnprivileged(scenario, []);
+      assertEquals({ code, stdout }, { code: 1, stdout: "" });
+      assertEquals(
+        stderr,
+        `aws_signing_helper: ${path} was not changed: this user may not write in ${directory}; ` +
+          "change its owner or its permissions\n",
+      );
+      assertEquals(Deno.readTextFileSync(path), OLD);
+      assertEquals([...Deno.readDirSync(directory)].length, 1);
+    } finally {
+      Deno.chmodSync(directory, 0o700);
+    }
+  },
+);
 
-Deno.test("update --once leaves a read-only file, says so and exits 1", async () => {
+testWith(NEEDS, "update --once leaves a read-only file, says so and exits 1", async () => {
   await using scenario = await SessionScenario.create();
   const path = scenario.directory.write(".aws/credentials", OLD, 0o400);
   await giveAway(scenario);
@@ -127,10 +124,10 @@ Deno.test("update --once leaves a read-only file, says so and exits 1", async ()
   assertEquals(Deno.readTextFileSync(path), OLD);
 });
 
-Deno.test({
-  name: "update --once leaves a file of another user, says so and exits 1",
-  ignore: Deno.uid() !== 0,
-  async fn() {
+testWith(
+  ["other-user"],
+  "update --once leaves a file of another user, says so and exits 1",
+  async () => {
     await using scenario = await SessionScenario.create();
     const path = scenario.directory.write(".aws/credentials", OLD, 0o644);
     await giveAway(scenario);
@@ -140,7 +137,7 @@ Deno.test({
     assertStringIncludes(stderr, "it belongs to another user; run this as its owner");
     assertEquals([Deno.readTextFileSync(path), Deno.statSync(path).uid], [OLD, 12]);
   },
-});
+);
 
 Deno.test("update --once waits ten seconds for the lock, then says so and exits 1", async () => {
   await using scenario = await SessionScenario.create();

@@ -5,12 +5,11 @@ import { opensslVerifies, StoreFixture } from "../plugins/store_fixture.ts";
 import { testMessage } from "../../src/cli/sign_string.ts";
 import { parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
 import { CreateSessionEmulator } from "../emulator/emulator.ts";
-import { testWith } from "../support/native.ts";
+import { testWith } from "../support/needs.ts";
 import { openssl } from "../support/openssl.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
-import { reasonAgainstWine, WINDOWS_BINARY, windowsPath, Wine } from "../support/wine.ts";
+import { WINDOWS_BINARY, windowsPath, Wine } from "../support/wine.ts";
 
-const reason = reasonAgainstWine();
 const fixture = new StoreFixture();
 await fixture.authorities;
 const wine = await Wine.start();
@@ -20,7 +19,7 @@ const windowsFlags = (flags: readonly string[]) =>
   flags.map((flag) => flag.startsWith("/") ? windowsPath(flag) : flag);
 
 testWith(
-  reason,
+  ["wine"],
   "Windows: version, help and a wrong command have their exit codes",
   async () => {
     const version = await wine.run(WINDOWS_BINARY, ["version"]);
@@ -35,7 +34,7 @@ testWith(
 );
 
 testWith(
-  reason,
+  ["wine"],
   "Windows: credential-process gets a session over HTTPS and HTTP",
   async () => {
     await using scenario = await SessionScenario.create();
@@ -56,7 +55,7 @@ testWith(
 );
 
 testWith(
-  reason,
+  ["wine"],
   "Windows: a refusal, an unknown authority and a closed port have their exit codes",
   async () => {
     await using scenario = await SessionScenario.create();
@@ -76,7 +75,7 @@ testWith(
 );
 
 testWith(
-  reason,
+  ["wine"],
   "Windows: sign-string reads paths with spaces and letters of any script, and openssl verifies",
   async () => {
     const identity = await fixture.issue("rsa-2048", "/CN=windows");
@@ -106,7 +105,7 @@ testWith(
 );
 
 testWith(
-  reason,
+  ["wine"],
   "Windows: a key is read from piped standard input and passphrases from their sources",
   async () => {
     const identity = await fixture.issue("ec-p256", "/CN=windows");
@@ -150,7 +149,7 @@ testWith(
 );
 
 testWith(
-  reason,
+  ["wine"],
   "Windows: read-certificate-data prints what openssl reads",
   async () => {
     const identity = await fixture.issue("ec-p384", "/CN=windows", { serial: 0x0abcn });
@@ -167,7 +166,7 @@ testWith(
 );
 
 testWith(
-  reason,
+  ["wine"],
   "Windows: the console is asked without echo, in any script, and Ctrl-C ends it",
   async () => {
     const passphrase = "pässwörd € 日本";
@@ -192,7 +191,7 @@ testWith(
 );
 
 testWith(
-  reason,
+  ["wine"],
   "Windows: --cert-selector finds nothing in an empty store, and the TPM's scheme is refused",
   async () => {
     const run = (...args: string[]) => wine.run(WINDOWS_BINARY, args);

@@ -2,11 +2,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 
 import { BackgroundProcess, servedCredentials } from "../support/background_process.ts";
-import { testWith } from "../support/native.ts";
+import { testWith } from "../support/needs.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
-import { reasonAgainstWine, WINDOWS_BINARY, windowsPath, Wine } from "../support/wine.ts";
+import { WINDOWS_BINARY, windowsPath, Wine } from "../support/wine.ts";
 
-const reason = reasonAgainstWine();
 const wine = await Wine.start();
 Deno.test.afterAll(() => wine[Symbol.asyncDispose]());
 
@@ -21,7 +20,7 @@ const outcome = ({ code, stdout, stderr }: Awaited<ReturnType<Wine["run"]>>) => 
 });
 
 testWith(
-  reason,
+  ["wine"],
   "Windows: update --once changes its profile alone, line ends and all",
   async () => {
     await using scenario = await SessionScenario.create();
@@ -42,7 +41,7 @@ testWith(
   },
 );
 
-testWith(reason, "Windows: update makes .aws/credentials in the user's profile", async () => {
+testWith(["wine"], "Windows: update makes .aws/credentials in the user's profile", async () => {
   await using scenario = await SessionScenario.create();
   const directory = wine.userDirectory(".aws");
   await Deno.remove(directory, { recursive: true }).catch(() => {});
@@ -53,7 +52,7 @@ testWith(reason, "Windows: update makes .aws/credentials in the user's profile",
   assertMatch(text, /^\[default\]\naws_access_key_id = ASIA/);
 });
 
-testWith(reason, "Windows: update keeps writing until Ctrl-C, and ends with 0", async () => {
+testWith(["wine"], "Windows: update keeps writing until Ctrl-C, and ends with 0", async () => {
   await using scenario = await SessionScenario.create();
   const path = scenario.directory.join("credentials");
   await using process = new BackgroundProcess(
@@ -69,7 +68,7 @@ testWith(reason, "Windows: update keeps writing until Ctrl-C, and ends with 0", 
 });
 
 testWith(
-  reason,
+  ["wine"],
   "Windows: serve gives credentials over HTTP until Ctrl-C, and ends with 0",
   async () => {
     await using scenario = await SessionScenario.create();
@@ -85,7 +84,7 @@ testWith(
 );
 
 testWith(
-  reason,
+  ["wine"],
   "Windows: --cache keeps the session where Windows keeps caches, and cache clear removes it",
   async () => {
     await using scenario = await SessionScenario.create();

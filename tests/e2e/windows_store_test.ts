@@ -13,11 +13,11 @@ import type { KeyKind } from "../plugins/cng/double.ts";
 import { opensslVerifies, StoreFixture, type StoreIdentity } from "../plugins/store_fixture.ts";
 import type { StoreDescription } from "../plugins/store_description.ts";
 import { CreateSessionEmulator } from "../emulator/emulator.ts";
-import { compileC, testWith } from "../support/native.ts";
+import { compileC } from "../support/native.ts";
+import { testWith, whyMissing } from "../support/needs.ts";
 import { openssl } from "../support/openssl.ts";
 import { ARN_FLAGS } from "../support/session_scenario.ts";
 import {
-  reasonAgainstWine,
   STORE_SOURCE,
   WINDOWS_BINARY,
   WINDOWS_STORE_PROGRAM,
@@ -25,7 +25,7 @@ import {
   Wine,
 } from "../support/wine.ts";
 
-const reason = reasonAgainstWine();
+const reason = whyMissing("wine");
 const fixture = new StoreFixture();
 const [root, lower] = await fixture.authorities;
 const wine = await Wine.start();
@@ -64,7 +64,7 @@ async function importInto(...identities: StoreIdentity[]): Promise<void> {
 }
 
 testWith(
-  reason,
+  ["wine"],
   "Windows: a PFX's identity in wine's store is listed, signs and gets a session",
   async () => {
     const identity = await fixture.issue("rsa-2048", "/CN=Büro, PC 1");
@@ -128,7 +128,7 @@ testWith(
 );
 
 testWith(
-  reason,
+  ["wine"],
   "Windows: several matches in wine's store are refused unless the latest is wanted",
   async () => {
     const [early, late] = await Promise.all(
@@ -148,7 +148,7 @@ testWith(
 );
 
 testWith(
-  reason,
+  ["wine"],
   "Windows: the certificate comes from the store and the key from a file",
   async () => {
     const identity = await fixture.issue("rsa-2048", "/CN=both");
@@ -168,7 +168,7 @@ testWith(
 );
 
 testWith(
-  reason,
+  ["wine"],
   "Windows: a store that does not exist and the machine's store are told apart",
   async () => {
     const run = (...args: string[]) =>
@@ -217,7 +217,7 @@ const KINDS: ["rsa-2048" | "ec-p256", KeyKind][] = [
 
 for (const [keyType, kind] of KINDS) {
   testWith(
-    reason,
+    ["wine"],
     `Windows: a key of kind "${kind}", ${keyType}, in the double gets a session with its chain`,
     async () => {
       const identity = await fixture.issue(keyType, "/CN=double");
@@ -249,7 +249,7 @@ const FAILURES: [fn: string, code: number, words: string][] = [
 ];
 
 for (const [fn, failureCode, words] of FAILURES) {
-  testWith(reason, `Windows: sign-string says "${words}" when ${fn} fails`, async () => {
+  testWith(["wine"], `Windows: sign-string says "${words}" when ${fn} fails`, async () => {
     const identity = await fixture.issue("ec-p256", "/CN=double");
     const { code, stdout, stderr, live } = await runWithDouble(
       {

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { assertEquals, assertMatch } from "@std/assert";
 
 import { createAuthority, issueCertificate } from "../support/certificates.ts";
@@ -5,7 +6,7 @@ import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { signRequest } from "./request_signer.ts";
 
 function emulator(...args: string[]): Deno.Command {
-  const main = new URL("main.ts", import.meta.url).pathname;
+  const main = fileURLToPath(new URL("main.ts", import.meta.url));
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "--cached-only", "-A", main, ...args],
     stdout: "piped",

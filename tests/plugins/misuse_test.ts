@@ -3,14 +3,14 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fileURLToPath } from "node:url";
 
 import { runProgram } from "../support/binary.ts";
-import { testWith } from "../support/native.ts";
+import { testWith, whyMissing } from "../support/needs.ts";
 import * as cng from "./cng/compile_double.ts";
 import { CngDouble } from "./cng/double.ts";
 import * as keychain from "./keychain/compile_double.ts";
 import { KeychainDouble } from "./keychain/double.ts";
 import { StoreFixture } from "./store_fixture.ts";
 
-const reason = cng.reasonAgainst("linux") ?? keychain.reasonAgainst();
+const reason = whyMissing("compiler");
 const fixture = new StoreFixture();
 const [, lower] = await fixture.authorities;
 const identity = await fixture.issue("ec-p256", "/CN=a");
@@ -40,7 +40,7 @@ const WAYS: [keyof typeof libraries, string, words: string][] = [
 ];
 
 for (const [library, way, words] of WAYS) {
-  testWith(reason, `the double of ${library} ends the process: ${way}`, async () => {
+  testWith(["compiler"], `the double of ${library} ends the process: ${way}`, async () => {
     // deno-fmt-ignore
     const { code, stderr } = await runProgram("sh", [
       "-c", '"$@"', "sh", Deno.execPath(), "run", "--quiet", "--cached-only", "-A", "--no-check",
@@ -51,7 +51,7 @@ for (const [library, way, words] of WAYS) {
   });
 }
 
-testWith(reason, "the doubles count what nobody has released", () => {
+testWith(["compiler"], "the doubles count what nobody has released", () => {
   using windows = new CngDouble(libraries.cng);
   windows.hold([{ encoded: lower.encoded, kind: "none" }]);
   using mac = new KeychainDouble(libraries.keychain);

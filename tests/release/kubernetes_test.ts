@@ -2,14 +2,14 @@ import { assert, assertEquals } from "@std/assert";
 
 import { VERSION } from "../../src/cli/version.ts";
 import { runProgram } from "../support/binary.ts";
+import { testWith } from "../support/needs.ts";
 import { must, ROOT } from "../support/release.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { compiledClient, PYTHON } from "../support/tools.ts";
 
 const MANIFESTS = `${ROOT}packaging/kubernetes`;
-const { folder, whyNot } = compiledClient("kustomize");
+const { folder } = compiledClient("kustomize");
 const KUSTOMIZE = `${folder}kustomize`;
-const ignore = whyNot !== undefined;
 const VALIDATE = `${ROOT}build/clients/python/bin/kubernetes-validate`;
 const SETS = ["sidecar-serve", "sidecar-update", "node-agent", "node-agent-secret"];
 
@@ -50,9 +50,9 @@ Deno.test("every set of manifests is known to these tests", () => {
 });
 
 for (const set of SETS) {
-  Deno.test(
+  testWith(
+    ["kustomize"],
     `${set}: kustomize builds what the schemas of Kubernetes 1.30 and 1.37 take, strictly`,
-    { ignore },
     async () => {
       using directory = new TemporaryDirectory();
       const rendered = await must(KUSTOMIZE, ["build", `${MANIFESTS}/${set}`]);
@@ -74,34 +74,36 @@ for (const set of SETS) {
     },
   );
 
-  Deno.test(`${set}: the helper is locked down, of this version, and safe from service links`, {
-    ignore,
-  }, async () => {
-    const documents = await documentsOf(await must(KUSTOMIZE, ["build", `${MANIFESTS}/${set}`]));
-    const pods = documents.flatMap(({ spec }) => spec?.template ? [spec.template.spec] : []);
-    assertEquals(pods.length, 1);
-    const [pod] = pods;
-    assert(pod);
-    assertEquals(pod.securityContext.runAsNonRoot, true);
-    assertEquals(pod.securityContext.seccompProfile.type, "RuntimeDefault");
-    assertEquals([pod.automountServiceAccountToken, pod.enableServiceLinks], [false, false]);
-    const helpers = [...pod.initContainers ?? [], ...pod.containers]
-      .filter(({ image }) => image.startsWith("aws_signing_helper"));
-    assertEquals(helpers.length > 0, true);
-    for (const { image, securityContext } of helpers) {
-      assertEquals(image, `aws_signing_helper:${VERSION}`);
-      assertEquals(securityContext, {
-        allowPrivilegeEscalation: false,
-        capabilities: { drop: ["ALL"] },
-        readOnlyRootFilesystem: true,
-      });
-    }
-  });
+  testWith(
+    ["kustomize"],
+    `${set}: the helper is locked down, of this version, and safe from service links`,
+    async () => {
+      const documents = await documentsOf(await must(KUSTOMIZE, ["build", `${MANIFESTS}/${set}`]));
+      const pods = documents.flatMap(({ spec }) => spec?.template ? [spec.template.spec] : []);
+      assertEquals(pods.length, 1);
+      const [pod] = pods;
+      assert(pod);
+      assertEquals(pod.securityContext.runAsNonRoot, true);
+      assertEquals(pod.securityContext.seccompProfile.type, "RuntimeDefault");
+      assertEquals([pod.automountServiceAccountToken, pod.enableServiceLinks], [false, false]);
+      const helpers = [...pod.initContainers ?? [], ...pod.containers]
+        .filter(({ image }) => image.startsWith("aws_signing_helper"));
+      assertEquals(helpers.length > 0, true);
+      for (const { image, securityContext } of helpers) {
+        assertEquals(image, `aws_signing_helper:${VERSION}`);
+        assertEquals(securityContext, {
+          allowPrivilegeEscalation: false,
+          capabilities: { drop: ["ALL"] },
+          readOnlyRootFilesystem: true,
+        });
+      }
+    },
+  );
 }
 
-Deno.test(
+testWith(
+  ["kustomize"],
   "the node agent takes its certificate from a CSI volume, or from a secret",
-  { ignore },
   async () => {
     for (const [set, kind] of [["node-agent", "csi"], ["node-agent-secret", "secret"]] as const) {
       const documents = await documentsOf(await must(KUSTOMIZE, ["build", `${MANIFESTS}/${set}`]));

@@ -6,7 +6,11 @@ import { SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { PYTHON } from "../support/tools.ts";
 
-const UNITS = ["aws-signing-helper-serve.service", "aws-signing-helper-update@.service"];
+const UNITS = [
+  "aws-signing-helper-serve.service",
+  "aws-signing-helper-metadata.service",
+  "aws-signing-helper-update@.service",
+];
 const pathOf = (unit: string) => `${ROOT}packaging/systemd/${unit}`;
 
 for (const unit of UNITS) {

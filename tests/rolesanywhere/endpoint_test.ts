@@ -2,7 +2,8 @@ import { assertEquals, assertGreater, assertThrows } from "@std/assert";
 
 import { HelperError } from "../../src/errors.ts";
 import { type EndpointChoice, resolveEndpoint } from "../../src/rolesanywhere/endpoint.ts";
-import { hasReferenceData, referenceText } from "./reference_data.ts";
+import { testWith } from "../support/needs.ts";
+import { referenceText } from "./reference_data.ts";
 
 interface EndpointCase {
   readonly documentation: string;
@@ -19,27 +20,23 @@ const { testCases }: { testCases: EndpointCase[] } = JSON.parse(
   referenceText("endpoints/endpoint-tests-1.json", '{"testCases":[]}'),
 );
 
-Deno.test({
-  name: "resolveEndpoint() agrees with AWS's endpoint cases",
-  ignore: !hasReferenceData,
-  fn: async (t) => {
-    assertGreater(testCases.length, 30);
-    for (const { documentation, expect, params = {} } of testCases) {
-      await t.step(documentation, () => {
-        const choice: EndpointChoice = {
-          ...(params.Region === undefined ? {} : { region: params.Region }),
-          ...(params.Endpoint === undefined ? {} : { endpoint: params.Endpoint }),
-          useFips: params.UseFIPS ?? false,
-          useDualStack: params.UseDualStack ?? false,
-        };
-        if (expect.endpoint) {
-          assertEquals(resolveEndpoint(choice).href, new URL(expect.endpoint.url).href);
-        } else {
-          assertEquals(assertThrows(() => resolveEndpoint(choice), HelperError).code, "usage");
-        }
-      });
-    }
-  },
+testWith(["reference-data"], "resolveEndpoint() agrees with AWS's endpoint cases", async (t) => {
+  assertGreater(testCases.length, 30);
+  for (const { documentation, expect, params = {} } of testCases) {
+    await t.step(documentation, () => {
+      const choice: EndpointChoice = {
+        ...(params.Region === undefined ? {} : { region: params.Region }),
+        ...(params.Endpoint === undefined ? {} : { endpoint: params.Endpoint }),
+        useFips: params.UseFIPS ?? false,
+        useDualStack: params.UseDualStack ?? false,
+      };
+      if (expect.endpoint) {
+        assertEquals(resolveEndpoint(choice).href, new URL(expect.endpoint.url).href);
+      } else {
+        assertEquals(assertThrows(() => resolveEndpoint(choice), HelperError).code, "usage");
+      }
+    });
+  }
 });
 
 const PLAIN = { useFips: false, useDualStack: false };

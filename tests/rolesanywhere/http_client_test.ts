@@ -2,7 +2,6 @@ import { assertEquals, assertLess, assertRejects, assertStringIncludes } from "@
 
 import { HelperError } from "../../src/errors.ts";
 import { createSender, type HttpOptions } from "../../src/rolesanywhere/http_client.ts";
-import { PROXY_VARIABLES } from "../../src/rolesanywhere/proxy.ts";
 import type { SignedRequest } from "../../src/rolesanywhere/sign.ts";
 import { ConnectProxy } from "../support/connect_proxy.ts";
 import { makeServerCertificate } from "./tls_authority.ts";
@@ -361,27 +360,4 @@ Deno.test("createSender() throws tls when the certificate is for another name or
     );
     assertStringIncludes(words, why);
   }
-});
-
-Deno.test("isolateNetworking() leaves no variable that Deno would follow", async () => {
-  const program = `
-    const { isolateNetworking } = await import(${
-    JSON.stringify(import.meta.resolve("../../src/rolesanywhere/http_client.ts"))
-  });
-    isolateNetworking();
-    console.log(JSON.stringify(Deno.env.toObject()));`;
-  const names = [...PROXY_VARIABLES, "DENO_CERT"];
-  const { stdout, success } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--quiet", program],
-    env: {
-      ...Object.fromEntries(names.map((name) => [name, "http://127.0.0.1:1"])),
-      DENO_CERT: "",
-      DENO_TLS_CA_STORE: "mozilla",
-    },
-    stderr: "inherit",
-  }).output();
-  const variables: Record<string, string> = JSON.parse(text(stdout));
-  assertEquals(success, true);
-  assertEquals(names.filter((name) => name in variables), []);
-  assertEquals(variables["DENO_TLS_CA_STORE"], "system");
 });

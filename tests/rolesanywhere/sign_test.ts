@@ -8,9 +8,10 @@ import { parseCertificate } from "../../src/x509/certificate.ts";
 import { formatPem } from "../../src/x509/pem.ts";
 import { createAuthority, issueCertificate } from "../support/certificates.ts";
 import { issueMldsaCertificate } from "../support/mldsa_certificate.ts";
+import { testWith } from "../support/needs.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { derOf, selfSigned } from "../x509/test_certificates.ts";
-import { hasReferenceData, referenceText } from "./reference_data.ts";
+import { referenceText } from "./reference_data.ts";
 import { identityOf } from "./test_identity.ts";
 
 /** A request recorded from a released helper. */
@@ -38,10 +39,10 @@ const signatureOf = ({ headers }: SignedRequest) =>
   /Signature=([0-9a-f]+)$/.exec(headers.get("authorization") ?? "")?.[1] ?? "";
 
 for (const name of ["RSA", "ECDSA"]) {
-  Deno.test({
-    name: `signRequest() makes the recorded ${name} request again`,
-    ignore: !hasReferenceData,
-    fn: async () => {
+  testWith(
+    ["reference-data"],
+    `signRequest() makes the recorded ${name} request again`,
+    async () => {
       const recorded = recordings.find((candidate) => candidate.name === name);
       if (!recorded) throw new Error(`no recorded ${name} request`);
       const certificatePem = referenceText(`createsession/${recorded.certificateFile}`, "");
@@ -87,7 +88,7 @@ for (const name of ["RSA", "ECDSA"]) {
         assertEquals(verify("sha256", text, publicKey, decodeHex(signature)), true);
       }
     },
-  });
+  );
 }
 
 const NOW = new Date("2026-01-02T03:04:05.678Z");

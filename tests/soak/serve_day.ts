@@ -16,7 +16,8 @@ import { EndpointServer } from "../../src/imds/server.ts";
 import { TokenStore } from "../../src/imds/tokens.ts";
 import { parseKeystoreUri } from "../../src/keystore/uri.ts";
 import { parseSessionArns } from "../../src/rolesanywhere/arn.ts";
-import { createSender, isolateNetworking } from "../../src/rolesanywhere/http_client.ts";
+import { createSender } from "../../src/rolesanywhere/http_client.ts";
+import { removeRuntimeVariables } from "../../src/runtime/remove_variables.ts";
 import { NO_CONTEXT } from "../keystore/fake_keystore.ts";
 import { ARNS } from "../support/session_scenario.ts";
 
@@ -33,7 +34,7 @@ const fast = {
   },
 };
 
-isolateNetworking();
+removeRuntimeVariables();
 await using vendor = new SessionVendor(
   {
     certificate: parseKeystoreUri(certificate, "--certificate"),
@@ -84,6 +85,7 @@ const answer = await createApp({
 const server = await EndpointServer.start({
   bind: { kind: "ip", address: "127.0.0.1", port: 0 },
   hopLimit: 64,
+  onlyThisMachine: false,
   answer,
   monotonic: () => performance.now(),
   warn: (words) => say({ warning: words }),

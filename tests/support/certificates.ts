@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 
 import { openssl } from "./openssl.ts";
-import type { TemporaryDirectory } from "./temporary_directory.ts";
+import type { Folder } from "./temporary_directory.ts";
 
 /** The arguments of `openssl genpkey` for each type of key the tests use. */
 const KEY_ARGUMENTS = {
@@ -65,7 +65,7 @@ export async function generateKey(keyType: KeyType): Promise<string> {
 
 /** Makes a self-signed certificate authority whose files stand in `directory`. */
 export async function createAuthority(
-  directory: TemporaryDirectory | string,
+  directory: Folder | string,
   request: CertificateRequest,
 ): Promise<Authority> {
   const path = typeof directory === "string" ? directory : directory.path;

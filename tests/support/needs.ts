@@ -65,6 +65,10 @@ const PROBES = {
   },
   "reference-data": () => hasSharedData() ? undefined : "../shared/data is not there",
   "binary": () => missing(BINARY),
+  /** C with openssl, for the doubles of the stores of Windows and macOS. */
+  "compiler": () => missing("gcc", "/usr/include/openssl/evp.h"),
+  /** A program may be traced, which some containers forbid. */
+  "strace": () => missing("strace") ?? shell("strace -o /dev/null true"),
   "softhsm": () => missing(SOFTHSM, "softhsm2-util", "pkcs11-tool", "p11tool", "gcc"),
   "p11-kit-proxy": () => missing(PROXY),
   "tss2": () =>

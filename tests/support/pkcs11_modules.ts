@@ -19,6 +19,8 @@ const MODULES = {
   abort: ["broken.c", "-DABORT"],
   exit: ["broken.c", "-DEXIT"],
   hang: ["broken.c", "-DHANG"],
+  /** A token with an ML-DSA key; see mldsa.c. */
+  mldsa: ["mldsa.c"],
   /** A library that is no PKCS#11 module. */
   empty: ["broken.c"],
 } as const satisfies Record<string, readonly string[]>;

@@ -30,6 +30,21 @@ export class ServeProcess implements AsyncDisposable {
     return Number(new URL(this.url).port);
   }
 
+  /** Runs the lines printed for a shell in `sh`, and returns the variables that they set. */
+  async exported(): Promise<Record<string, string>> {
+    const script = this.binary.lines.filter((line) => line.startsWith("export ")).join("\n");
+    const { stdout } = await new Deno.Command("sh", {
+      args: ["-c", `${script}\nexec env -0`],
+      env: { PATH: Deno.env.get("PATH") ?? "" },
+      clearEnv: true,
+    }).output();
+    const pairs = new TextDecoder().decode(stdout).split("\0").flatMap((entry) => {
+      const [, name, value] = /^(AWS_\w+)=(.*)$/s.exec(entry) ?? [];
+      return name === undefined || value === undefined ? [] : [[name, value] as const];
+    });
+    return Object.fromEntries(pairs);
+  }
+
   /** A token for so many seconds. */
   async token(seconds = 21_600): Promise<string> {
     const answer = await fetch(`${this.url}/latest/api/token`, {

@@ -1,15 +1,12 @@
 import { join } from "node:path";
 
-/**
- * A fresh directory of mode 0700 that goes away, with all it holds, at the end of the `using` block.
- */
-export class TemporaryDirectory implements Disposable {
-  /** Absolute path, free of symbolic links so that it compares equal to what programs print. */
-  readonly path: string;
-
-  constructor(prefix = "aws-signing-helper-test-") {
-    this.path = Deno.realPathSync(Deno.makeTempDirSync({ prefix }));
-  }
+/** Folder with files that tests write. */
+export class Folder {
+  /** Takes the absolute path of a folder that exists. */
+  constructor(
+    /** Absolute path, free of symbolic links so that it compares equal to what programs print. */
+    readonly path: string,
+  ) {}
 
   /** The absolute path of something below the directory; nothing is made. */
   join(...parts: string[]): string {
@@ -27,6 +24,15 @@ export class TemporaryDirectory implements Disposable {
     else Deno.writeFileSync(path, data);
     if (Deno.build.os !== "windows") Deno.chmodSync(path, mode);
     return path;
+  }
+}
+
+/**
+ * A fresh directory of mode 0700 that goes away, with all it holds, at the end of the `using` block.
+ */
+export class TemporaryDirectory extends Folder implements Disposable {
+  constructor(prefix = "aws-signing-helper-test-") {
+    super(Deno.realPathSync(Deno.makeTempDirSync({ prefix })));
   }
 
   [Symbol.dispose](): void {

@@ -9,7 +9,8 @@ import {
 import { type Certificate, parseCertificate } from "../../src/x509/certificate.ts";
 import { matchesSelector, parseSelector, SelectorError } from "../../src/x509/selector.ts";
 import { readSelectorArguments, readSelectorJson } from "../../src/x509/selector_text.ts";
-import { hasSharedData, SHARED_DATA } from "../support/tools.ts";
+import { testWith } from "../support/needs.ts";
+import { SHARED_DATA } from "../support/tools.ts";
 import { describe, selfSigned } from "./test_certificates.ts";
 
 /** The certificate that the rows speak of; its issuer is its subject. */
@@ -269,12 +270,11 @@ Deno.test("readSelectorJson() reads names with spaces and commas as they stand",
   assert(await matchesSelector(parseSelector(readSelectorJson(json)), certificate));
 });
 
-const fixtures = hasSharedData() ? [...Deno.readDirSync(`${SHARED_DATA}selectors`)] : [];
-
-Deno.test({
-  name: "readSelectorJson() takes and refuses AWS's own selector files",
-  ignore: fixtures.length === 0,
-  fn: () => {
+testWith(
+  ["reference-data"],
+  "readSelectorJson() takes and refuses AWS's own selector files",
+  () => {
+    const fixtures = [...Deno.readDirSync(`${SHARED_DATA}selectors`)];
     const read = (name: string) =>
       parseSelector(readSelectorJson(Deno.readTextFileSync(`${SHARED_DATA}selectors/${name}`)));
     const valid = fixtures.map(({ name }) => name).filter((name) => name.startsWith("valid"));
@@ -284,7 +284,7 @@ Deno.test({
       else assertEquals(read(name).serialNumber, 0x15D19632234BF759A32802C0DA88F9E8AFC8702Dn);
     }
   },
-});
+);
 
 Deno.test("matchesSelector() rejects a certificate whose alternative names are malformed", async () => {
   const broken = { ...certificate, subjectAlternativeName: new Uint8Array([0x30, 0x05, 0x82]) };

@@ -18,7 +18,14 @@ const ARN_FLAGS = ["role-arn", "profile-arn", "trust-anchor-arn"] as const satis
 export function checkArns({ values }: Pick<Inspection, "values">): readonly Finding[] {
   const findings: Finding[] = ARN_FLAGS.filter((flag) => values.text(flag) === undefined).map((
     flag,
-  ) => found("arn-missing", `--${flag} was not given; copy it from the IAM console`));
+  ) =>
+    found(
+      "arn-missing",
+      `--${flag} was not given; copy it from the ${
+        flag === "role-arn" ? "IAM" : "IAM Roles Anywhere"
+      } console`,
+    )
+  );
   let arns: SessionArns | undefined;
   if (findings.length === 0) {
     try {
@@ -40,6 +47,10 @@ function sessionArns(values: FlagValues): SessionArns {
     role: values.required("role-arn"),
     profile: values.required("profile-arn"),
     trustAnchor: values.required("trust-anchor-arn"),
+  }, {
+    role: values.sourceOf("role-arn"),
+    profile: values.sourceOf("profile-arn"),
+    trustAnchor: values.sourceOf("trust-anchor-arn"),
   });
 }
 
@@ -77,8 +88,10 @@ function checkRegion(values: FlagValues, arns: SessionArns | undefined): Finding
     findings.push(
       found(
         "region-differs",
-        `--region is ${region} and the trust anchor is in ${arns.trustAnchor.region}, so that the ` +
-          "service will not find it; leave --region out",
+        `${
+          values.sourceOf("region")
+        } is ${region} and the trust anchor is in ${arns.trustAnchor.region}, so that the ` +
+          "service will not find it; leave it out",
       ),
     );
   }
@@ -98,7 +111,8 @@ function checkEndpoint(values: FlagValues, region: string | undefined): Finding[
   return [
     found(
       "endpoint-region",
-      `--endpoint is the one of ${other}, and the region is ${region}; leave --endpoint out`,
+      `${values.sourceOf("endpoint")} is the endpoint of ${other}, and the region is ${region}; ` +
+        "leave it out",
     ),
   ];
 }
@@ -112,6 +126,8 @@ export function endpointOf(values: FlagValues): URL {
     ...(endpoint === undefined ? {} : { endpoint }),
     useFips: values.isOn("use-fips-endpoint"),
     useDualStack: values.isOn("use-dualstack-endpoint"),
+    regionSource: values.sourceOf("region"),
+    endpointSource: values.sourceOf("endpoint"),
   });
 }
 
@@ -121,7 +137,9 @@ function checkSessionName(values: FlagValues): Finding[] {
   return [
     found(
       "session-name",
-      `--role-session-name "${name}" must be 2 to 64 letters, digits or _+=,.@-`,
+      `${
+        values.sourceOf("role-session-name")
+      } "${name}" must be 2 to 64 letters, digits or _+=,.@-`,
     ),
   ];
 }

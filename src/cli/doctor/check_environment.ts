@@ -87,7 +87,7 @@ function checkBundle(values: Inspection["values"]): Finding[] {
   const bundle = values.text("ca-bundle");
   if (bundle === undefined) return [];
   try {
-    readBundle(bundle);
+    readBundle(bundle, values.sourceOf("ca-bundle"));
     return [];
   } catch (thrown) {
     return [found("ca-bundle", sentenceOf(thrown))];

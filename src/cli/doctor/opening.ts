@@ -6,7 +6,12 @@
 import { verify } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { SIGNING_ALGORITHMS } from "../../rolesanywhere/algorithms.ts";
-import { type IdentitySource, openIdentity, readCertificates } from "../../keystore/select.ts";
+import {
+  type IdentitySource,
+  openIdentity,
+  readCertificates,
+  readIntermediates,
+} from "../../keystore/select.ts";
 import type { KeystoreContext, Signer } from "../../keystore/types.ts";
 import type { Certificate } from "../../x509/certificate.ts";
 import { endEntityOf } from "../../x509/chain.ts";
@@ -102,7 +107,7 @@ async function withIntermediates(
   if (!source.intermediates) return certificates;
   return [
     ...certificates,
-    ...await readCertificates(source.intermediates, world.registry, context),
+    ...await readIntermediates(source.intermediates, world.registry, context),
   ];
 }
 

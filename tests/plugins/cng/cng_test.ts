@@ -9,12 +9,12 @@ import { type Certificate, parseCertificate } from "../../../src/x509/certificat
 import { NO_CONTEXT } from "../../keystore/fake_keystore.ts";
 import type { KeyType } from "../../support/certificates.ts";
 import { issueMldsaCertificate } from "../../support/mldsa_certificate.ts";
-import { testWith } from "../../support/native.ts";
+import { testWith, whyMissing } from "../../support/needs.ts";
 import { opensslVerifies, stored, StoreFixture, type StoreIdentity } from "../store_fixture.ts";
-import { compileDouble, reasonAgainst } from "./compile_double.ts";
+import { compileDouble } from "./compile_double.ts";
 import { CngDouble, type Held, type KeyKind } from "./double.ts";
 
-const reason = reasonAgainst("linux");
+const reason = whyMissing("compiler");
 const fixture = new StoreFixture();
 const path = reason ? "" : await compileDouble("linux", fixture.directory.join("libcng.so"));
 const [root, lower] = await fixture.authorities;
@@ -79,7 +79,7 @@ const KINDS: [KeyKind, (keyof typeof identities)[]][] = [
 for (const [kind, keyTypes] of KINDS) {
   for (const keyType of keyTypes) {
     testWith(
-      reason,
+      ["compiler"],
       `cng: signs with a key of kind "${kind}", ${keyType}, and openssl verifies`,
       async () => {
         await withDouble([hold(identities[keyType], kind)], async (double) => {
@@ -98,7 +98,7 @@ for (const [kind, keyTypes] of KINDS) {
   }
 }
 
-testWith(reason, "cng: makes many signatures at once and each is right", async () => {
+testWith(["compiler"], "cng: makes many signatures at once and each is right", async () => {
   await withDouble([hold(rsa), hold(ec)], async (double) => {
     await using first = await openKey(double, { uri: "cng:x509Subject=CN%3Drsa" });
     await using second = await openKey(double, { uri: "cng:x509Subject=CN%3Dec" });
@@ -114,7 +114,7 @@ testWith(reason, "cng: makes many signatures at once and each is right", async (
 });
 
 testWith(
-  reason,
+  ["compiler"],
   "cng: gives the issuers without the certificate itself and without the root",
   async () => {
     const held: Held[] = [
@@ -138,7 +138,7 @@ testWith(
 );
 
 testWith(
-  reason,
+  ["compiler"],
   "cng: goes without issuers when Windows finds none, with a word under --debug",
   async () => {
     await withDouble([hold(ec)], async (double) => {
@@ -152,7 +152,7 @@ testWith(
 );
 
 testWith(
-  reason,
+  ["compiler"],
   "cng: lists every certificate of the store, keys or none, each with a selector",
   async () => {
     await withDouble([hold(rsa), hold(ec, "none"), hold(lower, "none")], async (double) => {
@@ -169,7 +169,7 @@ testWith(
 );
 
 testWith(
-  reason,
+  ["compiler"],
   "cng: reads the store and location of flags, and of the URI before them",
   async () => {
     await withDouble([hold(ec)], async (double) => {
@@ -193,7 +193,7 @@ testWith(
 );
 
 testWith(
-  reason,
+  ["compiler"],
   "cng: takes the one with a key of several, refuses several with keys, and takes the latest when told",
   async () => {
     const [short, long] = await Promise.all(
@@ -221,7 +221,7 @@ testWith(
 );
 
 testWith(
-  reason,
+  ["compiler"],
   "cng: skips certificates that cannot be read, with a word under --debug",
   async () => {
     const broken = { encoded: ec.encoded.slice(1), kind: "none" } as const;
@@ -234,7 +234,7 @@ testWith(
   },
 );
 
-testWith(reason, "cng: refuses a kind of key that Windows cannot sign with", async () => {
+testWith(["compiler"], "cng: refuses a kind of key that Windows cannot sign with", async () => {
   const mldsa = await issueMldsaCertificate(lower, { subject: "/CN=ml-dsa", level: 65 });
   const { encoded } = await stored({ ...mldsa, directory: lower.directory });
   await withDouble([{ encoded, kind: "none" }], async (double) => {
@@ -292,7 +292,7 @@ const FAILURES: [fn: string, code: number, kind: KeyKind, error: string, words: 
 for (const [fn, code, kind, error, words] of FAILURES) {
   const what = fn === "" ? "nothing" : `${fn} with 0x${code.toString(16)}`;
   testWith(
-    reason,
+    ["compiler"],
     `cng: says ${error} and frees all when ${what} fails for a key of kind "${kind}"`,
     async () => {
       await withDouble([hold(rsa, kind)], async (double) => {
@@ -307,53 +307,61 @@ for (const [fn, code, kind, error, words] of FAILURES) {
   );
 }
 
-testWith(reason, "cng: frees the certificates seen when the enumeration breaks off", async () => {
-  await withDouble([hold(rsa), hold(ec), hold(lower, "none")], async (double) => {
-    double.fail("CertEnumCertificatesInStore", 0x80092004, 2);
-    const keystore = createKeystore(double.libraries);
-    const debug = (): never => {
-      throw new Error("thrown in the middle");
-    };
-    await assertRejects(
-      () => keystore.listCertificates(parseKeystoreUri("cng:", "x"), { ...NO_CONTEXT, debug }),
-      Error,
-      "in the middle",
-    );
-  });
-});
+testWith(
+  ["compiler"],
+  "cng: frees the certificates seen when the enumeration breaks off",
+  async () => {
+    await withDouble([hold(rsa), hold(ec), hold(lower, "none")], async (double) => {
+      double.fail("CertEnumCertificatesInStore", 0x80092004, 2);
+      const keystore = createKeystore(double.libraries);
+      const debug = (): never => {
+        throw new Error("thrown in the middle");
+      };
+      await assertRejects(
+        () => keystore.listCertificates(parseKeystoreUri("cng:", "x"), { ...NO_CONTEXT, debug }),
+        Error,
+        "in the middle",
+      );
+    });
+  },
+);
 
-testWith(reason, "cng: gives a smart card the PIN of --context-pin, or asks once", async () => {
-  await withDouble([hold(ec, "cng smart card")], async (double) => {
-    double.setPin("1234");
-    const secret = () => Promise.resolve("1234");
-    {
-      await using signer = await openKey(double, { secret });
-      const signature = await signer.sign(MESSAGE, "SHA-256");
-      assert(await opensslVerifies(fixture, ec, "sha256", MESSAGE, signature));
-    }
-    const questions: string[] = [];
-    const answering = (answer?: string) => (question: string) => {
-      questions.push(question);
-      return Promise.resolve(answer);
-    };
-    await using asked = await openKey(double, { prompt: answering("1234") });
-    await asked.sign(MESSAGE, "SHA-256");
-    await asked.sign(MESSAGE, "SHA-256");
-    assertEquals(questions, ["PIN of the smart card for cng:: "]);
+testWith(
+  ["compiler"],
+  "cng: gives a smart card the PIN of --context-pin, or asks once",
+  async () => {
+    await withDouble([hold(ec, "cng smart card")], async (double) => {
+      double.setPin("1234");
+      const secret = () => Promise.resolve("1234");
+      {
+        await using signer = await openKey(double, { secret });
+        const signature = await signer.sign(MESSAGE, "SHA-256");
+        assert(await opensslVerifies(fixture, ec, "sha256", MESSAGE, signature));
+      }
+      const questions: string[] = [];
+      const answering = (answer?: string) => (question: string) => {
+        questions.push(question);
+        return Promise.resolve(answer);
+      };
+      await using asked = await openKey(double, { prompt: answering("1234") });
+      await asked.sign(MESSAGE, "SHA-256");
+      await asked.sign(MESSAGE, "SHA-256");
+      assertEquals(questions, ["PIN of the smart card for cng:: "]);
 
-    await using wrong = await openKey(double, { prompt: answering("9999") });
-    const words = await refusal(() => wrong.sign(MESSAGE, "SHA-256"), "key-locked");
-    assertStringIncludes(words, "refused the PIN");
-    assertEquals(words.includes("9999"), false);
-    await using silent = await openKey(double, { prompt: answering(undefined) });
-    assertStringIncludes(
-      await refusal(() => silent.sign(MESSAGE, "SHA-256"), "key-locked"),
-      "in a window",
-    );
-  });
-});
+      await using wrong = await openKey(double, { prompt: answering("9999") });
+      const words = await refusal(() => wrong.sign(MESSAGE, "SHA-256"), "key-locked");
+      assertStringIncludes(words, "refused the PIN");
+      assertEquals(words.includes("9999"), false);
+      await using silent = await openKey(double, { prompt: answering(undefined) });
+      assertStringIncludes(
+        await refusal(() => silent.sign(MESSAGE, "SHA-256"), "key-locked"),
+        "in a window",
+      );
+    });
+  },
+);
 
-testWith(reason, "cng: closes once however often the signer is disposed of", async () => {
+testWith(["compiler"], "cng: closes once however often the signer is disposed of", async () => {
   await withDouble([hold(rsa, "CryptoAPI with SHA-2")], async (double) => {
     const signer = await openKey(double);
     assert(double.live > 0);
@@ -369,18 +377,14 @@ Deno.test("cng: says that a library is missing when there is none", async () => 
   await refusal(() => keystore.readCertificates(uri, NO_CONTEXT), "keystore-unavailable");
 });
 
-Deno.test({
-  name: "cng: refuses in one sentence on a system that is not Windows",
-  ignore: Deno.build.os === "windows",
-  fn: async () => {
-    const { keystore } = await import("../../../plugins/cng/mod.ts");
-    const uri = parseKeystoreUri("cng:x509Serial=01", "--certificate");
-    for (const use of [keystore.openKey, keystore.readCertificates]) {
-      assertEquals(
-        await refusal(async () => await use(uri, NO_CONTEXT), "keystore-unavailable"),
-        "cng:x509Serial=01: the Windows certificate store (cng:) is there on Windows alone; " +
-          "use a certificate and key file",
-      );
-    }
-  },
+testWith(["linux"], "cng: refuses in one sentence on a system that is not Windows", async () => {
+  const { keystore } = await import("../../../plugins/cng/mod.ts");
+  const uri = parseKeystoreUri("cng:x509Serial=01", "--certificate");
+  for (const use of [keystore.openKey, keystore.readCertificates]) {
+    assertEquals(
+      await refusal(async () => await use(uri, NO_CONTEXT), "keystore-unavailable"),
+      "cng:x509Serial=01: the Windows certificate store (cng:) is there on Windows alone; " +
+        "use a certificate and key file",
+    );
+  }
 });

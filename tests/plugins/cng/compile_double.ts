@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 
-import { compileC, missing } from "../../support/native.ts";
+import { compileC } from "../../support/native.ts";
 
 const SOURCES = ["state.c", "stores.c", "keys.c"];
 const BACKENDS = {
@@ -15,14 +15,6 @@ const BACKENDS = {
     flags: ["-static", "-shared", "-lbcrypt"],
   },
 } as const;
-
-/** Why the double cannot be compiled for a system here; undefined when it can. */
-export function reasonAgainst(system: keyof typeof BACKENDS): string | undefined {
-  return missing(
-    BACKENDS[system].compiler,
-    ...(system === "linux" ? ["/usr/include/openssl/evp.h"] : []),
-  );
-}
 
 /** Compiles the double: its path. */
 export function compileDouble(system: keyof typeof BACKENDS, output: string): Promise<string> {

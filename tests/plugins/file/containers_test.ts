@@ -6,6 +6,7 @@ import { hasPublicKey } from "../../../src/x509/chain.ts";
 import { formatPem, parsePem } from "../../../src/x509/pem.ts";
 import { createAuthority, generateKey, issueCertificate } from "../../support/certificates.ts";
 import { readElement, readElements, writeElement } from "../../support/der.ts";
+import { testWith } from "../../support/needs.ts";
 import { openssl } from "../../support/openssl.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import {
@@ -236,9 +237,7 @@ Deno.test("openSoftwareKey() throws key-format and wipes when it is given no key
   }
 });
 
-Deno.test("openKey() reads a named pipe and /dev/fd/N to their end", {
-  ignore: Deno.build.os === "windows",
-}, async () => {
+testWith(["linux"], "openKey() reads a named pipe and /dev/fd/N to their end", async () => {
   using directory = new TemporaryDirectory();
   const key = directory.write("key.pem", await generateKey("ec-p256"));
   const pipe = directory.join("pipe");

@@ -4,28 +4,19 @@ import { hasPublicKey } from "../../../src/x509/chain.ts";
 import { formatPem } from "../../../src/x509/pem.ts";
 import { rsaPublicNumbers } from "../../../src/x509/public_key.ts";
 import { readElement, readElements, writeElement } from "../../support/der.ts";
+import { testWith } from "../../support/needs.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { openKeyFile, readCertificateFile, scriptedContext } from "./keystore_context.ts";
 
 const FIXTURES = new URL("../../../../shared/data/", import.meta.url);
-const ignore = !exists(new URL("mldsa/", FIXTURES));
 const MESSAGE = new TextEncoder().encode("what is to be signed");
 const LEVELS = [44, 65, 87] as const;
-
-function exists(url: URL): boolean {
-  try {
-    Deno.statSync(url);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 function fixture(name: string): string {
   return Deno.realPathSync(new URL(name, FIXTURES));
 }
 
-Deno.test("openKey() opens every recorded ML-DSA key", { ignore }, async () => {
+testWith(["reference-data"], "openKey() opens every recorded ML-DSA key", async () => {
   const { ml_dsa44, ml_dsa65, ml_dsa87 } = await import("@noble/post-quantum/ml-dsa.js");
   const schemes = { 44: ml_dsa44, 65: ml_dsa65, 87: ml_dsa87 };
   const names = Array.from(Deno.readDirSync(new URL("mldsa/", FIXTURES)), ({ name }) => name);
@@ -45,9 +36,9 @@ Deno.test("openKey() opens every recorded ML-DSA key", { ignore }, async () => {
   }
 });
 
-Deno.test(
+testWith(
+  ["reference-data"],
   "openKey() opens the recorded key as ACM exports it, whose PRF is not named",
-  { ignore },
   async () => {
     const path = fixture("pkcs8/acm-encrypted.pem");
     await using signer = await openKeyFile(path, scriptedContext({ flag: "password" }));

@@ -1,15 +1,10 @@
 import { fileURLToPath } from "node:url";
 
-import { compileC, missing } from "../../support/native.ts";
+import { compileC } from "../../support/native.ts";
 
 const SOURCES = ["objects.c", "state.c", "security.c"].map((name) =>
   fileURLToPath(new URL(`doubles/${name}`, import.meta.url))
 );
-
-/** Why the double cannot be compiled here; undefined when it can. */
-export function reasonAgainst(): string | undefined {
-  return missing("gcc", "/usr/include/openssl/evp.h");
-}
 
 /** Compiles the double, for this machine unless told otherwise: its path. */
 export function compileDouble(

@@ -8,12 +8,12 @@ import { parseKeystoreUri } from "../../../src/keystore/uri.ts";
 import { type Certificate, parseCertificate } from "../../../src/x509/certificate.ts";
 import { NO_CONTEXT } from "../../keystore/fake_keystore.ts";
 import { issueMldsaCertificate } from "../../support/mldsa_certificate.ts";
-import { testWith } from "../../support/native.ts";
+import { testWith, whyMissing } from "../../support/needs.ts";
 import { opensslVerifies, stored, StoreFixture, type StoreIdentity } from "../store_fixture.ts";
-import { compileDouble, reasonAgainst } from "./compile_double.ts";
+import { compileDouble } from "./compile_double.ts";
 import { type Kept, KeychainDouble } from "./double.ts";
 
-const reason = reasonAgainst();
+const reason = whyMissing("compiler");
 const fixture = new StoreFixture();
 const path = reason ? "" : await compileDouble(fixture.directory.join("libkeychain.so"));
 const oldPath = reason
@@ -76,19 +76,23 @@ const MESSAGE = new TextEncoder().encode("what is signed");
 const DIGESTS: readonly Digest[] = ["SHA-256", "SHA-384", "SHA-512"];
 
 for (const [keyType, identity] of Object.entries(identities)) {
-  testWith(reason, `keychain: signs with a key of ${keyType}, and openssl verifies`, async () => {
-    await withDouble([keep(identity)], async (double) => {
-      await using signer = await openKey(double);
-      for (const digest of DIGESTS) {
-        const signature = await signer.sign(MESSAGE, digest);
-        const name = digest.toLowerCase().replace("-", "");
-        assert(await opensslVerifies(fixture, identity, name, MESSAGE, signature), digest);
-      }
-    });
-  });
+  testWith(
+    ["compiler"],
+    `keychain: signs with a key of ${keyType}, and openssl verifies`,
+    async () => {
+      await withDouble([keep(identity)], async (double) => {
+        await using signer = await openKey(double);
+        for (const digest of DIGESTS) {
+          const signature = await signer.sign(MESSAGE, digest);
+          const name = digest.toLowerCase().replace("-", "");
+          assert(await opensslVerifies(fixture, identity, name, MESSAGE, signature), digest);
+        }
+      });
+    },
+  );
 }
 
-testWith(reason, "keychain: makes many signatures at once and each is right", async () => {
+testWith(["compiler"], "keychain: makes many signatures at once and each is right", async () => {
   await withDouble([keep(rsa), keep(ec)], async (double) => {
     await using first = await openKey(double, { uri: "keychain:x509Subject=CN%3Drsa" });
     await using second = await openKey(double, { uri: "keychain:x509Subject=CN%3Dec" });
@@ -112,7 +116,7 @@ const CHAIN: readonly Kept[] = [
 for (const trusted of [true, false]) {
   for (const [system, library] of [["macOS 12", path], ["macOS 11", oldPath]] as const) {
     testWith(
-      reason,
+      ["compiler"],
       `keychain: gives the issuers without root on ${system}, ${
         trusted ? "trusted" : "not trusted"
       }`,
@@ -136,7 +140,7 @@ for (const trusted of [true, false]) {
 }
 
 testWith(
-  reason,
+  ["compiler"],
   "keychain: goes without issuers when only the certificate itself is found",
   async () => {
     for (
@@ -157,7 +161,7 @@ testWith(
 );
 
 testWith(
-  reason,
+  ["compiler"],
   "keychain: lists identities with a selector for each; none is no error",
   async () => {
     await withDouble([keep(rsa), keep(ec), certificateAlone(lower)], async (double) => {
@@ -182,7 +186,7 @@ testWith(
 );
 
 testWith(
-  reason,
+  ["compiler"],
   "keychain: refuses several matches, takes the latest when told, or the one of the certificate",
   async () => {
     const [short, long] = await Promise.all(
@@ -200,30 +204,34 @@ testWith(
   },
 );
 
-testWith(reason, "keychain: skips what cannot be read, with a word under --debug", async () => {
-  await withDouble([keep({ ...ec, encoded: ec.encoded.slice(1) }), keep(rsa)], async (double) => {
-    const said: string[] = [];
-    await using signer = await openKey(double, { debug: (words) => said.push(words) });
-    assertEquals(signer.publicKey.keyType, "RSA");
-    assertEquals(said.filter((words) => words.includes("skipped")).length, 1);
-  });
-  for (const fn of ["SecIdentityCopyCertificate", "SecCertificateCopyData"]) {
-    await withDouble([keep(ec), keep(rsa)], async (double) => {
-      double.fail(fn, -25304, 1);
+testWith(
+  ["compiler"],
+  "keychain: skips what cannot be read, with a word under --debug",
+  async () => {
+    await withDouble([keep({ ...ec, encoded: ec.encoded.slice(1) }), keep(rsa)], async (double) => {
       const said: string[] = [];
-      const debug = (words: string) => said.push(words);
-      const uri = parseKeystoreUri("keychain:", "--certificate");
-      const listed = await createKeystore(double.frameworks).listCertificates(uri, {
-        ...NO_CONTEXT,
-        debug,
-      });
-      assertEquals(listed.length, 1);
-      assertStringIncludes(said.join("\n"), "skipped");
+      await using signer = await openKey(double, { debug: (words) => said.push(words) });
+      assertEquals(signer.publicKey.keyType, "RSA");
+      assertEquals(said.filter((words) => words.includes("skipped")).length, 1);
     });
-  }
-});
+    for (const fn of ["SecIdentityCopyCertificate", "SecCertificateCopyData"]) {
+      await withDouble([keep(ec), keep(rsa)], async (double) => {
+        double.fail(fn, -25304, 1);
+        const said: string[] = [];
+        const debug = (words: string) => said.push(words);
+        const uri = parseKeystoreUri("keychain:", "--certificate");
+        const listed = await createKeystore(double.frameworks).listCertificates(uri, {
+          ...NO_CONTEXT,
+          debug,
+        });
+        assertEquals(listed.length, 1);
+        assertStringIncludes(said.join("\n"), "skipped");
+      });
+    }
+  },
+);
 
-testWith(reason, "keychain: refuses a kind of key that macOS cannot sign with", async () => {
+testWith(["compiler"], "keychain: refuses a kind of key that macOS cannot sign with", async () => {
   const mldsa = await issueMldsaCertificate(lower, { subject: "/CN=ml-dsa", level: 44 });
   const { encoded } = await stored({ ...mldsa, directory: lower.directory });
   await withDouble([{ encoded, keyPath: ec.keyPath }], async (double) => {
@@ -234,7 +242,7 @@ testWith(reason, "keychain: refuses a kind of key that macOS cannot sign with", 
   });
 });
 
-testWith(reason, "keychain: refuses a key that is not the certificate's", async () => {
+testWith(["compiler"], "keychain: refuses a key that is not the certificate's", async () => {
   await withDouble(
     [{ encoded: ec.encoded, keyPath: identities["ec-p384"].keyPath }],
     async (double) => {
@@ -271,7 +279,7 @@ const FAILURES: [fn: string, code: number, error: string, words: string, domain?
 for (const [fn, code, error, words, domain] of FAILURES) {
   const where = domain === undefined ? "" : ` of ${domain}`;
   testWith(
-    reason,
+    ["compiler"],
     `keychain: says ${error} and releases all when ${fn} fails with ${code}${where}`,
     async () => {
       await withDouble([keep(ec), certificateAlone(lower)], async (double) => {
@@ -288,7 +296,7 @@ for (const [fn, code, error, words, domain] of FAILURES) {
 }
 
 testWith(
-  reason,
+  ["compiler"],
   "keychain: unlocks the keychain with --keychain-password before it signs",
   async () => {
     await withDouble([keep(ec, { keychain: "locked" })], async (double) => {
@@ -306,23 +314,27 @@ testWith(
   },
 );
 
-testWith(reason, "keychain: asks on the terminal when macOS cannot, once, and signs", async () => {
-  await withDouble([keep(ec, { keychain: "locked" })], async (double) => {
-    double.setPassword("secret");
-    const questions: string[] = [];
-    const prompt = (question: string) => {
-      questions.push(question);
-      return Promise.resolve("secret");
-    };
-    await using signer = await openKey(double, { prompt });
-    assertEquals(questions, []);
-    await signer.sign(MESSAGE, "SHA-256");
-    await signer.sign(MESSAGE, "SHA-256");
-    assertEquals(questions, ["Password of the keychain credential-helper.keychain-db: "]);
-  });
-});
+testWith(
+  ["compiler"],
+  "keychain: asks on the terminal when macOS cannot, once, and signs",
+  async () => {
+    await withDouble([keep(ec, { keychain: "locked" })], async (double) => {
+      double.setPassword("secret");
+      const questions: string[] = [];
+      const prompt = (question: string) => {
+        questions.push(question);
+        return Promise.resolve("secret");
+      };
+      await using signer = await openKey(double, { prompt });
+      assertEquals(questions, []);
+      await signer.sign(MESSAGE, "SHA-256");
+      await signer.sign(MESSAGE, "SHA-256");
+      assertEquals(questions, ["Password of the keychain credential-helper.keychain-db: "]);
+    });
+  },
+);
 
-testWith(reason, "keychain: tries a wrong password once and does not show it", async () => {
+testWith(["compiler"], "keychain: tries a wrong password once and does not show it", async () => {
   await withDouble([keep(ec, { keychain: "locked" })], async (double) => {
     double.setPassword("secret");
     const secret = () => Promise.resolve("guessed");
@@ -333,7 +345,7 @@ testWith(reason, "keychain: tries a wrong password once and does not show it", a
 });
 
 testWith(
-  reason,
+  ["compiler"],
   "keychain: says what to do when a locked keychain cannot be unlocked",
   async () => {
     await withDouble([keep(ec, { keychain: "locked" })], async (double) => {
@@ -346,14 +358,14 @@ testWith(
   },
 );
 
-testWith(reason, "keychain: uses keys that are in no keychain file", async () => {
+testWith(["compiler"], "keychain: uses keys that are in no keychain file", async () => {
   await withDouble([keep(ec, { keychain: "none" })], async (double) => {
     await using signer = await openKey(double, { secret: () => Promise.resolve("unused") });
     await signer.sign(MESSAGE, "SHA-256");
   });
 });
 
-testWith(reason, "keychain: says so when the identity goes away half-way", async () => {
+testWith(["compiler"], "keychain: says so when the identity goes away half-way", async () => {
   await withDouble([keep(rsa)], async (double) => {
     await using signer = await openKey(double);
     await signer.sign(MESSAGE, "SHA-256");
@@ -368,14 +380,18 @@ testWith(reason, "keychain: says so when the identity goes away half-way", async
   });
 });
 
-testWith(reason, "keychain: releases once however often the signer is disposed of", async () => {
-  await withDouble([keep(rsa)], async (double) => {
-    const signer = await openKey(double);
-    assert(double.live > 0);
-    await signer[Symbol.asyncDispose]();
-    await signer[Symbol.asyncDispose]();
-  });
-});
+testWith(
+  ["compiler"],
+  "keychain: releases once however often the signer is disposed of",
+  async () => {
+    await withDouble([keep(rsa)], async (double) => {
+      const signer = await openKey(double);
+      assert(double.live > 0);
+      await signer[Symbol.asyncDispose]();
+      await signer[Symbol.asyncDispose]();
+    });
+  },
+);
 
 Deno.test("keychain: says that the frameworks are missing when there are none", async () => {
   const keystore = createKeystore({ coreFoundation: "/nowhere", security: "/nowhere" });
@@ -389,18 +405,14 @@ Deno.test("keychain: throws usage for attributes it does not know", async () => 
   await refusal(() => keystore.readCertificates(uri, NO_CONTEXT), "usage");
 });
 
-Deno.test({
-  name: "keychain: refuses in one sentence on a system that is not macOS",
-  ignore: Deno.build.os === "darwin",
-  fn: async () => {
-    const { keystore } = await import("../../../plugins/keychain/mod.ts");
-    const uri = parseKeystoreUri("keychain:x509Serial=01", "--certificate");
-    for (const use of [keystore.openKey, keystore.readCertificates]) {
-      assertEquals(
-        await refusal(async () => await use(uri, NO_CONTEXT), "keystore-unavailable"),
-        "keychain:x509Serial=01: the macOS Keychain (keychain:) is there on macOS alone; " +
-          "use a certificate and key file",
-      );
-    }
-  },
+testWith(["linux"], "keychain: refuses in one sentence on a system that is not macOS", async () => {
+  const { keystore } = await import("../../../plugins/keychain/mod.ts");
+  const uri = parseKeystoreUri("keychain:x509Serial=01", "--certificate");
+  for (const use of [keystore.openKey, keystore.readCertificates]) {
+    assertEquals(
+      await refusal(async () => await use(uri, NO_CONTEXT), "keystore-unavailable"),
+      "keychain:x509Serial=01: the macOS Keychain (keychain:) is there on macOS alone; " +
+        "use a certificate and key file",
+    );
+  }
 });

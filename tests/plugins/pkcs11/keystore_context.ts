@@ -56,12 +56,14 @@ export function scriptedContext(given: Given = {}): ScriptedContext {
 export function createKeystore(
   layout: Layout = LAYOUTS.natural,
   limits: Partial<TimeLimits> = {},
+  directories: readonly string[] = [],
 ): Pkcs11Keystore {
   return new Pkcs11Keystore({
     platform: "linux",
     architecture: Deno.build.arch,
     layout,
     limits: { ...TIME_LIMITS, ...limits },
+    ...(directories.length > 0 ? { directories } : {}),
   });
 }
 

@@ -1,15 +1,26 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Pkcs11Keystore } from "../../../plugins/pkcs11/keystore.ts";
 import { LAYOUTS } from "../../../plugins/pkcs11/layout.ts";
 import { TIME_LIMITS } from "../../../plugins/pkcs11/time_limits.ts";
 import { HelperError } from "../../../src/errors.ts";
+import { verifySignature } from "../../../src/x509/verify.ts";
+import { createAuthority, generateKey, issueCertificate } from "../../support/certificates.ts";
 import { compileModule, SOFTHSM } from "../../support/pkcs11_modules.ts";
 import { PIN, SoftHsm } from "../../support/soft_hsm.ts";
+import { TemporaryDirectory } from "../../support/temporary_directory.ts";
+import { formatName } from "../../../src/x509/name.ts";
+import type { Signer } from "../../../src/keystore/types.ts";
+import { wrap, WRAPPERS, type WrapperSettings } from "./wrapper.ts";
 import { createKeystore, type Given, scriptedContext, uriOf } from "./keystore_context.ts";
 
 const hsm = new SoftHsm();
 globalThis.addEventListener("unload", () => hsm[Symbol.dispose]());
 await hsm.token("there");
+const full = await hsm.token("full");
+const authority = await createAuthority(hsm.directory, { subject: "/CN=Authority" });
+const machine = await issueCertificate(authority, { subject: "/CN=machine" });
+await full.importKey(machine.keyPath, { id: "01", label: "machine" });
+await full.importCertificate(machine.certificatePath, { id: "01", label: "machine" });
 
 /** The refusal that a new keystore gives. */
 async function refusal(uri: string, given: Given): Promise<HelperError> {
@@ -109,7 +120,93 @@ Deno.test("listCertificates() finds the token by module-path, module-name and th
         ),
       HelperError,
     );
-    assertStringIncludes(error.message, 'no private key matches in token "there"');
+    assertStringIncludes(error.message, 'no certificate or private key matches in token "there"');
     keystore.unload();
   }
+});
+
+/** A module that comes before SoftHSM's own when none is named, and the calls it must not get. */
+const SIBLINGS: Readonly<Record<string, { settings: WrapperSettings; without: string }>> = {
+  "cannot list its slots": { settings: { FAIL: "C_GetSlotList=0x30" }, without: "C_OpenSession" },
+  "has a token without the object": { settings: { EMPTY: "1" }, without: "C_Login" },
+};
+
+for (const [what, { settings, without }] of Object.entries(SIBLINGS)) {
+  Deno.test(`openKey() goes on to the next module when the first ${what}`, async () => {
+    using directory = new TemporaryDirectory();
+    Deno.symlinkSync(WRAPPERS[0]?.module ?? "", directory.join("opensc-pkcs11.so"));
+    Deno.symlinkSync(SOFTHSM, directory.join("libsofthsm2.so"));
+    const keystore = createKeystore(undefined, {}, [directory.path]);
+    using wrapped = wrap(hsm, settings);
+    for (const attributes of ["object=machine", "token=full;id=%01", "token=full"]) {
+      await using signer = await keystore.openKey(
+        uriOf(`pkcs11:${attributes}?pin-value=${PIN}`),
+        scriptedContext(),
+      ) as Signer;
+      assertEquals(signer.certificates.map(({ subject }) => formatName(subject)), ["CN=machine"]);
+    }
+    assertEquals(wrapped.count(without), 0);
+    assert(wrapped.count("C_GetSlotList") > 0);
+    const listed = await keystore.listCertificates(uriOf("pkcs11:"), scriptedContext());
+    assertEquals(listed.length, 1);
+    const error = await assertRejects(
+      () => keystore.openKey(uriOf("pkcs11:token=full;object=x"), scriptedContext()),
+      HelperError,
+    );
+    assertStringIncludes(error.message, "no certificate or private key matches in token");
+    keystore.unload();
+  });
+}
+
+Deno.test("listCertificates() reads the attributes of each certificate twice at most", async () => {
+  const many = await hsm.token("many");
+  const COUNT = 20;
+  for (let i = 0; i < COUNT; i++) {
+    await many.importCertificate(machine.certificatePath, { id: `${10 + i}`, label: `copy ${i}` });
+  }
+  const keystore = createKeystore();
+  using wrapped = wrap(hsm);
+  const { module = "" } = WRAPPERS[0] ?? {};
+  const listed = await keystore.listCertificates(
+    uriOf("pkcs11:token=many"),
+    scriptedContext({ module }),
+  );
+  assertEquals(listed.length, COUNT);
+  assert(wrapped.count("C_GetAttributeValue") <= 2 * COUNT);
+  keystore.unload();
+});
+
+Deno.test("sign() tries each key that may be the certificate's, and then stays with the right one", async () => {
+  const twins = await hsm.token("twins");
+  const strangers = [1, 2, 3].map(() => generateKey("ec-p256"));
+  const keys = [...await Promise.all(strangers), machine.keyPem];
+  for (const [i, key] of keys.entries()) {
+    const path = hsm.directory.write(`twin${i}.key`, key);
+    await twins.importKey(path, { id: "0a", label: "twin" });
+  }
+  await twins.importCertificate(machine.certificatePath, { id: "0a", label: "machine" });
+  const keystore = createKeystore();
+  using wrapped = wrap(hsm);
+  const { module = "" } = WRAPPERS[0] ?? {};
+  const uri = (attributes: string) => uriOf(`pkcs11:token=twins;${attributes}?pin-value=${PIN}`);
+  {
+    await using signer = await keystore.openKey(
+      uri("id=%0A"),
+      scriptedContext({ module }),
+    ) as Signer;
+    const message = new TextEncoder().encode("message");
+    for (const most of [keys.length, 1]) {
+      const before = wrapped.count("C_Sign");
+      const signature = await signer.sign(message, "SHA-256");
+      assert(wrapped.count("C_Sign") - before <= most);
+      assert(await verifySignature(signer.publicKey, message, "SHA-256", signature));
+    }
+  }
+  const error = await assertRejects(
+    () => keystore.openKey(uri("id=%0A;type=private"), scriptedContext({ module })),
+    HelperError,
+    "4 private keys match and have the same id and label",
+  );
+  assertEquals(error.code, "key-not-found");
+  keystore.unload();
 });

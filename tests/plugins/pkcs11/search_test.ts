@@ -298,7 +298,7 @@ for (const { name, module, layout } of VARIANTS) {
     );
     await refusal(
       open("pkcs11:token=first;object=nowhere"),
-      'no private key matches in token "first"',
+      'no certificate or private key matches in token "first"',
     );
   });
 

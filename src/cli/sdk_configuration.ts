@@ -1,0 +1,36 @@
+/**
+ * Reads AWS's configuration file, if there is one. Its parser is loaded only then.
+ *
+ * @module
+ */
+import type { Settings } from "./flag_values.ts";
+import { configurationFile } from "./places.ts";
+import type { World } from "./world.ts";
+
+/** A larger file is not a configuration file, bytes. */
+const MAX_FILE_SIZE = 1 << 20;
+
+/**
+ * Returns the settings of the profile in use (AWS_PROFILE, else `default`). A file that does not
+ * exist or cannot be read has none, as for AWS SDKs.
+ */
+export async function sdkSettings(
+  world: Pick<World, "platform" | "environment" | "homeDirectory">,
+): Promise<Settings> {
+  if (!world.environment("AWS_CONFIG_FILE") && !world.homeDirectory()) return new Map();
+  const path = configurationFile(world);
+  const text = readRegularFile(path);
+  if (text === undefined) return new Map();
+  const { readSdkSettings } = await import("./sdk_settings.ts");
+  return readSdkSettings(text, world.environment("AWS_PROFILE") || "default", path);
+}
+
+/** Reads a regular file of limited size; undefined for anything else, such as a FIFO. */
+function readRegularFile(path: string): string | undefined {
+  try {
+    const { isFile, size } = Deno.statSync(path);
+    return isFile && size <= MAX_FILE_SIZE ? Deno.readTextFileSync(path) : undefined;
+  } catch {
+    return undefined;
+  }
+}

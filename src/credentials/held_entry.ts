@@ -1,0 +1,97 @@
+/**
+ * Entries of directories held by descriptor (Linux). A path through a held directory reaches the
+ * same directory, even if its name now leads to another.
+ *
+ * @module
+ */
+import { constants } from "node:fs";
+
+const SYMBOLS = {
+  // int openat(int directory, const char *path, int flags, mode_t mode)
+  openat: { parameters: ["i32", "buffer", "i32", "u32"], result: "i32" },
+  // ssize_t readlinkat(int directory, const char *path, char *buffer, size_t size)
+  readlinkat: { parameters: ["i32", "buffer", "buffer", "usize"], result: "isize" },
+  // int close(int descriptor)
+  close: { parameters: ["i32"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** O_PATH and O_CLOEXEC of Linux on x86-64 and arm64; Node does not have them. */
+const O_PATH = 0o10000000;
+const O_CLOEXEC = 0o2000000;
+/** AT_FDCWD: an absolute path does not use it. */
+const NO_DIRECTORY = -100;
+/** PATH_MAX. */
+const MAX_LINK_LENGTH = 4096;
+
+/** Something in a directory that was opened without following a link, for its path only (O_PATH). */
+export class HeldEntry implements Disposable {
+  private constructor(readonly descriptor: number) {}
+
+  /** True where entries can be held. */
+  static readonly isSupported = Deno.build.os === "linux";
+
+  /**
+   * Opens `path`; a symbolic link in its last part is held itself. Undefined if it cannot be opened.
+   */
+  static open(path: string): HeldEntry | undefined {
+    const flags = O_PATH | O_CLOEXEC | constants.O_NOFOLLOW;
+    const { openat } = acquire();
+    const descriptor = openat(NO_DIRECTORY, cString(path), flags, 0);
+    if (descriptor >= 0) return new HeldEntry(descriptor);
+    release();
+    return undefined;
+  }
+
+  /** Keeps the C library open, for callers that open entries often. */
+  static keepReady(): Disposable {
+    if (HeldEntry.isSupported) acquire();
+    return { [Symbol.dispose]: () => HeldEntry.isSupported && release() };
+  }
+
+  /** A path to what is held, for the system's calls. */
+  get path(): string {
+    return `/proc/self/fd/${this.descriptor}`;
+  }
+
+  /** Reads the entry's own metadata. */
+  stat(): Deno.FileInfo {
+    return Deno.statSync(this.path);
+  }
+
+  /** Reads where a held symbolic link leads; undefined if it is not a link. */
+  readLink(): string | undefined {
+    const buffer = new Uint8Array(MAX_LINK_LENGTH);
+    const { readlinkat } = acquire();
+    try {
+      const length = readlinkat(this.descriptor, cString(""), buffer, BigInt(buffer.length));
+      return length < 0n ? undefined : new TextDecoder().decode(buffer.subarray(0, Number(length)));
+    } finally {
+      release();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    library?.symbols.close(this.descriptor);
+    release();
+  }
+}
+
+let library: Deno.DynamicLibrary<typeof SYMBOLS> | undefined;
+let users = 0;
+
+/** Returns the C library's functions; each call needs one of {@link release}. */
+function acquire(): Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] {
+  library ??= Deno.dlopen("libc.so.6", SYMBOLS);
+  users++;
+  return library.symbols;
+}
+
+function release(): void {
+  if (--users > 0) return;
+  library?.close();
+  library = undefined;
+}
+
+function cString(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`${text}\0`);
+}

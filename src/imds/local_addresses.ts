@@ -1,0 +1,21 @@
+/**
+ * Addresses of this machine. An address on the loopback interface that is not a loopback address, such
+ * as 169.254.169.254 on `lo`, is reached from other machines too: Linux answers ARP for it on every
+ * network.
+ *
+ * @module
+ */
+
+/** Returns true if the address is on the interface that has the loopback addresses. */
+export function isOnLoopbackInterface(address: string): boolean {
+  const interfaces = Deno.networkInterfaces();
+  const loopback = interfaces.filter((each) => each.address === "127.0.0.1")
+    .map(({ name }) => name);
+  return interfaces.some((each) => each.address === address && loopback.includes(each.name));
+}
+
+/** Returns true if the address is one of this machine's. */
+export function isLocalAddress(address: string): boolean {
+  return address.startsWith("127.") ||
+    Deno.networkInterfaces().some((each) => each.address === address);
+}

@@ -1,0 +1,37 @@
+"""Prints, as JSON, where botocore would send a Roles Anywhere call, and the CA bundle it would use."""
+
+import json
+
+import botocore.session
+from botocore.exceptions import BotoCoreError
+
+
+class Stop(Exception):
+    pass
+
+
+sent = {}
+
+
+def before_send(request, **_):
+    sent["url"] = request.url
+    raise Stop
+
+
+try:
+    session = botocore.session.get_session()
+    client = session.create_client(
+        "rolesanywhere",
+        region_name="us-east-1",
+        aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
+        aws_secret_access_key="secret",
+        verify=False,  # a bundle that does not exist would fail here
+    )
+    client.meta.events.register("before-send", before_send)
+    try:
+        client.list_profiles()
+    except Stop:
+        pass
+    print(json.dumps({"url": sent["url"], "bundle": session.get_config_variable("ca_bundle")}))
+except BotoCoreError as error:
+    print(json.dumps({"error": type(error).__name__}))

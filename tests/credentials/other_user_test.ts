@@ -1,0 +1,30 @@
+import { assert, assertEquals, assertGreater } from "@std/assert";
+import { fileURLToPath } from "node:url";
+
+import { runProgram } from "../support/binary.ts";
+import { SwappingUser } from "../support/swapping_user.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+
+const RUNS = 1_000;
+
+for (const swaps of ["file", "directory"] as const) {
+  Deno.test({
+    name: `writeProfile() by root gives nothing of root's to a user who swaps the ${swaps}`,
+    ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
+    async fn() {
+      using directory = new TemporaryDirectory();
+      await using user = await SwappingUser.start(swaps, directory);
+      const { stdout, stderr } = await runProgram(Deno.execPath(), [
+        ...["run", "--quiet", "--cached-only", "--allow-all", "--no-check"],
+        fileURLToPath(new URL("../support/write_profiles.ts", import.meta.url)),
+        ...[user.credentials, String(RUNS)],
+      ], { env: { DENO_DIR: Deno.env.get("DENO_DIR") ?? "" } });
+      assertEquals(stderr, "");
+      assertEquals(await user.stop(), "nothing of root's was read or changed");
+      const outcomes: Record<string, number> = JSON.parse(stdout);
+      // Both happened, so that the swaps met the runs.
+      assertGreater(outcomes["written"] ?? 0, 0, stdout);
+      assert(Object.keys(outcomes).some((outcome) => outcome.includes("run this as")), stdout);
+    },
+  });
+}

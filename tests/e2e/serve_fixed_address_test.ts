@@ -1,0 +1,57 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { fileURLToPath } from "node:url";
+
+import { runProgram } from "../support/binary.ts";
+import { testWith } from "../support/needs.ts";
+
+const PROGRAM = fileURLToPath(new URL("../support/fixed_address.ts", import.meta.url));
+
+/** Runs the program in a network namespace. Only root can move one end of a link to another. */
+async function report(way: "unit" | "redirect"): Promise<Record<string, unknown>> {
+  const { code, stdout, stderr } = await runProgram(
+    "unshare",
+    ["--net", Deno.execPath(), "run", "--quiet", "--cached-only", "--no-check", "-A", PROGRAM, way],
+    {
+      env: Object.fromEntries(
+        ["DENO_DIR", "DENO_TLS_CA_STORE"].map((name) => [name, Deno.env.get(name) ?? ""])
+          .filter(([, value]) => value !== ""),
+      ),
+    },
+  );
+  assertEquals(code, 0, stderr);
+  return JSON.parse(stdout);
+}
+
+testWith(
+  ["root", "network-namespace", "python-client", "program:ip", "program:nsenter"],
+  "serve on 169.254.169.254, as the systemd unit starts it, answers this machine and no other",
+  async () => {
+    const { boto3, issued, neighbour, ...rest } = await report("unit");
+    assertEquals(boto3, `${issued} iam-role`);
+    assertMatch(String(neighbour), /^this address is for programs on its own machine; .* 403$/);
+    assertEquals(rest, {
+      statuses: "200 200",
+      here: "200",
+      hereByOtherAddress: "200",
+      code: 0,
+      left: false,
+    });
+  },
+);
+
+testWith(
+  ["root", "network-namespace", "python-client", "program:ip", "program:nsenter", "program:nft"],
+  "README's redirect takes 169.254.169.254 to serve on loopback, for this machine only",
+  async () => {
+    const { boto3, issued, neighbour, ...rest } = await report("redirect");
+    assertEquals(boto3, `${issued} iam-role`);
+    assertMatch(String(neighbour), /^curl ended with (7|28)$/);
+    assertEquals(rest, {
+      statuses: "200 200",
+      here: "200",
+      hereByOtherAddress: "200",
+      code: 0,
+      left: false,
+    });
+  },
+);

@@ -1,0 +1,119 @@
+/**
+ * Program that a test runs in a network namespace of its own: `serve` on 169.254.169.254 by way of the
+ * systemd unit or of README's redirect, asked by programs that know no variable. It prints JSON.
+ *
+ * Argument: `unit` or `redirect`.
+ */
+import { RunningBinary } from "./running_binary.ts";
+import { runProgram } from "./binary.ts";
+import { must, ROOT } from "./release.ts";
+import { CREDENTIALS_PATH } from "./serve_process.ts";
+import { SessionScenario } from "./session_scenario.ts";
+import { PYTHON } from "./tools.ts";
+
+const ADDRESS = "169.254.169.254";
+const BOTO3 = "import boto3; c = boto3.Session().get_credentials(); " +
+  "print(c.access_key, c.method)";
+/** Rights of a service with this capability only: uid 0 without any other is as weak as any user. */
+const ONLY_PORT_80 = [
+  "setpriv",
+  "--bounding-set=-all,+net_bind_service",
+  "--inh-caps=-all,+net_bind_service",
+];
+const NO_RIGHTS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"];
+
+/** Returns the commands after `NAME=` in the unit, without their prefixes. */
+function unitCommands(name: string): string[] {
+  const unit = Deno.readTextFileSync(
+    `${ROOT}packaging/systemd/aws-signing-helper-metadata.service`,
+  );
+  return [...unit.matchAll(new RegExp(`^${name}=[-+]*(.+)$`, "gm"))].map(([, line = ""]) => line);
+}
+
+async function shell(script: string): Promise<string> {
+  return await must("sh", ["-ec", script]);
+}
+
+/** Starts a network with one neighbour, 10.9.9.2, and returns what runs a command there. */
+async function startNeighbour() {
+  const neighbour = new Deno.Command("unshare", {
+    args: ["--net", "sh", "-c", "echo started; exec sleep 600"],
+    stdout: "piped",
+  }).spawn();
+  const reader = neighbour.stdout.getReader();
+  await reader.read();
+  await reader.cancel();
+  const inside = ["nsenter", "--net", `--target=${neighbour.pid}`];
+  await shell(`ip link add v0 type veth peer name v1
+    ip link set v1 netns ${neighbour.pid}
+    ip address add 10.9.9.1/24 dev v0
+    ip link set v0 up
+    set -- ${inside.join(" ")}
+    "$@" ip address add 10.9.9.2/24 dev v1
+    "$@" ip link set v1 up
+    "$@" ip route add ${ADDRESS}/32 dev v1`);
+  return {
+    run: (args: readonly string[]) => {
+      const [program = "", ...rest] = [...inside, ...args];
+      return runProgram(program, rest);
+    },
+    async [Symbol.asyncDispose]() {
+      neighbour.kill("SIGKILL");
+      await neighbour.status;
+    },
+  };
+}
+
+async function ask(run: (args: readonly string[]) => Promise<{ code: number; stdout: string }>) {
+  const { code, stdout } = await run(
+    ["curl", "-s", "--max-time", "20", "-w", " %{http_code}", `http://${ADDRESS}/healthz`],
+  );
+  return code === 0 ? stdout : `curl ended with ${code}`;
+}
+
+const [way = ""] = Deno.args;
+await shell("ip link set lo up");
+await using scenario = await SessionScenario.create();
+await using neighbour = await startNeighbour();
+const flags: string[] = [];
+if (way === "unit") {
+  for (const command of unitCommands("ExecStartPre")) await shell(command);
+  const [start = ""] = unitCommands("ExecStart");
+  flags.push(...(/ serve (.*) --certificate /.exec(start)?.[1] ?? "").split(" "));
+} else {
+  const readme = Deno.readTextFileSync(`${ROOT}README.md`);
+  const [, rules = ""] = /^sudo nft -f - <<'EOF'\n(.*?)^EOF$/ms.exec(readme) ?? [];
+  await shell(`ip route add default via 10.9.9.2; nft -f - <<'EOF'\n${rules}EOF\n`);
+}
+const rights = way === "unit" ? ONLY_PORT_80 : NO_RIGHTS;
+await using serve = new RunningBinary(["serve", ...scenario.flags, ...flags], {}, rights);
+await serve.said(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
+
+const local = ([program = "", ...args]: readonly string[]) => runProgram(program, args);
+const boto3 = await runProgram(PYTHON, ["-c", BOTO3], {
+  env: { AWS_EC2_METADATA_V1_DISABLED: "true", AWS_CONFIG_FILE: "/nonexistent" },
+});
+const aliases = await shell(
+  `token=$(curl -sX PUT http://${ADDRESS}/latest/api/token)
+   for path in ${CREDENTIALS_PATH} ${CREDENTIALS_PATH.replace("latest", "2009-04-04")}; do
+     curl -s -o /dev/null -w '%{http_code} ' -H "x-aws-ec2-metadata-token: $token" \
+       "http://${ADDRESS}$path"
+   done`,
+);
+const report = {
+  boto3: boto3.stdout.trim() || boto3.stderr,
+  issued: scenario.emulator.issued[0]?.accessKeyId,
+  statuses: aliases.trim(),
+  here: (await ask(local)).replace(/^.* /s, ""),
+  // From the machine's other address, which is still this machine.
+  hereByOtherAddress:
+    (await ask(([program = "", ...args]) =>
+      runProgram(program, ["--interface", "10.9.9.1", ...args])
+    )).replace(/^.* /s, ""),
+  neighbour: await ask((args) => neighbour.run(args)),
+};
+serve.kill("SIGTERM");
+const { code } = await serve.end();
+for (const command of way === "unit" ? unitCommands("ExecStopPost") : []) await shell(command);
+const left = (await shell("ip -oneline address show dev lo")).includes(ADDRESS);
+await Deno.stdout.write(new TextEncoder().encode(JSON.stringify({ ...report, code, left })));

@@ -1,0 +1,32 @@
+/**
+ * Writes a profile again and again, as `update` does, for the tests with a hostile user.
+ *
+ * Usage: write_profiles.ts FILE RUNS; prints how many runs wrote and how many refused, as JSON.
+ *
+ * @module
+ */
+import { writeProfile } from "../../src/credentials/profile_file.ts";
+import { HelperError } from "../../src/errors.ts";
+
+const [path = "", runs = ""] = Deno.args;
+const credentials = {
+  accessKeyId: "ID",
+  secretAccessKey: "SECRET",
+  sessionToken: "TOKEN",
+  expiration: new Date(0),
+};
+const outcomes: Record<string, number> = {};
+for (let run = 0; run < Number(runs); run++) {
+  let outcome = "written";
+  try {
+    await writeProfile({ path, profile: "p", credentials, account: "111122223333" }, {
+      monotonic: () => performance.now(),
+      sleep: (milliseconds) => new Promise((done) => setTimeout(done, milliseconds)),
+    });
+  } catch (thrown) {
+    if (!(thrown instanceof HelperError)) throw thrown;
+    outcome = thrown.message.replaceAll(/\/[^ ;:]+/g, "PATH");
+  }
+  outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+}
+Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(outcomes)));
