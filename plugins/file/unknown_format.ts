@@ -37,10 +37,6 @@ const BEGINNINGS: readonly (readonly [pattern: RegExp, words: string])[] = [
     /^PuTTY-User-Key-File-/,
     "it is a key of PuTTY; convert it with: puttygen FILE -O private-openssh -o NEW.pem",
   ],
-  [
-    /^0(?:\ufffd{2}|[\u0080-\u0084])/,
-    "its bytes were changed by a conversion to text; copy it again as binary",
-  ],
 ];
 
 /**
@@ -49,7 +45,8 @@ const BEGINNINGS: readonly (readonly [pattern: RegExp, words: string])[] = [
  * What the file holds is never part of the message.
  */
 export function unknownFormat(bytes: Uint8Array, text: string): Error {
-  const damage = damagedDer(bytes) ?? BEGINNINGS.find(([pattern]) => pattern.test(text))?.[1];
+  const damage = damagedDer(bytes) ?? convertedDer(bytes) ??
+    BEGINNINGS.find(([pattern]) => pattern.test(text))?.[1];
   return new PemError(
     damage ?? "it is neither PEM nor DER; name a file with a key or certificate in it",
   );
@@ -60,7 +57,8 @@ function damagedDer(bytes: Uint8Array): string | undefined {
   const [tag, form = 0] = bytes;
   const count = form - 0x80;
   if (tag !== 0x30 || count < 1 || count > 4 || bytes.length < 2 + count) return undefined;
-  const length = bytes.subarray(2, 2 + count).reduce((sum, byte) => sum * 256 + byte, 2 + count);
+  const contents = bytes.subarray(2, 2 + count).reduce((sum, byte) => sum * 256 + byte, 0);
+  const length = 2 + count + contents;
   if (length > bytes.length) {
     // A few bytes read as a length of gigabytes are something else.
     return length < 256 * bytes.length
@@ -68,4 +66,13 @@ function damagedDer(bytes: Uint8Array): string | undefined {
       : undefined;
   }
   return `${bytes.length - length} bytes follow its end; copy it again as binary`;
+}
+
+/** First bytes in UTF-8 of what Latin-1, Windows-1252 and the replacement character make of a length. */
+const CONVERTED: readonly number[] = [0xc2, 0xc6, 0xe2, 0xef];
+
+function convertedDer([tag, next = 0]: Uint8Array): string | undefined {
+  return tag === 0x30 && CONVERTED.includes(next)
+    ? "its bytes were changed by a conversion to text; copy it again as binary"
+    : undefined;
 }

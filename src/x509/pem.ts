@@ -98,11 +98,15 @@ function withoutEnd(label: string): PemError {
   return new PemError(`${named(label)} has no end line; the file may be truncated`);
 }
 
+/** The beginning of a line in a mail's quote or in quotation marks. */
+const QUOTED = /^[\s>"']+/;
+
 function parseBlock(label: string, written: string): PemBlock {
   const lines = restorePluses(restoreLines(withoutDashes(written)).split(/\r\n?|\n/));
   const headers = new Map<string, string>();
   let base64 = "";
-  for (const line of lines) {
+  for (const written of lines) {
+    const line = written.replace(QUOTED, "");
     // Base64 has no colon, and headers come before it.
     const colon = base64 === "" ? line.indexOf(":") : -1;
     if (colon > 0) headers.set(line.slice(0, colon).trim(), line.slice(colon + 1).trim());
