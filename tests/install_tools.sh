@@ -54,6 +54,7 @@ need pkcs11-tool opensc
 need p11tool gnutls-bin
 need p11-kit p11-kit
 ! lacks "/usr/lib/$(uname -m)-linux-gnu/p11-kit-proxy.so" || add p11-kit-modules libp11-kit0
+need certutil libnss3-tools
 need gcc gcc
 ! lacks /usr/include/stdio.h || add libc6-dev
 need npm npm
@@ -200,12 +201,12 @@ go_version() { go env GOVERSION; }
 rust_version() { cargo --version; }
 java_version() { command -v mvn >/dev/null && command -v javac >/dev/null && javac -version 2>&1; }
 
-# to_build NAME LEAST SOURCE...: whether the program is to be built: its toolchain has version LEAST or
-# later, and it was not made from these very files of tests/clients/NAME.
+# to_build NAME LEAST SOURCE...: whether the program is to be built: its toolchain, by the first part of
+# its NAME, has version LEAST or later, and it was not made from these very files of tests/clients/NAME.
 to_build() {
   sources=$here/clients/$1 folder=$PWD/$clients/$1 name=$1 least=$2
   shift 2
-  have=$("${name}_version" 2>/dev/null | grep -oE '[0-9]+(\.[0-9]+)*' | head -n 1) || have=""
+  have=$("${name%%_*}_version" 2>/dev/null | grep -oE '[0-9]+(\.[0-9]+)*' | head -n 1) || have=""
   mkdir -p "$folder"
   rm -f "$folder/why-not"
   if [ -z "$have" ]; then
@@ -234,6 +235,11 @@ built() {
 
 if to_build go 1.24 go.mod go.sum main.go; then
   build go build -C "$sources" -buildvcs=false -trimpath -ldflags='-s -w' -o "$folder/caller_identity" .
+  built
+fi
+
+if to_build go_containers 1.24 go.mod go.sum main.go; then
+  build go build -C "$sources" -buildvcs=false -trimpath -ldflags='-s -w' -o "$folder/make_containers" .
   built
 fi
 

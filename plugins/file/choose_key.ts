@@ -7,6 +7,7 @@ import type { Certificate } from "../../src/x509/certificate.ts";
 import { hasPublicKey } from "../../src/x509/chain.ts";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
 import { samePublicKey } from "../../src/x509/public_key.ts";
+import { UnsupportedFormatError } from "./failures.ts";
 import type { PrivateKey } from "./private_key_info.ts";
 
 /** Opens one of the keys in a file. */
@@ -18,7 +19,7 @@ export type OpenKey = () => Promise<PrivateKey>;
  * passphrase first: no more are opened than it takes to find the key of `beside`.
  *
  * Gives undefined when there are several and it cannot be told which is meant. Throws what opening
- * throws; a key of a kind that cannot be used is passed over when there are others.
+ * throws; a key that cannot be used is passed over when there are others.
  */
 export async function chooseKey(
   keys: readonly OpenKey[],
@@ -31,10 +32,10 @@ export async function chooseKey(
   const opened: PrivateKey[] = [];
   let chosen: PrivateKey | undefined;
   try {
-    let refusal: KeyTypeError | undefined;
+    let refusal: Unusable | undefined;
     for (const open of keys) {
       const key = await openUnlessUnusable(open);
-      if (key instanceof KeyTypeError) {
+      if (isUnusable(key)) {
         refusal ??= key;
         continue;
       }
@@ -48,11 +49,17 @@ export async function chooseKey(
   }
 }
 
-async function openUnlessUnusable(open: OpenKey): Promise<PrivateKey | KeyTypeError> {
+type Unusable = KeyTypeError | UnsupportedFormatError;
+
+function isUnusable(value: unknown): value is Unusable {
+  return value instanceof KeyTypeError || value instanceof UnsupportedFormatError;
+}
+
+async function openUnlessUnusable(open: OpenKey): Promise<PrivateKey | Unusable> {
   try {
     return await open();
   } catch (thrown) {
-    if (thrown instanceof KeyTypeError) return thrown;
+    if (isUnusable(thrown)) return thrown;
     throw thrown;
   }
 }

@@ -3,10 +3,12 @@
  *
  * @module
  */
-import { DerError, DerReader } from "../../src/x509/der.ts";
-import { looksLikePem, parsePem, type PemBlock, PemError } from "../../src/x509/pem.ts";
+import { decodeText, unarmor } from "../../src/x509/armor.ts";
+import { DerReader } from "../../src/x509/der.ts";
+import { looksLikePem, type PemBlock } from "../../src/x509/pem.ts";
 import { type DerKind, derKindOf, startsPkcs12 } from "./der_kind.ts";
 import { UnsupportedFormatError } from "./failures.ts";
+import { javaKeystoreRefusal, startsJavaKeystore, unknownFormat } from "./unknown_format.ts";
 
 /** A private key as it stands in a file. */
 export type StoredKey =
@@ -26,12 +28,16 @@ export interface FileContents {
   readonly keys: readonly StoredKey[];
   /** The whole file when it is PKCS#12; then the other lists are empty. */
   readonly pkcs12?: Uint8Array;
+  /** True when `pkcs12` or `refusal` is of bytes that the file holds in base64. */
+  readonly isDecoded?: true;
   /** Why what the file does hold cannot be used, when nothing in it can. */
   readonly refusal?: Error;
 }
 
 /** How a block is to be taken, by its label. Blocks with other labels are none of our business. */
-const LABELS: Readonly<Record<string, "certificate" | "key" | "tss2" | "ec-parameters">> = {
+const LABELS: Readonly<
+  Record<string, "certificate" | "key" | "tss2" | "ec-parameters" | "pkcs12">
+> = {
   "CERTIFICATE": "certificate",
   "X509 CERTIFICATE": "certificate",
   "TRUSTED CERTIFICATE": "certificate",
@@ -41,34 +47,40 @@ const LABELS: Readonly<Record<string, "certificate" | "key" | "tss2" | "ec-param
   "EC PRIVATE KEY": "key",
   "DSA PRIVATE KEY": "key",
   "TSS2 PRIVATE KEY": "tss2",
+  "TSS2 KEY BLOB": "tss2",
   "EC PARAMETERS": "ec-parameters",
+  "PKCS12": "pkcs12",
 };
 
-const PKCS7_REFUSAL = "it is PKCS#7, which cannot be used as it is; convert it with: " +
-  "openssl pkcs7 -print_certs";
+const pkcs7Refusal = (form: string) =>
+  "it is PKCS#7, which cannot be used as it is; convert it with: " +
+  `openssl pkcs7 -inform ${form} -in FILE -print_certs -out NEW.pem`;
 const FOREIGN_LABELS: Readonly<Record<string, string>> = {
   "OPENSSH PRIVATE KEY": "it is in OpenSSH's own format; convert a copy of it with: " +
     "ssh-keygen -p -m PKCS8 -f COPY",
-  "PKCS7": PKCS7_REFUSAL,
-  "PKCS #7 SIGNED DATA": PKCS7_REFUSAL,
-  "CMS": PKCS7_REFUSAL,
+  "PKCS7": pkcs7Refusal("PEM"),
+  "PKCS #7 SIGNED DATA": pkcs7Refusal("PEM"),
+  "CMS": pkcs7Refusal("PEM"),
 };
 
 /**
  * Finds certificates and private keys in a file's bytes.
  *
- * Throws `PemError` or {@link DerError} when the file is neither PEM nor DER, or damaged. Slices of
+ * Throws `PemError` or `DerError` when the file is neither PEM nor DER, or damaged. Slices of
  * `bytes` stay in use for keys; certificates are copied.
  */
 export function readContents(bytes: Uint8Array): FileContents {
-  if (startsPkcs12(bytes)) return { certificates: [], keys: [], pkcs12: bytes };
-  const kind = wholeDerKind(bytes);
-  if (kind) return readDer(bytes, kind);
-  const text = decodeText(bytes);
-  if (!looksLikePem(text)) {
-    throw new PemError("it is neither PEM nor DER; name a file with a key or certificate in it");
+  const unarmored = unarmor(bytes, isOfOwnFormat);
+  switch (unarmored.form) {
+    case "der":
+      return merged(unarmored.elements.map((element) => readDer(element, derKindOf(element))));
+    case "pem":
+      return readPem(unarmored.blocks);
+    case "known":
+      return readOwnFormat(unarmored.bytes, unarmored.isDecoded);
+    case "other":
+      throw unknownFormat(bytes, unarmored.text);
   }
-  return readPem(parsePem(text));
 }
 
 /**
@@ -89,13 +101,24 @@ export function holdsCertificates(bytes: Uint8Array): boolean {
 // deno-lint-ignore no-control-regex -- they tell binary data from text
 const NOT_TEXT = /[\x00-\x08\x0e-\x1f\x7f\ufffd]/;
 
-function wholeDerKind(bytes: Uint8Array): DerKind | undefined {
-  try {
-    return derKindOf(bytes);
-  } catch (thrown) {
-    if (thrown instanceof DerError) return undefined; // text, or something that is neither
-    throw thrown;
-  }
+function isOfOwnFormat(bytes: Uint8Array): boolean {
+  return startsPkcs12(bytes) || startsJavaKeystore(bytes);
+}
+
+function readOwnFormat(bytes: Uint8Array, isDecoded?: true): FileContents {
+  const nothing = { certificates: [], keys: [], ...(isDecoded ? { isDecoded } : {}) };
+  return startsPkcs12(bytes)
+    ? { ...nothing, pkcs12: bytes }
+    : { ...nothing, refusal: javaKeystoreRefusal(bytes) };
+}
+
+function merged(parts: readonly FileContents[]): FileContents {
+  const refusal = parts.find((part) => part.refusal)?.refusal;
+  return {
+    certificates: parts.flatMap(({ certificates }) => certificates),
+    keys: parts.flatMap(({ keys }) => keys),
+    ...(refusal ? { refusal } : {}),
+  };
 }
 
 function readDer(bytes: Uint8Array, kind: DerKind): FileContents {
@@ -113,21 +136,10 @@ function readDer(bytes: Uint8Array, kind: DerKind): FileContents {
     case "tss2":
       return { ...nothing, keys: [{ form: "tss2", der: bytes }] };
     case "pkcs7":
-      return { ...nothing, refusal: new UnsupportedFormatError(PKCS7_REFUSAL) };
+      return { ...nothing, refusal: new UnsupportedFormatError(pkcs7Refusal("DER")) };
     default:
       return nothing;
   }
-}
-
-/** UTF-8, or UTF-16 with its byte order mark, as some Windows editors save PEM. */
-function decodeText(bytes: Uint8Array): string {
-  const [first, second] = bytes;
-  const encoding = first === 0xff && second === 0xfe
-    ? "utf-16le"
-    : first === 0xfe && second === 0xff
-    ? "utf-16be"
-    : "utf-8";
-  return new TextDecoder(encoding).decode(bytes);
 }
 
 function readPem(blocks: readonly PemBlock[]): FileContents {
@@ -137,6 +149,7 @@ function readPem(blocks: readonly PemBlock[]): FileContents {
   let refusal: Error | undefined;
   for (const block of blocks) {
     const kind = LABELS[block.label];
+    if (kind === "pkcs12") return readOwnFormat(block.bytes, true);
     if (kind === "certificate") certificates.push(new DerReader(block.bytes).next().encoded);
     else if (kind === "tss2") keys.push({ form: "tss2", der: block.bytes });
     else if (kind === "ec-parameters") ecParameters = { ecParameters: block.bytes };

@@ -28,8 +28,8 @@ const SHAPES: readonly (readonly [tags: readonly number[], exact: boolean, kind:
   [Array<number>(6).fill(TAG.integer), true, "dsa"],
 ];
 const PKCS7 = /^1\.2\.840\.113549\.1\.7\.\d+$/;
-/** TPMKey object identifiers of the TCG: loadable, importable and sealed keys. */
-const TSS2 = /^2\.23\.133\.10\.1\.\d+$/;
+/** TPMKey object identifiers of the TCG: loadable, importable and sealed keys; the last one is older. */
+const TSS2 = /^2\.23\.133\.10\.(?:1\.\d+|2)$/;
 const PFX_VERSION = 3;
 /** More elements than this on the outermost level are not looked at. */
 const LOOK_AHEAD = 12;

@@ -7,7 +7,8 @@
 import { DerError, DerReader, readSequence, TAG } from "../../src/x509/der.ts";
 import { algorithmOf } from "../../src/x509/public_key.ts";
 import { type CipherName, CIPHERS, decryptCbc } from "./cipher.ts";
-import { UnsupportedFormatError, WrongPassphraseError } from "./failures.ts";
+import { UnsupportedCipherError, WrongPassphraseError } from "./failures.ts";
+import type { IterateHash } from "./hash_iterations.ts";
 import { type HashName, pbkdf1, pbkdf2, pkcs12Kdf, scrypt } from "./key_derivation.ts";
 import type { Passphrase } from "./passphrase.ts";
 
@@ -24,6 +25,42 @@ const PBES2_CIPHERS: Readonly<Record<string, CipherName>> = {
   "1.2.840.113549.3.7": "DES-EDE3-CBC",
   "1.3.14.3.2.7": "DES-CBC",
 };
+
+/** Algorithms that are not read: their names, for messages, and those that openssl calls legacy. */
+const OTHER_ALGORITHMS: Readonly<Record<string, string>> = {
+  "1.2.840.113549.1.5.1": "PBE-MD2-DES",
+  "1.2.840.113549.1.5.4": "PBE-MD2-RC2-64",
+  "1.2.840.113549.1.12.1.1": "PBE-SHA1-RC4-128",
+  "1.2.840.113549.1.12.1.2": "PBE-SHA1-RC4-40",
+  "1.2.840.113549.3.2": "RC2-CBC",
+  "1.2.840.113549.3.4": "RC4",
+  "1.2.840.113549.3.9": "RC5-CBC",
+  "1.2.840.113533.7.66.10": "CAST5-CBC",
+  "1.3.6.1.4.1.188.7.1.1.2": "IDEA-CBC",
+  "1.3.6.1.4.1.3029.1.2": "BF-CBC",
+  "1.2.410.200004.1.4": "SEED-CBC",
+  "1.2.410.200046.1.1.2": "ARIA-128-CBC",
+  "1.2.410.200046.1.1.7": "ARIA-192-CBC",
+  "1.2.410.200046.1.1.12": "ARIA-256-CBC",
+  "1.2.392.200011.61.1.1.1.2": "CAMELLIA-128-CBC",
+  "1.2.392.200011.61.1.1.1.3": "CAMELLIA-192-CBC",
+  "1.2.392.200011.61.1.1.1.4": "CAMELLIA-256-CBC",
+  "1.2.156.10197.1.104.2": "SM4-CBC",
+  "2.16.840.1.101.3.4.1.6": "AES-128-GCM",
+  "2.16.840.1.101.3.4.1.26": "AES-192-GCM",
+  "2.16.840.1.101.3.4.1.46": "AES-256-GCM",
+  "1.2.643.2.2.21": "GOST 28147-89",
+  "1.2.643.7.1.1.5.2.1": "Kuznyechik",
+  "1.2.840.113549.2.12": "HMAC with SHA-512/224",
+  "1.2.840.113549.2.13": "HMAC with SHA-512/256",
+  "2.16.840.1.101.3.4.2.13": "HMAC with SHA3-224",
+  "2.16.840.1.101.3.4.2.14": "HMAC with SHA3-256",
+  "2.16.840.1.101.3.4.2.15": "HMAC with SHA3-384",
+  "2.16.840.1.101.3.4.2.16": "HMAC with SHA3-512",
+  "1.2.643.7.1.1.4.1": "HMAC with Streebog-256",
+  "1.2.643.7.1.1.4.2": "HMAC with Streebog-512",
+};
+const LEGACY = /^(?:PBE|RC|CAST|IDEA|BF|SEED)/;
 
 /** HMAC by object identifier; the one PBKDF2 takes when none is named is with SHA-1. */
 const HMAC_HASHES: Readonly<Record<string, HashName>> = {
@@ -54,20 +91,21 @@ const OLD_SCHEMES: Readonly<Record<string, OldScheme>> = {
 /**
  * Decrypts with the scheme that the contents of an AlgorithmIdentifier name.
  *
- * Throws `WrongPassphraseError` when the passphrase does not fit, `UnsupportedFormatError` when the
- * scheme is unknown or too costly, {@link DerError} when parameters are malformed.
+ * Throws `WrongPassphraseError` when the passphrase does not fit, `UnsupportedCipherError` when the
+ * scheme is not read, `UnsupportedFormatError` when it is too costly, {@link DerError} when parameters are malformed.
  */
 export async function decrypt(
   algorithm: DerReader,
   ciphertext: Uint8Array,
   passphrase: Passphrase,
+  iterate: IterateHash,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { oid, parameters = new Uint8Array(0) } = algorithmOf(algorithm);
   algorithm.end();
   const old = OLD_SCHEMES[oid];
-  if (oid !== OID.pbes2 && !old) throw unsupported(`the encryption scheme ${oid}`);
+  if (oid !== OID.pbes2 && !old) throw unsupported("the encryption scheme", oid);
   const { cipher, key, iv } = old
-    ? deriveOld(old, readSequence(parameters), passphrase)
+    ? await deriveOld(old, readSequence(parameters), passphrase, iterate)
     : await derivePbes2(readSequence(parameters), passphrase);
   try {
     return await decryptCbc(cipher, key, iv, Uint8Array.from(ciphertext));
@@ -83,12 +121,13 @@ export async function decrypt(
 export async function decryptPkcs8(
   der: Uint8Array,
   passphrase: Passphrase,
+  iterate: IterateHash,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const info = readSequence(der);
   const algorithm = info.sequence();
   const ciphertext = info.octetString();
   info.end();
-  return checkedPlaintext(await decrypt(algorithm, ciphertext, passphrase));
+  return checkedPlaintext(await decrypt(algorithm, ciphertext, passphrase, iterate));
 }
 
 /** One wrong passphrase in 256 leaves a padding that looks right; what comes out is then no DER. */
@@ -105,7 +144,7 @@ export function checkedPlaintext(plaintext: Uint8Array<ArrayBuffer>): Uint8Array
 /** The hash of an HMAC by object identifier. */
 export function hmacHash(oid: string): HashName {
   const hash = HMAC_HASHES[oid];
-  if (!hash) throw unsupported(`the pseudo-random function ${oid}`);
+  if (!hash) throw unsupported("the pseudo-random function", oid);
   return hash;
 }
 
@@ -115,20 +154,26 @@ interface CipherKey {
   readonly iv: Uint8Array<ArrayBuffer>;
 }
 
-function deriveOld(scheme: OldScheme, parameters: DerReader, passphrase: Passphrase): CipherKey {
+async function deriveOld(
+  scheme: OldScheme,
+  parameters: DerReader,
+  passphrase: Passphrase,
+  iterate: IterateHash,
+): Promise<CipherKey> {
   const salt = parameters.octetString();
   const iterations = parameters.smallInteger();
   parameters.end();
   const { cipher, hash } = scheme;
   const { keyBytes, blockBytes } = CIPHERS[cipher];
   if (scheme.derivation === "PBKDF1") {
-    const derived = pbkdf1(passphrase, salt, iterations, keyBytes + blockBytes, hash);
+    const length = keyBytes + blockBytes;
+    const derived = await pbkdf1(passphrase, salt, iterations, length, hash, iterate);
     return { cipher, key: derived.slice(0, keyBytes), iv: derived.slice(keyBytes) };
   }
   return {
     cipher,
-    key: pkcs12Kdf(passphrase, salt, iterations, keyBytes, hash, "key"),
-    iv: pkcs12Kdf(passphrase, salt, iterations, blockBytes, hash, "iv"),
+    key: await pkcs12Kdf(passphrase, salt, iterations, keyBytes, hash, "key", iterate),
+    iv: await pkcs12Kdf(passphrase, salt, iterations, blockBytes, hash, "iv", iterate),
   };
 }
 
@@ -137,14 +182,14 @@ async function derivePbes2(parameters: DerReader, passphrase: Passphrase): Promi
   const encryption = algorithmOf(parameters.sequence());
   parameters.end();
   const cipher = PBES2_CIPHERS[encryption.oid];
-  if (!cipher) throw unsupported(`the cipher ${encryption.oid}`);
+  if (!cipher) throw unsupported("the cipher", encryption.oid);
   const iv = new DerReader(encryption.parameters ?? new Uint8Array(0)).octetString();
   const { keyBytes } = CIPHERS[cipher];
   const cost = readSequence(derivation.parameters ?? new Uint8Array(0));
   let key: Uint8Array<ArrayBuffer>;
   if (derivation.oid === OID.pbkdf2) key = await derivePbkdf2(cost, keyBytes, passphrase);
   else if (derivation.oid === OID.scrypt) key = await deriveScrypt(cost, keyBytes, passphrase);
-  else throw unsupported(`the key derivation ${derivation.oid}`);
+  else throw unsupported("the key derivation", derivation.oid);
   return { cipher, key, iv: Uint8Array.from(iv) };
 }
 
@@ -182,8 +227,7 @@ async function deriveScrypt(
   return await scrypt(passphrase, salt, cost, keyBytes);
 }
 
-function unsupported(what: string): UnsupportedFormatError {
-  return new UnsupportedFormatError(
-    `${what} is not known; convert the file with: openssl pkcs8 -topk8 -v2 aes-256-cbc`,
-  );
+function unsupported(kind: string, oid: string): UnsupportedCipherError {
+  const name = OTHER_ALGORITHMS[oid];
+  return new UnsupportedCipherError(name ?? `${kind} ${oid}`, LEGACY.test(name ?? ""));
 }

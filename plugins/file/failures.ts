@@ -18,6 +18,64 @@ export class UnsupportedFormatError extends Error {
   override readonly name = "UnsupportedFormatError";
 }
 
+/** An algorithm that is not read, which each container converts by a command of its own. */
+export class UnsupportedCipherError extends Error {
+  override readonly name = "UnsupportedCipherError";
+
+  /**
+   * @param algorithm its name, or its object identifier
+   * @param isLegacy true when openssl 3 has it in its legacy provider
+   */
+  constructor(readonly algorithm: string, readonly isLegacy: boolean) {
+    super(`${algorithm} is not read`);
+  }
+}
+
+/** What converts a container; FILE and NEW stand for its name and a new one's. */
+export type Conversion = (isLegacy: boolean) => string;
+
+/** Commands that were run with files of these containers. */
+export const CONVERSIONS = {
+  pkcs8: (isLegacy) =>
+    `openssl pkey ${isLegacy ? "-provider legacy -provider default " : ""}` +
+    "-in FILE -aes256 -out NEW.pem",
+  pkcs12: (isLegacy) => `openssl pkcs12 ${isLegacy ? "-legacy " : ""}-in FILE -out NEW.pem`,
+} as const satisfies Record<string, Conversion>;
+
+/** Runs `work`. An algorithm that is not read becomes a refusal that names the conversion. */
+export async function withConversion<T>(
+  conversion: Conversion,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!(cause instanceof UnsupportedCipherError)) throw cause;
+    const { algorithm, isLegacy } = cause;
+    throw new UnsupportedFormatError(
+      `it uses ${algorithm}, which is not supported; convert it with: ${conversion(isLegacy)}`,
+      { cause },
+    );
+  }
+}
+
+/** Runs `work`. A conversion that it names begins with decoding the file, if that is in base64. */
+export async function withDecoding<T>(
+  isDecoded: true | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!isDecoded || !(cause instanceof UnsupportedFormatError)) throw cause;
+    const message = cause.message.replace(
+      / with: (.*)\bFILE\b/,
+      " with: grep -v -e ---- FILE | base64 -d >NEW.bin && $1NEW.bin",
+    );
+    throw new UnsupportedFormatError(message, { cause });
+  }
+}
+
 /** What the file was to give, which decides the code when it is malformed. */
 export type Purpose = "key" | "certificate";
 

@@ -25,12 +25,19 @@ import { hasPublicKey, type NonEmpty } from "../../src/x509/chain.ts";
 import { DerError } from "../../src/x509/der.ts";
 import { sameBytes } from "../../src/x509/public_key.ts";
 import { chooseKey, type OpenKey } from "./choose_key.ts";
-import { holdsCertificates, readContents, type StoredKey } from "./containers.ts";
-import { explained } from "./failures.ts";
+import {
+  type FileContents,
+  holdsCertificates,
+  readContents,
+  type StoredKey,
+} from "./containers.ts";
+import { CONVERSIONS, explained, withConversion, withDecoding } from "./failures.ts";
+import type { Hashing, IterateHash } from "./hash_iterations.ts";
 import type { Pkcs12Contents } from "./pkcs12.ts";
 import { openPrivateKey, readPrivateKey } from "./private_key.ts";
 import type { PrivateKey } from "./private_key_info.ts";
 import { readAll, readKeyFile } from "./read_file.ts";
+import { openOnce, wipeKeys } from "./remembered.ts";
 import { type Attempt, Unlocker } from "./unlock.ts";
 
 /** The keystore of files. */
@@ -50,23 +57,35 @@ async function openKey(
   try {
     return await explained(uri.label, "key", async () => {
       const contents = readContents(bytes);
-      const unlocker = new Unlocker(context, uri.label);
-      if (contents.pkcs12) {
-        const pkcs12 = await openPkcs12(contents.pkcs12, unlocker);
-        return await openKeyOfPkcs12(pkcs12, uri.label, beside);
-      }
-      const certificates = parseCertificates(contents.certificates, uri.label);
-      const stored = plainFirst(contents.keys);
-      const keys = stored.map((key) => () => openStoredKey(key, unlocker));
-      const inTpm = contents.keys.filter((key) => key.form === "tss2");
-      if (keys.length === 0 && inTpm.length === 0 && contents.refusal) throw contents.refusal;
-      if (keys.length === 0 && inTpm.length > 0) return belongsToTpm(uri, inTpm, certificates);
-      const key = await openOneOf(keys, certificates, beside, uri.label, inTpm.length > 0);
-      return key ? signerOf(key, certificates) : belongsToTpm(uri, inTpm, certificates);
+      return await withDecoding(
+        contents.isDecoded,
+        () => openKeyIn(contents, uri, context, beside),
+      );
     });
   } finally {
     bytes.fill(0);
   }
+}
+
+async function openKeyIn(
+  contents: FileContents,
+  uri: KeystoreUri,
+  context: KeystoreContext,
+  beside: Certificate | undefined,
+): Promise<Signer | BelongsElsewhere> {
+  const unlocker = new Unlocker(context, uri.label);
+  if (contents.pkcs12) {
+    const pkcs12 = await openPkcs12(contents.pkcs12, uri, unlocker, context);
+    return await openKeyOfPkcs12(pkcs12, uri.label, beside);
+  }
+  const certificates = parseCertificates(contents.certificates, uri.label);
+  const stored = plainFirst(contents.keys);
+  const keys = stored.map((key) => () => openStoredKey(key, unlocker, context));
+  const inTpm = contents.keys.filter((key) => key.form === "tss2");
+  if (keys.length === 0 && inTpm.length === 0 && contents.refusal) throw contents.refusal;
+  if (keys.length === 0 && inTpm.length > 0) return belongsToTpm(uri, inTpm, certificates);
+  const key = await openOneOf(keys, certificates, beside, uri.label, inTpm.length > 0);
+  return key ? signerOf(key, certificates) : belongsToTpm(uri, inTpm, certificates);
 }
 
 async function openSoftwareKey(
@@ -79,7 +98,7 @@ async function openSoftwareKey(
       const { keys } = readContents(contents);
       const [only] = plainFirst(keys);
       if (!only || keys.length > 1) throw new DerError("not exactly one private key");
-      return signerOf(await openStoredKey(only, new Unlocker(context, label)), []);
+      return signerOf(await openStoredKey(only, new Unlocker(context, label), context), []);
     });
   } catch (cause) {
     // The sentences for files speak of what a user can see and name.
@@ -114,18 +133,15 @@ async function certificatesIn(
 ): Promise<NonEmpty<Certificate>> {
   return await explained(uri.label, "certificate", async () => {
     const contents = readContents(bytes);
-    let encoded = contents.certificates;
-    if (contents.pkcs12) {
-      const pkcs12 = await openPkcs12(contents.pkcs12, new Unlocker(context, uri.label));
-      wipeKeys(pkcs12);
-      encoded = keysFirst(pkcs12).map((item) => item.der);
-    }
-    const [first, ...rest] = parseCertificates(encoded, uri.label);
-    if (first) return [first, ...rest];
-    throw contents.refusal ?? new HelperError(
-      "certificate-format",
-      `${uri.label} holds no certificate; name the file that does`,
-    );
+    return await withDecoding(contents.isDecoded, async () => {
+      const encoded = await encodedCertificates(contents, uri, context);
+      const [first, ...rest] = parseCertificates(encoded, uri.label);
+      if (first) return [first, ...rest];
+      throw contents.refusal ?? new HelperError(
+        "certificate-format",
+        `${uri.label} holds no certificate; name the file that does`,
+      );
+    });
   });
 }
 
@@ -141,6 +157,17 @@ async function readBundle(
   } finally {
     bytes.fill(0);
   }
+}
+
+async function encodedCertificates(
+  { certificates, pkcs12 }: FileContents,
+  uri: KeystoreUri,
+  context: KeystoreContext,
+): Promise<readonly Uint8Array[]> {
+  if (!pkcs12) return certificates;
+  const opened = await openPkcs12(pkcs12, uri, new Unlocker(context, uri.label), context);
+  wipeKeys(opened);
+  return keysFirst(opened).map((item) => item.der);
 }
 
 function parseCertificates(encoded: readonly Uint8Array[], label: string): Certificate[] {
@@ -172,22 +199,36 @@ function plainFirst(keys: readonly StoredKey[]): SoftwareKey[] {
   ];
 }
 
-async function openStoredKey(key: SoftwareKey, unlocker: Unlocker): Promise<PrivateKey> {
+async function openStoredKey(
+  key: SoftwareKey,
+  unlocker: Unlocker,
+  context: KeystoreContext,
+): Promise<PrivateKey> {
   if (key.form === "plain") return await openAndWipe(key.der, key.ecParameters);
-  const plain = await unlocker.unlock(await decryptorOf(key));
+  using hashing = await hashingFor(context);
+  const plain = await unlocker.unlock(await decryptorOf(key, hashing.iterate));
   return await openAndWipe(plain, key.form === "proc-type" ? key.ecParameters : undefined);
 }
 
 /** What decrypts a key, loaded when a file is encrypted. */
 async function decryptorOf(
   key: Exclude<SoftwareKey, { form: "plain" }>,
+  iterate: IterateHash,
 ): Promise<Attempt<Uint8Array>> {
   if (key.form === "proc-type") {
     const { decryptProcType } = await import("./proc_type.ts");
-    return (passphrase) => decryptProcType(key.block, passphrase);
+    return (passphrase) =>
+      withConversion(CONVERSIONS.pkcs8, () => decryptProcType(key.block, passphrase));
   }
   const { decryptPkcs8 } = await import("./encryption.ts");
-  return (passphrase) => decryptPkcs8(key.der, passphrase);
+  return (passphrase) =>
+    withConversion(CONVERSIONS.pkcs8, () => decryptPkcs8(key.der, passphrase, iterate));
+}
+
+/** A thread of its own in a command that goes on with other work. */
+async function hashingFor(context: KeystoreContext): Promise<Hashing> {
+  const { hashHere, HashThread } = await import("./hash_iterations.ts");
+  return context.lifetime ? new HashThread() : hashHere;
 }
 
 async function openAndWipe(der: Uint8Array, ecParameters?: Uint8Array): Promise<PrivateKey> {
@@ -233,11 +274,21 @@ async function openOneOf(
     );
 }
 
-async function openPkcs12(bytes: Uint8Array, unlocker: Unlocker): Promise<Pkcs12Contents> {
+async function openPkcs12(
+  bytes: Uint8Array,
+  uri: KeystoreUri,
+  unlocker: Unlocker,
+  context: KeystoreContext,
+): Promise<Pkcs12Contents> {
   const { readPkcs12 } = await import("./pkcs12.ts");
-  return await unlocker.unlock((passphrase) => readPkcs12(bytes, passphrase), {
-    emptyFirst: true,
-  });
+  const open = async () => {
+    using hashing = await hashingFor(context);
+    return await unlocker.unlock((passphrase) => readPkcs12(bytes, passphrase, hashing.iterate), {
+      emptyFirst: true,
+    });
+  };
+  if (!context.lifetime) return await open();
+  return await openOnce(context.lifetime, uri.path, bytes, open);
 }
 
 async function openKeyOfPkcs12(
@@ -248,7 +299,10 @@ async function openKeyOfPkcs12(
   try {
     const ordered = keysFirst(pkcs12).map((item) => item.der);
     const certificates = parseCertificates(ordered, label);
-    const keys = pkcs12.keys.map((item) => () => openPrivateKey(readPrivateKey(item.der)));
+    const keys = pkcs12.keys.map((item) => async () => {
+      if ("refusal" in item) throw item.refusal;
+      return await openPrivateKey(readPrivateKey(item.der));
+    });
     const key = await openOneOf(keys, certificates, beside, label);
     if (!key) throw new DerError("no private key in it");
     const isOfKey = (certificate: Certificate) => hasPublicKey(certificate, key.publicKey);
@@ -270,10 +324,6 @@ function keysFirst({ keys, certificates }: Pkcs12Contents): Pkcs12Contents["cert
     ...certificates.filter((item) => isTied(item)),
     ...certificates.filter((item) => !isTied(item)),
   ];
-}
-
-function wipeKeys(pkcs12: Pkcs12Contents): void {
-  for (const key of pkcs12.keys) key.der.fill(0);
 }
 
 function signerOf(key: PrivateKey, certificates: readonly Certificate[]): Signer {

@@ -7,7 +7,13 @@
 import { readSequence } from "../../src/x509/der.ts";
 import { type Block, derOf, octetsOf, parseBer } from "./ber.ts";
 import { decrypt, decryptPkcs8 } from "./encryption.ts";
-import { UnsupportedFormatError, WrongPassphraseError } from "./failures.ts";
+import {
+  CONVERSIONS,
+  UnsupportedFormatError,
+  withConversion,
+  WrongPassphraseError,
+} from "./failures.ts";
+import type { IterateHash } from "./hash_iterations.ts";
 import type { Passphrase } from "./passphrase.ts";
 import { isAuthentic } from "./pkcs12_mac.ts";
 import {
@@ -21,16 +27,22 @@ import {
   readPfx,
 } from "./pkcs12_structure.ts";
 
-/** A key or certificate out of a PKCS#12 file, DER in memory of its own. */
+/** A key or certificate of a PKCS#12 file, DER in memory of its own. */
 export interface Pkcs12Item {
   readonly der: Uint8Array<ArrayBuffer>;
   /** The attribute that ties a key to its certificate. */
   readonly localKeyId?: Uint8Array;
 }
 
+/** A key that cannot be opened, with the reason. */
+export interface RefusedKey {
+  readonly refusal: UnsupportedFormatError;
+  readonly localKeyId?: Uint8Array;
+}
+
 /** What a PKCS#12 file holds: PKCS#8 keys, no longer encrypted, and certificates, in their order. */
 export interface Pkcs12Contents {
-  readonly keys: Pkcs12Item[];
+  readonly keys: (Pkcs12Item | RefusedKey)[];
   readonly certificates: Pkcs12Item[];
 }
 
@@ -44,13 +56,22 @@ const BAG = {
 /**
  * Reads a PKCS#12 file, DER or BER.
  *
- * Throws `WrongPassphraseError` when the MAC or a padding says that the passphrase does not fit,
- * `DerError` when the file is malformed, {@link UnsupportedFormatError} for algorithms that are not
- * known.
+ * Throws `WrongPassphraseError` when the MAC or a padding refutes the passphrase, `DerError` when
+ * the file is malformed, {@link UnsupportedFormatError} for algorithms that are not known. A key
+ * that cannot be opened does not keep the rest from being read.
  */
-export async function readPkcs12(
+export function readPkcs12(
   bytes: Uint8Array,
   passphrase: Passphrase,
+  iterate: IterateHash,
+): Promise<Pkcs12Contents> {
+  return withConversion(CONVERSIONS.pkcs12, () => readSafes(bytes, passphrase, iterate));
+}
+
+async function readSafes(
+  bytes: Uint8Array,
+  passphrase: Passphrase,
+  iterate: IterateHash,
 ): Promise<Pkcs12Contents> {
   const libraries = await loadLibraries();
   const { authSafe, macData } = readPfx(libraries, Uint8Array.from(bytes));
@@ -60,65 +81,99 @@ export async function readPkcs12(
     );
   }
   const authenticated = octetsOf(libraries.asn1js, authSafe.content);
-  if (macData && !await isAuthentic(macData, authenticated, passphrase)) {
+  if (macData && !await isAuthentic(macData, authenticated, passphrase, iterate)) {
     throw new WrongPassphraseError("the MAC differs");
   }
-  const contents: Pkcs12Contents = { keys: [], certificates: [] };
+  const reader = new SafeReader(libraries, passphrase, iterate, macData !== undefined);
   for (const { contentType, content } of readAuthenticatedSafe(libraries, authenticated)) {
-    const safe = await openSafe(libraries, contentType, content, passphrase);
-    await takeItems(libraries, safe, passphrase, contents);
+    await reader.read(contentType, content);
   }
-  return contents;
+  return reader.contents;
 }
 
-/** The SafeContents of one element of AuthenticatedSafe. */
-async function openSafe(
-  libraries: Libraries,
-  contentType: string,
-  content: unknown,
-  passphrase: Passphrase,
-): Promise<Block> {
-  const { asn1js, pkijs } = libraries;
-  const { DATA, ENCRYPTED_DATA, ENVELOPED_DATA } = pkijs.ContentInfo;
-  if (contentType === DATA) return parseBer(asn1js, octetsOf(asn1js, content));
-  if (contentType !== ENCRYPTED_DATA) {
-    throw new UnsupportedFormatError(
-      contentType === ENVELOPED_DATA
-        ? "PKCS#12 files encrypted for a certificate cannot be used; export it with a password"
-        : `PKCS#12 content of type ${contentType} cannot be used`,
+/** Collects what the safes of one file hold. */
+class SafeReader {
+  readonly contents: Pkcs12Contents = { keys: [], certificates: [] };
+
+  /** @param isVerified true when the passphrase is known to be the file's */
+  constructor(
+    private readonly libraries: Libraries,
+    private readonly passphrase: Passphrase,
+    private readonly iterate: IterateHash,
+    private isVerified: boolean,
+  ) {}
+
+  /** Reads one element of AuthenticatedSafe. */
+  async read(contentType: string, content: unknown): Promise<void> {
+    await this.#takeItems(await this.#openSafe(contentType, content));
+  }
+
+  async #openSafe(contentType: string, content: unknown): Promise<Block> {
+    const { asn1js, pkijs } = this.libraries;
+    const { DATA, ENCRYPTED_DATA, ENVELOPED_DATA } = pkijs.ContentInfo;
+    if (contentType === DATA) return parseBer(asn1js, octetsOf(asn1js, content));
+    if (contentType !== ENCRYPTED_DATA) {
+      throw new UnsupportedFormatError(
+        contentType === ENVELOPED_DATA
+          ? "PKCS#12 files encrypted for a certificate cannot be used; export it with a password"
+          : `PKCS#12 content of type ${contentType} cannot be used`,
+      );
+    }
+    const { algorithm, ciphertext } = readEncryptedData(this.libraries, content);
+    const plaintext = await decrypt(
+      readSequence(algorithm),
+      ciphertext,
+      this.passphrase,
+      this.iterate,
     );
+    try {
+      const safe = parseBer(asn1js, plaintext);
+      if (safe instanceof asn1js.Sequence && safe.blockLength === plaintext.length) {
+        this.isVerified = true;
+        return safe;
+      }
+    } catch (cause) {
+      throw new WrongPassphraseError("what was decrypted is not BER", { cause });
+    }
+    throw new WrongPassphraseError("what was decrypted is no SafeContents");
   }
-  const { algorithm, ciphertext } = readEncryptedData(libraries, content);
-  const plaintext = await decrypt(readSequence(algorithm), ciphertext, passphrase);
-  try {
-    const safe = parseBer(asn1js, plaintext);
-    if (safe instanceof asn1js.Sequence && safe.blockLength === plaintext.length) return safe;
-  } catch (cause) {
-    throw new WrongPassphraseError("what was decrypted is not BER", { cause });
-  }
-  throw new WrongPassphraseError("what was decrypted is no SafeContents");
-}
 
-async function takeItems(
-  libraries: Libraries,
-  safeContents: Block,
-  passphrase: Passphrase,
-  contents: Pkcs12Contents,
-): Promise<void> {
-  for (const bag of readBags(libraries, safeContents)) {
-    if (bag.type === BAG.safeContents) {
-      await takeItems(libraries, bag.value, passphrase, contents);
-    } else if (bag.type === BAG.certificate) {
-      const der = readCertificateBag(libraries, bag.value);
-      if (der) contents.certificates.push(itemOf(der, bag));
-    } else if (bag.type === BAG.key) {
-      contents.keys.push(itemOf(derOf(bag.value), bag));
-    } else if (bag.type === BAG.shroudedKey) {
-      contents.keys.push(itemOf(await decryptPkcs8(derOf(bag.value), passphrase), bag));
+  async #takeItems(safeContents: Block): Promise<void> {
+    const { keys, certificates } = this.contents;
+    for (const bag of readBags(this.libraries, safeContents)) {
+      if (bag.type === BAG.safeContents) {
+        await this.#takeItems(bag.value);
+      } else if (bag.type === BAG.certificate) {
+        const der = readCertificateBag(this.libraries, bag.value);
+        if (der) certificates.push({ der, ...tieOf(bag) });
+      } else if (bag.type === BAG.key) {
+        keys.push({ der: derOf(bag.value), ...tieOf(bag) });
+      } else if (bag.type === BAG.shroudedKey) {
+        keys.push({ ...await this.#decryptKey(derOf(bag.value)), ...tieOf(bag) });
+      }
+    }
+  }
+
+  async #decryptKey(encrypted: Uint8Array): Promise<Pkcs12Item | RefusedKey> {
+    try {
+      const der = await withConversion(
+        CONVERSIONS.pkcs12,
+        () => decryptPkcs8(encrypted, this.passphrase, this.iterate),
+      );
+      return { der };
+    } catch (thrown) {
+      if (thrown instanceof UnsupportedFormatError) return { refusal: thrown };
+      if (thrown instanceof WrongPassphraseError && this.isVerified) {
+        return { refusal: new UnsupportedFormatError(OTHER_PASSWORD, { cause: thrown }) };
+      }
+      throw thrown;
     }
   }
 }
 
-function itemOf(der: Uint8Array<ArrayBuffer>, { localKeyId }: Bag): Pkcs12Item {
-  return localKeyId ? { der, localKeyId } : { der };
+const OTHER_PASSWORD = "its key has another password than the file; give both one with: " +
+  "keytool -importkeystore -srckeystore FILE -destkeystore NEW.p12 -deststoretype PKCS12";
+
+function tieOf({ localKeyId }: Bag): Pick<Pkcs12Item, "localKeyId"> {
+  return localKeyId ? { localKeyId } : {};
 }

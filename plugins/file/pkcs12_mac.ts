@@ -11,7 +11,8 @@ import { DerError, type DerReader, readSequence } from "../../src/x509/der.ts";
 import { algorithmOf } from "../../src/x509/public_key.ts";
 import { derOf } from "./ber.ts";
 import { derivePbkdf2, hmacHash } from "./encryption.ts";
-import { UnsupportedFormatError } from "./failures.ts";
+import { UnsupportedCipherError } from "./failures.ts";
+import type { IterateHash } from "./hash_iterations.ts";
 import { type HashName, pkcs12Kdf } from "./key_derivation.ts";
 import type { Passphrase } from "./passphrase.ts";
 
@@ -22,6 +23,18 @@ const HASH_OIDS: Readonly<Record<string, HashName>> = {
   "2.16.840.1.101.3.4.2.1": "sha256",
   "2.16.840.1.101.3.4.2.2": "sha384",
   "2.16.840.1.101.3.4.2.3": "sha512",
+};
+/** Hashes that are not read, for messages. */
+const MORE_HASHES: Readonly<Record<string, string>> = {
+  "2.16.840.1.101.3.4.2.5": "a MAC with SHA-512/224",
+  "2.16.840.1.101.3.4.2.6": "a MAC with SHA-512/256",
+  "2.16.840.1.101.3.4.2.7": "a MAC with SHA3-224",
+  "2.16.840.1.101.3.4.2.8": "a MAC with SHA3-256",
+  "2.16.840.1.101.3.4.2.9": "a MAC with SHA3-384",
+  "2.16.840.1.101.3.4.2.10": "a MAC with SHA3-512",
+  "1.2.643.7.1.1.2.2": "a MAC with Streebog-256",
+  "1.2.643.7.1.1.2.3": "a MAC with Streebog-512",
+  "1.3.36.3.2.1": "a MAC with RIPEMD-160",
 };
 const HASH_BYTES: Readonly<Record<HashName, number>> = {
   md5: 16,
@@ -36,18 +49,20 @@ const PBKDF2 = "1.2.840.113549.1.5.12";
 
 /**
  * Checks MacData over the authenticated bytes, in constant time. Throws {@link DerError} when it is
- * malformed and {@link UnsupportedFormatError} when its algorithm is not known.
+ * malformed and {@link UnsupportedCipherError} when its algorithm is not read.
  */
 export async function isAuthentic(
   { mac, macSalt, iterations = 1 }: MacData,
   authenticated: Uint8Array,
   passphrase: Passphrase,
+  iterate: IterateHash,
 ): Promise<boolean> {
   const algorithm = algorithmOf(readSequence(derOf(mac.digestAlgorithm.toSchema())));
   const expected = new Uint8Array(mac.digest.getValue());
+  const salt = new Uint8Array(macSalt.getValue());
   const { hash, key } = algorithm.oid === PBMAC1
     ? await derivePbmac1(readSequence(algorithm.parameters ?? new Uint8Array(0)), passphrase)
-    : deriveClassic(algorithm.oid, new Uint8Array(macSalt.getValue()), iterations, passphrase);
+    : await deriveClassic(algorithm.oid, salt, iterations, passphrase, iterate);
   const actual = createHmac(hash, key).update(authenticated).digest();
   key.fill(0);
   if (expected.length !== actual.length) throw new DerError("a MAC of wrong length");
@@ -59,19 +74,20 @@ interface MacKey {
   readonly key: Uint8Array<ArrayBuffer>;
 }
 
-function deriveClassic(
+async function deriveClassic(
   oid: string,
   salt: Uint8Array,
   iterations: number,
   passphrase: Passphrase,
-): MacKey {
+  iterate: IterateHash,
+): Promise<MacKey> {
   const hash = HASH_OIDS[oid];
   if (!hash) {
-    throw new UnsupportedFormatError(
-      `its MAC algorithm ${oid} is not known; export the file again with: openssl pkcs12 -export`,
-    );
+    throw new UnsupportedCipherError(MORE_HASHES[oid] ?? `the MAC algorithm ${oid}`, false);
   }
-  return { hash, key: pkcs12Kdf(passphrase, salt, iterations, HASH_BYTES[hash], hash, "mac") };
+  const length = HASH_BYTES[hash];
+  const key = await pkcs12Kdf(passphrase, salt, iterations, length, hash, "mac", iterate);
+  return { hash, key };
 }
 
 async function derivePbmac1(parameters: DerReader, passphrase: Passphrase): Promise<MacKey> {

@@ -9,7 +9,7 @@ import { DerError } from "../../src/x509/der.ts";
 import type { PemBlock } from "../../src/x509/pem.ts";
 import { type CipherName, CIPHERS, decryptCbc } from "./cipher.ts";
 import { checkedPlaintext } from "./encryption.ts";
-import { UnsupportedFormatError } from "./failures.ts";
+import { UnsupportedCipherError } from "./failures.ts";
 import { opensslBytesToKey } from "./key_derivation.ts";
 import type { Passphrase } from "./passphrase.ts";
 
@@ -20,6 +20,9 @@ const DEK_CIPHERS: readonly CipherName[] = [
   "DES-CBC",
   "DES-EDE3-CBC",
 ];
+/** Ciphers that openssl writes and that are not read; a message repeats no other name. */
+const OTHER_CIPHERS = /^(?:CAMELLIA-\d{3}|ARIA-\d{3}|SEED|IDEA|RC2|BF|CAST5)-CBC$/;
+const LEGACY_CIPHERS = /^(?:SEED|IDEA|RC2|BF|CAST5)-/;
 const SALT_BYTES = 8;
 
 /** Decrypts the block to the plain key. Throws as `decrypt` of `encryption.ts` does. */
@@ -30,8 +33,10 @@ export async function decryptProcType(
   const [name = "", hex = ""] = (block.headers.get("DEK-Info") ?? "").split(/\s*,\s*/);
   const cipher = DEK_CIPHERS.find((known) => known === name.toUpperCase());
   if (!cipher) {
-    throw new UnsupportedFormatError(
-      "its DEK-Info header names no known cipher; convert the key with: openssl pkcs8 -topk8",
+    const isNamed = OTHER_CIPHERS.test(name);
+    throw new UnsupportedCipherError(
+      isNamed ? name : "another cipher than AES or DES in CBC mode",
+      isNamed && LEGACY_CIPHERS.test(name),
     );
   }
   let iv: Uint8Array<ArrayBuffer>;

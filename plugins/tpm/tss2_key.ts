@@ -65,6 +65,7 @@ const UNSET_PARENT = 0;
 export function parseTss2Key(der: Uint8Array): Tss2Key {
   const reader = readSequence(der);
   const oid = reader.objectIdentifier();
+  if (oid === OLD_LOADABLE) return parseKeyBlob(reader);
   const kind = Object.entries(KINDS).find(([known]) => known === oid)?.[1];
   if (!kind) throw new KeyTypeError(`TPM keys of the type ${oid} cannot be used`);
   const options = readOptions(reader);
@@ -83,6 +84,28 @@ export function parseTss2Key(der: Uint8Array): Tss2Key {
     ...(description ? { description: printable(new TextDecoder().decode(description), 80) } : {}),
     rsaParent: readBoolean(options.get(OPTIONAL.rsaParent)),
     parent,
+    publicArea,
+    privateArea,
+  };
+}
+
+/** The type of a `TSS2 KEY BLOB`, which openssl_tpm2_engine wrote before there was a draft. */
+const OLD_LOADABLE = "2.23.133.10.2";
+const OLD_OPTIONAL = { emptyAuth: 0, parent: 1, publicArea: 2 } as const;
+
+function parseKeyBlob(reader: DerReader): Tss2Key {
+  const options = readOptions(reader);
+  const privateArea = reader.octetString();
+  reader.end();
+  const publicArea = options.get(OLD_OPTIONAL.publicArea)?.octetString();
+  if (!publicArea) throw new DerError("a TPM key without its public part");
+  const parent = options.get(OLD_OPTIONAL.parent);
+  return {
+    kind: "loadable",
+    emptyAuth: readBoolean(options.get(OLD_OPTIONAL.emptyAuth)),
+    policy: [],
+    rsaParent: false,
+    parent: readParent(parent ?? new DerReader(Uint8Array.of(TAG.integer, 1, UNSET_PARENT))),
     publicArea,
     privateArea,
   };

@@ -10,8 +10,10 @@ import type { CreateSessionEffects, SessionRequest } from "../rolesanywhere/crea
 import { resolveEndpoint } from "../rolesanywhere/endpoint.ts";
 import { createSender } from "../rolesanywhere/http_client.ts";
 import { chooseProxy, proxyLabel } from "../rolesanywhere/proxy.ts";
+import { unarmor } from "../x509/armor.ts";
 import { parseCertificate } from "../x509/certificate.ts";
-import { formatPem, parsePem, type PemBlock } from "../x509/pem.ts";
+import { DerReader } from "../x509/der.ts";
+import { formatPem } from "../x509/pem.ts";
 import type { FlagValues } from "./flag_values.ts";
 import type { FlagName } from "./flags.ts";
 import { debugWords } from "./keys.ts";
@@ -122,7 +124,7 @@ export function createSessionEffects(
   };
 }
 
-/** The PEM certificates of a `--ca-bundle` file. Throws `ca-bundle`. */
+/** Returns the certificates of a `--ca-bundle` file, PEM. Throws `ca-bundle`. */
 export function readBundle(path: string, source = "--ca-bundle"): string[] {
   const refuse = (why: string, cause?: unknown) =>
     new HelperError("ca-bundle", `${source}: ${path} ${why}`, { cause });
@@ -133,14 +135,24 @@ export function readBundle(path: string, source = "--ca-bundle"): string[] {
     const advice = pathAdvice(path) ?? "check that it exists and is a file you may read";
     throw refuse(`cannot be read; ${advice}`, cause);
   }
-  const text = bytes.length <= LARGEST_BUNDLE ? new TextDecoder().decode(bytes) : "";
-  let certificates: readonly PemBlock[];
+  let certificates: readonly Uint8Array[];
   try {
-    certificates = parsePem(text).filter(({ label }) => label === "CERTIFICATE");
-    certificates.forEach(({ bytes }) => parseCertificate(bytes));
+    certificates = bytes.length <= LARGEST_BUNDLE ? bundledCertificates(bytes) : [];
+    certificates.forEach((certificate) => parseCertificate(certificate));
   } catch (cause) {
     throw refuse(`holds a certificate that cannot be read: ${messageOf(cause)}`, cause);
   }
-  if (certificates.length === 0) throw refuse("holds no PEM certificate");
-  return certificates.map(({ label, bytes }) => formatPem(label, bytes));
+  if (certificates.length === 0) throw refuse("holds no certificate; name a file in PEM or DER");
+  return certificates.map((certificate) => formatPem("CERTIFICATE", certificate));
+}
+
+/** Labels of certificates; what OpenSSL adds to a trusted one follows the certificate. */
+const CERTIFICATE_LABELS = ["CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"];
+
+function bundledCertificates(bytes: Uint8Array): readonly Uint8Array[] {
+  const unarmored = unarmor(bytes);
+  if (unarmored.form === "der") return unarmored.elements;
+  if (unarmored.form !== "pem") return [];
+  return unarmored.blocks.filter(({ label }) => CERTIFICATE_LABELS.includes(label))
+    .map(({ bytes }) => new DerReader(bytes).next().encoded);
 }

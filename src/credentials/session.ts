@@ -36,8 +36,18 @@ export function labelOf(source: IdentitySource): string {
   return (source.certificate ?? source.privateKey)?.label ?? "";
 }
 
-/** Refuses a certificate outside its validity at `now`: `certificate-validity`. */
+/**
+ * Refuses a certificate outside its validity at `now`: `certificate-validity`; and one whose serial
+ * number the service cannot take: `certificate-format`.
+ */
 export function checkValidity(certificate: Certificate, label: string, now: Date): void {
+  if (certificate.serialNumber < 0n) {
+    throw new HelperError(
+      "certificate-format",
+      `the certificate in ${label} has a negative serial number, which X.509 forbids; ` +
+        "have a new one issued",
+    );
+  }
   if (now > certificate.notAfter) {
     throw new HelperError(
       "certificate-validity",

@@ -99,6 +99,7 @@ export class SessionVendor implements AsyncDisposable {
     const answered = new Set<string>();
     return {
       ...this.context,
+      lifetime: this,
       prompt: async (question) => {
         const known = this.#answers.get(question);
         if (known !== undefined && !answered.has(question)) {

@@ -160,6 +160,11 @@ export interface KeystoreContext {
   isOn(name: SwitchName): boolean;
   /** A variable of the environment. */
   environment(name: string): string | undefined;
+  /**
+   * Identifies a command that stays and opens its sources again and again. Long work then goes to
+   * another thread, and its result may be kept for as long as this object is.
+   */
+  readonly lifetime?: object;
   /** Asks on the controlling terminal without echo; undefined when there is no terminal. */
   prompt(question: string): Promise<string | undefined>;
   /** Tells the user something that must be known even without `--debug`; never a secret. */

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { decodeBase64, encodeBase64 } from "@std/encoding/base64";
+import { encodeBase64 } from "@std/encoding/base64";
+import { readBase64 } from "./base64.ts";
 
 /** One block: `-----BEGIN label-----` … `-----END label-----`. */
 export interface PemBlock {
@@ -18,9 +19,14 @@ export class PemError extends Error {
   override readonly name = "PemError";
 }
 
-const BEGIN = "-----BEGIN ";
-const END = "-----END ";
-const DASHES = "-----";
+/**
+ * A BEGIN or END line up to its last dashes, anywhere in the text: transport loses line breaks and
+ * first dashes, and adds blanks. What is between the dashes must be a label, as it could be part of a
+ * key otherwise.
+ */
+const MARKER =
+  /----\s{0,3}(BEGIN|END)\s{1,3}([A-Z0-9](?:[A-Z0-9 #.]{0,62}[A-Z0-9])?)\s{0,3}(?=-----)/g;
+const BEGIN = /----\s{0,3}BEGIN\s/;
 
 /** Labels that a message may repeat. Any other text after BEGIN could be part of a key. */
 const KNOWN_LABELS: ReadonlySet<string> = new Set([
@@ -47,54 +53,40 @@ const KNOWN_LABELS: ReadonlySet<string> = new Set([
   "CMS",
   "PKCS12",
 ]);
-/** `label` of RFC 7468 section 3. */
-const LABEL = /^[!-,.-~]+(?:[- ][!-,.-~]+)*$/;
-const LONGEST_LABEL = 64;
+/** What a text may hold where base64 belongs → what happened to it. */
+const DAMAGES: readonly (readonly [pattern: RegExp, words: string])[] = [
+  [/\.\.\.|\u2026/, "is shortened with dots; copy all of it"],
+  [/\*\*\*/, "is masked with asterisks; get it from where it is stored"],
+  [/%[0-9A-F]{2}/i, "is URL-encoded; decode it first"],
+  [/[<&]/, "has HTML or XML in it; export it again"],
+  [/\ufffd/, "has lost characters in a conversion of text; export it again"],
+];
 
 /** True when the text has the beginning of a PEM block anywhere. */
 export function looksLikePem(text: string): boolean {
-  return text.includes(BEGIN);
+  return BEGIN.test(text);
 }
 
 /**
- * Every block in the text, in order. Text around blocks, blank lines, leading blanks and Windows
- * line endings are all allowed; a block without its end or with other than base64 in it is a
- * {@link PemError}.
+ * Returns every block in the text, in order. Text around blocks is passed over, line breaks may be
+ * missing or escaped. A block without its end or with other than base64 in it is a {@link PemError}.
  */
 export function parsePem(text: string): PemBlock[] {
   const blocks: PemBlock[] = [];
-  let label: string | undefined;
-  let body: string[] = [];
-  for (const written of text.split(/\r\n?|\n/)) {
-    const line = written.trim();
-    const begun = labelOf(line, BEGIN);
-    if (begun !== undefined) {
-      if (label !== undefined) throw withoutEnd(label);
-      label = begun;
-      body = [];
-    } else if (label === undefined) {
-      continue; // text around the blocks
-    } else if (labelOf(line, END) === label) {
-      blocks.push(parseBlock(label, body));
-      label = undefined;
-    } else body.push(line);
+  let open: { readonly label: string; readonly start: number } | undefined;
+  for (const { 0: marker, 1: mark, 2: written = "", index } of text.matchAll(MARKER)) {
+    const label = written.replace(/ +/g, " ");
+    if (mark === "BEGIN") {
+      if (open) throw withoutEnd(open.label);
+      open = { label, start: index + marker.length };
+    } else if (open) {
+      if (open.label !== label) throw withoutEnd(open.label);
+      blocks.push(parseBlock(label, text.slice(open.start, index)));
+      open = undefined;
+    }
   }
-  if (label !== undefined) throw withoutEnd(label);
+  if (open) throw withoutEnd(open.label);
   return blocks;
-}
-
-/**
- * Returns the label of a BEGIN or END line, or undefined when it is another line.
- *
- * Throws {@link PemError} when more than a label is between the dashes.
- */
-function labelOf(line: string, mark: string): string | undefined {
-  if (!line.startsWith(mark) || !line.endsWith(DASHES)) return undefined;
-  const label = line.slice(mark.length, -DASHES.length);
-  if (label.length <= LONGEST_LABEL && LABEL.test(label)) return label;
-  throw new PemError(
-    "a BEGIN or END line holds more than a label; its line breaks may be lost; export it again",
-  );
 }
 
 /** Returns a block's name for messages. */
@@ -106,21 +98,64 @@ function withoutEnd(label: string): PemError {
   return new PemError(`${named(label)} has no end line; the file may be truncated`);
 }
 
-function parseBlock(label: string, body: readonly string[]): PemBlock {
+/** The beginning of a line in a mail's quote or in quotation marks. */
+const QUOTED = /^[\s>"']+/;
+
+function parseBlock(label: string, written: string): PemBlock {
+  const lines = restorePluses(restoreLines(withoutDashes(written)).split(/\r\n?|\n/));
   const headers = new Map<string, string>();
   let base64 = "";
-  for (const line of body) {
-    // Base64 has no colon, and headers stand before it.
+  for (const written of lines) {
+    const line = written.replace(QUOTED, "");
+    // Base64 has no colon, and headers come before it.
     const colon = base64 === "" ? line.indexOf(":") : -1;
-    if (colon > 0) headers.set(line.slice(0, colon).trimEnd(), line.slice(colon + 1).trim());
-    else base64 += line;
+    if (colon > 0) headers.set(line.slice(0, colon).trim(), line.slice(colon + 1).trim());
+    else base64 += line.trim();
   }
   if (base64 === "") throw new PemError(`${named(label)} is empty`);
-  try {
-    return { label, headers, bytes: decodeBase64(base64) };
-  } catch (cause) {
-    throw new PemError(`${named(label)} does not hold base64`, { cause });
-  }
+  const bytes = readBase64(base64);
+  if (bytes) return { label, headers, bytes };
+  const damage = DAMAGES.find(([pattern]) => pattern.test(base64));
+  throw new PemError(`${named(label)} ${damage?.[1] ?? "does not hold base64; export it again"}`);
+}
+
+/** The dashes of the markers, of which there may be more than the marker takes. */
+function withoutDashes(text: string): string {
+  let [start, end] = [0, text.length];
+  while (text[start] === "-") start++;
+  while (end > start && text[end - 1] === "-") end--;
+  return text.slice(start, end);
+}
+
+const ESCAPES: readonly (readonly [pattern: RegExp, character: string])[] = [
+  [/\\+/g, "\\"], // escaped more than once
+  [/\\[rnt]|&#(?:1[03]|x[ad]);/gi, "\n"],
+  [/\\u002b/gi, "+"],
+  [/\\u002f|\\\//gi, "/"],
+  [/\\u003d/gi, "="],
+  [/\\(?=\s|$)/g, ""],
+];
+
+/** The headers of OpenSSL's traditional format, which may be on one line with the key. */
+const TRADITIONAL_HEADERS =
+  /^\s{0,9}(Proc-Type:\s{0,9}4\s{0,9},\s{0,9}ENCRYPTED)\s{0,9}(DEK-Info:\s{0,9}(?:AES-\d{3}-CBC,[0-9A-F]{32}|DES(?:-EDE3)?-CBC,[0-9A-F]{16}))/i;
+
+/** Undoes what JSON, shells, YAML and XML do to line breaks: base64 has neither backslash nor `&`. */
+function restoreLines(text: string): string {
+  const unescaped = text.includes("\\") || text.includes("&#")
+    ? ESCAPES.reduce((result, [pattern, character]) => result.replace(pattern, character), text)
+    : text;
+  return unescaped.replace(TRADITIONAL_HEADERS, "$1\n$2\n");
+}
+
+const FULL_LINE = 64;
+
+/** URL decoding turns `+` to a blank: a line with blanks inside is full when they count. */
+function restorePluses(lines: readonly string[]): readonly string[] {
+  const written = lines.filter((line) => line.trim() !== "");
+  const isFull = written.length > 1 &&
+    written.slice(0, -1).every((line) => line.length === FULL_LINE && !line.includes(":"));
+  return isFull ? lines.map((line) => line.replaceAll(" ", "+")) : lines;
 }
 
 /** Writes one block, 64 characters a line, with a final newline. */

@@ -95,6 +95,8 @@ const PROBES = {
   "go-client": () => compiledClient("go").whyNot,
   "java-client": () => compiledClient("java").whyNot,
   "rust-client": () => compiledClient("rust").whyNot,
+  "go-containers": () => compiledClient("go_containers").whyNot,
+  "java-containers": () => compiledClient("java_containers").whyNot,
   "kustomize": () => compiledClient("kustomize").whyNot,
   "wine": reasonAgainstWine,
   "arm64-emulator": reasonAgainstArm64,

@@ -20,7 +20,9 @@ export interface CompiledClient {
 }
 
 /** The client of a folder below tests/clients that is built, or a tool that is built the same way. */
-export function compiledClient(name: "go" | "java" | "rust" | "kustomize"): CompiledClient {
+export function compiledClient(
+  name: "go" | "java" | "rust" | "kustomize" | "go_containers" | "java_containers",
+): CompiledClient {
   const folder = fileURLToPath(new URL(`${name}/`, CLIENTS));
   try {
     return { folder, whyNot: Deno.readTextFileSync(`${folder}why-not`).trim() };

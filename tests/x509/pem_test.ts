@@ -1,9 +1,16 @@
-import { assertEquals, assertInstanceOf, assertNotMatch, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertNotMatch,
+  assertThrows,
+} from "@std/assert";
 import { encodeBase64 } from "@std/encoding/base64";
 
 import { formatPem, looksLikePem, parsePem, PemError } from "../../src/x509/pem.ts";
 
-const BYTES = Uint8Array.from({ length: 100 }, (_, i) => i);
+/** Bytes whose base64 has every character, and padding. */
+const BYTES = Uint8Array.from({ length: 100 }, (_, i) => i < 48 ? i : 255 - 5 * (i - 48));
 const CERTIFICATE = formatPem("CERTIFICATE", BYTES);
 
 const ACCEPTED = {
@@ -18,6 +25,29 @@ const ACCEPTED = {
   "blank lines inside": CERTIFICATE.replaceAll("\n", "\n\n"),
   "base64 on one line": CERTIFICATE.replace(/([^-])\n([^-])/g, "$1$2"),
   "base64 in lines of five": CERTIFICATE.replace(/^[^-].*$/gm, (l) => l.replace(/.{5}/g, "$&\n")),
+  "no line breaks": CERTIFICATE.replaceAll("\n", ""),
+  "blanks for line breaks": CERTIFICATE.replaceAll("\n", " "),
+  "escaped line breaks": CERTIFICATE.replaceAll("\n", "\\n"),
+  "line breaks escaped twice": CERTIFICATE.replaceAll("\n", "\\\\r\\\\n"),
+  "line breaks as XML entities": CERTIFICATE.replaceAll("\n", "&#xD;&#10;"),
+  "JSON's escapes": JSON.stringify({ crt: CERTIFICATE }).replaceAll("/", "\\/")
+    .replaceAll("+", "\\u002b").replaceAll("=", "\\u003D"),
+  "quotes around it": `'${CERTIFICATE}'`,
+  "quotes around lines": CERTIFICATE.replace(/^.*$/gm, '"$&",'),
+  "a mail's quotes": CERTIFICATE.replace(/^/gm, "> "),
+  "backslashes at line ends": CERTIFICATE.replaceAll("\n", "\\\n"),
+  "quoted-printable padding": CERTIFICATE.replaceAll("==\n", "=3D=3D\n"),
+  "no padding": CERTIFICATE.replaceAll("==\n", "\n"),
+  "the URL alphabet": `-----BEGIN CERTIFICATE-----\n${
+    encodeBase64(BYTES).replaceAll("+", "-").replaceAll("/", "_")
+  }\n-----END CERTIFICATE-----\n`,
+  "blanks for pluses": CERTIFICATE.replaceAll("+", " "),
+  "blanks in the markers": CERTIFICATE.replaceAll("-----BEGIN ", "----- BEGIN  ")
+    .replaceAll("CERTIFICATE-----", "CERTIFICATE -----"),
+  "the first dashes lost": CERTIFICATE.replace(/^-/gm, ""),
+  "one dash more": CERTIFICATE.replaceAll("-----", "------"),
+  "a marker over two lines": CERTIFICATE.replace("BEGIN ", "BEGIN\n"),
+  "invisible characters": CERTIFICATE.replace(/^[^-].{9}/gm, "$&\u200b\u00ad\u00a0\ufeff"),
   "a byte order mark's line before": `\ufeffBag Attributes\n${CERTIFICATE}`,
 };
 
@@ -54,6 +84,57 @@ Deno.test("parsePem() gives the headers of an RFC 1421 block and leaves them out
   ]);
   assertEquals(block?.bytes, BYTES);
 });
+
+const TRADITIONAL = `-----BEGIN RSA PRIVATE KEY-----
+Proc-Type: 4,ENCRYPTED
+DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF
+
+${encodeBase64(BYTES)}
+-----END RSA PRIVATE KEY-----
+`;
+
+for (
+  const [how, lineBreak] of [["as written", "\n"], ["blanks", " "], ["escapes", "\\n"], [
+    "nothing",
+    "",
+  ]] as const
+) {
+  Deno.test(`parsePem() finds the headers of an encrypted key when its line breaks are ${how}`, () => {
+    const [block] = parsePem(TRADITIONAL.replaceAll("\n", lineBreak));
+    assertEquals([...block?.headers ?? []], [
+      ["Proc-Type", "4,ENCRYPTED"],
+      ["DEK-Info", "AES-128-CBC,00112233445566778899AABBCCDDEEFF"],
+    ]);
+    assertEquals(block?.bytes, BYTES);
+  });
+}
+
+Deno.test("parsePem() separates blocks that are glued together", () => {
+  const [key, certificate] = ["PRIVATE KEY", "CERTIFICATE"].map((label) =>
+    formatPem(label, BYTES).trim()
+  );
+  for (const glue of ["", "x", "\\n", " "]) {
+    const blocks = parsePem(`${key}${glue}${certificate}${glue}${key}`);
+    assertEquals(blocks.map(({ label }) => label), ["PRIVATE KEY", "CERTIFICATE", "PRIVATE KEY"]);
+  }
+  const shared = `${key}${certificate}`.replace("----------", "-----");
+  assertEquals(parsePem(shared).map(({ bytes }) => bytes), [BYTES, BYTES]);
+});
+
+const NAMED: Readonly<Record<string, readonly [damage: string, words: RegExp]>> = {
+  "dots": ["...", /shortened with dots/],
+  "asterisks": ["****", /masked with asterisks/],
+  "URL encoding": ["%2B%0A", /URL-encoded/],
+  "HTML": ["<br>", /HTML or XML/],
+  "replacement characters": ["\ufffd", /lost characters/],
+};
+
+for (const [what, [damage, words]] of Object.entries(NAMED)) {
+  Deno.test(`parsePem() names the damage when there are ${what} in the base64`, () => {
+    const text = CERTIFICATE.replace(/\n(.{20})/, `\n$1${damage}`);
+    assertMatch(assertThrows(() => parsePem(text), PemError).message, words);
+  });
+}
 
 Deno.test("parsePem() gives nothing when there is no block", () => {
   assertEquals(parsePem(""), []);
@@ -159,7 +240,11 @@ const HOSTILE: Record<string, { text: string; outcome: string }> = {
   "end lines": { text: fill("-----END A-----\n"), outcome: "0 blocks" },
   "empty lines": { text: fill("\n"), outcome: "0 blocks" },
   "dashes on one line": { text: `-----BEGIN ${fill("-")}x`, outcome: "0 blocks" },
-  "blanks behind a begin line": { text: `-----BEGIN A-----${fill(" ")}x`, outcome: "0 blocks" },
+  "blanks behind a begin line": { text: `-----BEGIN A-----${fill(" ")}x`, outcome: "PemError" },
+  "dashes and blanks": { text: fill("-----   "), outcome: "0 blocks" },
+  "backslashes": { text: around(fill("\\")), outcome: "PemError" },
+  "entities": { text: around(fill("&#10;")), outcome: "PemError" },
+  "blanks before a dash": { text: fill(`-----BEGIN A${" ".repeat(70)}-`), outcome: "0 blocks" },
   "blanks before nothing": { text: fill(" "), outcome: "0 blocks" },
   "header lines": { text: around(`${fill("A: b\n")}\nAA==`), outcome: "1 blocks" },
   "blanks inside one header": {

@@ -35,7 +35,7 @@ const CONTENTS: readonly (readonly [string | Uint8Array, ErrorCode, string])[] =
   [formatPem("PUBLIC KEY", Uint8Array.of(0x30, 0)), "key-not-found", "holds no private key"],
   [Uint8Array.of(0x30, 0), "key-not-found", "holds no private key"],
   [formatPem("OPENSSH PRIVATE KEY", Uint8Array.of(1)), "key-unsupported", "ssh-keygen -p -m PKCS8"],
-  [formatPem("PKCS7", Uint8Array.of(0x30, 0)), "key-unsupported", "openssl pkcs7 -print_certs"],
+  [formatPem("PKCS7", Uint8Array.of(0x30, 0)), "key-unsupported", "-print_certs"],
 ];
 
 Deno.test("openKey() says what is wrong when a file holds no usable key", async () => {

@@ -1,0 +1,49 @@
+/**
+ * PKCS#12 files that a long-running command has opened already: deriving their keys again at each
+ * refresh would take seconds of work. They stay in memory only.
+ *
+ * @module
+ */
+import { encodeHex } from "@std/encoding/hex";
+import type { Pkcs12Contents } from "./pkcs12.ts";
+
+interface Remembered {
+  /** SHA-256 of the file. */
+  readonly digest: string;
+  readonly contents: Pkcs12Contents;
+}
+
+const commands = new WeakMap<object, Map<string, Remembered>>();
+
+/**
+ * Returns what `open` returns for the file, or a copy of what it returned when the file at `path`
+ * had the same bytes earlier in the command's `lifetime`.
+ */
+export async function openOnce(
+  lifetime: object,
+  path: string,
+  bytes: Uint8Array,
+  open: () => Promise<Pkcs12Contents>,
+): Promise<Pkcs12Contents> {
+  const digest = encodeHex(await crypto.subtle.digest("SHA-256", Uint8Array.from(bytes)));
+  const files = commands.get(lifetime) ?? new Map<string, Remembered>();
+  commands.set(lifetime, files);
+  const known = files.get(path);
+  if (known?.digest === digest) return copyOf(known.contents);
+  const contents = await open();
+  if (known) wipeKeys(known.contents);
+  files.set(path, { digest, contents: copyOf(contents) });
+  return contents;
+}
+
+/** Overwrites the private keys. */
+export function wipeKeys({ keys }: Pkcs12Contents): void {
+  for (const key of keys) if ("der" in key) key.der.fill(0);
+}
+
+function copyOf({ keys, certificates }: Pkcs12Contents): Pkcs12Contents {
+  return {
+    keys: keys.map((key) => "der" in key ? { ...key, der: key.der.slice() } : key),
+    certificates: [...certificates],
+  };
+}

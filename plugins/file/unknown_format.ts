@@ -1,0 +1,78 @@
+/**
+ * Files that are not read: the format by its first bytes, and a way out.
+ *
+ * @module
+ */
+import { PemError } from "../../src/x509/pem.ts";
+import { UnsupportedFormatError } from "./failures.ts";
+
+const JKS = "keytool -importkeystore -srckeystore FILE -destkeystore NEW.p12 -deststoretype PKCS12";
+const JAVA_KEYSTORES: readonly (readonly [magic: number, words: string])[] = [
+  [0xfeedfeed, `it is a Java keystore (JKS); convert it with: ${JKS}`],
+  [0xcececece, `it is a Java keystore (JCEKS); convert it with: ${JKS} -srcstoretype JCEKS`],
+];
+
+/** True when the bytes begin as a keystore of Java's own does. */
+export function startsJavaKeystore(bytes: Uint8Array): boolean {
+  return javaKeystore(bytes) !== undefined;
+}
+
+/** Returns the refusal of a keystore of Java's own. */
+export function javaKeystoreRefusal(bytes: Uint8Array): UnsupportedFormatError {
+  return new UnsupportedFormatError(javaKeystore(bytes) ?? "it is a Java keystore");
+}
+
+function javaKeystore(bytes: Uint8Array): string | undefined {
+  if (bytes.length < 4) return undefined;
+  const magic = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+  return JAVA_KEYSTORES.find(([known]) => known === magic)?.[1];
+}
+
+/** Beginnings of files that people name by mistake. */
+const BEGINNINGS: readonly (readonly [pattern: RegExp, words: string])[] = [
+  [/^PK\p{Cc}{2}/u, "it is a ZIP archive; unpack it and name a file in it"],
+  [/^\s{0,99}<(?:!doctype|html|\?xml)/i, "it is HTML or XML; check where it was downloaded from"],
+  [/^(?:ssh-|ecdsa-sha2-|sk-)/, "it is a public key of OpenSSH; name the private key"],
+  [
+    /^PuTTY-User-Key-File-/,
+    "it is a key of PuTTY; convert it with: puttygen FILE -O private-openssh -o NEW.pem",
+  ],
+];
+
+/**
+ * Returns the refusal of a file that is neither PEM nor DER. `text` is the file, decoded.
+ *
+ * What the file holds is never part of the message.
+ */
+export function unknownFormat(bytes: Uint8Array, text: string): Error {
+  const damage = damagedDer(bytes) ?? convertedDer(bytes) ??
+    BEGINNINGS.find(([pattern]) => pattern.test(text))?.[1];
+  return new PemError(
+    damage ?? "it is neither PEM nor DER; name a file with a key or certificate in it",
+  );
+}
+
+/** DER whose length, written in one to four bytes, is not the file's. */
+function damagedDer(bytes: Uint8Array): string | undefined {
+  const [tag, form = 0] = bytes;
+  const count = form - 0x80;
+  if (tag !== 0x30 || count < 1 || count > 4 || bytes.length < 2 + count) return undefined;
+  const contents = bytes.subarray(2, 2 + count).reduce((sum, byte) => sum * 256 + byte, 0);
+  const length = 2 + count + contents;
+  if (length > bytes.length) {
+    // A few bytes read as a length of gigabytes are something else.
+    return length < 256 * bytes.length
+      ? `it is cut off: ${bytes.length} of ${length} bytes are there; copy it again`
+      : undefined;
+  }
+  return `${bytes.length - length} bytes follow its end; copy it again as binary`;
+}
+
+/** First bytes in UTF-8 of what Latin-1, Windows-1252 and the replacement character make of a length. */
+const CONVERTED: readonly number[] = [0xc2, 0xc6, 0xe2, 0xef];
+
+function convertedDer([tag, next = 0]: Uint8Array): string | undefined {
+  return tag === 0x30 && CONVERTED.includes(next)
+    ? "its bytes were changed by a conversion to text; copy it again as binary"
+    : undefined;
+}

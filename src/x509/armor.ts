@@ -1,0 +1,88 @@
+/**
+ * The outside of a file: DER, PEM in any encoding of text, or base64 of one of these.
+ *
+ * @module
+ */
+import { readBase64 } from "./base64.ts";
+import { DerError, DerReader, TAG } from "./der.ts";
+import { looksLikePem, parsePem, type PemBlock, PemError } from "./pem.ts";
+
+/** What a file is once its transport is undone. */
+export type Unarmored =
+  /** Elements of DER, one behind another; at least one. */
+  | { readonly form: "der"; readonly elements: readonly Uint8Array[] }
+  | { readonly form: "pem"; readonly blocks: readonly PemBlock[] }
+  /** Bytes that `isKnown` accepts; decoded ones are not what the file holds. */
+  | { readonly form: "known"; readonly bytes: Uint8Array; readonly isDecoded?: true }
+  /** None of these. */
+  | { readonly form: "other"; readonly text: string };
+
+/**
+ * Undoes what transport does to a file. `isKnown` accepts other binary formats.
+ *
+ * Throws {@link PemError} when the text is PEM that cannot be read. Slices of `bytes` stay in use.
+ */
+export function unarmor(
+  bytes: Uint8Array,
+  isKnown: (bytes: Uint8Array) => boolean = () => false,
+): Unarmored {
+  const binary = readBinary(bytes, isKnown);
+  if (binary) return binary;
+  const text = decodeText(bytes);
+  if (looksLikePem(text)) return readPemText(text);
+  const decoded = readBase64(text.replace(/\\+[rn]/g, "\n"));
+  const inner = decoded && (readBinary(decoded, isKnown) ?? readInnerText(decoded));
+  if (!inner) return { form: "other", text };
+  return inner.form === "known" ? { ...inner, isDecoded: true } : inner;
+}
+
+function readBinary(
+  bytes: Uint8Array,
+  isKnown: (bytes: Uint8Array) => boolean,
+): Unarmored | undefined {
+  if (isKnown(bytes)) return { form: "known", bytes };
+  const elements = derElements(bytes);
+  return elements ? { form: "der", elements } : undefined;
+}
+
+function readInnerText(bytes: Uint8Array): Unarmored | undefined {
+  const text = decodeText(bytes);
+  return looksLikePem(text) ? readPemText(text) : undefined;
+}
+
+function readPemText(text: string): Unarmored {
+  const blocks = parsePem(text);
+  if (blocks.length > 0) return { form: "pem", blocks };
+  throw new PemError(
+    "a BEGIN line holds more than a label; its line breaks may be lost; export it again",
+  );
+}
+
+/** SEQUENCEs one behind another; undefined when there is anything else but filling at the end. */
+function derElements(bytes: Uint8Array): Uint8Array[] | undefined {
+  const reader = new DerReader(bytes);
+  const elements: Uint8Array[] = [];
+  try {
+    while (reader.peekTag() === TAG.sequence) elements.push(reader.next().encoded);
+  } catch (thrown) {
+    if (thrown instanceof DerError) return undefined;
+    throw thrown;
+  }
+  const length = elements.reduce((sum, element) => sum + element.length, 0);
+  const isWhole = bytes.subarray(length).every((byte) => FILLING.includes(byte));
+  return elements.length > 0 && isWhole ? elements : undefined;
+}
+
+/** Bytes that copying and editing add at the end of a binary file: zero, line breaks, Ctrl-Z, blank. */
+const FILLING: readonly number[] = [0x00, 0x0a, 0x0d, 0x1a, 0x20];
+
+/** Decodes UTF-8, or UTF-16 with its byte order mark, as some Windows editors save PEM. */
+export function decodeText(bytes: Uint8Array): string {
+  const [first, second] = bytes;
+  const encoding = first === 0xff && second === 0xfe
+    ? "utf-16le"
+    : first === 0xfe && second === 0xff
+    ? "utf-16be"
+    : "utf-8";
+  return new TextDecoder(encoding).decode(bytes);
+}

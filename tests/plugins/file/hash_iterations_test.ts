@@ -1,0 +1,43 @@
+import { assertEquals, assertLess } from "@std/assert";
+import { createHash } from "node:crypto";
+import { hashHere, HashThread } from "../../../plugins/file/hash_iterations.ts";
+import { hasLoop } from "../../../plugins/file/hash_loop.ts";
+
+const HASHES = ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"] as const;
+
+function iterated(hash: string, digest: Uint8Array, iterations: number): Uint8Array {
+  let current = digest;
+  for (let i = 0; i < iterations; i++) current = createHash(hash).update(current).digest();
+  return Uint8Array.from(current);
+}
+
+for (const hash of HASHES) {
+  Deno.test(`hashHere() and HashThread iterate ${hash} as node:crypto does`, async () => {
+    assertEquals(hasLoop(hash), hash !== "md5");
+    using thread = new HashThread();
+    const start = createHash(hash).update(hash).digest();
+    for (const iterations of [0, 1, 4_095, 4_096, 5_001, 100_001]) {
+      const expected = iterated(hash, start, iterations);
+      assertEquals(await hashHere.iterate(hash, start, iterations), expected, `${iterations}`);
+      assertEquals(await thread.iterate(hash, start, iterations), expected, `${iterations}`);
+    }
+    assertEquals(iterated(hash, start, 0), Uint8Array.from(start), "the input was changed");
+  });
+}
+
+Deno.test("HashThread leaves this thread free while it iterates", async () => {
+  using thread = new HashThread();
+  await thread.iterate("sha1", new Uint8Array(20), 100_000);
+  const started = performance.now();
+  const work = thread.iterate("sha1", new Uint8Array(20), 10_000_000);
+  let last = started;
+  let longest = 0;
+  const timer = setInterval(() => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last);
+    last = now;
+  }, 5);
+  await work;
+  clearInterval(timer);
+  assertLess(longest, (performance.now() - started) / 3);
+});
