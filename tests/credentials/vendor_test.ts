@@ -13,16 +13,16 @@ import { openssl } from "../support/openssl.ts";
 import { ARNS } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
-const ANSWER = JSON.stringify({
-  credentialSet: [{
-    credentials: {
-      accessKeyId: "ASIA1",
-      secretAccessKey: "s",
-      sessionToken: "t",
-      expiration: "2026-01-01T01:00:00Z",
-    },
-  }],
-});
+/** Returns the service's response with a session of one hour from `now`. */
+function response(now: Date): Uint8Array {
+  const credentials = {
+    accessKeyId: "ASIA1",
+    secretAccessKey: "s",
+    sessionToken: "t",
+    expiration: new Date(now.getTime() + 3_600_000).toISOString(),
+  };
+  return new TextEncoder().encode(JSON.stringify({ credentialSet: [{ credentials }] }));
+}
 
 /** A vendor of a certificate and a key in files, the serial numbers it sent, and its words. */
 class Scene implements Disposable {
@@ -54,8 +54,7 @@ class Scene implements Disposable {
       send: ({ headers }) => {
         const authorization = headers.get("authorization") ?? "";
         this.sent.push(/Credential=(\d+)\//.exec(authorization)?.[1] ?? "none");
-        const body = new TextEncoder().encode(ANSWER);
-        return Promise.resolve({ status: 201, headers: new Map(), body });
+        return Promise.resolve({ status: 201, headers: new Map(), body: response(this.now) });
       },
       now: () => this.now,
       monotonic: () => 0,
