@@ -60,6 +60,7 @@ need gcc gcc
 need npm npm
 need node nodejs
 need swtpm swtpm
+need socat socat
 need tpm2_createprimary tpm2-tools
 # The tpm2 provider of openssl, and the libraries through which the program reaches a TPM. The names are
 # those of Debian 12; Debian 13 knows them, too.

@@ -21,6 +21,8 @@ export interface TctiSurroundings {
   environment(name: string): string | undefined;
   /** What stands at a path; undefined when nothing does, or nothing that this user may see. */
   kindOf(path: string): "socket" | "other" | undefined;
+  /** True if the loader finds the module of a TCTI. */
+  hasModule(name: string): boolean;
 }
 
 /** Devices in the order they are tried: with the kernel's resource manager, and without. */
@@ -30,7 +32,8 @@ const SYSTEM_BUS = "/run/dbus/system_bus_socket";
 const VARIABLES = ["TPM2TOOLS_TCTI", "TCTI"];
 
 /** The machine this runs on. */
-export const SURROUNDINGS: Pick<TctiSurroundings, "kindOf"> = {
+export const SURROUNDINGS: Pick<TctiSurroundings, "kindOf" | "hasModule"> = {
+  hasModule: hasTctiModule,
   kindOf(path) {
     try {
       return Deno.statSync(path).isSocket ? "socket" : "other";
@@ -55,7 +58,7 @@ export function chooseTcti(surroundings: TctiSurroundings): Tcti {
   }
   const found = DEVICES.find((path) => surroundings.kindOf(path));
   if (found) return { configuration: `device:${found}`, source: found };
-  if (surroundings.kindOf(SYSTEM_BUS) === "socket" && hasTctiModule("tabrmd")) {
+  if (surroundings.kindOf(SYSTEM_BUS) === "socket" && surroundings.hasModule("tabrmd")) {
     return { configuration: "tabrmd:bus_type=system", source: "tabrmd" };
   }
   throw new HelperError(
@@ -77,14 +80,32 @@ function deviceTcti(path: string, surroundings: TctiSurroundings): string {
     );
   }
   if (kind === "other") return `device:${path}`;
-  if (surroundings.kindOf(`${path}.ctrl`) !== "socket") {
-    throw new HelperError(
-      "keystore-unavailable",
-      `TPM_DEVICE: beside the socket ${path} there is no control socket ${path}.ctrl; start swtpm ` +
-        `with --ctrl type=unixio,path=${path}.ctrl`,
-    );
-  }
-  return `swtpm:path=${path}`;
+  // The swtpm TCTI needs the control socket; the cmd TCTI talks to the command socket only.
+  if (surroundings.kindOf(`${path}.ctrl`) === "socket") return `swtpm:path=${path}`;
+  const bridge = surroundings.hasModule("cmd") ? bridgeTo(path, surroundings) : undefined;
+  if (bridge !== undefined) return `cmd:${bridge}`;
+  throw new HelperError(
+    "keystore-unavailable",
+    `TPM_DEVICE: ${path} has no control socket ${path}.ctrl; link swtpm's there ` +
+      `(ln -s CONTROL_SOCKET ${path}.ctrl), or install libtss2-tcti-cmd and socat`,
+  );
+}
+
+/** Programs that connect standard input and output to a Unix socket, and their commands. */
+const BRIDGES: readonly (readonly [program: string, command: (quoted: string) => string])[] = [
+  ["socat", (quoted) => `exec socat - UNIX-CONNECT:${quoted} 2>/dev/null`],
+  ["nc", (quoted) => `exec nc -U ${quoted} 2>/dev/null`],
+];
+
+/** Returns a shell command that reaches the socket; undefined if no program for it is on PATH. */
+function bridgeTo(path: string, surroundings: TctiSurroundings): string | undefined {
+  // socat reads commas, colons and quotes in an address as its own syntax.
+  if (!/^[\w@%+=./-]+$/.test(path)) return undefined;
+  const folders = (surroundings.environment("PATH") ?? "").split(":").filter((at) => at !== "");
+  const found = BRIDGES.find(([program]) =>
+    folders.some((folder) => surroundings.kindOf(`${folder}/${program}`) === "other")
+  );
+  return found?.[1](path);
 }
 
 /** Thrown when another program holds the device, which may pass. */

@@ -145,12 +145,29 @@ export async function readIntermediates(
   return certificates;
 }
 
+/** Attributes of a URI that name a token. */
+const TOKEN_ATTRIBUTES = ["token", "manufacturer", "serial", "model", "slot-id"] as const;
+
+/** Returns the key's URI, with the PIN of the certificate's URI if it has none for the same token. */
+function withPinOf(certificate: KeystoreUri | undefined, key: KeystoreUri): KeystoreUri {
+  if (certificate?.scheme !== "pkcs11" || key.scheme !== "pkcs11") return key;
+  const hasPin = ({ query }: KeystoreUri) => query.has("pin-value") || query.has("pin-source");
+  const areOtherTokens = TOKEN_ATTRIBUTES.some((name) => {
+    const [one, other] = [certificate.attributes.get(name), key.attributes.get(name)];
+    return one && other && !sameBytes(one, other);
+  });
+  if (hasPin(key) || !hasPin(certificate) || areOtherTokens) return key;
+  const pin = [...certificate.query].filter(([name]) => name.startsWith("pin-"));
+  return { ...key, query: new Map([...key.query, ...pin]) };
+}
+
 async function openKey(
   source: IdentitySource,
   registry: KeystoreRegistry,
   context: KeystoreContext,
 ): Promise<OpenedKey> {
-  const keyUri = source.privateKey ?? source.certificate;
+  const keyUri = source.privateKey && withPinOf(source.certificate, source.privateKey) ||
+    source.certificate;
   if (!keyUri) {
     throw new HelperError(
       "usage",

@@ -87,6 +87,23 @@ Deno.test("sign-string takes the PIN from the URI, a file or the environment, an
   }
 });
 
+Deno.test("sign-string takes the PIN in the certificate's URI for the key's, on the same token only", async () => {
+  const certificate = `${KEY};type=cert?pin-value=${PIN}`;
+  const run = (privateKey: string) =>
+    runBinary(
+      ["sign-string", "--certificate", certificate, "--private-key", privateKey, ...LIBRARY],
+      { env: hsm.env },
+    );
+  for (const privateKey of [KEY, "pkcs11:object=ec-p256;type=private"]) {
+    const { code, stdout, stderr } = await run(privateKey);
+    assertEquals({ privateKey, code, stderr }, { privateKey, code: 0, stderr: "" });
+    assertMatch(stdout, /^"[0-9a-f]{100,}"\n$/);
+  }
+  const wrong = await run(`${KEY}?pin-value=${WRONG}`);
+  assertEquals([wrong.code, wrong.stdout], [3, ""]);
+  assertMatch((await run("pkcs11:token=other;object=ec-p256")).stderr, /no token matches/);
+});
+
 Deno.test("sign-string goes by flag, URI and PKCS11_MODULE_PATH when it looks for the module", async () => {
   const uri = `${KEY}?pin-value=${PIN}`;
   const env = { PKCS11_MODULE_PATH: "/no/such.so" };

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { runBinary } from "../support/binary.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
+import { testWith } from "../support/needs.ts";
 import { makeParents, TpmKeyMaker } from "../support/tpm/key_maker.ts";
 import { policyPcr } from "../support/tpm/policy_keys.ts";
 import { SoftwareTpm } from "../support/tpm/software_tpm.ts";
@@ -175,3 +176,33 @@ Deno.test("a broken TPM library is named, with the command that installs it", as
     /^aws_signing_helper: libtss2-esys\.so\.0, which a key in a TPM needs, cannot be loaded [^\n]*install tpm2-tss: [^\n]*\n$/,
   );
 });
+
+testWith(
+  ["binary", "swtpm", "tss2", "program:socat"],
+  "TPM_DEVICE names a socket without its control socket, or says what to link",
+  async () => {
+    await using tpm = await SoftwareTpm.start("unix", { disconnect: false });
+    const maker = new TpmKeyMaker(tpm);
+    await makeParents(maker);
+    await maker.make(`child key 0x81000001 -G ecc256 -a "$SIGN"`);
+    const path = maker.tss2("key", { emptyAuth: 255, parent: 0x81000001 });
+    const sign = (env: Record<string, string> = {}) =>
+      runBinary(["sign-string", "--private-key", path], { env: { ...tpm.env, ...env } });
+    const control = tpm.directory.join("control");
+    Deno.renameSync(`${tpm.socket}.ctrl`, control);
+    const bridged = await sign();
+    assertMatch(bridged.stdout, SIGNATURE, bridged.stderr);
+    assertEquals(bridged.stderr, "");
+    // Nothing but the test's own setsid.
+    const only = tpm.directory.join("only");
+    Deno.mkdirSync(only);
+    Deno.symlinkSync("/usr/bin/setsid", `${only}/setsid`);
+    const refused = await sign({ PATH: only });
+    assertEquals([refused.code, refused.stdout], [3, ""]);
+    assertMatch(refused.stderr, /has no control socket .*tpm\.sock\.ctrl; link swtpm's there/);
+    Deno.symlinkSync(control, `${tpm.socket}.ctrl`);
+    const linked = await sign({ PATH: only });
+    assertMatch(linked.stdout, SIGNATURE, linked.stderr);
+    assertEquals(await tpm.leftovers(), []);
+  },
+);

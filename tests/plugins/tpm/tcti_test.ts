@@ -5,8 +5,16 @@ import { HelperError } from "../../../src/errors.ts";
 
 type Paths = Readonly<Record<string, "socket" | "other">>;
 
-const choose = (variables: Readonly<Record<string, string>>, paths: Paths = {}) =>
-  chooseTcti({ environment: (name) => variables[name], kindOf: (path) => paths[path] });
+const choose = (
+  variables: Readonly<Record<string, string>>,
+  paths: Paths = {},
+  modules: readonly string[] = [],
+) =>
+  chooseTcti({
+    environment: (name) => variables[name],
+    kindOf: (path) => paths[path],
+    hasModule: (name) => modules.includes(name),
+  });
 
 const BOTH: Paths = { "/dev/tpm0": "other", "/dev/tpmrm0": "other" };
 const ALL = { TPM_DEVICE: "/dev/tpm9", TPM2TOOLS_TCTI: "swtpm:path=a", TCTI: "mssim:port=1" };
@@ -45,6 +53,31 @@ Deno.test("chooseTcti() throws keystore-unavailable rather than name nothing", (
     assertEquals(error.code, "keystore-unavailable");
   }
 });
+
+for (
+  const [program, command] of [
+    ["socat", "exec socat - UNIX-CONNECT:/run/tpm 2>/dev/null"],
+    ["nc", "exec nc -U /run/tpm 2>/dev/null"],
+  ] as const
+) {
+  Deno.test(`chooseTcti() reaches a socket without a control socket by ${program}`, () => {
+    const paths: Paths = { "/run/tpm": "socket", [`/usr/bin/${program}`]: "other" };
+    const variables = { TPM_DEVICE: "/run/tpm", PATH: ":/bin:/usr/bin" };
+    assertEquals(choose(variables, paths, ["cmd"]).configuration, `cmd:${command}`);
+    assertThrows(() => choose(variables, paths), HelperError, "ln -s");
+    assertThrows(
+      () => choose({ ...variables, PATH: "/bin" }, paths, ["cmd"]),
+      HelperError,
+      "libtss2-tcti-cmd and socat",
+    );
+    const odd = "/run/$(id)";
+    assertThrows(
+      () => choose({ ...variables, TPM_DEVICE: odd }, { ...paths, [odd]: "socket" }, ["cmd"]),
+      HelperError,
+      "ln -s",
+    );
+  });
+}
 
 const IO_ERROR = new TpmError("connect", TSS2_RC.TCTI_IO_ERROR);
 const device = (path: string, source = "TPM_DEVICE") => ({

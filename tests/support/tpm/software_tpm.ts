@@ -19,10 +19,16 @@ export class SoftwareTpm implements AsyncDisposable {
     readonly pid: number,
   ) {}
 
-  /** Starts one; `startup: false` leaves out TPM2_Startup, which firmware does elsewhere. */
+  /**
+   * Starts one; `startup: false` leaves out TPM2_Startup, which firmware does elsewhere. With
+   * `disconnect: false` a connection stays open after a command.
+   */
   static async start(
     transport: Transport = "tcp",
-    { startup = true }: { readonly startup?: boolean } = {},
+    { startup = true, disconnect = true }: {
+      readonly startup?: boolean;
+      readonly disconnect?: boolean;
+    } = {},
   ): Promise<SoftwareTpm> {
     const directory = new TemporaryDirectory("swtpm-");
     for (let tries = 0;; tries++) {
@@ -37,7 +43,7 @@ export class SoftwareTpm implements AsyncDisposable {
         args: [
           "socket", "--tpm2", "--daemon", "--pid", `file=${pidFile}`,
           "--tpmstate", `dir=${directory.path}`,
-          "--server", `${server},disconnect`, "--ctrl", control,
+          "--server", disconnect ? `${server},disconnect` : server, "--ctrl", control,
           "--flags", startup ? "not-need-init,startup-clear" : "not-need-init",
         ],
         stdin: "null",
