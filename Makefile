@@ -106,8 +106,9 @@ lint: $(DENO) ## look for bad style and likely mistakes
 	@$(DENO) lint --quiet
 
 .PHONY: reference
-reference: build/packages.stamp ## write the generated parts of commands.md
+reference: build/packages.stamp ## write the generated parts of commands.md and README.md
 	@$(DENO) run --quiet --cached-only -A packaging/reference.ts
+	@$(DENO) run --quiet --cached-only -A packaging/readme.ts
 
 .PHONY: check
 check: build/packages.stamp unit-tools ## format, lint, types, imports, commands.md, unit tests

@@ -24,6 +24,10 @@ const CHECK_STEPS: readonly Step[] = [
     args: ["run", "--quiet", "--cached-only", "-A", "packaging/reference.ts", "--check"],
   },
   {
+    name: "README.md in step",
+    args: ["run", "--quiet", "--cached-only", "-A", "packaging/readme.ts", "--check"],
+  },
+  {
     name: "unit tests",
     args: [
       ...TEST,
