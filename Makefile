@@ -106,8 +106,9 @@ lint: $(DENO) ## look for bad style and likely mistakes
 	@$(DENO) lint --quiet
 
 .PHONY: reference
-reference: build/packages.stamp ## write the generated parts of commands.md
+reference: build/packages.stamp ## write the generated parts of commands.md and README.md
 	@$(DENO) run --quiet --cached-only -A packaging/reference.ts
+	@$(DENO) run --quiet --cached-only -A packaging/readme.ts
 
 .PHONY: check
 check: build/packages.stamp unit-tools ## format, lint, types, imports, commands.md, unit tests
@@ -122,7 +123,7 @@ test: tools $(BINARY) $(WINDOWS_BINARIES) $(ARM64_BINARIES) $(MACOS_BINARIES) te
 test-one: tools $(BINARY) $(if $(findstring windows,$(FILE)),$(WINDOWS_BINARIES)) \
   $(if $(findstring arm64,$(FILE)),$(ARM64_BINARIES)) $(if $(findstring macos,$(FILE)),$(MACOS_BINARIES)) \
   $(if $(findstring release,$(FILE)),test-image) ## one test file: make test-one FILE=tests/… [FILTER=text]
-	@$(DENO) run --quiet --cached-only -A tests/run.ts one "$$FILE" "$$FILTER"
+	@$(DENO) run --quiet --cached-only -A tests/run.ts one "$$FILTER" "$$FILE"
 
 # Only root can make the images; the tests of them are skipped without.
 .PHONY: test-image

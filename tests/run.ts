@@ -3,7 +3,7 @@
  * Runs the checks and the tests, and ends with one line: `N passed, N failed, N skipped`.
  *
  * Usage: deno run -A tests/run.ts check|all
- *        deno run -A tests/run.ts one FILE [FILTER]
+ *        deno run -A tests/run.ts one FILTER FILE…
  *
  * A skipped test fails the run only in our CI, and only if `tests/expected_needs` lists its need.
  *
@@ -24,10 +24,14 @@ const CHECK_STEPS: readonly Step[] = [
     args: ["run", "--quiet", "--cached-only", "-A", "packaging/reference.ts", "--check"],
   },
   {
+    name: "README.md in step",
+    args: ["run", "--quiet", "--cached-only", "-A", "packaging/readme.ts", "--check"],
+  },
+  {
     name: "unit tests",
     args: [
       ...TEST,
-      "--ignore=tests/e2e,tests/clients,tests/soak,tests/release,tests/fuzz",
+      "--ignore=tests/e2e,tests/clients,tests/soak,tests/release,tests/fuzz,tests/fresh",
       "tests",
     ],
     counted: true,
@@ -40,15 +44,16 @@ const ALL_STEPS: readonly Step[] = [
   { name: "mutated input", args: [...TEST, "tests/fuzz"], counted: true },
   { name: "long runs", args: [...TEST, "tests/soak"], counted: true },
   { name: "tests with AWS SDKs", args: [...TEST, "tests/clients"], counted: true },
+  { name: "a fresh machine", args: [...TEST, "tests/fresh"], counted: true },
   { name: "tests of the release", args: [...TEST, "tests/release"], counted: true },
 ];
 
 const STEPS: Readonly<Record<string, readonly Step[]>> = { check: CHECK_STEPS, all: ALL_STEPS };
 
-/** Runs the tests of a file, or those whose names contain a text. */
-function oneFile(path: string, text: string): Step {
-  const args = [...TEST, path, ...(text === "" ? [] : [`--filter=${text}`])];
-  return { name: path, args, counted: true, filtered: text !== "" };
+/** Runs the tests of files, or those whose names contain a text. */
+function someFiles(paths: readonly string[], text: string): Step {
+  const args = [...TEST, ...paths, ...(text === "" ? [] : [`--filter=${text}`])];
+  return { name: paths.join(" "), args, counted: true, filtered: text !== "" };
 }
 
 /** Timeout of a step, milliseconds. */
@@ -62,8 +67,8 @@ const OUR_CI = "AWS_SIGNING_HELPER_CI";
 
 const EXPECTED_NEEDS = new URL("expected_needs", import.meta.url);
 
-const [which = "", file = "", filter = ""] = Deno.args;
-const steps = which === "one" && file !== "" ? [oneFile(file, filter)] : STEPS[which];
+const [which = "", filter = "", ...files] = Deno.args;
+const steps = which === "one" && files.join("") !== "" ? [someFiles(files, filter)] : STEPS[which];
 if (!steps) {
   console.error(
     which === "one"

@@ -3,6 +3,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { commandLine } from "../../src/cli/command_line.ts";
 import { HelperError } from "../../src/errors.ts";
 import { runProgram } from "../support/binary.ts";
+import { testWith } from "../support/needs.ts";
 import { PYTHON } from "../support/tools.ts";
 
 const WORDS: readonly string[] = [
@@ -23,25 +24,33 @@ const WORDS: readonly string[] = [
   "",
 ];
 
-Deno.test("commandLine() gives a line that sh and botocore take apart into the same words", async () => {
-  const line = commandLine(WORDS, "linux");
-  const shell = await runProgram("sh", ["-c", `printf '%s\\0' ${line}`]);
-  assertEquals(shell.stdout.split("\0").slice(0, -1), WORDS);
-  const judge = "import json,sys; from botocore.compat import compat_shell_split as s; " +
-    "print(json.dumps(s(sys.argv[1], 'linux')))";
-  const python = await runProgram(PYTHON, ["-c", judge, line]);
-  assertEquals(JSON.parse(python.stdout), WORDS);
-  assertEquals(/\s[#;]/.test(line), false, "no SDK may see a comment in it");
-});
+testWith(
+  ["python-client"],
+  "commandLine() gives a line that sh and botocore take apart into the same words",
+  async () => {
+    const line = commandLine(WORDS, "linux");
+    const shell = await runProgram("sh", ["-c", `printf '%s\\0' ${line}`]);
+    assertEquals(shell.stdout.split("\0").slice(0, -1), WORDS);
+    const judge = "import json,sys; from botocore.compat import compat_shell_split as s; " +
+      "print(json.dumps(s(sys.argv[1], 'linux')))";
+    const python = await runProgram(PYTHON, ["-c", judge, line]);
+    assertEquals(JSON.parse(python.stdout), WORDS);
+    assertEquals(/\s[#;]/.test(line), false, "no SDK may see a comment in it");
+  },
+);
 
-Deno.test("commandLine() gives a line that botocore takes apart as Windows does", async () => {
-  const words = WORDS.filter((word) => !/["%]|\s[#;]/.test(word));
-  const judge = "import json,sys; from botocore.compat import compat_shell_split as s; " +
-    "print(json.dumps(s(sys.argv[1], 'win32')))";
-  const python = await runProgram(PYTHON, ["-c", judge, commandLine(words, "windows")]);
-  assertEquals(JSON.parse(python.stdout), words);
-  assertEquals(commandLine(["C:\\Program Files\\x\\"], "windows"), '"C:\\Program Files\\x\\\\"');
-});
+testWith(
+  ["python-client"],
+  "commandLine() gives a line that botocore takes apart as Windows does",
+  async () => {
+    const words = WORDS.filter((word) => !/["%]|\s[#;]/.test(word));
+    const judge = "import json,sys; from botocore.compat import compat_shell_split as s; " +
+      "print(json.dumps(s(sys.argv[1], 'win32')))";
+    const python = await runProgram(PYTHON, ["-c", judge, commandLine(words, "windows")]);
+    assertEquals(JSON.parse(python.stdout), words);
+    assertEquals(commandLine(["C:\\Program Files\\x\\"], "windows"), '"C:\\Program Files\\x\\\\"');
+  },
+);
 
 const REFUSED: readonly (readonly ["linux" | "windows", string])[] = [
   ["linux", "two\nlines"],

@@ -2,16 +2,17 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import { fileURLToPath } from "node:url";
 
 import { runProgram } from "../support/binary.ts";
+import { testWith } from "../support/needs.ts";
 import { SwappingUser } from "../support/swapping_user.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const RUNS = 1_000;
 
 for (const swaps of ["file", "directory"] as const) {
-  Deno.test({
-    name: `writeProfile() by root gives nothing of root's to a user who swaps the ${swaps}`,
-    ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
-    async fn() {
+  testWith(
+    ["other-user"],
+    `writeProfile() by root gives nothing of root's to a user who swaps the ${swaps}`,
+    async () => {
       using directory = new TemporaryDirectory();
       await using user = await SwappingUser.start(swaps, directory);
       const { stdout, stderr } = await runProgram(Deno.execPath(), [
@@ -26,5 +27,5 @@ for (const swaps of ["file", "directory"] as const) {
       assertGreater(outcomes["written"] ?? 0, 0, stdout);
       assert(Object.keys(outcomes).some((outcome) => outcome.includes("run this as")), stdout);
     },
-  });
+  );
 }

@@ -1,5 +1,5 @@
 /**
- * README's commands as a person runs them: what `make demo` prints, the apt-get line, `make install`.
+ * README's commands as a person runs them: what `make demo` prints, `make install`.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 
@@ -101,16 +101,6 @@ testWith(["program:make"], "make install refuses a PREFIX that is relative", asy
   });
   assertEquals(code, 1);
   assertEquals(stderr, 'install: PREFIX: "local" is not an absolute path; set PREFIX=/usr/local\n');
-});
-
-Deno.test("README's apt-get line names what tests/install_tools.sh installs", async () => {
-  const { code, stdout } = await runProgram("sh", ["tests/install_tools.sh", "--packages"], {
-    cwd: ROOT,
-  });
-  assertEquals(code, 0);
-  const readme = Deno.readTextFileSync(`${ROOT}README.md`);
-  const block = /^apt-get install --no-install-recommends \\\n((?: .*\n)+)```/m.exec(readme)?.[1];
-  assertEquals(block?.replaceAll("\\\n", "").trim().split(/\s+/), stdout.trim().split("\n"));
 });
 
 async function filesBelow(folder: string): Promise<string[]> {

@@ -5,6 +5,8 @@
 #   DROP=-sys_admin    capabilities that the command does not have; empty: it has all
 #   TMP_SIZE=200m      size of /tmp, a file system of its own; empty: no limit
 #   IPV6=no            only loopback, and IPv4
+#   AT=FOLDER          mount ROOT with all below it here first, as for ROOT=/
+#   HOME_FOLDER, TMP_FOLDER  folders that are /root and /tmp
 set -eu
 if [ "${ENTERED:-}" != 1 ]; then
   [ "${IPV6:-}" = no ] && set -- --net sh "$0" "$@" || set -- sh "$0" "$@"
@@ -16,7 +18,14 @@ if [ "${IPV6:-}" = no ]; then
   ip link set lo up
   sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.lo.disable_ipv6=1
 fi
-mount --bind "$root" "$root"
+if [ -n "${AT:-}" ]; then
+  mount --rbind "$root" "$AT"
+  root=$AT
+else
+  mount --bind "$root" "$root"
+fi
+[ -z "${HOME_FOLDER:-}" ] || mount --bind "$HOME_FOLDER" "$root/root"
+[ -z "${TMP_FOLDER:-}" ] || mount --bind "$TMP_FOLDER" "$root/tmp"
 mount -t proc proc "$root/proc"
 mount -t tmpfs -o mode=755 dev "$root/dev"
 for device in null zero full random urandom tty; do
@@ -27,6 +36,9 @@ mkdir "$root/dev/pts" "$root/dev/shm"
 mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
 ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
+ln -s fd/0 "$root/dev/stdin"
+ln -s fd/1 "$root/dev/stdout"
+ln -s fd/2 "$root/dev/stderr"
 mount -t tmpfs -o mode=1777 shm "$root/dev/shm"
 [ -z "${TMP_SIZE:-}" ] || mount -t tmpfs -o "mode=1777,size=$TMP_SIZE" tmp "$root/tmp"
 case $MODE in
@@ -39,7 +51,7 @@ pivot)
   rmdir /.old
   ;;
 esac
-unset ENTERED MODE IPV6 TMP_SIZE
+unset ENTERED MODE IPV6 TMP_SIZE AT HOME_FOLDER TMP_FOLDER
 [ -n "${DROP:-}" ] || exec "$@"
 drop=$DROP
 unset DROP

@@ -11,6 +11,8 @@
  */
 import { fileURLToPath } from "node:url";
 
+import { HOSTILE } from "./hostile.ts";
+
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 const WORK = `${PROJECT}build/fresh`;
 const ENTER = fileURLToPath(new URL("enter.sh", import.meta.url));
@@ -33,34 +35,6 @@ interface Environment {
   /** An earlier commit that is built first in the same folder. */
   readonly oldBuild?: string;
 }
-
-/** Variables that could disturb the programs or the tests. */
-const HOSTILE = {
-  AWS_PROFILE: "nobody",
-  AWS_REGION: "mars-north-1",
-  AWS_CA_BUNDLE: "/nonexistent/ca.pem",
-  AWS_CONFIG_FILE: "/nonexistent/config",
-  AWS_ACCESS_KEY_ID: "AKIAWRONG",
-  AWS_SECRET_ACCESS_KEY: "wrong",
-  AWS_ENDPOINT_URL: "http://127.0.0.1:9",
-  AWS_SIGNING_HELPER_REGION: "mars-north-1",
-  HTTPS_PROXY: "http://127.0.0.1:9",
-  HTTP_PROXY: "http://127.0.0.1:9",
-  NO_PROXY: "example.com",
-  SSL_CERT_FILE: "/nonexistent/certs.pem",
-  XDG_CONFIG_HOME: "/nonexistent/config",
-  XDG_CACHE_HOME: "/nonexistent/cache",
-  XDG_RUNTIME_DIR: "/nonexistent/run",
-  XDG_DATA_HOME: "/nonexistent/data",
-  NO_COLOR: "1",
-  CI: "true",
-  DENO_AUTH_TOKENS: "x@127.0.0.1",
-  DENO_SERVE_ADDRESS: "tcp:127.0.0.1:1",
-  DENO_NO_PACKAGE_JSON: "1",
-  SOFTHSM2_CONF: "/nonexistent/softhsm2.conf",
-  TPM2TOOLS_TCTI: "device:/nonexistent",
-  TPM_DEVICE: "/nonexistent",
-} as const;
 
 const ENVIRONMENTS: Readonly<Record<string, Environment>> = {
   container: {
