@@ -82,8 +82,10 @@ export async function openKeyFiles(
 function secretsOf(bytes: Uint8Array): SecretWindows {
   const secrets = new SecretWindows().addText("the passphrase", PASSPHRASE);
   const text = new TextDecoder("latin1").decode(bytes);
-  const bodies = [...text.matchAll(/-----BEGIN [^-]*-----([^-]*)-----END/g)];
-  if (bodies.length === 0) return secrets.addBytes("the file", bytes);
+  const bodies = [...text.matchAll(/-----BEGIN [^-]*-----(.*?)-----END/gs)];
+  if (bodies.length === 0) {
+    return secrets.addBytes("the file", bytes).addText("the file's text", text);
+  }
   for (const [, body = ""] of bodies) {
     const base64 = body.split(/\r?\n|\\n/).filter((line) => !line.includes(":")).join("");
     secrets.addText("the PEM's base64", base64);

@@ -1,3 +1,4 @@
+import { encodeBase64 } from "@std/encoding/base64";
 import { formatPem } from "../../src/x509/pem.ts";
 import { publicAreaOf } from "../plugins/tpm/public_areas.ts";
 import { Mutator } from "../support/mutator.ts";
@@ -50,6 +51,12 @@ export const fuzzer: Fuzzer = {
         privateArea: crypto.getRandomValues(new Uint8Array(64)),
       }),
     );
+    const ecPem = text(ec.keyPath);
+    add("one line", ecPem.replaceAll("\n", ""));
+    add("one line with blanks", ecPem.replaceAll("\n", " "));
+    add("escaped line breaks", ecPem.replaceAll("\n", "\\n"));
+    add("glued", text(ec.certificatePath).trimEnd() + ecPem);
+    add("base64 of PEM", encodeBase64(ecPem));
     const noise = formatPem("X", new Uint8Array(60).fill(0xa5));
     add("another block first", noise + text(ec.keyPath));
     return await openKeyFiles(fixtures, new Mutator(seed, WORDS), directory);

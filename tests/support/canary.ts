@@ -1,0 +1,92 @@
+/**
+ * Runs of the binary whose output and files are searched for secrets.
+ *
+ * @module
+ */
+import { BINARY, type Result, runProgram } from "./binary.ts";
+import type { SecretWindows } from "./secret_windows.ts";
+import { TemporaryDirectory } from "./temporary_directory.ts";
+
+/** One run. */
+export interface CanaryRun {
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: Uint8Array | string;
+  /** Runs in a shell with more descriptors, as in `9< "$FILE"`; default none. */
+  readonly redirection?: string;
+  /** Ends the program after so many seconds; commands that stay need it. */
+  readonly seconds?: number;
+}
+
+/** Searches everything that runs of the binary leave. */
+export class CanaryCage implements Disposable {
+  readonly directory = new TemporaryDirectory();
+  #runs = 0;
+
+  /** Number of runs so far. */
+  get runs(): number {
+    return this.#runs;
+  }
+
+  /**
+   * Runs the binary in folders of its own (home, temporary files, cache, core files) and throws when
+   * output or a file holds a piece of a secret.
+   */
+  async run(run: CanaryRun, secrets: SecretWindows): Promise<Result> {
+    const folder = this.directory.join(`run-${++this.#runs}`);
+    for (const name of ["home", "tmp", "cache"]) {
+      Deno.mkdirSync(`${folder}/${name}`, { recursive: true });
+    }
+    const result = await runProgram("sh", [
+      "-c",
+      `ulimit -c unlimited 2>/dev/null
+       exec setsid --wait timeout -s TERM "$SECONDS_LEFT" "$0" "$@" ${run.redirection ?? ""}`,
+      BINARY,
+      ...run.args,
+    ], {
+      env: {
+        HOME: `${folder}/home`,
+        TMPDIR: `${folder}/tmp`,
+        XDG_CACHE_HOME: `${folder}/cache`,
+        SECONDS_LEFT: String(run.seconds ?? 60),
+        ...run.env,
+      },
+      cwd: folder,
+      ...(run.stdin === undefined ? {} : { stdin: run.stdin }),
+    });
+    const places = new Map([["stdout", result.stdout], ["stderr", result.stderr]]);
+    for (const path of filesBelow(folder)) {
+      const bytes = Deno.readFileSync(path);
+      places.set(path, new TextDecoder("latin1").decode(bytes));
+    }
+    for (const [place, text] of places) {
+      const leak = secrets.findIn(text);
+      if (leak === undefined) continue;
+      const words = run.args.filter((word) => secrets.findIn(word) === undefined).join(" ");
+      throw new Error(`${place} repeats ${leak}: ${words} (exit ${result.code})`);
+    }
+    Deno.removeSync(folder, { recursive: true });
+    return result;
+  }
+
+  [Symbol.dispose](): void {
+    this.directory[Symbol.dispose]();
+  }
+}
+
+function filesBelow(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory, isFile }) =>
+    isDirectory ? filesBelow(`${folder}/${name}`) : isFile ? [`${folder}/${name}`] : []
+  );
+}
+
+/** Runs tasks, two at a time. Throws what the first failed task throws, after all have ended. */
+export async function twoAtATime(tasks: readonly (() => Promise<unknown>)[]): Promise<void> {
+  const queue = [...tasks];
+  const worker = async () => {
+    for (let task = queue.shift(); task; task = queue.shift()) await task();
+  };
+  for (const outcome of await Promise.allSettled([worker(), worker()])) {
+    if (outcome.status === "rejected") throw outcome.reason;
+  }
+}
