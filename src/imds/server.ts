@@ -11,7 +11,8 @@ import { checkBound, listeningSockets } from "./bound_address.ts";
 import { IdleConnections, mostConnections } from "./idle_connections.ts";
 import { isLocalAddress } from "./local_addresses.ts";
 import { SocketOwners } from "./socket_owner.ts";
-import { raiseOpenFilesLimit, ServerSockets, SocketCalls } from "./sockets.ts";
+import { raiseOpenFilesLimit } from "../runtime/limits.ts";
+import { ServerSockets, SocketCalls } from "./sockets.ts";
 import { clearSocketPath, removeSocket, withPrivateMode } from "./unix_socket.ts";
 
 /** What a server is started with. */
