@@ -17,7 +17,7 @@ import { containerToken } from "../imds/container_token.ts";
 import type { Health, ServedCredentials } from "../imds/documents.ts";
 import { hostCheck, parseHostNames } from "../imds/host_check.ts";
 import { isOnLoopbackInterface } from "../imds/local_addresses.ts";
-import { checkFree, EndpointServer } from "../imds/server.ts";
+import { checkFree, checkOpenFiles, EndpointServer } from "../imds/server.ts";
 import { systemdNotifier } from "../imds/systemd.ts";
 import { TokenStore } from "../imds/tokens.ts";
 import type { SessionRequest } from "../rolesanywhere/create_session.ts";
@@ -48,6 +48,7 @@ export async function serve(values: FlagValues, world: World): Promise<void> {
   const context = keystoreContext(values, world);
   const say = (words: string) => world.say(`${PROGRAM}: ${words}`);
   const log = serveLog(say, debugWords(values, world));
+  checkOpenFiles();
   await checkFree(bind);
 
   await using vendor = new SessionVendor(source, request, world.registry, context, effects, say);
