@@ -18,7 +18,11 @@ export function installTokenDouble(certificate) {
     new DataView(to.buffer).setBigUint64(0, BigInt(address), true);
     return Promise.resolve(OK);
   };
-  Deno.dlopen = () => ({ symbols: { C_GetFunctionList: getList }, close() {}, list });
+  const { dlopen } = Deno;
+  Deno.dlopen = (path, symbols) =>
+    "C_GetFunctionList" in symbols
+      ? { symbols: { C_GetFunctionList: getList }, close() {}, list }
+      : dlopen(path, symbols);
   Deno.UnsafeFnPointer = class {
     constructor(pointer) {
       this.place = Number(Deno.UnsafePointer.value(pointer)) - 1;

@@ -12,6 +12,10 @@ import { holdSignals } from "./cli/signals.ts";
 import type { Platform, World } from "./cli/world.ts";
 import { EXIT_CODES, HelperError, printable } from "./errors.ts";
 import { createRegistry } from "./keystore/registry.ts";
+import type { Log } from "./runtime/stderr.ts";
+
+/** Milliseconds before a full stream is tried again. */
+const FULL_STREAM_PAUSE = 10;
 
 const removedVariables = removeRuntimeVariables();
 const PLATFORMS: Readonly<Record<string, Platform>> = { darwin: "darwin", windows: "windows" };
@@ -35,23 +39,51 @@ const world: World = {
   homeDirectory: () => homedir() || undefined,
   hostName: () => Deno.hostname(),
   write: (output) => writeAll(Deno.stdout, output),
-  say: (words) => writeAll(Deno.stderr, `${printable(words, LONGEST_LINE)}\n`),
+  say: (words) => log.say(printable(words, LONGEST_LINE)),
   prompt: promptSecret,
   now: () => new Date(),
   monotonic: () => performance.now(),
   sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
   random: () => Math.random(),
   holdSignals,
+  protectMemory: async () => (await import("./runtime/limits.ts")).disableCoreDumps(),
+  stay: async () => {
+    log = (await import("./runtime/stderr.ts")).createLog();
+    (await import("./runtime/limits.ts")).ignoreMeaninglessSignals();
+  },
+};
+
+/** Writes to standard error. Nobody may read it: that is not a failure of a command. */
+let log: Log = {
+  say: (line) => {
+    try {
+      writeAll(Deno.stderr, `${line}\n`);
+    } catch {
+      // the exit code must do
+    }
+  },
+  drain: () => Promise.resolve(),
 };
 
 function writeAll(stream: typeof Deno.stdout, output: string | Uint8Array): void {
   const bytes = typeof output === "string" ? new TextEncoder().encode(output) : output;
   try {
     for (let written = 0; written < bytes.length;) {
-      written += stream.writeSync(bytes.subarray(written));
+      written += writeSome(stream, bytes.subarray(written));
     }
   } catch (cause) {
     throw new HelperError("output", "the output cannot be written; is the reader gone?", { cause });
+  }
+}
+
+/** A stream that another process made non-blocking takes nothing while it is full. */
+function writeSome(stream: typeof Deno.stdout, bytes: Uint8Array): number {
+  try {
+    return stream.writeSync(bytes);
+  } catch (thrown) {
+    if (!(thrown instanceof Deno.errors.WouldBlock)) throw thrown;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_STREAM_PAUSE);
+    return 0;
   }
 }
 
@@ -67,14 +99,13 @@ async function main(): Promise<number> {
         "please report it with the command that was run",
       { cause: thrown },
     );
-    try {
-      world.say(`aws_signing_helper: ${error.message}`);
-    } catch {
-      // nobody reads standard error: the exit code must do
-    }
+    world.say(`aws_signing_helper: ${error.message}`);
     return error.exitCode;
   }
 }
 
 // No top-level await: the bundle is a script, so that its compiled code can be kept in the binary.
-main().then((code) => Deno.exit(code));
+main().then(async (code) => {
+  await log.drain();
+  Deno.exit(code);
+});

@@ -17,7 +17,7 @@ import type {
   SessionRequest,
 } from "../rolesanywhere/create_session.ts";
 import { PROGRAM } from "./program.ts";
-import { refreshEffects, sayIfHeard } from "./refresh_effects.ts";
+import { refreshEffects } from "./refresh_effects.ts";
 import { updateLog } from "./update_log.ts";
 import type { World } from "./world.ts";
 
@@ -46,7 +46,7 @@ export async function keepProfileFresh(profile: FreshProfile, world: World): Pro
   const ended = new Promise<void>((resolve) => {
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
-  const say = (words: string) => sayIfHeard(world, `${PROGRAM}: ${words}`);
+  const say = (words: string) => world.say(`${PROGRAM}: ${words}`);
   const { source, request, context, effects } = profile;
   await using vendor = new SessionVendor(source, request, world.registry, context, effects, say);
   const renew = renewer(vendor, profile, world, signal);

@@ -18,12 +18,3 @@ export function refreshEffects(world: World): RefreshEffects {
     },
   };
 }
-
-/** Says words on standard error. That nobody hears them is no reason to end a program that stays. */
-export function sayIfHeard(world: World, words: string): void {
-  try {
-    world.say(words);
-  } catch {
-    // as said
-  }
-}

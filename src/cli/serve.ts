@@ -17,7 +17,7 @@ import { containerToken } from "../imds/container_token.ts";
 import type { Health, ServedCredentials } from "../imds/documents.ts";
 import { hostCheck, parseHostNames } from "../imds/host_check.ts";
 import { isOnLoopbackInterface } from "../imds/local_addresses.ts";
-import { checkFree, EndpointServer } from "../imds/server.ts";
+import { checkFree, checkOpenFiles, EndpointServer } from "../imds/server.ts";
 import { systemdNotifier } from "../imds/systemd.ts";
 import { TokenStore } from "../imds/tokens.ts";
 import type { SessionRequest } from "../rolesanywhere/create_session.ts";
@@ -25,7 +25,8 @@ import { commandLine } from "./command_line.ts";
 import type { FlagValues } from "./flag_values.ts";
 import { debugWords, identitySource, keystoreContext } from "./keys.ts";
 import { PROGRAM } from "./program.ts";
-import { refreshEffects, sayIfHeard } from "./refresh_effects.ts";
+import { disableCoreDumps } from "./core_dumps.ts";
+import { refreshEffects } from "./refresh_effects.ts";
 import { serveLog } from "./serve_log.ts";
 import { createSessionEffects, sessionRequest } from "./session_request.ts";
 import type { World } from "./world.ts";
@@ -37,14 +38,17 @@ import type { World } from "./world.ts";
  * Throws what the first CreateSession throws, and `listen`; nothing listens then.
  */
 export async function serve(values: FlagValues, world: World): Promise<void> {
+  await world.stay();
+  await disableCoreDumps(world);
   const bind = bindAddress(values);
   const isAllowedHost = bind.kind === "ip" ? hostCheck(hostNames(values, world)) : () => true;
   const request = sessionRequest(values);
   const source = identitySource(values, world.platform);
   const effects = createSessionEffects(values, request.endpoint, world);
   const context = keystoreContext(values, world);
-  const say = (words: string) => sayIfHeard(world, `${PROGRAM}: ${words}`);
+  const say = (words: string) => world.say(`${PROGRAM}: ${words}`);
   const log = serveLog(say, debugWords(values, world));
+  checkOpenFiles();
   await checkFree(bind);
 
   await using vendor = new SessionVendor(source, request, world.registry, context, effects, say);
@@ -78,7 +82,7 @@ export async function serve(values: FlagValues, world: World): Promise<void> {
       warn: (words) => say(`warning: ${words}`),
     });
     for (const line of announcement(bind, server.port, endpoint, token?.file)) {
-      sayIfHeard(world, line);
+      world.say(line);
     }
     const notifySocket = world.environment("NOTIFY_SOCKET");
     if (!notifySocket) say("leave this running; Ctrl-C ends it");

@@ -9,15 +9,17 @@ import { checkProfileName } from "../credentials/profile_name.ts";
 import { vendCredentials } from "../credentials/session.ts";
 import type { SessionCredentials } from "../rolesanywhere/create_session.ts";
 import type { FlagValues } from "./flag_values.ts";
+import { disableCoreDumps } from "./core_dumps.ts";
 import { identitySource, keystoreContext } from "./keys.ts";
 import { keepProfileFresh } from "./keep_fresh.ts";
 import { credentialsFile } from "./places.ts";
-import { sayIfHeard } from "./refresh_effects.ts";
 import { createSessionEffects, sessionRequest } from "./session_request.ts";
 import type { World } from "./world.ts";
 
 /** Writes the credentials; without `--once`, again and again until a signal ends it. */
 export async function update(values: FlagValues, world: World): Promise<void> {
+  if (!values.isOn("once")) await world.stay();
+  await disableCoreDumps(world);
   const profile = values.required("profile");
   checkProfileName(profile, values.sourceOf("profile"));
   const path = credentialsFile(world);
@@ -35,7 +37,7 @@ export async function update(values: FlagValues, world: World): Promise<void> {
     });
     for (const note of notes.filter((note) => !told.has(note))) {
       told.add(note);
-      sayIfHeard(world, `warning: ${note}`);
+      world.say(`warning: ${note}`);
     }
   };
   if (values.isOn("once")) {

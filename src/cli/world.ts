@@ -27,7 +27,7 @@ export interface World {
   hostName(): string;
   /** Standard output, for machines. */
   write(output: string | Uint8Array): void;
-  /** Standard error, for people; one line. */
+  /** Standard error, for people; one line. Never throws. */
   say(words: string): void;
   /** Asks on the controlling terminal without echo; undefined when there is none. */
   prompt(question: string): Promise<string | undefined>;
@@ -39,4 +39,8 @@ export interface World {
   random(): number;
   /** Keeps SIGINT and SIGTERM from ending the process, see `KeystoreContext`. */
   holdSignals(): SignalHold;
+  /** Keeps this process's memory out of core dumps. Returns false if the system refused. */
+  protectMemory(): Promise<boolean>;
+  /** Prepares for a command that stays: `say` never blocks, signals without a meaning do nothing. */
+  stay(): Promise<void>;
 }

@@ -14,6 +14,8 @@ export const CONNECTION_LIMITS = {
   most: 512,
   /** Files that the process needs besides. */
   otherFiles: 64,
+  /** With fewer open files, a burst of connections leaves none for the service and the key. */
+  leastFiles: 128,
 } as const;
 
 /** How many connections may be open in a process that may open so many files. */

@@ -8,10 +8,11 @@ import { HelperError, messageOf } from "../errors.ts";
 import type { Answer } from "./app.ts";
 import type { BindAddress } from "./bind_address.ts";
 import { checkBound, listeningSockets } from "./bound_address.ts";
-import { IdleConnections, mostConnections } from "./idle_connections.ts";
+import { CONNECTION_LIMITS, IdleConnections, mostConnections } from "./idle_connections.ts";
 import { isLocalAddress } from "./local_addresses.ts";
 import { SocketOwners } from "./socket_owner.ts";
-import { raiseOpenFilesLimit, ServerSockets, SocketCalls } from "./sockets.ts";
+import { raiseOpenFilesLimit } from "../runtime/limits.ts";
+import { ServerSockets, SocketCalls } from "./sockets.ts";
 import { clearSocketPath, removeSocket, withPrivateMode } from "./unix_socket.ts";
 
 /** What a server is started with. */
@@ -224,6 +225,18 @@ export class EndpointServer implements AsyncDisposable {
       this.#options.warn(messageOf(thrown));
     }
   }
+}
+
+/** Throws `listen` if the process may open too few files to serve. */
+export function checkOpenFiles(): void {
+  const { leastFiles } = CONNECTION_LIMITS;
+  const openFiles = raiseOpenFilesLimit();
+  if (openFiles === undefined || openFiles >= leastFiles) return;
+  throw new HelperError(
+    "listen",
+    `the limit of open files is ${openFiles}: serve needs ${leastFiles}; ` +
+      "raise it with ulimit -n, or LimitNOFILE of systemd",
+  );
 }
 
 /**

@@ -21,8 +21,6 @@ export interface SocketSystem {
   readonly unicastHops: { readonly level: number; readonly option: number };
   /** The numbers a socket may have: descriptors in turn, or handles, which are multiples of four. */
   readonly numbers: { readonly step: 1 | 4; readonly most: number };
-  /** RLIMIT_NOFILE, where there is such a limit. */
-  readonly openFilesLimit?: number;
 }
 
 /** The systems that the program is built for, by `Deno.build.os`. */
@@ -35,7 +33,6 @@ export const SOCKET_SYSTEMS: Readonly<Record<string, SocketSystem>> = {
     timeToLive: { level: 0, option: 2 },
     unicastHops: { level: 41, option: 16 },
     numbers: { step: 1, most: 1 << 20 },
-    openFilesLimit: 7,
   },
   darwin: {
     library: "/usr/lib/libSystem.B.dylib",
@@ -45,7 +42,6 @@ export const SOCKET_SYSTEMS: Readonly<Record<string, SocketSystem>> = {
     timeToLive: { level: 0, option: 4 },
     unicastHops: { level: 41, option: 4 },
     numbers: { step: 1, most: 10_240 },
-    openFilesLimit: 8,
   },
   windows: {
     library: "ws2_32.dll",

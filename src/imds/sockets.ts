@@ -23,13 +23,6 @@ const SYMBOLS = {
   shutdown: { parameters: ["usize", "i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-const LIMIT_SYMBOLS = {
-  // int getrlimit(int resource, struct rlimit *limits)
-  getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
-  // int setrlimit(int resource, const struct rlimit *limits)
-  setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
-} as const satisfies Deno.ForeignLibraryInterface;
-
 /** SHUT_RDWR, SD_BOTH. */
 const BOTH_DIRECTIONS = 2;
 const ADDRESS_BYTES = 128;
@@ -174,27 +167,6 @@ export class ServerSockets {
         yield { socket, address };
       }
     }
-  }
-}
-
-/**
- * Lets the process open as many files as the system allows it: each connection is one. Gives the
- * limit, or undefined where there is none or it cannot be told.
- */
-export function raiseOpenFilesLimit(operatingSystem: string = Deno.build.os): number | undefined {
-  const system = SOCKET_SYSTEMS[operatingSystem];
-  if (system?.openFilesLimit === undefined) return undefined;
-  const library = Deno.dlopen(system.library, LIMIT_SYMBOLS);
-  try {
-    const limits = new BigUint64Array(2); // struct rlimit: rlim_cur, rlim_max
-    const bytes = bytesOf(limits);
-    if (library.symbols.getrlimit(system.openFilesLimit, bytes) !== 0) return undefined;
-    const [current = 0n, most = 0n] = limits;
-    limits[0] = most;
-    const raised = library.symbols.setrlimit(system.openFilesLimit, bytes) === 0;
-    return Number(raised ? most : current);
-  } finally {
-    library.close();
   }
 }
 

@@ -79,4 +79,12 @@ export class FakeWorld implements World {
   holdSignals(): SignalHold {
     return { signal: new AbortController().signal, [Symbol.dispose]() {} };
   }
+
+  protectMemory(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
+  stay(): Promise<void> {
+    return Promise.resolve();
+  }
 }

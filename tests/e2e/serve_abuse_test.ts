@@ -160,8 +160,12 @@ testWith(
 
 Deno.test("serve stays up when 2,000 connections never finish their request, and when it runs out of files", async () => {
   await using scenario = await SessionScenario.create();
-  const few = ["prlimit", "--nofile=300:300"];
-  for (const wrapper of [undefined, few]) {
+  const limits: readonly [wrapper: string[] | undefined, least: number][] = [
+    [undefined, 250],
+    [["prlimit", "--nofile=300:300"], 250],
+    [["prlimit", "--nofile=128:128"], 60],
+  ];
+  for (const [wrapper, least] of limits) {
     await using run = new RunningBinary(["serve", ...scenario.flags, "--port=0"], {}, wrapper);
     const line = await run.said(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
     const url = line.replace(/^[^=]*=|\/$/g, "");
@@ -178,7 +182,7 @@ Deno.test("serve stays up when 2,000 connections never finish their request, and
           () => {},
         );
       }
-      assert(slow.length > 250);
+      assert(slow.length > least, `${slow.length} connections`);
       const answered = await answersWithin(url, 10_000);
       assertLess(answered, 10_000);
     } finally {
@@ -232,4 +236,19 @@ Deno.test("serve keeps a client's connection through a crowd of 600 that says no
     crowd.forEach((each) => each.close());
   }
   assertEquals((await serve.end()).code, 0);
+});
+
+Deno.test("serve refuses to start where it may open too few files", async () => {
+  await using scenario = await SessionScenario.create();
+  for (const limit of [20, 24, 127]) {
+    await using run = new RunningBinary(["serve", ...scenario.flags, "--port=0"], {}, [
+      "prlimit",
+      `--nofile=${limit}:${limit}`,
+    ]);
+    assertEquals([(await run.end()).code, run.lines.filter((line) => line !== "")], [1, [
+      `aws_signing_helper: the limit of open files is ${limit}: serve needs 128; ` +
+      "raise it with ulimit -n, or LimitNOFILE of systemd",
+    ]]);
+  }
+  assertEquals(scenario.emulator.requests.length, 0);
 });

@@ -11,6 +11,7 @@ import { createKeystore as createKeychainKeystore } from "../../plugins/keychain
 import { promptSecret } from "../../src/cli/prompt.ts";
 import { run } from "../../src/cli/run.ts";
 import { holdSignals } from "../../src/cli/signals.ts";
+import { disableCoreDumps, ignoreMeaninglessSignals } from "../../src/runtime/limits.ts";
 import type { Platform, World } from "../../src/cli/world.ts";
 import { HelperError, messageOf } from "../../src/errors.ts";
 import type { Keystore } from "../../src/keystore/types.ts";
@@ -74,6 +75,8 @@ function worldOf(platform: Platform, store: Keystore): World {
     sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
     random: () => Math.random(),
     holdSignals,
+    protectMemory: () => Promise.resolve(disableCoreDumps()),
+    stay: () => Promise.resolve(ignoreMeaninglessSignals()),
   };
 }
 

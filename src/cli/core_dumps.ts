@@ -1,0 +1,12 @@
+/**
+ * Core dumps of the commands that hold secrets for long.
+ *
+ * @module
+ */
+import type { World } from "./world.ts";
+
+/** Keeps the memory of this process out of core dumps; warns if the system refused. */
+export async function disableCoreDumps(world: World): Promise<void> {
+  if (await world.protectMemory()) return;
+  world.say("warning: core dumps cannot be disabled; a crash may write secrets to a file");
+}
