@@ -18,10 +18,11 @@ const LAYERS = [
   "keystore",
   "x509",
   "runtime",
+  "files",
   "errors.ts",
 ];
 /** What of `src` a plugin may import. */
-const PLUGIN_LAYERS = ["keystore", "x509", "errors.ts"];
+const PLUGIN_LAYERS = ["keystore", "x509", "files", "errors.ts"];
 /** The program itself, which wires plugins to the registry. */
 const MAIN = "src/main.ts";
 /** What every layer may read: the version of the program. */

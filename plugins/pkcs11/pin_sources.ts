@@ -4,6 +4,7 @@
  * @module
  */
 import { fileNamed, HelperError, variableNamed } from "../../src/errors.ts";
+import { readSource, SourceError } from "../../src/files/source_file.ts";
 import type { KeystoreContext } from "../../src/keystore/types.ts";
 import { filePath, type KeystoreUri } from "../../src/keystore/uri.ts";
 
@@ -16,6 +17,7 @@ export interface GivenPin {
 
 /** A PIN longer than this is a wrong file, bytes. */
 const LONGEST_PIN = 4096;
+const MAX_PIN_FILE = 1 << 20;
 
 /** Whether the URI gives the PIN of the token. */
 export function hasUserPin({ query }: KeystoreUri): boolean {
@@ -53,12 +55,12 @@ async function ofUri(
   const source = uri.query.get(`${prefix}-source`);
   if (!source) return undefined;
   const from = `${prefix}-source`;
-  const pin = await readSource(new TextDecoder().decode(source), from, context);
+  const pin = await readPin(new TextDecoder().decode(source), from, context);
   return notEmpty({ pin, from });
 }
 
 /** The first line of a file, named by path or `file:` URI, or the value of `env:NAME`. */
-async function readSource(
+async function readPin(
   source: string,
   from: string,
   context: KeystoreContext,
@@ -76,8 +78,11 @@ async function readSource(
   if (path === undefined) throw refuse("it is not a file: URI of this machine");
   let bytes: Uint8Array;
   try {
-    bytes = await Deno.readFile(path);
+    bytes = await readSource(path, { maxBytes: MAX_PIN_FILE });
   } catch (cause) {
+    if (cause instanceof SourceError && /^(device|no-writer|slow|large)$/.test(cause.fault)) {
+      throw refuse(`${fileNamed(path)} ${cause.message}`, cause);
+    }
     throw refuse(`${fileNamed(path)} cannot be read; check that it exists and is yours`, cause);
   }
   if (bytes.length > LONGEST_PIN) throw refuse(`${fileNamed(path)} is too large to hold a PIN`);

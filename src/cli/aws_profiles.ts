@@ -7,6 +7,7 @@
 import { type IniLine, readIniLines } from "../credentials/ini_lines.ts";
 import { configurationFile, credentialsFile } from "./places.ts";
 import type { World } from "./world.ts";
+import { readSourceSync } from "../files/source_file.ts";
 
 /** Settings that AWS SDKs follow before `credential_process`, in the same profile. */
 export const STRONGER_SETTINGS: readonly string[] = [
@@ -69,8 +70,8 @@ export function readProfile(
 
 function readRegularFile(path: string): string {
   try {
-    const { isFile, size } = Deno.statSync(path);
-    return isFile && size <= MAX_FILE_SIZE ? Deno.readTextFileSync(path) : "";
+    const bytes = readSourceSync(path, { maxBytes: MAX_FILE_SIZE, pipes: false });
+    return new TextDecoder().decode(bytes);
   } catch {
     return "";
   }

@@ -5,6 +5,7 @@
  */
 import { cacheKey } from "../credentials/cache_key.ts";
 import { SessionCache } from "../credentials/session_cache.ts";
+import { readSource, SourceError } from "../files/source_file.ts";
 import type { IdentitySource } from "../keystore/select.ts";
 import type { SessionCredentials, SessionRequest } from "../rolesanywhere/create_session.ts";
 import { warmUpTls } from "../rolesanywhere/http_client.ts";
@@ -64,12 +65,13 @@ async function certificateBytes(
     return new Uint8Array(certificates.flatMap(({ encoded }) => [...encoded]));
   }
   try {
-    const { isFile, size } = Deno.statSync(certificate.path);
-    if (isFile && size <= LARGEST_CERTIFICATE) return Deno.readFileSync(certificate.path);
-    // Whoever reads a pipe takes away what stands in it.
-    if (!isFile) warn(`${certificate.label} is no regular file; the session is not cached`);
-  } catch {
-    // as above
+    // Reading a pipe would consume the certificate.
+    const options = { maxBytes: LARGEST_CERTIFICATE, pipes: false };
+    return await readSource(certificate.path, options);
+  } catch (thrown) {
+    if (thrown instanceof SourceError && /^(pipe|device|directory)$/.test(thrown.fault)) {
+      warn(`${certificate.label} is no regular file; the session is not cached`);
+    }
+    return undefined;
   }
-  return undefined;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { HelperError } from "../errors.ts";
+import { SourceError } from "../files/source_file.ts";
 import type { KeystoreUri, Scheme } from "../keystore/uri.ts";
 import { parseSelector, SelectorError, type SelectorValues } from "../x509/selector.ts";
 import { readSelectorArguments, readSelectorJson } from "../x509/selector_text.ts";
@@ -52,6 +53,9 @@ function readText(
     // file:///C:/x is a path on a drive.
     bytes = readFile(path.replace(/^\/([A-Za-z]:)/, "$1"));
   } catch (cause) {
+    if (cause instanceof SourceError && cause.fault !== "missing") {
+      throw new SelectorError(`the file ${cause.message}`, { cause });
+    }
     throw new SelectorError("the file cannot be read; check that it exists and is yours", {
       cause,
     });

@@ -9,6 +9,7 @@ import { editFile } from "../credentials/profile_file.ts";
 import { checkProfileName } from "../credentials/profile_name.ts";
 import { withSettings } from "../credentials/profile_text.ts";
 import { HelperError } from "../errors.ts";
+import { readSourceSync } from "../files/source_file.ts";
 import { configurationHeader, findConfigurationHeader, STRONGER_SETTINGS } from "./aws_profiles.ts";
 import { commandLine } from "./command_line.ts";
 import type { FlagValues } from "./flag_values.ts";
@@ -17,6 +18,9 @@ import { configurationFile, credentialsFile } from "./places.ts";
 import { processWords } from "./process_words.ts";
 import { sessionRequest } from "./session_request.ts";
 import type { World } from "./world.ts";
+
+/** A larger file is not a credentials file, bytes. */
+const MAX_CREDENTIALS_FILE = 16 << 20;
 
 const SETTING = "credential_process";
 
@@ -74,7 +78,8 @@ function credentialsNotes(profile: string, world: World): string[] {
   const path = credentialsFile(world);
   let text: string;
   try {
-    text = Deno.readTextFileSync(path);
+    const bytes = readSourceSync(path, { maxBytes: MAX_CREDENTIALS_FILE, pipes: false });
+    text = new TextDecoder().decode(bytes);
   } catch {
     return []; // no file, or not this user's: SDKs read nothing there either
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import { HelperError } from "../errors.ts";
+import { readSource, readSourceSync } from "../files/source_file.ts";
 import type { IdentitySource } from "../keystore/select.ts";
 import type { KeystoreContext } from "../keystore/types.ts";
 import { type KeystoreUri, parseKeystoreUri, type Scheme } from "../keystore/uri.ts";
@@ -13,6 +14,9 @@ import type { FlagName } from "./flags.ts";
 import { PROGRAM } from "./program.ts";
 import { resolveSecret } from "./secrets.ts";
 import type { Platform, World } from "./world.ts";
+
+/** A larger file is not a password or a selector, bytes. */
+const MAX_TEXT_FILE = 1 << 20;
 
 /** Each platform's name, its keystores and, if it has one, its certificate store. */
 const PLATFORMS: Readonly<
@@ -46,9 +50,12 @@ export function certificateSource(
   const texts = values.list("cert-selector");
   if (!texts) return uriOf(values, "certificate");
   const source = values.sourceOf("cert-selector");
-  const selected = certSelectorValues(texts, (path) => Deno.readFileSync(path), source);
+  const selected = certSelectorValues(texts, readSelector, source);
   return storeUri(storeOf(platform, source), selected);
 }
+
+/** Read once, before anything is served. */
+const readSelector = (path: string) => readSourceSync(path, { maxBytes: MAX_TEXT_FILE });
 
 /** All that the platform's store holds, as a source. Throws `keystore-unavailable`. */
 export function wholeStore(platform: Platform, command: string): KeystoreUri {
@@ -86,10 +93,10 @@ export function keystoreContext(values: FlagValues, world: World): KeystoreConte
       if (source.literal) return Promise.resolve(source.text);
       const known = fromDescriptors.get(source.text);
       if (known !== undefined) return Promise.resolve(known);
-      return Promise.resolve().then(() => {
-        const secret = resolveSecret(source.text, values.sourceOf(name), {
+      return Promise.resolve().then(async () => {
+        const secret = await resolveSecret(source.text, values.sourceOf(name), {
           environment: (variable) => world.environment(variable),
-          readFile: (path) => Deno.readFileSync(path),
+          readFile: (path) => readSource(path, { maxBytes: MAX_TEXT_FILE }),
           isInherited,
           windows: world.platform === "windows",
         });

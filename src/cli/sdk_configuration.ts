@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { readSourceSync } from "../files/source_file.ts";
 import type { Settings } from "./flag_values.ts";
 import { configurationFile } from "./places.ts";
 import type { World } from "./world.ts";
@@ -28,8 +29,8 @@ export async function sdkSettings(
 /** Reads a regular file of limited size; undefined for anything else, such as a FIFO. */
 function readRegularFile(path: string): string | undefined {
   try {
-    const { isFile, size } = Deno.statSync(path);
-    return isFile && size <= MAX_FILE_SIZE ? Deno.readTextFileSync(path) : undefined;
+    const bytes = readSourceSync(path, { maxBytes: MAX_FILE_SIZE, pipes: false });
+    return new TextDecoder().decode(bytes);
   } catch {
     return undefined;
   }

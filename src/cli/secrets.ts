@@ -5,17 +5,21 @@
  * @module
  */
 import { fileNamed, HelperError, variableNamed } from "../errors.ts";
+import { SourceError, type SourceFault } from "../files/source_file.ts";
 import { pathAdvice } from "../keystore/path_advice.ts";
 
 /** What resolving touches. */
 export interface SecretReaders {
   environment(name: string): string | undefined;
   /** The bytes of a file, or of a descriptor's path. */
-  readFile(path: string): Uint8Array;
+  readFile(path: string): Promise<Uint8Array>;
   /** Whether this process was given the descriptor by whoever started it. */
   isInherited(descriptor: number): boolean;
   readonly windows: boolean;
 }
+
+/** Reasons for which the advice for other files would be wrong. */
+const SAID: ReadonlySet<SourceFault> = new Set(["device", "no-writer", "slow"] as const);
 
 /** A password longer than this is a wrong file, bytes. */
 const LONGEST_SECRET = 65_536;
@@ -24,15 +28,23 @@ const LONGEST_SECRET = 65_536;
  * The secret behind `text`: `env:NAME`, `file:PATH` (first line), `fd:N` (first line), `pass:TEXT`,
  * or the text itself. Throws `secret-source`, naming `flag` and the source, never the secret.
  */
-export function resolveSecret(text: string, flag: string, readers: SecretReaders): string {
+export async function resolveSecret(
+  text: string,
+  flag: string,
+  readers: SecretReaders,
+): Promise<string> {
   const [, kind, rest = ""] = /^(env|file|fd|pass):(.*)$/s.exec(text) ?? [];
   const refuse = (why: string, cause?: unknown) =>
     new HelperError("secret-source", `${flag}: ${why}`, { cause });
-  const firstLine = (path: string, what: string): string => {
+  const firstLine = async (path: string, what: string): Promise<string> => {
     let bytes: Uint8Array;
     try {
-      bytes = readers.readFile(path);
+      bytes = await readers.readFile(path);
     } catch (cause) {
+      if (cause instanceof SourceError) {
+        if (cause.fault === "large") throw refuse(`${what} is too large to be a password`, cause);
+        if (SAID.has(cause.fault)) throw refuse(`${what} ${cause.message}`, cause);
+      }
       const advice = pathAdvice(path) ?? "check that it exists and is yours";
       throw refuse(`${what} cannot be read; ${advice}`, cause);
     }
@@ -53,7 +65,7 @@ export function resolveSecret(text: string, flag: string, readers: SecretReaders
       return value;
     }
     case "file":
-      return firstLine(rest, fileNamed(rest));
+      return await firstLine(rest, fileNamed(rest));
     case "fd":
       if (!/^\d{1,6}$/.test(rest)) throw refuse(`"fd:" takes the number of an open descriptor`);
       if (readers.windows) throw refuse("fd: is not available on Windows; use file: or env:");
@@ -62,7 +74,7 @@ export function resolveSecret(text: string, flag: string, readers: SecretReaders
           `the descriptor ${rest} is not open; open it in the shell, as in ${rest}< FILE`,
         );
       }
-      return firstLine(`/dev/fd/${rest}`, `the descriptor ${rest}`);
+      return await firstLine(`/dev/fd/${rest}`, `the descriptor ${rest}`);
     case "pass":
       return rest;
     default:

@@ -5,6 +5,7 @@
  */
 import { HelperError, messageOf, refusedValue } from "../errors.ts";
 import { pathAdvice } from "../keystore/path_advice.ts";
+import { readSourceSync, SourceError } from "../files/source_file.ts";
 import { parseSessionArns } from "../rolesanywhere/arn.ts";
 import type { CreateSessionEffects, SessionRequest } from "../rolesanywhere/create_session.ts";
 import { resolveEndpoint } from "../rolesanywhere/endpoint.ts";
@@ -130,8 +131,11 @@ export function readBundle(path: string, source = "--ca-bundle"): string[] {
     new HelperError("ca-bundle", `${source}: ${path} ${why}`, { cause });
   let bytes: Uint8Array;
   try {
-    bytes = Deno.readFileSync(path);
+    bytes = readSourceSync(path, { maxBytes: LARGEST_BUNDLE });
   } catch (cause) {
+    if (cause instanceof SourceError && cause.fault !== "missing" && cause.fault !== "failed") {
+      throw refuse(cause.message, cause);
+    }
     const advice = pathAdvice(path) ?? "check that it exists and is a file you may read";
     throw refuse(`cannot be read; ${advice}`, cause);
   }

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 
 import { resolveSecret, type SecretReaders } from "../../src/cli/secrets.ts";
 import { HelperError } from "../../src/errors.ts";
@@ -12,8 +12,7 @@ const readers = (files: Record<string, Uint8Array> = {}, windows = false): Secre
   environment: (name) => ({ SET: "from the environment", EMPTY: "" })[name],
   readFile: (path) => {
     const bytes = files[path];
-    if (!bytes) throw new Deno.errors.NotFound(`no ${path}`);
-    return bytes;
+    return bytes ? Promise.resolve(bytes) : Promise.reject(new Deno.errors.NotFound(`no ${path}`));
   },
 });
 
@@ -29,11 +28,11 @@ const FILES: Record<string, [string, string]> = {
 };
 
 for (const [what, [contents, secret]] of Object.entries(FILES)) {
-  Deno.test(`resolveSecret() gives the first line when file: or fd: holds ${what}`, () => {
+  Deno.test(`resolveSecret() gives the first line when file: or fd: holds ${what}`, async () => {
     const read = (source: string, path: string) =>
       resolveSecret(source, FLAG, readers({ [path]: encode(contents) }));
-    assertEquals(read("file:/run/secret", "/run/secret"), secret);
-    assertEquals(read("fd:3", "/dev/fd/3"), secret);
+    assertEquals(await read("file:/run/secret", "/run/secret"), secret);
+    assertEquals(await read("fd:3", "/dev/fd/3"), secret);
   });
 }
 
@@ -50,8 +49,8 @@ const PLAIN: Record<string, string> = {
 };
 
 for (const [source, secret] of Object.entries(PLAIN)) {
-  Deno.test(`resolveSecret() gives ${JSON.stringify(secret)} when the source is ${JSON.stringify(source)}`, () => {
-    assertEquals(resolveSecret(source, FLAG, readers()), secret);
+  Deno.test(`resolveSecret() gives ${JSON.stringify(secret)} when the source is ${JSON.stringify(source)}`, async () => {
+    assertEquals(await resolveSecret(source, FLAG, readers()), secret);
   });
 }
 
@@ -69,20 +68,20 @@ const REFUSED: [string, string, SecretReaders][] = [
 ];
 
 for (const [source, words, from] of REFUSED) {
-  Deno.test(`resolveSecret() throws secret-source, naming the flag, when ${source} ${words}`, () => {
-    const error = assertThrows(() => resolveSecret(source, FLAG, from), HelperError, words);
+  Deno.test(`resolveSecret() throws secret-source, naming the flag, when ${source} ${words}`, async () => {
+    const error = await assertRejects(() => resolveSecret(source, FLAG, from), HelperError, words);
     assertEquals([error.code, error.message.startsWith(`${FLAG}: `)], ["secret-source", true]);
     assertEquals(error.message.includes("secretsecret"), false);
   });
 }
 
-Deno.test("resolveSecret() wipes the bytes it has read", () => {
+Deno.test("resolveSecret() wipes the bytes it has read", async () => {
   const bytes = encode("secret\n");
-  resolveSecret("file:/a", FLAG, readers({ "/a": bytes }));
+  await resolveSecret("file:/a", FLAG, readers({ "/a": bytes }));
   assertEquals(bytes, new Uint8Array(7));
 });
 
-Deno.test("resolveSecret() keeps the reader's failure as the cause", () => {
-  const error = assertThrows(() => resolveSecret("file:/a", FLAG, readers()), HelperError);
+Deno.test("resolveSecret() keeps the reader's failure as the cause", async () => {
+  const error = await assertRejects(() => resolveSecret("file:/a", FLAG, readers()), HelperError);
   assertStringIncludes(String(error.cause), "no /a");
 });

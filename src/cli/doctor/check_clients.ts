@@ -15,6 +15,10 @@ import {
 import type { World } from "../world.ts";
 import { type Finding, found } from "./finding.ts";
 import type { Inspection } from "./inspection.ts";
+import { readSourceSync } from "../../files/source_file.ts";
+
+/** A larger file is not a token, bytes. */
+const MAX_TOKEN_FILE = 1 << 20;
 
 /** Variables that name an endpoint of `serve`. AWS_METADATA_ENDPOINT is of Rust's object_store. */
 const ENDPOINT_VARIABLES = [
@@ -93,10 +97,8 @@ function checkTokenFile(world: World): Finding[] {
   const path = world.environment(variable);
   if (!path) return [];
   try {
-    if (Deno.statSync(path).isFile) {
-      Deno.openSync(path).close();
-      return [];
-    }
+    readSourceSync(path, { maxBytes: MAX_TOKEN_FILE, pipes: false });
+    return [];
   } catch {
     // reported below
   }

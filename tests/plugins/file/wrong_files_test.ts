@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
 import { decodeHex } from "@std/encoding/hex";
-import { LARGEST_FILE, type OpenFile, readKeyFile } from "../../../plugins/file/read_file.ts";
+import { SourceError } from "../../../src/files/source_file.ts";
+import { LARGEST_FILE, readKeyFile } from "../../../plugins/file/read_file.ts";
 import { type ErrorCode, HelperError } from "../../../src/errors.ts";
 import { formatPem } from "../../../src/x509/pem.ts";
 import { createAuthority, generateKey } from "../../support/certificates.ts";
@@ -58,11 +59,11 @@ Deno.test("openKey() says so when there is no file, or a directory", async () =>
 });
 
 Deno.test("readKeyFile() says so when a file may not be read, or reading fails", async () => {
-  const failing = (error: Error): OpenFile => () => Promise.reject(error);
-  const denied = failing(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
+  const failing = (error: SourceError) => () => Promise.reject(error);
+  const denied = failing(new SourceError("denied", "may not be read; change its permissions"));
   await assertRefused(() => readKeyFile("/k", "/k", denied), "/k", "key-unreadable", "permissions");
-  const broken = failing(new Error("Input/output error (os error 5)"));
-  await assertRefused(() => readKeyFile("/k", "/k", broken), "/k", "key-unreadable", "Input/out");
+  const broken = failing(new SourceError("failed", "cannot be read (EIO)"));
+  await assertRefused(() => readKeyFile("/k", "/k", broken), "/k", "key-unreadable", "(EIO)");
 });
 
 Deno.test("openKey() names the kind of key when it is one that cannot be used", async () => {

@@ -1,0 +1,191 @@
+import { assertEquals, assertLess, assertMatch } from "@std/assert";
+
+import { BINARY, runBinary, runProgram } from "../support/binary.ts";
+import { testWith } from "../support/needs.ts";
+import { RunningBinary } from "../support/running_binary.ts";
+import { CREDENTIALS_PATH, ServeProcess } from "../support/serve_process.ts";
+import { SessionScenario } from "../support/session_scenario.ts";
+
+/** A second is promised; a busy machine may need more. Without the promise it is for ever. */
+const SOON = 10_000;
+const LONGEST_END = 5_000;
+
+const rest = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+async function makeFifo(path: string): Promise<string> {
+  const { success } = await new Deno.Command("mkfifo", { args: [path] }).output();
+  assertEquals(success, true);
+  return path;
+}
+
+/** Flags, or environment, that make the program read `path`. */
+const READERS: Record<
+  string,
+  {
+    flags: (path: string) => string[];
+    env?: (path: string) => Record<string, string>;
+    code: number;
+  }
+> = {
+  "a certificate": { flags: (path) => [`--certificate=${path}`], code: 3 },
+  "a private key": { flags: (path) => [`--private-key=${path}`], code: 3 },
+  "intermediates": { flags: (path) => [`--intermediates=${path}`], code: 3 },
+  "a CA bundle": { flags: (path) => [`--ca-bundle=${path}`], code: 2 },
+  "a password": { flags: (path) => [`--pkcs8-password=file:${path}`], code: 3 },
+};
+
+for (const [what, { flags, code }] of Object.entries(READERS)) {
+  testWith(
+    ["linux"],
+    `credential-process refuses ${what} that would block, within a second`,
+    async () => {
+      await using scenario = await SessionScenario.create();
+      const locked = scenario.directory.join("locked.pem");
+      const lock = ["pkcs8", "-topk8", "-in", scenario.identity.keyPath, "-out", locked];
+      await runProgram("openssl", [...lock, "-passout", "pass:x"]);
+      const key = what === "a password" ? [`--private-key=${locked}`] : [];
+      const fifo = await makeFifo(scenario.directory.join("fifo"));
+      for (const path of [fifo, "/dev/zero", scenario.directory.path]) {
+        const started = performance.now();
+        const result = await runBinary(
+          ["credential-process", ...scenario.flags, ...key, ...flags(path)],
+        );
+        assertEquals([result.code, result.stdout], [code, ""], result.stderr);
+        assertMatch(
+          result.stderr,
+          path === fifo
+            ? / is a FIFO that no program writes to; start its writer\n$/
+            : /; [^\n]*\n$/,
+        );
+        assertLess(performance.now() - started, SOON);
+      }
+      assertEquals(scenario.emulator.requests.length, 0);
+    },
+  );
+}
+
+testWith(
+  ["linux"],
+  "selectors, SDK settings and credentials files that would block are not waited for",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    const fifo = await makeFifo(scenario.directory.join("fifo"));
+    const started = performance.now();
+    const selector = await runBinary(
+      ["credential-process", ...scenario.serviceFlags, `--cert-selector=file://${fifo}`],
+    );
+    assertEquals([selector.code, selector.stdout], [2, ""]);
+    assertMatch(selector.stderr, /is a FIFO that no program writes to/);
+    const configured = await runBinary(["credential-process", ...scenario.flags], {
+      env: { AWS_CONFIG_FILE: fifo },
+    });
+    assertEquals(configured.code, 0, configured.stderr);
+    const updated = await runBinary(["update", "--once", ...scenario.flags], {
+      env: { AWS_SHARED_CREDENTIALS_FILE: fifo },
+    });
+    assertEquals(updated.code, 1);
+    assertMatch(updated.stderr, /fifo was not changed: it is not a regular file; name another\n$/);
+    const lock = await makeFifo(scenario.directory.join(".new.aws_signing_helper.lock"));
+    const locked = await runBinary(["update", "--once", ...scenario.flags], {
+      env: { AWS_SHARED_CREDENTIALS_FILE: scenario.directory.join("new") },
+    });
+    assertEquals(locked.code, 1);
+    assertMatch(locked.stderr, new RegExp(`${lock} is in the place of the lock and is not a file`));
+    assertLess(performance.now() - started, 4 * SOON);
+  },
+);
+
+testWith(
+  ["linux", "program:bash"],
+  "a key from <(…), standard input, a descriptor or a FIFO is waited for while a program writes it",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    const { certificatePath, keyPath } = scenario.identity;
+    const flags = [`--certificate=${certificatePath}`, ...scenario.serviceFlags];
+    const fifo = await makeFifo(scenario.directory.join("fifo"));
+    const slowly = `sleep 2; head -c 100 '${keyPath}'; sleep 1; tail -c +101 '${keyPath}'`;
+    const run = [`'${BINARY}' credential-process "$@"`];
+    const scripts = [
+      `${run} --private-key <(${slowly})`,
+      `(${slowly}) | ${run} --private-key /dev/stdin`,
+      `${run} --private-key /dev/stdin < '${keyPath}'`,
+      `${run} --private-key /dev/fd/7 7< <(${slowly})`,
+      `(sleep 0.2; exec > '${fifo}'; ${slowly}) & ${run} --private-key '${fifo}'`,
+    ];
+    await Promise.all(scripts.map(async (script) => {
+      const { code, stderr } = await runProgram("bash", ["-c", script, "bash", ...flags]);
+      assertEquals([code, stderr], [0, ""], script);
+    }));
+  },
+);
+
+testWith(
+  ["linux", "program:python3"],
+  "a key on a standard input that is a socket, as Node gives it, is read",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    const { certificatePath, keyPath } = scenario.identity;
+    const script = `import socket, subprocess, sys
+ours, theirs = socket.socketpair()
+child = subprocess.Popen(sys.argv[2:], stdin=theirs)
+theirs.close()
+ours.sendall(open(sys.argv[1], "rb").read())
+ours.shutdown(socket.SHUT_WR)
+sys.exit(child.wait())`;
+    const { code, stderr } = await runProgram("python3", [
+      ...["-c", script, keyPath, BINARY, "credential-process", "--private-key", "/dev/stdin"],
+      ...[`--certificate=${certificatePath}`, ...scenario.serviceFlags],
+    ]);
+    assertEquals([code, stderr], [0, ""]);
+  },
+);
+
+/** Puts a FIFO in the place of a file; with `isHeld`, one that a program has open and writes nothing to. */
+async function replaceByFifo(path: string, isHeld: boolean): Promise<Disposable> {
+  const fifo = await makeFifo(`${path}.fifo`);
+  const held = isHeld ? Deno.openSync(fifo, { read: true, write: true }) : undefined;
+  Deno.renameSync(fifo, path);
+  return { [Symbol.dispose]: () => held?.close() };
+}
+
+for (const isHeld of [false, true]) {
+  const what = isHeld ? "a FIFO whose writer is silent" : "a FIFO";
+  testWith(
+    ["linux"],
+    `serve answers and ends on SIGTERM when its key has become ${what}`,
+    async () => {
+      await using scenario = await SessionScenario.create({}, { sessionSeconds: 20 });
+      await using serve = await ServeProcess.start(scenario);
+      using _fifo = await replaceByFifo(scenario.identity.keyPath, isHeld);
+      if (isHeld) await rest(11_000); // it reads the key after 2.5 to 10 s
+      else await serve.binary.said(/is a FIFO that no program writes to; .* are still used$/);
+      for (let i = 0; i < 5; i++) {
+        const started = performance.now();
+        assertEquals((await (await serve.get(CREDENTIALS_PATH)).json()).Code, "Success");
+        assertLess(performance.now() - started, 5_000);
+      }
+      const { code, milliseconds } = await serve.end();
+      assertEquals(code, 0);
+      assertLess(milliseconds, LONGEST_END);
+    },
+  );
+}
+
+testWith(
+  ["linux"],
+  "update lives on and ends on SIGTERM when its files have become FIFOs",
+  async () => {
+    await using scenario = await SessionScenario.create({}, { sessionSeconds: 8 });
+    const home = scenario.directory.path;
+    await using update = new RunningBinary(["update", ...scenario.flags], { HOME: home });
+    await update.said(/: wrote /);
+    using _certificate = await replaceByFifo(scenario.identity.certificatePath, false);
+    await update.said(/is a FIFO that no program writes to; .* are still used$/);
+    using _credentials = await replaceByFifo(`${home}/.aws/credentials`, true);
+    await update.said(/credentials was not changed: it is not a regular file/);
+    update.kill("SIGTERM");
+    const started = performance.now();
+    assertEquals((await update.end()).code, 0);
+    assertLess(performance.now() - started, LONGEST_END);
+  },
+);
