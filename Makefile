@@ -152,7 +152,8 @@ demo-emulator: $(BINARY) ## the emulator of the last demo until Ctrl-C, to run i
 .PHONY: bench
 bench: $(BINARY) tools ## start-up, memory, size and requests a second, beside the least there can be
 	@$(DENO) run --quiet --cached-only -A tests/bench/run.ts $(BINARY); start=$$?; \
-	$(DENO) run --quiet --cached-only -A tests/bench/serve.ts && exit $$start
+	$(DENO) run --quiet --cached-only -A tests/bench/serve.ts; load=$$?; \
+	$(DENO) run --quiet --cached-only -A tests/bench/refresh.ts && exit $$((start + load))
 
 build/share.stamp: $(BINARY)
 	@$(DENO) run --quiet --cached-only -A packaging/share.ts build/share

@@ -3,14 +3,17 @@
  * as one line of JSON (see `LoadReport` in `load_process.ts`). Raw sockets: a client that costs less
  * than the server measures the server.
  *
- * Usage: deno run -A tests/support/load.ts HOST PORT PATH TOKEN CONNECTIONS SECONDS [REQUESTS]
+ * Usage: deno run -A tests/support/load.ts HOST PORT PATH TOKEN CONNECTIONS SECONDS [REQUESTS] [samples]
+ *
+ * With `samples` it prints the start and duration of each request too.
  *
  * It ends after so many seconds or requests, whichever comes first.
  *
  * @module
  */
+const isSampling = Deno.args.at(-1) === "samples";
 const [host = "", port = "", path = "", token = "", connections = "1", seconds = "1", requests] =
-  Deno.args;
+  isSampling ? Deno.args.slice(0, -1) : Deno.args;
 const most = requests === undefined ? Infinity : Number(requests);
 const request = new TextEncoder().encode(
   `GET ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\n` +
@@ -20,6 +23,8 @@ const request = new TextEncoder().encode(
 /** Latencies in microseconds, counted by value up to a second. */
 const histogram = new Uint32Array(1_000_001);
 let [done, asked, refused, broken, cut, longest] = [0, 0, 0, 0, 0, 0];
+/** Pairs: milliseconds of the start since 1970, microseconds. */
+const samples: number[] = [];
 const started = performance.now();
 const end = started + Number(seconds) * 1000;
 
@@ -48,6 +53,7 @@ async function ask(): Promise<void> {
       }
     }
     const microseconds = Math.round((performance.now() - sent) * 1000);
+    if (isSampling) samples.push(Math.round(performance.timeOrigin + sent), microseconds);
     const slot = Math.min(microseconds, histogram.length - 1);
     histogram[slot] = (histogram[slot] ?? 0) + 1;
     longest = Math.max(longest, microseconds);
@@ -83,6 +89,7 @@ const report = {
     p999: quantile(0.999),
     longest: longest / 1000,
   },
+  ...(isSampling ? { samples } : {}),
 };
 Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(report)}\n`));
 Deno.exit(0);

@@ -19,6 +19,8 @@ export interface LoadReport {
     readonly p999: number;
     readonly longest: number;
   };
+  /** Pairs, if they were asked for: milliseconds of the start since 1970, microseconds. */
+  readonly samples?: readonly number[];
 }
 
 /** What is asked for. */
@@ -31,6 +33,8 @@ export interface Load {
   readonly seconds: number;
   /** It ends after so many, if that comes first. */
   readonly requests?: number;
+  /** Returns the samples too. */
+  readonly samples?: boolean;
 }
 
 /** Runs a load in a process of its own. */
@@ -51,6 +55,7 @@ export async function runLoad(load: Load): Promise<LoadReport> {
       String(load.connections),
       String(load.seconds),
       ...(load.requests === undefined ? [] : [String(load.requests)]),
+      ...(load.samples ? ["samples"] : []),
     ],
     stdin: "null",
     stdout: "piped",
