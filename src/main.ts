@@ -34,6 +34,7 @@ const world: World = {
     cng: () => import("../plugins/cng/mod.ts"),
   }),
   environment: (name) => removedVariables.get(name) ?? Deno.env.get(name),
+  environmentNames: () => [...removedVariables.keys(), ...Object.keys(Deno.env.toObject())],
   programPath: () => Deno.execPath(),
   currentDirectory: () => Deno.cwd(),
   homeDirectory: () => homedir() || undefined,

@@ -48,7 +48,8 @@ export class Unlocker {
 
   async #ask<T>(attempt: Attempt<T>): Promise<T> {
     for (let questions = 0; questions < MOST_QUESTIONS; questions++) {
-      const answer = await this.context.prompt(`Passphrase for ${this.label}: `);
+      const before = questions === 0 ? "" : "Wrong passphrase. ";
+      const answer = await this.context.prompt(`${before}Passphrase for ${this.label}: `);
       if (answer === undefined) {
         throw this.#locked(
           `${this.label} is encrypted and there is no terminal to ask for its passphrase; ` +

@@ -10,6 +10,7 @@ import { checkProfileName } from "../credentials/profile_name.ts";
 import { withSettings } from "../credentials/profile_text.ts";
 import { HelperError } from "../errors.ts";
 import { readSourceSync } from "../files/source_file.ts";
+import { pathAdvice } from "../keystore/path_advice.ts";
 import { configurationHeader, findConfigurationHeader, STRONGER_SETTINGS } from "./aws_profiles.ts";
 import { commandLine } from "./command_line.ts";
 import type { FlagValues } from "./flag_values.ts";
@@ -32,6 +33,7 @@ export async function configure(values: FlagValues, world: World): Promise<void>
   sessionRequest(values);
   identitySource(values, world.platform);
   const line = commandLine(processWords(values, world), world.platform);
+  for (const note of missingFiles(values, world.platform)) world.say(`warning: ${note}`);
   if (!values.isOn("write")) {
     world.write(`${SETTING} = ${line}\n`);
     return;
@@ -49,6 +51,26 @@ export async function configure(values: FlagValues, world: World): Promise<void>
     world.say(`warning: ${note}`);
   }
   world.say(`wrote ${SETTING} of [${configurationHeader(profile)}] in ${path}`);
+  world.say(`try it: aws sts get-caller-identity --profile ${profile}`);
+}
+
+/** Returns a note for each file that the flags name and that does not exist. */
+function missingFiles(values: FlagValues, platform: World["platform"]): string[] {
+  const { certificate, privateKey, intermediates } = identitySource(values, platform);
+  return [certificate, privateKey, intermediates].flatMap((uri) => {
+    if (uri?.scheme !== "file" || exists(uri.path)) return [];
+    const advice = pathAdvice(uri.path) ?? "the command will fail until it does";
+    return [`${uri.label} does not exist; ${advice}`];
+  });
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (thrown) {
+    return !(thrown instanceof Deno.errors.NotFound);
+  }
 }
 
 async function write(

@@ -59,7 +59,25 @@ function sourceWord(text: string, flag: string, whole: (path: string) => string)
         "pin-source=file:/PATH instead of pin-value",
     );
   }
-  return scheme === "file" ? whole(path) : text;
+  return scheme === "file" ? whole(path) : withWholePaths(text, whole);
+}
+
+/** Attributes of a URI that name a file. */
+const FILE_ATTRIBUTES = ["module-path", "pin-source", "context-pin-source"];
+
+/** Makes the paths in a URI's query whole: an SDK starts the program in a directory of its own. */
+function withWholePaths(text: string, whole: (path: string) => string): string {
+  const at = text.indexOf("?");
+  if (at < 0) return text;
+  const parts = text.slice(at + 1).split("&").map((part) => {
+    const [name = "", value = ""] = part.split(/=(.*)/s);
+    if (!FILE_ATTRIBUTES.includes(name.toLowerCase())) return part;
+    const [, prefix = "", path = ""] =
+      /^(file:(?:\/\/(?=\/))?)?(.*)$/s.exec(decodeURIComponent(value)) ?? [];
+    if (path === "" || /^(env|fd):|^\|/.test(path)) return part;
+    return `${name}=${prefix}${encodeURI(whole(path)).replace(/[?&#;]/g, encodeURIComponent)}`;
+  });
+  return `${text.slice(0, at + 1)}${parts.join("&")}`;
 }
 
 function selectorWord(word: string, whole: (path: string) => string): string {

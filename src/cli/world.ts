@@ -17,6 +17,8 @@ export interface World {
   readonly registry: KeystoreRegistry;
   /** An environment variable. */
   environment(name: string): string | undefined;
+  /** The names of all environment variables. */
+  environmentNames(): readonly string[];
   /** The path of the program itself, as it was started. */
   programPath(): string;
   /** The directory that relative paths begin in. */

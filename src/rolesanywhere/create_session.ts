@@ -8,6 +8,7 @@ import type { Identity } from "../keystore/select.ts";
 import type { SessionArns } from "./arn.ts";
 import type { SendRequest } from "./http_client.ts";
 import type { HttpAnswer } from "./http_exchange.ts";
+import { clockDifference } from "./clock_difference.ts";
 import { signRequest } from "./sign.ts";
 
 /** What a session is made of. */
@@ -87,11 +88,13 @@ export async function createSession(
   effects: CreateSessionEffects,
 ): Promise<SessionCredentials> {
   const started = effects.monotonic();
+  let before = effects.now();
   for (let attempt = 1;; attempt++) {
     const left = CALL_LIMITS.total - (effects.monotonic() - started);
     let failure: HelperError;
     let answer: HttpAnswer | undefined;
     try {
+      before = effects.now();
       answer = await attemptSession(
         request,
         identity,
@@ -101,7 +104,7 @@ export async function createSession(
       if (answer.status >= 200 && answer.status < 300) {
         return unexpired(readCredentials(answer), effects.now());
       }
-      failure = readServiceError(answer);
+      failure = withClockDifference(readServiceError(answer), answer, before, effects.now());
     } catch (thrown) {
       if (!(thrown instanceof HelperError)) throw thrown;
       failure = thrown;
@@ -226,6 +229,27 @@ function readServiceError(answer: HttpAnswer): HelperError {
     "service-answer",
     `the endpoint answered HTTP ${status}, not as IAM Roles Anywhere does; check --endpoint`,
   );
+}
+
+/** A refusal of the request's time, by SigV4's own texts. */
+const TIME_REFUSAL = /signature[^.]*(expired|not yet current)|clock|RequestTimeTooSkewed/i;
+
+/** Adds this machine's clock difference to a refusal that is about the request's time. */
+function withClockDifference(
+  error: HelperError,
+  { headers }: HttpAnswer,
+  before: Date,
+  after: Date,
+): HelperError {
+  const difference = clockDifference(headers.get("date"), before, after);
+  if (difference === undefined || !TIME_REFUSAL.test(error.message)) return error;
+  const seconds = Math.round(Math.abs(difference) / 1000);
+  const measured = seconds === 0
+    ? "this machine's clock agrees with the service's"
+    : `this machine's clock is ${seconds} s ${
+      difference > 0 ? "ahead of" : "behind"
+    } the service's; set it`;
+  return new HelperError(error.code, `${error.message}; ${measured}`, { cause: error.cause });
 }
 
 function parseJson(body: Uint8Array): unknown {

@@ -117,6 +117,13 @@ const FAILURES: readonly Failure[] = [
       "name the authority with --ca-bundle or install the system's CA certificates",
   },
   {
+    said: /CaUsedAsEndEntity/i,
+    code: "tls",
+    means: (host) =>
+      `the TLS certificate of ${host} is itself a CA certificate (CA:TRUE); ` +
+      "issue a server certificate with it, and name the CA with --ca-bundle",
+  },
+  {
     said: /not valid for name|NotValidForName/i,
     code: "tls",
     means: (host) => `the TLS certificate of ${host} is for another name; check --endpoint`,

@@ -35,6 +35,16 @@ export const REFUSED_KEY_TYPES: Readonly<Record<string, string>> = {
   "1.3.101.113": "Ed448",
 };
 
+/** Curves that people do have and that Roles Anywhere does not take; named in refusals. */
+const REFUSED_CURVES: Readonly<Record<string, string>> = {
+  "1.2.840.10045.3.1.1": "P-192",
+  "1.3.132.0.33": "P-224",
+  "1.3.132.0.10": "secp256k1",
+  "1.3.36.3.3.2.8.1.1.7": "brainpoolP256r1",
+  "1.3.36.3.3.2.8.1.1.11": "brainpoolP384r1",
+  "1.3.36.3.3.2.8.1.1.13": "brainpoolP512r1",
+};
+
 /** A named elliptic curve: its WebCrypto name and the length of a coordinate in bytes. */
 export interface Curve {
   readonly oid: string;
@@ -70,7 +80,9 @@ export function curveOf(oid: string): Curve {
   const curve = CURVES[oid];
   if (curve) return curve;
   throw new KeyTypeError(
-    `the elliptic curve ${oid} cannot be used; use ${
+    `keys on the elliptic curve ${
+      REFUSED_CURVES[oid] ?? oid
+    } cannot be used with IAM Roles Anywhere; use ${
       Object.values(CURVES).map((known) => known.name).join(", ")
     }`,
   );

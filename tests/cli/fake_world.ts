@@ -32,6 +32,10 @@ export class FakeWorld implements World {
     return this.#variables[name];
   }
 
+  environmentNames(): readonly string[] {
+    return Object.keys(this.#variables);
+  }
+
   programPath(): string {
     return "/usr/bin/aws_signing_helper";
   }

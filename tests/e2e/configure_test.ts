@@ -21,7 +21,11 @@ Deno.test("configure --write lets boto3 get credentials, with spaces and quotes 
     ...scenario.serviceFlags,
   ], { cwd: directory.join("my o'files"), env: { AWS_CONFIG_FILE: config } });
   assertEquals({ code, stdout }, { code: 0, stdout: "" });
-  assertEquals(stderr, `wrote credential_process of [profile anywhere] in ${config}\n`);
+  assertEquals(
+    stderr,
+    `wrote credential_process of [profile anywhere] in ${config}\n` +
+      "try it: aws sts get-caller-identity --profile anywhere\n",
+  );
   const text = Deno.readTextFileSync(config);
   assertStringIncludes(text, "# mine\n[profile  other]\nregion = eu-west-1\n");
   assertEquals(text.match(/^credential_process = .*$/gm)?.length, 1);
@@ -42,7 +46,7 @@ async function configure(
   using directory = new TemporaryDirectory();
   const file = directory.write("config", config);
   const { code, stdout, stderr } = await runBinary(
-    ["configure", "--certificate", "/c.pem", ...ARN_FLAGS, ...args],
+    ["configure", "--certificate", "/dev/null", ...ARN_FLAGS, ...args],
     {
       cwd: directory.path,
       env: {
@@ -60,7 +64,7 @@ Deno.test("configure prints one line with the program's whole path, and writes n
   assertEquals({ code, stderr, config }, { code: 0, stderr: "", config: "" });
   assertEquals(
     stdout,
-    `credential_process = ${BINARY} credential-process --certificate /c.pem ${
+    `credential_process = ${BINARY} credential-process --certificate /dev/null ${
       ARN_FLAGS.join(" ")
     }\n`,
   );
@@ -100,6 +104,40 @@ Deno.test("configure writes the places of secrets, with whole paths", async () =
   assertStringIncludes(stdout, ` --pkcs8-password 'file:${cwd}/my pass'\n`);
   const { stdout: variable } = await configure(["--pkcs8-password", "env:PASS"]);
   assertStringIncludes(variable, " --pkcs8-password env:PASS\n");
+});
+
+Deno.test("configure warns of files that do not exist", async () => {
+  const { code, stdout, stderr } = await configure([
+    ...["--certificate", "/no/such.pem", "--private-key", "~/key.pem"],
+    ...["--intermediates", "/dev/null"],
+  ]);
+  assertEquals([code, stdout.startsWith("credential_process = ")], [0, true]);
+  assertEquals(
+    stderr,
+    "warning: /no/such.pem does not exist; the command will fail until it does\n" +
+      "warning: ~/key.pem does not exist; ~ is not expanded here; write the whole path\n",
+  );
+});
+
+Deno.test("configure makes relative paths in a URI whole", async () => {
+  const { stdout, cwd } = await configure([
+    "--private-key",
+    "pkcs11:token=x?pin-source=file:my.pin&module-path=/m.so&context-pin-source=a%20b",
+  ]);
+  assertStringIncludes(
+    stdout,
+    `'pkcs11:token=x?pin-source=file:${cwd}/my.pin&module-path=/m.so&context-pin-source=${cwd}/a%20b'`,
+  );
+  const { stdout: kept } = await configure([
+    "--private-key",
+    "pkcs11:token=x?pin-source=env:PIN",
+  ]);
+  assertStringIncludes(kept, "'pkcs11:token=x?pin-source=env:PIN'");
+});
+
+Deno.test("configure writes --with-proxy=false, the only other value of that switch", async () => {
+  assertStringIncludes((await configure(["--with-proxy=false"])).stdout, " --with-proxy=false\n");
+  assertEquals((await configure(["--with-proxy"])).stdout.includes("--with-proxy"), false);
 });
 
 const REFUSED: readonly (readonly [args: readonly string[], says: RegExp])[] = [

@@ -410,6 +410,12 @@ const SET_UPS: readonly SetUp[] = [
     make: withFlags(() => [], { AWS_ACCESS_KEY_ID: "AKIA", AWS_SECRET_ACCESS_KEY: "wrong-secret" }),
   },
   {
+    finding: "variable-unknown",
+    because: "a misspelt variable",
+    says: /AWS_SIGNING_HELPER_ROL_ARN .* did you mean AWS_SIGNING_HELPER_ROLE_ARN\?/,
+    make: withFlags(() => [], { AWS_SIGNING_HELPER_ROL_ARN: "wrong-secret" }),
+  },
+  {
     finding: "tls-keys-logged",
     because: "SSLKEYLOGFILE",
     says: /unset it/,

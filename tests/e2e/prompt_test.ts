@@ -43,6 +43,7 @@ Deno.test("the prompt asks again after a wrong passphrase, three times in all", 
   const command = await encryptedKey(directory);
   const second = await runOnTerminal(command, [[QUESTION, "no\r"], [QUESTION, `${PASSPHRASE}\r`]]);
   assertEquals(second.code, 0);
+  assertEquals(second.screen.split("Wrong passphrase. Passphrase for").length, 2, second.screen);
   const never = await runOnTerminal(command, [
     [QUESTION, "no\r"],
     [QUESTION, "never\r"],

@@ -6,7 +6,7 @@ import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const SUPPORTED: Partial<Record<KeyType, { keyType: string; supportedAlgorithms: string[] }>> = {
   "rsa-2048": { keyType: "RSA", supportedAlgorithms: ["RSASHA256", "RSASHA384", "RSASHA512"] },
-  "ec-p256": { keyType: "EC", supportedAlgorithms: ["ECDSASHA256", "ECDSASHA384", "ECDSASHA512"] },
+  "ec-p256": { keyType: "EC", supportedAlgorithms: ["ECSHA256", "ECSHA384", "ECSHA512"] },
 };
 
 for (const [keyType, expected] of Object.entries(SUPPORTED)) {

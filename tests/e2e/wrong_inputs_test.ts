@@ -82,6 +82,10 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
     "secp256k1.pem",
     await openssl(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"]),
   );
+  const p224 = directory.write(
+    "p224.pem",
+    await openssl(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-224"]),
+  );
   const rsa512 = directory.write("rsa512.pem", await openssl(["genrsa", "512"]));
   const random = crypto.getRandomValues(new Uint8Array(2000));
   const key = (path: string) => ["credential-process", ...withFlag(flags, "--private-key", path)];
@@ -163,7 +167,16 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
     { name: "certificate of tomorrow", args: pair(future), code: 3, says: /not valid before/ },
     { name: "chain of six", args: more("--intermediates", written("six.pem", authorities.map((a) => a.certificatePem).join(""))), code: 3, says: /6 issuers and the service takes 5/ },
     { name: "Ed25519 key", args: key(ed25519), code: 3, says: /Ed25519 keys cannot be used/ },
-    { name: "secp256k1 key", args: key(secp256k1), code: 3, says: /curve/ },
+    { name: "secp256k1 key", args: key(secp256k1), code: 3, says: /elliptic curve secp256k1 cannot be used with IAM Roles Anywhere; use P-256/ },
+    { name: "P-224 key", args: key(p224), code: 3, says: /elliptic curve P-224 cannot be used with IAM Roles Anywhere/ },
+    { name: "TPM handle without its scheme", args: key("0x81000101"), code: 3, says: /0x81000101 does not exist; for a key in the TPM write handle:0x81000101/ },
+    { name: "~ in a path", args: key("~/key.pem"), code: 3, says: /~ is not expanded here; write the whole path/ },
+    { name: "a variable in a path", args: certificate("$HOME/c.pem"), code: 3, says: /variables are not expanded here/ },
+    { name: "quotation marks in a path", args: certificate('"c.pem"'), code: 3, says: /quotation marks are part of the path/ },
+    { name: "~ in the CA bundle's path", args: flag("--ca-bundle", "~/ca.pem"), code: 2, says: /~ is not expanded here/ },
+    { name: "~ in a passphrase file's path", args: [...key(encrypted), "--pkcs8-password", "file:~/pass"], code: 3, says: /~ is not expanded here/ },
+    { name: "the service refuses the time of the request", args: more(), failure: "signature-expired", code: 4, says: /InvalidSignatureException: Signature expired: .*; this machine's clock is (39\d|40\d) s ahead of the service's; set it\n$/ },
+    { name: "the service refuses the time, though the clocks agree", args: more(), failure: "signature-not-current", code: 4, says: /Signature not yet current.*; this machine's clock agrees with the service's\n$/ },
     { name: "RSA key of 512 bits", args: key(rsa512), code: 3, says: /512 bits/ },
 
     // passphrases

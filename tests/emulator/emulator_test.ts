@@ -219,6 +219,8 @@ const ANSWERED: Partial<Record<FailureMode, [status: number, code: string | null
     "service-error": [500, "InternalServerException", /^\{"message":/],
     "unavailable": [503, "ServiceUnavailableException", /^\{"message":/],
     "body-code-only": [403, null, /^\{"__type":"AccessDeniedException","message":/],
+    "signature-expired": [403, "InvalidSignatureException", /"Signature expired: /],
+    "signature-not-current": [403, "InvalidSignatureException", /"Signature not yet current"/],
     "html-500": [502, null, /^<!DOCTYPE html>/],
     "redirect": [302, null, /^$/],
     "slow": [201, null, /^\{"credentialSet":\[\{/],

@@ -43,6 +43,9 @@ export const FAILURES = {
   "html-500": () => answer(502, html, { "content-type": "text/html" }),
   "redirect": () => answer(302, "", { location: "/elsewhere/sessions" }),
 
+  "signature-expired": () => signatureRefusal("Signature expired: 20261127T000000Z", -400_000),
+  "signature-not-current": () => signatureRefusal("Signature not yet current", 0),
+
   "drop": ({ honest }) => ({ ...honest, delivery: "drop" }),
   "hang": ({ honest }) => ({ ...honest, delivery: "hang" }),
   "half-answer": ({ honest }) => ({ ...honest, delivery: "half" }),
@@ -57,6 +60,13 @@ export const FAILURES = {
 
 /** The name of a failure mode. */
 export type FailureMode = keyof typeof FAILURES;
+
+/** SigV4's refusal of a time, by a service whose clock is off by `offset` milliseconds. */
+function signatureRefusal(message: string, offset: number): Answer {
+  const refusal = errorAnswer(403, "InvalidSignatureException", message);
+  const date = new Date(Date.now() + offset).toUTCString();
+  return { ...refusal, headers: { ...refusal.headers, date } };
+}
 
 function spoil(change: (session: SessionBody) => unknown): (context: FailureContext) => Answer {
   return ({ honest, session }) => session === null ? honest : answer(201, change(session));

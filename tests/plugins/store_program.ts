@@ -60,6 +60,7 @@ function worldOf(platform: Platform, store: Keystore): World {
     registry: async (scheme) =>
       scheme === "file" ? (await import("../../plugins/file/mod.ts")).keystore : store,
     environment: (name) => Deno.env.get(name),
+    environmentNames: () => Object.keys(Deno.env.toObject()),
     programPath: () => Deno.execPath(),
     currentDirectory: () => Deno.cwd(),
     homeDirectory: () => Deno.env.get("HOME"),

@@ -19,6 +19,6 @@ Deno.test("SIGNING_ALGORITHMS names what the service and read-certificate-data c
   ]);
   assertEquals([RSA.digest, EC.digest], ["SHA-256", "SHA-256"]);
   assertEquals(RSA.supportedAlgorithms, ["RSASHA256", "RSASHA384", "RSASHA512"]);
-  assertEquals(EC.supportedAlgorithms, ["ECDSASHA256", "ECDSASHA384", "ECDSASHA512"]);
-  assertEquals(mlDsa.supportedAlgorithms, ["MLDSA65"]);
+  assertEquals(EC.supportedAlgorithms, ["ECSHA256", "ECSHA384", "ECSHA512"]);
+  assertEquals(mlDsa.supportedAlgorithms, ["ML-DSA-65"]);
 });

@@ -6,7 +6,7 @@
  */
 import { HelperError } from "../../errors.ts";
 import { chooseProxy, PROXY_VARIABLES } from "../../rolesanywhere/proxy.ts";
-import { type FlagName, flagOf, FLAGS } from "../flags.ts";
+import { type FlagName, flagOf, FLAGS, variableOf } from "../flags.ts";
 import { readBundle } from "../session_request.ts";
 import { type Finding, found } from "./finding.ts";
 import type { Inspection } from "./inspection.ts";
@@ -15,9 +15,9 @@ import type { Inspection } from "./inspection.ts";
 const SECRET_SOURCE = /^(env|file|fd):/;
 
 /** Checks flags and variables; nothing is said where all is well. */
-export function checkEnvironment(
+export async function checkEnvironment(
   { values, world }: Pick<Inspection, "values" | "world">,
-): readonly Finding[] {
+): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   const isSet = (name: string) => !!world.environment(name);
   for (const name of Object.keys(FLAGS) as FlagName[]) {
@@ -33,6 +33,7 @@ export function checkEnvironment(
       );
     }
   }
+  findings.push(...await checkVariableNames(world));
   if (isSet("AWS_ACCESS_KEY_ID") && isSet("AWS_SECRET_ACCESS_KEY")) {
     findings.push(
       found(
@@ -55,6 +56,22 @@ export function checkEnvironment(
     );
   }
   return [...findings, ...checkProxy(values, isSet, world), ...checkBundle(values)];
+}
+
+/** Finds variables of this program that no flag has: misspelt ones are ignored without a word. */
+async function checkVariableNames(world: Inspection["world"]): Promise<Finding[]> {
+  const known = (Object.keys(FLAGS) as FlagName[]).map(variableOf);
+  const unknown = world.environmentNames().filter((name) =>
+    name.startsWith("AWS_SIGNING_HELPER_") && !known.includes(name)
+  );
+  if (unknown.length === 0) return [];
+  const { closestString } = await import("@std/text/closest-string");
+  return unknown.map((name) =>
+    found(
+      "variable-unknown",
+      `${name} belongs to no flag and is ignored; did you mean ${closestString(name, known)}?`,
+    )
+  );
 }
 
 function checkProxy(

@@ -6,6 +6,7 @@
  */
 import { lookup } from "node:dns/promises";
 import { HelperError } from "../../errors.ts";
+import { clockDifference } from "../../rolesanywhere/clock_difference.ts";
 import { chooseProxy, proxyLabel } from "../../rolesanywhere/proxy.ts";
 import { createSessionEffects } from "../session_request.ts";
 import { endpointOf } from "./check_arns.ts";
@@ -75,13 +76,12 @@ async function unknownName(host: string): Promise<Finding | undefined> {
 
 /** Compares a `Date` header with this machine's clock around the request. */
 export function clockFinding(header: string | undefined, before: Date, after: Date): Finding {
-  const theirs = new Date(header ?? "").getTime();
-  if (Number.isNaN(theirs)) return found("clock-unknown", "the service did not tell the time");
-  // The header has whole seconds.
-  const early = theirs - after.getTime();
-  const late = before.getTime() - (theirs + 1000);
-  const skew = Math.max(early, late, 0);
-  const direction = early > 0 ? "behind" : "ahead of";
+  const difference = clockDifference(header, before, after);
+  if (difference === undefined) {
+    return found("clock-unknown", "the service did not tell the time");
+  }
+  const skew = Math.abs(difference);
+  const direction = difference < 0 ? "behind" : "ahead of";
   const words = `this machine's clock (${day(after)}) is ${
     Math.round(skew / 1000)
   } s ${direction} the service's; set it, and let NTP keep it`;

@@ -68,6 +68,7 @@ export const FINDINGS = {
   "secret-file-open": ["problem", "others can read a file that holds a password or PIN"],
   // environment
   "secret-in-arguments": ["warning", "a password or PIN stands in the process list"],
+  "variable-unknown": ["warning", "a variable that begins with AWS_SIGNING_HELPER_ has no flag"],
   "static-credentials": ["warning", "variables hold credentials that SDKs use before others"],
   "tls-keys-logged": ["problem", "SSLKEYLOGFILE would write the keys of the TLS session"],
   "verification-off": ["warning", "the service's TLS certificate is not checked"],

@@ -72,7 +72,8 @@ Deno.test("openKey() asks again, naming the file, when an answer is wrong", asyn
     const context = scriptedContext({ answers: [WRONG, "", RIGHT] });
     await using signer = await openKeyFile(path, context);
     assertEquals(signer.publicKey.keyType, "EC", path);
-    assertEquals(context.questions, Array(3).fill(`Passphrase for ${path}: `));
+    const again = `Wrong passphrase. Passphrase for ${path}: `;
+    assertEquals(context.questions, [`Passphrase for ${path}: `, again, again]);
   }
 });
 

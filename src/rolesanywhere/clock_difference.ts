@@ -1,0 +1,24 @@
+/**
+ * The difference between this machine's clock and a server's, by a response's `Date` header. Pure.
+ *
+ * @module
+ */
+
+/**
+ * Returns how far this machine's clock is ahead of the server's, in milliseconds, negative if it is
+ * behind; 0 within the header's precision. `before` and `after` enclose the request.
+ *
+ * Returns undefined for a header that is absent or is not a date.
+ */
+export function clockDifference(
+  header: string | undefined,
+  before: Date,
+  after: Date,
+): number | undefined {
+  const theirs = new Date(header ?? "").getTime();
+  if (Number.isNaN(theirs)) return undefined;
+  // The header has whole seconds.
+  const ahead = before.getTime() - (theirs + 1000);
+  const behind = theirs - after.getTime();
+  return ahead > 0 ? ahead : behind > 0 ? -behind : 0;
+}
