@@ -55,6 +55,8 @@ need p11tool gnutls-bin
 need p11-kit p11-kit
 ! lacks "/usr/lib/$(uname -m)-linux-gnu/p11-kit-proxy.so" || add p11-kit-modules libp11-kit0
 need certutil libnss3-tools
+need ssh-keygen openssh-client
+need puttygen putty-tools
 need gcc gcc
 ! lacks /usr/include/stdio.h || add libc6-dev
 need npm npm
@@ -249,6 +251,14 @@ if to_build java 17 pom.xml CallerIdentity.java; then
   build mvn --quiet --batch-mode --file "$sources/pom.xml" "-DoutputDirectory=$folder/lib" \
     org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies
   build javac -cp "$folder/lib/*" -d "$folder/lib" "$sources/CallerIdentity.java"
+  built
+fi
+
+if to_build java_containers 17 pom.xml MakeContainers.java; then
+  rm -rf "$folder/lib"
+  build mvn --quiet --batch-mode --file "$sources/pom.xml" "-DoutputDirectory=$folder/lib" \
+    org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies
+  build javac -cp "$folder/lib/*" -d "$folder/lib" "$sources/MakeContainers.java"
   built
 fi
 

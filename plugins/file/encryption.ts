@@ -26,7 +26,7 @@ const PBES2_CIPHERS: Readonly<Record<string, CipherName>> = {
   "1.3.14.3.2.7": "DES-CBC",
 };
 
-/** Algorithms that are not read: their names, for messages, and those that openssl calls legacy. */
+/** Names of algorithms that are not read, for messages. */
 const OTHER_ALGORITHMS: Readonly<Record<string, string>> = {
   "1.2.840.113549.1.5.1": "PBE-MD2-DES",
   "1.2.840.113549.1.5.4": "PBE-MD2-RC2-64",
@@ -60,7 +60,9 @@ const OTHER_ALGORITHMS: Readonly<Record<string, string>> = {
   "1.2.643.7.1.1.4.1": "HMAC with Streebog-256",
   "1.2.643.7.1.1.4.2": "HMAC with Streebog-512",
 };
-const LEGACY = /^(?:PBE|RC|CAST|IDEA|BF|SEED)/;
+/** Those that openssl has in its legacy provider, and those that it does not have. */
+const LEGACY = /^(?:PBE-SHA1|RC[24]|CAST|IDEA|BF|SEED)/;
+const UNKNOWN_TO_OPENSSL = /^(?:PBE-MD2|RC5|GOST|Kuz|AES|HMAC with Streebog|the )/;
 
 /** HMAC by object identifier; the one PBKDF2 takes when none is named is with SHA-1. */
 const HMAC_HASHES: Readonly<Record<string, HashName>> = {
@@ -228,6 +230,7 @@ async function deriveScrypt(
 }
 
 function unsupported(kind: string, oid: string): UnsupportedCipherError {
-  const name = OTHER_ALGORITHMS[oid];
-  return new UnsupportedCipherError(name ?? `${kind} ${oid}`, LEGACY.test(name ?? ""));
+  const name = OTHER_ALGORITHMS[oid] ?? `${kind} ${oid}`;
+  const support = LEGACY.test(name) ? "legacy" : UNKNOWN_TO_OPENSSL.test(name) ? "none" : "default";
+  return new UnsupportedCipherError(name, support);
 }

@@ -18,23 +18,23 @@ export class UnsupportedFormatError extends Error {
   override readonly name = "UnsupportedFormatError";
 }
 
-/** An algorithm that is not read, which each container converts by a command of its own. */
+/** What openssl 3 can do with an algorithm: by itself, by its legacy provider, or nothing. */
+export type Support = "default" | "legacy" | "none";
+
+/** An algorithm that is not read; each container has its own command that converts it. */
 export class UnsupportedCipherError extends Error {
   override readonly name = "UnsupportedCipherError";
 
-  /**
-   * @param algorithm its name, or its object identifier
-   * @param isLegacy true when openssl 3 has it in its legacy provider
-   */
-  constructor(readonly algorithm: string, readonly isLegacy: boolean) {
+  /** @param algorithm its name, or its object identifier */
+  constructor(readonly algorithm: string, readonly support: Support) {
     super(`${algorithm} is not read`);
   }
 }
 
-/** What converts a container; FILE and NEW stand for its name and a new one's. */
+/** A command that converts a container; FILE and NEW are for its name and a new one's. */
 export type Conversion = (isLegacy: boolean) => string;
 
-/** Commands that were run with files of these containers. */
+/** The conversions; a test runs each. */
 export const CONVERSIONS = {
   pkcs8: (isLegacy) =>
     `openssl pkey ${isLegacy ? "-provider legacy -provider default " : ""}` +
@@ -51,11 +51,13 @@ export async function withConversion<T>(
     return await work();
   } catch (cause) {
     if (!(cause instanceof UnsupportedCipherError)) throw cause;
-    const { algorithm, isLegacy } = cause;
-    throw new UnsupportedFormatError(
-      `it uses ${algorithm}, which is not supported; convert it with: ${conversion(isLegacy)}`,
-      { cause },
-    );
+    const { algorithm, support } = cause;
+    const advice = support === "none"
+      ? "export it again with AES-256-CBC and SHA-256"
+      : `convert it with: ${conversion(support === "legacy")}`;
+    throw new UnsupportedFormatError(`it uses ${algorithm}, which is not supported; ${advice}`, {
+      cause,
+    });
   }
 }
 

@@ -171,8 +171,10 @@ class SafeReader {
   }
 }
 
+// keytool asks for the key's password only if the file is named by the older type, which it reads too.
 const OTHER_PASSWORD = "its key has another password than the file; give both one with: " +
-  "keytool -importkeystore -srckeystore FILE -destkeystore NEW.p12 -deststoretype PKCS12";
+  "keytool -importkeystore -srckeystore FILE -srcstoretype JKS " +
+  "-destkeystore NEW.p12 -deststoretype PKCS12";
 
 function tieOf({ localKeyId }: Bag): Pick<Pkcs12Item, "localKeyId"> {
   return localKeyId ? { localKeyId } : {};

@@ -83,7 +83,11 @@ async function deriveClassic(
 ): Promise<MacKey> {
   const hash = HASH_OIDS[oid];
   if (!hash) {
-    throw new UnsupportedCipherError(MORE_HASHES[oid] ?? `the MAC algorithm ${oid}`, false);
+    const name = MORE_HASHES[oid];
+    throw new UnsupportedCipherError(
+      name ?? `the MAC algorithm ${oid}`,
+      name && !name.includes("Streebog") ? "default" : "none",
+    );
   }
   const length = HASH_BYTES[hash];
   const key = await pkcs12Kdf(passphrase, salt, iterations, length, hash, "mac", iterate);

@@ -36,7 +36,7 @@ export async function decryptProcType(
     const isNamed = OTHER_CIPHERS.test(name);
     throw new UnsupportedCipherError(
       isNamed ? name : "another cipher than AES or DES in CBC mode",
-      isNamed && LEGACY_CIPHERS.test(name),
+      !isNamed ? "none" : LEGACY_CIPHERS.test(name) ? "legacy" : "default",
     );
   }
   let iv: Uint8Array<ArrayBuffer>;

@@ -96,7 +96,7 @@ async function judgeOne(scratch: string, container: Container): Promise<void> {
   assertEquals({ code, stdout }, { code: 3, stdout: "" });
   assertMatch(stderr, refused);
   assertEquals(stderr.trimEnd().split("\n").length, 1, stderr);
-  const command = / with: (.+)$/m.exec(stderr)?.[1];
+  const command = / with: (.+)$/m.exec(stderr)?.[1]?.replace("COPY", container.path);
   assertEquals(command !== undefined, conversion !== undefined, stderr);
   if (!command || !conversion) return;
   // The command that the message names, as a person would run it.
@@ -110,8 +110,8 @@ async function judgeOne(scratch: string, container: Container): Promise<void> {
   const suffix = /.*\bNEW(\.\w+)/.exec(command)?.[1] ?? "";
   await assertSigns(scratch, {
     ...container,
-    path: `${converted}${suffix}`,
-    password: PASSWORD,
+    path: command.includes("NEW") ? `${converted}${suffix}` : container.path,
+    ...(container.password === undefined ? {} : { password: PASSWORD }),
   });
 }
 

@@ -39,6 +39,13 @@ const PKCS12: readonly Making[] = [
       args: ["-macalg", hash, "-iter", iterations],
     }))
   ),
+  ...[["sha512-256", "SHA-512/256"], ["sha3-256", "SHA3-256"], ["rmd160", "RIPEMD-160"]].map(
+    ([hash = "", name = ""]) => ({
+      name: `mac-${hash}`,
+      args: ["-macalg", hash],
+      refused: isNotSupported(`a MAC with ${name}`),
+    }),
+  ),
   { name: "no-mac", args: ["-nomac"] },
   { name: "600000", args: ["-iter", "600000"] },
   ...REFUSED.flatMap((cipher): Making[] => [
@@ -58,6 +65,11 @@ const PKCS8: readonly Making[] = [
     args: ["-v1", cipher],
     refused: isNotSupported(cipher),
   })),
+  {
+    name: "hmacWithSHA512-256",
+    args: ["-v2", "aes-256-cbc", "-v2prf", "hmacWithSHA512-256"],
+    refused: isNotSupported("HMAC with SHA-512/256"),
+  },
   ...["bf-cbc", "cast5-cbc", "seed-cbc"].map((cipher) => ({
     name: cipher,
     args: ["-v2", cipher],

@@ -46,6 +46,13 @@ Deno.test("checkValidity() throws certificate-validity naming source and date ou
   }
 });
 
+Deno.test("checkValidity() throws certificate-format when the serial number is negative", () => {
+  const negative = { ...certificate, serialNumber: -5n };
+  const error = assertThrows(() => checkValidity(negative, "leaf.pem", NOT_BEFORE), HelperError);
+  assertEquals(error.code, "certificate-format");
+  assertStringIncludes(error.message, "leaf.pem has a negative serial number");
+});
+
 Deno.test("formatTime() writes UTC seconds", () => {
   assertEquals(formatTime(new Date("2026-01-02T03:04:05.678+01:00")), "2026-01-02T02:04:05Z");
 });

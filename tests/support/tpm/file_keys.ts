@@ -6,6 +6,7 @@ import {
   type TpmKeyCase,
   type TpmKeyMaker,
 } from "./key_maker.ts";
+import { keyBlobPem } from "./tss2_pem.ts";
 
 /** Keys in files under every kind of parent, and with every optional field. */
 export async function makeFileKeys(maker: TpmKeyMaker): Promise<TpmKeyCase[]> {
@@ -34,6 +35,17 @@ export async function makeFileKeys(maker: TpmKeyMaker): Promise<TpmKeyCase[]> {
     flags: readonly string[] = [],
     pem = key,
   ) => maker.file(name, maker.tss2(key, request, `${name}.tss2`), flags, `${pem}.pem`);
+  const blob = (
+    name: string,
+    key: string,
+    request: { emptyAuth?: number; parent?: number },
+    flags: readonly string[] = [],
+  ) => {
+    const [publicArea, privateArea] = [maker.read(`${key}.pub`), maker.read(`${key}.priv`)];
+    const path = `${name.replaceAll(" ", "-")}.pem`;
+    const pem = keyBlobPem({ ...request, publicArea, privateArea });
+    return maker.file(name, maker.tpm.directory.write(path, pem), flags, `${key}.pem`);
+  };
   const seed = (name: string) => ({ type: 4, secret: maker.read(`${name}.seed`) });
   const empty = { emptyAuth: 0xff };
   return [
@@ -45,6 +57,9 @@ export async function makeFileKeys(maker: TpmKeyMaker): Promise<TpmKeyCase[]> {
       parent: 0,
     }),
     file("file without emptyAuth, and the flag", "f-o", { parent: OWNER }, NO_PASSWORD),
+    blob("key blob of old under the owner hierarchy", "f-o", { emptyAuth: 0xff }),
+    blob("key blob of old under a persistent parent", "f-p3", { emptyAuth: 1, parent: 0x81000003 }),
+    blob("key blob of old with password", "f-pw", { parent: 0x81000001 }, PASSWORD),
     file("file under the endorsement hierarchy", "f-e", { ...empty, parent: 0x4000000b }),
     file("file under the platform hierarchy", "f-p", { ...empty, parent: 0x4000000c }),
     file("file under the null hierarchy", "f-n", { ...empty, parent: 0x40000007 }),

@@ -63,6 +63,25 @@ export function tss2Der(request: Tss2PemRequest): Uint8Array<ArrayBuffer> {
   );
 }
 
+/**
+ * Writes a `TSS2 KEY BLOB`, PEM, as openssl_tpm2_engine did before the draft: the parent and the public
+ * area are optional fields, and absent means the owner hierarchy.
+ */
+export function keyBlobPem(
+  request: Pick<Tss2PemRequest, "emptyAuth" | "publicArea" | "privateArea"> & { parent?: number },
+): string {
+  const { emptyAuth, parent, publicArea, privateArea } = request;
+  const der = writeElement(
+    0x30,
+    writeElement(0x06, Uint8Array.of(0x67, 0x81, 0x05, 0x0a, 0x02)),
+    ...(emptyAuth === undefined ? [] : [explicit(0, writeElement(0x01, Uint8Array.of(emptyAuth)))]),
+    ...(parent === undefined ? [] : [explicit(1, integer(parent))]),
+    explicit(2, octets(publicArea)),
+    octets(privateArea),
+  );
+  return pemOf(der).replaceAll("TSS2 PRIVATE KEY", "TSS2 KEY BLOB");
+}
+
 /** The same as PEM. */
 export function tss2Pem(request: Tss2PemRequest): string {
   return pemOf(tss2Der(request));
