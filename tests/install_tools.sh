@@ -55,6 +55,7 @@ need p11tool gnutls-bin
 need p11-kit p11-kit
 ! lacks "/usr/lib/$(uname -m)-linux-gnu/p11-kit-proxy.so" || add p11-kit-modules libp11-kit0
 need certutil libnss3-tools
+! lacks "/usr/lib/$(uname -m)-linux-gnu/libykcs11.so.2" || add ykcs11
 need ssh-keygen openssh-client
 need puttygen putty-tools
 need gcc gcc
@@ -96,6 +97,14 @@ want() { # FILE PACKAGE
 }
 # 123 MB to download and 410 MB on disk for one test: only in our CI, or where it is installed already.
 [ -z "${AWS_SIGNING_HELPER_CI:-}" ] || want /usr/bin/chromium chromium
+# Daemons that the system would start: only in our CI, or where they are installed already.
+if [ -n "${AWS_SIGNING_HELPER_CI:-}" ]; then
+  want /usr/sbin/pkcsslotd opencryptoki
+  want /usr/sbin/tpm2-abrmd tpm2-abrmd
+  want /usr/bin/tpm2_ptool libtpm2-pkcs11-tools
+  want /usr/lib/x86_64-linux-gnu/pkcs11/libtpm2_pkcs11.so libtpm2-pkcs11-1
+  want /usr/bin/dbus-run-session dbus-daemon
+fi
 want /usr/bin/gcc gcc
 want /usr/include/stdlib.h libc6-dev
 want /usr/include/openssl/evp.h libssl-dev

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { withQuietStderr } from "../../src/keystore/quiet_libraries.ts";
 import type { Calls } from "./calls.ts";
 import { CKF } from "./constants.ts";
 import { allocate } from "./ffi.ts";
@@ -101,7 +102,8 @@ export class Cryptoki {
   /** C_Login; gives the return value. `pin` is wiped; null has the token ask by itself. */
   async login(session: Handle, user: number, pin: Uint8Array<ArrayBuffer> | null): Promise<number> {
     const args = [session, BigInt(user), pin, BigInt(pin?.length ?? 0)];
-    return await this.calls.callWithSecret("C_Login", args, pin);
+    // tpm2-pkcs11 writes about a wrong PIN by itself.
+    return await withQuietStderr(() => this.calls.callWithSecret("C_Login", args, pin));
   }
 
   /** C_SignInit; gives what it returned, if that is one of `expected`. */

@@ -5,6 +5,7 @@
  */
 import { Calls } from "./calls.ts";
 import { Cryptoki } from "./cryptoki.ts";
+import { withQuietStderr } from "../../src/keystore/quiet_libraries.ts";
 import { isModuleFailure } from "./failures.ts";
 import { Library } from "./ffi.ts";
 import type { FunctionName } from "./functions.ts";
@@ -54,7 +55,9 @@ export class Module {
   /** Makes sure that it is initialised, until `leave`. */
   async enter(): Promise<void> {
     // When C_Finalize failed, it may still be initialised, by this program.
-    if (this.#users === 0 && await this.cryptoki.initialize()) this.#ours = true;
+    if (this.#users === 0 && await withQuietStderr(() => this.cryptoki.initialize())) {
+      this.#ours = true;
+    }
     this.#users++;
   }
 

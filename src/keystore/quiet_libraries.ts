@@ -1,18 +1,62 @@
 /**
- * Libraries that write to standard error by themselves when they are loaded.
+ * Libraries that write to standard error by themselves, which is for this program's own sentences.
  *
  * @module
  */
+import { POSIX_SYSTEMS } from "../runtime/system_table.ts";
 
-/** Variables that make them quiet: tpm2-tss, and the PKCS#11 module over it. */
+/** Variables that make libraries quiet: tpm2-tss, and the PKCS#11 module over it. */
 const QUIET: Readonly<Record<string, string>> = {
   TSS2_LOG: "all+NONE",
   TPM2_PKCS11_LOG_LEVEL: "0", // its lowest: errors only
 };
 
+const SYMBOLS = {
+  // int dup(int descriptor)
+  dup: { parameters: ["i32"], result: "i32" },
+  // int dup2(int from, int to)
+  dup2: { parameters: ["i32", "i32"], result: "i32" },
+  // int open(const char *path, int flags)
+  open: { parameters: ["buffer", "i32"], result: "i32" },
+  // int close(int descriptor)
+  close: { parameters: ["i32"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+const STDERR = 2;
+
+/** Variables of {@link QUIET} that this program has set, not the user. */
+const own = new Set<string>();
+
 /** Sets those of the variables that the user has not set. Call it before a library is loaded. */
 export function quietLibraries(): void {
   for (const [name, value] of Object.entries(QUIET)) {
-    if (Deno.env.get(name) === undefined) Deno.env.set(name, value);
+    if (Deno.env.get(name) !== undefined) continue;
+    Deno.env.set(name, value);
+    own.add(name);
+  }
+}
+
+/**
+ * Runs `work` while standard error leads nowhere: GLib and tpm2-pkcs11 have no variable that silences
+ * all. If the user has set one of the variables, the libraries may write.
+ */
+export async function withQuietStderr<T>(work: () => Promise<T>): Promise<T> {
+  const system = POSIX_SYSTEMS[Deno.build.os];
+  if (!system || own.size < Object.keys(QUIET).length) return await work();
+  const library = Deno.dlopen(system.library, SYMBOLS);
+  const libc = library.symbols;
+  const path = new TextEncoder().encode("/dev/null\0");
+  const saved = libc.dup(STDERR);
+  const nowhere = saved < 0 ? saved : libc.open(path, system.openWithoutBlocking);
+  try {
+    if (nowhere >= 0) libc.dup2(nowhere, STDERR);
+    return await work();
+  } finally {
+    if (nowhere >= 0) {
+      libc.dup2(saved, STDERR);
+      libc.close(nowhere);
+    }
+    if (saved >= 0) libc.close(saved);
+    library.close();
   }
 }

@@ -79,6 +79,7 @@ const PROBES = {
   /** A program may be traced, which some containers forbid. */
   "strace": () => missing("strace") ?? shell("strace -o /dev/null true"),
   "softhsm": () => missing(SOFTHSM, "softhsm2-util", "pkcs11-tool", "p11tool", "gcc"),
+  "ykcs11": () => missing(`/usr/lib/${Deno.build.arch}-linux-gnu/libykcs11.so.2`),
   "p11-kit-proxy": () => missing(PROXY),
   "tss2": () =>
     ["libtss2-esys.so.0", "libtss2-tctildr.so.0", "libtss2-mu.so.0", "libtss2-rc.so.0"]
