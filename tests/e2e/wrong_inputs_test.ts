@@ -191,7 +191,7 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
 
     // trust and network
     { name: "missing CA bundle", args: flag("--ca-bundle", missing), code: 2, says: /--ca-bundle: .*cannot be read/ },
-    { name: "CA bundle without certificates", args: flag("--ca-bundle", identity.keyPath), code: 2, says: /--ca-bundle: .*holds no PEM certificate/ },
+    { name: "CA bundle without certificates", args: flag("--ca-bundle", identity.keyPath), code: 2, says: /--ca-bundle: .*holds no certificate/ },
     { name: "CA bundle with a broken certificate", args: flag("--ca-bundle", written("broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")), code: 2, says: /--ca-bundle: .*broken\.pem/ },
     { name: "unknown server authority", args: flag("--ca-bundle"), code: 6, says: /authority this system does not trust/ },
     { name: "server certificate of another name", args: flag("--endpoint", scenario.emulator.url.replace("localhost", "[::1]")), code: 6, says: /refuses connections|another name/ },
