@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { HelperError } from "../errors.ts";
+import { HelperError, refusedValue } from "../errors.ts";
 import { isIpv4 } from "./bind_address.ts";
 
 /** Letters, digits, hyphens and underscores (Docker's service names have them), in labels. */
@@ -49,7 +49,7 @@ export function parseHostNames(texts: readonly string[], source: string): string
     if (isName(name) || isIpv6(name)) return name;
     throw new HelperError(
       "usage",
-      `${source} is "${text}"; give a host name without scheme, port or wildcard`,
+      `${source}${refusedValue(text)}: not a host name; give one without scheme, port or wildcard`,
     );
   });
 }

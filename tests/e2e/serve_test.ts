@@ -59,7 +59,7 @@ Deno.test("serve names what cannot be listened on, before it asks for a session"
     [["--port", "65536"], 2, /--port is "65536"; it must be a whole number of 0 to 65535/],
     [["--port=0", "--hop-limit=0"], 2, /--hop-limit is "0"; it must be/],
     [["--port=0", "--bind", "0.0.0.0"], 2, /--bind 0.0.0.0 would hand credentials/],
-    [["--port=0", "--bind", "host.example"], 2, /--bind "host.example" must be/],
+    [["--port=0", "--bind", "host.example"], 2, /--bind must be/],
     [["--port=0", "--bind", "192.0.2.1", "--allow-remote"], 1, /does not have that address/],
     [["--bind", file], 1, /a file that is no socket stands there/],
     [["--bind", scenario.directory.join("no/x.sock")], 1, /the directory .* does not exist/],
@@ -73,7 +73,7 @@ Deno.test("serve names what cannot be listened on, before it asks for a session"
     [
       ["--port=0", "--allow-host", "http://a.example"],
       2,
-      /--allow-host is "http:\/\/a.example"; give/,
+      /--allow-host: not a host name; give/,
     ],
   ];
   for (const [flags, exitCode, words] of cases) {

@@ -103,7 +103,7 @@ function checkTokenFile(world: World): Finding[] {
     // reported below
   }
   return [
-    found("container-token", `${variable}: ${path} cannot be read; set it as serve prints it`),
+    found("container-token", `${variable}: no such file can be read; set it as serve prints it`),
   ];
 }
 

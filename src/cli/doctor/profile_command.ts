@@ -111,7 +111,7 @@ function programFindings(program: string, label: string, world: World): Finding[
   return reason === undefined ? [] : [
     found(
       "profile-program",
-      `${label}: the program "${program}" ${reason}; write its whole path`,
+      `${label}: the program of ${SETTING} ${reason}; write its whole path`,
     ),
   ];
 }
