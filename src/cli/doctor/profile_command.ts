@@ -111,7 +111,9 @@ function programFindings(program: string, label: string, world: World): Finding[
   return reason === undefined ? [] : [
     found(
       "profile-program",
-      `${label}: the program "${program}" ${reason}; write its whole path`,
+      `${label}: the program${
+        program.includes("=") ? "" : ` "${program}"`
+      } ${reason}; write its whole path`,
     ),
   ];
 }
