@@ -141,9 +141,7 @@ async function closestName(written: string, known: readonly string[]): Promise<s
 
 /** Returns ` "name"` for a message, or nothing for text that is not like a name. */
 function nameShown(written: string): string {
-  return /^(?=.{1,40}$)-{0,2}[A-Za-z0-9]+([ _-][A-Za-z0-9]+)*$/.test(written)
-    ? ` "${written}"`
-    : "";
+  return /^(?=.{1,40}$)-{0,2}[a-z0-9]+([ _-][a-z0-9]+)*$/.test(written) ? ` "${written}"` : "";
 }
 
 /** Counts the letters that both begin with. A suggestion with fewer than three misleads. */

@@ -49,7 +49,8 @@ const ATTRIBUTE_SCHEMES: readonly Scheme[] = ["pkcs11", "keychain", "cng"];
  * From a PIN on, nothing is printed: where it ends is for the parser to decide, and it may refuse.
  * A misspelt `pin-value` is a PIN, too.
  */
-const FROM_PIN = /((?:pin|value)[^=;&?/]*=(?!file:|env:)).*/is;
+const FROM_PIN =
+  /((?:[Pp][Ii][Nn]|[Vv][Aa][Ll][Uu][Ee])[^=;&?/]*=(?!file:|env:[A-Z0-9_]+(?:&|$))).*/s;
 /** A longer scheme that is not known could be a part of a secret. */
 const SHORT = /^.{1,11}$/;
 /** Text of a key or certificate where its path belongs, as in `--private-key "$KEY"`. */

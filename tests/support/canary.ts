@@ -62,7 +62,7 @@ export class CanaryCage implements Disposable {
     for (const [place, text] of places) {
       const leak = secrets.findIn(text);
       if (leak === undefined) continue;
-      const words = run.args.filter((word) => secrets.findIn(word) === undefined).join(" ");
+      const words = run.args.map((word) => masked(word, secrets)).join(" ");
       throw new Error(`${place} repeats ${leak}: ${words} (exit ${result.code})`);
     }
     Deno.removeSync(folder, { recursive: true });
@@ -72,6 +72,13 @@ export class CanaryCage implements Disposable {
   [Symbol.dispose](): void {
     this.directory[Symbol.dispose]();
   }
+}
+
+/** Returns the part of a word before a secret. */
+function masked(word: string, secrets: SecretWindows): string {
+  let shown = word;
+  while (secrets.findIn(shown) !== undefined) shown = shown.slice(0, -1);
+  return shown === word ? word : `${shown}…`;
 }
 
 function filesBelow(folder: string): string[] {

@@ -76,7 +76,8 @@ function checkAccounts({ role, profile, trustAnchor }: SessionArns): Finding[] {
 function checkRegion(values: FlagValues, arns: SessionArns | undefined): Finding[] {
   const findings: Finding[] = [];
   const region = regionOf(values);
-  if (region !== undefined && !PARTITIONS.some(({ regions }) => regions.test(region))) {
+  const isKnown = region !== undefined && PARTITIONS.some(({ regions }) => regions.test(region));
+  if (region !== undefined && !isKnown) {
     findings.push(
       found(
         "region-unknown",
@@ -88,9 +89,9 @@ function checkRegion(values: FlagValues, arns: SessionArns | undefined): Finding
     findings.push(
       found(
         "region-differs",
-        `${
-          values.sourceOf("region")
-        } is ${region} and the trust anchor is in ${arns.trustAnchor.region}, so that the ` +
+        `${values.sourceOf("region")} is ${
+          isKnown ? region : "another"
+        } and the trust anchor is in ${arns.trustAnchor.region}, so that the ` +
           "service will not find it; leave it out",
       ),
     );
