@@ -175,6 +175,10 @@ fresh: $(DENO) ## README's two commands on fresh machines, 20 minutes each: [NAM
 fuzz: $(BINARY) tools ## mutated keys, URIs, files and requests, 100,000 of each; takes an hour
 	@$(DENO) run --quiet --cached-only -A tests/fuzz/run.ts
 
+.PHONY: soak
+soak: $(BINARY) tools ## an hour of serve under load, faults and rotation: [SECONDS=3600]
+	@$(DENO) run --quiet --cached-only -A tests/soak/run.ts --seconds $(or $(SECONDS),3600)
+
 .PHONY: clean
 clean: ## remove everything that was built or installed
 	@rm -rf build

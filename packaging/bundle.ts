@@ -13,6 +13,7 @@ import * as esbuild from "esbuild";
 import { type GetModuleInfo, rollup } from "rollup";
 import config from "../deno.json" with { type: "json" };
 import { type Command, COMMANDS } from "../src/cli/flags.ts";
+import { REMOVED_VARIABLES } from "../src/runtime/variables.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -59,7 +60,10 @@ export async function makeBundle({ entry, bundle, packages }: BundleRequest): Pr
       outdir: bundle,
       format: "esm",
       platform: "node",
-      define: { NETWORK_COMMANDS: JSON.stringify(NETWORK_COMMANDS) },
+      define: {
+        NETWORK_COMMANDS: JSON.stringify(NETWORK_COMMANDS),
+        REMOVED_VARIABLES: JSON.stringify(REMOVED_VARIABLES),
+      },
     });
     const onUseBundle = await bundlePackages([...onUse].toSorted(), bundle, packages);
     const metafile = {

@@ -10,7 +10,7 @@ import { removeRuntimeVariables } from "../src/runtime/remove_variables.ts";
 import { runProgram } from "./scripts.js";
 
 // Before the first thread is started, and anything else reads a variable.
-removeRuntimeVariables();
+removeRuntimeVariables(REMOVED_VARIABLES);
 
 // The first TLS connection waits until the cryptographic library has gathered entropy, which takes
 // longer than all the rest. Making any key begins that in another thread. A kept session needs no

@@ -5,6 +5,7 @@
  * @module
  */
 import { removeRuntimeVariables } from "./runtime/remove_variables.ts";
+import { REMOVED_VARIABLES } from "./runtime/variables.ts";
 import { homedir } from "node:os";
 import { promptSecret } from "./cli/prompt.ts";
 import { run } from "./cli/run.ts";
@@ -17,7 +18,7 @@ import type { Log } from "./runtime/stderr.ts";
 /** Milliseconds before a full stream is tried again. */
 const FULL_STREAM_PAUSE = 10;
 
-const removedVariables = removeRuntimeVariables();
+const removedVariables = removeRuntimeVariables(REMOVED_VARIABLES);
 const PLATFORMS: Readonly<Record<string, Platform>> = { darwin: "darwin", windows: "windows" };
 
 /** A longer line on standard error is cut, in characters. */

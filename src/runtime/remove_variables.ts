@@ -3,35 +3,32 @@
  *
  * @module
  */
-import { REMOVED_PREFIXES, RUNTIME_VARIABLES } from "./variables.ts";
+
+/** Prefixes of which every variable is removed: other versions of the runtime know others. */
+export const REMOVED_PREFIXES: readonly string[] = ["DENO_", "NODE_", "OTEL_"];
 
 /** The program and its loader each have a copy of this module. */
 const REMOVED = Symbol.for("aws_signing_helper.removed-variables");
 
 /**
- * Removes the runtime's variables from the process, once. Returns what was removed: the program
- * itself reads some of them.
+ * Removes variables of these names and of {@link REMOVED_PREFIXES} from the process, once. Returns what
+ * was removed: the program itself reads some of them. `names` is `REMOVED_VARIABLES`; the loader has
+ * them without the table, which would take it a millisecond.
  */
-export function removeRuntimeVariables(): ReadonlyMap<string, string> {
+export function removeRuntimeVariables(names: readonly string[]): ReadonlyMap<string, string> {
   const holder: typeof globalThis & { [REMOVED]?: ReadonlyMap<string, string> } = globalThis;
-  return holder[REMOVED] ??= remove();
+  return holder[REMOVED] ??= remove(new Set(names));
 }
 
-function remove(): ReadonlyMap<string, string> {
+function remove(names: ReadonlySet<string>): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
-  for (const [name, value] of Object.entries(Deno.env.toObject())) {
-    if (!isRemoved(name)) continue;
-    found.set(name, value);
-    Deno.env.delete(name);
+  for (const [written, value] of Object.entries(Deno.env.toObject())) {
+    // Windows does not distinguish upper from lower case.
+    const name = Deno.build.os === "windows" ? written.toUpperCase() : written;
+    if (!names.has(name) && !REMOVED_PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
+    found.set(written, value);
+    Deno.env.delete(written);
   }
   Deno.env.set("DENO_TLS_CA_STORE", "system");
   return found;
-}
-
-/** Windows does not distinguish upper from lower case. */
-function isRemoved(written: string): boolean {
-  const name = Deno.build.os === "windows" ? written.toUpperCase() : written;
-  if (REMOVED_PREFIXES.some((prefix) => name.startsWith(prefix))) return true;
-  const known = Object.hasOwn(RUNTIME_VARIABLES, name) ? RUNTIME_VARIABLES[name] : undefined;
-  return known !== undefined && known.handling !== "kept";
 }

@@ -155,5 +155,6 @@ export const RUNTIME_VARIABLES: Readonly<Record<string, RuntimeVariable>> = {
   XDG_DATA_HOME: kept("none; a folder that is not used"),
 };
 
-/** Prefixes of which every variable is removed: other versions of the runtime know others. */
-export const REMOVED_PREFIXES: readonly string[] = ["DENO_", "NODE_", "OTEL_"];
+/** The names of all that are not kept. */
+export const REMOVED_VARIABLES: readonly string[] = Object.entries(RUNTIME_VARIABLES)
+  .filter(([, { handling }]) => handling !== "kept").map(([name]) => name);

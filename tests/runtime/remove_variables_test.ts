@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { REMOVED_PREFIXES, RUNTIME_VARIABLES } from "../../src/runtime/variables.ts";
+import { REMOVED_PREFIXES } from "../../src/runtime/remove_variables.ts";
+import { REMOVED_VARIABLES, RUNTIME_VARIABLES } from "../../src/runtime/variables.ts";
 
 /** Runs the removal in a process of its own with these variables; returns what it removed and left. */
 async function removeIn(
@@ -13,8 +14,10 @@ async function removeIn(
     for (const [name, value] of Object.entries(${JSON.stringify(variables)})) {
       Deno.env.set(name, value);
     }
-    const removed = Object.fromEntries(removeRuntimeVariables());
-    const again = Object.fromEntries(removeRuntimeVariables());
+    const removed = Object.fromEntries(removeRuntimeVariables(${
+    JSON.stringify(REMOVED_VARIABLES)
+  }));
+    const again = Object.fromEntries(removeRuntimeVariables(${JSON.stringify(REMOVED_VARIABLES)}));
     console.log(JSON.stringify({ removed, again, left: Deno.env.toObject() }));`;
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["eval", "--quiet", program],

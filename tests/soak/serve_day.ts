@@ -18,6 +18,7 @@ import { parseKeystoreUri } from "../../src/keystore/uri.ts";
 import { parseSessionArns } from "../../src/rolesanywhere/arn.ts";
 import { createSender } from "../../src/rolesanywhere/http_client.ts";
 import { removeRuntimeVariables } from "../../src/runtime/remove_variables.ts";
+import { REMOVED_VARIABLES } from "../../src/runtime/variables.ts";
 import { NO_CONTEXT } from "../keystore/fake_keystore.ts";
 import { ARNS } from "../support/session_scenario.ts";
 
@@ -34,7 +35,7 @@ const fast = {
   },
 };
 
-removeRuntimeVariables();
+removeRuntimeVariables(REMOVED_VARIABLES);
 await using vendor = new SessionVendor(
   {
     certificate: parseKeystoreUri(certificate, "--certificate"),
