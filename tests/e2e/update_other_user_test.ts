@@ -10,7 +10,7 @@ const RUNS = Number(Deno.env.get("SWAP_RUNS") ?? 40);
 
 for (const swaps of ["file", "directory"] as const) {
   testWith(
-    ["linux", "root"],
+    ["linux", "other-user"],
     `update --once by root, ${RUNS} times, gives nothing of root's to a user who swaps the ${swaps}`,
     async () => {
       await using scenario = await SessionScenario.create();
@@ -31,7 +31,7 @@ for (const swaps of ["file", "directory"] as const) {
 }
 
 testWith(
-  ["linux", "root", "program:strace"],
+  ["linux", "other-user", "program:strace"],
   "update --once by root opens a user's file once, by the descriptor of its directory",
   async () => {
     await using scenario = await SessionScenario.create();
@@ -62,7 +62,7 @@ testWith(
 );
 
 testWith(
-  ["linux", "root"],
+  ["linux", "other-user"],
   "root's cache, container token and lock do not go where a user's link leads",
   async () => {
     await using scenario = await SessionScenario.create();
