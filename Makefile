@@ -173,7 +173,8 @@ fresh: $(DENO) ## README's two commands on fresh machines, 20 minutes each: [NAM
 
 .PHONY: fuzz
 fuzz: $(BINARY) tools ## mutated keys, URIs, files and requests, 100,000 of each; takes an hour
-	@$(DENO) run --quiet --cached-only -A tests/fuzz/run.ts
+	@$(DENO) run --quiet --cached-only -A tests/fuzz/run.ts; fuzzers=$$?; \
+	SWAP_RUNS=2000 $(DENO) test --quiet --cached-only -A --no-check tests/e2e/update_other_user_test.ts && exit $$fuzzers
 
 .PHONY: soak
 soak: $(BINARY) tools ## an hour of serve under load, faults and rotation: [SECONDS=3600]

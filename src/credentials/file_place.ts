@@ -71,6 +71,11 @@ export class FilePlace implements Disposable {
     return this.inside.isForeign;
   }
 
+  /** The path of the directory itself, for the system's calls. */
+  get directoryPath(): string {
+    return `${this.inside.access}/.`;
+  }
+
   /** The path of the file, or of another one in the directory, for the system's calls. */
   path(name: string = this.name): string {
     return join(this.inside.access, name);
@@ -162,17 +167,17 @@ class Walk {
     }
   }
 
-  /** The entry `name`; undefined if there is none and it may be missing. */
-  #find(name: string, mayBeMissing: boolean): Entry | undefined {
+  /** The entry `name`; undefined if there is none and it is the last part. */
+  #find(name: string, isLast: boolean): Entry | undefined {
     const path = join(this.directory.access, name);
     let info: Deno.FileInfo;
     try {
       info = Deno.lstatSync(path);
     } catch (thrown) {
-      if (codeOf(thrown) !== "ENOENT" || !(mayBeMissing || this.options.makeDirectories)) {
+      if (codeOf(thrown) !== "ENOENT" || !(isLast || this.options.makeDirectories)) {
         throw thrown;
       }
-      if (mayBeMissing) return undefined;
+      if (isLast) return undefined;
       makeDirectory(path);
       info = Deno.lstatSync(path);
     }
@@ -181,6 +186,8 @@ class Walk {
       if (this.#user !== 0 || this.directory.isOwn) return { info, held: undefined };
       throw this.#untrusted(`${this.directory.named} belongs to another user`);
     }
+    // The last part is opened later, never through a link.
+    if (isLast && !info.isSymlink) return { info, held: undefined };
     const held = HeldEntry.open(path);
     if (!held) throw this.#untrusted(`${this.#named(name)} changed while it was opened`);
     return { info: held.stat(), held };

@@ -10,6 +10,8 @@ import { removeLeftovers } from "./atomic_file.ts";
 import { directoryFault, sessionFile, sweepDirectory } from "./cache_directory.ts";
 import { readEntry, writeEntry } from "./cache_entry.ts";
 import { lockFile, lockPathOf, type Waiting } from "./file_lock.ts";
+import { FilePlace } from "./file_place.ts";
+import { withoutDescriptors } from "./file_problem.ts";
 import { formatTime } from "./session.ts";
 
 const MINUTE = 60_000;
@@ -39,6 +41,14 @@ export interface CacheEffects extends Waiting, Words {
   now(): Date;
 }
 
+/** The place of one session. */
+interface Kept {
+  /** For messages. */
+  readonly path: string;
+  readonly place: FilePlace;
+  readonly key: string;
+}
+
 const QUIET: Words = { warn: () => {}, debug: () => {} };
 
 /** The cache of one directory. */
@@ -56,17 +66,29 @@ export class SessionCache {
   async get(key: string, vend: () => Promise<SessionCredentials>): Promise<SessionCredentials> {
     const { directory, effects } = this;
     const path = join(directory, sessionFile(key));
-    const fault = directoryFault(directory);
+    let fault = directoryFault(directory);
     if (fault) return await this.#without(`${directory} ${fault}`, vend);
-    const kept = this.#read(path, key, effects);
+    let found: FilePlace;
+    try {
+      found = FilePlace.find(path, { makeDirectories: true, followLast: false });
+    } catch (thrown) {
+      return await this.#without(`${directory}: ${messageOf(thrown)}`, vend);
+    }
+    using place = found;
+    // What is used from here on is what was found.
+    fault = directoryFault(place.directoryPath);
+    if (fault) return await this.#without(`${directory} ${fault}`, vend);
+    const entry = { path, place, key };
+    const kept = this.#read(entry, effects);
     if (kept) return kept;
     effects.debug(`cache: miss, ${path}`);
     let lock: Disposable | undefined;
     try {
-      Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
-      lock = await lockFile(lockPathOf(path), CACHE_LIMITS.lockWait, effects);
+      const lockPath = lockPathOf(place.path());
+      lock = await lockFile(lockPath, CACHE_LIMITS.lockWait, effects, lockPathOf(path));
     } catch (thrown) {
-      return await this.#without(`${directory}: ${messageOf(thrown)}`, vend);
+      const why = withoutDescriptors(messageOf(thrown), directory);
+      return await this.#without(`${directory}: ${why}`, vend);
     }
     using _held = lock;
     if (!lock) {
@@ -76,7 +98,7 @@ export class SessionCache {
       );
       return await vend();
     }
-    return this.#read(path, key, QUIET) ?? this.#keep(path, key, await vend());
+    return this.#read(entry, QUIET) ?? this.#keep(entry, await vend());
   }
 
   async #without(
@@ -88,8 +110,8 @@ export class SessionCache {
   }
 
   /** A session that is kept and may be used. `words` hear why another is not. */
-  #read(path: string, key: string, words: Words): SessionCredentials | undefined {
-    const entry = readEntry(path, key);
+  #read({ path, place, key }: Kept, words: Words): SessionCredentials | undefined {
+    const entry = readEntry(place.path(), key);
     if (entry.kind === "unusable") words.warn(`${path} ${entry.why}; it is not used`);
     if (entry.kind !== "session") return undefined;
     const { fetched, credentials: { expiration } } = entry;
@@ -104,15 +126,16 @@ export class SessionCache {
   }
 
   /** Keeps the session; whatever stood in its place was this user's to replace. */
-  #keep(path: string, key: string, credentials: SessionCredentials): SessionCredentials {
+  #keep({ path, place, key }: Kept, credentials: SessionCredentials): SessionCredentials {
     try {
-      const fault = directoryFault(this.directory);
+      const fault = directoryFault(place.directoryPath);
       if (fault) throw new Error(fault);
-      removeLeftovers(path);
-      writeEntry(path, key, credentials, this.effects.now());
-      sweepDirectory(this.directory, this.effects.now());
+      removeLeftovers(place.path());
+      writeEntry(place.path(), key, credentials, this.effects.now());
+      sweepDirectory(place.directoryPath, this.effects.now());
     } catch (thrown) {
-      this.effects.warn(`the session could not be kept in ${path}: ${messageOf(thrown)}`);
+      const why = withoutDescriptors(messageOf(thrown), this.directory);
+      this.effects.warn(`the session could not be kept in ${path}: ${why}`);
     }
     return credentials;
   }

@@ -6,6 +6,7 @@
 import { dirname } from "node:path";
 import { encodeBase64 } from "@std/encoding/base64";
 import { replaceFile } from "../credentials/atomic_file.ts";
+import { FilePlace, UntrustedPathError } from "../credentials/file_place.ts";
 import { HelperError } from "../errors.ts";
 
 /** The token, and the file it was written to, which goes away at the end. */
@@ -27,9 +28,18 @@ export function containerToken(
 ): ContainerToken {
   const text = encodeBase64(randomBytes(TOKEN_BYTES));
   if (file === undefined) return { text, [Symbol.dispose]() {} };
+  let place: FilePlace | undefined;
   try {
-    replaceFile(file, new TextEncoder().encode(text));
+    // Kept until the end: the file is then removed from the directory that it was made in.
+    place = FilePlace.find(file, { followLast: false });
+    replaceFile(place.path(), new TextEncoder().encode(text));
   } catch (cause) {
+    place?.[Symbol.dispose]();
+    if (cause instanceof UntrustedPathError) {
+      throw new HelperError("listen", `--container-token-file ${file}: ${cause.message}`, {
+        cause,
+      });
+    }
     throw new HelperError(
       "listen",
       `--container-token-file ${file} cannot be written; check that ${dirname(file)} is a ` +
@@ -42,9 +52,11 @@ export function containerToken(
     file,
     [Symbol.dispose]() {
       try {
-        Deno.removeSync(file);
+        Deno.removeSync(place.path());
       } catch {
         // removed by somebody else
+      } finally {
+        place[Symbol.dispose]();
       }
     },
   };

@@ -61,6 +61,8 @@ export const RESPONSE_LIMITS = {
   chunkLine: 1_024,
   /** Bytes from the connection, all framing included. */
   total: 1 << 21,
+  /** Reads from the connection: a peer that sends single bytes costs processor time for each. */
+  reads: 16_384,
 } as const;
 
 /**
@@ -121,6 +123,7 @@ class AnswerReader {
   #start = 0;
   #end = 0;
   #total = 0;
+  #reads = 0;
   #headBytes = 0;
   #headLines = 0;
   readonly #turns = new FairTurns();
@@ -222,6 +225,7 @@ class AnswerReader {
 
   /** Reads more; false at the end of the connection. */
   async #fill(): Promise<boolean> {
+    if (++this.#reads > RESPONSE_LIMITS.reads) throw new HttpProtocolError("too many pieces");
     await this.#turns.next();
     this.#makeRoom();
     const length = await this.stream.read(this.#buffer.subarray(this.#end));

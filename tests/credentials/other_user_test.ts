@@ -6,7 +6,7 @@ import { testWith } from "../support/needs.ts";
 import { SwappingUser } from "../support/swapping_user.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
-const RUNS = 1_000;
+const RUNS = 500;
 
 for (const swaps of ["file", "directory"] as const) {
   testWith(

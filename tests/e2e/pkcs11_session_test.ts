@@ -215,6 +215,24 @@ Deno.test("serve answers while the token takes a second to sign, and signs once 
   assertEquals((await serve.end()).code, 0);
 });
 
+Deno.test("serve answers and ends on SIGTERM within 5 s while the token hangs", async () => {
+  await using scenario = await TokenScenario.create("ec-p384", SHORT_SESSIONS);
+  await using serve = await ServeProcess.start(
+    { flags: scenario.flags(`${TOKEN};object=machine?pin-value=${PIN}`) },
+    [],
+    { ...scenario.env, WRAPPER_HANG: "C_Sign=3600000@2" },
+  );
+  const until = performance.now() + 60_000;
+  while (scenario.count("C_Sign") < 2 && performance.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assertEquals(scenario.count("C_Sign"), 2);
+  assertEquals((await (await serve.get(CREDENTIALS_PATH)).json()).Code, "Success");
+  const { code, milliseconds } = await serve.end();
+  assertEquals(code, 0);
+  assertLess(milliseconds, 5_000);
+});
+
 Deno.test("serve says that the token was taken out, serves on, and finds it again", async () => {
   await using scenario = await TokenScenario.create("ec-p384", SHORT_SESSIONS);
   const there = scenario.hsm.directory.write("there", "");
