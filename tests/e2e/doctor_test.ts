@@ -454,7 +454,7 @@ const SET_UPS: readonly SetUp[] = [
   {
     finding: "ca-bundle",
     because: "a bundle that holds no certificate",
-    says: /no PEM certificate/,
+    says: /holds no certificate/,
     make: withFlags((s) => ["--ca-bundle", s.directory.write("empty.pem", "\n")]),
   },
   {
