@@ -17,19 +17,20 @@ import {
 import { basename, dirname, join } from "node:path";
 import { encodeHex } from "@std/encoding/hex";
 
-/** Whose a file is. */
+/** The owner of a file, and the permissions that it keeps; 0600 if they are absent. */
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
+  readonly mode?: number;
 }
 
 /** Only its owner may read and write it. */
 const PRIVATE = 0o600;
 
 /**
- * Writes `bytes` to a new file of mode 0600 beside `path`, brings it to the disk, and renames it to
- * `path`. With `owner` the file gets that owner; a group that this user is not in is left out, as
- * the mode gives it nothing.
+ * Writes `bytes` to a new file of mode 0600 next to `path`, syncs it, and renames it to `path`. With
+ * `owner` the file gets that owner and mode. A group that this user is not in is left out, and its
+ * permissions with it.
  *
  * Throws the system's error; then `path` is as it was, and nothing is left beside it.
  */
@@ -42,8 +43,9 @@ export function replaceFile(path: string, bytes: Uint8Array, owner?: Owner): voi
   const descriptor = openSync(temporary, flags, PRIVATE);
   try {
     try {
-      if (owner) giveTo(descriptor, owner);
-      if (Deno.build.os !== "windows") fchmodSync(descriptor, PRIVATE); // whatever the umask is
+      const hasGroup = owner ? giveTo(descriptor, owner) : false;
+      const mode = (owner?.mode ?? PRIVATE) & (hasGroup ? 0o777 : 0o707);
+      if (Deno.build.os !== "windows") fchmodSync(descriptor, mode); // whatever the umask is
       for (let written = 0; written < bytes.length;) {
         written += writeSync(descriptor, bytes, written);
       }
@@ -81,14 +83,17 @@ function randomName(): string {
   return encodeHex(crypto.getRandomValues(new Uint8Array(8)));
 }
 
-function giveTo(descriptor: number, { uid, gid }: Owner): void {
-  if (Deno.build.os === "windows") return;
+/** Changes the owner. Returns false if the group could not be given. */
+function giveTo(descriptor: number, { uid, gid }: Owner): boolean {
+  if (Deno.build.os === "windows") return true;
   const has = fstatSync(descriptor);
-  if (has.uid !== uid) return fchownSync(descriptor, uid, gid);
+  if (has.uid === uid && has.gid === gid) return true;
   try {
-    if (has.gid !== gid) fchownSync(descriptor, uid, gid);
-  } catch {
-    // not a group of this user
+    fchownSync(descriptor, uid, gid);
+    return true;
+  } catch (thrown) {
+    if (has.uid !== uid) throw thrown;
+    return false; // not a group of this user
   }
 }
 

@@ -25,7 +25,7 @@ export interface Standing {
 }
 
 /** A larger file is not a credentials file, bytes. */
-const MAX_SIZE = 16 << 20;
+export const MAX_SIZE = 16 << 20;
 
 /**
  * Reads the file; undefined if there is none. It is opened once, never through a link, and
@@ -48,13 +48,18 @@ export function readStanding(place: FilePlace, path: string): Standing | undefin
   } finally {
     closeSync(descriptor);
   }
+  return { ...decode(bytes, path), info };
+}
+
+/** Returns the text of a file's bytes. Throws `credentials-file` for text that SDKs do not read. */
+export function decode(bytes: Buffer, path: string): Pick<Standing, "text" | "encoding"> {
   if (/^(\xff\xfe|\xfe\xff)/.test(bytes.toString("latin1", 0, 2))) {
     throw refusal(path, "it is UTF-16 text, which AWS SDKs do not read; save it as UTF-8");
   }
   const text = bytes.toString("utf8");
   return Buffer.from(text).equals(bytes)
-    ? { text, encoding: "utf8", info }
-    : { text: bytes.toString("latin1"), encoding: "latin1", info };
+    ? { text, encoding: "utf8" }
+    : { text: bytes.toString("latin1"), encoding: "latin1" };
 }
 
 /** Refuses early what {@link readStanding} will refuse, before anything is made in the directory. */

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 
 import { runBinary, runProgram } from "../support/binary.ts";
 import { ConnectProxy } from "../support/connect_proxy.ts";
+import { testWith } from "../support/needs.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { PYTHON } from "../support/tools.ts";
 
@@ -128,49 +129,53 @@ const CASES: readonly Case[] = [
 
 const CLIENT = fileURLToPath(new URL("python/resolve_settings.py", import.meta.url));
 
-Deno.test("settings of AWS SDKs mean to the binary what they mean to botocore", async (t) => {
-  await using scenario = await SessionScenario.create();
-  const { directory, identity } = scenario;
-  // The proxy notes where the binary wants to go, and refuses.
-  await using proxy = new ConnectProxy("HTTP/1.1 403 Forbidden\r\n\r\n");
-  const at = scenario.serviceFlags.indexOf("--endpoint");
-  const flags = [
-    ...["--certificate", identity.certificatePath, "--private-key", identity.keyPath],
-    ...scenario.serviceFlags.slice(0, at),
-  ];
-  for (const [i, { name, config, env = {} }] of CASES.entries()) {
-    await t.step(name, async () => {
-      const path = config === undefined
-        ? directory.join("no config")
-        : directory.write(`config-${i}`, config);
-      const variables = { AWS_CONFIG_FILE: path, AWS_EC2_METADATA_DISABLED: "true", ...env };
-      const judged = await runProgram(PYTHON, [CLIENT], { env: variables });
-      assertEquals(judged.stderr, "");
-      const expected: { url?: string; bundle?: string | null; error?: string } = JSON.parse(
-        judged.stdout,
-      );
-      // A section that is not there stops botocore; the binary does without it.
-      assertEquals(expected.error, name === "other services" ? "InvalidConfigError" : undefined);
-      const { url = "https://rolesanywhere.us-east-1.amazonaws.com" } = expected;
-      const seen = proxy.heads.length;
-      const { code, stderr } = await runBinary(["credential-process", ...flags], {
-        env: { ...variables, HTTPS_PROXY: `http://127.0.0.1:${proxy.port}` },
-      });
-      if (expected.bundle) {
-        assertEquals(
-          [code, stderr.includes(`${expected.bundle} cannot be read`)],
-          [2, true],
-          stderr,
+testWith(
+  ["python-client"],
+  "settings of AWS SDKs mean to the binary what they mean to botocore",
+  async (t) => {
+    await using scenario = await SessionScenario.create();
+    const { directory, identity } = scenario;
+    // The proxy notes where the binary wants to go, and refuses.
+    await using proxy = new ConnectProxy("HTTP/1.1 403 Forbidden\r\n\r\n");
+    const at = scenario.serviceFlags.indexOf("--endpoint");
+    const flags = [
+      ...["--certificate", identity.certificatePath, "--private-key", identity.keyPath],
+      ...scenario.serviceFlags.slice(0, at),
+    ];
+    for (const [i, { name, config, env = {} }] of CASES.entries()) {
+      await t.step(name, async () => {
+        const path = config === undefined
+          ? directory.join("no config")
+          : directory.write(`config-${i}`, config);
+        const variables = { AWS_CONFIG_FILE: path, AWS_EC2_METADATA_DISABLED: "true", ...env };
+        const judged = await runProgram(PYTHON, [CLIENT], { env: variables });
+        assertEquals(judged.stderr, "");
+        const expected: { url?: string; bundle?: string | null; error?: string } = JSON.parse(
+          judged.stdout,
         );
-        return;
-      }
-      assertEquals(code, 6, stderr);
-      const { hostname, port } = new URL(url);
-      const target = /^CONNECT (\S+) /.exec(proxy.heads[seen] ?? "")?.[1];
-      assertEquals(target, `${hostname}:${port || 443}`);
-    });
-  }
-});
+        // A section that is not there stops botocore; the binary does without it.
+        assertEquals(expected.error, name === "other services" ? "InvalidConfigError" : undefined);
+        const { url = "https://rolesanywhere.us-east-1.amazonaws.com" } = expected;
+        const seen = proxy.heads.length;
+        const { code, stderr } = await runBinary(["credential-process", ...flags], {
+          env: { ...variables, HTTPS_PROXY: `http://127.0.0.1:${proxy.port}` },
+        });
+        if (expected.bundle) {
+          assertEquals(
+            [code, stderr.includes(`${expected.bundle} cannot be read`)],
+            [2, true],
+            stderr,
+          );
+          return;
+        }
+        assertEquals(code, 6, stderr);
+        const { hostname, port } = new URL(url);
+        const target = /^CONNECT (\S+) /.exec(proxy.heads[seen] ?? "")?.[1];
+        assertEquals(target, `${hostname}:${port || 443}`);
+      });
+    }
+  },
+);
 
 Deno.test("flags and the program's own variables win over settings of AWS SDKs", async () => {
   await using scenario = await SessionScenario.create();

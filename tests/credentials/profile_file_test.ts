@@ -50,13 +50,27 @@ Deno.test("writeProfile() makes the file 0600 and every directory to it 0700", a
   );
 });
 
-Deno.test("writeProfile() tightens a mode and says so, once", async () => {
+for (const mode of [0o600, 0o640, 0o644, 0o660, 0o700]) {
+  Deno.test(`writeProfile() keeps the mode ${mode.toString(8)}, with a warning if others can read`, async () => {
+    using directory = new TemporaryDirectory();
+    const path = directory.write("credentials", SECTION, mode);
+    const notes = (mode & 0o077) === 0
+      ? []
+      : [`${path} can be read by others (mode ${mode.toString(8)}); run chmod 600 ${path}`];
+    assertEquals(await write(path), notes);
+    assertEquals(modeOf(path), mode);
+  });
+}
+
+Deno.test("writeProfile() warns that a hard link keeps the old credentials", async () => {
   using directory = new TemporaryDirectory();
-  const path = directory.write("credentials", SECTION, 0o644);
+  const path = directory.write("credentials", "[default]\n");
+  Deno.linkSync(path, directory.join("other name"));
   assertEquals(await write(path), [
-    `${path} could be read by others (mode 644); its mode is now 600`,
+    `${path} has another name (hard link), which keeps the old text; use a symbolic link`,
   ]);
-  assertEquals([modeOf(path), await write(path)], [0o600, []]);
+  assertEquals(Deno.readTextFileSync(directory.join("other name")), "[default]\n");
+  assertEquals(await write(path), []);
 });
 
 Deno.test("writeProfile() keeps symbolic links, through which others find the file", async () => {

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { runBinary } from "../support/binary.ts";
 import { ConnectProxy } from "../support/connect_proxy.ts";
+import { testWith } from "../support/needs.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { Tinyproxy } from "../support/tinyproxy.ts";
 
@@ -154,46 +155,54 @@ Deno.test("a backslash in the proxy's user is named", async () => {
 
 for (const login of [undefined, { user: "build", password: "p4ss" }]) {
   const what = login ? "with credentials" : "without credentials";
-  Deno.test(`tinyproxy tunnels credential-process and update ${what}, and logs it`, async () => {
-    await using scenario = await SessionScenario.create();
-    await using proxy = await Tinyproxy.start(login);
-    const userInfo = login ? `${login.user}:${login.password}@` : "";
-    const env = {
-      HTTPS_PROXY: `http://${userInfo}127.0.0.1:${proxy.port}`,
-      HOME: scenario.directory.path,
-    };
-    for (const command of [["credential-process"], ["update", "--once"]]) {
-      const { code, stderr } = await runBinary([...command, ...scenario.flags], { env });
-      assertEquals({ code, stderr }, { code: 0, stderr: "" });
-    }
-    const target = `localhost:${scenario.emulator.port}`;
-    await proxy.logged(new RegExp(`(CONNECT ${target} HTTP/1.1[^]*){2}`));
-    assertEquals(scenario.emulator.requests.length, 2);
+  testWith(
+    ["program:tinyproxy"],
+    `tinyproxy tunnels credential-process and update ${what}, and logs it`,
+    async () => {
+      await using scenario = await SessionScenario.create();
+      await using proxy = await Tinyproxy.start(login);
+      const userInfo = login ? `${login.user}:${login.password}@` : "";
+      const env = {
+        HTTPS_PROXY: `http://${userInfo}127.0.0.1:${proxy.port}`,
+        HOME: scenario.directory.path,
+      };
+      for (const command of [["credential-process"], ["update", "--once"]]) {
+        const { code, stderr } = await runBinary([...command, ...scenario.flags], { env });
+        assertEquals({ code, stderr }, { code: 0, stderr: "" });
+      }
+      const target = `localhost:${scenario.emulator.port}`;
+      await proxy.logged(new RegExp(`(CONNECT ${target} HTTP/1.1[^]*){2}`));
+      assertEquals(scenario.emulator.requests.length, 2);
 
-    const before = proxy.log.split("CONNECT").length;
-    const direct = await runBinary(
-      ["credential-process", ...scenario.flags, "--with-proxy=false"],
-      { env },
-    );
-    assertEquals(direct.code, 0);
-    assertEquals(proxy.log.split("CONNECT").length, before);
-  });
+      const before = proxy.log.split("CONNECT").length;
+      const direct = await runBinary(
+        ["credential-process", ...scenario.flags, "--with-proxy=false"],
+        { env },
+      );
+      assertEquals(direct.code, 0);
+      assertEquals(proxy.log.split("CONNECT").length, before);
+    },
+  );
 }
 
-Deno.test("tinyproxy refuses a wrong password, and the message does not hold it", async () => {
-  await using scenario = await SessionScenario.create();
-  await using proxy = await Tinyproxy.start({ user: "build", password: "p4ss" });
-  for (
-    const [userInfo, says] of [["build:hunter2@", /refuses the user|407|401/], [
-      "",
-      /407|401/,
-    ]] as const
-  ) {
-    const { code, stderr } = await runBinary(["credential-process", ...scenario.flags], {
-      env: { HTTPS_PROXY: `http://${userInfo}127.0.0.1:${proxy.port}` },
-    });
-    assertEquals(code, 6);
-    assertMatch(stderr, says);
-    assertEquals(stderr.includes("hunter2"), false);
-  }
-});
+testWith(
+  ["program:tinyproxy"],
+  "tinyproxy refuses a wrong password, and the message does not hold it",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    await using proxy = await Tinyproxy.start({ user: "build", password: "p4ss" });
+    for (
+      const [userInfo, says] of [["build:hunter2@", /refuses the user|407|401/], [
+        "",
+        /407|401/,
+      ]] as const
+    ) {
+      const { code, stderr } = await runBinary(["credential-process", ...scenario.flags], {
+        env: { HTTPS_PROXY: `http://${userInfo}127.0.0.1:${proxy.port}` },
+      });
+      assertEquals(code, 6);
+      assertMatch(stderr, says);
+      assertEquals(stderr.includes("hunter2"), false);
+    }
+  },
+);

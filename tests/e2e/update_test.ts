@@ -83,13 +83,13 @@ Deno.test("update --once warns of a wider mode and of settings that come first",
   assertEquals({ code, stdout }, { code: 0, stdout: "" });
   assertEquals(
     stderr,
-    `warning: ${path} could be read by others (mode 644); its mode is now 600\n` +
+    `warning: ${path} can be read by others (mode 644); run chmod 600 ${path}\n` +
       `warning: line 5 of ${path} sets role_arn, which AWS SDKs may follow before the keys of ` +
       "[default]\n",
   );
 });
 
-for (const name of ["", " a", "a]", "a\nb", "DEFAULT"]) {
+for (const name of [" a", "a]", "a\nb", "DEFAULT"]) {
   Deno.test(`update refuses the profile ${JSON.stringify(name)} before it asks for anything`, async () => {
     await using scenario = await SessionScenario.create();
     const { code, stdout, stderr } = await updateOnce(scenario, [`--profile=${name}`]);

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { FailureMode } from "../emulator/failures.ts";
-import { issueCertificate } from "../support/certificates.ts";
+import { type Authority, issueCertificate } from "../support/certificates.ts";
 import { runBinary, type RunOptions } from "../support/binary.ts";
 import { testWith } from "../support/needs.ts";
 import { openssl } from "../support/openssl.ts";
@@ -68,10 +68,13 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
     "-passout",
     `pass:${PASSPHRASE}`,
   ]);
-  const authorities = await Promise.all(
-    Array.from({ length: 6 }, (_, i) =>
-      issueCertificate(trustAnchor, { subject: `/CN=Authority ${i}`, ca: true })),
-  );
+  // A path of six, as only what is on the path is sent.
+  const authorities: Authority[] = [];
+  for (let i = 0; i < 6; i++) {
+    const issuer = authorities.at(-1) ?? trustAnchor;
+    authorities.push(await issueCertificate(issuer, { subject: `/CN=Authority ${i}`, ca: true }));
+  }
+  const deep = await issueCertificate(authorities.at(-1) ?? trustAnchor, { subject: "/CN=deep" });
   Deno.mkdirSync(directory.join("folder"));
   const keyPem = identity.keyPem;
   const truncated = [0.1, 0.25, 0.5, 0.75, 0.9].map((part) =>
@@ -165,7 +168,7 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
     { name: "key of another certificate", args: key(other.keyPath), code: 3, says: /does not belong to the certificate/ },
     { name: "expired certificate", args: pair(expired), code: 3, says: /expired at \d{4}-.*renew it/ },
     { name: "certificate of tomorrow", args: pair(future), code: 3, says: /not valid before/ },
-    { name: "chain of six", args: more("--intermediates", written("six.pem", authorities.map((a) => a.certificatePem).join(""))), code: 3, says: /6 issuers and the service takes 5/ },
+    { name: "chain of six", args: [...pair(deep), "--intermediates", written("six.pem", authorities.map((a) => a.certificatePem).join(""))], code: 3, says: /6 issuers are on its path and the service takes 5/ },
     { name: "Ed25519 key", args: key(ed25519), code: 3, says: /Ed25519 keys cannot be used/ },
     { name: "secp256k1 key", args: key(secp256k1), code: 3, says: /elliptic curve secp256k1 cannot be used with IAM Roles Anywhere; use P-256/ },
     { name: "P-224 key", args: key(p224), code: 3, says: /elliptic curve P-224 cannot be used with IAM Roles Anywhere/ },
