@@ -31,7 +31,7 @@ packages)
     # README's line
     # shellcheck disable=SC2046 # a list of packages
     LC_ALL=C apt-get install -y --no-install-recommends $(sh "$CHECKOUT/tests/install_tools.sh" --packages)
-    chown -R user:user "$CHECKOUT"
+    chown -R user:user /home/user
   else
     LC_ALL=C apt-get install -y --no-install-recommends make nodejs npm ca-certificates openssl
   fi
