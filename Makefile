@@ -168,7 +168,7 @@ uninstall: ## remove what `make install` installed
 	@sh packaging/install.sh uninstall "$$DESTDIR$$PREFIX"
 
 .PHONY: fresh
-fresh: $(DENO) ## README's two commands on fresh machines, 20 minutes each: [NAME=container]
+fresh: $(DENO) ## README's two commands on fresh machines, 20 minutes each: [NAME=container TARGET=check]
 	@$(DENO) run --quiet --cached-only -A tests/fresh/run.ts $(NAME)
 
 .PHONY: fuzz

@@ -16,6 +16,8 @@ import { HOSTILE } from "./hostile.ts";
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 const WORK = `${PROJECT}build/fresh`;
 const ENTER = fileURLToPath(new URL("enter.sh", import.meta.url));
+/** What is run after `make demo`: `test`, or `check` for a short run. */
+const target = Deno.env.get("TARGET") ?? "test";
 const INSIDE = fileURLToPath(new URL("inside.sh", import.meta.url));
 
 /** Conditions of a run. */
@@ -129,6 +131,7 @@ async function runIn(name: string, environment: Environment): Promise<boolean> {
           VARIABLES: variables.join(" "),
           UMASK: environment.umask ?? "022",
           MAKE_FLAGS: environment.makeFlags ?? "",
+          TARGET: target,
           NODE: String(environment.node ?? ""),
         },
       }).output();
@@ -146,7 +149,7 @@ async function runIn(name: string, environment: Environment): Promise<boolean> {
     await phase("install", network);
     const code = await phase("test", enter);
     const report = await Deno.readTextFile(`${root}/report`);
-    const row = `| ${name} | ${describe(environment)} | ${
+    const row = `| ${name} | make ${target}, ${describe(environment)} | ${
       report.trim().replaceAll("\n", " | ")
     } |\n`;
     await Deno.writeTextFile(`${WORK}/results.md`, row, { append: true });

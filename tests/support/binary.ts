@@ -5,6 +5,9 @@ export const BINARY = fileURLToPath(
   new URL("../../build/bin/aws_signing_helper", import.meta.url),
 );
 
+/** A home that does not exist, and that not even root's programs can make. */
+export const NO_HOME = "/proc/nonexistent";
+
 /** What a run of a program left. */
 export interface Result {
   readonly code: number;
@@ -43,7 +46,7 @@ export async function runProgram(
   await using child = new Deno.Command(command, {
     args: [...args],
     clearEnv: true,
-    env: { PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin", HOME: "/nonexistent", ...options.env },
+    env: { PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin", HOME: NO_HOME, ...options.env },
     stdin: options.stdin === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",

@@ -48,6 +48,9 @@ const KEPT = [
   ...["SOURCE_DATE_EPOCH", "RELEASE_URL"],
 ];
 
+/** Starts a program without descriptors that flock, make or a terminal left open for it. */
+const WITHOUT_DESCRIPTORS = 'exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec "$@"';
+
 /** Folders of programs that an ordinary user's PATH lacks. */
 const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
@@ -99,8 +102,9 @@ async function runStep(
   const report = await Deno.makeTempFile({ suffix: ".xml" });
   const timeout = AbortSignal.timeout(stepTimeout);
   try {
-    const child = new Deno.Command(Deno.execPath(), {
+    const child = new Deno.Command("sh", {
       args: [
+        ...["-c", WITHOUT_DESCRIPTORS, "sh", Deno.execPath()],
         ...step.args.slice(0, 1),
         ...(step.counted ? [`--junit-path=${report}`] : []),
         ...step.args.slice(1),

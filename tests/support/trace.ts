@@ -168,7 +168,18 @@ function ourNames(): string[] {
       return [];
     }
   }).filter((path) => OURS.test(path));
-  return [...lines, ...files];
+  // The home of a user that has none, which root's programs could make.
+  const home = readable("/nonexistent") ? ["/nonexistent"] : [];
+  return [...lines, ...files, ...home];
+}
+
+function readable(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function readOr(path: string, otherwise: string): string {

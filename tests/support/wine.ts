@@ -58,7 +58,7 @@ export class Wine implements AsyncDisposable {
     if (reasonAgainstWine() !== undefined) return wine;
     const sources = [SETUP, SHIM].map((path) => Deno.readTextFileSync(path)).join("");
     if (madeFrom() !== sources) {
-      const { code, stderr } = await runProgram("sh", [SETUP, PREFIX]);
+      const { code, stderr } = await runProgram("sh", [SETUP, PREFIX], { env: wine.environment });
       if (code !== 0) throw new Error(`wine cannot be set up: ${stderr}`);
       Deno.writeTextFileSync(`${PREFIX}/made-from`, sources);
     }
@@ -89,6 +89,8 @@ export class Wine implements AsyncDisposable {
       DISPLAY: "",
       LC_ALL: "C.UTF-8",
       HOME: this.#directory.path,
+      // wine's services leave a folder with a lock.
+      TMPDIR: this.#directory.path,
     };
   }
 
