@@ -280,7 +280,7 @@ export const AWS_CLIENTS: readonly AwsClient[] = [
     service: "sts",
     command: () => ({ line: [`${rust.folder}caller_identity`] }),
     cells: {
-      process: "yes, with cargo feature `credentials-process`",
+      process: "no",
       update: "yes",
       metadata: "yes",
       fixed: "yes",
