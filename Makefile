@@ -155,6 +155,10 @@ bench: $(BINARY) tools ## start-up, memory, size and requests a second, beside t
 	$(DENO) run --quiet --cached-only -A tests/bench/serve.ts; load=$$?; \
 	$(DENO) run --quiet --cached-only -A tests/bench/refresh.ts && exit $$((start + load))
 
+.PHONY: soak
+soak: $(BINARY) tools ## 20 minutes: no client signs with credentials past their end
+	@$(DENO) run --quiet --cached-only -A tests/soak/freshness.ts
+
 build/share.stamp: $(BINARY)
 	@$(DENO) run --quiet --cached-only -A packaging/share.ts build/share
 	@touch $@

@@ -91,6 +91,14 @@ need zsh zsh
 need qemu-aarch64-static qemu-user-static
 ! lacks /lib/ld-musl-x86_64.so.1 || add musl
 need tinyproxy tinyproxy-bin
+# Clients of AWS, besides those that are installed below build.
+! lacks /usr/bin/aws || add awscli
+need docker-credential-ecr-login amazon-ecr-credential-helper
+need rclone rclone
+need restic restic
+need s3cmd s3cmd
+need s3fs s3fs
+! lacks /usr/share/rubygems-integration/all/gems/aws-sdk-core-* || add ruby ruby-aws-sdk-core
 # For programs of other systems. Without these, the tests that need them are shown as skipped.
 want() { # FILE PACKAGE
   ! lacks "$1" || wanted="$wanted $2"
@@ -179,6 +187,18 @@ if ! in_step "$javascript" "$here/clients/javascript/package-lock.json"; then
   printf 'tools: JavaScript client in %s\n' "$javascript"
 fi
 
+# Their botocore is another one than boto3's.
+libraries=$clients/libraries
+if ! in_step "$libraries" "$here/clients/python/libraries.txt"; then
+  rm -rf "$libraries"
+  mkdir -p "$libraries"
+  python3 -m venv "$libraries" || fail "python3 could not make a virtual environment in $libraries"
+  "$libraries/bin/pip" install --quiet --disable-pip-version-check -r "$here/clients/python/libraries.txt" ||
+    fail "pip could not install pyarrow and others; check the network and the package index setting"
+  cp "$here/clients/python/libraries.txt" "$libraries/made-from"
+  printf 'tools: Python libraries in %s\n' "$libraries"
+fi
+
 # The libraries that programs for arm64 are emulated with.
 arm64=build/arm64/root
 if [ ! -e "$arm64/usr/lib/aarch64-linux-gnu/libcrypto.so.3" ] && command -v mmdebstrap >/dev/null &&
@@ -210,6 +230,8 @@ fi
 # What follows is built where its toolchain is, and told as not run where it is not: the reason stands in
 # build/clients/NAME/why-not, where the tests find it.
 go_version() { go env GOVERSION; }
+go_v1_version() { go_version; }
+go_base_version() { go_version; }
 rust_version() { cargo --version; }
 java_version() { command -v mvn >/dev/null && command -v javac >/dev/null && javac -version 2>&1; }
 
@@ -245,10 +267,12 @@ built() {
   printf 'tools: %s client in %s\n' "$name" "$clients/$name"
 }
 
-if to_build go 1.24 go.mod go.sum main.go; then
-  build go build -C "$sources" -buildvcs=false -trimpath -ldflags='-s -w' -o "$folder/caller_identity" .
-  built
-fi
+for client in go:1.24 go_v1:1.24 go_base:1.25; do
+  if to_build "${client%:*}" "${client#*:}" go.mod go.sum main.go; then
+    build go build -C "$sources" -buildvcs=false -trimpath -ldflags='-s -w' -o "$folder/caller_identity" .
+    built
+  fi
+done
 
 if to_build go_containers 1.24 go.mod go.sum main.go; then
   build go build -C "$sources" -buildvcs=false -trimpath -ldflags='-s -w' -o "$folder/make_containers" .

@@ -4,10 +4,11 @@
  *
  * @module
  */
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 
-import { canonicalRequest, stringToSign } from "../emulator/canonical_request.ts";
+import { canonicalRequest, type S3Form, stringToSign } from "../emulator/canonical_request.ts";
 import { headerValues, type RawRequest } from "../emulator/raw_request.ts";
+import { chunks } from "./streamed_body.ts";
 
 /** Credentials that a service has given out; temporary ones have a token and an end. */
 export interface KnownCredentials {
@@ -46,6 +47,13 @@ const AUTHORIZATION = new RegExp(
     "(?<service>[a-z0-9-]+)/aws4_request), ?SignedHeaders=(?<signedHeaders>[a-z0-9;-]+), ?" +
     "Signature=(?<signature>[0-9a-f]{64})$",
 );
+/** Values of x-amz-content-sha256 that leave the body out of the signature. */
+const UNSIGNED_PAYLOADS: readonly string[] = [
+  "UNSIGNED-PAYLOAD",
+  "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+];
+/** Begins the values of x-amz-content-sha256 that have each chunk signed. */
+const CHUNK_ALGORITHM = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
 /** How far a request's time may be from the service's, milliseconds. */
 const LARGEST_SKEW = 15 * 60 * 1000;
 
@@ -68,16 +76,59 @@ export function verifySignature(request: RawRequest, rules: VerificationRules): 
 
   const key = [date, region, service, "aws4_request"]
     .reduce<string | Uint8Array>(hmac, `AWS4${credentials.secretAccessKey}`);
-  const canonical = canonicalRequest(request, signedHeaders);
-  const expected = hmac(key, stringToSign(ALGORITHM, time, scope, canonical));
-  const given = Uint8Array.from(
-    (groups["signature"] ?? "").match(/../g) ?? [],
-    (octet) => parseInt(octet, 16),
-  );
-  if (!timingSafeEqual(given, expected)) {
-    throw new SignatureRefusal("SignatureDoesNotMatch", `not the signature of:\n${canonical}`);
+  const s3 = service === "s3" ? s3Form(request) : undefined;
+  const canonical = canonicalRequest(request, signedHeaders, s3);
+  const signature = groups["signature"] ?? "";
+  checkSignature(signature, key, stringToSign(ALGORITHM, time, scope, canonical), canonical);
+  if (s3?.payloadHash.startsWith(CHUNK_ALGORITHM)) {
+    checkChunks(request, key, { signature, time, scope });
   }
   return { accessKeyId, region };
+}
+
+function checkSignature(
+  signature: string,
+  key: string | Uint8Array,
+  text: string,
+  shown = text,
+): void {
+  const given = Uint8Array.from(signature.match(/../g) ?? [], (octet) => parseInt(octet, 16));
+  const expected = hmac(key, text);
+  if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
+    throw new SignatureRefusal("SignatureDoesNotMatch", `not the signature of:\n${shown}`);
+  }
+}
+
+/** Checks x-amz-content-sha256 against the body, unless it says that the body is not signed or in chunks. */
+function s3Form(request: RawRequest): S3Form {
+  const payloadHash = oneHeader(request, "x-amz-content-sha256");
+  if (UNSIGNED_PAYLOADS.includes(payloadHash)) return { payloadHash };
+  if (payloadHash.startsWith(CHUNK_ALGORITHM)) return { payloadHash };
+  if (payloadHash !== sha256(request.body)) {
+    throw new SignatureRefusal(
+      "XAmzContentSHA256Mismatch",
+      `not the body's digest: ${payloadHash}`,
+    );
+  }
+  return { payloadHash };
+}
+
+/** Checks the signature of each chunk ("Signature calculations: transferring a payload in chunks"). */
+function checkChunks(
+  { body }: RawRequest,
+  key: string | Uint8Array,
+  first: { readonly signature: string; readonly time: string; readonly scope: string },
+): void {
+  let previous = first.signature;
+  for (const { data, signature } of chunks(body)) {
+    const lines = ["AWS4-HMAC-SHA256-PAYLOAD", first.time, first.scope, previous];
+    checkSignature(signature, key, [...lines, sha256(""), sha256(data)].join("\n"));
+    previous = signature;
+  }
+}
+
+function sha256(data: string | Uint8Array): string {
+  return createHash("sha256").update(data).digest("hex");
 }
 
 function hmac(key: string | Uint8Array, text: string): Uint8Array {

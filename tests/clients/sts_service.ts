@@ -1,12 +1,8 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 
 import type { RawRequest } from "../emulator/raw_request.ts";
-import {
-  type KnownCredentials,
-  SignatureRefusal,
-  type VerifiedSignature,
-  verifySignature,
-} from "./signature_version_4.ts";
+import { type KnownCredentials, SignatureRefusal } from "./signature_version_4.ts";
+import { escapeXml, VerifyingService, xml } from "./verifying_service.ts";
 
 /** What GetCallerIdentity says. */
 export interface CallerIdentity {
@@ -15,67 +11,34 @@ export interface CallerIdentity {
   readonly userId: string;
 }
 
-/** What became of a request: who signed it, or the code of its refusal. */
-export type Call = VerifiedSignature | { readonly refused: string; readonly message: string };
-
 /** GetCallerIdentity of AWS STS on loopback, for those who sign with credentials that it knows. */
-export class StsService implements AsyncDisposable {
-  /** Every call, in order. */
-  readonly calls: Call[] = [];
+export class StsService extends VerifyingService {
   /** Its answer to all; random, so that none can know it who has not read it. */
   readonly identity: CallerIdentity;
-  readonly url: string;
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
   /** @param known the credentials given out so far, asked for at each request */
   constructor(known: () => readonly KnownCredentials[]) {
+    super("sts", known);
     const session = randomBytes(8).toString("hex");
+    const account = String(randomInt(1e11, 1e12));
     this.identity = {
-      account: "123456789012",
-      arn: `arn:aws:sts::123456789012:assumed-role/Demo/${session}`,
+      account,
+      arn: `arn:aws:sts::${account}:assumed-role/Demo/${session}`,
       userId: `AROADEMO:${session}`,
     };
-    this.#server = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen() {} },
-      async (request) => {
-        const call = judge(await rawRequest(request), known());
-        this.calls.push(call);
-        return "refused" in call
-          ? xml(403, errorDocument(call.refused, call.message))
-          : xml(200, identityDocument(this.identity));
-      },
-    );
-    this.url = `http://127.0.0.1:${this.#server.addr.port}`;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.shutdown();
-  }
-}
-
-async function rawRequest(request: Request): Promise<RawRequest> {
-  return {
-    method: request.method,
-    url: request.url.replace(/^https?:\/\/[^/]*/, ""),
-    headers: [...request.headers],
-    body: await request.bytes(),
-  };
-}
-
-function judge(request: RawRequest, known: readonly KnownCredentials[]): Call {
-  try {
-    const verified = verifySignature(request, { known, service: "sts", now: new Date() });
+  protected override answer(request: RawRequest): Response {
     const action = new URLSearchParams(new TextDecoder().decode(request.body)).get("Action");
-    if (request.method === "POST" && action === "GetCallerIdentity") return verified;
-    return { refused: "InvalidAction", message: `${request.method} ${action}` };
-  } catch (error) {
-    if (!(error instanceof SignatureRefusal)) throw error;
-    return { refused: error.code, message: error.message };
+    if (request.method !== "POST" || action !== "GetCallerIdentity") {
+      throw new SignatureRefusal("InvalidAction", `${request.method} ${action}`);
+    }
+    return xml(200, identityDocument(this.identity));
   }
-}
 
-function xml(status: number, body: string): Response {
-  return new Response(body, { status, headers: { "content-type": "text/xml" } });
+  protected override refuse({ code, message }: SignatureRefusal): Response {
+    return xml(403, errorDocument(code, message));
+  }
 }
 
 function identityDocument({ account, arn, userId }: CallerIdentity): string {
@@ -87,8 +50,7 @@ function identityDocument({ account, arn, userId }: CallerIdentity): string {
 }
 
 function errorDocument(code: string, message: string): string {
-  const text = message.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
   return '<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error>' +
-    `<Type>Sender</Type><Code>${code}</Code><Message>${text}</Message></Error>` +
+    `<Type>Sender</Type><Code>${code}</Code><Message>${escapeXml(message)}</Message></Error>` +
     `<RequestId>${crypto.randomUUID()}</RequestId></ErrorResponse>`;
 }

@@ -2,20 +2,30 @@ import { createHash } from "node:crypto";
 
 import { headerValues, queryParameters, type RawRequest, splitTarget } from "./raw_request.ts";
 
+/** Amazon S3's exceptions to the canonical request of all other services. */
+export interface S3Form {
+  /** The value of x-amz-content-sha256, which need not be a digest of the body. */
+  readonly payloadHash: string;
+}
+
 /**
  * The canonical request (SigV4, task 1 of the Roles Anywhere signing process) of what came over the
  * wire. Every name in `signedHeaders` must be on the request. Throws URIError on a broken escape.
  */
-export function canonicalRequest(request: RawRequest, signedHeaders: readonly string[]): string {
+export function canonicalRequest(
+  request: RawRequest,
+  signedHeaders: readonly string[],
+  s3?: S3Form,
+): string {
   const { path, query } = splitTarget(request.url);
   const lines = signedHeaders.map((name) => `${name}:${canonicalValue(request, name)}\n`);
   return [
     request.method,
-    canonicalPath(path),
+    canonicalPath(s3 === undefined ? path : decodeURIComponent(path)),
     canonicalQuery(query),
     lines.join(""),
     signedHeaders.join(";"),
-    createHash("sha256").update(request.body).digest("hex"),
+    s3?.payloadHash ?? createHash("sha256").update(request.body).digest("hex"),
   ].join("\n");
 }
 

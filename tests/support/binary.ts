@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Written to standard input; absent, there is none. */
   readonly stdin?: Uint8Array | string;
+  /** Milliseconds after which the program is ended; by default {@link LONGEST_RUN}. */
+  readonly longestRun?: number;
 }
 
 /** Runs the binary without a controlling terminal and waits for its end. */
@@ -50,7 +52,7 @@ export async function runProgram(
     stdin: options.stdin === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",
-    signal: AbortSignal.timeout(LONGEST_RUN),
+    signal: AbortSignal.timeout(options.longestRun ?? LONGEST_RUN),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   }).spawn();
   const output = child.output();

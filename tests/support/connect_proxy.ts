@@ -6,8 +6,14 @@ export class ConnectProxy implements AsyncDisposable {
   readonly #connections = new Set<Deno.Conn>();
   readonly #served: Promise<void>;
 
-  /** `answer` is sent to each request; with a 200 the tunnel is opened. */
-  constructor(readonly answer = "HTTP/1.1 200 Connection established\r\n\r\n") {
+  /**
+   * `answer` is sent to each request; with a 200 the tunnel is opened, to `targetPort` instead of the
+   * port that is asked for.
+   */
+  constructor(
+    readonly answer = "HTTP/1.1 200 Connection established\r\n\r\n",
+    readonly targetPort: number | undefined = undefined,
+  ) {
     this.#served = this.#serve();
   }
 
@@ -36,7 +42,10 @@ export class ConnectProxy implements AsyncDisposable {
       const [, port] = /^CONNECT [^ ]*:(\d+) /.exec(head) ?? [];
       if (!/ 200 /.test(this.answer) || port === undefined) return;
       // Every name leads to this machine, so that the target need not exist.
-      const target = await Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
+      const target = await Deno.connect({
+        hostname: "127.0.0.1",
+        port: this.targetPort ?? Number(port),
+      });
       this.#connections.add(target);
       await Promise.all([copy(client, target), copy(target, client)]);
     } catch {

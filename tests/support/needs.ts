@@ -21,7 +21,13 @@ import { BINARY } from "./binary.ts";
 import { BUILD, missing } from "./native.ts";
 import { reasonAgainstArm64 } from "./arm64.ts";
 import { PROXY, SOFTHSM } from "./pkcs11_modules.ts";
-import { compiledClient, hasSharedData, JAVASCRIPT_CLIENT, PYTHON } from "./tools.ts";
+import {
+  CLIENT_LIBRARIES,
+  compiledClient,
+  hasSharedData,
+  JAVASCRIPT_CLIENT,
+  PYTHON,
+} from "./tools.ts";
 import { reasonAgainstWine } from "./wine.ts";
 
 /** Returns why the machine does not have something; undefined if it does. */
@@ -92,8 +98,13 @@ const PROBES = {
       ).find((reason) => reason !== undefined),
   "swtpm": () => missing("swtpm", "tpm2_createprimary"),
   "python-client": () => missing(PYTHON),
+  "python-libraries": () => missing(CLIENT_LIBRARIES),
+  /** s3fs can mount a file system. */
+  "fuse": () => missing("s3fs") ?? shell("test -w /dev/fuse"),
   "javascript-client": () => missing(`${JAVASCRIPT_CLIENT}made-from`),
   "go-client": () => compiledClient("go").whyNot,
+  "go-v1-client": () => compiledClient("go_v1").whyNot,
+  "go-base-client": () => compiledClient("go_base").whyNot,
   "java-client": () => compiledClient("java").whyNot,
   "rust-client": () => compiledClient("rust").whyNot,
   "go-containers": () => compiledClient("go_containers").whyNot,

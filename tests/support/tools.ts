@@ -5,6 +5,9 @@ const CLIENTS = new URL("../../build/clients/", import.meta.url);
 /** Python with boto3 and cryptography, as `make tools` installs it. */
 export const PYTHON = fileURLToPath(new URL("python/bin/python", CLIENTS));
 
+/** Python with libraries whose AWS clients are other than boto3's. */
+export const CLIENT_LIBRARIES = fileURLToPath(new URL("libraries/bin/python", CLIENTS));
+
 /** The folder whose node_modules hold the AWS SDK for JavaScript. */
 export const JAVASCRIPT_CLIENT = fileURLToPath(new URL("javascript/", CLIENTS));
 
@@ -21,7 +24,15 @@ export interface CompiledClient {
 
 /** The client of a folder below tests/clients that is built, or a tool that is built the same way. */
 export function compiledClient(
-  name: "go" | "java" | "rust" | "kustomize" | "go_containers" | "java_containers",
+  name:
+    | "go"
+    | "go_base"
+    | "go_containers"
+    | "go_v1"
+    | "java"
+    | "java_containers"
+    | "kustomize"
+    | "rust",
 ): CompiledClient {
   const folder = fileURLToPath(new URL(`${name}/`, CLIENTS));
   try {

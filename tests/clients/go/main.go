@@ -6,6 +6,9 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"os"
+	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -20,9 +23,17 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	identity, err := sts.NewFromConfig(settings).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	if err != nil {
-		log.Fatal(err)
+	client := sts.NewFromConfig(settings)
+	calls, _ := strconv.Atoi(os.Getenv("CALLS"))
+	pause, _ := strconv.Atoi(os.Getenv("SECONDS_BETWEEN"))
+	for call := 0; call < max(calls, 1); call++ {
+		if call > 0 {
+			time.Sleep(time.Duration(pause) * time.Second)
+		}
+		identity, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s\t%s\t%s\n", aws.ToString(identity.Account), aws.ToString(identity.Arn), aws.ToString(identity.UserId))
 	}
-	fmt.Printf("%s\t%s\t%s\n", aws.ToString(identity.Account), aws.ToString(identity.Arn), aws.ToString(identity.UserId))
 }

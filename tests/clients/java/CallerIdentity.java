@@ -7,10 +7,15 @@ import software.amazon.awssdk.services.sts.StsClient;
 final class CallerIdentity {
   private CallerIdentity() {}
 
-  public static void main(String[] arguments) {
+  public static void main(String[] arguments) throws InterruptedException {
+    var calls = Integer.parseInt(System.getenv().getOrDefault("CALLS", "1"));
+    var pause = Integer.parseInt(System.getenv().getOrDefault("SECONDS_BETWEEN", "0"));
     try (var client = StsClient.create()) {
-      var identity = client.getCallerIdentity();
-      System.out.println(String.join("\t", identity.account(), identity.arn(), identity.userId()));
+      for (var call = 0; call < calls; call++) {
+        if (call > 0) Thread.sleep(1000L * pause);
+        var identity = client.getCallerIdentity();
+        System.out.println(String.join("\t", identity.account(), identity.arn(), identity.userId()));
+      }
     }
   }
 }

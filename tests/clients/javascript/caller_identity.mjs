@@ -3,5 +3,10 @@
 // does.
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 
-const { Account, Arn, UserId } = await new STSClient().send(new GetCallerIdentityCommand());
-process.stdout.write(`${[Account, Arn, UserId].join("\t")}\n`);
+const { CALLS = "1", SECONDS_BETWEEN = "0" } = process.env;
+const client = new STSClient();
+for (let call = 0; call < Number(CALLS); call++) {
+  if (call > 0) await new Promise((resolve) => setTimeout(resolve, 1000 * Number(SECONDS_BETWEEN)));
+  const { Account, Arn, UserId } = await client.send(new GetCallerIdentityCommand());
+  process.stdout.write(`${[Account, Arn, UserId].join("\t")}\n`);
+}

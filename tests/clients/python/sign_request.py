@@ -6,7 +6,7 @@ Standard input holds method, url, body, the credentials, region and service.
 import json
 import sys
 
-from botocore.auth import SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
@@ -18,5 +18,6 @@ request = AWSRequest(
     headers={"content-type": "application/x-www-form-urlencoded"},
 )
 credentials = Credentials(given["accessKeyId"], given["secretAccessKey"], given["sessionToken"])
-SigV4Auth(credentials, given["service"], given["region"]).add_auth(request)
+sign = S3SigV4Auth if given["service"] == "s3" else SigV4Auth
+sign(credentials, given["service"], given["region"]).add_auth(request)
 print(json.dumps(dict(request.headers.items())))
