@@ -155,10 +155,6 @@ bench: $(BINARY) tools ## start-up, memory, size and requests a second, beside t
 	$(DENO) run --quiet --cached-only -A tests/bench/serve.ts; load=$$?; \
 	$(DENO) run --quiet --cached-only -A tests/bench/refresh.ts && exit $$((start + load))
 
-.PHONY: soak
-soak: $(BINARY) tools ## 20 minutes: no client signs with credentials past their end
-	@$(DENO) run --quiet --cached-only -A tests/soak/freshness.ts
-
 build/share.stamp: $(BINARY)
 	@$(DENO) run --quiet --cached-only -A packaging/share.ts build/share
 	@touch $@
@@ -181,8 +177,9 @@ fuzz: $(BINARY) tools ## mutated keys, URIs, files and requests, 100,000 of each
 	SWAP_RUNS=2000 $(DENO) test --quiet --cached-only -A --no-check tests/e2e/update_other_user_test.ts && exit $$fuzzers
 
 .PHONY: soak
-soak: $(BINARY) tools ## an hour of serve under load, faults and rotation: [SECONDS=3600]
-	@$(DENO) run --quiet --cached-only -A tests/soak/run.ts --seconds $(or $(SECONDS),3600)
+soak: $(BINARY) tools ## an hour of serve under load and faults, then 20 minutes of clients: [SECONDS=3600]
+	@$(DENO) run --quiet --cached-only -A tests/soak/run.ts --seconds $(or $(SECONDS),3600); load=$$?; \
+	$(DENO) run --quiet --cached-only -A tests/soak/freshness.ts && exit $$load
 
 .PHONY: clean
 clean: ## remove everything that was built or installed
