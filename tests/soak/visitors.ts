@@ -26,6 +26,7 @@ const REPORT_INTERVAL = 10_000;
 /** This process looks at the clock so often, and was held up if it comes so much later. */
 const TICK = 10;
 const LATE = 50;
+const MOST_IDLE = 30_000;
 const MOST_REQUESTS_A_CONNECTION = 200;
 /** Others that come with a thousand requests. */
 const OTHERS = { silent: 5, half: 5, leaving: 10 } as const;
@@ -40,6 +41,8 @@ const decoder = new TextDecoder();
 interface Visitor {
   readonly connection: Deno.TcpConn;
   left: number;
+  /** When it last had an answer. */
+  since: number;
 }
 
 const free: Visitor[] = [];
@@ -72,9 +75,10 @@ async function visit(): Promise<void> {
   let status = "broken";
   let visitor: Visitor | undefined;
   try {
-    visitor = free.pop() ?? {
+    visitor = freshVisitor() ?? {
       connection: await Deno.connect(address),
       left: 1 + random(MOST_REQUESTS_A_CONNECTION),
+      since: started,
     };
     status = await ask(visitor.connection);
   } catch {
@@ -87,8 +91,18 @@ async function visit(): Promise<void> {
   } else report.longest = Math.max(report.longest, milliseconds);
   if (!visitor) return;
   visitor.left -= 1;
+  visitor.since = performance.now();
   if (status !== "broken" && visitor.left > 0) free.push(visitor);
   else visitor.connection.close();
+}
+
+/** A free connection that serve has not closed for being idle (60 s), as pools of clients do. */
+function freshVisitor(): Visitor | undefined {
+  for (let visitor; (visitor = free.shift());) {
+    if (performance.now() - visitor.since < MOST_IDLE) return visitor;
+    visitor.connection.close();
+  }
+  return undefined;
 }
 
 async function ask(connection: Deno.TcpConn): Promise<string> {
