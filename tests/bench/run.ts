@@ -12,7 +12,7 @@ import { resolve } from "node:path";
 import { denortFromNpm } from "../../packaging/denort.ts";
 import { generateKey } from "../support/certificates.ts";
 import { pkcs12Subjects } from "./pkcs12.ts";
-import { tokenSubject } from "./token.ts";
+import { listingSubjects, tokenSubject } from "./token.ts";
 import { HANDLE, HANDLE_WITH_PASSWORD, PASSWORD, startTpm } from "./tpm_key.ts";
 
 const RUNS = 20;
@@ -164,6 +164,7 @@ const pkcs12 = await pkcs12Subjects(binary, directory);
 await using tpm = await startTpm();
 Object.assign(environment, tpm.env);
 using token = await tokenSubject();
+using listing = await listingSubjects(binary);
 
 const subjects: readonly Subject[] = [
   { name: "hello world", command: [helloWorld] },
@@ -213,6 +214,7 @@ const subjects: readonly Subject[] = [
     command: [binary, "credential-process", ...slowService.flags],
   },
   ...pkcs12,
+  ...listing.subjects,
 ];
 
 const times = subjects.map((): number[] => []);

@@ -4,13 +4,65 @@
  * @module
  */
 import { createAuthority, issueCertificate } from "../support/certificates.ts";
-import { SOFTHSM } from "../support/pkcs11_modules.ts";
+import { openssl } from "../support/openssl.ts";
+import { compileFiller, SOFTHSM } from "../support/pkcs11_modules.ts";
 import { PIN, SoftHsm } from "../support/soft_hsm.ts";
 
 /** What `sign-string` needs to sign on the token; dispose of it. */
 export interface TokenSubject extends Disposable {
   readonly flags: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+}
+
+const CERTIFICATES = 500;
+
+/** A token with many certificates, and what lists them: pkcs11-tool, then the program. */
+export interface ListingSubjects extends Disposable {
+  readonly subjects: readonly {
+    readonly name: string;
+    readonly command: readonly string[];
+    readonly env: Readonly<Record<string, string>>;
+    readonly runs: number;
+    readonly against?: string;
+    readonly target?: number;
+  }[];
+}
+
+/** Makes a token with 500 certificates. Needs what `make tools` installs. */
+export async function listingSubjects(binary: string): Promise<ListingSubjects> {
+  const hsm = new SoftHsm();
+  try {
+    const { slot } = await hsm.token("many");
+    const { certificatePath } = await createAuthority(hsm.directory, { subject: "/CN=many" });
+    const der = await openssl(["x509", "-in", certificatePath, "-outform", "DER"]);
+    const path = hsm.directory.write("many.der", der);
+    await hsm.run(await compileFiller(), [slot, PIN, String(CERTIFICATES), path]);
+    const theirs = `pkcs11-tool -O, ${CERTIFICATES}`;
+    const common = { env: hsm.env, runs: 5 };
+    return {
+      subjects: [
+        {
+          name: theirs,
+          command: ["pkcs11-tool", "--module", SOFTHSM, "--slot", slot, "-O"],
+          ...common,
+        },
+        {
+          name: `read-certificate-data, ${CERTIFICATES}`,
+          command: [
+            ...[binary, "read-certificate-data", "--certificate", "pkcs11:token=many"],
+            ...["--pkcs11-lib", SOFTHSM],
+          ],
+          against: theirs,
+          target: 3,
+          ...common,
+        },
+      ],
+      [Symbol.dispose]: () => hsm[Symbol.dispose](),
+    };
+  } catch (thrown) {
+    hsm[Symbol.dispose]();
+    throw thrown;
+  }
 }
 
 /** Makes the token. Needs what `make tools` installs. */

@@ -40,6 +40,13 @@ export async function compilerSizes(macros: readonly string[]): Promise<unknown>
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
+/** Compiles fill.c and returns the path of the program, which fills a token with certificates. */
+export async function compileFiller(): Promise<string> {
+  const program = `${OUTPUT}fill`;
+  await compile(["fill.c"], program, []);
+  return program;
+}
+
 async function compile(
   [source, ...macros]: readonly string[],
   output: string,
