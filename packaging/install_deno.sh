@@ -30,7 +30,10 @@ command -v npm >/dev/null || fail "npm is missing; install Node.js with npm (Deb
 
 cp "$here/toolchain/package.json" "$here/toolchain/package-lock.json" "$toolchain/"
 log=$toolchain/npm.log
-npm ci --prefix "$toolchain" --no-audit --no-fund --ignore-scripts >"$log" 2>&1 ||
+printf 'toolchain: installing Deno %s from npm, 120 MB\n' "$version"
+# Without a network, npm's own retries would take more than a minute.
+npm ci --prefix "$toolchain" --no-audit --no-fund --ignore-scripts --fetch-retries=2 \
+  --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 >"$log" 2>&1 ||
   fail "npm could not install Deno $version; see $log, check the npm registry setting and run make again"
 ln -sf "node_modules/@deno/linux-x64-glibc/deno" "$toolchain/deno"
 [ "$(version_of "$toolchain/deno")" = "$version" ] ||

@@ -23,19 +23,6 @@ export function missing(...names: readonly string[]): string | undefined {
   return absent.length === 0 ? undefined : `${absent.join(", ")} is not installed`;
 }
 
-/**
- * A test that needs something which not every machine has. Where it is missing, the test is shown
- * as skipped and its name says why; it never counts as passed, and CI fails on it.
- */
-export function testWith(
-  reason: string | undefined,
-  name: string,
-  fn: (context: Deno.TestContext) => Promise<void> | void,
-): void {
-  const ignore = reason !== undefined;
-  Deno.test({ name: ignore ? `${name} (not run: ${reason})` : name, ignore, fn });
-}
-
 /** Compiles C. Throws with the compiler's words when it does not. */
 export async function compileC(
   compiler: string,
