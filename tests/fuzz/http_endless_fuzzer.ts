@@ -21,7 +21,8 @@ const MAX_STARVED = 3_000;
 /** Responses without end, always ready, in blocks or in drops. Each must be refused, or be whole. */
 export const fuzzer: Fuzzer = {
   shortRounds: 100,
-  longRounds: 10_000,
+  // Buffers of up to 2 MiB: resident memory is level after 4,000 rounds only.
+  longRounds: 40_000,
   open(seed) {
     const mutator = new Mutator(seed, WORDS);
     return Promise.resolve({
