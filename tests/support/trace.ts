@@ -132,7 +132,7 @@ export class RunFolder extends Folder implements Disposable {
 
   /** Makes the folder. Its name is short because a path of a Unix socket has at most 107 bytes. */
   constructor() {
-    super(Deno.realPathSync(Deno.makeTempDirSync({ prefix: "ash-" })));
+    super(makeShortFolder(Deno.realPathSync(Deno.env.get("TMPDIR") ?? "/tmp")));
     Deno.chmodSync(this.path, 0o755); // other users reach what is below it
     Deno.mkdirSync(this.join("home"), { mode: 0o700 });
   }
@@ -151,6 +151,19 @@ export class RunFolder extends Folder implements Disposable {
 
   [Symbol.dispose](): void {
     Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+/** Makes a folder that is new. Deno.makeTempDir() adds 16 characters, with which Chromium does not start. */
+function makeShortFolder(parent: string): string {
+  for (;;) {
+    const path = `${parent}/ash-${crypto.randomUUID().slice(0, 4)}`;
+    try {
+      Deno.mkdirSync(path, { mode: 0o700 });
+      return path;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    }
   }
 }
 
