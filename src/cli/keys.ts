@@ -133,7 +133,10 @@ function isInherited(descriptor: number): boolean {
   }
 }
 
-/** Says words on standard error under `--debug`, else nothing. */
+/** Returns what logs to standard error with `--debug`, each line with a prefix of its own. */
 export function debugWords(values: FlagValues, world: World): (words: string) => void {
-  return values.isOn("debug") ? (words) => world.say(`debug: ${words}`) : () => {};
+  if (!values.isOn("debug")) return () => {};
+  return (words) => {
+    for (const line of words.split("\n")) world.say(`debug: ${line}`);
+  };
 }

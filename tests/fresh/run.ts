@@ -179,7 +179,9 @@ function describe(environment: Environment): string {
 async function makeRoot(debian: string, root: string): Promise<void> {
   const archive = `${WORK}/${debian}.tar`;
   if (!await exists(archive)) {
-    await run("mmdebstrap", ["--quiet", "--variant=minbase", debian, `${archive}.part`]);
+    await run("mmdebstrap", [
+      ...["--quiet", "--variant=minbase", "--format=tar", debian, `${archive}.part`],
+    ]);
     await Deno.rename(`${archive}.part`, archive);
   }
   await run("rm", ["-rf", root]);

@@ -82,7 +82,7 @@ Deno.test("openKey() names the kind of key when it is one that cannot be used", 
       ...["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"],
       ...["-pkeyopt", "rsa_keygen_pubexp:17179869185"],
     ],
-    "elliptic curve 1.3.132.0.10": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"],
+    "elliptic curve secp256k1": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"],
     "explicit curve parameters": [
       ...["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
       ...["-pkeyopt", "ec_param_enc:explicit"],
