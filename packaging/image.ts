@@ -102,8 +102,8 @@ async function configure(image: string, architecture: string, date: Date): Promi
     `--config.user=${USER}:${USER}`,
     `--config.entrypoint=${PROGRAM_PATH}`,
     "--config.workingdir=/home/nonroot",
-    "--config.env=HOME=/home/nonroot",
-    "--config.env=PATH=/usr/bin",
+    // No HOME: it follows the user that a pod runs as, by /etc/passwd.
+    "--config.env=PATH=/usr/local/bin:/usr/bin",
     ...Object.entries(labels).map(([name, value]) =>
       `--config.label=org.opencontainers.image.${name}=${value}`
     ),

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { PROGRAM } from "../../src/cli/program.ts";
 import { runTool } from "../dist/run_tool.ts";
 
 /** The Debian release that images are made of. */
@@ -125,9 +126,14 @@ export async function writeSurroundings(root: string): Promise<void> {
   // Runtimes mount their own over it.
   await write(`${root}/etc/hosts`, "127.0.0.1 localhost\n");
   await write(`${root}/etc/nsswitch.conf`, "passwd: files\ngroup: files\nhosts: files dns\n");
-  await Deno.mkdir(`${root}/home/nonroot`, { recursive: true });
-  await Deno.chown(`${root}/home/nonroot`, USER, USER);
-  await Deno.chmod(`${root}/home/nonroot`, 0o700);
+  for (const [home, owner] of [["/root", 0], ["/home/nonroot", USER]] as const) {
+    await Deno.mkdir(`${root}${home}`, { recursive: true });
+    await Deno.chown(`${root}${home}`, owner, owner);
+    await Deno.chmod(`${root}${home}`, 0o700);
+  }
+  // The path of the program in the image that AWS publishes.
+  await Deno.mkdir(`${root}/usr/local/bin`, { recursive: true });
+  await Deno.symlink(`/usr/bin/${PROGRAM}`, `${root}/usr/local/bin/${PROGRAM}`);
   // What a runtime mounts on; not every one makes them in a file system that is read-only.
   for (const name of ["dev", "proc", "sys", "tmp"]) await Deno.mkdir(`${root}/${name}`);
   await Deno.chmod(`${root}/tmp`, 0o1777);

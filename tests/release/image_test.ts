@@ -87,6 +87,7 @@ testWith(["image", "mountable-root"], "buildah takes the image archive", async (
   const { OCIv1 } = JSON.parse(await must("buildah", [...where, "inspect", "--type", "image", id]));
   assertEquals([OCIv1.architecture, OCIv1.os], ["amd64", "linux"]);
   assertEquals(OCIv1.config.User, "65532:65532");
+  assertEquals(OCIv1.config.Env, ["PATH=/usr/local/bin:/usr/bin"]);
   assertEquals(OCIv1.config.Labels["org.opencontainers.image.version"], VERSION);
 });
 
