@@ -170,14 +170,14 @@ testWith(
   "Windows: the console is asked without echo, in any script, and Ctrl-C ends it",
   async () => {
     const passphrase = "pässwörd € 日本";
-    const path = fixture.directory.join("encrypted.pem");
+    const path = fixture.directory.join("k.pem");
     // deno-fmt-ignore
     await openssl([
       "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256",
       "-aes-256-cbc", "-pass", `pass:${passphrase}`, "-out", path,
     ]);
     const args = ["sign-string", "--format", "text", "--private-key", windowsPath(path)];
-    const question = "encrypted.pem:";
+    const question = "k.pem:"; // on one line of 80 columns, wherever the folder is
     const wrong = [question, "no\r"] as const;
     const right = [question, `${passphrase}x\x7f\r`] as const; // a backspace takes the x away
     const result = await wine.runOnConsole(WINDOWS_BINARY, args, [wrong, right]);

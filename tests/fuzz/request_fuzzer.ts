@@ -39,7 +39,8 @@ export const fuzzer: Fuzzer = {
         const answer = await exchange(serve.port, sent);
         checkSecrets(sent, answer, token);
         if (rounds % CHECK_INTERVAL === 0) {
-          const { status } = await serve.get(CREDENTIALS_PATH, await serve.token());
+          const { status, body } = await serve.get(CREDENTIALS_PATH, await serve.token());
+          await body?.cancel();
           if (status !== 200) throw new Error(`after ${rounds} requests a good one met ${status}`);
           const memory = await residentBytes(serve.binary.pid);
           early ??= memory;
