@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { connectTcp } from "../../rolesanywhere/tcp_connection.ts";
 import { HelperError } from "../../errors.ts";
 import { chooseProxy } from "../../rolesanywhere/proxy.ts";
 import {
@@ -81,7 +82,8 @@ async function checkConnection({ variable, url }: NamedEndpoint): Promise<Findin
 async function connect(hostname: string, port: number): Promise<Deno.Conn> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(new Error("timeout")), CONNECT_TIMEOUT);
-  const connecting = Deno.connect({ hostname, port });
+  // As SDKs do: localhost may be ::1 first, where serve does not listen.
+  const connecting = connectTcp(hostname, port);
   try {
     return await Promise.race([connecting, late.promise]);
   } catch (thrown) {
