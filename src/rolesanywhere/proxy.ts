@@ -60,6 +60,10 @@ export function chooseProxy(
     if (exceptions && matchesNoProxy(environment(exceptions) ?? "", target)) {
       return { ignoredProxy: `${variable} is not used (${exceptions} lists this host)` };
     }
+    // AWS's helper does not read ALL_PROXY: where it is for other programs, nothing may fail.
+    if (/^all_proxy$/i.test(variable) && /^socks/i.test(value)) {
+      return { ignoredProxy: `${variable} is ignored (SOCKS proxies are not supported)` };
+    }
     return { proxy: { url: parseProxy(variable, value), variable } };
   }
   return {};

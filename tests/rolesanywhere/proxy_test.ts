@@ -140,6 +140,11 @@ Deno.test("chooseProxy() names the variable that is ignored, by the flag or by N
     ignoredProxy: "https_proxy is not used (NO_PROXY lists this host)",
   });
   assertEquals(choiceOf(HTTPS, {}, false), {});
+  for (const variable of ["ALL_PROXY", "all_proxy"]) {
+    assertEquals(choiceOf(HTTPS, { [variable]: "socks5h://user:secret@p:1080" }), {
+      ignoredProxy: `${variable} is ignored (SOCKS proxies are not supported)`,
+    });
+  }
   // A value that cannot be used does not matter when it is ignored.
   assertEquals(choiceOf(HTTPS, { HTTPS_PROXY: "socks5://x" }, false).proxy, undefined);
 });
