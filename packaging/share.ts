@@ -10,7 +10,7 @@ import { PROGRAM } from "../src/cli/program.ts";
 import { manPages } from "./man.ts";
 import { sourceDate } from "./source_date.ts";
 
-/** Where shells look for completions below `share`; PowerShell has no such folder. */
+/** Folders below `share` in which shells look for completions; PowerShell has none. */
 const COMPLETION_PATHS: Readonly<Record<string, string>> = {
   bash: `bash-completion/completions/${PROGRAM}`,
   zsh: `zsh/site-functions/_${PROGRAM}`,

@@ -70,7 +70,7 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 const LONGEST_MESSAGE = 4000;
 /** A name or path is cut here, in characters. */
 const LONGEST_NAME = 300;
-/** A PIN or password is seldom shorter, and a value of a flag that is told from others seldom longer. */
+/** A PIN or password is seldom shorter, and another flag's value seldom longer. */
 const LONGEST_SHOWN_VALUE = 11;
 
 /** An expected failure: its message is one clear sentence that says what to do, without a secret. */

@@ -18,7 +18,7 @@ export class UnsupportedFormatError extends Error {
   override readonly name = "UnsupportedFormatError";
 }
 
-/** What openssl 3 can do with an algorithm: by itself, by its legacy provider, or nothing. */
+/** Support of openssl 3 for an algorithm: by itself, by its legacy provider, or none. */
 export type Support = "default" | "legacy" | "none";
 
 /** An algorithm that is not read; each container has its own command that converts it. */

@@ -25,7 +25,7 @@ const MIN_THREAD_ITERATIONS = 100_000;
 /** Iterations a call: the compiler puts faster code in place between calls. */
 const SLICE = 1_000;
 
-/** What the loop needs, in a form that another thread can receive. */
+/** Input of the loop, in a form that another thread can receive. */
 interface Work {
   readonly module: WebAssembly.Module;
   /** The digest in words of the machine's order. */
@@ -79,7 +79,7 @@ export class HashThread implements Hashing {
   }
 }
 
-/** Runs the loop; stands on its own, as its source is the thread's program too. */
+/** Runs the loop; refers to nothing outside, because its source is the thread's program too. */
 function runLoop({ module, words, iterations, slice }: Work): Uint8Array<ArrayBuffer> {
   const { memory, run } = new WebAssembly.Instance(module).exports;
   if (!(memory instanceof WebAssembly.Memory) || typeof run !== "function") {

@@ -42,7 +42,7 @@ const BEGINNINGS: readonly (readonly [pattern: RegExp, words: string])[] = [
 /**
  * Returns the refusal of a file that is neither PEM nor DER. `text` is the file, decoded.
  *
- * What the file holds is never part of the message.
+ * The contents of the file are never part of the message.
  */
 export function unknownFormat(bytes: Uint8Array, text: string): Error {
   const damage = damagedDer(bytes) ?? convertedDer(bytes) ??

@@ -26,7 +26,7 @@ export interface Setting {
   readonly source: string;
 }
 
-/** The settings of the configuration file, by the flag that they stand in for. */
+/** The settings of the configuration file, by the flag that they replace. */
 export type Settings = ReadonlyMap<FlagName, Setting>;
 
 /** The places of a value; a lower rank wins. */

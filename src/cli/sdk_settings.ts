@@ -1,5 +1,5 @@
 /**
- * The settings of `~/.aws/config` that stand in for flags, read as botocore reads them: of the
+ * The settings of `~/.aws/config` that replace flags, read as botocore reads them: of the
  * profile in use, and of the `services` section that it names. Pure.
  *
  * @module

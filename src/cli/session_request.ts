@@ -72,7 +72,7 @@ export function sessionRequest(values: FlagValues): SessionRequest {
 }
 
 /**
- * What CreateSession touches, by the network flags. Throws `usage` and `ca-bundle`.
+ * Returns the dependencies of CreateSession, by the network flags. Throws `usage` and `ca-bundle`.
  */
 export function createSessionEffects(
   values: FlagValues,

@@ -216,7 +216,7 @@ function isNullDevice(info: Stats): boolean {
   return info.isCharacterDevice() && info.rdev === Deno.statSync("/dev/null").rdev;
 }
 
-/** What was read so far, and what the last read means. */
+/** The bytes read so far, and the meaning of the last read. */
 class SourceBuffer {
   #bytes = new Uint8Array(16 * 1024);
   #length = 0;

@@ -1,5 +1,5 @@
 /**
- * Checks that the server listens where it was told to and nowhere else, by the kernel's account: what
+ * Checks that the server listens where it was asked to and nowhere else, by the kernel's account: what
  * the runtime reports may be what it was asked for.
  *
  * @module
@@ -15,7 +15,7 @@ export function listeningSockets(calls: SocketCalls): ReadonlySet<number> {
 
 /**
  * Throws `listen` unless there is exactly one more listening socket than `before`, and it is bound to
- * `bind`. A port of 0 stands for any.
+ * `bind`. A port of 0 matches any.
  */
 export function checkBound(
   calls: SocketCalls,
@@ -46,7 +46,7 @@ function written(bound: BindAddress): string {
   return bound.kind === "unix" ? bound.path : `${bound.address} port ${bound.port}`;
 }
 
-/** Where the fields of `sockaddr_in`, `sockaddr_in6` and `sockaddr_un` begin, in bytes. */
+/** Offsets of the fields of `sockaddr_in`, `sockaddr_in6` and `sockaddr_un`, in bytes. */
 const FIELDS = { ipv4: 4, ipv6: 8, path: 2 } as const;
 
 function describe(address: RawAddress | undefined, { system }: SocketCalls): BindAddress {

@@ -33,7 +33,7 @@ interface Activity {
   readonly requests: number;
 }
 
-/** A connection with so many requests is in use; one request each is what a crowd can pretend. */
+/** A connection with this many requests is in use; a crowd can send one request each. */
 const REGULAR = 2;
 
 /** Remembers when each connection last asked for something. */

@@ -117,7 +117,7 @@ export class EndpointServer implements AsyncDisposable {
     const { bind } = this.#options;
     const before = listeningSockets(this.#calls);
     const server = this.#serve(port);
-    server.finished.catch(() => {}); // a broken listener is found and made anew
+    server.finished.catch(() => {}); // a broken listener is found and opened again
     try {
       checkBound(this.#calls, before, bind.kind === "ip" ? { ...bind, port } : bind);
       return server;

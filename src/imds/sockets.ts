@@ -52,7 +52,7 @@ export class SocketCalls implements Disposable {
     this.#library = Deno.dlopen(system.library, SYMBOLS);
   }
 
-  /** Opens them for a process that may open so many files. Throws `listen` where there are none. */
+  /** Opens them for a process that may open `openFiles` files. Throws `listen` if there are none. */
   static open(openFiles = Infinity, operatingSystem: string = Deno.build.os): SocketCalls {
     const system = SOCKET_SYSTEMS[operatingSystem];
     if (!system) throw new HelperError("listen", `no sockets are known on ${operatingSystem}`);

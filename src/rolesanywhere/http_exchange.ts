@@ -118,7 +118,7 @@ type AnswerHead = Omit<HttpAnswer, "body">;
 
 /** Reads a response piece by piece within {@link RESPONSE_LIMITS}; keeps what was read ahead. */
 class AnswerReader {
-  /** What was received; the bytes before `#start` are used up. */
+  /** The bytes received; those before `#start` are used up. */
   #buffer = new Uint8Array(16_384);
   #start = 0;
   #end = 0;

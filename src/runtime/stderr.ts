@@ -18,7 +18,7 @@ const SYMBOLS = {
 
 const STDERR = 2;
 const PATH = "/dev/fd/2";
-/** How often waiting lines are tried again, milliseconds. */
+/** Interval at which waiting lines are tried again, milliseconds. */
 const RETRY_INTERVAL = 500;
 /** How long the end of the process waits for a slow reader, milliseconds. */
 const DRAIN_TIMEOUT = 500;

@@ -19,7 +19,7 @@ import { shellSyntaxIn, splitCommandLine } from "../split_command_line.ts";
 import type { World } from "../world.ts";
 import { type Finding, found } from "./finding.ts";
 
-/** What a profile's line comes to. */
+/** The result of reading a profile's line. */
 export interface ProfileCommand {
   readonly findings: readonly Finding[];
   /** Its flags; undefined if the line does not run `credential-process`. */
