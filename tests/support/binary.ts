@@ -8,6 +8,15 @@ export const BINARY = fileURLToPath(
 /** A home that does not exist, and that not even root's programs can make. */
 export const NO_HOME = "/proc/nonexistent";
 
+/** Returns the least environment of a program: libtpm2_pkcs11 would make its store in the working directory. */
+export function leastEnvironment(): Readonly<Record<string, string>> {
+  return {
+    PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin",
+    HOME: NO_HOME,
+    TPM2_PKCS11_STORE: NO_HOME,
+  };
+}
+
 /** What a run of a program left. */
 export interface Result {
   readonly code: number;
@@ -18,7 +27,7 @@ export interface Result {
 
 /** How `runBinary` starts the program. */
 export interface RunOptions {
-  /** All of its environment but PATH and HOME; nothing is inherited. */
+  /** All of its environment but {@link leastEnvironment}; nothing is inherited. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   /** Written to standard input; absent, there is none. */
@@ -48,7 +57,7 @@ export async function runProgram(
   await using child = new Deno.Command(command, {
     args: [...args],
     clearEnv: true,
-    env: { PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin", HOME: NO_HOME, ...options.env },
+    env: { ...leastEnvironment(), ...options.env },
     stdin: options.stdin === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",

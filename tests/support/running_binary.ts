@@ -1,4 +1,4 @@
-import { BINARY, NO_HOME } from "./binary.ts";
+import { BINARY, leastEnvironment } from "./binary.ts";
 
 /** A program that says nothing new for longer hangs, milliseconds. */
 const LONGEST_SILENCE = 120_000;
@@ -17,7 +17,7 @@ export class RunningBinary implements AsyncDisposable {
     this.#child = new Deno.Command(command, {
       args: rest,
       clearEnv: true,
-      env: { PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin", HOME: NO_HOME, ...env },
+      env: { ...leastEnvironment(), ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
