@@ -9,6 +9,11 @@ import { replaceFile } from "../credentials/atomic_file.ts";
 import { FilePlace, UntrustedPathError } from "../credentials/file_place.ts";
 import { HelperError } from "../errors.ts";
 
+/** A place for the token that holds something else; the message continues a sentence. */
+class NotReplaceableError extends Error {
+  override readonly name = "NotReplaceableError";
+}
+
 /** The token, and the file it was written to, which goes away at the end. */
 export interface ContainerToken extends Disposable {
   readonly text: string;
@@ -29,13 +34,16 @@ export function containerToken(
   const text = encodeBase64(randomBytes(TOKEN_BYTES));
   if (file === undefined) return { text, [Symbol.dispose]() {} };
   let place: FilePlace | undefined;
+  let written: Deno.FileInfo;
   try {
     // Kept until the end: the file is then removed from the directory that it was made in.
     place = FilePlace.find(file, { followLast: false });
+    checkReplaceable(place.path());
     replaceFile(place.path(), new TextEncoder().encode(text));
+    written = Deno.lstatSync(place.path());
   } catch (cause) {
     place?.[Symbol.dispose]();
-    if (cause instanceof UntrustedPathError) {
+    if (cause instanceof UntrustedPathError || cause instanceof NotReplaceableError) {
       throw new HelperError("listen", `--container-token-file ${file}: ${cause.message}`, {
         cause,
       });
@@ -52,7 +60,7 @@ export function containerToken(
     file,
     [Symbol.dispose]() {
       try {
-        Deno.removeSync(place.path());
+        if (isSameFile(Deno.lstatSync(place.path()), written)) Deno.removeSync(place.path());
       } catch {
         // removed by somebody else
       } finally {
@@ -60,4 +68,30 @@ export function containerToken(
       }
     },
   };
+}
+
+/**
+ * Throws {@link NotReplaceableError} for anything but a regular file. A rename replaces devices, too:
+ * root would take `/dev/null` from the whole machine, and `/dev/stdout` is a link.
+ */
+function checkReplaceable(path: string): void {
+  let info: Deno.FileInfo;
+  try {
+    info = Deno.lstatSync(path);
+  } catch (thrown) {
+    if (thrown instanceof Deno.errors.NotFound) return;
+    throw thrown;
+  }
+  if (info.isFile) return;
+  const kind = info.isSymlink
+    ? "a symbolic link"
+    : info.isDirectory
+    ? "a directory"
+    : "not a regular file";
+  throw new NotReplaceableError(`it is ${kind}; name another file`);
+}
+
+/** Returns true if both are of one file: another server may have written its own token meanwhile. */
+function isSameFile(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
+  return a.ino === b.ino && a.dev === b.dev;
 }

@@ -144,6 +144,54 @@ Deno.test("serve listens on a Unix socket that is its user's alone, takes over a
   );
 });
 
+testWith(
+  ["linux"],
+  "serve does not replace what is not a regular file with its container token",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    const at = (name: string) => scenario.directory.join(name);
+    const target = scenario.directory.write("target", "kept");
+    Deno.symlinkSync(target, at("link"));
+    Deno.symlinkSync(at("nothing"), at("dangling"));
+    Deno.mkdirSync(at("folder"));
+    using _socket = Deno.listen({ transport: "unix", path: at("socket") });
+    await new Deno.Command("mkfifo", { args: [at("fifo")] }).output();
+    const kinds = {
+      link: "a symbolic link",
+      dangling: "a symbolic link",
+      folder: "a directory",
+      socket: "not a regular file",
+      fifo: "not a regular file",
+    };
+    for (const [name, kind] of Object.entries(kinds)) {
+      const before = Deno.lstatSync(at(name));
+      const { code, stderr } = await runBinary([
+        ...["serve", ...scenario.flags, "--port=0", "--container-credentials"],
+        `--container-token-file=${at(name)}`,
+      ], { longestRun: 5_000 });
+      assertEquals([name, code], [name, 1], stderr);
+      assertStringIncludes(
+        stderr,
+        `--container-token-file ${at(name)}: it is ${kind}; name another file\n`,
+      );
+      const after = Deno.lstatSync(at(name));
+      assertEquals([name, after.ino, after.mode], [name, before.ino, before.mode]);
+    }
+    assertEquals(Deno.readTextFileSync(target), "kept");
+  },
+);
+
+Deno.test("serve leaves another server's container token at its end", async () => {
+  await using scenario = await SessionScenario.create();
+  const file = scenario.directory.join("token");
+  const flags = ["--container-credentials", "--container-token-file", file];
+  await using first = await ServeProcess.start(scenario, flags);
+  await using _second = await ServeProcess.start(scenario, flags);
+  const token = Deno.readTextFileSync(file);
+  assertEquals((await first.end("SIGTERM")).code, 0);
+  assertEquals(Deno.readTextFileSync(file), token);
+});
+
 Deno.test("serve gives container clients their token in a file, which goes away at the end", async () => {
   await using scenario = await SessionScenario.create();
   const file = scenario.directory.join("it's a token");
