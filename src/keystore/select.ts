@@ -111,7 +111,7 @@ async function chainOf(
   if (others.every(({ encoded }) => sameBytes(encoded, certificate.encoded))) return [];
   // Path building verifies signatures: loaded if there is more than the certificate itself.
   const { buildChain } = await import("../x509/path.ts");
-  const { issuers, leftOut } = await buildChain(certificate, others);
+  const { issuers, leftOut } = await buildChain(certificate, others, LONGEST_CHAIN);
   if (leftOut.length > 0) {
     const { formatName } = await import("../x509/name.ts");
     for (const { subject } of leftOut) {

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Certificate } from "./certificate.ts";
+import { mayHaveIssued } from "./chain.ts";
 import { checkIssuance } from "./issuance.ts";
 import { sameBytes } from "./public_key.ts";
 
@@ -16,19 +17,34 @@ export interface Chain {
   readonly leftOut: readonly Certificate[];
 }
 
+/** Signatures that are verified although there are more issuers than enough. */
+const MAX_VERIFICATIONS = 2_000;
+
 /**
  * Returns the certificates of `found` that can be on a path from `endEntity`: authorities whose name,
  * key identifier and key fit the certificate below. An issuer whose algorithm cannot be verified here
  * counts if name and key identifier fit, because the service may know it.
  *
- * Repetitions and `endEntity` itself are in neither list.
+ * Repetitions and `endEntity` itself are in neither list. With more than `enough` issuers it ends after
+ * {@link MAX_VERIFICATIONS}: many certificates of few names would take a signature for each pair.
  */
 export async function buildChain(
   endEntity: Certificate,
   found: readonly Certificate[],
+  enough: number,
 ): Promise<Chain> {
   let rest = distinct([endEntity, ...found]).slice(1);
   const issuers: Certificate[] = [];
+  let verifications = 0;
+  const hasIssuedOneOf = async (issuer: Certificate, certificates: readonly Certificate[]) => {
+    for (const certificate of certificates) {
+      if (!issuer.isAuthority || !mayHaveIssued(issuer, certificate)) continue;
+      if (issuers.length > enough && verifications >= MAX_VERIFICATIONS) return false;
+      verifications++;
+      if (await checkIssuance(issuer, certificate) !== "refuted") return true;
+    }
+    return false;
+  };
   for (let level: readonly Certificate[] = [endEntity]; level.length > 0;) {
     const next: Certificate[] = [];
     for (const candidate of rest) {
@@ -39,16 +55,6 @@ export async function buildChain(
     level = next;
   }
   return { issuers, leftOut: rest };
-}
-
-async function hasIssuedOneOf(
-  issuer: Certificate,
-  certificates: readonly Certificate[],
-): Promise<boolean> {
-  for (const certificate of certificates) {
-    if (await checkIssuance(issuer, certificate) !== "refuted") return true;
-  }
-  return false;
 }
 
 /** Returns each certificate once, in the order given. */

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { decodeBase64 } from "@std/encoding/base64";
 import { parseCertificate } from "../../src/x509/certificate.ts";
 import { formatName } from "../../src/x509/name.ts";
+import { formatPem } from "../../src/x509/pem.ts";
 import { runBinary } from "../support/binary.ts";
 import {
   type Authority,
@@ -108,6 +109,43 @@ Deno.test("credential-process sends nothing of a keystore that belongs to anothe
   ]);
   assertEquals({ code, stderr }, { code: 0, stderr: "" });
   assertEquals(sent(scenario), ["CN=machine", "CN=Intermediate", "CN=Demo trust anchor"]);
+});
+
+/** Returns as many copies of a certificate, each with a serial number of its own; signatures break. */
+function copies({ certificatePem }: CertificateFiles, serial: bigint, count: number): string {
+  const der = decodeBase64(certificatePem.replace(/-----[^-]*-----|\s/g, ""));
+  const written = serial.toString(16).match(/../g)?.map((byte) => parseInt(byte, 16)) ?? [];
+  const at = der.findIndex((_, i) => written.every((byte, j) => der[i + j] === byte));
+  return Array.from({ length: count }, (_, i) => {
+    new DataView(der.buffer, der.byteOffset).setUint16(at + 2, i);
+    return formatPem("CERTIFICATE", der);
+  }).join("");
+}
+
+Deno.test("credential-process refuses many certificates of two names in bounded time", async () => {
+  await using scenario = await SessionScenario.create();
+  const serial = 0x55667788n;
+  const request = { ca: true, serial };
+  const upper = await issueCertificate(scenario.trustAnchor, { ...request, subject: "/CN=Upper" });
+  const lower = await issueCertificate(upper, { ...request, subject: "/CN=Lower" });
+  const machine = await issueCertificate(lower, { subject: "/CN=machine" });
+  const other = await createAuthority(scenario.directory, {
+    ...request,
+    subject: "/CN=Upper",
+    extensions: { subjectKeyIdentifier: "none", authorityKeyIdentifier: null },
+  });
+  const { code, stderr } = await runBinary([
+    "credential-process",
+    ...["--certificate", machine.certificatePath, "--private-key", machine.keyPath],
+    "--intermediates",
+    scenario.directory.write(
+      "many.pem",
+      copies(lower, serial, 400) + copies(other, serial, 400),
+    ),
+    ...scenario.serviceFlags,
+  ], { longestRun: 60_000 });
+  assertEquals(code, 3, stderr);
+  assertStringIncludes(stderr, ": 400 issuers are on its path and the service takes 5;");
 });
 
 Deno.test("credential-process sends every candidate of a renewed intermediate, and counts those", async () => {

@@ -6,6 +6,7 @@
 import { SIGNING_ALGORITHMS } from "../../rolesanywhere/algorithms.ts";
 import {
   type IdentitySource,
+  LONGEST_CHAIN,
   openIdentity,
   readCertificates,
   readIntermediates,
@@ -91,7 +92,7 @@ async function certificatesAlone(
       await withIntermediates(source, read, world, context).catch(() => read),
       endEntity,
     );
-    return { endEntity, chain: (await buildChain(endEntity, given)).issuers, given };
+    return { endEntity, chain: (await buildChain(endEntity, given, LONGEST_CHAIN)).issuers, given };
   } catch {
     return undefined; // the reason is the failure that is told already, or one of its kind
   }
