@@ -24,6 +24,8 @@ export async function loadModule(
   const stat = statOf(path);
   if (!stat && /[\\/]/.test(path)) throw refusal(path, "does not exist; name a PKCS#11 module");
   if (stat?.isDirectory) throw refusal(path, "is a directory; name a PKCS#11 module in it");
+  // The loader waits for the writer of a FIFO.
+  if (stat && !stat.isFile) throw refusal(path, "is not a regular file; name a PKCS#11 module");
   context.debug(`PKCS#11 module: ${path}`);
   quietLibraries();
   const failure = isKnown ? undefined : await failureOfLoading(path, limits.load);

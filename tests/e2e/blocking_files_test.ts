@@ -95,6 +95,22 @@ testWith(
   },
 );
 
+testWith(["linux"], "a PKCS#11 module that is a FIFO is refused and not loaded", async () => {
+  await using scenario = await SessionScenario.create();
+  // The loader's trial in another process does not know paths with blanks.
+  for (const name of ["fifo", "a fifo"]) {
+    const fifo = await makeFifo(scenario.directory.join(name));
+    const { code, stderr } = await runBinary([
+      ...["credential-process", ...scenario.serviceFlags, "--certificate=pkcs11:object=x"],
+      `--pkcs11-lib=${fifo}`,
+    ], { longestRun: 2 * SOON });
+    assertEquals([code, stderr], [
+      3,
+      `aws_signing_helper: --pkcs11-lib: ${fifo} is not a regular file; name a PKCS#11 module\n`,
+    ]);
+  }
+});
+
 testWith(
   ["linux", "program:bash"],
   "a key from <(…), standard input, a descriptor or a FIFO is waited for while a program writes it",
