@@ -67,26 +67,66 @@ export function looksLikePem(text: string): boolean {
   return BEGIN.test(text);
 }
 
+/** A block whose BEGIN line was found. */
+interface OpenBlock {
+  readonly label: string;
+  readonly start: number;
+  /** True if the marker is part of a sentence or of a comment. */
+  readonly isInSentence: boolean;
+}
+
 /**
  * Returns every block in the text, in order. Text around blocks is passed over, line breaks may be
- * missing or escaped. A block without its end or with other than base64 in it is a {@link PemError}.
+ * missing or escaped. A block without its end or with other than base64 in it is a {@link PemError},
+ * unless it begins in a sentence and there are other blocks.
  */
 export function parsePem(text: string): PemBlock[] {
   const blocks: PemBlock[] = [];
-  let open: { readonly label: string; readonly start: number } | undefined;
+  let problem: PemError | undefined;
+  const passOver = ({ isInSentence }: OpenBlock, error: PemError) => {
+    if (!isInSentence) throw error;
+    problem ??= error;
+  };
+  let open: OpenBlock | undefined;
   for (const { 0: marker, 1: mark, 2: written = "", index } of text.matchAll(MARKER)) {
     const label = written.replace(/ +/g, " ");
     if (mark === "BEGIN") {
-      if (open) throw withoutEnd(open.label);
-      open = { label, start: index + marker.length };
+      if (open) passOver(open, withoutEnd(open.label));
+      const start = index + marker.length;
+      open = { label, start, isInSentence: isInSentence(text, index, start) };
     } else if (open) {
-      if (open.label !== label) throw withoutEnd(open.label);
-      blocks.push(parseBlock(label, text.slice(open.start, index)));
+      try {
+        if (open.label !== label) throw withoutEnd(open.label);
+        blocks.push(parseOpen(open, text.slice(open.start, index)));
+      } catch (thrown) {
+        if (!(thrown instanceof PemError)) throw thrown;
+        passOver(open, thrown);
+      }
       open = undefined;
     }
   }
-  if (open) throw withoutEnd(open.label);
+  if (open) passOver(open, withoutEnd(open.label));
+  if (problem && blocks.length === 0) throw problem;
   return blocks;
+}
+
+/** Characters of the line before and after a marker that {@link isInSentence} looks at. */
+const CONTEXT = 24;
+/** A word or a sign of a comment, then a blank. An escaped line break ends in a letter, too. */
+const AFTER_WORD = /(?<!\\)[\p{L}\p{N}#;*.,/)][ \t]{1,3}["'`(]?-*$/u;
+/** A blank, then a word; the lines of a key are longer, its headers have a hyphen or a colon. */
+const BEFORE_WORD = /^-{5,6}["'`)]?[ \t]{1,3}\p{L}{1,15}(?:[\s.,;]|$)/u;
+
+/** Returns true if people wrote the marker, as in a comment about where the key goes. */
+function isInSentence(text: string, start: number, end: number): boolean {
+  return AFTER_WORD.test(text.slice(Math.max(0, start - CONTEXT), start)) ||
+    BEFORE_WORD.test(text.slice(end, end + CONTEXT));
+}
+
+/** Parses a block. Between two markers of one sentence there are words, and no run of base64. */
+function parseOpen({ label, isInSentence }: OpenBlock, written: string): PemBlock {
+  if (isInSentence && !/[\w+/=]{16}/.test(written)) throw notBase64(label);
+  return parseBlock(label, written);
 }
 
 /** Returns a block's name for messages. */
@@ -116,7 +156,11 @@ function parseBlock(label: string, written: string): PemBlock {
   const bytes = readBase64(base64);
   if (bytes) return { label, headers, bytes };
   const damage = DAMAGES.find(([pattern]) => pattern.test(base64));
-  throw new PemError(`${named(label)} ${damage?.[1] ?? "does not hold base64; export it again"}`);
+  throw damage ? new PemError(`${named(label)} ${damage[1]}`) : notBase64(label);
+}
+
+function notBase64(label: string): PemError {
+  return new PemError(`${named(label)} does not hold base64; export it again`);
 }
 
 /** The dashes of the markers, of which there may be more than the marker takes. */

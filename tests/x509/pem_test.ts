@@ -48,6 +48,19 @@ const ACCEPTED = {
   "one dash more": CERTIFICATE.replaceAll("-----", "------"),
   "a marker over two lines": CERTIFICATE.replace("BEGIN ", "BEGIN\n"),
   "invisible characters": CERTIFICATE.replace(/^[^-].{9}/gm, "$&\u200b\u00ad\u00a0\ufeff"),
+  "a comment that names the marker": `# after the -----BEGIN CERTIFICATE----- line\n${CERTIFICATE}`,
+  "a comment that names the marker in quotes": `see "-----BEGIN CERTIFICATE-----".\n${CERTIFICATE}`,
+  "a comment that names both markers":
+    `Paste from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----:\n${CERTIFICATE}`,
+  "prose between the markers of a comment":
+    `# -----BEGIN CERTIFICATE----- and all of the text to -----END CERTIFICATE-----\n${CERTIFICATE}`,
+  "a comment that begins with the marker":
+    `-----BEGIN CERTIFICATE----- is the first line\n${CERTIFICATE}`,
+  "a comment behind that names the marker":
+    `${CERTIFICATE}# the next -----BEGIN CERTIFICATE----- goes here\n`,
+  "an older block commented out": CERTIFICATE.replace(/^(?=.)/gm, "# ") + CERTIFICATE,
+  "an older key commented out": formatPem("PRIVATE KEY", BYTES).replace(/^(?=.)/gm, "## ") +
+    CERTIFICATE,
   "a byte order mark's line before": `\ufeffBag Attributes\n${CERTIFICATE}`,
 };
 
