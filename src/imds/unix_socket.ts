@@ -16,7 +16,11 @@ const LONGEST_PATH = 104;
 export async function clearSocketPath(path: string): Promise<void> {
   const refuse = (why: string) => new HelperError("listen", `--bind ${path}: ${why}`);
   if (new TextEncoder().encode(path).length >= LONGEST_PATH) {
-    throw refuse(`the path of a socket must be shorter than ${LONGEST_PATH} bytes`);
+    // The text is not shown: it could be a key, which has a slash, too.
+    throw new HelperError(
+      "listen",
+      `--bind: the path of a socket must be shorter than ${LONGEST_PATH} bytes`,
+    );
   }
   let info: Deno.FileInfo;
   try {

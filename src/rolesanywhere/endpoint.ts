@@ -90,6 +90,14 @@ const LIKE_ENDPOINT = /^(?:[a-z]+:\/\/[\w.-]{1,80}(?::\d{1,5})?|[\w.-]{1,80}:\d{
  * Throws `usage` for a URL that cannot be used and for choices that exclude each other.
  */
 export function resolveEndpoint(choice: EndpointChoice): URL {
+  const { region } = choice;
+  // Signatures name the region, whatever the endpoint is.
+  if (region !== undefined && !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(region)) {
+    throw new HelperError(
+      "usage",
+      `${choice.regionSource ?? "--region"}${refusedValue(region)} is not the name of a region`,
+    );
+  }
   if (choice.endpoint !== undefined) {
     const excluded = choice.useFips
       ? "--use-fips-endpoint"
@@ -101,14 +109,7 @@ export function resolveEndpoint(choice: EndpointChoice): URL {
     }
     return parseEndpoint(choice.endpoint, choice.endpointSource ?? "--endpoint");
   }
-  const { region } = choice;
   if (region === undefined) throw new HelperError("usage", "no region is known; give --region");
-  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(region)) {
-    throw new HelperError(
-      "usage",
-      `${choice.regionSource ?? "--region"}${refusedValue(region)} is not the name of a region`,
-    );
-  }
   const partition = PARTITIONS.find(({ regions }) => regions.test(region)) ?? PARTITIONS[0];
   const service = choice.useFips ? "rolesanywhere-fips" : "rolesanywhere";
   const suffix = choice.useDualStack ? partition.dualStackDnsSuffix : partition.dnsSuffix;

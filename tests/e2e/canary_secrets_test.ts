@@ -1,4 +1,4 @@
-import { assertEquals, assertGreater } from "@std/assert";
+import { assert, assertEquals, assertGreater } from "@std/assert";
 import { type CommandName, commandOf, flagOf, FLAGS, variableOf } from "../../src/cli/flags.ts";
 import { BINARY } from "../support/binary.ts";
 import { CanaryCage, type CanaryRun, twoAtATime } from "../support/canary.ts";
@@ -206,4 +206,27 @@ Deno.test("no command repeats a secret that was given to a wrong flag or variabl
   });
   await twoAtATime(tasks);
   assertGreater(cage.runs, 60);
+});
+
+Deno.test("serve and credential-process do not repeat a key that was given to --bind or --region", async () => {
+  using cage = new CanaryCage();
+  const { certificatePath, keyPath } = await createAuthority(cage.directory, { subject: "/CN=a" });
+  const key = Deno.readTextFileSync(keyPath);
+  const base64 = key.replace(/-----[^-]*-----|\s/g, "");
+  // Only the key's own part: how it begins is in its certificate, too.
+  const secrets = new SecretWindows().addText("the key's base64", base64.slice(40));
+  const common = ["--certificate", certificatePath, "--private-key", keyPath, ...ARN_FLAGS];
+  const service = "--endpoint=http://127.0.0.1:1";
+  const secret = `/${base64.slice(48, 88)}`;
+  const forms = [key, key.replaceAll("\n", ""), base64, secret];
+  for (const form of forms) {
+    const region = await cage.run(
+      { args: ["credential-process", ...common, service, "--debug", `--region=${form}`] },
+      secrets,
+    );
+    assertEquals(region.code, 2, region.stderr);
+    if (form === secret) continue; // as long as a path, which is shown
+    const bind = await cage.run({ args: ["serve", ...common, service, `--bind=${form}`] }, secrets);
+    assert(bind.code !== 0);
+  }
 });
