@@ -77,14 +77,37 @@ function nestedSettings(value: string): Section {
   return settings;
 }
 
-/** Splits a section's name as Python's `shlex.split` does, without escapes outside quotes. */
+/**
+ * Splits a section's name as Python's `shlex.split` does, without escapes outside quotes. Returns none
+ * if a quote has no end: botocore passes over such a section.
+ */
 function shellWords(name: string): string[] {
-  const words = name.match(/(?:"(?:\\.|[^"\\])*"|'[^']*'|[^\s"'])+/g) ?? [];
-  return words.map((word) =>
-    word.replace(
-      /"((?:\\.|[^"\\])*)"|'([^']*)'/g,
-      (_, double?: string, single?: string) =>
-        double === undefined ? single ?? "" : double.replace(/\\(["\\])/g, "$1"),
-    )
-  );
+  const words: string[] = [];
+  let word: string | undefined;
+  for (let at = 0; at < name.length; at++) {
+    const character = name.charAt(at);
+    if (/\s/.test(character)) {
+      if (word !== undefined) words.push(word);
+      word = undefined;
+    } else if (character === '"' || character === "'") {
+      const end = endOfQuote(name, at);
+      if (end === undefined) return [];
+      const quoted = name.slice(at + 1, end);
+      word = (word ?? "") + (character === '"' ? quoted.replace(/\\(["\\])/g, "$1") : quoted);
+      at = end;
+    } else {
+      word = (word ?? "") + character;
+    }
+  }
+  return word === undefined ? words : [...words, word];
+}
+
+/** Returns where the quote that begins at `start` ends. In double quotes `\` escapes. */
+function endOfQuote(text: string, start: number): number | undefined {
+  const quote = text.charAt(start);
+  for (let at = start + 1; at < text.length; at++) {
+    if (text.charAt(at) === quote) return at;
+    if (quote === '"' && text.charAt(at) === "\\") at++;
+  }
+  return undefined;
 }

@@ -205,3 +205,27 @@ testWith(
     assertLess(performance.now() - started, LONGEST_END);
   },
 );
+
+Deno.test("a section of the SDKs' configuration file with quotes that do not end is passed over at once", async () => {
+  await using scenario = await SessionScenario.create();
+  const escapes = '\\"'.repeat(400_000);
+  for (const name of [`"${escapes}`, '"\\'.repeat(300_000), "'", `"a" "`]) {
+    const file = scenario.directory.write(
+      "config",
+      `[profile ${name}]\nca_bundle = /nothing\n[profile "it's \\"x\\""]\nca_bundle = /other\n`,
+    );
+    const run = (profile: string) =>
+      runBinary([
+        "credential-process",
+        ...scenario.serviceFlags.slice(0, -2),
+        `--certificate=${scenario.identity.certificatePath}`,
+        `--private-key=${scenario.identity.keyPath}`,
+      ], {
+        env: { AWS_CONFIG_FILE: file, AWS_PROFILE: profile },
+        longestRun: 20_000,
+      });
+    const named = await run(`it's "x"`);
+    assertEquals(named.code, 2, named.stderr.slice(0, 300));
+    assertMatch(named.stderr, /: \/other cannot be read/);
+  }
+});
