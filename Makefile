@@ -119,11 +119,19 @@ check: build/packages.stamp unit-tools ## format, lint, types, imports, commands
 test: tools $(BINARY) $(WINDOWS_BINARIES) $(ARM64_BINARIES) $(MACOS_BINARIES) test-image ## everything `check` does, and the tests of the binary
 	@$(DENO) run --quiet --cached-only -A tests/run.ts all
 
-.PHONY: test-one
-test-one: tools $(BINARY) $(if $(findstring windows,$(FILE)),$(WINDOWS_BINARIES)) \
+# What one test file needs besides the program.
+TEST_ONE_FILES := $(if $(findstring windows,$(FILE)),$(WINDOWS_BINARIES)) \
   $(if $(findstring arm64,$(FILE)),$(ARM64_BINARIES)) $(if $(findstring macos,$(FILE)),$(MACOS_BINARIES)) \
-  $(if $(findstring release,$(FILE)),test-image) ## one test file: make test-one FILE=tests/… [FILTER=text]
+  $(if $(findstring release,$(FILE)),test-image)
+
+.PHONY: test-one
+test-one: test-one-file tools $(BINARY) $(TEST_ONE_FILES) ## one test file: make test-one FILE=tests/… [FILTER=text]
 	@$(DENO) run --quiet --cached-only -A tests/run.ts one "$$FILTER" "$$FILE"
+
+# Before the tools: a missing FILE is seen before anything is installed.
+.PHONY: test-one-file
+test-one-file:
+	@test -n "$$FILE" || { echo "test-one: no file; run make test-one FILE=tests/cli/parse_test.ts" >&2; exit 2; }
 
 # Only root can make the images; the tests of them are skipped without.
 .PHONY: test-image

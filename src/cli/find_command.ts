@@ -127,7 +127,8 @@ export function mistypedFlag(word: string, command?: CommandName): HelperError |
 }
 
 function enumerate(names: readonly string[]): string {
-  if (names.length <= 3) return names.join(" and ");
+  const last = names.at(-1) ?? "";
+  if (names.length <= 3) return [names.slice(0, -1).join(", "), last].filter(Boolean).join(" and ");
   return `${names.slice(0, 3).join(", ")} and ${names.length - 3} more`;
 }
 

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { resolve } from "node:path";
+
 import { Refresher } from "../credentials/refresher.ts";
 import { SessionVendor } from "../credentials/vendor.ts";
 import { HelperError } from "../errors.ts";
@@ -178,9 +180,12 @@ function health({ credentials, state }: Refresher, world: World): Health {
   };
 }
 
-/** Returns both variables: older clients read only the first, some of Rust only the second. */
+/**
+ * Returns both variables: older clients read only the first, some of Rust only the second. The path is
+ * absolute, because clients run in other directories.
+ */
 function tokenFileExports(file: string): string[] {
-  const quoted = commandLine([file], "linux");
+  const quoted = commandLine([resolve(file)], "linux");
   return [
     `export AWS_CONTAINER_AUTHORIZATION_TOKEN="$(cat ${quoted})"`,
     `export AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=${quoted}`,

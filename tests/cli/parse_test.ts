@@ -138,7 +138,7 @@ const MISTAKES: readonly (readonly [args: readonly string[], says: RegExp])[] = 
   [["update", "--Role-ARN", "x"], /did you mean --role-arn\?/],
   [
     ["credential-process", "--profile", "x"],
-    /--profile is not a flag of credential-process, but of update and configure/,
+    /--profile is not a flag of credential-process, but of update, configure and doctor/,
   ],
   [["serve", "--once"], /--once is not a flag of serve, but of update;/],
   [

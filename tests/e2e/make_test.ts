@@ -103,6 +103,34 @@ testWith(["program:make"], "make install refuses a PREFIX that is relative", asy
   assertEquals(stderr, 'install: PREFIX: "local" is not an absolute path; set PREFIX=/usr/local\n');
 });
 
+testWith(
+  ["program:make"],
+  "make help lists the target that README names for one file",
+  async () => {
+    const { code, stdout } = await runProgram("make", ["--directory", ROOT, "help"]);
+    assertEquals(code, 0);
+    assertMatch(stdout, /^test-one +one test file: /m);
+  },
+);
+
+testWith(["program:make"], "make test-one without a file refuses before it installs", async () => {
+  const { code, stdout, stderr } = await runProgram("make", [
+    "--directory",
+    ROOT,
+    "test-one",
+    "FILE=",
+  ], {
+    // This test may itself run under make test-one, whose settings are inherited.
+    env: { ...DENO_ENV, MAKEFLAGS: "" },
+  });
+  assertEquals(code, 2);
+  assertEquals(
+    stderr.split("\n")[0],
+    "test-one: no file; run make test-one FILE=tests/cli/parse_test.ts",
+  );
+  assert(!`${stdout}${stderr}`.includes("tools:"), stderr);
+});
+
 async function filesBelow(folder: string): Promise<string[]> {
   const { stdout } = await runProgram("find", [folder, "-type", "f"]);
   return stdout.split("\n").filter((line) => line !== "").toSorted();

@@ -49,6 +49,7 @@ testWith(
     assertEquals(rest, {
       statuses: "200 200",
       here: "200",
+      withoutNetwork: "200",
       hereByOtherAddress: "200",
       code: 0,
       left: false,

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { relative } from "node:path";
 import { runBinary } from "../support/binary.ts";
 import { testWith } from "../support/needs.ts";
 import { RunningBinary } from "../support/running_binary.ts";
@@ -198,7 +199,7 @@ Deno.test("serve gives container clients their token in a file, which goes away 
   await using serve = await ServeProcess.start(scenario, [
     "--container-credentials",
     "--container-token-file",
-    file,
+    relative(Deno.cwd(), file),
   ]);
   await serve.binary.said(/^export AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=/);
   const {

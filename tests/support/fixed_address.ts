@@ -64,6 +64,19 @@ async function startNeighbour() {
   };
 }
 
+/** Returns the status that a server on loopback gives by way of README's redirect and route only. */
+async function askWithoutNetwork(rules: string, route: string): Promise<string> {
+  const script = `ip link set lo up
+    nft -f - <<'EOF'\n${rules}EOF
+    ${route}
+    "$0" -m http.server 9911 --bind 127.0.0.1 >/dev/null 2>&1 &
+    server=$!
+    trap 'kill $server' EXIT
+    curl -s -o /dev/null --retry 60 --retry-delay 1 --retry-connrefused http://127.0.0.1:9911/
+    curl -s -o /dev/null -w '%{http_code}' --max-time 20 http://${ADDRESS}/ || true`;
+  return await must("unshare", ["--net", "sh", "-ec", script, PYTHON]);
+}
+
 async function ask(run: (args: readonly string[]) => Promise<{ code: number; stdout: string }>) {
   const { code, stdout } = await run(
     ["curl", "-s", "--max-time", "20", "-w", " %{http_code}", `http://${ADDRESS}/healthz`],
@@ -76,6 +89,7 @@ await shell("ip link set lo up");
 await using scenario = await SessionScenario.create();
 await using neighbour = await startNeighbour();
 const flags: string[] = [];
+let withoutNetwork: string | undefined;
 if (way === "unit") {
   for (const command of unitCommands("ExecStartPre")) await shell(command);
   const [start = ""] = unitCommands("ExecStart");
@@ -83,6 +97,8 @@ if (way === "unit") {
 } else {
   const readme = Deno.readTextFileSync(`${ROOT}README.md`);
   const [, rules = ""] = /^sudo nft -f - <<'EOF'\n(.*?)^EOF$/ms.exec(readme) ?? [];
+  const [, route = ""] = /`(ip route add 169\.254[^`]+)`/.exec(readme) ?? [];
+  withoutNetwork = await askWithoutNetwork(rules, route);
   await shell(`ip route add default via 10.9.9.2; nft -f - <<'EOF'\n${rules}EOF\n`);
 }
 const rights = way === "unit" ? ONLY_PORT_80 : NO_RIGHTS;
@@ -110,6 +126,7 @@ const report = {
     (await ask(([program = "", ...args]) =>
       runProgram(program, ["--interface", "10.9.9.1", ...args])
     )).replace(/^.* /s, ""),
+  ...(withoutNetwork === undefined ? {} : { withoutNetwork }),
   neighbour: await ask((args) => neighbour.run(args)),
 };
 serve.kill("SIGTERM");

@@ -157,7 +157,7 @@ export const COMMAND_LINES: readonly DropInCase[] = [
   { line: "credential-process --certificate {cert} --private-key $HOME/key.pem {arns}", status: 3, effect: "error", says: /variables are not expanded here/ },
   { line: "credential-process --certificate {cert} --private-key 0x81000101 {arns}", status: 3, effect: "error", says: /write handle:0x81000101/ },
   { line: "credential-process --cert {cert} --private-key {key} {arns}", status: 2, effect: "error", says: /did you mean --certificate or --cert-selector\?/ },
-  { line: "credential-process --certificate {cert} --private-key {key} {arns} --profile build", status: 2, effect: "error", says: /--profile is not a flag of credential-process, but of update and configure/ },
+  { line: "credential-process --certificate {cert} --private-key {key} {arns} --profile build", status: 2, effect: "error", says: /--profile is not a flag of credential-process, but of update, configure and doctor/ },
   { line: "credential-process --certificate {cert} --private-key {key} --role-arn {role}", status: 2, effect: "error", says: /--profile-arn, --trust-anchor-arn are missing; see aws_signing_helper credential-process --help/ },
   { line: "credential-process", status: 2, effect: "error", says: /--role-arn, --profile-arn, --trust-anchor-arn, --certificate or --cert-selector are missing/ },
   { line: "credential-process --certificate {cert} --private-key {key} {arns} extra", status: 2, effect: "error", says: /unexpected argument "extra"; .*see aws_signing_helper credential-process --help/ },
