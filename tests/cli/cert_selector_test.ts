@@ -2,8 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 
 import { certSelectorValues, storeUri } from "../../src/cli/cert_selector.ts";
 import { HelperError } from "../../src/errors.ts";
-import { testWith } from "../support/needs.ts";
-import { SHARED_DATA } from "../support/tools.ts";
+import { testWithReference } from "../support/reference.ts";
 
 const JSON_TEXT = '[{"Key":"x509Subject","Value":"CN=Jürgen"},{"Key":"x509Serial","Value":"0A"}]';
 const EXPECTED = [["x509Subject", "CN=Jürgen"], ["x509Serial", "0A"]];
@@ -55,11 +54,16 @@ for (const [texts, files, words] of WRONG) {
   });
 }
 
-testWith(["reference-data"], "certSelectorValues() reads AWS's own selector files by name", () => {
-  const path = `file://${SHARED_DATA}selectors/valid-some-attributes-selector.json`;
-  const values = certSelectorValues([path], (file) => Deno.readFileSync(file));
-  assertEquals([...values.keys()], ["x509Subject", "x509Serial"]);
-});
+testWithReference(
+  "selectors",
+  [],
+  "certSelectorValues() reads a selector file by name",
+  (folder) => {
+    const path = `file://${folder.join("valid-some-attributes-selector.json")}`;
+    const values = certSelectorValues([path], (file) => Deno.readFileSync(file));
+    assertEquals([...values.keys()], ["x509Subject", "x509Serial"]);
+  },
+);
 
 Deno.test("storeUri() carries the values as path attributes", () => {
   const uri = storeUri("cng", new Map([["x509Subject", "CN=ü;?"]]));

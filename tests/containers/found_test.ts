@@ -1,13 +1,16 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { fileURLToPath } from "node:url";
 import { runBinary } from "../support/binary.ts";
 import { testWith } from "../support/needs.ts";
-import { SHARED_DATA } from "../support/tools.ts";
+
+const FOUND = fileURLToPath(new URL("../fixtures/found/", import.meta.url));
 
 /** Files that people brought, by what their key is to do: sign, or be refused in these words. */
 const KEYS: Readonly<Record<string, readonly [password: string | undefined, refused?: RegExp]>> = {
   "aria.p12": ["pw", /it uses ARIA-256-CBC, which is not supported/],
   "authorities-off-the-path/ks.p12": ["changeit"],
   "authorities-off-the-path/r.key": [undefined],
+  "ci-variables/b64.p12": ["changeit"],
   "ci-variables/key.pem": [undefined],
   "glued/all.pem": [undefined],
   "glued/key.pem": [undefined],
@@ -19,6 +22,9 @@ const KEYS: Readonly<Record<string, readonly [password: string | undefined, refu
   "java-keystores/ks.jceks": ["changeit", /it is a Java keystore \(JCEKS\)/],
   "java-keystores/ks.jks": ["changeit", /it is a Java keystore \(JKS\)/],
   "keytool-with-other-certificates/ks.p12": ["changeit"],
+  "nss/AES_256_CBC.p12": ["p12pw"],
+  "nss/CAMELLIA_256_CBC.p12": ["p12pw", /it uses CAMELLIA-256-CBC, which is not supported/],
+  "nss/PKCS__12_V2_PBE_With_SHA_1_And_3KEY_Triple_DES_CBC.p12": ["p12pw"],
   "one-line-key/comb.pem": [undefined],
   "one-line-key/key.pem": [undefined],
   "one-line-key/rsa.pem": [undefined],
@@ -29,11 +35,11 @@ const KEYS: Readonly<Record<string, readonly [password: string | undefined, refu
 
 for (const [name, [password, refused]] of Object.entries(KEYS)) {
   testWith(
-    ["binary", "reference-data"],
+    ["binary"],
     `sign-string ${refused ? "names" : "signs with"} ${name}`,
     async () => {
       const { code, stdout, stderr } = await runBinary([
-        ...["sign-string", "--private-key", `${SHARED_DATA}found/${name}`],
+        ...["sign-string", "--private-key", `${FOUND}${name}`],
         ...(password === undefined ? [] : ["--pkcs8-password", `pass:${password}`]),
       ]);
       if (refused) {
@@ -48,10 +54,10 @@ for (const [name, [password, refused]] of Object.entries(KEYS)) {
 }
 
 testWith(
-  ["binary", "reference-data"],
+  ["binary"],
   "read-certificate-data reads every certificate of a CI variable",
   async () => {
-    const folder = `${SHARED_DATA}found/ci-variables`;
+    const folder = `${FOUND}ci-variables`;
     const read = (name: string) =>
       runBinary(["read-certificate-data", "--certificate", `${folder}/${name}`]);
     const expected = await read("indented.pem");

@@ -2,11 +2,11 @@ import { assert, assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { type KeyFile, makeKeyFiles } from "../plugins/file/variants.ts";
 import { runBinary, runProgram } from "../support/binary.ts";
-import { testWith } from "../support/needs.ts";
 import { openssl } from "../support/openssl.ts";
+import { testWithReference } from "../support/reference.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { testMessage } from "../support/test_message.ts";
-import { PYTHON, SHARED_DATA } from "../support/tools.ts";
+import { PYTHON } from "../support/tools.ts";
 
 const DIGESTS = ["SHA256", "SHA384", "SHA512"] as const;
 const FIXED = "AWS Roles Anywhere Credential Helper Signing Test1";
@@ -65,23 +65,24 @@ Deno.test("sign-string prints one signature as a JSON string, text and bytes", a
   assertEquals((await run("--format text")).stdout, `${hex}\n`);
 });
 
-testWith(
-  ["reference-data"],
-  "sign-string signs with every recorded ML-DSA key, and another library verifies",
-  async (t) => {
+testWithReference(
+  "mldsa",
+  ["binary", "python-client"],
+  "sign-string signs with every ML-DSA key of other programs, and another library verifies",
+  async (folder, t) => {
     using directory = new TemporaryDirectory();
     const message = directory.write("message", FIXED);
     const script = fileURLToPath(new URL("../support/verify_ml_dsa.py", import.meta.url));
-    const keys = Array.from(Deno.readDirSync(`${SHARED_DATA}mldsa`), ({ name }) => name)
+    const keys = Array.from(Deno.readDirSync(folder.path), ({ name }) => name)
       .filter((name) => name.includes("-key")).sort();
     assertEquals(keys.length, 27);
     for (const key of keys) {
       await t.step(key, async () => {
-        const certificate = `${SHARED_DATA}mldsa/${key.split("-")[0]}-cert.pem`;
+        const certificate = folder.join(`${key.split("-")[0]}-cert.pem`);
         const { code, stdoutBytes, stderr } = await runBinary([
           "sign-string",
           "--private-key",
-          `${SHARED_DATA}mldsa/${key}`,
+          folder.join(key),
           "--certificate",
           certificate,
           "--pkcs8-password=pass:password",
@@ -100,11 +101,12 @@ testWith(
   },
 );
 
-testWith(
-  ["reference-data"],
+testWithReference(
+  "pkcs8",
+  ["binary"],
   "sign-string reads a key as AWS Certificate Manager exports it",
-  async () => {
-    const path = `${SHARED_DATA}pkcs8/acm-encrypted.pem`;
+  async (folder) => {
+    const path = folder.join("acm-encrypted.pem");
     const { code } = await runBinary([
       "sign-string",
       "--private-key",

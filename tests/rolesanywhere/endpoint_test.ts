@@ -2,8 +2,7 @@ import { assertEquals, assertGreater, assertThrows } from "@std/assert";
 
 import { HelperError } from "../../src/errors.ts";
 import { type EndpointChoice, resolveEndpoint } from "../../src/rolesanywhere/endpoint.ts";
-import { testWith } from "../support/needs.ts";
-import { referenceText } from "./reference_data.ts";
+import { testWithReference } from "../support/reference.ts";
 
 interface EndpointCase {
   readonly documentation: string;
@@ -16,28 +15,32 @@ interface EndpointCase {
   };
 }
 
-const { testCases }: { testCases: EndpointCase[] } = JSON.parse(
-  referenceText("endpoints/endpoint-tests-1.json", '{"testCases":[]}'),
+testWithReference(
+  "endpoints",
+  [],
+  "resolveEndpoint() agrees with AWS's rules",
+  async (folder, t) => {
+    const { testCases }: { testCases: EndpointCase[] } = JSON.parse(
+      Deno.readTextFileSync(folder.join("endpoint-tests-1.json")),
+    );
+    assertGreater(testCases.length, 30);
+    for (const { documentation, expect, params = {} } of testCases) {
+      await t.step(documentation, () => {
+        const choice: EndpointChoice = {
+          ...(params.Region === undefined ? {} : { region: params.Region }),
+          ...(params.Endpoint === undefined ? {} : { endpoint: params.Endpoint }),
+          useFips: params.UseFIPS ?? false,
+          useDualStack: params.UseDualStack ?? false,
+        };
+        if (expect.endpoint) {
+          assertEquals(resolveEndpoint(choice).href, new URL(expect.endpoint.url).href);
+        } else {
+          assertEquals(assertThrows(() => resolveEndpoint(choice), HelperError).code, "usage");
+        }
+      });
+    }
+  },
 );
-
-testWith(["reference-data"], "resolveEndpoint() agrees with AWS's endpoint cases", async (t) => {
-  assertGreater(testCases.length, 30);
-  for (const { documentation, expect, params = {} } of testCases) {
-    await t.step(documentation, () => {
-      const choice: EndpointChoice = {
-        ...(params.Region === undefined ? {} : { region: params.Region }),
-        ...(params.Endpoint === undefined ? {} : { endpoint: params.Endpoint }),
-        useFips: params.UseFIPS ?? false,
-        useDualStack: params.UseDualStack ?? false,
-      };
-      if (expect.endpoint) {
-        assertEquals(resolveEndpoint(choice).href, new URL(expect.endpoint.url).href);
-      } else {
-        assertEquals(assertThrows(() => resolveEndpoint(choice), HelperError).code, "usage");
-      }
-    });
-  }
-});
 
 const PLAIN = { useFips: false, useDualStack: false };
 

@@ -8,13 +8,12 @@ import { parseCertificate } from "../../src/x509/certificate.ts";
 import { formatPem } from "../../src/x509/pem.ts";
 import { createAuthority, issueCertificate } from "../support/certificates.ts";
 import { issueMldsaCertificate } from "../support/mldsa_certificate.ts";
-import { testWith } from "../support/needs.ts";
+import { testWithReference } from "../support/reference.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { derOf, selfSigned } from "../x509/test_certificates.ts";
-import { referenceText } from "./reference_data.ts";
 import { identityOf } from "./test_identity.ts";
 
-/** A request recorded from a released helper. */
+/** A request that another program signed: a released helper, or botocore with cryptography. */
 interface Recorded {
   readonly name: string;
   readonly algorithm: string;
@@ -30,8 +29,6 @@ interface Recorded {
   readonly deterministic: boolean;
 }
 
-const recordings: Recorded[] = JSON.parse(referenceText("createsession/vectors.json", "[]"));
-
 const dateOf = (amzDate: string) =>
   new Date(amzDate.replace(/(....)(..)(..)T(..)(..)(..)Z/, "$1-$2-$3T$4:$5:$6Z"));
 
@@ -39,14 +36,17 @@ const signatureOf = ({ headers }: SignedRequest) =>
   /Signature=([0-9a-f]+)$/.exec(headers.get("authorization") ?? "")?.[1] ?? "";
 
 for (const name of ["RSA", "ECDSA"]) {
-  testWith(
-    ["reference-data"],
-    `signRequest() makes the recorded ${name} request again`,
-    async () => {
+  testWithReference(
+    "createsession",
+    [],
+    `signRequest() makes another program's ${name} request again`,
+    async (folder) => {
+      const text = (file: string) => Deno.readTextFileSync(folder.join(file));
+      const recordings: Recorded[] = JSON.parse(text("vectors.json"));
       const recorded = recordings.find((candidate) => candidate.name === name);
       if (!recorded) throw new Error(`no recorded ${name} request`);
-      const certificatePem = referenceText(`createsession/${recorded.certificateFile}`, "");
-      const keyPem = referenceText(`createsession/${recorded.privateKeyFile}`, "");
+      const certificatePem = text(recorded.certificateFile);
+      const keyPem = text(recorded.privateKeyFile);
       const identity = identityOf({ certificatePem, keyPem });
       const [date = "", region = ""] = recorded.scope.split("/");
       const signed = await signRequest(
@@ -84,8 +84,8 @@ for (const name of ["RSA", "ECDSA"]) {
       // What was signed here is what was signed there: the recorded signature verifies over it.
       const { publicKey } = new X509Certificate(certificatePem);
       for (const signature of [signatureOf(signed), recorded.signature]) {
-        const text = new TextEncoder().encode(message);
-        assertEquals(verify("sha256", text, publicKey, decodeHex(signature)), true);
+        const signedText = new TextEncoder().encode(message);
+        assertEquals(verify("sha256", signedText, publicKey, decodeHex(signature)), true);
       }
     },
   );

@@ -21,13 +21,7 @@ import { BINARY } from "./binary.ts";
 import { BUILD, missing } from "./native.ts";
 import { reasonAgainstArm64 } from "./arm64.ts";
 import { PROXY, SOFTHSM } from "./pkcs11_modules.ts";
-import {
-  CLIENT_LIBRARIES,
-  compiledClient,
-  hasSharedData,
-  JAVASCRIPT_CLIENT,
-  PYTHON,
-} from "./tools.ts";
+import { CLIENT_LIBRARIES, compiledClient, JAVASCRIPT_CLIENT, PYTHON } from "./tools.ts";
 import { reasonAgainstWine } from "./wine.ts";
 
 /** Returns why the machine does not have something; undefined if it does. */
@@ -78,7 +72,6 @@ const PROBES = {
       apt-get -qq update -o Dir::Etc::SourceList="$d/list" -o Dir::Etc::SourceParts=/dev/null \
         -o Dir::State="$d/state" -o Dir::State::status="$d/status" -o Dir::Cache="$d/cache" \
         -o Acquire::Retries=0 -o APT::Update::Error-Mode=any`),
-  "reference-data": () => hasSharedData() ? undefined : "../shared/data is not there",
   "binary": () => missing(BINARY),
   /** C with openssl, for the doubles of the stores of Windows and macOS. */
   "compiler": () => missing("gcc", "/usr/include/openssl/evp.h"),

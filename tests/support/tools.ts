@@ -42,15 +42,3 @@ export function compiledClient(
     return { folder, whyNot: undefined };
   }
 }
-
-/** The folder of reference data beside the project; absent in a checkout on its own. */
-export const SHARED_DATA = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
-
-/** Whether the reference data is there. */
-export function hasSharedData(): boolean {
-  try {
-    return Deno.statSync(SHARED_DATA).isDirectory;
-  } catch {
-    return false;
-  }
-}

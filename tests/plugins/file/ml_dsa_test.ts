@@ -4,43 +4,44 @@ import { hasPublicKey } from "../../../src/x509/chain.ts";
 import { formatPem } from "../../../src/x509/pem.ts";
 import { rsaPublicNumbers } from "../../../src/x509/public_key.ts";
 import { readElement, readElements, writeElement } from "../../support/der.ts";
-import { testWith } from "../../support/needs.ts";
+import { testWithReference } from "../../support/reference.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { openKeyFile, readCertificateFile, scriptedContext } from "./keystore_context.ts";
 
-const FIXTURES = new URL("../../../../shared/data/", import.meta.url);
 const MESSAGE = new TextEncoder().encode("what is to be signed");
 const LEVELS = [44, 65, 87] as const;
 
-function fixture(name: string): string {
-  return Deno.realPathSync(new URL(name, FIXTURES));
-}
-
-testWith(["reference-data"], "openKey() opens every recorded ML-DSA key", async () => {
-  const { ml_dsa44, ml_dsa65, ml_dsa87 } = await import("@noble/post-quantum/ml-dsa.js");
-  const schemes = { 44: ml_dsa44, 65: ml_dsa65, 87: ml_dsa87 };
-  const names = Array.from(Deno.readDirSync(new URL("mldsa/", FIXTURES)), ({ name }) => name);
-  const keys = names.filter((name) => name.includes("-key"));
-  assertEquals(keys.length, 27);
-  for (const level of LEVELS) {
-    const [certificate] = await readCertificateFile(fixture(`mldsa/mldsa${level}-cert.pem`));
-    for (const name of keys.filter((key) => key.startsWith(`mldsa${level}-`))) {
-      await using signer = await openKeyFile(
-        fixture(`mldsa/${name}`),
-        scriptedContext({ flag: "password" }),
-      );
-      assert(hasPublicKey(certificate, signer.publicKey), name);
-      const signature = await signer.sign(MESSAGE, "SHA-256");
-      assert(schemes[level].verify(signature, MESSAGE, signer.publicKey.bits), name);
+testWithReference(
+  "mldsa",
+  [],
+  "openKey() opens every ML-DSA key of other programs",
+  async (folder) => {
+    const { ml_dsa44, ml_dsa65, ml_dsa87 } = await import("@noble/post-quantum/ml-dsa.js");
+    const schemes = { 44: ml_dsa44, 65: ml_dsa65, 87: ml_dsa87 };
+    const names = Array.from(Deno.readDirSync(folder.path), ({ name }) => name);
+    const keys = names.filter((name) => name.includes("-key"));
+    assertEquals(keys.length, 27);
+    for (const level of LEVELS) {
+      const [certificate] = await readCertificateFile(folder.join(`mldsa${level}-cert.pem`));
+      for (const name of keys.filter((key) => key.startsWith(`mldsa${level}-`))) {
+        await using signer = await openKeyFile(
+          folder.join(name),
+          scriptedContext({ flag: "password" }),
+        );
+        assert(hasPublicKey(certificate, signer.publicKey), name);
+        const signature = await signer.sign(MESSAGE, "SHA-256");
+        assert(schemes[level].verify(signature, MESSAGE, signer.publicKey.bits), name);
+      }
     }
-  }
-});
+  },
+);
 
-testWith(
-  ["reference-data"],
-  "openKey() opens the recorded key as ACM exports it, whose PRF is not named",
-  async () => {
-    const path = fixture("pkcs8/acm-encrypted.pem");
+testWithReference(
+  "pkcs8",
+  [],
+  "openKey() opens a key as ACM exports it, whose PRF is not named",
+  async (folder) => {
+    const path = folder.join("acm-encrypted.pem");
     await using signer = await openKeyFile(path, scriptedContext({ flag: "password" }));
     assertEquals(rsaPublicNumbers(signer.publicKey.bits).modulus.length, 256);
   },
