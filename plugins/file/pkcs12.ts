@@ -135,7 +135,7 @@ class SafeReader {
     } catch (cause) {
       throw new WrongPassphraseError("what was decrypted is not BER", { cause });
     }
-    throw new WrongPassphraseError("what was decrypted is no SafeContents");
+    throw new WrongPassphraseError("what was decrypted is not a SafeContents");
   }
 
   async #takeItems(safeContents: Block): Promise<void> {

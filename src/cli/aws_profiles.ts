@@ -6,8 +6,8 @@
  */
 import { type IniLine, readIniLines } from "../credentials/ini_lines.ts";
 import { configurationFile, credentialsFile } from "./places.ts";
+import { readAwsFile } from "./sdk_configuration.ts";
 import type { World } from "./world.ts";
-import { readSourceSync } from "../files/source_file.ts";
 
 /** Settings that AWS SDKs follow before `credential_process`, in the same profile. */
 export const STRONGER_SETTINGS: readonly string[] = [
@@ -44,21 +44,18 @@ export interface Profile {
   readonly credentials?: ReadonlySet<string>;
 }
 
-/** A larger file is not one of these, bytes. */
-const MAX_FILE_SIZE = 1 << 20;
-
 /** Reads a profile. A file that cannot be read has none, as for SDKs. Throws `usage` without a home. */
 export function readProfile(
   name: string,
   world: Pick<World, "platform" | "environment" | "homeDirectory">,
 ): Profile {
   const [configurationPath, credentialsPath] = [configurationFile(world), credentialsFile(world)];
-  const configurationText = readRegularFile(configurationPath);
+  const configurationText = readAwsFile(configurationPath) ?? "";
   const configuration = settingsIn(
     configurationText,
     findConfigurationHeader(readIniLines(configurationText), name),
   );
-  const credentials = settingsIn(readRegularFile(credentialsPath), name);
+  const credentials = settingsIn(readAwsFile(credentialsPath) ?? "", name);
   return {
     name,
     configurationPath,
@@ -66,15 +63,6 @@ export function readProfile(
     ...(configuration ? { configuration } : {}),
     ...(credentials ? { credentials: new Set(credentials.keys()) } : {}),
   };
-}
-
-function readRegularFile(path: string): string {
-  try {
-    const bytes = readSourceSync(path, { maxBytes: MAX_FILE_SIZE, pipes: false });
-    return new TextDecoder().decode(bytes);
-  } catch {
-    return "";
-  }
 }
 
 function settingsIn(

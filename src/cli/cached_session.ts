@@ -70,7 +70,7 @@ async function certificateBytes(
     return await readSource(certificate.path, options);
   } catch (thrown) {
     if (thrown instanceof SourceError && /^(pipe|device|directory)$/.test(thrown.fault)) {
-      warn(`${certificate.label} is no regular file; the session is not cached`);
+      warn(`${certificate.label} is not a regular file; the session is not cached`);
     }
     return undefined;
   }

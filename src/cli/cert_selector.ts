@@ -46,7 +46,7 @@ function readText(
   readFile: (path: string) => Uint8Array,
 ): string {
   if (leftOver.length > 0) {
-    throw new SelectorError("another argument stands behind the file's name; leave it out");
+    throw new SelectorError("another argument follows the file's name; leave it out");
   }
   let bytes: Uint8Array;
   try {

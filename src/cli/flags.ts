@@ -52,8 +52,7 @@ export const FLAGS = {
   "intermediates": {
     kind: "text",
     value: "path",
-    description:
-      "PEM bundle of the issuers to send with the certificate; an empty file is no chain",
+    description: "PEM bundle of the issuers to send with the certificate; an empty file sends none",
   },
   "cert-selector": {
     kind: "list",

@@ -20,14 +20,14 @@ export async function sdkSettings(
 ): Promise<Settings> {
   if (!world.environment("AWS_CONFIG_FILE") && !world.homeDirectory()) return new Map();
   const path = configurationFile(world);
-  const text = readRegularFile(path);
+  const text = readAwsFile(path);
   if (text === undefined) return new Map();
   const { readSdkSettings } = await import("./sdk_settings.ts");
   return readSdkSettings(text, world.environment("AWS_PROFILE") || "default", path);
 }
 
-/** Reads a regular file of limited size; undefined for anything else, such as a FIFO. */
-function readRegularFile(path: string): string | undefined {
+/** Reads one of AWS's files; undefined if it is not a regular file of limited size. */
+export function readAwsFile(path: string): string | undefined {
   try {
     const bytes = readSourceSync(path, { maxBytes: MAX_FILE_SIZE, pipes: false });
     return new TextDecoder().decode(bytes);

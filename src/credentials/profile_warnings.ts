@@ -55,7 +55,7 @@ function refusedByPython(
   for (const [i, { kind, name }] of lines.entries()) {
     let fault: string | undefined;
     if (kind === "stray") {
-      fault = sections.size === 0 ? "stands before the first section" : "is no setting";
+      fault = sections.size === 0 ? "is before the first section" : "is not a setting";
     } else if (kind === "section") {
       if (name !== "DEFAULT" && sections.has(name)) {
         fault = `begins ${sectionNamed(name, profile)} a second time`;
@@ -97,7 +97,7 @@ function settingConflict(line: IniLine, place: ProfilePlace): string | undefined
   if (STRONGER.test(name)) {
     return `sets ${name}, which AWS SDKs may follow before the keys of [${profile}]`;
   }
-  if (WEAKER.test(name)) return `sets ${name}, which is not used beside the keys of [${profile}]`;
+  if (WEAKER.test(name)) return `sets ${name}, which is not used with the keys of [${profile}]`;
   const other = text.slice(...value);
   if (name === "aws_account_id" && other !== account) {
     const named = /^\d{12}$/.test(other) ? `the account ${other}` : "another account";

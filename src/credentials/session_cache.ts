@@ -75,7 +75,7 @@ export class SessionCache {
       return await this.#without(`${directory}: ${messageOf(thrown)}`, vend);
     }
     using place = found;
-    // What is used from here on is what was found.
+    // From here on only the directory that was found is used.
     fault = directoryFault(place.directoryPath);
     if (fault) return await this.#without(`${directory} ${fault}`, vend);
     const entry = { path, place, key };

@@ -130,7 +130,7 @@ export async function readCertificates(
   return await (await registry(uri.scheme)).readCertificates(uri, context);
 }
 
-/** Reads the issuers at `uri`. An empty file, or one without certificates, is no chain. */
+/** Reads the issuers at `uri`. Returns none for a file without certificates. */
 export async function readIntermediates(
   uri: KeystoreUri,
   registry: KeystoreRegistry,

@@ -20,7 +20,7 @@ const STDERR = 2;
 const PATH = "/dev/fd/2";
 /** Interval at which waiting lines are tried again, milliseconds. */
 const RETRY_INTERVAL = 500;
-/** How long the end of the process waits for a slow reader, milliseconds. */
+/** Timeout for a slow reader at the end of the process, milliseconds. */
 const DRAIN_TIMEOUT = 500;
 const DRAIN_INTERVAL = 20;
 

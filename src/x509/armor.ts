@@ -7,7 +7,7 @@ import { readBase64 } from "./base64.ts";
 import { DerError, DerReader, TAG } from "./der.ts";
 import { looksLikePem, parsePem, type PemBlock, PemError } from "./pem.ts";
 
-/** What a file is once its transport is undone. */
+/** Content of a file without its transport encoding. */
 export type Unarmored =
   /** Elements of DER, one behind another; at least one. */
   | { readonly form: "der"; readonly elements: readonly Uint8Array[] }

@@ -53,7 +53,7 @@ const KNOWN_LABELS: ReadonlySet<string> = new Set([
   "CMS",
   "PKCS12",
 ]);
-/** What a text may hold where base64 belongs → what happened to it. */
+/** Damages of a text in place of base64 → their names. */
 const DAMAGES: readonly (readonly [pattern: RegExp, words: string])[] = [
   [/\.\.\.|\u2026/, "is shortened with dots; copy all of it"],
   [/\*\*\*/, "is masked with asterisks; get it from where it is stored"],

@@ -39,7 +39,7 @@ Deno.test("certSelectorValues() reads arguments, and a file of any encoding that
 const WRONG: [string[], Record<string, string | Uint8Array>, string][] = [
   [["x"], {}, '--cert-selector: "x" does not begin'],
   [["Key=x509Serial,Value=0A", "file://a"], {}, '--cert-selector: "file://a" does not begin'],
-  [["file://a", "Key=x509Serial,Value=0A"], { a: JSON_TEXT }, "stands behind the file's name"],
+  [["file://a", "Key=x509Serial,Value=0A"], { a: JSON_TEXT }, "follows the file's name"],
   [["file://missing.json"], {}, "--cert-selector: missing.json: the file cannot be read"],
   [["file://a"], { a: "{" }, "--cert-selector: a: it is not JSON"],
   [["file://a"], { a: new Uint8Array([0x80]) }, "not text in UTF-8 or UTF-16"],

@@ -29,10 +29,10 @@ const TOLD: Record<string, [text: string, told: string[]]> = {
     "FILE begins with a byte order mark, so that the AWS CLI and boto3 refuse it; save it without",
   ]],
   "a line before the first section": ["k = v\n[p]\n", [
-    `line 1 of FILE stands before the first section${REFUSED}`,
+    `line 1 of FILE is before the first section${REFUSED}`,
   ]],
-  "a line that is no setting": ["[o]\nword\nanother\n[p]", [
-    `line 2 of FILE is no setting${REFUSED}`,
+  "a line that is not a setting": ["[o]\nword\nanother\n[p]", [
+    `line 2 of FILE is not a setting${REFUSED}`,
   ]],
   "a second section of a name": ["[o]\n[p]\n[o]\n", [
     `line 3 of FILE begins [o] a second time${REFUSED}`,
@@ -51,7 +51,7 @@ const TOLD: Record<string, [text: string, told: string[]]> = {
     `line 2 of FILE sets role_arn, ${FIRST}`,
   ]],
   "a process": ["[p]\ncredential_process = x\n", [
-    "line 2 of FILE sets credential_process, which is not used beside the keys of [p]",
+    "line 2 of FILE sets credential_process, which is not used with the keys of [p]",
   ]],
   "another account": ["[p]\naws_account_id = 444455556666\n", [
     "line 2 of FILE names the account 444455556666, and the role is in 111122223333",

@@ -177,7 +177,10 @@ Deno.test("credential-process --cache does not take a certificate's pipe away", 
   ], { env: { HOME: scenario.directory.join("home") } });
   assertEquals(code, 0);
   assertMatch(stdout, /"AccessKeyId"/);
-  assertMatch(stderr, /^warning: \/dev\/fd\/\d+ is no regular file; the session is not cached\n$/);
+  assertMatch(
+    stderr,
+    /^warning: \/dev\/fd\/\d+ is not a regular file; the session is not cached\n$/,
+  );
 });
 
 Deno.test("credential-process --cache tells of a certificate that is not there as ever", async () => {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
-import { BINARY, runProgram } from "../support/binary.ts";
+import { BINARY, leastEnvironment, runProgram } from "../support/binary.ts";
 import { testWith } from "../support/needs.ts";
 import { RunningBinary } from "../support/running_binary.ts";
 import { CREDENTIALS_PATH, ServeProcess } from "../support/serve_process.ts";
@@ -69,7 +69,7 @@ async function startWith(
     args: ["-c", `exec "$@" ${redirection}`, place, BINARY, "serve", "--debug"]
       .concat(scenario.flags, `--port=${port}`),
     clearEnv: true,
-    env: { PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin", HOME: "/nonexistent" },
+    env: leastEnvironment(),
     stdin: "null",
     stdout: "null",
     stderr: "null",

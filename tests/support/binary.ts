@@ -6,7 +6,7 @@ export const BINARY = fileURLToPath(
 );
 
 /** A home that does not exist, and that not even root's programs can make. */
-export const NO_HOME = "/proc/nonexistent";
+const NO_HOME = "/proc/nonexistent";
 
 /** Returns the least environment of a program: libtpm2_pkcs11 would make its store in the working directory. */
 export function leastEnvironment(): Readonly<Record<string, string>> {
