@@ -15,6 +15,23 @@ import { readExpectedNeeds } from "./support/skips.ts";
 
 const TEST = ["test", "--quiet", "--cached-only", "--allow-all", "--no-check"];
 
+/** Test files that need the machine for themselves: they compare the times of two programs or two loads. */
+const TIMED = ["pkcs11_session", "serve_load", "slow_pkcs12", "staying_process"]
+  .map((name) => `tests/e2e/${name}_test.ts`);
+
+/** Test files that take longest: they start first, so that no lane waits for the other at the end. */
+const LONGEST = [
+  "tpm_endurance",
+  "wrong_inputs",
+  "hostile_service",
+  "canary_secrets",
+  "canary_keys",
+]
+  .map((name) => `tests/e2e/${name}_test.ts`);
+
+/** Folders whose tests run the binary or take long. */
+const NOT_UNIT = ["e2e", "clients", "soak", "release", "fuzz", "fresh"];
+
 const CHECK_STEPS: readonly Step[] = [
   { name: "format", args: ["fmt", "--check", "--quiet"] },
   { name: "lint", args: ["lint", "--quiet"] },
@@ -29,26 +46,61 @@ const CHECK_STEPS: readonly Step[] = [
   },
   {
     name: "unit tests",
-    args: [
-      ...TEST,
-      "--ignore=tests/e2e,tests/clients,tests/soak,tests/release,tests/fuzz,tests/fresh",
-      "tests",
-    ],
+    args: TEST,
     counted: true,
+    batches: unitBatches(),
   },
 ];
 
 const ALL_STEPS: readonly Step[] = [
   ...CHECK_STEPS,
-  { name: "tests of the binary", args: [...TEST, "tests/e2e"], counted: true },
-  { name: "mutated input", args: [...TEST, "tests/fuzz"], counted: true },
-  { name: "long runs", args: [...TEST, "tests/soak"], counted: true },
-  { name: "tests with AWS SDKs", args: [...TEST, "tests/clients"], counted: true },
-  { name: "a fresh machine", args: [...TEST, "tests/fresh"], counted: true },
-  { name: "tests of the release", args: [...TEST, "tests/release"], counted: true },
+  {
+    name: "tests of the binary",
+    args: TEST,
+    counted: true,
+    batches: filesOf("tests/e2e").filter((path) => !TIMED.includes(path)).map((path) => [path]),
+  },
+  { name: "tests that compare times", args: [...TEST, ...TIMED], counted: true },
+  {
+    name: "tests with AWS SDKs, long runs, mutated input",
+    args: TEST,
+    counted: true,
+    batches: ["tests/soak", "tests/clients", "tests/fuzz"].flatMap(filesOf).map((path) => [path]),
+  },
+  {
+    name: "tests of the release, a fresh machine",
+    args: TEST,
+    counted: true,
+    batches: ["tests/fresh", "tests/release"].flatMap(filesOf).map((path) => [path]),
+  },
 ];
 
 const STEPS: Readonly<Record<string, readonly Step[]>> = { check: CHECK_STEPS, all: ALL_STEPS };
+
+/** Returns the test files below a folder, {@link LONGEST} first. */
+function filesOf(folder: string): string[] {
+  const below = [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) =>
+    isDirectory
+      ? filesOf(`${folder}/${name}`)
+      : name.endsWith("_test.ts")
+      ? [`${folder}/${name}`]
+      : []
+  ).toSorted();
+  return [
+    ...LONGEST.filter((path) => below.includes(path)),
+    ...below.filter((path) => !LONGEST.includes(path)),
+  ];
+}
+
+/** Returns the unit tests' files, those of a folder in one process: a process for each would take longer. */
+function unitBatches(): string[][] {
+  const isUnit = (path: string) => !NOT_UNIT.includes(path.split("/")[1] ?? "");
+  const folders = Map.groupBy(
+    filesOf("tests").filter(isUnit),
+    (path) => path.slice(0, path.lastIndexOf("/")),
+  );
+  return [...folders.values()].toSorted((a, b) => b.length - a.length);
+}
 
 /** Runs the tests of files, or those whose names contain a text. */
 function someFiles(paths: readonly string[], text: string): Step {
@@ -64,6 +116,9 @@ const GRACE = 10_000;
 
 /** Variable that `.ci/run` sets. `CI` does not mean our CI: other machines set it, too. */
 const OUR_CI = "AWS_SIGNING_HELPER_CI";
+
+/** Test processes at a time: most tests wait for programs that they started. */
+const LANES = Math.min(Math.max(navigator.hardwareConcurrency, 1), 2);
 
 const EXPECTED_NEEDS = new URL("expected_needs", import.meta.url);
 
@@ -81,6 +136,7 @@ const passed = await runSteps(steps, {
   stopAtFailure: which === "check",
   stepTimeout: STEP_TIMEOUT,
   grace: GRACE,
+  lanes: LANES,
   expectedNeeds: Deno.env.get(OUR_CI) === "1"
     ? readExpectedNeeds(Deno.readTextFileSync(EXPECTED_NEEDS))
     : undefined,

@@ -16,6 +16,11 @@ export interface Step {
   readonly counted?: boolean;
   /** Tests that the filter leaves out are not skips; they state no reason. */
   readonly filtered?: boolean;
+  /**
+   * Test files of one process each, added to the arguments: {@link RunOptions.lanes} processes run at a
+   * time, in this order, and the output of each is printed when it ends. Undefined: one process.
+   */
+  readonly batches?: readonly (readonly string[])[];
 }
 
 /** Settings of a run. */
@@ -28,6 +33,8 @@ export interface RunOptions {
   readonly grace: number;
   /** Needs that a test must not be skipped for; undefined where every skip is allowed. */
   readonly expectedNeeds: readonly string[] | undefined;
+  /** Processes at a time in a step with batches. */
+  readonly lanes: number;
   /** Environment of the steps, added to what {@link KEPT} takes from this process's own. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -47,6 +54,9 @@ const KEPT = [
   // A test builds again and compares with what `make` built.
   ...["SOURCE_DATE_EPOCH", "RELEASE_URL"],
 ];
+
+/** Time for the output of a process that has ended, milliseconds. */
+const OUTPUT_TIMEOUT = 2_000;
 
 /** Starts a program without descriptors that flock, make or a terminal left open for it. */
 const WITHOUT_DESCRIPTORS = 'exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec "$@"';
@@ -85,22 +95,58 @@ export async function runSteps(steps: readonly Step[], options: RunOptions): Pro
   for (const { name, need } of unexpected) {
     console.log(`failed: skipped, but tests/expected_needs has ${need ?? "no such need"}: ${name}`);
   }
-  const total = tallies.reduce(
-    (sum, { passed, failed }) => ({ passed: sum.passed + passed, failed: sum.failed + failed }),
-    { passed: 0, failed: unexpected.length },
-  );
+  const failed = sum(tallies, "failed") + unexpected.length;
   const skipped = skips.length - unexpected.length;
-  console.log(`${total.passed} passed, ${total.failed} failed, ${skipped} skipped`);
-  return total.failed === 0;
+  console.log(`${sum(tallies, "passed")} passed, ${failed} failed, ${skipped} skipped`);
+  return failed === 0;
 }
 
 async function runStep(
   step: Step,
-  { stepTimeout, grace, env }: RunOptions,
+  { stepTimeout, grace, lanes, env }: RunOptions,
+  descendants: Descendants,
+): Promise<Tally> {
+  const timeout = AbortSignal.timeout(stepTimeout);
+  const tallies: Tally[] = [];
+  const waiting = [...step.batches ?? [[]]];
+  const isAlone = waiting.length === 1;
+  const hanging: string[] = [];
+  const runLane = async () => {
+    for (let files = waiting.shift(); files && !timeout.aborted; files = waiting.shift()) {
+      const tally = await runBatch(step, files, { isAlone, timeout, env }, descendants);
+      if (timeout.aborted) hanging.push(...files);
+      else tallies.push(tally);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, runLane));
+  const left = await descendants.end(timeout.aborted ? 0 : grace);
+  if (timeout.aborted) {
+    const name = [step.name, ...hanging].join(" ");
+    const hangs = `${name}: it hangs; it was ended after ${duration(stepTimeout)}`;
+    return { passed: 0, failed: 1, skips: [], failures: [hangs] };
+  }
+  const processes = left.map((each) => `${step.name}: ${describe(each)}`);
+  return {
+    passed: sum(tallies, "passed"),
+    failed: sum(tallies, "failed") + processes.length,
+    skips: tallies.flatMap(({ skips }) => skips),
+    failures: [...tallies.flatMap(({ failures }) => failures), ...processes],
+  };
+}
+
+/** Runs one process of a step, and counts its tests. */
+async function runBatch(
+  step: Step,
+  files: readonly string[],
+  { isAlone, timeout, env }: {
+    isAlone: boolean;
+    timeout: AbortSignal;
+    env: RunOptions["env"];
+  },
   descendants: Descendants,
 ): Promise<Tally> {
   const report = await Deno.makeTempFile({ suffix: ".xml" });
-  const timeout = AbortSignal.timeout(stepTimeout);
+  const output = isAlone ? "inherit" : "piped";
   try {
     const child = new Deno.Command("sh", {
       args: [
@@ -108,38 +154,59 @@ async function runStep(
         ...step.args.slice(0, 1),
         ...(step.counted ? [`--junit-path=${report}`] : []),
         ...step.args.slice(1),
+        ...files,
       ],
       clearEnv: true,
       env,
       signal: timeout,
       stdin: "null",
-      stdout: "inherit",
-      stderr: "inherit",
+      stdout: output,
+      stderr: output,
     }).spawn();
     descendants.started(child.pid);
-    const { success } = await child.status;
-    const left = await descendants.end(timeout.aborted ? 0 : grace);
-    if (timeout.aborted) {
-      const hangs = `${step.name}: it hangs; it was ended after ${duration(stepTimeout)}`;
-      return { passed: 0, failed: 1, skips: [], failures: [hangs] };
-    }
-    const processes = left.map((each) => `${step.name}: ${describe(each)}`);
+    const success = isAlone ? (await child.status).success : await collected(child, timeout);
+    if (timeout.aborted) return { passed: 0, failed: 1, skips: [], failures: [] };
     const { passed, failed, skips, failures } = step.counted
       ? readReport(await Deno.readTextFile(report), step.filtered)
       : { passed: success ? 1 : 0, failed: success ? 0 : 1, skips: [], failures: [] };
-    // A step in which no test ran has not passed.
+    // A process in which no test ran has not passed.
     const nothing = step.counted && passed + skips.length === 0 && failed === 0;
     const failing = failed > 0 ? failed : nothing || !success ? 1 : 0;
-    const named = failing > 0 && failures.length === 0 ? [step.name] : failures;
-    return {
-      passed,
-      failed: failing + processes.length,
-      skips,
-      failures: [...named, ...processes],
-    };
+    const name = [step.name, ...files].join(" ");
+    const named = failing > 0 && failures.length === 0 ? [name] : failures;
+    return { passed, failed: failing, skips, failures: named };
   } finally {
     await Deno.remove(report);
   }
+}
+
+/**
+ * Prints both outputs of a process as one piece when it ends, or what there is of them at the timeout:
+ * a process that it left behind may hold them open. Returns whether it succeeded.
+ */
+async function collected(child: Deno.ChildProcess, timeout: AbortSignal): Promise<boolean> {
+  const pieces: Uint8Array[] = [];
+  const collect = async (stream: ReadableStream<Uint8Array>) => {
+    for await (const piece of stream) pieces.push(piece);
+  };
+  const all = Promise.all([collect(child.stdout), collect(child.stderr)]).catch(() => {});
+  const { success } = await child.status;
+  const over = new Promise((resolve) => {
+    const timer = setTimeout(resolve, OUTPUT_TIMEOUT);
+    Deno.unrefTimer(timer);
+    timeout.addEventListener("abort", resolve);
+  });
+  await Promise.race([all, over]);
+  for (const piece of pieces.splice(0)) writeAll(piece);
+  return success;
+}
+
+function writeAll(bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+}
+
+function sum(tallies: readonly Tally[], count: "passed" | "failed"): number {
+  return tallies.reduce((total, tally) => total + tally[count], 0);
 }
 
 /** Returns a failure for each trace that the run left behind. */
@@ -192,7 +259,7 @@ function endOnSignal(folder: RunFolder, descendants: Descendants): void {
 
 /** Counts the tests of a JUnit report, and names those that were skipped or failed. */
 function readReport(xml: string, filtered = false): Tally {
-  const sum = (attribute: string) =>
+  const counted = (attribute: string) =>
     [...xml.matchAll(new RegExp(`<testsuite [^>]*\\b${attribute}="(\\d+)"`, "g"))]
       .reduce((total, match) => total + Number(match[1]), 0);
   const skips = [...xml.matchAll(/<testcase name="([^"]*)"[^>]*>\s*<skipped/g)]
@@ -205,8 +272,8 @@ function readReport(xml: string, filtered = false): Tally {
     const [place = file] = stack.match(/tests\/[\w./-]*_test\.ts:\d+/g)?.toReversed() ?? [];
     return unescapeXml(`${place}: ${name}: ${message}`);
   });
-  const failed = sum("failures") + sum("errors");
-  return { passed: sum("tests") - failed - sum("disabled"), failed, skips, failures };
+  const failed = counted("failures") + counted("errors");
+  return { passed: counted("tests") - failed - counted("disabled"), failed, skips, failures };
 }
 
 /** Returns the text on one line, because programs read the runner's last lines. */

@@ -38,22 +38,33 @@ const FILES: Readonly<Record<string, string>> = {
   broken: "throw new Error('it does not load');",
 };
 
-/** Runs the runner on steps of these files. */
+/** Runs the runner on steps of these files; a list is one step, with a process for each file. */
 async function run(
-  names: readonly (keyof typeof FILES & string)[],
+  names: readonly (string | readonly string[])[],
   options: { stopAtFailure?: boolean; expectedNeeds?: readonly string[] } = {},
   env: Readonly<Record<string, string>> = {},
 ) {
   using directory = new TemporaryDirectory();
-  const steps = names.map((name) => ({
-    name: `step ${name}`,
-    args: [
-      ...["test", "--quiet", "--cached-only", "-A", "--no-check", "--config", CONFIGURATION],
-      directory.write(`${name}_test.ts`, FILES[name] ?? ""),
-    ],
-    counted: true,
-  }));
-  const settings = { stopAtFailure: false, stepTimeout: 8_000, grace: 500, env: {}, ...options };
+  const TEST = ["test", "--quiet", "--cached-only", "-A", "--no-check", "--config", CONFIGURATION];
+  const write = (name: string) => directory.write(`${name}_test.ts`, FILES[name] ?? "");
+  const steps = names.map((name) =>
+    typeof name === "string"
+      ? { name: `step ${name}`, args: [...TEST, write(name)], counted: true }
+      : {
+        name: `step ${name.join("+")}`,
+        args: TEST,
+        counted: true,
+        batches: name.map((each) => [write(each)]),
+      }
+  );
+  const settings = {
+    stopAtFailure: false,
+    stepTimeout: 8_000,
+    grace: 500,
+    lanes: 2,
+    env: {},
+    ...options,
+  };
   const program = directory.write(
     "run.ts",
     `import { runSteps } from ${JSON.stringify(MODULES["runner.ts"])};
@@ -100,9 +111,27 @@ Deno.test("the runner ends a step that hangs, and names it", async () => {
   assertStringIncludes(stdout, "\nfailed: step hangs: it hangs; it was ended after 8 s\n");
 });
 
+Deno.test("a step of several processes prints each in one piece, and counts all", async () => {
+  const { code, stdout, lines, last } = await run([["passes", "fails", "skips", "empty"]]);
+  assertEquals([code, last], [1, "4 passed, 2 failed, 2 skipped"], stdout);
+  assertMatch(stdout, /^running 2 tests .*passes_test\.ts\none \.\.\. ok .*\ntwo \.\.\. ok /m);
+  const failed = lines.filter((line) => line.startsWith("failed: "));
+  assertMatch(failed[0] ?? "", /fails_test\.ts: bad: /);
+  assertMatch(failed[1] ?? "", /step passes\+fails\+skips\+empty \S*empty_test\.ts$/);
+});
+
+Deno.test("a step of several processes ends at its timeout, and names the file that hangs", async () => {
+  const { code, stdout, last } = await run([["passes", "hangs"], "passes"]);
+  assertEquals([code, last], [1, "2 passed, 1 failed, 0 skipped"], stdout);
+  assertMatch(
+    stdout,
+    /^failed: step passes\+hangs \S*hangs_test\.ts: it hangs; it was ended after 8 s$/m,
+  );
+});
+
 Deno.test("a skip fails the run if the need is expected or none is stated, and only then", async () => {
   const cases: readonly (readonly [
-    keyof typeof FILES & string,
+    string,
     readonly string[] | undefined,
     number,
     string,
