@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
 import { type GetModuleInfo, rollup } from "rollup";
 import config from "../deno.json" with { type: "json" };
-import { type Command, COMMANDS } from "../src/cli/flags.ts";
+import { type Command, COMMANDS } from "../src/cli/flags/flags.ts";
 import { REMOVED_VARIABLES } from "../src/runtime/variables.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -160,7 +160,10 @@ async function mergeIntoScripts({ outputs }: esbuild.Metafile, bundle: string): 
 
 /** `plugins/file/pkcs12.ts` is `file-pkcs12`, `plugins/file/mod.ts` is `file`. */
 function scriptName(entryPoint: string): string {
-  return entryPoint.replace(/^src\/cli\/|^src\/|^plugins\//, "").replace(/(\/mod)?\.ts$/, "")
+  return entryPoint.replace(/^src\/cli\/commands\/|^src\/cli\/|^src\/|^plugins\//, "").replace(
+    /(\/mod)?\.ts$/,
+    "",
+  )
     .replaceAll("/", "-");
 }
 

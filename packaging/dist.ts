@@ -9,7 +9,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { COMPLETIONS } from "../src/cli/completions.ts";
+import { COMPLETIONS } from "../src/cli/commands/completions.ts";
 import { PROGRAM } from "../src/cli/program.ts";
 import { lowestGlibc } from "./base/symbol_versions.ts";
 import { build } from "./build.ts";

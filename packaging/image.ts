@@ -10,7 +10,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { PROGRAM } from "../src/cli/program.ts";
-import { VERSION } from "../src/cli/version.ts";
+import { VERSION } from "../src/cli/commands/version.ts";
 import { runTool } from "./dist/run_tool.ts";
 import { USER, type Variant, VARIANTS, writeLibraries, writeSurroundings } from "./image/root.ts";
 import { sourceDate } from "./source_date.ts";

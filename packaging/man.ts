@@ -17,9 +17,9 @@ import {
   flagOf,
   isCommandName,
   variableOf,
-} from "../src/cli/flags.ts";
+} from "../src/cli/flags/flags.ts";
 import { PROGRAM } from "../src/cli/program.ts";
-import { VERSION } from "../src/cli/version.ts";
+import { VERSION } from "../src/cli/commands/version.ts";
 import { EXIT_CODES } from "../src/errors.ts";
 
 /** Every page by the name of its file. `date` stands in the footer. */

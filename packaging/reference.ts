@@ -16,7 +16,7 @@ import {
   flagOf,
   FLAGS,
   variableOf,
-} from "../src/cli/flags.ts";
+} from "../src/cli/flags/flags.ts";
 import { EXIT_CODES } from "../src/errors.ts";
 
 const FILE = new URL("../commands.md", import.meta.url);
@@ -125,7 +125,7 @@ if (import.meta.main) {
   const wanted = await formatted(withGeneratedParts(text));
   if (Deno.args[0] !== "--check") await Deno.writeTextFile(FILE, wanted);
   else if (wanted !== text) {
-    console.error("commands.md is not in step with src/cli/flags.ts: run make reference");
+    console.error("commands.md is not in step with src/cli/flags/flags.ts: run make reference");
     Deno.exit(1);
   }
 }

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { COMPLETIONS } from "../src/cli/completions.ts";
+import { COMPLETIONS } from "../src/cli/commands/completions.ts";
 import { PROGRAM } from "../src/cli/program.ts";
 import { manPages } from "./man.ts";
 import { sourceDate } from "./source_date.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { PROGRAM } from "../src/cli/program.ts";
-import { VERSION } from "../src/cli/version.ts";
+import { VERSION } from "../src/cli/commands/version.ts";
 
 /** One system and processor. */
 export interface Target {

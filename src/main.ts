@@ -7,10 +7,10 @@
 import { removeRuntimeVariables } from "./runtime/remove_variables.ts";
 import { REMOVED_VARIABLES } from "./runtime/variables.ts";
 import { homedir } from "node:os";
-import { promptSecret } from "./cli/prompt.ts";
+import { promptSecret } from "./cli/terminal/prompt.ts";
 import { run } from "./cli/run.ts";
-import { holdSignals } from "./cli/signals.ts";
-import type { Platform, World } from "./cli/world.ts";
+import { holdSignals } from "./cli/terminal/signals.ts";
+import type { Platform, World } from "./cli/system.ts";
 import { EXIT_CODES, HelperError, printable } from "./errors.ts";
 import { createRegistry } from "./keystore/registry.ts";
 import type { Log } from "./runtime/stderr.ts";

@@ -15,6 +15,7 @@ const LAYERS = [
   "imds",
   "credentials",
   "rolesanywhere",
+  "http",
   "keystore",
   "x509",
   "runtime",
@@ -23,6 +24,11 @@ const LAYERS = [
 ];
 /** What of `src` a plugin may import. */
 const PLUGIN_LAYERS = ["keystore", "x509", "files", "errors.ts"];
+/** The rooms of plugins that have some, each may import itself and those after it; "" is the plugin's own folder. */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  pkcs11: ["", "search", "login", "objects", "uri", "module", "cryptoki"],
+  tpm: ["", "keys", "auth", "commands", "tss", "structures"],
+};
 /** The program itself, which wires plugins to the registry. */
 const MAIN = "src/main.ts";
 /** What every layer may read: the version of the program. */
@@ -87,7 +93,8 @@ function forbidden(
   if (target === MAIN) return "the program is nobody's module";
   if (target.startsWith("plugins/")) {
     if (file === MAIN) return dynamic ? undefined : "a plugin must be loaded when it is used";
-    return pluginOf(file) === pluginOf(target) ? undefined : "a plugin is known to main.ts alone";
+    if (pluginOf(file) !== pluginOf(target)) return "a plugin is known to main.ts alone";
+    return isForward(file, target) ? undefined : `${roomOf(file)} may not know ${roomOf(target)}`;
   }
   const layer = layerOf(target);
   if (pluginOf(file)) {
@@ -102,6 +109,15 @@ function forbidden(
 const layerOf = (file: string) => file.split("/")[1] ?? "";
 
 const pluginOf = (file: string) => /^plugins\/([^/]+)\//.exec(file)?.[1];
+
+/** Returns the room of a plugin's file: its folder in the plugin's. */
+const roomOf = (file: string) => file.split("/").slice(2, -1).join("/");
+
+function isForward(file: string, target: string): boolean {
+  const rooms = ROOMS[pluginOf(file) ?? ""] ?? [""];
+  const [from, to] = [rooms.indexOf(roomOf(file)), rooms.indexOf(roomOf(target))];
+  return from >= 0 && to >= 0 && from <= to;
+}
 
 /** True for a `Deno.dlopen` outside of every function, method and class. */
 function opensLibraryAtTopLevel(code: string): boolean {
@@ -182,6 +198,9 @@ const SOUND: Record<string, string> = {
   "plugins/a/ffi.ts":
     "export function open() {\n  return Deno.dlopen(path);\n}\nconst later = () => Deno.dlopen(path);\n",
   "plugins/b/mod.ts": "export const keystore = 1;",
+  "plugins/tpm/mod.ts": 'import { sign } from "./keys/signer.ts";',
+  "plugins/tpm/keys/signer.ts": 'import { wire } from "../structures/wire.ts";',
+  "plugins/tpm/structures/wire.ts": "export const wire = 1;",
 };
 
 Deno.test("violations() finds none in files that are in order", () => {
@@ -210,6 +229,7 @@ const PLANTED: [string, string, string][] = [
   ["plugins/a/mod.ts", 'import { s } from "../../src/rolesanywhere/sign.ts";', "may not know"],
   ["plugins/a/mod.ts", 'import { k } from "../b/mod.ts";', "main.ts alone"],
   ["plugins/a/mod.ts", 'import { k } from "./missing.ts";', "no such file"],
+  ["plugins/tpm/structures/wire.ts", 'import "../keys/signer.ts";', "structures may not know keys"],
   ["plugins/a/mod.ts", 'import { k } from "/etc/k.ts";', "neither relative nor a package"],
   ["plugins/a/mod.ts", "const library = Deno.dlopen(path, {});", "Deno.dlopen when it is loaded"],
   ["plugins/a/mod.ts", "const all = {\n  library: Deno.dlopen(path),\n};", "Deno.dlopen when"],

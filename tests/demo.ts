@@ -11,7 +11,7 @@
  */
 import { resolve } from "node:path";
 
-import { commandLine } from "../src/cli/command_line.ts";
+import { commandLine } from "../src/cli/shell_quote.ts";
 import { CreateSessionEmulator } from "./emulator/emulator.ts";
 import { createAuthority, issueCertificate } from "./support/certificates.ts";
 import { openssl } from "./support/openssl.ts";

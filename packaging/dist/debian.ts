@@ -4,7 +4,7 @@
  * @module
  */
 import { PROGRAM } from "../../src/cli/program.ts";
-import { VERSION } from "../../src/cli/version.ts";
+import { VERSION } from "../../src/cli/commands/version.ts";
 import { lowestGlibc } from "../base/symbol_versions.ts";
 import { fileNameOf, type Target } from "../targets.ts";
 import { runTool } from "./run_tool.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { PROGRAM } from "../../src/cli/program.ts";
-import { VERSION } from "../../src/cli/version.ts";
+import { VERSION } from "../../src/cli/commands/version.ts";
 import { fileNameOf, TARGETS } from "../targets.ts";
 
 /** What stands in all of them. */

@@ -6,7 +6,7 @@
  * @module
  */
 import { PROGRAM } from "../../src/cli/program.ts";
-import { VERSION } from "../../src/cli/version.ts";
+import { VERSION } from "../../src/cli/commands/version.ts";
 import { runTool } from "./run_tool.ts";
 
 /** Writes `output` from esbuild's metafile. `folder` keeps the installed tool. */

@@ -4,13 +4,13 @@
  * @module
  */
 import { HelperError } from "../../src/errors.ts";
-import { LONGEST_CHAIN } from "../../src/keystore/select.ts";
-import { parseStored } from "../../src/keystore/stored.ts";
+import { LONGEST_CHAIN } from "../../src/keystore/open_identity.ts";
+import { parseStored } from "../../src/keystore/os_store/certificates.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
 import { sameBytes } from "../../src/x509/public_key.ts";
 import { chainParameters, readCertificateContext, readChainContext, wide } from "./layout.ts";
 import { windowsError } from "./status.ts";
-import type { Windows } from "./windows.ts";
+import type { Windows } from "./libraries.ts";
 
 /** Whose store: the user's own, or the machine's. */
 export type StoreLocation = "user" | "machine";

@@ -7,7 +7,7 @@
 import type { Digest } from "../../src/keystore/types.ts";
 import { ecdsaSignatureToDer } from "../../src/x509/der.ts";
 import { rsaPublicNumbers } from "../../src/x509/public_key.ts";
-import type { KeyHandle, KeyUse, PrivateKey } from "./key_use.ts";
+import type { KeyHandle, KeyUse, PrivateKey } from "./key_types.ts";
 import { pkcs1Padding, wide } from "./layout.ts";
 import { ASKS_THE_USER, windowsError, WRONG_PIN } from "./status.ts";
 

@@ -6,7 +6,7 @@
 import type { Digest } from "../../src/keystore/types.ts";
 import { rsaPublicNumbers } from "../../src/x509/public_key.ts";
 import type { StoredCertificate } from "./certificate_store.ts";
-import type { KeyHandle, KeyUse, PrivateKey } from "./key_use.ts";
+import type { KeyHandle, KeyUse, PrivateKey } from "./key_types.ts";
 import { type KeyProviderInfo, readKeyProviderInfo, wide } from "./layout.ts";
 import { windowsError } from "./status.ts";
 

@@ -5,9 +5,13 @@
  * @module
  */
 import { HelperError } from "../../src/errors.ts";
-import { hasKeyOf, signChecked, storeKeyOf } from "../../src/keystore/store_key.ts";
-import { parseStoreUri, type StoreQuery } from "../../src/keystore/store_uri.ts";
-import { chooseStored, listStored, selectStored } from "../../src/keystore/stored.ts";
+import { hasKeyOf, signChecked, storeKeyOf } from "../../src/keystore/os_store/key.ts";
+import { parseStoreUri, type StoreQuery } from "../../src/keystore/os_store/uri.ts";
+import {
+  chooseStored,
+  listStored,
+  selectStored,
+} from "../../src/keystore/os_store/certificates.ts";
 import type { CertificateLister, Keystore, KeystoreContext } from "../../src/keystore/types.ts";
 import { unavailableKeystore } from "../../src/keystore/unavailable.ts";
 import type { KeystoreUri } from "../../src/keystore/uri.ts";
@@ -18,7 +22,7 @@ import {
   type StoreLocation,
 } from "./certificate_store.ts";
 import { acquirePrivateKey } from "./private_key.ts";
-import { systemLibraries, Windows, type WindowsLibraries } from "./windows.ts";
+import { systemLibraries, Windows, type WindowsLibraries } from "./libraries.ts";
 
 /** The store's own attributes of a URI. */
 const SETTINGS = { name: "store-name", location: "store-location" } as const;

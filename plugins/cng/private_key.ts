@@ -6,7 +6,7 @@
 import type { StoredCertificate } from "./certificate_store.ts";
 import { CngKey } from "./cng_key.ts";
 import { CryptoApiKey } from "./crypto_api_key.ts";
-import type { KeyUse, PrivateKey } from "./key_use.ts";
+import type { KeyUse, PrivateKey } from "./key_types.ts";
 import { windowsError } from "./status.ts";
 
 /**

@@ -7,7 +7,7 @@ import type { Certificate } from "../../src/x509/certificate.ts";
 import { hasPublicKey } from "../../src/x509/chain.ts";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
 import { samePublicKey } from "../../src/x509/public_key.ts";
-import { UnsupportedFormatError } from "./failures.ts";
+import { UnsupportedFormatError } from "./errors.ts";
 import type { PrivateKey } from "./private_key_info.ts";
 
 /** Opens one of the keys in a file. */

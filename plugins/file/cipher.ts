@@ -6,7 +6,7 @@
  */
 import { createDecipheriv } from "node:crypto";
 import { DerError } from "../../src/x509/der.ts";
-import { WrongPassphraseError } from "./failures.ts";
+import { WrongPassphraseError } from "./errors.ts";
 
 interface Cipher {
   readonly keyBytes: number;

@@ -7,7 +7,7 @@ import { decodeText, unarmor } from "../../src/x509/armor.ts";
 import { DerReader } from "../../src/x509/der.ts";
 import { looksLikePem, type PemBlock } from "../../src/x509/pem.ts";
 import { type DerKind, derKindOf, startsPkcs12 } from "./der_kind.ts";
-import { UnsupportedFormatError } from "./failures.ts";
+import { UnsupportedFormatError } from "./errors.ts";
 import { javaKeystoreRefusal, startsJavaKeystore, unknownFormat } from "./unknown_format.ts";
 
 /** A private key as it stands in a file. */

@@ -7,7 +7,7 @@
 import { DerError, DerReader, readSequence, TAG } from "../../src/x509/der.ts";
 import { algorithmOf } from "../../src/x509/public_key.ts";
 import { type CipherName, CIPHERS, decryptCbc } from "./cipher.ts";
-import { UnsupportedCipherError, WrongPassphraseError } from "./failures.ts";
+import { UnsupportedCipherError, WrongPassphraseError } from "./errors.ts";
 import type { IterateHash } from "./hash_iterations.ts";
 import { type HashName, pbkdf1, pbkdf2, pkcs12Kdf, scrypt } from "./key_derivation.ts";
 import type { Passphrase } from "./passphrase.ts";

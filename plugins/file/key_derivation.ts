@@ -14,7 +14,7 @@ import {
 } from "node:crypto";
 import { promisify } from "node:util";
 import { DerError } from "../../src/x509/der.ts";
-import { UnsupportedFormatError } from "./failures.ts";
+import { UnsupportedFormatError } from "./errors.ts";
 import type { IterateHash } from "./hash_iterations.ts";
 import type { Passphrase } from "./passphrase.ts";
 

@@ -31,14 +31,14 @@ import {
   readContents,
   type StoredKey,
 } from "./containers.ts";
-import { CONVERSIONS, explained, withConversion, withDecoding } from "./failures.ts";
+import { CONVERSIONS, explained, withConversion, withDecoding } from "./errors.ts";
 import type { Hashing, IterateHash } from "./hash_iterations.ts";
 import type { Pkcs12Contents } from "./pkcs12.ts";
 import { openPrivateKey, readPrivateKey } from "./private_key.ts";
 import type { PrivateKey } from "./private_key_info.ts";
 import { readAll, readKeyFile } from "./read_file.ts";
 import { openOnce, wipeKeys } from "./remembered.ts";
-import { type Attempt, Unlocker } from "./unlock.ts";
+import { type Attempt, Unlocker } from "./passphrase_prompt.ts";
 
 /** The keystore of files. */
 export const keystore: Keystore & SoftwareKeyOpener & BundleReader = {
@@ -216,7 +216,7 @@ async function decryptorOf(
   iterate: IterateHash,
 ): Promise<Attempt<Uint8Array>> {
   if (key.form === "proc-type") {
-    const { decryptProcType } = await import("./proc_type.ts");
+    const { decryptProcType } = await import("./traditional_pem.ts");
     return (passphrase) =>
       withConversion(CONVERSIONS.pkcs8, () => decryptProcType(key.block, passphrase));
   }

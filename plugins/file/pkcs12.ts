@@ -12,7 +12,7 @@ import {
   UnsupportedFormatError,
   withConversion,
   WrongPassphraseError,
-} from "./failures.ts";
+} from "./errors.ts";
 import type { IterateHash } from "./hash_iterations.ts";
 import type { Passphrase } from "./passphrase.ts";
 import { isAuthentic } from "./pkcs12_mac.ts";

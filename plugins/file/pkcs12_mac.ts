@@ -11,7 +11,7 @@ import { DerError, type DerReader, readSequence } from "../../src/x509/der.ts";
 import { algorithmOf } from "../../src/x509/public_key.ts";
 import { derOf } from "./ber.ts";
 import { derivePbkdf2, hmacHash } from "./encryption.ts";
-import { UnsupportedCipherError } from "./failures.ts";
+import { UnsupportedCipherError } from "./errors.ts";
 import type { IterateHash } from "./hash_iterations.ts";
 import { type HashName, pkcs12Kdf } from "./key_derivation.ts";
 import type { Passphrase } from "./passphrase.ts";

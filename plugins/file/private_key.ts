@@ -16,7 +16,7 @@ import { type KeyType, keyTypeOf, type MlDsaKeyType } from "../../src/x509/key_t
 import { algorithmOf } from "../../src/x509/public_key.ts";
 import { derKindOf } from "./der_kind.ts";
 import { openEcKey } from "./ec.ts";
-import { UnsupportedFormatError } from "./failures.ts";
+import { UnsupportedFormatError } from "./errors.ts";
 import type { PrivateKey, PrivateKeyInfo } from "./private_key_info.ts";
 import { openRsaKey } from "./rsa.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { PemError } from "../../src/x509/pem.ts";
-import { UnsupportedFormatError } from "./failures.ts";
+import { UnsupportedFormatError } from "./errors.ts";
 
 const JKS = "keytool -importkeystore -srckeystore FILE -destkeystore NEW.p12 -deststoretype PKCS12";
 const JAVA_KEYSTORES: readonly (readonly [magic: number, words: string])[] = [

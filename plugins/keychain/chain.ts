@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LONGEST_CHAIN } from "../../src/keystore/select.ts";
+import { LONGEST_CHAIN } from "../../src/keystore/open_identity.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
 import { sameBytes } from "../../src/x509/public_key.ts";
 import type { CFObject, Frameworks } from "./frameworks.ts";

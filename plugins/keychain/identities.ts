@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { parseStored } from "../../src/keystore/stored.ts";
+import { parseStored } from "../../src/keystore/os_store/certificates.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
 import type { CFObject, Frameworks } from "./frameworks.ts";
 import { ITEM_NOT_FOUND, keychainError, SUCCESS } from "./status.ts";

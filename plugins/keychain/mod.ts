@@ -4,9 +4,13 @@
  *
  * @module
  */
-import { hasKeyOf, signChecked, storeKeyOf } from "../../src/keystore/store_key.ts";
-import { parseStoreUri } from "../../src/keystore/store_uri.ts";
-import { chooseStored, listStored, selectStored } from "../../src/keystore/stored.ts";
+import { hasKeyOf, signChecked, storeKeyOf } from "../../src/keystore/os_store/key.ts";
+import { parseStoreUri } from "../../src/keystore/os_store/uri.ts";
+import {
+  chooseStored,
+  listStored,
+  selectStored,
+} from "../../src/keystore/os_store/certificates.ts";
 import type { CertificateLister, Keystore, KeystoreContext } from "../../src/keystore/types.ts";
 import { unavailableKeystore } from "../../src/keystore/unavailable.ts";
 import type { KeystoreUri } from "../../src/keystore/uri.ts";

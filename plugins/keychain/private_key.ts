@@ -4,7 +4,7 @@
  * @module
  */
 import { HelperError } from "../../src/errors.ts";
-import type { StoreKey } from "../../src/keystore/store_key.ts";
+import type { StoreKey } from "../../src/keystore/os_store/key.ts";
 import type { Digest, KeystoreContext } from "../../src/keystore/types.ts";
 import type { CFObject, Frameworks } from "./frameworks.ts";
 import type { StoredIdentity } from "./identities.ts";

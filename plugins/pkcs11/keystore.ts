@@ -19,19 +19,19 @@ import { isVendorQueryAttribute } from "../../src/keystore/pkcs11_attributes.ts"
 import { type KeystoreUri, parseKeystoreUri } from "../../src/keystore/uri.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
 import type { NonEmpty } from "../../src/x509/chain.ts";
-import { certificateUris, searchCertificates } from "./certificates.ts";
-import { explained } from "./failures.ts";
-import { chooseCertificate } from "./identity.ts";
-import { isLockedOut, Login } from "./login.ts";
-import type { Module } from "./module.ts";
-import { Modules, type Setup } from "./modules.ts";
-import { noObject, NoObjectError, noToken } from "./not_found.ts";
+import { certificateUris, searchCertificates } from "./search/certificates.ts";
+import { explained } from "./error_messages.ts";
+import { chooseCertificate } from "./search/identity.ts";
+import { isLockedOut, Login } from "./login/login.ts";
+import type { Module } from "./module/module.ts";
+import { Modules, type Setup } from "./module/registry.ts";
+import { noObject, NoObjectError, noToken } from "./search/errors.ts";
 import { openKeyOf } from "./open_key.ts";
-import { PinMemory } from "./pin_memory.ts";
-import { hasUserPin } from "./pin_sources.ts";
-import { LoginDeferredError, type Search } from "./search.ts";
-import { asksFor, matchingTokens } from "./uri_matching.ts";
-import { type Token, Visit } from "./visit.ts";
+import { PinMemory } from "./login/pin_cache.ts";
+import { hasUserPin } from "./login/pin_sources.ts";
+import { LoginDeferredError, type Search } from "./search/context.ts";
+import { asksFor, matchingTokens } from "./uri/match.ts";
+import { type Token, Visit } from "./module/session_pool.ts";
 
 /** What a search gives, and whether the visit goes on in it. */
 interface Outcome<T> {

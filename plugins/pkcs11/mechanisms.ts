@@ -8,7 +8,7 @@ import type { Digest } from "../../src/keystore/types.ts";
 import { ecdsaSignatureToDer } from "../../src/x509/der.ts";
 import { type PublicKey, rsaPublicNumbers } from "../../src/x509/public_key.ts";
 import { isMlDsa, type MlDsaKeyType } from "../../src/x509/key_types.ts";
-import { CKM } from "./constants.ts";
+import { CKM } from "./cryptoki/constants.ts";
 
 /** A mechanism and the data to give it. */
 export interface Mechanism {

@@ -7,9 +7,9 @@
  * @module
  */
 import { Pkcs11Keystore } from "./keystore.ts";
-import { LAYOUTS } from "./layout.ts";
-import type { Platform } from "./module_paths.ts";
-import { TIME_LIMITS } from "./time_limits.ts";
+import { LAYOUTS } from "./cryptoki/layout.ts";
+import type { Platform } from "./module/paths.ts";
+import { TIME_LIMITS } from "./cryptoki/timeouts.ts";
 
 const PLATFORMS: Readonly<Record<string, Platform>> = { darwin: "darwin", windows: "windows" };
 

@@ -8,17 +8,17 @@ import type { Signer } from "../../src/keystore/types.ts";
 import { type Certificate, publicKeyOf } from "../../src/x509/certificate.ts";
 import { hasPublicKey, type NonEmpty } from "../../src/x509/chain.ts";
 import type { PublicKey } from "../../src/x509/public_key.ts";
-import { certificatesBeside, publicKeyBeside } from "./beside.ts";
-import { endEntities, issuersOf, searchCertificates } from "./certificates.ts";
-import { choosePair, severalKeys } from "./identity.ts";
-import { searchKeys } from "./key_search.ts";
-import { bestMatch } from "./keys.ts";
-import { noObject } from "./not_found.ts";
-import type { TokenKey } from "./objects.ts";
-import type { Search } from "./search.ts";
+import { certificatesBeside, publicKeyBeside } from "./objects/counterparts.ts";
+import { endEntities, issuersOf, searchCertificates } from "./search/certificates.ts";
+import { choosePair, severalKeys } from "./search/identity.ts";
+import { searchKeys } from "./search/private_keys.ts";
+import { bestMatch } from "./objects/matching.ts";
+import { noObject } from "./search/errors.ts";
+import type { TokenKey } from "./objects/find.ts";
+import type { Search } from "./search/context.ts";
 import { tokenSigner } from "./signer.ts";
-import { printable } from "./uri_building.ts";
-import { asksFor, objectCriteria } from "./uri_matching.ts";
+import { printable } from "./uri/format.ts";
+import { asksFor, objectCriteria } from "./uri/match.ts";
 
 /**
  * The signer of the key that a URI names. A URI that can be a certificate's is taken as that first,

@@ -8,15 +8,16 @@ import type { Digest, Signer } from "../../src/keystore/types.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
 import type { NonEmpty } from "../../src/x509/chain.ts";
 import type { PublicKey } from "../../src/x509/public_key.ts";
-import { verifySignature } from "../../src/x509/verify.ts";
-import { CryptokiError, explained, isModuleFailure } from "./failures.ts";
-import { nativeCopy } from "./ffi.ts";
-import { type Login, needsLogin } from "./login.ts";
+import { verifySignature } from "../../src/x509/verify_signature.ts";
+import { CryptokiError, isModuleFailure } from "./cryptoki/errors.ts";
+import { explained } from "./error_messages.ts";
+import { nativeCopy } from "./cryptoki/library.ts";
+import { type Login, needsLogin } from "./login/login.ts";
 import { type Mechanism, mechanismsFor, signatureOf } from "./mechanisms.ts";
-import type { TokenKey } from "./objects.ts";
-import { relation } from "./public_keys.ts";
-import { CKR } from "./return_values.ts";
-import type { Visit } from "./visit.ts";
+import type { TokenKey } from "./objects/find.ts";
+import { relation } from "./objects/public_key.ts";
+import { CKR } from "./cryptoki/return_values.ts";
+import type { Visit } from "./module/session_pool.ts";
 
 /** What a signer needs; the visit becomes its own. */
 export interface SignerParts {

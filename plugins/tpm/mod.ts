@@ -15,15 +15,15 @@ import type { Certificate } from "../../src/x509/certificate.ts";
 import { hasPublicKey } from "../../src/x509/chain.ts";
 import { DerReader } from "../../src/x509/der.ts";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
-import { explained } from "./failures.ts";
-import { keyOfFile } from "./file_key.ts";
-import { findKey } from "./handle_key.ts";
-import type { TpmKey } from "./key.ts";
-import { isSealedData, publicKeyOfArea } from "./public_area.ts";
-import { signerOf, unseal } from "./signer.ts";
-import type { TpmAccess } from "./transaction.ts";
-import { parseTss2Key, type Tss2Key } from "./tss2_key.ts";
-import { inTurn } from "./with_tpm.ts";
+import { explained } from "./keys/errors.ts";
+import { keyOfFile } from "./keys/tss2_key_file.ts";
+import { findKey } from "./keys/handle_key.ts";
+import type { TpmKey } from "./keys/key.ts";
+import { isSealedData, publicKeyOfArea } from "./structures/public_area.ts";
+import { signerOf, unseal } from "./keys/signer.ts";
+import type { TpmAccess } from "./keys/transaction.ts";
+import { parseTss2Key, type Tss2Key } from "./keys/tss2_key.ts";
+import { inTurn } from "./keys/with_tpm.ts";
 
 /** What keeps keys on systems whose TPM this plugin does not reach. */
 const ELSEWHERE: Readonly<Record<string, string>> = {

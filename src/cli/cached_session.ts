@@ -3,16 +3,16 @@
  *
  * @module
  */
-import { cacheKey } from "../credentials/cache_key.ts";
-import { SessionCache } from "../credentials/session_cache.ts";
+import { cacheKey } from "../credentials/cache/cache_key.ts";
+import { SessionCache } from "../credentials/cache/session_cache.ts";
 import { readSource, SourceError } from "../files/source_file.ts";
-import type { IdentitySource } from "../keystore/select.ts";
+import type { IdentitySource } from "../keystore/open_identity.ts";
 import type { SessionCredentials, SessionRequest } from "../rolesanywhere/create_session.ts";
-import { warmUpTls } from "../rolesanywhere/http_client.ts";
-import type { FlagValues } from "./flag_values.ts";
-import { debugWords, keystoreContext } from "./keys.ts";
-import { cacheDirectory } from "./places.ts";
-import type { World } from "./world.ts";
+import { warmUpTls } from "../http/http_client.ts";
+import type { FlagValues } from "./flags/flag_values.ts";
+import { debugWords, keystoreContext } from "./keystore_context.ts";
+import { cacheDirectory } from "./paths.ts";
+import type { World } from "./system.ts";
 
 /** A larger file is no certificate, bytes. */
 const LARGEST_CERTIFICATE = 4 << 20;

@@ -7,7 +7,7 @@ import { HelperError } from "../errors.ts";
 import { SourceError } from "../files/source_file.ts";
 import type { KeystoreUri, Scheme } from "../keystore/uri.ts";
 import { parseSelector, SelectorError, type SelectorValues } from "../x509/selector.ts";
-import { readSelectorArguments, readSelectorJson } from "../x509/selector_text.ts";
+import { readSelectorArguments, readSelectorJson } from "../x509/selector_syntax.ts";
 
 const FLAG = "--cert-selector";
 /** As the AWS CLI writes the contents of a file as a value. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { World } from "./world.ts";
+import type { World } from "./system.ts";
 
 /** Keeps the memory of this process out of core dumps; warns if the system refused. */
 export async function disableCoreDumps(world: World): Promise<void> {

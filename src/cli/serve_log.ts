@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { RefreshEvent } from "../credentials/refresher.ts";
-import { formatTime } from "../credentials/session.ts";
+import type { RefreshEvent } from "../credentials/refresh/refresher.ts";
+import { formatTime } from "../credentials/refresh/session.ts";
 import type { AccessEntry } from "../imds/app.ts";
 
 /** What tells of events. */

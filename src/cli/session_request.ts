@@ -9,18 +9,18 @@ import { readSourceSync, SourceError } from "../files/source_file.ts";
 import { parseSessionArns } from "../rolesanywhere/arn.ts";
 import type { CreateSessionEffects, SessionRequest } from "../rolesanywhere/create_session.ts";
 import { resolveEndpoint } from "../rolesanywhere/endpoint.ts";
-import { createSender } from "../rolesanywhere/http_client.ts";
-import { chooseProxy, proxyLabel } from "../rolesanywhere/proxy.ts";
+import { createSender } from "../http/http_client.ts";
+import { chooseProxy, proxyLabel } from "../http/proxy.ts";
 import { unarmor } from "../x509/armor.ts";
 import { parseCertificate } from "../x509/certificate.ts";
 import { DerReader } from "../x509/der.ts";
 import { formatPem } from "../x509/pem.ts";
-import type { FlagValues } from "./flag_values.ts";
-import type { FlagName } from "./flags.ts";
-import { debugWords } from "./keys.ts";
+import type { FlagValues } from "./flags/flag_values.ts";
+import type { FlagName } from "./flags/flags.ts";
+import { debugWords } from "./keystore_context.ts";
 import { PROGRAM } from "./program.ts";
-import { VERSION } from "./version.ts";
-import type { World } from "./world.ts";
+import { VERSION } from "./commands/version.ts";
+import type { World } from "./system.ts";
 
 /** What AWS takes as the name of a session. */
 export const SESSION_NAME = /^[\w+=,.@-]{2,64}$/;

@@ -16,7 +16,7 @@ import {
 import { hostRefusal } from "./host_check.ts";
 import { hostHeaderCheck } from "./host_header.ts";
 import { targetReader } from "./request_target.ts";
-import { sameSecret } from "./same_secret.ts";
+import { sameSecret } from "./timing_safe_equal.ts";
 import { TOKEN_SECONDS, type TokenStore } from "./tokens.ts";
 
 /** What the endpoint answers from. */

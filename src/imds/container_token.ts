@@ -5,8 +5,8 @@
  */
 import { dirname } from "node:path";
 import { encodeBase64 } from "@std/encoding/base64";
-import { replaceFile } from "../credentials/atomic_file.ts";
-import { FilePlace, UntrustedPathError } from "../credentials/file_place.ts";
+import { replaceFile } from "../files/atomic_file.ts";
+import { FilePlace, UntrustedPathError } from "../files/file_place.ts";
 import { HelperError } from "../errors.ts";
 
 /** A place for the token that holds something else; the message continues a sentence. */

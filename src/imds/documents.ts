@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { formatTime } from "../credentials/session.ts";
+import { formatTime } from "../credentials/refresh/session.ts";
 import type { SessionCredentials } from "../rolesanywhere/create_session.ts";
 
 /** Credentials, and when they were fetched. */

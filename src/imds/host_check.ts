@@ -5,7 +5,7 @@
  * @module
  */
 import { HelperError, refusedValue } from "../errors.ts";
-import { isIpv4 } from "./bind_address.ts";
+import { isIpv4 } from "./listener/bind_address.ts";
 
 /** Letters, digits, hyphens and underscores (Docker's service names have them), in labels. */
 const NAME = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/;

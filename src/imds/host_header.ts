@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isIpv4 } from "./bind_address.ts";
+import { isIpv4 } from "./listener/bind_address.ts";
 import { isIpv6 } from "./host_check.ts";
 
 const MAX_PORT = 65_535;

@@ -6,14 +6,18 @@
  */
 import { HelperError, messageOf } from "../errors.ts";
 import type { Answer } from "./app.ts";
-import type { BindAddress } from "./bind_address.ts";
-import { checkBound, listeningSockets } from "./bound_address.ts";
-import { CONNECTION_LIMITS, IdleConnections, mostConnections } from "./idle_connections.ts";
-import { isLocalAddress } from "./local_addresses.ts";
-import { SocketOwners } from "./socket_owner.ts";
+import type { BindAddress } from "./listener/bind_address.ts";
+import { checkBound, listeningSockets } from "./listener/bound_address.ts";
+import {
+  CONNECTION_LIMITS,
+  IdleConnections,
+  mostConnections,
+} from "./listener/idle_connections.ts";
+import { isLocalAddress } from "./listener/local_addresses.ts";
+import { SocketOwners } from "./listener/socket_owner.ts";
 import { raiseOpenFilesLimit } from "../runtime/limits.ts";
-import { ServerSockets, SocketCalls } from "./sockets.ts";
-import { clearSocketPath, removeSocket, withPrivateMode } from "./unix_socket.ts";
+import { ServerSockets, SocketCalls } from "./listener/sockets.ts";
+import { clearSocketPath, removeSocket, withPrivateMode } from "./listener/unix_socket.ts";
 
 /** What a server is started with. */
 export interface ServerOptions {

@@ -11,7 +11,7 @@
  * @module
  */
 import { encodeBase64 } from "@std/encoding/base64";
-import { sameSecret } from "./same_secret.ts";
+import { sameSecret } from "./timing_safe_equal.ts";
 
 /** The limits of a token's life, seconds; without a wish it is the most. */
 export const TOKEN_SECONDS = { least: 1, most: 21_600 } as const;

@@ -4,10 +4,10 @@
  * @module
  */
 import { type ErrorCode, HelperError, printable } from "../errors.ts";
-import type { Identity } from "../keystore/select.ts";
+import type { Identity } from "../keystore/open_identity.ts";
 import type { SessionArns } from "./arn.ts";
-import type { SendRequest } from "./http_client.ts";
-import type { HttpAnswer } from "./http_exchange.ts";
+import type { SendRequest } from "../http/http_client.ts";
+import type { HttpAnswer } from "../http/http_exchange.ts";
 import { clockDifference } from "./clock_difference.ts";
 import { signRequest } from "./sign.ts";
 

@@ -5,7 +5,8 @@
  */
 import { encodeBase64 } from "@std/encoding/base64";
 import { encodeHex } from "@std/encoding/hex";
-import type { Identity } from "../keystore/select.ts";
+import type { HttpRequest } from "../http/request.ts";
+import type { Identity } from "../keystore/open_identity.ts";
 import { publicKeyOf } from "../x509/certificate.ts";
 import { SIGNING_ALGORITHMS } from "./algorithms.ts";
 import {
@@ -27,15 +28,6 @@ export interface UnsignedRequest {
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-/** A request that is ready to be sent as it stands. */
-export interface SignedRequest {
-  readonly url: URL;
-  readonly method: "POST" | "GET";
-  /** All headers but Host, which the URL gives. */
-  readonly headers: ReadonlyMap<string, string>;
-  readonly body: Uint8Array<ArrayBuffer>;
-}
-
 /**
  * Signs `request` at time `now` for `region`. One signature is made.
  *
@@ -47,7 +39,7 @@ export async function signRequest(
   region: string,
   now: Date,
   debug: (words: string) => void,
-): Promise<SignedRequest> {
+): Promise<HttpRequest> {
   const algorithm = SIGNING_ALGORITHMS[publicKeyOf(identity.certificate).keyType];
   const amzDate = formatAmzDate(now);
   const url = new URL(request.endpoint);

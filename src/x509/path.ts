@@ -6,7 +6,7 @@
  */
 import type { Certificate } from "./certificate.ts";
 import { mayHaveIssued } from "./chain.ts";
-import { checkIssuance } from "./issuance.ts";
+import { checkIssuance } from "./verify_issuer.ts";
 import { sameBytes } from "./public_key.ts";
 
 /** The certificates to send with an end-entity certificate, and the rest. */

@@ -9,10 +9,10 @@ import {
   type AlternativeName,
   hasAlternativeName,
   parseAlternativeName,
-} from "./alternative_names.ts";
+} from "./subject_alternative_names.ts";
 import type { Certificate } from "./certificate.ts";
 import { type DistinguishedName, readName, sameName } from "./name.ts";
-import { NameError, parseName } from "./name_text.ts";
+import { NameError, parseName } from "./name_parser.ts";
 import { sameBytes } from "./public_key.ts";
 
 /** Thrown for a selector that cannot be right; the message is a sentence's tail. */

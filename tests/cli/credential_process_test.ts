@@ -2,8 +2,8 @@ import { sign } from "node:crypto";
 
 import { assertEquals, assertRejects } from "@std/assert";
 
-import { credentialProcess } from "../../src/cli/credential_process.ts";
-import { parseArguments } from "../../src/cli/parse.ts";
+import { credentialProcess } from "../../src/cli/commands/credential_process.ts";
+import { parseArguments } from "../../src/cli/flags/parse.ts";
 import { HelperError } from "../../src/errors.ts";
 import { parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
 import { createAuthority, issueCertificate } from "../support/certificates.ts";

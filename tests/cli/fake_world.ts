@@ -1,4 +1,4 @@
-import type { Platform, World } from "../../src/cli/world.ts";
+import type { Platform, World } from "../../src/cli/system.ts";
 import type { SignalHold } from "../../src/keystore/types.ts";
 import { FakeKeystore } from "../keystore/fake_keystore.ts";
 

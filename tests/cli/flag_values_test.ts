@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 
-import { FlagValues, type GivenValues } from "../../src/cli/flag_values.ts";
+import { FlagValues, type GivenValues } from "../../src/cli/flags/flag_values.ts";
 import {
   type CommandName,
   commandOf,
@@ -9,7 +9,7 @@ import {
   type FlagName,
   flagOf,
   variableOf,
-} from "../../src/cli/flags.ts";
+} from "../../src/cli/flags/flags.ts";
 import { HelperError } from "../../src/errors.ts";
 
 type Given = Partial<Record<FlagName, string | readonly string[] | boolean>>;

@@ -1,7 +1,7 @@
 import { assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
 
-import { type CommandName, commandOf, COMMANDS } from "../../src/cli/flags.ts";
-import { helpText } from "../../src/cli/help.ts";
+import { type CommandName, commandOf, COMMANDS } from "../../src/cli/flags/flags.ts";
+import { helpText } from "../../src/cli/flags/help.ts";
 
 const names = Object.keys(COMMANDS) as CommandName[];
 

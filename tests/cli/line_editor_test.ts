@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 
-import { LineEditor, type TypedEncoding } from "../../src/cli/line_editor.ts";
+import { LineEditor, type TypedEncoding } from "../../src/cli/terminal/line_editor.ts";
 import { HelperError } from "../../src/errors.ts";
 
 const UTF_16: TypedEncoding = {

@@ -1,8 +1,8 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 
-import type { FlagValues } from "../../src/cli/flag_values.ts";
-import { COMMANDS } from "../../src/cli/flags.ts";
-import { parseArguments } from "../../src/cli/parse.ts";
+import type { FlagValues } from "../../src/cli/flags/flag_values.ts";
+import { COMMANDS } from "../../src/cli/flags/flags.ts";
+import { parseArguments } from "../../src/cli/flags/parse.ts";
 import { HelperError } from "../../src/errors.ts";
 
 const parse = (args: readonly string[], variables: Record<string, string> = {}) =>

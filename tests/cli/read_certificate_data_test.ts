@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 
-import { FlagValues } from "../../src/cli/flag_values.ts";
-import { readCertificateData } from "../../src/cli/read_certificate_data.ts";
+import { FlagValues } from "../../src/cli/flags/flag_values.ts";
+import { readCertificateData } from "../../src/cli/commands/read_certificate_data.ts";
 import type { CertificateLister, ListedCertificate } from "../../src/keystore/types.ts";
 import { parseCertificate } from "../../src/x509/certificate.ts";
 import { FakeKeystore } from "../keystore/fake_keystore.ts";

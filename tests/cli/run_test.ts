@@ -1,10 +1,10 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { encodeBase64 } from "@std/encoding/base64";
 
-import { COMMANDS } from "../../src/cli/flags.ts";
+import { COMMANDS } from "../../src/cli/flags/flags.ts";
 import { run } from "../../src/cli/run.ts";
-import { testMessage } from "../../src/cli/sign_string.ts";
-import { VERSION } from "../../src/cli/version.ts";
+import { testMessage } from "../../src/cli/commands/sign_string.ts";
+import { VERSION } from "../../src/cli/commands/version.ts";
 import { HelperError } from "../../src/errors.ts";
 import type { Digest } from "../../src/keystore/types.ts";
 import { parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";

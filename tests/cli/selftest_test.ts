@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 
-import { FlagValues } from "../../src/cli/flag_values.ts";
-import { selftest } from "../../src/cli/selftest.ts";
+import { FlagValues } from "../../src/cli/flags/flag_values.ts";
+import { selftest } from "../../src/cli/commands/selftest.ts";
 import { HelperError } from "../../src/errors.ts";
 import { parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
 import { FakeKeystore } from "../keystore/fake_keystore.ts";

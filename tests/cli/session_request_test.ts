@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 
-import { FlagValues } from "../../src/cli/flag_values.ts";
-import type { FlagName } from "../../src/cli/flags.ts";
+import { FlagValues } from "../../src/cli/flags/flag_values.ts";
+import type { FlagName } from "../../src/cli/flags/flags.ts";
 import { createSessionEffects, sessionRequest } from "../../src/cli/session_request.ts";
 import { HelperError } from "../../src/errors.ts";
 import { formatPem } from "../../src/x509/pem.ts";

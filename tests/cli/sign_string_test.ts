@@ -3,7 +3,7 @@ import { createHash, generateKeyPairSync } from "node:crypto";
 import { assertEquals } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding/hex";
 
-import { testMessage } from "../../src/cli/sign_string.ts";
+import { testMessage } from "../../src/cli/commands/sign_string.ts";
 import { parsePublicKey } from "../../src/x509/public_key.ts";
 
 const FIXED = encodeHex("AWS Roles Anywhere Credential Helper Signing Test1");

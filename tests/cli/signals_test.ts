@@ -1,6 +1,6 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 
-import { ENDING_SIGNALS, holdSignals } from "../../src/cli/signals.ts";
+import { ENDING_SIGNALS, holdSignals } from "../../src/cli/terminal/signals.ts";
 import { HelperError } from "../../src/errors.ts";
 
 // SIGINT is caught by `deno test` itself.

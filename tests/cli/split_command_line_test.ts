@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 
-import { commandLine } from "../../src/cli/command_line.ts";
-import { shellSyntaxIn, splitCommandLine } from "../../src/cli/split_command_line.ts";
+import { commandLine } from "../../src/cli/shell_quote.ts";
+import { shellSyntaxIn, splitCommandLine } from "../../src/cli/settings/split_command_line.ts";
 import { HelperError } from "../../src/errors.ts";
 import { runProgram } from "../support/binary.ts";
 import { testWith } from "../support/needs.ts";

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 
 import { updateLog } from "../../src/cli/update_log.ts";
-import type { RefreshEvent } from "../../src/credentials/refresher.ts";
+import type { RefreshEvent } from "../../src/credentials/refresh/refresher.ts";
 import { HelperError } from "../../src/errors.ts";
 
 const time = (minutes: number) => new Date(Date.UTC(2026, 0, 1, 0, minutes));

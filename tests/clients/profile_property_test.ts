@@ -2,7 +2,7 @@ import { assertEquals, assertGreater } from "@std/assert";
 import { encodeBase64 } from "@std/encoding/base64";
 import { fileURLToPath } from "node:url";
 
-import { withCredentials } from "../../src/credentials/profile_text.ts";
+import { withCredentials } from "../../src/credentials/profile/profile_text.ts";
 import { HelperError } from "../../src/errors.ts";
 import { runProgram } from "../support/binary.ts";
 import { generateCredentialsFile } from "../support/generated_credentials_file.ts";

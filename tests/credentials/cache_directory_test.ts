@@ -4,7 +4,7 @@ import {
   clearDirectory,
   directoryFault,
   sweepDirectory,
-} from "../../src/credentials/cache_directory.ts";
+} from "../../src/credentials/cache/cache_directory.ts";
 import { HelperError } from "../../src/errors.ts";
 import { testWith } from "../support/needs.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 
-import { readEntry, writeEntry } from "../../src/credentials/cache_entry.ts";
+import { readEntry, writeEntry } from "../../src/credentials/cache/cache_entry.ts";
 import { testWith } from "../support/needs.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 

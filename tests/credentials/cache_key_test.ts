@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 
-import { type CachedSession, cacheKey } from "../../src/credentials/cache_key.ts";
+import { type CachedSession, cacheKey } from "../../src/credentials/cache/cache_key.ts";
 import { parseSessionArns } from "../../src/rolesanywhere/arn.ts";
 
 const ANCHOR = "arn:aws:rolesanywhere:us-east-1:123456789012:trust-anchor/t";

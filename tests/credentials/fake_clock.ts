@@ -1,4 +1,4 @@
-import type { RefreshEffects } from "../../src/credentials/refresher.ts";
+import type { RefreshEffects } from "../../src/credentials/refresh/refresher.ts";
 
 interface Timer {
   readonly due: number;

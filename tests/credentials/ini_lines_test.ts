@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 
-import { readIniLines } from "../../src/credentials/ini_lines.ts";
+import { readIniLines } from "../../src/credentials/profile/ini_lines.ts";
 
 /** Each line as `kind name=value`. */
 function read(text: string): string[] {

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 
-import { lockFile, lockPathOf } from "../../src/credentials/file_lock.ts";
-import { writeProfile } from "../../src/credentials/profile_file.ts";
+import { lockFile, lockPathOf } from "../../src/files/file_lock.ts";
+import { writeProfile } from "../../src/credentials/profile/profile_file.ts";
 import { HelperError } from "../../src/errors.ts";
 import { testWith } from "../support/needs.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 
-import { checkProfileName } from "../../src/credentials/profile_name.ts";
+import { checkProfileName } from "../../src/credentials/profile/profile_name.ts";
 import { HelperError } from "../../src/errors.ts";
 
 for (

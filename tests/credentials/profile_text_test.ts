@@ -1,6 +1,6 @@
 import { assertEquals, assertLess, assertThrows } from "@std/assert";
 
-import { withCredentials } from "../../src/credentials/profile_text.ts";
+import { withCredentials } from "../../src/credentials/profile/profile_text.ts";
 import { HelperError } from "../../src/errors.ts";
 
 const CREDENTIALS = {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 
-import { profileWarnings } from "../../src/credentials/profile_warnings.ts";
+import { profileWarnings } from "../../src/credentials/profile/profile_warnings.ts";
 
 const warnings = (text: string, profile = "p") =>
   profileWarnings({ text, profile, account: "111122223333", label: "FILE" });

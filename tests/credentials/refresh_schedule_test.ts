@@ -10,7 +10,7 @@ import {
   REFRESH_LIMITS,
   renewalDelay,
   retryDelay,
-} from "../../src/credentials/refresh_schedule.ts";
+} from "../../src/credentials/refresh/refresh_schedule.ts";
 import { seededRandom } from "../x509/seeded_random.ts";
 
 const MINUTE = 60_000;

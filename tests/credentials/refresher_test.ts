@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 
-import { Refresher, type RefreshEvent } from "../../src/credentials/refresher.ts";
+import { Refresher, type RefreshEvent } from "../../src/credentials/refresh/refresher.ts";
 import { type ErrorCode, HelperError } from "../../src/errors.ts";
 import type { SessionCredentials } from "../../src/rolesanywhere/create_session.ts";
 import { FakeClock } from "./fake_clock.ts";

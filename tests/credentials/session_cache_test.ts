@@ -4,8 +4,8 @@ import {
   CACHE_LIMITS,
   type CacheEffects,
   SessionCache,
-} from "../../src/credentials/session_cache.ts";
-import { lockFile, lockPathOf } from "../../src/credentials/file_lock.ts";
+} from "../../src/credentials/cache/session_cache.ts";
+import { lockFile, lockPathOf } from "../../src/files/file_lock.ts";
 import { HelperError } from "../../src/errors.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 

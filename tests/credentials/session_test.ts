@@ -1,6 +1,10 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 
-import { checkValidity, formatTime, vendCredentials } from "../../src/credentials/session.ts";
+import {
+  checkValidity,
+  formatTime,
+  vendCredentials,
+} from "../../src/credentials/refresh/session.ts";
 import { HelperError } from "../../src/errors.ts";
 import { parseKeystoreUri } from "../../src/keystore/uri.ts";
 import { parseSessionArns } from "../../src/rolesanywhere/arn.ts";

@@ -1,7 +1,7 @@
 /** The `keychain:` keystore over its double, in a program for arm64, emulated. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 
-import { testMessage } from "../../src/cli/sign_string.ts";
+import { testMessage } from "../../src/cli/commands/sign_string.ts";
 import { parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
 import { compileDouble } from "../plugins/keychain/compile_double.ts";
 import type { StoreDescription } from "../plugins/store_description.ts";

@@ -1,5 +1,11 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import { type CommandName, commandOf, flagOf, FLAGS, variableOf } from "../../src/cli/flags.ts";
+import {
+  type CommandName,
+  commandOf,
+  flagOf,
+  FLAGS,
+  variableOf,
+} from "../../src/cli/flags/flags.ts";
 import { BINARY } from "../support/binary.ts";
 import { CanaryCage, type CanaryRun, twoAtATime } from "../support/canary.ts";
 import { createAuthority } from "../support/certificates.ts";

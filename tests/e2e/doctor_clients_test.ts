@@ -1,7 +1,7 @@
 /** What `doctor` finds of the environment in which AWS SDKs look for credentials. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 
-import { commandLine } from "../../src/cli/command_line.ts";
+import { commandLine } from "../../src/cli/shell_quote.ts";
 import type { FindingName } from "../../src/cli/doctor/finding.ts";
 import { BINARY, runBinary } from "../support/binary.ts";
 import { ServeProcess } from "../support/serve_process.ts";

@@ -9,7 +9,7 @@ import { openssl } from "../support/openssl.ts";
 import { compileModule } from "../support/pkcs11_modules.ts";
 import { PYTHON } from "../support/tools.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { verifySignature } from "../../src/x509/verify.ts";
+import { verifySignature } from "../../src/x509/verify_signature.ts";
 
 /** CKP_ML_DSA_44, _65 and _87. */
 const PARAMETER_SETS: readonly (readonly [MldsaLevel, string])[] = [

@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fileURLToPath } from "node:url";
 
-import { testMessage } from "../../src/cli/sign_string.ts";
+import { testMessage } from "../../src/cli/commands/sign_string.ts";
 import { parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
 import { CreateSessionEmulator } from "../emulator/emulator.ts";
 import * as cng from "../plugins/cng/compile_double.ts";

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 
 import { opensslVerifies, StoreFixture } from "../plugins/store_fixture.ts";
-import { testMessage } from "../../src/cli/sign_string.ts";
+import { testMessage } from "../../src/cli/commands/sign_string.ts";
 import { parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
 import { CreateSessionEmulator } from "../emulator/emulator.ts";
 import { testWith } from "../support/needs.ts";

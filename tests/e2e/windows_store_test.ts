@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 
-import { testMessage } from "../../src/cli/sign_string.ts";
+import { testMessage } from "../../src/cli/commands/sign_string.ts";
 import { parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
 import { bcryptBlob } from "../plugins/cng/bcrypt_blob.ts";
 import { compileDouble } from "../plugins/cng/compile_double.ts";

@@ -1,4 +1,4 @@
-import { RESPONSE_LIMITS } from "../../src/rolesanywhere/http_exchange.ts";
+import { RESPONSE_LIMITS } from "../../src/http/http_exchange.ts";
 import { Mutator } from "../support/mutator.ts";
 import type { Fuzzer } from "./fuzzer.ts";
 import { FakeConnection, pieces, readResponse, RESPONSES, WORDS } from "./http_responses.ts";

@@ -9,7 +9,7 @@ import {
   HttpProtocolError,
   requestTunnel,
   TruncatedAnswerError,
-} from "../../src/rolesanywhere/http_exchange.ts";
+} from "../../src/http/http_exchange.ts";
 import type { Mutator } from "../support/mutator.ts";
 
 const BODY = JSON.stringify({

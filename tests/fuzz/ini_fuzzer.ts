@@ -1,6 +1,6 @@
-import { readIniLines, settingsOf } from "../../src/credentials/ini_lines.ts";
-import { withCredentials } from "../../src/credentials/profile_text.ts";
-import { profileWarnings } from "../../src/credentials/profile_warnings.ts";
+import { readIniLines, settingsOf } from "../../src/credentials/profile/ini_lines.ts";
+import { withCredentials } from "../../src/credentials/profile/profile_text.ts";
+import { profileWarnings } from "../../src/credentials/profile/profile_warnings.ts";
 import { HelperError } from "../../src/errors.ts";
 import { Mutator } from "../support/mutator.ts";
 import { SecretWindows } from "../support/secret_windows.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 
-import { endpointUrl, parseBindAddress } from "../../src/imds/bind_address.ts";
+import { endpointUrl, parseBindAddress } from "../../src/imds/listener/bind_address.ts";
 import { HelperError } from "../../src/errors.ts";
 
 const PLAIN = { hopLimit: 64, allowRemote: false };

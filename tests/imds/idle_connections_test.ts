@@ -4,7 +4,7 @@ import {
   CONNECTION_LIMITS,
   IdleConnections,
   mostConnections,
-} from "../../src/imds/idle_connections.ts";
+} from "../../src/imds/listener/idle_connections.ts";
 
 const connections = (...ports: number[]) =>
   ports.map((clientPort) => ({ socket: clientPort, clientPort }));

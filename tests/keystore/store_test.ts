@@ -7,8 +7,13 @@ import {
 } from "@std/assert";
 
 import { HelperError } from "../../src/errors.ts";
-import { parseStoreUri } from "../../src/keystore/store_uri.ts";
-import { chooseStored, listStored, parseStored, selectStored } from "../../src/keystore/stored.ts";
+import { parseStoreUri } from "../../src/keystore/os_store/uri.ts";
+import {
+  chooseStored,
+  listStored,
+  parseStored,
+  selectStored,
+} from "../../src/keystore/os_store/certificates.ts";
 import type { KeystoreContext } from "../../src/keystore/types.ts";
 import { parseKeystoreUri } from "../../src/keystore/uri.ts";
 import { parseCertificate } from "../../src/x509/certificate.ts";

@@ -8,11 +8,11 @@
  */
 import { createKeystore as createCngKeystore } from "../../plugins/cng/mod.ts";
 import { createKeystore as createKeychainKeystore } from "../../plugins/keychain/mod.ts";
-import { promptSecret } from "../../src/cli/prompt.ts";
+import { promptSecret } from "../../src/cli/terminal/prompt.ts";
 import { run } from "../../src/cli/run.ts";
-import { holdSignals } from "../../src/cli/signals.ts";
+import { holdSignals } from "../../src/cli/terminal/signals.ts";
 import { disableCoreDumps, ignoreMeaninglessSignals } from "../../src/runtime/limits.ts";
-import type { Platform, World } from "../../src/cli/world.ts";
+import type { Platform, World } from "../../src/cli/system.ts";
 import { HelperError, messageOf } from "../../src/errors.ts";
 import type { Keystore } from "../../src/keystore/types.ts";
 import { CngDouble } from "./cng/double.ts";

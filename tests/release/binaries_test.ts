@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { lowestGlibc } from "../../packaging/base/symbol_versions.ts";
 import { checkBinary } from "../../packaging/dist/check_binary.ts";
 import { fileNameOf, TARGETS } from "../../packaging/targets.ts";
-import { VERSION } from "../../src/cli/version.ts";
+import { VERSION } from "../../src/cli/commands/version.ts";
 import { runProgram } from "../support/binary.ts";
 import { createAuthority } from "../support/certificates.ts";
 import { testWith } from "../support/needs.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 
-import { VERSION } from "../../src/cli/version.ts";
+import { VERSION } from "../../src/cli/commands/version.ts";
 import { runProgram } from "../support/binary.ts";
 import { testWith } from "../support/needs.ts";
 import { DIST, must } from "../support/release.ts";

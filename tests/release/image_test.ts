@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 
 import { tagOf } from "../../packaging/image.ts";
 import { VARIANTS } from "../../packaging/image/root.ts";
-import { VERSION } from "../../src/cli/version.ts";
+import { VERSION } from "../../src/cli/commands/version.ts";
 import { runProgram } from "../support/binary.ts";
 import { type Need, testWith } from "../support/needs.ts";
 import { must, type UnpackedImage, unpackImage } from "../support/release.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 
-import { VERSION } from "../../src/cli/version.ts";
+import { VERSION } from "../../src/cli/commands/version.ts";
 import { runProgram } from "../support/binary.ts";
 import { testWith } from "../support/needs.ts";
 import { must, ROOT } from "../support/release.ts";

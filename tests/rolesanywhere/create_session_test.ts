@@ -3,8 +3,8 @@ import { assertEquals, assertLessOrEqual, assertMatch, assertRejects } from "@st
 import { HelperError } from "../../src/errors.ts";
 import { parseSessionArns } from "../../src/rolesanywhere/arn.ts";
 import { CALL_LIMITS, createSession } from "../../src/rolesanywhere/create_session.ts";
-import type { HttpAnswer } from "../../src/rolesanywhere/http_exchange.ts";
-import type { SignedRequest } from "../../src/rolesanywhere/sign.ts";
+import type { HttpAnswer } from "../../src/http/http_exchange.ts";
+import type { HttpRequest } from "../../src/http/request.ts";
 import { formatPem } from "../../src/x509/pem.ts";
 import { selfSigned } from "../x509/test_certificates.ts";
 import { identityOf } from "./test_identity.ts";
@@ -46,7 +46,7 @@ function httpAnswer({ status, body = "", headers = {} }: Answer): HttpAnswer {
 function simulate(outcomes: readonly Outcome[], random = 0.5) {
   const started = Date.parse("2026-01-02T03:04:05Z");
   let clock = 0;
-  const sent: { request: SignedRequest; timeout: number; at: number }[] = [];
+  const sent: { request: HttpRequest; timeout: number; at: number }[] = [];
   const pauses: number[] = [];
   const words: string[] = [];
   const identity = identityOf({
@@ -77,7 +77,7 @@ function simulate(outcomes: readonly Outcome[], random = 0.5) {
   return { result, sent, pauses, words, identity, elapsed: () => clock };
 }
 
-const textOf = (request: SignedRequest) => new TextDecoder().decode(request.body);
+const textOf = (request: HttpRequest) => new TextDecoder().decode(request.body);
 
 async function refusal(simulation: ReturnType<typeof simulate>): Promise<HelperError> {
   return await assertRejects(() => simulation.result(), HelperError);

@@ -1,6 +1,6 @@
 /** Sends one request without verification to the URL given and prints the code of what comes of it. */
 import { HelperError } from "../../src/errors.ts";
-import { createSender } from "../../src/rolesanywhere/http_client.ts";
+import { createSender } from "../../src/http/http_client.ts";
 
 const send = createSender({ verifyServer: false, extraAuthorities: [], userAgent: "test/1" });
 const words = await send({

@@ -3,7 +3,8 @@ import { createHash, verify, X509Certificate } from "node:crypto";
 import { assertEquals, assertMatch } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding/hex";
 
-import { type SignedRequest, signRequest } from "../../src/rolesanywhere/sign.ts";
+import type { HttpRequest } from "../../src/http/request.ts";
+import { signRequest } from "../../src/rolesanywhere/sign.ts";
 import { parseCertificate } from "../../src/x509/certificate.ts";
 import { formatPem } from "../../src/x509/pem.ts";
 import { createAuthority, issueCertificate } from "../support/certificates.ts";
@@ -32,7 +33,7 @@ interface Recorded {
 const dateOf = (amzDate: string) =>
   new Date(amzDate.replace(/(....)(..)(..)T(..)(..)(..)Z/, "$1-$2-$3T$4:$5:$6Z"));
 
-const signatureOf = ({ headers }: SignedRequest) =>
+const signatureOf = ({ headers }: HttpRequest) =>
   /Signature=([0-9a-f]+)$/.exec(headers.get("authorization") ?? "")?.[1] ?? "";
 
 for (const name of ["RSA", "ECDSA"]) {

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createPrivateKey, sign } from "node:crypto";
 
-import type { Identity } from "../../src/keystore/select.ts";
+import type { Identity } from "../../src/keystore/open_identity.ts";
 import type { Digest } from "../../src/keystore/types.ts";
 import { type Certificate, parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
 import { derOf } from "../x509/test_certificates.ts";

@@ -8,15 +8,15 @@
  * @module
  */
 import { keystore } from "../../plugins/file/mod.ts";
-import { Refresher } from "../../src/credentials/refresher.ts";
-import { SessionVendor } from "../../src/credentials/vendor.ts";
+import { Refresher } from "../../src/credentials/refresh/refresher.ts";
+import { SessionVendor } from "../../src/credentials/refresh/session_vendor.ts";
 import { createApp } from "../../src/imds/app.ts";
 import { hostCheck } from "../../src/imds/host_check.ts";
 import { EndpointServer } from "../../src/imds/server.ts";
 import { TokenStore } from "../../src/imds/tokens.ts";
 import { parseKeystoreUri } from "../../src/keystore/uri.ts";
 import { parseSessionArns } from "../../src/rolesanywhere/arn.ts";
-import { createSender } from "../../src/rolesanywhere/http_client.ts";
+import { createSender } from "../../src/http/http_client.ts";
 import { removeRuntimeVariables } from "../../src/runtime/remove_variables.ts";
 import { REMOVED_VARIABLES } from "../../src/runtime/variables.ts";
 import { NO_CONTEXT } from "../keystore/fake_keystore.ts";

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { writeProfile } from "../../src/credentials/profile_file.ts";
+import { writeProfile } from "../../src/credentials/profile/profile_file.ts";
 import { HelperError } from "../../src/errors.ts";
 
 const [path = "", runs = ""] = Deno.args;

@@ -8,7 +8,7 @@ import {
 
 import { type Certificate, parseCertificate } from "../../src/x509/certificate.ts";
 import { matchesSelector, parseSelector, SelectorError } from "../../src/x509/selector.ts";
-import { readSelectorArguments, readSelectorJson } from "../../src/x509/selector_text.ts";
+import { readSelectorArguments, readSelectorJson } from "../../src/x509/selector_syntax.ts";
 import { testWithReference } from "../support/reference.ts";
 import { describe, selfSigned } from "./test_certificates.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type CommandName, commandOf, COMMANDS, type FlagName, flagOf } from "../flags.ts";
+import { type CommandName, commandOf, COMMANDS, type FlagName, flagOf } from "../flags/flags.ts";
 
 /** What completes the value of a flag. */
 export type ValueKind = "none" | "files" | "choices" | "free";

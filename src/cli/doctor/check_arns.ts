@@ -6,11 +6,11 @@
 import { messageOf, refusedValue } from "../../errors.ts";
 import { parseSessionArns, type SessionArns } from "../../rolesanywhere/arn.ts";
 import { PARTITIONS, resolveEndpoint } from "../../rolesanywhere/endpoint.ts";
-import type { FlagName } from "../flags.ts";
-import type { FlagValues } from "../flag_values.ts";
+import type { FlagName } from "../flags/flags.ts";
+import type { FlagValues } from "../flags/flag_values.ts";
 import { SESSION_NAME } from "../session_request.ts";
 import { type Finding, found, orWell } from "./finding.ts";
-import type { Inspection } from "./inspection.ts";
+import type { Inspection } from "./check_context.ts";
 
 const ARN_FLAGS = ["role-arn", "profile-arn", "trust-anchor-arn"] as const satisfies FlagName[];
 

@@ -12,10 +12,10 @@ import {
   type CertificateProfile,
   readCertificateProfile,
   WEAK_SIGNATURES,
-} from "../../x509/certificate_profile.ts";
+} from "../../x509/certificate_usage.ts";
 import { formatName } from "../../x509/name.ts";
 import { type Finding, found, orWell } from "./finding.ts";
-import type { Inspection } from "./inspection.ts";
+import type { Inspection } from "./check_context.ts";
 
 const DAY = 86_400_000;
 /** Days before its end at which a certificate should be renewed. */

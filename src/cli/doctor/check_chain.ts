@@ -4,13 +4,13 @@
  * @module
  */
 import type { Certificate } from "../../x509/certificate.ts";
-import { readCertificateProfile, WEAK_SIGNATURES } from "../../x509/certificate_profile.ts";
+import { readCertificateProfile, WEAK_SIGNATURES } from "../../x509/certificate_usage.ts";
 import { formatName } from "../../x509/name.ts";
 import { sameBytes } from "../../x509/public_key.ts";
 import { day } from "./check_certificate.ts";
 import { type Finding, found, orWell } from "./finding.ts";
-import type { Inspection } from "./inspection.ts";
-import type { CertificateSet } from "./opening.ts";
+import type { Inspection } from "./check_context.ts";
+import type { CertificateSet } from "./open_identity.ts";
 
 /** Checks the chain, if a certificate was read. */
 export function checkChain(

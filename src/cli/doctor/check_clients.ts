@@ -4,18 +4,18 @@
  *
  * @module
  */
-import { connectTcp } from "../../rolesanywhere/tcp_connection.ts";
+import { connectTcp } from "../../http/tcp_connection.ts";
 import { HelperError } from "../../errors.ts";
-import { chooseProxy } from "../../rolesanywhere/proxy.ts";
+import { chooseProxy } from "../../http/proxy.ts";
 import {
   configurationHeader,
   type Profile,
   readProfile,
   STRONGER_SETTINGS,
-} from "../aws_profiles.ts";
-import type { World } from "../world.ts";
+} from "../settings/aws_profiles.ts";
+import type { World } from "../system.ts";
 import { type Finding, found } from "./finding.ts";
-import type { Inspection } from "./inspection.ts";
+import type { Inspection } from "./check_context.ts";
 import { readSourceSync } from "../../files/source_file.ts";
 
 /** A larger file is not a token, bytes. */

@@ -5,11 +5,11 @@
  * @module
  */
 import { HelperError } from "../../errors.ts";
-import { chooseProxy, PROXY_VARIABLES } from "../../rolesanywhere/proxy.ts";
-import { type FlagName, flagOf, FLAGS, variableOf } from "../flags.ts";
+import { chooseProxy, PROXY_VARIABLES } from "../../http/proxy.ts";
+import { type FlagName, flagOf, FLAGS, variableOf } from "../flags/flags.ts";
 import { readBundle } from "../session_request.ts";
 import { type Finding, found } from "./finding.ts";
-import type { Inspection } from "./inspection.ts";
+import type { Inspection } from "./check_context.ts";
 
 /** How a secret is written that does not stand in the process list. */
 const SECRET_SOURCE = /^(env|file|fd):/;

@@ -4,10 +4,10 @@
  * @module
  */
 import { dirname } from "node:path";
-import { type FlagName, flagOf, FLAGS } from "../flags.ts";
+import { type FlagName, flagOf, FLAGS } from "../flags/flags.ts";
 import type { KeystoreUri } from "../../keystore/uri.ts";
 import { type Finding, type FindingName, found, orWell } from "./finding.ts";
-import type { Inspection } from "./inspection.ts";
+import type { Inspection } from "./check_context.ts";
 
 /** Permission bits of others and of the group. */
 const OTHERS = { read: 0o004, write: 0o002 } as const;

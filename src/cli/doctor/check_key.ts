@@ -5,7 +5,7 @@
  */
 import { HelperError } from "../../errors.ts";
 import { type Finding, found, isFindingName } from "./finding.ts";
-import type { Inspection } from "./inspection.ts";
+import type { Inspection } from "./check_context.ts";
 
 /** Tells of the key. */
 export function checkKey({ source, opening }: Inspection): readonly Finding[] {

@@ -6,10 +6,10 @@
 import { HelperError } from "../../errors.ts";
 import { isLibraryReporter } from "../../keystore/types.ts";
 import type { Scheme } from "../../keystore/uri.ts";
-import { keystoreContext } from "../keys.ts";
-import type { Platform } from "../world.ts";
+import { keystoreContext } from "../keystore_context.ts";
+import type { Platform } from "../system.ts";
 import { type Finding, found } from "./finding.ts";
-import type { Inspection } from "./inspection.ts";
+import type { Inspection } from "./check_context.ts";
 
 /** A library of others that a keystore calls. */
 interface Library {

@@ -7,12 +7,12 @@
 import { lookup } from "node:dns/promises";
 import { HelperError } from "../../errors.ts";
 import { clockDifference } from "../../rolesanywhere/clock_difference.ts";
-import { chooseProxy, proxyLabel } from "../../rolesanywhere/proxy.ts";
+import { chooseProxy, proxyLabel } from "../../http/proxy.ts";
 import { createSessionEffects } from "../session_request.ts";
 import { endpointOf } from "./check_arns.ts";
 import { day } from "./check_certificate.ts";
 import { type Finding, type FindingName, found } from "./finding.ts";
-import type { Inspection } from "./inspection.ts";
+import type { Inspection } from "./check_context.ts";
 
 /** The service refuses signatures that are older or newer than this, milliseconds. */
 const MOST_SKEW = 300_000;

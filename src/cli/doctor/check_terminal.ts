@@ -4,7 +4,7 @@
  * @module
  */
 import { type Finding, found } from "./finding.ts";
-import type { Inspection } from "./inspection.ts";
+import type { Inspection } from "./check_context.ts";
 
 /** Checks the controlling terminal. */
 export function checkTerminal({ world }: Pick<Inspection, "world">): readonly Finding[] {

@@ -11,12 +11,12 @@ import {
   type Profile,
   readProfile,
   STRONGER_SETTINGS,
-} from "../aws_profiles.ts";
-import type { FlagValues } from "../flag_values.ts";
-import { COMMANDS, type FlagName } from "../flags.ts";
-import { parseArguments } from "../parse.ts";
-import { shellSyntaxIn, splitCommandLine } from "../split_command_line.ts";
-import type { World } from "../world.ts";
+} from "../settings/aws_profiles.ts";
+import type { FlagValues } from "../flags/flag_values.ts";
+import { COMMANDS, type FlagName } from "../flags/flags.ts";
+import { parseArguments } from "../flags/parse.ts";
+import { shellSyntaxIn, splitCommandLine } from "../settings/split_command_line.ts";
+import type { World } from "../system.ts";
 import { type Finding, found } from "./finding.ts";
 
 /** The result of reading a profile's line. */

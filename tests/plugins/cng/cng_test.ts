@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 
 import { createKeystore } from "../../../plugins/cng/mod.ts";
 import { HelperError } from "../../../src/errors.ts";
-import { openIdentity } from "../../../src/keystore/select.ts";
+import { openIdentity } from "../../../src/keystore/open_identity.ts";
 import type { Digest, KeystoreContext, Signer } from "../../../src/keystore/types.ts";
 import { parseKeystoreUri } from "../../../src/keystore/uri.ts";
 import { type Certificate, parseCertificate } from "../../../src/x509/certificate.ts";

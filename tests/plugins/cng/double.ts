@@ -1,4 +1,4 @@
-import type { WindowsLibraries } from "../../../plugins/cng/windows.ts";
+import type { WindowsLibraries } from "../../../plugins/cng/libraries.ts";
 
 /** Where the key of a certificate is; the numbers are those of `doubles/double.h`. */
 export const KEY_KINDS = {

@@ -6,8 +6,8 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { fileURLToPath } from "node:url";
-import type { FunctionName } from "../../../plugins/pkcs11/functions.ts";
-import { TIME_LIMITS, type TimeLimits } from "../../../plugins/pkcs11/time_limits.ts";
+import type { FunctionName } from "../../../plugins/pkcs11/cryptoki/ffi.ts";
+import { TIME_LIMITS, type TimeLimits } from "../../../plugins/pkcs11/cryptoki/timeouts.ts";
 import { HelperError } from "../../../src/errors.ts";
 import { createAuthority, issueCertificate } from "../../support/certificates.ts";
 import { PIN, SoftHsm } from "../../support/soft_hsm.ts";

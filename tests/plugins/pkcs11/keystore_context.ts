@@ -1,6 +1,6 @@
 import { Pkcs11Keystore } from "../../../plugins/pkcs11/keystore.ts";
-import { type Layout, LAYOUTS } from "../../../plugins/pkcs11/layout.ts";
-import { TIME_LIMITS, type TimeLimits } from "../../../plugins/pkcs11/time_limits.ts";
+import { type Layout, LAYOUTS } from "../../../plugins/pkcs11/cryptoki/layout.ts";
+import { TIME_LIMITS, type TimeLimits } from "../../../plugins/pkcs11/cryptoki/timeouts.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import { type KeystoreUri, parseKeystoreUri } from "../../../src/keystore/uri.ts";
 import { NO_CONTEXT } from "../../keystore/fake_keystore.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type Layout, LAYOUTS } from "../../../plugins/pkcs11/layout.ts";
+import { type Layout, LAYOUTS } from "../../../plugins/pkcs11/cryptoki/layout.ts";
 import { compilerSizes } from "../../support/pkcs11_modules.ts";
 
 /** The table in the form in which sizes.c prints what the compiler has. */

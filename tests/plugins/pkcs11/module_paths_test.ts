@@ -4,7 +4,7 @@ import {
   moduleCandidates,
   pathsOf,
   type Surroundings,
-} from "../../../plugins/pkcs11/module_paths.ts";
+} from "../../../plugins/pkcs11/module/paths.ts";
 import { type Given, scriptedContext, uriOf } from "./keystore_context.ts";
 
 const LINUX: Surroundings = {

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Pkcs11Keystore } from "../../../plugins/pkcs11/keystore.ts";
-import { LAYOUTS } from "../../../plugins/pkcs11/layout.ts";
-import { TIME_LIMITS } from "../../../plugins/pkcs11/time_limits.ts";
+import { LAYOUTS } from "../../../plugins/pkcs11/cryptoki/layout.ts";
+import { TIME_LIMITS } from "../../../plugins/pkcs11/cryptoki/timeouts.ts";
 import { HelperError } from "../../../src/errors.ts";
-import { verifySignature } from "../../../src/x509/verify.ts";
+import { verifySignature } from "../../../src/x509/verify_signature.ts";
 import { createAuthority, generateKey, issueCertificate } from "../../support/certificates.ts";
 import { compileModule, SOFTHSM } from "../../support/pkcs11_modules.ts";
 import { PIN, SoftHsm } from "../../support/soft_hsm.ts";

@@ -1,4 +1,4 @@
-import { type Layout, LAYOUTS } from "../../../plugins/pkcs11/layout.ts";
+import { type Layout, LAYOUTS } from "../../../plugins/pkcs11/cryptoki/layout.ts";
 import { compileModule, PROXY, SOFTHSM } from "../../support/pkcs11_modules.ts";
 
 /** A way to reach SoftHSM's tokens. */

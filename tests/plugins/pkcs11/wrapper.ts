@@ -1,4 +1,4 @@
-import { LAYOUTS } from "../../../plugins/pkcs11/layout.ts";
+import { LAYOUTS } from "../../../plugins/pkcs11/cryptoki/layout.ts";
 import { compileModule } from "../../support/pkcs11_modules.ts";
 import type { SoftHsm } from "../../support/soft_hsm.ts";
 import type { Variant } from "./variants.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { formatHandle, parseHandle } from "../../../plugins/tpm/handles.ts";
+import { formatHandle, parseHandle } from "../../../plugins/tpm/structures/handles.ts";
 import { HelperError } from "../../../src/errors.ts";
 
 for (const text of ["0x81abcdef", "81ABCDEF", "0X81AbCdEf", "0x81ABCDEF"]) {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { installWords, openFrom } from "../../../plugins/tpm/libraries.ts";
+import { installWords, openFrom } from "../../../plugins/tpm/tss/libraries.ts";
 import { HelperError } from "../../../src/errors.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 

@@ -1,6 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { triesWords } from "../../../plugins/tpm/lockout.ts";
-import { Password, PasswordMemory, type PasswordOptions } from "../../../plugins/tpm/passwords.ts";
+import { triesWords } from "../../../plugins/tpm/auth/lockout.ts";
+import {
+  Password,
+  PasswordMemory,
+  type PasswordOptions,
+} from "../../../plugins/tpm/auth/passwords.ts";
 import { HelperError } from "../../../src/errors.ts";
 
 /** What a person and the flags give, and what came of it. */

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { PolicyError, policySteps } from "../../../plugins/tpm/policy.ts";
-import { WireError } from "../../../plugins/tpm/wire.ts";
+import { PolicyError, policySteps } from "../../../plugins/tpm/auth/policy.ts";
+import { WireError } from "../../../plugins/tpm/structures/wire.ts";
 import { POLICY, policyPcr } from "../../support/tpm/policy_keys.ts";
 
 const NOTHING = new Uint8Array(0);

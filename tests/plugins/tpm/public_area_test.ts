@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parsePublicArea, publicKeyOfArea } from "../../../plugins/tpm/public_area.ts";
-import { EC_PARENT, RSA_PARENT } from "../../../plugins/tpm/templates.ts";
-import { sized, u16, u32, wire, WireError } from "../../../plugins/tpm/wire.ts";
+import { parsePublicArea, publicKeyOfArea } from "../../../plugins/tpm/structures/public_area.ts";
+import { EC_PARENT, RSA_PARENT } from "../../../plugins/tpm/structures/templates.ts";
+import { sized, u16, u32, wire, WireError } from "../../../plugins/tpm/structures/wire.ts";
 import { KeyTypeError } from "../../../src/x509/key_types.ts";
 import { rsaPublicNumbers } from "../../../src/x509/public_key.ts";
 import { POINT, publicAreaOf } from "./public_areas.ts";

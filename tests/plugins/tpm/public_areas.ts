@@ -1,6 +1,6 @@
-import { ALGORITHM } from "../../../plugins/tpm/algorithms.ts";
-import { ATTRIBUTE } from "../../../plugins/tpm/public_area.ts";
-import { EMPTY, sized, u16, u32, wire } from "../../../plugins/tpm/wire.ts";
+import { ALGORITHM } from "../../../plugins/tpm/structures/algorithms.ts";
+import { ATTRIBUTE } from "../../../plugins/tpm/structures/public_area.ts";
+import { EMPTY, sized, u16, u32, wire } from "../../../plugins/tpm/structures/wire.ts";
 
 /** What a test's public area is to hold; the rest is an unrestricted signing key. */
 export interface AreaRequest {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { TpmError, TSS2_RC } from "../../../plugins/tpm/return_codes.ts";
-import { chooseTcti, connectionFailure, DeviceBusyError } from "../../../plugins/tpm/tcti.ts";
+import { TpmError, TSS2_RC } from "../../../plugins/tpm/tss/return_codes.ts";
+import { chooseTcti, connectionFailure, DeviceBusyError } from "../../../plugins/tpm/tss/tcti.ts";
 import { HelperError } from "../../../src/errors.ts";
 
 type Paths = Readonly<Record<string, "socket" | "other">>;

@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { keystore as files } from "../../../plugins/file/mod.ts";
-import { keyOfFile } from "../../../plugins/tpm/file_key.ts";
+import { keyOfFile } from "../../../plugins/tpm/keys/tss2_key_file.ts";
 import { tpmKeystore } from "../../../plugins/tpm/mod.ts";
-import { PolicyError } from "../../../plugins/tpm/policy.ts";
-import { parseTss2Key } from "../../../plugins/tpm/tss2_key.ts";
-import { WireError } from "../../../plugins/tpm/wire.ts";
+import { PolicyError } from "../../../plugins/tpm/auth/policy.ts";
+import { parseTss2Key } from "../../../plugins/tpm/keys/tss2_key.ts";
+import { WireError } from "../../../plugins/tpm/structures/wire.ts";
 import { HelperError } from "../../../src/errors.ts";
-import { openSigner } from "../../../src/keystore/select.ts";
+import { openSigner } from "../../../src/keystore/open_identity.ts";
 import { parseKeystoreUri } from "../../../src/keystore/uri.ts";
 import { DerError } from "../../../src/x509/der.ts";
 import { KeyTypeError } from "../../../src/x509/key_types.ts";

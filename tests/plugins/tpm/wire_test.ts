@@ -1,5 +1,13 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { sized, u16, u32, u8, wire, WireError, WireReader } from "../../../plugins/tpm/wire.ts";
+import {
+  sized,
+  u16,
+  u32,
+  u8,
+  wire,
+  WireError,
+  WireReader,
+} from "../../../plugins/tpm/structures/wire.ts";
 
 Deno.test("WireReader takes apart what the writers put together", () => {
   const bytes = wire(u8(0xff), u16(0xfffe), u32(0x81000001), sized(Uint8Array.of(1, 2)), u8(7));

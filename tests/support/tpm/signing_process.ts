@@ -12,7 +12,7 @@ import { Buffer } from "node:buffer";
 import { createPublicKey, verify } from "node:crypto";
 import { HelperError } from "../../../src/errors.ts";
 import { createRegistry } from "../../../src/keystore/registry.ts";
-import { openIdentity } from "../../../src/keystore/select.ts";
+import { openIdentity } from "../../../src/keystore/open_identity.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import { parseKeystoreUri } from "../../../src/keystore/uri.ts";
 

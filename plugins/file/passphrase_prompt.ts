@@ -1,0 +1,89 @@
+/**
+ * Finding the passphrase of a file: given by flag or environment, else asked for.
+ *
+ * @module
+ */
+import { HelperError } from "../../src/errors.ts";
+import type { KeystoreContext } from "../../src/keystore/types.ts";
+import { WrongPassphraseError } from "./errors.ts";
+import { encodePassphrase, NO_PASSPHRASE, type Passphrase } from "./passphrase.ts";
+
+const MOST_QUESTIONS = 3;
+
+/** Something that a passphrase may open; throws {@link WrongPassphraseError} when it does not. */
+export type Attempt<T> = (passphrase: Passphrase) => Promise<T>;
+
+/** Opens what is encrypted in one file. A passphrase that was right is used for the next thing too. */
+export class Unlocker {
+  #known: Passphrase | undefined;
+
+  constructor(
+    private readonly context: Pick<KeystoreContext, "secret" | "prompt">,
+    private readonly label: string,
+  ) {}
+
+  /**
+   * Gives what `attempt` gives for the right passphrase. With `emptyFirst`, none and an empty one
+   * are tried before anybody is asked, as PKCS#12 files often have none.
+   *
+   * Throws `key-locked` when the passphrase given is wrong, when there is nobody to ask, and after
+   * three wrong answers.
+   */
+  async unlock<T>(
+    attempt: Attempt<T>,
+    options: { readonly emptyFirst?: boolean } = {},
+  ): Promise<T> {
+    const given = await this.context.secret("pkcs8-password");
+    if (given !== undefined) {
+      const opened = await this.#try(attempt, variants(given));
+      if (opened) return opened.value;
+      throw this.#locked(
+        `the passphrase given does not unlock ${this.label}; check --pkcs8-password`,
+      );
+    }
+    const unasked = this.#known ? [this.#known] : options.emptyFirst ? variants("") : [];
+    const opened = await this.#try(attempt, unasked);
+    return opened ? opened.value : await this.#ask(attempt);
+  }
+
+  async #ask<T>(attempt: Attempt<T>): Promise<T> {
+    for (let questions = 0; questions < MOST_QUESTIONS; questions++) {
+      const before = questions === 0 ? "" : "Wrong passphrase. ";
+      const answer = await this.context.prompt(`${before}Passphrase for ${this.label}: `);
+      if (answer === undefined) {
+        throw this.#locked(
+          `${this.label} is encrypted and there is no terminal to ask for its passphrase; ` +
+            "give it with --pkcs8-password (env:NAME, file:PATH or fd:N)",
+        );
+      }
+      const opened = await this.#try(attempt, variants(answer));
+      if (opened) return opened.value;
+    }
+    throw this.#locked(`none of ${MOST_QUESTIONS} passphrases unlocks ${this.label}`);
+  }
+
+  async #try<T>(
+    attempt: Attempt<T>,
+    passphrases: readonly Passphrase[],
+  ): Promise<{ value: T } | undefined> {
+    for (const passphrase of passphrases) {
+      try {
+        const value = await attempt(passphrase);
+        this.#known = passphrase;
+        return { value };
+      } catch (thrown) {
+        if (!(thrown instanceof WrongPassphraseError)) throw thrown;
+      }
+    }
+    return undefined;
+  }
+
+  #locked(sentence: string): HelperError {
+    return new HelperError("key-locked", sentence);
+  }
+}
+
+/** An empty passphrase has two forms in PKCS#12. */
+function variants(text: string): Passphrase[] {
+  return text === "" ? [encodePassphrase(""), NO_PASSPHRASE] : [encodePassphrase(text)];
+}

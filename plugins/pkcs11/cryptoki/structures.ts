@@ -1,0 +1,153 @@
+/**
+ * Building and reading PKCS#11's structures, by the table of layouts.
+ *
+ * @module
+ */
+import { allocate } from "./library.ts";
+import type { Layout } from "./layout.ts";
+
+/** A number by which the module knows a slot, a session or an object. */
+export type Handle = bigint;
+
+/** What a module says about itself, its slots and its tokens: texts without their padding. */
+export interface Info {
+  readonly manufacturer: Uint8Array;
+  readonly description: Uint8Array;
+  readonly major: number;
+  readonly minor: number;
+}
+
+/** CK_SLOT_INFO. */
+export interface SlotInfo {
+  readonly description: Uint8Array;
+  readonly manufacturer: Uint8Array;
+}
+
+/** CK_TOKEN_INFO. */
+export interface TokenInfo {
+  readonly label: Uint8Array;
+  readonly manufacturer: Uint8Array;
+  readonly model: Uint8Array;
+  readonly serial: Uint8Array;
+  /** Bits of `CKF`. */
+  readonly flags: number;
+}
+
+/** An attribute's type and value; the value in memory of `allocate`. */
+export type Attribute = readonly [type: number, value: Uint8Array<ArrayBuffer>];
+
+/** Reads and writes structures of one layout. */
+export class Structures {
+  constructor(readonly layout: Layout) {}
+
+  /** Memory for `count` values of type CK_ULONG. */
+  ulongs(count: number): Uint8Array<ArrayBuffer> {
+    return allocate(count * this.layout.ulong.size);
+  }
+
+  /** A CK_ULONG in memory of its own. */
+  ulong(value: number | bigint): Uint8Array<ArrayBuffer> {
+    const bytes = this.ulongs(1);
+    this.#write(bytes, 0, value);
+    return bytes;
+  }
+
+  /** The CK_ULONG at an index of an array. */
+  readUlong(bytes: Uint8Array, index = 0): bigint {
+    return this.#read(bytes, index * this.layout.ulong.size);
+  }
+
+  /** CK_C_INITIALIZE_ARGS: no functions of ours, only flags. */
+  initializeArguments(flags: number): Uint8Array<ArrayBuffer> {
+    const bytes = allocate(this.layout.initializeArguments.size);
+    this.#write(bytes, this.layout.initializeArguments.flags, flags);
+    return bytes;
+  }
+
+  /** CK_MECHANISM without a parameter. */
+  mechanism(type: number): Uint8Array<ArrayBuffer> {
+    const bytes = allocate(this.layout.mechanism.size);
+    this.#write(bytes, 0, type);
+    return bytes;
+  }
+
+  /** An array of CK_ATTRIBUTE that points to the values, which must be kept as long as it. */
+  template(attributes: readonly Attribute[]): Uint8Array<ArrayBuffer> {
+    const { size, value, length } = this.layout.attribute;
+    const bytes = allocate(attributes.length * size);
+    const view = new DataView(bytes.buffer);
+    for (const [i, [type, contents]] of attributes.entries()) {
+      this.#write(bytes, i * size, type);
+      const pointer = contents.length > 0 ? Deno.UnsafePointer.of(contents) : null;
+      view.setBigUint64(i * size + value, BigInt(Deno.UnsafePointer.value(pointer)), true);
+      this.#write(bytes, i * size + length, contents.length);
+    }
+    return bytes;
+  }
+
+  /** The length of the attribute at an index of a template; undefined when it has none. */
+  attributeLength(template: Uint8Array, index: number): number | undefined {
+    const { size, length } = this.layout.attribute;
+    const value = this.#read(template, index * size + length);
+    const unavailable = (1n << BigInt(8 * this.layout.ulong.size)) - 1n;
+    return value === unavailable ? undefined : Number(value);
+  }
+
+  /** Memory for a structure. */
+  room(structure: "info" | "slotInfo" | "tokenInfo"): Uint8Array<ArrayBuffer> {
+    return allocate(this.layout[structure].size);
+  }
+
+  readInfo(bytes: Uint8Array): Info {
+    const { manufacturer, description, version } = this.layout.info;
+    return {
+      manufacturer: padded(bytes, manufacturer, 32),
+      description: padded(bytes, description, 32),
+      major: bytes[version] ?? 0,
+      minor: bytes[version + 1] ?? 0,
+    };
+  }
+
+  readSlotInfo(bytes: Uint8Array): SlotInfo {
+    const { description, manufacturer } = this.layout.slotInfo;
+    return {
+      description: padded(bytes, description, 64),
+      manufacturer: padded(bytes, manufacturer, 32),
+    };
+  }
+
+  readTokenInfo(bytes: Uint8Array): TokenInfo {
+    const { label, manufacturer, model, serial, flags } = this.layout.tokenInfo;
+    return {
+      label: padded(bytes, label, 32),
+      manufacturer: padded(bytes, manufacturer, 32),
+      model: padded(bytes, model, 16),
+      serial: padded(bytes, serial, 16),
+      flags: Number(this.#read(bytes, flags) & 0xffffffffn),
+    };
+  }
+
+  #read(bytes: Uint8Array, offset: number): bigint {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return this.layout.ulong.size === 8
+      ? view.getBigUint64(offset, true)
+      : BigInt(view.getUint32(offset, true));
+  }
+
+  #write(bytes: Uint8Array, offset: number, value: number | bigint): void {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (this.layout.ulong.size === 8) view.setBigUint64(offset, BigInt(value), true);
+    else view.setUint32(offset, Number(value), true);
+  }
+}
+
+/** A text of fixed length without the blanks (or zero bytes, against the standard) behind it. */
+export function withoutPadding(bytes: Uint8Array): Uint8Array {
+  let end = bytes.length;
+  while (end > 0 && (bytes[end - 1] === 0x20 || bytes[end - 1] === 0)) end--;
+  return bytes.slice(0, end);
+}
+
+function padded(bytes: Uint8Array, offset: number, length: number): Uint8Array {
+  return withoutPadding(bytes.subarray(offset, offset + length));
+}

@@ -1,0 +1,109 @@
+/**
+ * Calls into a module, one after the other, each within its time.
+ *
+ * @module
+ */
+import { CryptokiError, UnansweredError } from "./errors.ts";
+import type { Library } from "./library.ts";
+import type { Argument, FunctionName, ListedFunction } from "./ffi.ts";
+import { CKR } from "./return_values.ts";
+import type { TimeLimits } from "./timeouts.ts";
+
+/** A call that has not returned in time and is still running. */
+interface Overdue {
+  readonly name: FunctionName;
+  readonly since: number;
+}
+
+/**
+ * The calls into one library. A call that does not return in time cannot be stopped: until it
+ * returns by itself, all others are refused, so that they do not pile up behind it.
+ */
+export class Calls {
+  #overdue: Overdue | undefined;
+
+  /** `returned` is told when a call comes back after its time, and with which value. */
+  constructor(
+    readonly library: Library,
+    private readonly limits: TimeLimits,
+    private readonly returned: (name: FunctionName, value: number) => void,
+  ) {}
+
+  /** Whether a call is still running whose time is over. */
+  get isOverdue(): boolean {
+    return this.#overdue !== undefined;
+  }
+
+  /** C_GetFunctionList. */
+  async getFunctionList(): Promise<void> {
+    const name = "C_GetFunctionList";
+    const value = await this.#within(name, () => this.library.getFunctionList());
+    if (value !== CKR.OK) throw new CryptokiError(name, value);
+  }
+
+  /**
+   * Calls a function; throws {@link CryptokiError} when it returns neither CKR_OK nor one of
+   * `expected`, and {@link UnansweredError} when it does not return. Gives the value returned.
+   */
+  async call(
+    name: ListedFunction,
+    args: readonly Argument[],
+    options: { readonly reachable?: readonly unknown[]; readonly expected?: readonly number[] } =
+      {},
+  ): Promise<number> {
+    const value = await this.#within(
+      name,
+      () => this.library.call(name, args, options.reachable),
+    );
+    if (value !== CKR.OK && !options.expected?.includes(value)) {
+      throw new CryptokiError(name, value);
+    }
+    return value;
+  }
+
+  /** Like `call`, with a secret among `args` that is wiped when native code no longer reads it. */
+  async callWithSecret(
+    name: ListedFunction,
+    args: readonly Argument[],
+    secret: Uint8Array<ArrayBuffer> | null,
+  ): Promise<number> {
+    let running: Promise<number> | undefined;
+    const wipe = () => secret?.fill(0);
+    try {
+      return await this.#within(name, () => running = this.library.call(name, args, [secret]));
+    } finally {
+      if (running) running.then(wipe, wipe);
+      else wipe();
+    }
+  }
+
+  async #within(name: FunctionName, start: () => Promise<number>): Promise<number> {
+    if (this.#overdue) {
+      const seconds = Math.round((performance.now() - this.#overdue.since) / 1000);
+      throw new UnansweredError(
+        `the module is still busy with ${this.#overdue.name}, which has not returned for ` +
+          `${seconds} s; restart this program if it never does`,
+      );
+    }
+    const limit = this.limits[name];
+    const since = performance.now();
+    const running = start();
+    const late = Promise.withResolvers<"late">();
+    const timer = setTimeout(() => late.resolve("late"), limit);
+    try {
+      const value = await Promise.race([running, late.promise]);
+      if (value !== "late") return value;
+    } finally {
+      clearTimeout(timer);
+    }
+    this.#overdue = { name, since };
+    running.then((value) => {
+      this.#overdue = undefined;
+      this.returned(name, value);
+    });
+    throw new UnansweredError(
+      `${name} has not returned within ${limit / 1000} s; check that the token answers ` +
+        "(a PIN pad or a key may be waiting for you)",
+    );
+  }
+}

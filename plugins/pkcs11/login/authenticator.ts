@@ -1,0 +1,117 @@
+/**
+ * Presenting PINs to a token with care: a wrong PIN is never sent twice, the last try is left to a
+ * person, and a person is asked again only where the token allows it.
+ *
+ * @module
+ */
+import type { KeystoreContext } from "../../../src/keystore/types.ts";
+import { CKF } from "../cryptoki/constants.ts";
+import { CryptokiError } from "../cryptoki/errors.ts";
+import { nativeCopy } from "../cryptoki/library.ts";
+import { type Lock, locked, nobodyThere, refusal, refusedBefore, wrongPin } from "./pin_errors.ts";
+import type { PinMemory } from "./pin_cache.ts";
+import { CKR } from "../cryptoki/return_values.ts";
+
+/** Whoever is asked for a PIN is asked so many times. */
+const MOST_QUESTIONS = 3;
+/** Some modules return CKR_ARGUMENTS_BAD for a PIN of a length that the token does not take. */
+const WRONG: readonly number[] = [
+  CKR.PIN_INCORRECT,
+  CKR.PIN_INVALID,
+  CKR.PIN_LEN_RANGE,
+  CKR.ARGUMENTS_BAD,
+];
+
+/** Opens locks with what was given, is remembered, or is typed. */
+export class Unlocker {
+  constructor(private readonly memory: PinMemory, private readonly context: KeystoreContext) {}
+
+  /**
+   * Opens a lock. Throws `key-locked` when the PIN is wrong, missing, locked or not set, and when
+   * one try is left and no person is there; `CryptokiError` when the token fails otherwise.
+   */
+  async open(lock: Lock): Promise<void> {
+    let flags = await lock.flags();
+    if (flags & CKF.USER_PIN_LOCKED) throw locked(lock);
+    const given = await lock.given();
+    const pin = given?.pin ?? this.memory.recall(lock.name) ?? await lock.guess?.();
+    if (pin) {
+      const spent = await this.memory.wasRefused(lock.name, pin);
+      if (spent && given) throw refusedBefore(lock, given);
+      if (!spent && !(flags & CKF.USER_PIN_FINAL_TRY)) {
+        if (await this.#send(lock, pin)) return;
+        flags = await lock.flags();
+        if (given) throw wrongPin(lock, given, flags);
+      }
+      pin.fill(0);
+    }
+    const onPad = !given && (flags & CKF.PROTECTED_AUTHENTICATION_PATH) !== 0;
+    await (onPad ? this.#askOnPad(lock, flags) : this.#ask(lock, flags));
+  }
+
+  async #ask(lock: Lock, flags: number): Promise<void> {
+    let before = "";
+    for (let questions = 0; questions < MOST_QUESTIONS; questions++) {
+      const warning = flags & CKF.USER_PIN_FINAL_TRY
+        ? `One try is left: a wrong PIN locks ${lock.token}. `
+        : "";
+      const question = `${before}${warning}${lock.pin.replace(/^t/, "T")}: `;
+      const answer = await this.context.prompt(question);
+      if (answer === undefined) throw nobodyThere(lock, flags);
+      if (answer === "") {
+        throw refusal(`${lock.pin} was not entered; nothing was sent to the token`);
+      }
+      const pin = new TextEncoder().encode(answer);
+      if (await this.memory.wasRefused(lock.name, pin)) {
+        before = "That PIN was refused before and is not sent again. ";
+        continue;
+      }
+      if (await this.#send(lock, pin)) return;
+      before = "That PIN is wrong. ";
+      flags = await lock.flags();
+      if (flags & CKF.USER_PIN_LOCKED) throw locked(lock);
+    }
+    throw refusal(`none of ${MOST_QUESTIONS} entries is ${lock.pin}`);
+  }
+
+  async #askOnPad(lock: Lock, flags: number): Promise<void> {
+    for (let questions = 0; questions < MOST_QUESTIONS; questions++) {
+      if (flags & CKF.USER_PIN_FINAL_TRY) {
+        const question = `One try is left: a wrong PIN locks ${lock.token}. Press Enter to go on: `;
+        if (await this.context.prompt(question) === undefined) throw nobodyThere(lock, flags);
+      }
+      this.context.say(`enter ${lock.pin} on the token's PIN pad`);
+      if (await this.#send(lock, null)) return;
+      this.context.say("that PIN is wrong");
+      flags = await lock.flags();
+      if (flags & CKF.USER_PIN_LOCKED) throw locked(lock);
+    }
+    throw refusal(`none of ${MOST_QUESTIONS} entries on the PIN pad is ${lock.pin}`);
+  }
+
+  /** Whether the token takes the PIN; wipes it. */
+  async #send(lock: Lock, pin: Uint8Array | null): Promise<boolean> {
+    try {
+      const value = await lock.attempt(pin && nativeCopy(pin));
+      if (value === CKR.USER_ALREADY_LOGGED_IN) return true;
+      if (value === CKR.OK) {
+        if (pin) this.memory.remember(lock.name, pin);
+        return true;
+      }
+      const isWrong = WRONG.includes(value) && (pin !== null || value !== CKR.ARGUMENTS_BAD);
+      if (pin && (isWrong || value === CKR.PIN_LOCKED)) await this.memory.refuse(lock.name, pin);
+      if (isWrong) return false;
+      throw value === CKR.PIN_LOCKED
+        ? locked(lock)
+        : value === CKR.PIN_EXPIRED
+        ? refusal(`${lock.pin} has expired; set a new one with the token's own program`)
+        : value === CKR.USER_PIN_NOT_INITIALIZED
+        ? refusal(
+          `${lock.token} has no PIN yet; set one (pkcs11-tool --login --so-pin … --init-pin)`,
+        )
+        : new CryptokiError("C_Login", value);
+    } finally {
+      pin?.fill(0);
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * What this process knows about PINs: those that were right, so that nobody is asked again at the
+ * next refresh, and those that were refused, so that none is sent twice. It is kept in memory alone.
+ *
+ * @module
+ */
+import { encodeHex } from "@std/encoding/hex";
+import type { TokenInfo } from "../cryptoki/structures.ts";
+
+/** PINs by lock: a token's own, or that of one of its keys. */
+export class PinMemory {
+  readonly #right = new Map<string, Uint8Array>();
+  /** Salted digests, by lock. */
+  readonly #refused = new Map<string, Set<string>>();
+  readonly #salt = crypto.getRandomValues(new Uint8Array(16));
+
+  /** A copy of the PIN that was right for this lock. */
+  recall(lock: string): Uint8Array | undefined {
+    const pin = this.#right.get(lock);
+    return pin && Uint8Array.from(pin);
+  }
+
+  /** Keeps a PIN that the token has accepted. */
+  remember(lock: string, pin: Uint8Array): void {
+    this.forget(lock);
+    this.#right.set(lock, Uint8Array.from(pin));
+  }
+
+  /** Drops the PIN of a lock. */
+  forget(lock: string): void {
+    this.#right.get(lock)?.fill(0);
+    this.#right.delete(lock);
+  }
+
+  /** Keeps in mind that the token has refused this PIN. */
+  async refuse(lock: string, pin: Uint8Array): Promise<void> {
+    this.forget(lock);
+    const refused = this.#refused.get(lock) ?? new Set();
+    refused.add(await this.#digest(pin));
+    this.#refused.set(lock, refused);
+  }
+
+  /** Whether the token has refused this PIN. */
+  async wasRefused(lock: string, pin: Uint8Array): Promise<boolean> {
+    return this.#refused.get(lock)?.has(await this.#digest(pin)) ?? false;
+  }
+
+  async #digest(pin: Uint8Array): Promise<string> {
+    const salted = new Uint8Array([...this.#salt, ...pin]);
+    try {
+      return encodeHex(new Uint8Array(await crypto.subtle.digest("SHA-256", salted)));
+    } finally {
+      salted.fill(0);
+    }
+  }
+}
+
+/** What a PIN opens: a token, known by all it says about itself, or a key in it by its CKA_ID. */
+export function lockOf(info: TokenInfo, key?: Uint8Array): string {
+  const token = [info.manufacturer, info.model, info.serial, info.label].map((text) =>
+    encodeHex(text)
+  );
+  return [...token, key ? `key ${encodeHex(key)}` : "user"].join(" ");
+}

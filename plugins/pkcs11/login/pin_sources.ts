@@ -1,0 +1,101 @@
+/**
+ * PINs that were given beforehand: in the URI, in a file, in the environment, by flag.
+ *
+ * @module
+ */
+import { fileNamed, HelperError, variableNamed } from "../../../src/errors.ts";
+import { readSource, SourceError } from "../../../src/files/source_file.ts";
+import type { KeystoreContext } from "../../../src/keystore/types.ts";
+import { filePath, type KeystoreUri } from "../../../src/keystore/uri.ts";
+
+/** A PIN and who gave it. */
+export interface GivenPin {
+  readonly pin: Uint8Array;
+  /** For messages: a flag, or an attribute of the URI. */
+  readonly from: string;
+}
+
+/** A PIN longer than this is a wrong file, bytes. */
+const LONGEST_PIN = 4096;
+const MAX_PIN_FILE = 1 << 20;
+
+/** Whether the URI gives the PIN of the token. */
+export function hasUserPin({ query }: KeystoreUri): boolean {
+  return query.has("pin-value") || query.has("pin-source");
+}
+
+/** The PIN of the token (CKU_USER): `pin-value` or `pin-source` of the URI. */
+export async function givenUserPin(
+  uri: KeystoreUri,
+  context: KeystoreContext,
+): Promise<GivenPin | undefined> {
+  return await ofUri(uri, context, "pin");
+}
+
+/** The PIN for a signature (CKU_CONTEXT_SPECIFIC): `--context-pin`, else the URI's own. */
+export async function givenContextPin(
+  uri: KeystoreUri,
+  context: KeystoreContext,
+): Promise<GivenPin | undefined> {
+  const flag = await context.secret("context-pin");
+  if (flag !== undefined) {
+    return notEmpty({ pin: new TextEncoder().encode(flag), from: "--context-pin" });
+  }
+  return await ofUri(uri, context, "context-pin");
+}
+
+async function ofUri(
+  uri: KeystoreUri,
+  context: KeystoreContext,
+  prefix: "pin" | "context-pin",
+): Promise<GivenPin | undefined> {
+  const value = uri.query.get(`${prefix}-value`);
+  // A copy: what is given away is wiped, and the URI is used again.
+  if (value) return notEmpty({ pin: Uint8Array.from(value), from: `${prefix}-value` });
+  const source = uri.query.get(`${prefix}-source`);
+  if (!source) return undefined;
+  const from = `${prefix}-source`;
+  const pin = await readPin(new TextDecoder().decode(source), from, context);
+  return notEmpty({ pin, from });
+}
+
+/** The first line of a file, named by path or `file:` URI, or the value of `env:NAME`. */
+async function readPin(
+  source: string,
+  from: string,
+  context: KeystoreContext,
+): Promise<Uint8Array> {
+  const refuse = (why: string, cause?: unknown) =>
+    new HelperError("secret-source", `${from}: ${why}`, { cause });
+  const variable = /^env:(.*)$/is.exec(source)?.[1];
+  if (variable !== undefined) {
+    const text = context.environment(variable);
+    if (text === undefined) throw refuse(`${variableNamed(variable)} is not set`);
+    return new TextEncoder().encode(text);
+  }
+  const uri = /^file:(.*)$/is.exec(source)?.[1];
+  const path = uri === undefined ? source : filePath(uri);
+  if (path === undefined) throw refuse("it is not a file: URI of this machine");
+  let bytes: Uint8Array;
+  try {
+    bytes = await readSource(path, { maxBytes: MAX_PIN_FILE });
+  } catch (cause) {
+    if (cause instanceof SourceError && /^(device|no-writer|slow|large)$/.test(cause.fault)) {
+      throw refuse(`${fileNamed(path)} ${cause.message}`, cause);
+    }
+    throw refuse(`${fileNamed(path)} cannot be read; check that it exists and is yours`, cause);
+  }
+  if (bytes.length > LONGEST_PIN) throw refuse(`${fileNamed(path)} is too large to hold a PIN`);
+  const end = bytes.findIndex((byte) => byte === 0x0a || byte === 0x0d);
+  const line = bytes.slice(0, end < 0 ? bytes.length : end);
+  bytes.fill(0);
+  return line;
+}
+
+function notEmpty(given: GivenPin): GivenPin {
+  if (given.pin.length > 0) return given;
+  throw new HelperError(
+    "secret-source",
+    `${given.from}: the PIN is empty; leave it out to be asked for it`,
+  );
+}

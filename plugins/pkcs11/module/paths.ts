@@ -1,0 +1,142 @@
+/**
+ * Where PKCS#11 modules stand: those that were named, else where the systems keep them.
+ *
+ * @module
+ */
+import type { KeystoreContext } from "../../../src/keystore/types.ts";
+import type { KeystoreUri } from "../../../src/keystore/uri.ts";
+
+/** The systems whose places are known. */
+export type Platform = "linux" | "darwin" | "windows";
+
+/** What tells where to look. */
+export interface Surroundings {
+  readonly platform: Platform;
+  /** The machine's name in Debian's directories, such as `x86_64`. */
+  readonly architecture: string;
+  /** Directories in place of those of the platform. */
+  readonly directories?: readonly string[];
+  isDirectory(path: string): boolean;
+}
+
+/** Modules to try in turn: each file in each directory. */
+export interface Candidates {
+  /** Who named them; undefined when nobody did and the usual places are searched. */
+  readonly namedBy?: "--pkcs11-lib" | "module-path" | "module-name" | "PKCS11_MODULE_PATH";
+  /** Empty where `files` are whole paths. */
+  readonly directories: readonly string[];
+  readonly files: readonly string[];
+}
+
+/** Modules that are looked for when none is named, p11-kit's proxy first; and the files' ending. */
+const KNOWN_FILES: Readonly<Record<Platform, { suffix: string; files: readonly string[] }>> = {
+  linux: {
+    suffix: ".so",
+    files: [
+      "p11-kit-proxy.so",
+      "libp11-kit.so.0", // the same library, where a system has it without the name above
+      "opensc-pkcs11.so",
+      "libykcs11.so",
+      "libykcs11.so.2",
+      "libsofthsm2.so",
+    ],
+  },
+  darwin: {
+    suffix: ".dylib",
+    files: ["p11-kit-proxy.dylib", "opensc-pkcs11.so", "libykcs11.dylib", "libsofthsm2.so"],
+  },
+  windows: {
+    suffix: ".dll",
+    files: ["opensc-pkcs11.dll", "libykcs11.dll", "softhsm2-x64.dll"],
+  },
+};
+
+/**
+ * The modules for a URI, by precedence: `--pkcs11-lib`, the URI's `module-path` and `module-name`,
+ * PKCS11_MODULE_PATH, then p11-kit's proxy, OpenSC's module, YubiKey's and SoftHSM's.
+ */
+export function moduleCandidates(
+  uri: KeystoreUri,
+  context: KeystoreContext,
+  surroundings: Surroundings,
+): Candidates {
+  const flag = context.setting("pkcs11-lib", "given");
+  if (flag) return { namedBy: "--pkcs11-lib", directories: [], files: [flag] };
+  const directories = usualDirectories(surroundings, context.environment("ProgramFiles"));
+  const own = ofUri(uri, directories, surroundings);
+  if (own) return own;
+  const variable = context.setting("pkcs11-lib");
+  if (variable) return { namedBy: "PKCS11_MODULE_PATH", directories: [], files: [variable] };
+  return { directories, files: KNOWN_FILES[surroundings.platform].files };
+}
+
+/** Whether a path is one of those that are searched when no module is named. */
+export function isUsualPlace(
+  path: string,
+  context: KeystoreContext,
+  surroundings: Surroundings,
+): boolean {
+  const directories = usualDirectories(surroundings, context.environment("ProgramFiles"));
+  return pathsOf({ directories, files: KNOWN_FILES[surroundings.platform].files }).includes(path);
+}
+
+/** All paths that candidates stand for, in the order to try them. */
+export function pathsOf({ directories, files }: Candidates): string[] {
+  if (directories.length === 0) return [...files];
+  return files.flatMap((file) =>
+    directories.map((directory) => `${directory}${directory.includes("\\") ? "\\" : "/"}${file}`)
+  );
+}
+
+function ofUri(
+  uri: KeystoreUri,
+  directories: readonly string[],
+  { platform, isDirectory }: Surroundings,
+): Candidates | undefined {
+  const text = (name: string) => {
+    const value = uri.query.get(name);
+    return value && new TextDecoder().decode(value);
+  };
+  const [path, name] = [text("module-path"), text("module-name")];
+  if (path !== undefined && (name === undefined || !isDirectory(path))) {
+    return { namedBy: "module-path", directories: [], files: [path] };
+  }
+  if (name === undefined) return undefined;
+  const { suffix } = KNOWN_FILES[platform];
+  const spellings = [...new Set([name, name.toLowerCase()])]; // the name's case does not count
+  return {
+    namedBy: "module-name",
+    directories: path === undefined ? directories : [path.replace(/[\\/]+$/, "")],
+    files: spellings.flatMap((spelling) => [`${spelling}${suffix}`, `lib${spelling}${suffix}`]),
+  };
+}
+
+function usualDirectories(
+  { platform, architecture, directories }: Surroundings,
+  programFiles = "C:\\Program Files",
+): readonly string[] {
+  if (directories) return directories;
+  if (platform === "windows") {
+    return [
+      `${programFiles}\\OpenSC Project\\OpenSC\\pkcs11`,
+      `${programFiles}\\Yubico\\Yubico PIV Tool\\bin`,
+      "C:\\SoftHSM2\\lib",
+    ];
+  }
+  const roots = platform === "darwin"
+    ? [
+      "/opt/homebrew/lib", // Homebrew on Apple's processors
+      "/usr/local/lib", // Homebrew on Intel's
+      "/opt/homebrew/opt/p11-kit/lib",
+      "/usr/local/opt/p11-kit/lib",
+      "/Library/OpenSC/lib",
+    ]
+    : [
+      `/usr/lib/${architecture}-linux-gnu`, // Debian, Ubuntu
+      "/usr/lib64", // Fedora, RHEL, SUSE
+      "/usr/lib", // Arch
+      "/usr/local/lib",
+      "/run/current-system/sw/lib", // NixOS
+    ];
+  return roots.flatMap((root) => [root, `${root}/pkcs11`, `${root}/softhsm`]);
+}

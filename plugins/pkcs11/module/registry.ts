@@ -1,0 +1,140 @@
+/**
+ * Loading the module that a URI is about.
+ *
+ * @module
+ */
+import { HelperError } from "../../../src/errors.ts";
+import type { KeystoreContext } from "../../../src/keystore/types.ts";
+import type { KeystoreUri } from "../../../src/keystore/uri.ts";
+import { CryptokiError, isModuleFailure } from "../cryptoki/errors.ts";
+import type { Layout } from "../cryptoki/layout.ts";
+import { loadModule, refusal, statOf } from "./load.ts";
+import type { Module } from "./module.ts";
+import {
+  type Candidates,
+  isUsualPlace,
+  moduleCandidates,
+  pathsOf,
+  type Platform,
+  type Surroundings,
+} from "./paths.ts";
+import type { TimeLimits } from "../cryptoki/timeouts.ts";
+
+/** What the plugin works by. */
+export interface Setup {
+  readonly platform: Platform;
+  readonly architecture: string;
+  readonly layout: Layout;
+  readonly limits: TimeLimits;
+  /** Directories that are searched if no module is named; default: those of the platform. */
+  readonly directories?: readonly string[];
+}
+
+/** The modules of this process: each is loaded once, and stays. */
+export class Modules {
+  readonly #loaded = new Map<string, Module>();
+
+  constructor(private readonly setup: Setup) {}
+
+  /**
+   * Returns the result of `use` for the first module that it returns one for. `isOnly` is true if a
+   * module was named, or if there is only one.
+   *
+   * Throws `keystore-unavailable` when no module can be loaded, naming what was tried.
+   */
+  async first<T>(
+    uri: KeystoreUri,
+    context: KeystoreContext,
+    use: (module: Module, isOnly: boolean) => Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    const candidates = moduleCandidates(uri, context, this.#surroundings());
+    const refusals: string[] = [];
+    let loaded = 0;
+    const paths = distinct(pathsOf(candidates));
+    for (const path of paths) {
+      let module;
+      try {
+        module = await this.#load(path, context);
+      } catch (thrown) {
+        if (!(thrown instanceof HelperError) || thrown.code !== "keystore-unavailable") {
+          throw thrown;
+        }
+        if (candidates.namedBy) throw prefixed(candidates.namedBy, thrown);
+        refusals.push(thrown.message);
+        context.debug(thrown.message);
+        continue;
+      }
+      loaded++;
+      const result = await use(module, candidates.namedBy !== undefined || paths.length === 1);
+      if (result !== undefined) return result;
+    }
+    if (loaded === 0) throw notFound(candidates, refusals);
+    return undefined;
+  }
+
+  /** Unloads all modules; for programs that go on without them. */
+  unload(): void {
+    for (const module of this.#loaded.values()) module.unload();
+    this.#loaded.clear();
+  }
+
+  #surroundings(): Surroundings {
+    const { platform, architecture, directories } = this.setup;
+    return {
+      platform,
+      architecture,
+      ...(directories ? { directories } : {}),
+      isDirectory: (path) => statOf(path)?.isDirectory ?? false,
+    };
+  }
+
+  async #load(path: string, context: KeystoreContext): Promise<Module> {
+    const surroundings = this.#surroundings();
+    const module = this.#loaded.get(path) ??
+      await loadModule(path, this.setup, isUsualPlace(path, context, surroundings), context);
+    this.#loaded.set(path, module);
+    try {
+      await module.prepare();
+      return module;
+    } catch (cause) {
+      if (!isModuleFailure(cause)) throw cause;
+      // One that has not answered stays: it is still running.
+      if (cause instanceof CryptokiError) {
+        this.#loaded.delete(path);
+        module.unload();
+      }
+      throw refusal(path, `cannot be used: ${cause.message}`, cause);
+    }
+  }
+}
+
+/** Those paths that exist, each file once; a single one also when it does not. */
+function distinct(paths: readonly string[]): string[] {
+  if (paths.length === 1) return [...paths];
+  const files = new Map<string, string>();
+  for (const path of paths) {
+    try {
+      const file = Deno.realPathSync(path);
+      if (!files.has(file)) files.set(file, path);
+    } catch {
+      // there is none
+    }
+  }
+  return [...files.values()];
+}
+
+function notFound({ namedBy, directories, files }: Candidates, refusals: readonly string[]) {
+  const tried = `${files.join(", ")} in ${directories.join(", ")}`;
+  const why = refusals.length > 0 ? `${refusals.join("; ")}; ` : "";
+  return new HelperError(
+    "keystore-unavailable",
+    namedBy
+      ? `${namedBy}: there is no such module; tried ${tried}`
+      : `no PKCS#11 module was found: ${why}tried ${tried}; ` +
+        "install p11-kit or the token's module, or name the module with --pkcs11-lib",
+  );
+}
+
+function prefixed(namedBy: string, error: HelperError): HelperError {
+  return new HelperError(error.code, `${namedBy}: ${error.message}`, { cause: error.cause });
+}

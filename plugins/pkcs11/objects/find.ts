@@ -1,0 +1,154 @@
+/**
+ * The objects of a token: certificates, private keys, public keys.
+ *
+ * @module
+ */
+import { encodeHex } from "@std/encoding/hex";
+import { type Certificate, parseCertificate } from "../../../src/x509/certificate.ts";
+import { DerError } from "../../../src/x509/der.ts";
+import { sameBytes } from "../../../src/x509/public_key.ts";
+import { CKA, CKC, CKO } from "../cryptoki/constants.ts";
+import { nativeCopy } from "../cryptoki/library.ts";
+import { type PublicPart, readPublicPart } from "./public_key.ts";
+import type { Attribute, Handle } from "../cryptoki/structures.ts";
+import type { ObjectCriteria } from "../uri/match.ts";
+import type { Session } from "../module/session_pool.ts";
+
+/** An object, and the session it was found in. */
+interface TokenObject {
+  readonly session: Session;
+  /** CKA_ID and CKA_LABEL; empty when it has none. */
+  readonly id: Uint8Array;
+  readonly label: Uint8Array;
+}
+
+/** A certificate on a token. */
+export interface TokenCertificate extends TokenObject {
+  readonly certificate: Certificate;
+}
+
+/** A private key on a token. */
+export interface TokenKey extends TokenObject {
+  readonly handle: Handle;
+  readonly publicPart: PublicPart;
+  /** Whether it is seen and used only after a login (CKA_PRIVATE). */
+  readonly isPrivate: boolean;
+  /** Whether it wants a PIN at each signature (CKA_ALWAYS_AUTHENTICATE). */
+  readonly alwaysAuthenticate: boolean;
+}
+
+/**
+ * The X.509 certificates that have what is asked for, in a stable order, equal ones once. Those that
+ * are malformed are left out, and `malformed` is told why.
+ */
+export async function findCertificates(
+  session: Session,
+  criteria: ObjectCriteria & { readonly subject?: Uint8Array },
+  malformed: (why: string) => void,
+): Promise<TokenCertificate[]> {
+  const { subject } = criteria;
+  const found: TokenCertificate[] = [];
+  const handles = await find(session, CKO.CERTIFICATE, criteria, subject && [CKA.SUBJECT, subject]);
+  for (const handle of handles) {
+    const [value, id = NONE, label = NONE, type] = await session.cryptoki.objects.attributes(
+      session.handle,
+      handle,
+      [CKA.VALUE, CKA.ID, CKA.LABEL, CKA.CERTIFICATE_TYPE],
+    );
+    const isX509 = !type || session.structures.readUlong(type) === BigInt(CKC.X_509);
+    if (!value || !isX509 || !agrees({ id, label }, criteria)) continue;
+    if (criteria.sha256 !== undefined && criteria.sha256 !== await fingerprint(value)) continue;
+    try {
+      found.push({ session, id, label, certificate: parseCertificate(value) });
+    } catch (thrown) {
+      if (!(thrown instanceof DerError)) throw thrown;
+      malformed(`a certificate on the token is malformed (${thrown.message})`);
+    }
+  }
+  const key = ({ label, id, certificate }: TokenCertificate) =>
+    [label, id, certificate.encoded].map((bytes) => encodeHex(bytes)).join(" ");
+  const byKey = new Map(found.map((item) => [key(item), item]));
+  return [...byKey.keys()].toSorted().flatMap((name) => byKey.get(name) ?? []);
+}
+
+/** The private keys that have what is asked for, in a stable order. */
+export async function findPrivateKeys(
+  session: Session,
+  criteria: ObjectCriteria,
+): Promise<TokenKey[]> {
+  const found: TokenKey[] = [];
+  for (const handle of await find(session, CKO.PRIVATE_KEY, criteria)) {
+    const [type, id = NONE, label = NONE, isPrivate, always] = await session.cryptoki.objects
+      .attributes(
+        session.handle,
+        handle,
+        [CKA.KEY_TYPE, CKA.ID, CKA.LABEL, CKA.PRIVATE, CKA.ALWAYS_AUTHENTICATE],
+      );
+    if (!type || !agrees({ id, label }, criteria)) continue;
+    const keyType = Number(session.structures.readUlong(type));
+    found.push({
+      session,
+      handle,
+      id,
+      label,
+      isPrivate: isPrivate?.[0] !== 0,
+      alwaysAuthenticate: always?.[0] === 1,
+      publicPart: await readPublicPart(session, handle, keyType, "private"),
+    });
+  }
+  const key = ({ label, id, handle }: TokenKey) => `${encodeHex(label)} ${encodeHex(id)} ${handle}`;
+  return found.toSorted((a, b) => key(a) < key(b) ? -1 : 1);
+}
+
+/** The public halves of the public key objects that have what is asked for. */
+export async function findPublicKeys(
+  session: Session,
+  criteria: ObjectCriteria,
+): Promise<PublicPart[]> {
+  const found: PublicPart[] = [];
+  for (const handle of await find(session, CKO.PUBLIC_KEY, criteria)) {
+    const types = [CKA.KEY_TYPE, CKA.ID, CKA.LABEL];
+    const [type, id = NONE, label = NONE] = await session.cryptoki.objects.attributes(
+      session.handle,
+      handle,
+      types,
+    );
+    if (!type || !agrees({ id, label }, criteria)) continue;
+    const keyType = Number(session.structures.readUlong(type));
+    found.push(await readPublicPart(session, handle, keyType, "public"));
+  }
+  return found;
+}
+
+const NONE = new Uint8Array(0);
+
+/** Objects of a class. Empty values are compared here: not all modules find by them. */
+async function find(
+  { cryptoki, structures, handle }: Session,
+  objectClass: number,
+  { id, label }: ObjectCriteria,
+  ...more: (Attribute | readonly [number, Uint8Array] | undefined)[]
+): Promise<Handle[]> {
+  const wanted: (readonly [number, Uint8Array])[] = [
+    ...(id && id.length > 0 ? [[CKA.ID, id] as const] : []),
+    ...(label && label.length > 0 ? [[CKA.LABEL, label] as const] : []),
+    ...more.filter((attribute) => attribute !== undefined),
+  ];
+  return await cryptoki.objects.find(handle, [
+    [CKA.CLASS, structures.ulong(objectClass)],
+    ...wanted.map(([type, value]): Attribute => [type, nativeCopy(value)]),
+  ]);
+}
+
+function agrees(
+  object: { readonly id: Uint8Array; readonly label: Uint8Array },
+  { id, label }: ObjectCriteria,
+): boolean {
+  return (id === undefined || sameBytes(id, object.id)) &&
+    (label === undefined || sameBytes(label, object.label));
+}
+
+/** SHA-256 in lower-case hex. */
+export async function fingerprint(bytes: Uint8Array): Promise<string> {
+  return encodeHex(new Uint8Array(await crypto.subtle.digest("SHA-256", Uint8Array.from(bytes))));
+}

@@ -1,0 +1,77 @@
+/**
+ * Which private keys on a token belong to a certificate.
+ *
+ * @module
+ */
+import type { KeystoreUri } from "../../../src/keystore/uri.ts";
+import { publicKeyOf } from "../../../src/x509/certificate.ts";
+import type { PublicKey } from "../../../src/x509/public_key.ts";
+import { findPrivateKeys, findPublicKeys, type TokenCertificate, type TokenKey } from "./find.ts";
+import { relation } from "./public_key.ts";
+import { type ObjectCriteria, objectCriteria } from "../uri/match.ts";
+
+/** Private keys that may belong to a certificate. */
+export interface KeyMatch {
+  /** Whether the token says that they do; else nothing speaks against it. */
+  readonly isSame: boolean;
+  readonly keys: readonly TokenKey[];
+}
+
+/**
+ * The private keys in the session that may belong to a certificate there: by the certificate's CKA_ID,
+ * then by the URI's own criteria, then by the certificate's label among objects without CKA_ID, and
+ * last any whose public half is the certificate's. What surely belongs to another is left out.
+ *
+ * With `among`, other certificates may be meant as well: public key objects are looked at too.
+ */
+export async function keysFor(
+  { session, certificate, id, label }: TokenCertificate,
+  uri: KeystoreUri,
+  among: boolean,
+): Promise<KeyMatch> {
+  const publicKey = publicKeyOf(certificate);
+  const { sha256: _, ...asked } = objectCriteria(uri);
+  // Two labels may agree by chance where two identifiers do not.
+  const noIdentifiers = (key: TokenKey) => key.id.length === 0 || id.length === 0;
+  const steps: readonly (ObjectCriteria & { if?: (key: TokenKey) => boolean })[] = [
+    ...(id.length > 0 ? [{ id }] : []),
+    ...(asked.id || asked.label ? [asked] : []),
+    ...(label.length > 0 ? [{ label, if: noIdentifiers }] : []),
+  ];
+  for (const { if: condition = () => true, ...criteria } of steps) {
+    const keys = (await findPrivateKeys(session, criteria)).filter((key) => condition(key));
+    const match = await bestMatch(keys, publicKey, among || keys.length > 1);
+    if (match.keys.length > 0) return match;
+  }
+  const match = await bestMatch(await findPrivateKeys(session, {}), publicKey, true);
+  return match.isSame ? match : { isSame: false, keys: [] };
+}
+
+/**
+ * Of several keys one that is `publicKey`'s; if none is known to be, those that may be. `thorough`
+ * looks at the public key objects beside them too.
+ */
+export async function bestMatch(
+  keys: readonly TokenKey[],
+  publicKey: PublicKey,
+  thorough: boolean,
+): Promise<KeyMatch> {
+  const unknown: TokenKey[] = [];
+  for (const key of keys) {
+    let known = relation(key.publicPart, publicKey);
+    if (known === "unknown" && thorough) {
+      const halves = (await publicHalves(key)).map((half) => relation(half, publicKey));
+      if (halves.includes("same")) known = "same";
+      else if (halves.includes("different")) known = "different";
+    }
+    if (known === "same") return { isSame: true, keys: [key] };
+    if (known === "unknown") unknown.push(key);
+  }
+  return { isSame: false, keys: unknown };
+}
+
+/** The public key objects that stand with a private key: by its CKA_ID, else by its label. */
+export async function publicHalves({ session, id, label }: TokenKey) {
+  if (id.length > 0) return await findPublicKeys(session, { id });
+  return label.length > 0 ? await findPublicKeys(session, { id, label }) : [];
+}

@@ -1,0 +1,148 @@
+/**
+ * Public keys as tokens have them: in attributes of private and public key objects.
+ *
+ * @module
+ */
+import {
+  DerError,
+  DerReader,
+  encodeElement,
+  encodeObjectIdentifier,
+  encodeSequence,
+  encodeUnsignedInteger,
+  TAG,
+} from "../../../src/x509/der.ts";
+import {
+  isMlDsa,
+  KEY_TYPES,
+  type KeyType,
+  KeyTypeError,
+  type MlDsaKeyType,
+} from "../../../src/x509/key_types.ts";
+import {
+  encodePublicKey,
+  parsePublicKey,
+  type PublicKey,
+  rsaPublicNumbers,
+  sameBytes,
+  samePublicKey,
+} from "../../../src/x509/public_key.ts";
+import { CKA, CKK, CKP_ML_DSA } from "../cryptoki/constants.ts";
+import type { Session } from "../module/session_pool.ts";
+
+/** The public half of a key object; each part may be missing. */
+export interface PublicPart {
+  /** "ML-DSA" is an ML-DSA key whose object does not show its parameter set. */
+  readonly type: KeyType | "ML-DSA" | "other";
+  readonly publicKey?: PublicKey;
+  /** RSA, big-endian. */
+  readonly modulus?: Uint8Array;
+  /** EC: DER of the curve's name. */
+  readonly parameters?: Uint8Array;
+}
+
+/** Attributes by kind of key, in the order in which they are read below. */
+const ATTRIBUTES = {
+  RSA: [CKA.PUBLIC_KEY_INFO, CKA.MODULUS, CKA.PUBLIC_EXPONENT],
+  EC: [CKA.PUBLIC_KEY_INFO, CKA.EC_PARAMS, CKA.EC_POINT],
+  // CKA_VALUE of a private key is the key itself, and is never asked for.
+  ML_DSA: { private: [CKA.PUBLIC_KEY_INFO, CKA.PARAMETER_SET], public: [CKA.VALUE] },
+} as const;
+
+const RSA_ALGORITHM = encodeSequence(
+  encodeObjectIdentifier("1.2.840.113549.1.1.1"),
+  encodeElement(TAG.null),
+);
+const EC_OID = encodeObjectIdentifier("1.2.840.10045.2.1");
+
+/**
+ * Reads the public half of a key object. Throws `KeyTypeError` for keys of a kind that cannot be
+ * used.
+ */
+export async function readPublicPart(
+  session: Session,
+  object: bigint,
+  keyType: number,
+  objectClass: "private" | "public",
+): Promise<PublicPart> {
+  if (keyType === CKK.ML_DSA) return await readMlDsaPart(session, object, objectClass);
+  const type = keyType === CKK.RSA ? "RSA" : keyType === CKK.EC ? "EC" : undefined;
+  if (!type) return { type: "other" };
+  const [info, first, second] = await session.cryptoki.objects.attributes(
+    session.handle,
+    object,
+    ATTRIBUTES[type],
+  );
+  const publicKey = parsed(() => info && info.length > 0 ? parsePublicKey(info) : undefined) ??
+    parsed(() => first && second && (type === "RSA" ? rsaKey : ecKey)(first, second));
+  const part = first && first.length > 0
+    ? type === "RSA" ? { modulus: stripZeros(first) } : { parameters: first }
+    : {};
+  return { type, ...part, ...(publicKey ? { publicKey } : {}) };
+}
+
+async function readMlDsaPart(
+  { cryptoki, structures, handle }: Session,
+  object: bigint,
+  objectClass: "private" | "public",
+): Promise<PublicPart> {
+  const [info, parameterSet, value] = await cryptoki.objects.attributes(handle, object, [
+    ...ATTRIBUTES.ML_DSA.private,
+    ...(objectClass === "public" ? ATTRIBUTES.ML_DSA.public : []),
+  ]);
+  const type = parameterSet && CKP_ML_DSA.get(Number(structures.readUlong(parameterSet)));
+  const publicKey = parsed(() => info && info.length > 0 ? parsePublicKey(info) : undefined) ??
+    parsed(() => type && value && value.length > 0 ? mlDsaKey(type, value) : undefined);
+  return { type: type ?? "ML-DSA", ...(publicKey ? { publicKey } : {}) };
+}
+
+/** Compares a key with `publicKey`, as far as its object shows. */
+export function relation(part: PublicPart, publicKey: PublicKey): "same" | "different" | "unknown" {
+  if (part.publicKey) return samePublicKey(part.publicKey, publicKey) ? "same" : "different";
+  if (part.type === "ML-DSA") return isMlDsa(publicKey.keyType) ? "unknown" : "different";
+  if (part.type !== publicKey.keyType) return "different";
+  if (part.modulus) {
+    const { modulus } = rsaPublicNumbers(publicKey.bits);
+    return sameBytes(part.modulus, modulus) ? "same" : "different";
+  }
+  const curve = publicKey.curve && encodeObjectIdentifier(publicKey.curve.oid);
+  const otherCurve = part.parameters && curve && !sameBytes(part.parameters, curve);
+  return otherCurve ? "different" : "unknown";
+}
+
+/** What `read` gives; undefined for bytes that are no such thing: the object then tells nothing. */
+function parsed(read: () => PublicKey | undefined): PublicKey | undefined {
+  try {
+    return read();
+  } catch (thrown) {
+    if (thrown instanceof DerError || thrown instanceof KeyTypeError) return undefined;
+    throw thrown;
+  }
+}
+
+function rsaKey(modulus: Uint8Array, exponent: Uint8Array): PublicKey {
+  const bits = encodeSequence(encodeUnsignedInteger(modulus), encodeUnsignedInteger(exponent));
+  return parsePublicKey(encodePublicKey(RSA_ALGORITHM, bits));
+}
+
+/** CKA_EC_POINT is a point inside an OCTET STRING; some tokens leave that out. */
+function ecKey(parameters: Uint8Array, point: Uint8Array): PublicKey {
+  const wrapped = new DerReader(point);
+  const isWrapped = point[0] === TAG.octetString && point[1] !== undefined && (
+    point[1] === point.length - 2 || (point[1] === 0x81 && point[2] === point.length - 3)
+  );
+  const bits = isWrapped ? wrapped.octetString() : point;
+  return parsePublicKey(encodePublicKey(encodeSequence(EC_OID, parameters), bits));
+}
+
+/** CKA_VALUE of an ML-DSA public key is the raw key of FIPS 204. */
+function mlDsaKey(type: MlDsaKeyType, value: Uint8Array): PublicKey {
+  const oid = Object.entries(KEY_TYPES).find(([, known]) => known === type)?.[0] ?? "";
+  return parsePublicKey(encodePublicKey(encodeSequence(encodeObjectIdentifier(oid)), value));
+}
+
+function stripZeros(bigEndian: Uint8Array): Uint8Array {
+  let start = 0;
+  while (start < bigEndian.length - 1 && bigEndian[start] === 0) start++;
+  return bigEndian.subarray(start);
+}

@@ -1,0 +1,174 @@
+/**
+ * Finding certificates by a URI, and the issuers that stand on the same token.
+ *
+ * @module
+ */
+import { encodeHex } from "@std/encoding/hex";
+import type { Certificate } from "../../../src/x509/certificate.ts";
+import { byPreference, isRenewal } from "../../../src/x509/chain.ts";
+import { hasIssued } from "../../../src/x509/verify_issuer.ts";
+import { sameBytes } from "../../../src/x509/public_key.ts";
+import { needsLogin } from "../login/login.ts";
+import { findCertificates, fingerprint, type TokenCertificate } from "../objects/find.ts";
+import { LoginDeferredError, type Search } from "./context.ts";
+import { writeUri } from "../uri/format.ts";
+import { objectCriteria } from "../uri/match.ts";
+import type { Session } from "../module/session_pool.ts";
+
+/** The service takes five certificates: a longer path is of no use. */
+const MAX_PATH_LENGTH = 8;
+
+/**
+ * The certificates that a URI asks for, in the tokens it asks for. First without a login; where
+ * nothing is found and exactly one token can be meant, with one, which shows private certificates.
+ */
+export async function searchCertificates(
+  { visit, uri, tokens, login, mayLogIn }: Search,
+): Promise<TokenCertificate[]> {
+  const criteria = objectCriteria(uri);
+  const found: TokenCertificate[] = [];
+  const search = async (session: Session) => {
+    const note = (why: string) => visit.notes.push(why);
+    found.push(...await findCertificates(session, criteria, note));
+  };
+  await visit.ofEach(tokens, search);
+  const [only, another] = tokens;
+  if (found.length > 0 || !only || another) return found;
+  const session = await visit.session(only);
+  if (!needsLogin(session)) return found;
+  if (!mayLogIn) throw new LoginDeferredError();
+  await login.toToken(session);
+  await search(session);
+  return found;
+}
+
+/**
+ * Returns those that can be the end-entity certificate: no authorities, unless there is nothing else,
+ * and then none that issued another of them; of a certificate and its renewals on a token the one that
+ * is valid at `now` and expires last.
+ */
+export async function endEntities(
+  found: readonly TokenCertificate[],
+  now: Date,
+): Promise<readonly TokenCertificate[]> {
+  const distinct = found.filter((item, i) => found.findIndex((other) => isSame(item, other)) === i);
+  const leaves = distinct.filter(({ certificate }) => !certificate.isAuthority);
+  return withoutRenewed(leaves.length > 0 ? leaves : await withoutIssuers(distinct), now);
+}
+
+function withoutRenewed(items: readonly TokenCertificate[], now: Date): TokenCertificate[] {
+  const ordered = byPreference(items, now, ({ certificate }) => certificate);
+  const isSuperseded = (item: TokenCertificate) =>
+    ordered.slice(0, ordered.indexOf(item)).some((better) =>
+      better.session === item.session && isRenewal(better.certificate, item.certificate)
+    );
+  return items.filter((item) => !isSuperseded(item));
+}
+
+async function withoutIssuers(
+  distinct: readonly TokenCertificate[],
+): Promise<readonly TokenCertificate[]> {
+  if (distinct.length < 2) return distinct;
+  const kept: TokenCertificate[] = [];
+  for (const item of distinct) {
+    let hasIssuedAnother = false;
+    for (const other of distinct) {
+      if (other !== item) {
+        hasIssuedAnother ||= await hasIssued(item.certificate, other.certificate);
+      }
+    }
+    if (!hasIssuedAnother) kept.push(item);
+  }
+  return kept.length > 0 ? kept : distinct;
+}
+
+const isSame = (a: TokenCertificate, b: TokenCertificate) =>
+  a.session === b.session && sameBytes(a.certificate.encoded, b.certificate.encoded);
+
+/**
+ * Returns the issuers of a certificate that the token holds, nearest first, each verified by the
+ * signature on one below it; all of several that were renewed or cross-signed. Self-signed ones are
+ * left out, because the service has its trust anchor.
+ */
+export async function issuersOf(
+  { session, certificate }: TokenCertificate,
+): Promise<Certificate[]> {
+  const path: Certificate[] = [];
+  let level: readonly Certificate[] = [certificate];
+  for (let length = 0; level.length > 0 && length < MAX_PATH_LENGTH; length++) {
+    const next: Certificate[] = [];
+    for (const below of level) {
+      for (const issuer of await issuersOfOne(session, below)) {
+        const isKnown = [certificate, ...path, ...next].some(({ encoded }) =>
+          sameBytes(encoded, issuer.encoded)
+        );
+        if (!isKnown) next.push(issuer);
+      }
+    }
+    path.push(...next);
+    level = next;
+  }
+  return path;
+}
+
+async function issuersOfOne(session: Session, below: Certificate): Promise<Certificate[]> {
+  const subject = below.issuer;
+  const issuers: Certificate[] = [];
+  for (const { certificate } of await findCertificates(session, { subject }, () => {})) {
+    const isSelfSigned = sameBytes(certificate.issuer, certificate.subject);
+    if (!isSelfSigned && await hasIssued(certificate, below)) issuers.push(certificate);
+  }
+  return issuers;
+}
+
+/**
+ * A URI of each certificate that names it and no other. Where label and CKA_ID do not, it holds the
+ * certificate's SHA-256 as well.
+ */
+export async function certificateUris(
+  certificates: readonly TokenCertificate[],
+  { uri: asked, visit }: Search,
+): Promise<string[]> {
+  const all = await visit.tokens(); // also those that the URI asked for leaves out
+  const plain = (item: TokenCertificate) =>
+    writeUri(item.session.token, all, asked, { ...item, type: "cert" });
+  const namesakes = new Map<Session, Map<string, number>>();
+  const uris: string[] = [];
+  for (const item of certificates) {
+    const counts = namesakes.get(item.session) ?? await countNames(item.session);
+    namesakes.set(item.session, counts);
+    if (counts.get(nameOf(item)) === 1) {
+      uris.push(plain(item));
+      continue;
+    }
+    const sha256 = await fingerprint(item.certificate.encoded);
+    uris.push(writeUri(item.session.token, all, asked, { ...item, type: "cert", sha256 }));
+  }
+  return uris;
+}
+
+/** Counts the certificates that a URI with the CKA_ID and label of one would match, by name. */
+async function countNames(session: Session): Promise<Map<string, number>> {
+  const found = await findCertificates(session, {}, () => {});
+  const counts = new Map<string, number>();
+  for (const { id, label } of found) {
+    // A URI holds nothing of what is empty, so it matches objects that have it too.
+    for (
+      const name of new Set([
+        nameOf({ id, label }),
+        nameOf({ id, label: EMPTY }),
+        nameOf({ id: EMPTY, label }),
+        nameOf({ id: EMPTY, label: EMPTY }),
+      ])
+    ) {
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+  }
+  return counts;
+}
+
+const EMPTY = new Uint8Array(0);
+
+function nameOf({ id, label }: Pick<TokenCertificate, "id" | "label">): string {
+  return `${encodeHex(id)} ${encodeHex(label)}`;
+}

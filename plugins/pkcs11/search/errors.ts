@@ -1,0 +1,77 @@
+/**
+ * The sentences for what is not there, and for what is there several times.
+ *
+ * @module
+ */
+import { HelperError } from "../../../src/errors.ts";
+import type { KeystoreUri } from "../../../src/keystore/uri.ts";
+import { nameToken, writeUri } from "../uri/format.ts";
+import type { Token, Visit } from "../module/session_pool.ts";
+
+/** More URIs than this do not help in an error. */
+const MOST_LISTED = 8;
+
+/** No token that the URI asks for. */
+export function noToken(uri: KeystoreUri, notes: readonly string[]): HelperError {
+  return new HelperError(
+    "key-not-found",
+    `${uri.label}: no token matches; insert it, or see which certificates there are with: ` +
+      `read-certificate-data --certificate pkcs11:${after(notes)}`,
+  );
+}
+
+/** An absence in the tokens of one module: another module may have the object. */
+export class NoObjectError extends HelperError {
+  constructor(message: string) {
+    super("key-not-found", message);
+  }
+}
+
+/** No object that the URI asks for in the tokens it asks for. */
+export function noObject(
+  { uri, tokens, visit }: { uri: KeystoreUri; tokens: readonly Token[]; visit: Visit },
+  what: "certificate" | "private key" | "certificate or private key",
+): NoObjectError {
+  const where = tokens.map((token) => nameToken(token)).join(", ");
+  return new NoObjectError(
+    `${uri.label}: no ${what} matches in ${where}; check object, id and type in the URI` +
+      after(visit.notes),
+  );
+}
+
+/** Several tokens, and a login must know which. */
+export function severalTokens(uri: KeystoreUri, tokens: readonly Token[]): NoObjectError {
+  const uris = tokens.map((token) => writeUri(token, tokens, uri));
+  return new NoObjectError(
+    `${uri.label}: ${tokens.length} tokens match and a PIN goes to one alone; name it: ` +
+      listed(uris),
+  );
+}
+
+/** Several objects, and nothing tells which is meant. */
+export function severalObjects(
+  uri: KeystoreUri,
+  what: "certificates" | "private keys",
+  uris: readonly string[],
+): HelperError {
+  if (new Set(uris).size === 1) {
+    return new HelperError(
+      "key-not-found",
+      `${uri.label}: ${uris.length} ${what} match and have the same id and label; ` +
+        "change the id or label of one on the token",
+    );
+  }
+  return new HelperError(
+    "key-not-found",
+    `${uri.label}: ${uris.length} ${what} match; name one: ${listed(uris)}`,
+  );
+}
+
+function listed(uris: readonly string[]): string {
+  const shown = uris.slice(0, MOST_LISTED).join(" or ");
+  return uris.length > MOST_LISTED ? `${shown} and ${uris.length - MOST_LISTED} more` : shown;
+}
+
+function after(notes: readonly string[]): string {
+  return notes.length > 0 ? ` (${notes.join("; ")})` : "";
+}

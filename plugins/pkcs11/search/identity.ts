@@ -1,0 +1,126 @@
+/**
+ * Which certificate and which key are meant, when a URI names a certificate.
+ *
+ * @module
+ */
+import { HelperError } from "../../../src/errors.ts";
+import type { Certificate } from "../../../src/x509/certificate.ts";
+import { byPreference, type NonEmpty } from "../../../src/x509/chain.ts";
+import { certificateUris, endEntities, issuersOf } from "./certificates.ts";
+import { type KeyMatch, keysFor } from "../objects/matching.ts";
+import { needsLogin } from "../login/login.ts";
+import { noObject, severalObjects } from "./errors.ts";
+import { findPrivateKeys, type TokenCertificate, type TokenKey } from "../objects/find.ts";
+import { hasUserPin } from "../login/pin_sources.ts";
+import type { Search } from "./context.ts";
+import { nameToken, writeUri } from "../uri/format.ts";
+
+/** A certificate and the private keys that may be its own, the likeliest first. */
+export interface Pair {
+  readonly found: TokenCertificate;
+  readonly keys: NonEmpty<TokenKey>;
+}
+
+interface Candidate {
+  readonly found: TokenCertificate;
+  readonly match: KeyMatch;
+}
+
+/**
+ * The end-entity certificate among those found, and its key. Of several certificates the one with a
+ * key is meant. Throws `key-not-found`, listing URIs, when several have one, and when none has.
+ */
+export async function choosePair(
+  certificates: readonly TokenCertificate[],
+  search: Search,
+): Promise<Pair> {
+  const { found, match: { keys } } = await chooseCandidate(certificates, search);
+  const [key, ...others] = keys;
+  if (!key) {
+    throw new HelperError(
+      "key-not-found",
+      `${search.uri.label}: ${
+        nameToken(found.session.token)
+      } holds the certificate and no private key ` +
+        "for it; name the key with --private-key",
+    );
+  }
+  return { found, keys: [key, ...others] };
+}
+
+/** The end-entity certificate among those found and its issuers, without its key. */
+export async function chooseCertificate(
+  certificates: readonly TokenCertificate[],
+  search: Search,
+): Promise<[Certificate, ...Certificate[]]> {
+  const [only, another] = await endEntities(certificates, search.now);
+  const found = only && !another ? only : (await chooseCandidate(certificates, search)).found;
+  return [found.certificate, ...await issuersOf(found)];
+}
+
+/** The error that lists several keys. */
+export function severalKeys({ uri, tokens }: Search, keys: readonly TokenKey[]): HelperError {
+  const uris = keys.map(({ session, id, label }) =>
+    writeUri(session.token, tokens, uri, { id, label, type: "private" })
+  );
+  return severalObjects(uri, "private keys", uris);
+}
+
+async function chooseCandidate(
+  certificates: readonly TokenCertificate[],
+  search: Search,
+): Promise<Candidate> {
+  const leaves = await endEntities(certificates, search.now);
+  if (search.useLatest) return await latestCandidate(leaves, search);
+  const ambiguous = async () =>
+    severalObjects(search.uri, "certificates", await certificateUris(leaves, search));
+  // A PIN goes to one token only, and nothing decides which.
+  if (new Set(leaves.map(({ session }) => session)).size > 1) throw await ambiguous();
+  const candidates: Candidate[] = [];
+  for (const found of leaves) {
+    candidates.push({ found, match: await keysWithLogin(found, search, leaves.length > 1) });
+  }
+  const [first, another] = candidates;
+  if (first && !another) return first;
+  const withKey = candidates.filter(({ match }) => match.keys.length > 0);
+  const [chosen, rival] = withKey;
+  if (!chosen || rival) throw await ambiguous();
+  return chosen;
+}
+
+/**
+ * Returns the candidate that expires last of those with a key. Only the token of the certificate that
+ * expires last is asked for a key, because its PIN must not go to another token.
+ */
+async function latestCandidate(
+  leaves: readonly TokenCertificate[],
+  search: Search,
+): Promise<Candidate> {
+  const ordered = byPreference(leaves, search.now, ({ certificate }) => certificate);
+  const onToken = ordered.filter(({ session }) => session === ordered[0]?.session);
+  let last: Candidate | undefined;
+  for (const found of onToken) {
+    last = { found, match: await keysWithLogin(found, search, leaves.length > 1) };
+    if (last.match.keys.length > 0) return last;
+  }
+  const [first] = ordered;
+  if (!first || !last) throw noObject(search, "certificate");
+  return { found: first, match: last.match };
+}
+
+/** The keys for a certificate, after a login where that is needed to see them. */
+async function keysWithLogin(
+  found: TokenCertificate,
+  { uri, login }: Search,
+  among: boolean,
+): Promise<KeyMatch> {
+  const { session } = found;
+  if (!needsLogin(session) || login.isDone(session)) return await keysFor(found, uri, among);
+  // Nobody is to be asked for a PIN that is not needed; one that was given is used.
+  if (!hasUserPin(uri) && (await findPrivateKeys(session, {})).length > 0) {
+    const visible = await keysFor(found, uri, among);
+    if (visible.keys.length > 0) return visible;
+  }
+  await login.toToken(session);
+  return await keysFor(found, uri, among);
+}

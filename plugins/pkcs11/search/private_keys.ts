@@ -1,0 +1,70 @@
+/**
+ * Finding private keys by a URI of their own.
+ *
+ * @module
+ */
+import type { Certificate } from "../../../src/x509/certificate.ts";
+import { hasPublicKey } from "../../../src/x509/chain.ts";
+import { usablePublicKey } from "../objects/counterparts.ts";
+import { needsLogin } from "../login/login.ts";
+import { severalTokens } from "./errors.ts";
+import {
+  findCertificates,
+  findPrivateKeys,
+  findPublicKeys,
+  type TokenKey,
+} from "../objects/find.ts";
+import { relation } from "../objects/public_key.ts";
+import { LoginDeferredError, type Search } from "./context.ts";
+import { type ObjectCriteria, objectCriteria } from "../uri/match.ts";
+import type { Session, Token, Visit } from "../module/session_pool.ts";
+
+/**
+ * The private keys that a URI asks for, in the tokens it asks for. First without a login; where
+ * nothing is found and exactly one token can be meant, with one. Of several tokens the one is meant
+ * that shows a public key or certificate of that name (and of `beside`, if that is known).
+ */
+export async function searchKeys(
+  { visit, uri, tokens, login, mayLogIn }: Search,
+  beside: Certificate | undefined,
+): Promise<TokenKey[]> {
+  const criteria = objectCriteria(uri);
+  const found: TokenKey[] = [];
+  const search = async (session: Session) => {
+    found.push(...await findPrivateKeys(session, criteria));
+  };
+  await visit.ofEach(tokens, search);
+  if (found.length > 0) return found;
+
+  const meant = tokens.length > 1 ? await tokensShowing(visit, tokens, criteria, beside) : tokens;
+  const [only, another] = meant;
+  if (!only) throw severalTokens(uri, tokens);
+  if (another) throw severalTokens(uri, meant);
+  const session = await visit.session(only);
+  if (needsLogin(session)) {
+    if (!mayLogIn) throw new LoginDeferredError();
+    await login.toToken(session);
+    await search(session);
+  }
+  return found;
+}
+
+async function tokensShowing(
+  visit: Visit,
+  tokens: readonly Token[],
+  criteria: ObjectCriteria,
+  beside: Certificate | undefined,
+): Promise<Token[]> {
+  const showing: Token[] = [];
+  const publicKey = beside && usablePublicKey(beside);
+  await visit.ofEach(tokens, async (session) => {
+    const halves = await findPublicKeys(session, criteria);
+    const certificates = await findCertificates(session, criteria, () => {});
+    const shows = publicKey
+      ? halves.some((half) => relation(half, publicKey) === "same") ||
+        certificates.some(({ certificate }) => hasPublicKey(certificate, publicKey))
+      : halves.length > 0 || certificates.length > 0;
+    if (shows) showing.push(session.token);
+  });
+  return showing;
+}

@@ -1,0 +1,101 @@
+/**
+ * What a `pkcs11:` URI asks for: which tokens, which objects (RFC 7512 section 2.5).
+ *
+ * @module
+ */
+import { HelperError } from "../../../src/errors.ts";
+import type { OBJECT_TYPES } from "../../../src/keystore/pkcs11_attributes.ts";
+import type { KeystoreUri } from "../../../src/keystore/uri.ts";
+import { sameBytes } from "../../../src/x509/public_key.ts";
+import { withoutPadding } from "../cryptoki/structures.ts";
+import type { Token, Visit } from "../module/session_pool.ts";
+
+/** What objects must have. */
+export interface ObjectCriteria {
+  readonly id?: Uint8Array;
+  readonly label?: Uint8Array;
+  /** SHA-256 of a certificate, lower-case hex. */
+  readonly sha256?: string;
+}
+
+/** The URI's text for a path attribute. */
+function textOf(uri: KeystoreUri, name: string): string | undefined {
+  const value = uri.attributes.get(name);
+  return value && new TextDecoder().decode(value).toLowerCase();
+}
+
+/** What the URI asks of objects. */
+export function objectCriteria(uri: KeystoreUri): ObjectCriteria {
+  const id = uri.attributes.get("id");
+  const label = uri.attributes.get("object");
+  const sha256 = textOf(uri, "x-certificate-sha256");
+  return {
+    ...(id ? { id } : {}),
+    ...(label ? { label } : {}),
+    ...(sha256 === undefined ? {} : { sha256 }),
+  };
+}
+
+/** Whether the URI asks for this kind of object, or for no kind. Throws `usage` for other kinds. */
+export function asksFor(uri: KeystoreUri, kind: "private" | "cert"): boolean {
+  const type = textOf(uri, "type") as (typeof OBJECT_TYPES)[number] | undefined;
+  if (type === undefined || type === kind) return true;
+  if (type === "private" || type === "cert") return false;
+  throw new HelperError(
+    "usage",
+    `${uri.label}: objects of type=${type} do not sign; write type=private or type=cert`,
+  );
+}
+
+/** Those of the visit's tokens that the URI asks for. */
+export async function matchingTokens(visit: Visit, uri: KeystoreUri): Promise<Token[]> {
+  if (!await matchesLibrary(visit, uri)) return [];
+  const matching: Token[] = [];
+  for (const token of await visit.tokens()) {
+    if (matchesToken(token, uri) && await matchesSlot(visit, token, uri)) matching.push(token);
+  }
+  return matching;
+}
+
+function matchesToken({ slot, info }: Token, uri: KeystoreUri): boolean {
+  const slotId = textOf(uri, "slot-id");
+  return (slotId === undefined || BigInt(slotId) === slot) && agrees(uri, {
+    "token": info.label,
+    "manufacturer": info.manufacturer,
+    "serial": info.serial,
+    "model": info.model,
+  });
+}
+
+async function matchesSlot(visit: Visit, { slot }: Token, uri: KeystoreUri): Promise<boolean> {
+  if (!uri.attributes.has("slot-description") && !uri.attributes.has("slot-manufacturer")) {
+    return true;
+  }
+  const info = await visit.tolerating(
+    `slot ${slot}`,
+    () => visit.module.cryptoki.slotInfo(slot),
+  );
+  return info !== undefined &&
+    agrees(uri, { "slot-description": info.description, "slot-manufacturer": info.manufacturer });
+}
+
+async function matchesLibrary(visit: Visit, uri: KeystoreUri): Promise<boolean> {
+  if (![...uri.attributes.keys()].some((name) => name.startsWith("library-"))) return true;
+  const info = await visit.module.cryptoki.info();
+  const [major, minor = "0"] = textOf(uri, "library-version")?.split(".") ?? [];
+  if (major !== undefined && (Number(major) !== info.major || Number(minor) !== info.minor)) {
+    return false;
+  }
+  return agrees(uri, {
+    "library-manufacturer": info.manufacturer,
+    "library-description": info.description,
+  });
+}
+
+/** Whether all texts that the URI gives are these. */
+function agrees(uri: KeystoreUri, texts: Readonly<Record<string, Uint8Array>>): boolean {
+  return Object.entries(texts).every(([name, text]) => {
+    const wanted = uri.attributes.get(name);
+    return wanted === undefined || sameBytes(withoutPadding(wanted), text);
+  });
+}

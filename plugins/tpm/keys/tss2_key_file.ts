@@ -1,0 +1,147 @@
+/**
+ * Keys in TSS2 files, which are loaded under their parent for each use.
+ *
+ * @module
+ */
+import { encodeHex } from "@std/encoding/hex";
+import { HelperError } from "../../../src/errors.ts";
+import { KeyTypeError } from "../../../src/x509/key_types.ts";
+import { ESYS, formatHandle, HIERARCHIES, type Hierarchy } from "../structures/handles.ts";
+import type { BroughtKey, TpmKey } from "./key.ts";
+import { createPrimary, find, importKey, load, readPublic } from "../commands/objects.ts";
+import type { Password } from "../auth/passwords.ts";
+import { policySteps } from "../auth/policy.ts";
+import { ATTRIBUTE, has, isAsymmetricParent, parsePublicArea } from "../structures/public_area.ts";
+import { SESSION_ATTRIBUTE, setAttributes, setPassword } from "../commands/sessions.ts";
+import { EC_PARENT, RSA_PARENT } from "../structures/templates.ts";
+import type { Transaction } from "./transaction.ts";
+import type { Tss2Key } from "./tss2_key.ts";
+
+const { continue: CONTINUE, decrypt: DECRYPT, encrypt: ENCRYPT } = SESSION_ATTRIBUTE;
+
+/**
+ * The key of a TSS2 file at `label`; the TPM is not asked.
+ *
+ * Throws `WireError` when its public area is malformed, `PolicyError` when its policy cannot be
+ * satisfied here, and `KeyTypeError` when it has none and needs one.
+ */
+export function keyOfFile(file: Tss2Key, label: string): TpmKey {
+  const publicArea = parsePublicArea(file.publicArea);
+  const policy = policySteps(file.policy);
+  if (!has(publicArea, ATTRIBUTE.userWithAuth) && policy.length === 0 && publicArea.hasPolicy) {
+    throw new KeyTypeError(
+      "it may be used with a policy alone, and the file does not list that policy; write the file " +
+        "again with it",
+    );
+  }
+  const hierarchy = HIERARCHIES.find(({ handle }) => handle === file.parent);
+  const description = file.description ? ` ("${file.description}")` : "";
+  return {
+    label,
+    name: `the TPM key in ${label}${description}`,
+    identity: encodeHex(file.publicArea) + encodeHex(file.privateArea),
+    publicArea,
+    policy,
+    emptyAuth: file.emptyAuth,
+    parent: {
+      name: hierarchy
+        ? `the TPM's ${hierarchy.name} hierarchy`
+        : `the TPM key ${formatHandle(file.parent)} (the parent of ${label})`,
+      identity: formatHandle(file.parent),
+    },
+    bring: (transaction, password) => loadKey(file, hierarchy, transaction, password),
+  };
+}
+
+/** A parent in a transaction, and the session that its password asks for. */
+interface BroughtParent extends BroughtKey {
+  readonly session: number;
+}
+
+async function loadKey(
+  file: Tss2Key,
+  hierarchy: Hierarchy | undefined,
+  transaction: Transaction,
+  password: Password | undefined,
+): Promise<BroughtKey> {
+  const { connection } = transaction;
+  const secret = await password?.current() ?? new Uint8Array(0);
+  let parent: BroughtParent;
+  try {
+    parent = hierarchy
+      ? await makeParent(hierarchy, file.rsaParent, transaction, secret)
+      : await findParent(file.parent, transaction, secret, password);
+  } finally {
+    secret.fill(0);
+  }
+  const { object, session, saltKey } = parent;
+  const withSession = async <T>(command: () => Promise<T>): Promise<T> => {
+    if (session !== ESYS.passwordSession) setAttributes(connection, session, CONTINUE | DECRYPT);
+    return await transaction.usingPassword("parent", command);
+  };
+  const { seed } = file;
+  const privateArea = seed
+    ? await withSession(() =>
+      importKey(connection, object, session, file.publicArea, file.privateArea, seed)
+    )
+    : file.privateArea;
+  const key = await withSession(() =>
+    transaction.own((into) => load(connection, object, session, privateArea, file.publicArea, into))
+  );
+  password?.accepted();
+  return { object: key, ...(saltKey === undefined ? {} : { saltKey }) };
+}
+
+/** Makes the primary key of a hierarchy; it has no password of its own. */
+async function makeParent(
+  hierarchy: Hierarchy,
+  isRsa: boolean,
+  transaction: Transaction,
+  secret: Uint8Array,
+): Promise<BroughtParent> {
+  const { connection, access } = transaction;
+  access.context.debug(`tpm: parent: ${isRsa ? "RSA" : "EC"} primary key, ${hierarchy.name}`);
+  let session: number = ESYS.passwordSession;
+  if (secret.length > 0) {
+    setPassword(connection, hierarchy.esys, secret);
+    session = await transaction.saltedSession();
+    setAttributes(connection, session, CONTINUE | DECRYPT | ENCRYPT);
+  }
+  const object = await transaction.usingPassword(
+    "parent",
+    () =>
+      transaction.own((into) =>
+        createPrimary(connection, hierarchy.esys, session, isRsa ? RSA_PARENT : EC_PARENT, into)
+      ),
+  );
+  return { object, session: ESYS.passwordSession, saltKey: object };
+}
+
+async function findParent(
+  handle: number,
+  transaction: Transaction,
+  secret: Uint8Array,
+  password: Password | undefined,
+): Promise<BroughtParent> {
+  const { connection, access } = transaction;
+  access.context.debug(`tpm: parent: ${formatHandle(handle)}`);
+  const object = await find(connection, handle, "find-parent");
+  const area = parsePublicArea(await readPublic(connection, object, "find-parent"));
+  if (!has(area, ATTRIBUTE.restricted | ATTRIBUTE.decrypt)) {
+    throw new HelperError(
+      "key-format",
+      `${access.label}: its parent ${
+        formatHandle(handle)
+      } is no storage key, so that it cannot be ` +
+        "the key's parent; the file says another parent than the key was made under",
+    );
+  }
+  const salt = isAsymmetricParent(area) ? { saltKey: object } : {};
+  if (secret.length === 0) {
+    const isCounted = !has(area, ATTRIBUTE.noDictionaryAttackProtection);
+    if (isCounted && password?.isGuess) await transaction.checkGuess(password.options);
+    return { object, session: ESYS.passwordSession, ...salt };
+  }
+  setPassword(connection, object, secret);
+  return { object, session: await transaction.saltedSession(salt.saltKey), ...salt };
+}

@@ -1,0 +1,116 @@
+/**
+ * `configure`: the `credential_process` setting that makes AWS SDKs use what the flags say, printed
+ * or written into the configuration file.
+ *
+ * @module
+ */
+import { readIniLines, settingsOf } from "../../credentials/profile/ini_lines.ts";
+import { editFile } from "../../credentials/profile/profile_file.ts";
+import { checkProfileName } from "../../credentials/profile/profile_name.ts";
+import { withSettings } from "../../credentials/profile/profile_text.ts";
+import { HelperError } from "../../errors.ts";
+import { readSourceSync } from "../../files/source_file.ts";
+import { pathAdvice } from "../../keystore/path_advice.ts";
+import {
+  configurationHeader,
+  findConfigurationHeader,
+  STRONGER_SETTINGS,
+} from "../settings/aws_profiles.ts";
+import { commandLine } from "../shell_quote.ts";
+import type { FlagValues } from "../flags/flag_values.ts";
+import { identitySource } from "../keystore_context.ts";
+import { configurationFile, credentialsFile } from "../paths.ts";
+import { processWords } from "../settings/credential_process_args.ts";
+import { sessionRequest } from "../session_request.ts";
+import type { World } from "../system.ts";
+
+/** A larger file is not a credentials file, bytes. */
+const MAX_CREDENTIALS_FILE = 16 << 20;
+
+const SETTING = "credential_process";
+
+/** Prints the setting as one line; with `--write`, writes it and says where. */
+export async function configure(values: FlagValues, world: World): Promise<void> {
+  const profile = values.required("profile");
+  checkProfileName(profile, values.sourceOf("profile"));
+  // What the program would refuse then is refused now.
+  sessionRequest(values);
+  identitySource(values, world.platform);
+  const line = commandLine(processWords(values, world), world.platform);
+  for (const note of missingFiles(values, world.platform)) world.say(`warning: ${note}`);
+  if (!values.isOn("write")) {
+    world.write(`${SETTING} = ${line}\n`);
+    return;
+  }
+  if (/[\s"'\\]/.test(profile)) {
+    throw new HelperError(
+      "usage",
+      `${values.sourceOf("profile")} "${profile}" holds a space, quote or backslash, which AWS ` +
+        "SDKs read differently; choose another name",
+    );
+  }
+  const path = configurationFile(world);
+  const notes = await write({ path, profile, line }, world);
+  for (const note of [...notes, ...credentialsNotes(profile, world)]) {
+    world.say(`warning: ${note}`);
+  }
+  world.say(`wrote ${SETTING} of [${configurationHeader(profile)}] in ${path}`);
+  world.say(`try it: aws sts get-caller-identity --profile ${profile}`);
+}
+
+/** Returns a note for each file that the flags name and that does not exist. */
+function missingFiles(values: FlagValues, platform: World["platform"]): string[] {
+  const { certificate, privateKey, intermediates } = identitySource(values, platform);
+  return [certificate, privateKey, intermediates].flatMap((uri) => {
+    if (uri?.scheme !== "file" || exists(uri.path)) return [];
+    const advice = pathAdvice(uri.path) ?? "the command will fail until it does";
+    return [`${uri.label} does not exist; ${advice}`];
+  });
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (thrown) {
+    return !(thrown instanceof Deno.errors.NotFound);
+  }
+}
+
+async function write(
+  { path, profile, line }: { path: string; profile: string; line: string },
+  world: World,
+): Promise<string[]> {
+  using hold = world.holdSignals();
+  return await editFile(path, (text) => {
+    const lines = readIniLines(text);
+    const section = findConfigurationHeader(lines, profile) ?? configurationHeader(profile);
+    const stronger = STRONGER_SETTINGS.filter((key) => settingsOf(lines, section).has(key));
+    return {
+      text: withSettings(text, section, new Map([[SETTING, line]]), path),
+      notes: stronger.map((key) =>
+        `[${section}] in ${path} sets ${key}, which AWS SDKs may follow before ${SETTING}`
+      ),
+    };
+  }, {
+    monotonic: () => world.monotonic(),
+    sleep: (milliseconds) => world.sleep(milliseconds),
+    signal: hold.signal,
+  });
+}
+
+/** Keys in the credentials file come before every setting of the configuration file. */
+function credentialsNotes(profile: string, world: World): string[] {
+  const path = credentialsFile(world);
+  let text: string;
+  try {
+    const bytes = readSourceSync(path, { maxBytes: MAX_CREDENTIALS_FILE, pipes: false });
+    text = new TextDecoder().decode(bytes);
+  } catch {
+    return []; // no file, or not this user's: SDKs read nothing there either
+  }
+  if (!settingsOf(readIniLines(text), profile).has("aws_access_key_id")) return [];
+  return [
+    `[${profile}] in ${path} holds keys, which AWS SDKs use before ${SETTING}; remove them there`,
+  ];
+}

@@ -1,0 +1,111 @@
+/**
+ * `selftest`: shows on a machine with a store that the program can list it, sign with a key of it,
+ * and that the signature is right. The report holds no secret.
+ *
+ * @module
+ */
+import { HelperError, messageOf } from "../../errors.ts";
+import { formatTime } from "../../credentials/refresh/session.ts";
+import { type Identity, type IdentitySource, openIdentity } from "../../keystore/open_identity.ts";
+import { isLister, type ListedCertificate } from "../../keystore/types.ts";
+import { SCHEMES } from "../../keystore/uri.ts";
+import { SIGNING_ALGORITHMS } from "../../rolesanywhere/algorithms.ts";
+import { type Certificate, publicKeyOf, serialNumberHex } from "../../x509/certificate.ts";
+import { formatName } from "../../x509/name.ts";
+import { type PublicKey, rsaPublicNumbers } from "../../x509/public_key.ts";
+import { verifySignature } from "../../x509/verify_signature.ts";
+import type { FlagValues } from "../flags/flag_values.ts";
+import { identitySource, keystoreContext, wholeStore } from "../keystore_context.ts";
+import { PROGRAM } from "../program.ts";
+import { VERSION } from "./version.ts";
+import type { World } from "../system.ts";
+
+/** What the signed message begins with, so that it can never be a request to a service. */
+const PREFIX = `${PROGRAM} selftest\n`;
+
+/**
+ * Writes the report as it goes. Throws `usage`, what the keystores throw, and `key-unreadable` when
+ * a signature is made that is not right.
+ */
+export async function selftest(values: FlagValues, world: World): Promise<void> {
+  const report = (...lines: string[]) => world.write(lines.map((line) => `${line}\n`).join(""));
+  const source = sourceOf(values, world);
+  const context = keystoreContext(values, world);
+  report(`${PROGRAM} ${VERSION} (${world.platform} ${world.architecture})`);
+  const place = source.certificate ?? source.privateKey;
+  if (source.certificate) {
+    const keystore = await world.registry(source.certificate.scheme);
+    report(`Certificates from ${SCHEMES[source.certificate.scheme]}: ${source.certificate.label}`);
+    if (isLister(keystore)) {
+      const listed = await keystore.listCertificates(source.certificate, context);
+      report(`Found: ${listed.length}`, ...listed.flatMap(describeListed));
+    }
+  }
+  await using identity = await openIdentity(source, world.registry, context);
+  report(`Chosen: ${formatName(identity.certificate.subject)}`);
+  report(...describeIdentity(identity, world.now()));
+  report(await signAndVerify(identity, place?.label ?? "", world), "Result: passed");
+}
+
+function sourceOf(values: FlagValues, world: World): IdentitySource {
+  const source = identitySource(values, world.platform);
+  if (source.certificate || source.privateKey) return source;
+  return { certificate: wholeStore(world.platform, "selftest") };
+}
+
+function describeListed({ certificate, uri, selector }: ListedCertificate, i: number): string[] {
+  return [
+    `${i + 1}) ${formatName(certificate.subject)}`,
+    `   Issuer: ${formatName(certificate.issuer)}`,
+    `   Serial Number: ${serialNumberHex(certificate)}`,
+    `   Valid: ${formatTime(certificate.notBefore)} to ${formatTime(certificate.notAfter)}`,
+    `   Key: ${describeKeyOf(certificate)}`,
+    ...(uri === undefined ? [] : [`   URI: ${uri}`]),
+    ...(selector === undefined ? [] : [`   Selector: ${selector}`]),
+  ];
+}
+
+function describeIdentity({ certificate, chain }: Identity, now: Date): string[] {
+  const isValid = certificate.notBefore <= now && now <= certificate.notAfter;
+  return [
+    `   Key: ${describeKeyOf(certificate)}`,
+    `   Valid now: ${isValid ? "yes" : "no"}, until ${formatTime(certificate.notAfter)}`,
+    `   Issuers to send: ${chain.length}`,
+    ...chain.map((issuer) => `   - ${formatName(issuer.subject)}`),
+  ];
+}
+
+function describeKeyOf(certificate: Certificate): string {
+  try {
+    return describeKey(publicKeyOf(certificate));
+  } catch (thrown) {
+    return `not usable: ${messageOf(thrown)}`;
+  }
+}
+
+function describeKey({ keyType, curve, bits }: PublicKey): string {
+  if (curve) return `${keyType} on ${curve.name}`;
+  return keyType === "RSA"
+    ? `${keyType} of ${8 * rsaPublicNumbers(bits).modulus.length} bits`
+    : keyType;
+}
+
+async function signAndVerify(identity: Identity, label: string, world: World): Promise<string> {
+  const { signer, certificate } = identity;
+  const nonce = crypto.getRandomValues(new Uint8Array(32));
+  const message = new Uint8Array([...new TextEncoder().encode(PREFIX), ...nonce]);
+  const publicKey = publicKeyOf(certificate);
+  const { digest } = SIGNING_ALGORITHMS[publicKey.keyType];
+  const start = world.monotonic();
+  const signature = await signer.sign(message, digest);
+  const milliseconds = Math.round(world.monotonic() - start);
+  if (!await verifySignature(publicKey, message, digest, signature)) {
+    throw new HelperError(
+      "key-unreadable",
+      `the key for ${label} made a signature that its certificate does not verify; ` +
+        "please report it with the lines above",
+    );
+  }
+  return `Signed: ${message.length} bytes with ${digest} in ${milliseconds} ms, ` +
+    `signature of ${signature.length} bytes, verified`;
+}

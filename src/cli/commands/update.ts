@@ -1,0 +1,59 @@
+/**
+ * `update`: temporary credentials in a profile of the credentials file, once or for as long as the
+ * command runs.
+ *
+ * @module
+ */
+import { writeProfile } from "../../credentials/profile/profile_file.ts";
+import { checkProfileName } from "../../credentials/profile/profile_name.ts";
+import { vendCredentials } from "../../credentials/refresh/session.ts";
+import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
+import type { FlagValues } from "../flags/flag_values.ts";
+import { disableCoreDumps } from "../core_dumps.ts";
+import { identitySource, keystoreContext } from "../keystore_context.ts";
+import { keepProfileFresh } from "../update_loop.ts";
+import { credentialsFile } from "../paths.ts";
+import { createSessionEffects, sessionRequest } from "../session_request.ts";
+import type { World } from "../system.ts";
+
+/** Writes the credentials; without `--once`, again and again until a signal ends it. */
+export async function update(values: FlagValues, world: World): Promise<void> {
+  if (!values.isOn("once")) await world.stay();
+  await disableCoreDumps(world);
+  const profile = values.required("profile");
+  checkProfileName(profile, values.sourceOf("profile"));
+  const path = credentialsFile(world);
+  const request = sessionRequest(values);
+  const source = identitySource(values, world.platform);
+  const context = keystoreContext(values, world);
+  const effects = createSessionEffects(values, request.endpoint, world);
+  const told = new Set<string>();
+  const write = async (credentials: SessionCredentials, signal: AbortSignal) => {
+    const account = request.arns.role.account;
+    const notes = await writeProfile({ path, profile, credentials, account }, {
+      monotonic: () => world.monotonic(),
+      sleep: (milliseconds) => world.sleep(milliseconds),
+      signal,
+    });
+    for (const note of notes.filter((note) => !told.has(note))) {
+      told.add(note);
+      world.say(`warning: ${note}`);
+    }
+  };
+  if (values.isOn("once")) {
+    const credentials = await vendCredentials(source, request, world.registry, context, effects);
+    // Nothing is left half done by a signal that comes now.
+    using hold = world.holdSignals();
+    await write(credentials, hold.signal);
+    effects.debug(`wrote [${profile}] of ${path}`);
+    return;
+  }
+  await keepProfileFresh({
+    source,
+    request,
+    context,
+    effects,
+    place: `[${profile}] of ${path}`,
+    write,
+  }, world);
+}

@@ -1,0 +1,15 @@
+/**
+ * `version`: the number of this build, from `deno.json`, the only place it stands in.
+ *
+ * @module
+ */
+import config from "../../../deno.json" with { type: "json" };
+import type { World } from "../system.ts";
+
+/** The version of the program. */
+export const VERSION: string = config.version;
+
+/** Prints the version. */
+export function version(world: World): void {
+  world.write(`${VERSION}\n`);
+}

@@ -1,0 +1,129 @@
+/**
+ * Opening key and certificate once, as a session would, and one signature to show that they work.
+ *
+ * @module
+ */
+import { SIGNING_ALGORITHMS } from "../../rolesanywhere/algorithms.ts";
+import {
+  type IdentitySource,
+  LONGEST_CHAIN,
+  openIdentity,
+  readCertificates,
+  readIntermediates,
+} from "../../keystore/open_identity.ts";
+import type { KeystoreContext, Signer } from "../../keystore/types.ts";
+import type { Certificate } from "../../x509/certificate.ts";
+import { endEntityOf } from "../../x509/chain.ts";
+import { buildChain } from "../../x509/path.ts";
+import { sameBytes } from "../../x509/public_key.ts";
+import { verifySignature } from "../../x509/verify_signature.ts";
+import type { FlagValues } from "../flags/flag_values.ts";
+import { keystoreContext } from "../keystore_context.ts";
+import type { World } from "../system.ts";
+
+/** The end-entity certificate and its issuers. */
+export interface CertificateSet {
+  readonly endEntity: Certificate;
+  /** In the order to send. */
+  readonly chain: readonly Certificate[];
+  /** The issuers as the files have them. */
+  readonly given: readonly Certificate[];
+}
+
+/** What came of it. */
+export interface Opening {
+  readonly certificates?: CertificateSet;
+  /** Result of verifying the test signature. */
+  readonly signature?: "right" | "wrong";
+  /** What was thrown. */
+  readonly failure?: unknown;
+}
+
+/** Opens what `source` names; what is thrown is given. */
+export async function openForDoctor(
+  source: IdentitySource,
+  values: FlagValues,
+  world: World,
+): Promise<Opening> {
+  if (!source.certificate && !source.privateKey) return {};
+  const context = askingOnce(keystoreContext(values, world));
+  try {
+    await using identity = await openIdentity(source, world.registry, context);
+    const { certificate: endEntity, chain, signer } = identity;
+    const standing = source.certificate && source.privateKey
+      ? await readCertificates(source.certificate, world.registry, context)
+      : signer.certificates;
+    const given = await withIntermediates(source, standing, world, context);
+    const certificates = { endEntity, chain, given: without(given, endEntity) };
+    return { certificates, ...await trySignature(signer) };
+  } catch (failure) {
+    const certificates = await certificatesAlone(source, world, context);
+    return { failure, ...(certificates ? { certificates } : {}) };
+  }
+}
+
+/** A wrong answer would be asked for twice when the certificates are read without the key. */
+function askingOnce(context: KeystoreContext): KeystoreContext {
+  const answers = new Map<string, Promise<string | undefined>>();
+  return {
+    ...context,
+    prompt: (question) => {
+      const known = answers.get(question);
+      if (known) return Promise.resolve(undefined);
+      const answer = context.prompt(question);
+      answers.set(question, answer);
+      return answer;
+    },
+  };
+}
+
+/** What can be told of the certificate when the key cannot be opened. */
+async function certificatesAlone(
+  source: IdentitySource,
+  world: World,
+  context: KeystoreContext,
+): Promise<CertificateSet | undefined> {
+  const place = source.certificate ?? source.privateKey;
+  if (!place) return undefined;
+  try {
+    const read = await readCertificates(place, world.registry, context);
+    const endEntity = endEntityOf(read, world.now());
+    const given = without(
+      await withIntermediates(source, read, world, context).catch(() => read),
+      endEntity,
+    );
+    return { endEntity, chain: (await buildChain(endEntity, given, LONGEST_CHAIN)).issuers, given };
+  } catch {
+    return undefined; // the reason is the failure that is told already, or one of its kind
+  }
+}
+
+async function withIntermediates(
+  source: IdentitySource,
+  certificates: readonly Certificate[],
+  world: World,
+  context: KeystoreContext,
+): Promise<readonly Certificate[]> {
+  if (!source.intermediates) return certificates;
+  return [
+    ...certificates,
+    ...await readIntermediates(source.intermediates, world.registry, context),
+  ];
+}
+
+/** All but one certificate, and no certificate twice. */
+function without(certificates: readonly Certificate[], one: Certificate): Certificate[] {
+  return certificates.filter(({ encoded }, i) =>
+    !sameBytes(encoded, one.encoded) &&
+    certificates.findIndex((other) => sameBytes(other.encoded, encoded)) === i
+  );
+}
+
+async function trySignature(signer: Signer): Promise<Opening> {
+  const { publicKey } = signer;
+  const message = new TextEncoder().encode("aws_signing_helper doctor");
+  const { digest } = SIGNING_ALGORITHMS[publicKey.keyType];
+  const signature = await signer.sign(message, digest);
+  const isRight = await verifySignature(publicKey, message, digest, signature);
+  return { signature: isRight ? "right" : "wrong" };
+}

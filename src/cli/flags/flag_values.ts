@@ -1,0 +1,238 @@
+/**
+ * The values of a command's flags: from the command line, then from each flag's own variable, then
+ * from other programs' variables, then from AWS's configuration file, then from the table's
+ * defaults. An empty value counts as not given, except for secrets.
+ *
+ * @module
+ */
+import { HelperError, refusedValue } from "../../errors.ts";
+import { seeHelp } from "./find_command.ts";
+import {
+  type CommandName,
+  commandOf,
+  EXCLUSIONS,
+  type FlagName,
+  flagOf,
+  variableOf,
+} from "./flags.ts";
+
+/** What the command line gave: text, several texts, or a switch. */
+export type GivenValues = ReadonlyMap<FlagName, string | readonly string[] | boolean>;
+
+/** A value of the configuration file that AWS SDKs read. */
+export interface Setting {
+  readonly text: string;
+  /** The name of the place, for messages. */
+  readonly source: string;
+}
+
+/** The settings of the configuration file, by the flag that they replace. */
+export type Settings = ReadonlyMap<FlagName, Setting>;
+
+/** The places of a value; a lower rank wins. */
+const RANK = { flag: 0, own: 1, other: 2, file: 3 } as const;
+
+interface Value {
+  readonly texts: readonly string[];
+  /** The flag, variable or setting that the value was read from, for messages. */
+  readonly source: string;
+  readonly rank: (typeof RANK)[keyof typeof RANK];
+}
+
+/** Returns true for a value that was not given to this program: it yields to exclusions. */
+function isAmbient({ rank }: Value): boolean {
+  return rank > RANK.own;
+}
+
+/** The values of one run. */
+export class FlagValues {
+  readonly #values = new Map<FlagName, Value>();
+
+  /**
+   * Gathers and checks all values.
+   *
+   * Throws `usage` for values out of range, flags that exclude each other, and what is missing; the
+   * sentence names the flags, and the variable where one gave the value.
+   */
+  constructor(
+    readonly command: CommandName,
+    given: GivenValues,
+    environment: (name: string) => string | undefined,
+    settings: Settings = new Map(),
+  ) {
+    for (const name of commandOf(command).flags) {
+      const value = gather(name, given, environment, settings);
+      if (value) this.#values.set(name, value);
+    }
+    this.#checkValues();
+    this.#checkExclusions();
+    this.#checkRequired();
+  }
+
+  /** The text of a flag, or its default; undefined when there is neither. */
+  text(name: FlagName): string | undefined {
+    const fallback = flagOf(name).default;
+    return this.#values.get(name)?.texts[0] ??
+      (fallback === undefined ? undefined : String(fallback));
+  }
+
+  /** The text of a flag where it was given to this program: no other's variable, no default. */
+  given(name: FlagName): string | undefined {
+    const value = this.#values.get(name);
+    return value && !isAmbient(value) ? value.texts[0] : undefined;
+  }
+
+  /** The text of a flag that the table says is required. */
+  required(name: FlagName): string {
+    const text = this.text(name);
+    if (text === undefined) throw missing([flagText(name)], this.command);
+    return text;
+  }
+
+  /** All arguments of a list flag; undefined when it was not given. */
+  list(name: FlagName): readonly string[] | undefined {
+    return this.#values.get(name)?.texts;
+  }
+
+  /** The value of a number flag. */
+  integer(name: FlagName): number {
+    return Number(this.required(name));
+  }
+
+  /** Returns true when a switch is on. */
+  isOn(name: FlagName): boolean {
+    return SWITCH_WORDS.get((this.text(name) ?? "false").toLowerCase()) ?? false;
+  }
+
+  /** A secret flag's value: a source to resolve, or (`literal`) the secret itself. */
+  secretSource(name: FlagName): { text: string; literal: boolean } | undefined {
+    const value = this.#values.get(name);
+    const text = value?.texts[0];
+    return value && text !== undefined ? { text, literal: isAmbient(value) } : undefined;
+  }
+
+  /**
+   * Returns true when the command line or the flag's own variable set a value that is not the
+   * default of a switch.
+   */
+  isGivenForThis(name: FlagName): boolean {
+    const { kind, default: usual } = flagOf(name);
+    const changes = kind !== "switch" || this.isOn(name) !== (usual === "true");
+    const value = this.#values.get(name);
+    return changes && value !== undefined && !isAmbient(value);
+  }
+
+  #checkValues(): void {
+    for (const [name, { texts, source }] of this.#values) {
+      const { kind, range, choices } = flagOf(name);
+      const shown = (text: string) => refusedValue(text) || " not valid";
+      for (const text of texts) {
+        if (kind === "integer" && range) {
+          const number = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
+          if (!(number >= range.least && number <= range.most)) {
+            throw new HelperError(
+              "usage",
+              `${source} is${
+                shown(text)
+              }; it must be a whole number of ${range.least} to ${range.most}`,
+            );
+          }
+        }
+        if (choices && !choices.includes(text)) {
+          throw new HelperError(
+            "usage",
+            `${source} is${shown(text)}; it must be one of ${choices.join(", ")}`,
+          );
+        }
+        if (kind === "switch" && !SWITCH_WORDS.has(text.toLowerCase())) {
+          // Not shown: a PIN or password may have been given to the wrong flag.
+          throw new HelperError("usage", `${source} takes no value but true or false`);
+        }
+      }
+    }
+  }
+
+  #checkExclusions(): void {
+    for (const { flags: [a, b], commands, unless } of EXCLUSIONS) {
+      if (commands && !commands.includes(this.command)) continue;
+      if (!this.#isGiven(a) || !this.#isGiven(b) || (unless && this.#isGiven(unless))) continue;
+      // As botocore does: a configured endpoint wins over configured FIPS and dual-stack.
+      const ambient = [b, a].find((name) => this.#rankOf(name) > RANK.own);
+      if (ambient) {
+        this.#values.delete(ambient);
+        continue;
+      }
+      throw new HelperError(
+        "usage",
+        `${this.sourceOf(a)} and ${this.sourceOf(b)} cannot be used together`,
+      );
+    }
+  }
+
+  #checkRequired(): void {
+    const { required, oneOf } = commandOf(this.command);
+    const absent = required.filter((name) => !this.#isGiven(name)).map(flagText);
+    const lacksOneOf = oneOf.length > 0 && !oneOf.some((name) => this.#isGiven(name));
+    const choice = oneOf.map((name) => `--${name}`).join(" or ");
+    if (absent.length > 0) throw missing(lacksOneOf ? [...absent, choice] : absent, this.command);
+    if (lacksOneOf) {
+      throw new HelperError("usage", `${this.command} needs ${choice}; ${seeHelp(this.command)}`);
+    }
+  }
+
+  /** Whether the command line gave the flag, and not a variable. */
+  isOnCommandLine(name: FlagName): boolean {
+    return this.#values.get(name)?.source === `--${name}`;
+  }
+
+  /** Returns the flag, variable or setting that the value was read from, for messages. */
+  sourceOf(name: FlagName): string {
+    return this.#values.get(name)?.source ?? `--${name}`;
+  }
+
+  #rankOf(name: FlagName): number {
+    return this.#values.get(name)?.rank ?? RANK.flag;
+  }
+
+  #isGiven(name: FlagName): boolean {
+    return flagOf(name).kind === "switch" ? this.isOn(name) : this.#values.has(name);
+  }
+}
+
+const SWITCH_WORDS = new Map([["true", true], ["1", true], ["false", false], ["0", false]]);
+
+function flagText(name: FlagName): string {
+  const { choices } = flagOf(name);
+  return `--${name}${choices ? ` (one of ${choices.join(", ")})` : ""}`;
+}
+
+function missing(flags: readonly string[], command: CommandName): HelperError {
+  return new HelperError(
+    "usage",
+    `${flags.join(", ")} ${flags.length === 1 ? "is" : "are"} missing; ${seeHelp(command)}`,
+  );
+}
+
+function gather(
+  name: FlagName,
+  given: GivenValues,
+  environment: (name: string) => string | undefined,
+  settings: Settings,
+): Value | undefined {
+  const { kind, otherVariables = [], unlessVariable } = flagOf(name);
+  const value = given.get(name);
+  if (value !== undefined) {
+    const all = Array.isArray(value) ? value : [String(value)];
+    const texts = kind === "secret" ? all : all.filter((text) => text !== "");
+    if (texts.length > 0) return { texts, source: `--${name}`, rank: RANK.flag };
+  }
+  const own = environment(variableOf(name));
+  if (own) return { texts: [own], source: variableOf(name), rank: RANK.own };
+  if (unlessVariable && /^(true|1)$/i.test(environment(unlessVariable) ?? "")) return undefined;
+  for (const variable of otherVariables) {
+    const text = environment(variable);
+    if (text) return { texts: [text], source: variable, rank: RANK.other };
+  }
+  const setting = settings.get(name);
+  return setting && { texts: [setting.text], source: setting.source, rank: RANK.file };
+}

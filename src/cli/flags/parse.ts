@@ -1,0 +1,191 @@
+/**
+ * From the command line to a command and its flags' values, by the flag table.
+ *
+ * @module
+ */
+import { parseArgs, type ParseArgsConfig } from "node:util";
+import { HelperError, refusedValue } from "../../errors.ts";
+import { findCommand, mistypedFlag, seeHelp, unknownFlag } from "./find_command.ts";
+import { FlagValues, type Settings } from "./flag_values.ts";
+import {
+  type CommandName,
+  commandOf,
+  commandsOfGroup,
+  type FlagName,
+  flagOf,
+  isCommandName,
+  isFlagName,
+} from "./flags.ts";
+
+/** What the command line asks for. */
+export type Request =
+  | { readonly kind: "help"; readonly command?: CommandName }
+  /** Help of the commands that begin with this word. */
+  | { readonly kind: "help"; readonly group: string }
+  | { readonly kind: "run"; readonly command: CommandName; readonly values: FlagValues };
+
+type Token = ReturnType<typeof tokenize>[number];
+type PlainToken = ReturnType<typeof parseTokens>[number];
+type OptionToken = Extract<Token, { kind: "option" }>;
+
+/**
+ * Parses `argv` (without the program). Flags may come before the command. No arguments, `help` and
+ * `--help` ask for help; `--version` for the version. `readSettings` is called for commands that use
+ * the network.
+ *
+ * Throws `usage` for an unknown command or flag, an unexpected argument, and what {@link FlagValues}
+ * refuses.
+ */
+export async function parseArguments(
+  argv: readonly string[],
+  environment: (name: string) => string | undefined,
+  readSettings: () => Promise<Settings> = () => Promise.resolve(new Map()),
+): Promise<Request> {
+  const { leading, words } = splitLeadingFlags(argv);
+  const [first, second = ""] = words;
+  if (first === undefined) {
+    if (leading.length === 0) return { kind: "help" };
+    throw new HelperError("usage", `no command was given; ${seeHelp()}`);
+  }
+  if (HELP.test(first)) return await helpRequest(words.slice(1));
+  if (commandsOfGroup(first).length > 0 && HELP.test(second)) return helpOfGroup(first);
+  const { command, rest } = await findCommand(words, leading.some(isSecretFlag));
+  const tokens = [...tokenize(command, leading), ...tokenize(command, rest)];
+  if (tokens.some((token) => token.kind === "option" && token.name === "help")) {
+    return { kind: "help", command };
+  }
+  const given = await readTokens(command, tokens);
+  const settings = commandOf(command).usesNetwork ? await readSettings() : undefined;
+  return { kind: "run", command, values: new FlagValues(command, given, environment, settings) };
+}
+
+/** Splits off the flags, with their values, that come before the command. */
+function splitLeadingFlags(
+  argv: readonly string[],
+): { leading: readonly string[]; words: readonly string[] } {
+  let at = 0;
+  for (; at < argv.length; at++) {
+    const [, name = "", value] = /^--([^=]+)(=.*)?$/s.exec(argv[at] ?? "") ?? [];
+    if (!isFlagName(name)) break;
+    const { kind } = flagOf(name);
+    if (kind === "switch" || value !== undefined) continue;
+    at++;
+    while (kind === "list" && !endsList(argv[at + 1] ?? "-")) at++;
+  }
+  return { leading: argv.slice(0, at), words: argv.slice(at) };
+}
+
+function endsList(word: string): boolean {
+  return word.startsWith("-") || isCommandName(word) || commandsOfGroup(word).length > 0;
+}
+
+function isSecretFlag(word: string): boolean {
+  const name = /^--([^=]+)/.exec(word)?.[1] ?? "";
+  return isFlagName(name) && flagOf(name).kind === "secret";
+}
+
+const HELP = /^(help|--help|-h)$/;
+
+async function helpRequest(words: readonly string[]): Promise<Request> {
+  const [word, ...more] = words;
+  if (word === undefined) return { kind: "help" };
+  if (more.length === 0 && commandsOfGroup(word).length > 0) return helpOfGroup(word);
+  const { command, rest } = await findCommand(words);
+  if (rest.length > 0) throw unexpected(rest[0] ?? "", command, false);
+  return { kind: "help", command };
+}
+
+function helpOfGroup(group: string): Request {
+  return { kind: "help", group };
+}
+
+/** Parses `args` to tokens, each with the argument that it was read from. */
+function tokenize(
+  command: CommandName,
+  args: readonly string[],
+): (PlainToken & { readonly argument: string })[] {
+  return parseTokens(command, args).map((token) => ({
+    ...token,
+    argument: args[token.index] ?? "",
+  }));
+}
+
+function parseTokens(command: CommandName, args: readonly string[]) {
+  const options: NonNullable<ParseArgsConfig["options"]> = {
+    help: { type: "boolean", short: "h" },
+  };
+  for (const name of commandOf(command).flags) {
+    options[name] = { type: flagOf(name).kind === "switch" ? "boolean" : "string" };
+  }
+  return parseArgs({ args: [...args], options, strict: false, tokens: true }).tokens;
+}
+
+async function readTokens(
+  command: CommandName,
+  tokens: readonly Token[],
+): Promise<Map<FlagName, string | string[] | boolean>> {
+  const { flags, argument } = commandOf(command);
+  const given = new Map<FlagName, string | string[] | boolean>();
+  let openList: string[] | undefined;
+  for (const token of tokens) {
+    if (token.kind === "positional") {
+      if (openList) openList.push(token.value);
+      else if (argument && !given.has(argument)) given.set(argument, token.value);
+      else throw unexpected(token.value, command, hasSecret(tokens));
+      continue;
+    }
+    openList = undefined;
+    if (token.kind === "option-terminator") continue;
+    const { name } = token;
+    if (!isFlagName(name) || !flags.includes(name) || token.rawName !== `--${name}`) {
+      throw await unknownFlag(token.argument, command);
+    }
+    if (flagOf(name).kind === "switch") {
+      given.set(name, token.value ?? true);
+      continue;
+    }
+    const value = valueOf(name, token, command);
+    if (flagOf(name).kind !== "list") {
+      given.set(name, value);
+      continue;
+    }
+    const known = given.get(name);
+    openList = Array.isArray(known) ? known : [];
+    openList.push(value);
+    given.set(name, openList);
+  }
+  return given;
+}
+
+function valueOf(
+  name: FlagName,
+  { value, inlineValue }: OptionToken,
+  command: CommandName,
+): string {
+  if (value === undefined) {
+    throw new HelperError("usage", `--${name} has no value; ${seeHelp(command)}`);
+  }
+  const next = /^--([a-z0-9-]+)/.exec(value)?.[1];
+  if (!inlineValue && next !== undefined && isFlagName(next)) {
+    throw new HelperError(
+      "usage",
+      `--${name} has no value; it is followed by --${next}; ${seeHelp(command)}`,
+    );
+  }
+  return value;
+}
+
+/** Returns true if a secret is on the command line: an unexpected argument may be part of it. */
+function hasSecret(tokens: readonly Token[]): boolean {
+  return tokens.some((token) =>
+    token.kind === "option" && isFlagName(token.name) && flagOf(token.name).kind === "secret"
+  );
+}
+
+function unexpected(argument: string, command: CommandName, maybeSecret: boolean): HelperError {
+  return mistypedFlag(argument, command) ?? new HelperError(
+    "usage",
+    `unexpected argument${maybeSecret ? "" : refusedValue(argument)}; ` +
+      `quote values that contain spaces; ${seeHelp(command)}`,
+  );
+}

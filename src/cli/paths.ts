@@ -1,0 +1,59 @@
+/**
+ * Where this user's files are.
+ *
+ * @module
+ */
+import { isAbsolute, join } from "node:path";
+import { HelperError } from "../errors.ts";
+import type { FlagValues } from "./flags/flag_values.ts";
+import { PROGRAM } from "./program.ts";
+import type { World } from "./system.ts";
+
+/** The part of the world that tells where files are. */
+type Places = Pick<World, "platform" | "environment" | "homeDirectory">;
+
+/**
+ * The credentials file, where AWS SDKs look for it: `AWS_SHARED_CREDENTIALS_FILE`, or
+ * `~/.aws/credentials`. Throws `usage` when the home directory is needed and not known.
+ */
+export function credentialsFile(world: Places): string {
+  return awsFile(world, "AWS_SHARED_CREDENTIALS_FILE", "credentials");
+}
+
+/** The configuration file: `AWS_CONFIG_FILE`, or `~/.aws/config`. Throws as the one above. */
+export function configurationFile(world: Places): string {
+  return awsFile(world, "AWS_CONFIG_FILE", "config");
+}
+
+function awsFile(world: Places, variable: string, usual: string): string {
+  const named = world.environment(variable);
+  if (!named) return join(home(world, variable), ".aws", usual);
+  // SDKs read the variable so, too: no shell may have done it.
+  const below = /^~(?:[/\\](.*))?$/s.exec(named);
+  return below ? join(home(world, variable), below[1] ?? "") : named;
+}
+
+/** The directory of cached sessions: `--cache-dir`, or where the platform keeps such things. */
+export function cacheDirectory(values: FlagValues, world: Places): string {
+  const named = values.text("cache-dir");
+  if (named !== undefined) return named;
+  const absolute = (variable: string) => {
+    const path = world.environment(variable);
+    return path && isAbsolute(path) ? path : undefined;
+  };
+  if (world.platform === "windows") {
+    const local = absolute("LOCALAPPDATA") ?? join(home(world, "LOCALAPPDATA"), "AppData", "Local");
+    return join(local, PROGRAM, "Cache");
+  }
+  const usual = world.platform === "darwin" ? ["Library", "Caches"] : [".cache"];
+  return join(
+    absolute("XDG_CACHE_HOME") ?? join(home(world, "XDG_CACHE_HOME"), ...usual),
+    PROGRAM,
+  );
+}
+
+function home(world: Places, variable: string): string {
+  const directory = world.homeDirectory();
+  if (directory) return directory;
+  throw new HelperError("usage", `the home directory is not known; set HOME or ${variable}`);
+}

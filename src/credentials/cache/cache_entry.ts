@@ -1,0 +1,116 @@
+/**
+ * One cached session in its file: 0600, this user's, never reached through a link.
+ *
+ * @module
+ */
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { messageOf } from "../../errors.ts";
+import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
+import { replaceFile } from "../../files/atomic_file.ts";
+import { codeOf } from "../../files/file_errors.ts";
+
+/** What was found in the place of a session. */
+export type CacheEntry =
+  | {
+    readonly kind: "session";
+    readonly credentials: SessionCredentials;
+    /** The time of its CreateSession call; invalid in entries of earlier versions. */
+    readonly fetched: Date;
+  }
+  | { readonly kind: "none" }
+  /** Something that is not used; `why` continues a sentence that begins with the file's name. */
+  | { readonly kind: "unusable"; readonly why: string };
+
+/** No session is as large, bytes. */
+const LARGEST = 65_536;
+
+/** Reads the session that is kept in `path` under `key`. */
+export function readEntry(path: string, key: string): CacheEntry {
+  let descriptor: number;
+  try {
+    // Windows has no O_NOFOLLOW. Opening must not wait, whatever stands there.
+    const flags = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+    if (Deno.build.os === "windows" && Deno.lstatSync(path).isSymlink) return LINK;
+    descriptor = openSync(path, constants.O_RDONLY | flags);
+  } catch (thrown) {
+    const code = codeOf(thrown);
+    if (code === "ENOENT") return { kind: "none" };
+    if (code === "ELOOP") return LINK;
+    return unusable(`cannot be opened (${messageOf(thrown)})`);
+  }
+  try {
+    const fault = faultOf(descriptor);
+    return fault ? unusable(fault) : parseEntry(readText(descriptor), key);
+  } catch (thrown) {
+    return unusable(`cannot be read (${messageOf(thrown)})`);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Keeps a session in `path` under `key`, in one step. Throws the system's error. */
+export function writeEntry(
+  path: string,
+  key: string,
+  credentials: SessionCredentials,
+  fetched: Date,
+): void {
+  const { accessKeyId, secretAccessKey, sessionToken, expiration } = credentials;
+  const entry = { key, accessKeyId, secretAccessKey, sessionToken, expiration, fetched };
+  replaceFile(path, new TextEncoder().encode(`${JSON.stringify(entry)}\n`));
+}
+
+const LINK = unusable("is a symbolic link");
+
+function unusable(why: string): CacheEntry {
+  return { kind: "unusable", why };
+}
+
+/** What speaks against an open file, of the file itself and so of no other in its place. */
+function faultOf(descriptor: number): string | undefined {
+  const info = fstatSync(descriptor);
+  if (!info.isFile()) return "is no file";
+  if (info.size > LARGEST) return "is too large to be a session";
+  if (Deno.build.os === "windows") return undefined; // the directory is the user's own
+  if (info.uid !== Deno.uid()) return "belongs to another user";
+  if ((info.mode & 0o077) !== 0) {
+    return `is open to others (mode ${(info.mode & 0o777).toString(8)})`;
+  }
+  return undefined;
+}
+
+function readText(descriptor: number): string {
+  const buffer = new Uint8Array(LARGEST);
+  let length = 0;
+  for (let count = -1; count !== 0; length += count) {
+    count = readSync(descriptor, buffer, length, buffer.length - length, null);
+  }
+  return new TextDecoder().decode(buffer.subarray(0, length));
+}
+
+function parseEntry(text: string, key: string): CacheEntry {
+  let entry: unknown;
+  try {
+    entry = JSON.parse(text);
+  } catch {
+    return unusable("holds no session");
+  }
+  const value = (name: string): string => {
+    const found = typeof entry === "object" && entry !== null && Object.hasOwn(entry, name)
+      ? Reflect.get(entry, name)
+      : undefined;
+    return typeof found === "string" ? found : "";
+  };
+  const credentials = {
+    accessKeyId: value("accessKeyId"),
+    secretAccessKey: value("secretAccessKey"),
+    sessionToken: value("sessionToken"),
+    expiration: new Date(value("expiration")),
+  };
+  const { accessKeyId, secretAccessKey, sessionToken, expiration } = credentials;
+  const whole = accessKeyId !== "" && secretAccessKey !== "" && sessionToken !== "" &&
+    !Number.isNaN(expiration.getTime());
+  return whole && value("key") === key
+    ? { kind: "session", credentials, fetched: new Date(value("fetched")) }
+    : unusable("holds no session of this name");
+}

@@ -1,0 +1,65 @@
+/**
+ * A file that is written in place, because it cannot be replaced: it is a mount point, or its
+ * directory is not writable. Its own lock (flock) keeps other writers of this program out.
+ *
+ * @module
+ */
+import type { FilePlace } from "../../files/file_place.ts";
+import { refusal } from "../../files/file_errors.ts";
+import { HeldEntry } from "../../files/held_entry.ts";
+
+/** Opens the existing regular file for reading and writing, never through a link. */
+export function openInPlace(place: FilePlace, path: string): Deno.FsFile {
+  const rights = { read: true, write: true };
+  // Linux: the file that is checked is the file that is opened.
+  using held = HeldEntry.isSupported ? HeldEntry.open(place.path()) : undefined;
+  const { isFile, nlink } = held ? held.stat() : Deno.lstatSync(place.path());
+  if (!isFile) throw refusal(path, "it is not a regular file; name another");
+  if (place.isForeign && nlink !== 1) {
+    throw refusal(path, "it has another name (hard link) in a directory of another user");
+  }
+  return Deno.openSync(held?.path ?? place.path(), rights);
+}
+
+/** Returns true if the open file is still the one at its place. */
+export function isAtPlace(file: Deno.FsFile, place: FilePlace): boolean {
+  const { ino, dev } = file.statSync();
+  const there = Deno.lstatSync(place.path());
+  return there.ino === ino && there.dev === dev;
+}
+
+/**
+ * Writes `bytes` over the content and syncs. If that fails, the old content is written back, and the
+ * system's error is thrown.
+ */
+export function overwrite(file: Deno.FsFile, bytes: Uint8Array, old: Uint8Array): void {
+  try {
+    writeAll(file, bytes);
+  } catch (thrown) {
+    writeAll(file, old);
+    throw thrown;
+  }
+}
+
+function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+  file.seekSync(0, Deno.SeekMode.Start);
+  for (let written = 0; written < bytes.length;) {
+    written += file.writeSync(bytes.subarray(written));
+  }
+  // Last, so that readers never see an empty file.
+  file.truncateSync(bytes.length);
+  file.syncSync();
+}
+
+/** Reads the whole file, `size` bytes at most. */
+export function readOpen(file: Deno.FsFile, size: number): Uint8Array<ArrayBuffer> {
+  const buffer = new Uint8Array(size);
+  file.seekSync(0, Deno.SeekMode.Start);
+  let length = 0;
+  while (length < size) {
+    const count = file.readSync(buffer.subarray(length));
+    if (count === null) break;
+    length += count;
+  }
+  return buffer.subarray(0, length);
+}

@@ -1,0 +1,8 @@
+/** HTTP request that is ready to be sent. */
+export interface HttpRequest {
+  readonly url: URL;
+  readonly method: "POST" | "GET";
+  /** All headers but Host, which is the URL's. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: Uint8Array<ArrayBuffer>;
+}

@@ -1,0 +1,72 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+
+import { parseArguments } from "../../src/cli/flags/parse.ts";
+import { cacheDirectory, credentialsFile } from "../../src/cli/paths.ts";
+import { HelperError } from "../../src/errors.ts";
+import { FakeWorld, type WorldParts } from "./fake_world.ts";
+
+async function cacheDirectoryOf(parts: WorldParts, ...args: string[]): Promise<string> {
+  const world = new FakeWorld(parts);
+  const request = await parseArguments(
+    ["cache", "clear", ...args],
+    (name) => world.environment(name),
+  );
+  if (request.kind !== "run") throw new Error("it asks for help");
+  return cacheDirectory(request.values, world);
+}
+
+const home = "/home/user";
+const named = (path: string) => ({ home, variables: { AWS_SHARED_CREDENTIALS_FILE: path } });
+
+const CREDENTIALS_FILES: [string, WorldParts][] = [
+  ["/home/user/.aws/credentials", { home }],
+  ["/home/user/.aws/credentials", named("")],
+  ["/etc/aws/my credentials", named("/etc/aws/my credentials")],
+  ["relative", named("relative")],
+  ["/home/user/aws/c", named("~/aws/c")],
+  ["/home/user", named("~")],
+  ["~other/c", named("~other/c")],
+  ["/c", { variables: { AWS_SHARED_CREDENTIALS_FILE: "/c" } }],
+];
+
+for (const [path, parts] of CREDENTIALS_FILES) {
+  Deno.test(`credentialsFile() is ${path} when the world is ${JSON.stringify(parts)}`, () => {
+    assertEquals(credentialsFile(new FakeWorld(parts)), path);
+  });
+}
+
+const CACHES: [string, WorldParts, ...string[]][] = [
+  ["/home/user/.cache/aws_signing_helper", { home }],
+  ["/x/aws_signing_helper", { home, variables: { XDG_CACHE_HOME: "/x" } }],
+  ["/home/user/.cache/aws_signing_helper", { home, variables: { XDG_CACHE_HOME: "relative" } }],
+  ["/home/user/.cache/aws_signing_helper", { home, variables: { XDG_CACHE_HOME: "" } }],
+  ["/home/user/Library/Caches/aws_signing_helper", { home, platform: "darwin" }],
+  ["/home/user/AppData/Local/aws_signing_helper/Cache", { home, platform: "windows" }],
+  [
+    "/local/aws_signing_helper/Cache",
+    { home, platform: "windows", variables: { LOCALAPPDATA: "/local" } },
+  ],
+  ["/flag", { variables: { XDG_CACHE_HOME: "/x" } }, "--cache-dir", "/flag"],
+  ["/variable", { variables: { AWS_SIGNING_HELPER_CACHE_DIR: "/variable" } }],
+];
+
+for (const [path, parts, ...args] of CACHES) {
+  Deno.test(`cacheDirectory() is ${path} when it is given [${args}] and the world is ${JSON.stringify(parts)}`, async () => {
+    assertEquals(await cacheDirectoryOf(parts, ...args), path);
+  });
+}
+
+Deno.test("credentialsFile() and cacheDirectory() throw usage when the home directory is not known", async () => {
+  const file = assertThrows(() => credentialsFile(new FakeWorld()), HelperError);
+  const directory = await assertRejects(() => cacheDirectoryOf({}), HelperError);
+  assertEquals([file.code, file.message, directory.code, directory.message], [
+    "usage",
+    "the home directory is not known; set HOME or AWS_SHARED_CREDENTIALS_FILE",
+    "usage",
+    "the home directory is not known; set HOME or XDG_CACHE_HOME",
+  ]);
+});
+
+Deno.test("cacheDirectory() takes an empty --cache-dir as not given", async () => {
+  assertEquals(await cacheDirectoryOf({ home }, "--cache-dir="), await cacheDirectoryOf({ home }));
+});

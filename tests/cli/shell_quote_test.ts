@@ -1,0 +1,70 @@
+import { assertEquals, assertThrows } from "@std/assert";
+
+import { commandLine } from "../../src/cli/shell_quote.ts";
+import { HelperError } from "../../src/errors.ts";
+import { runProgram } from "../support/binary.ts";
+import { testWith } from "../support/needs.ts";
+import { PYTHON } from "../support/tools.ts";
+
+const WORDS: readonly string[] = [
+  "plain",
+  "arn:aws:iam::123456789012:role/a@b",
+  "/Program Files/x y",
+  "it's",
+  "''",
+  '"double"',
+  "back\\slash",
+  "ends with \\",
+  "$HOME `id` $(id) ${x}",
+  "a # no comment ; none",
+  " # first",
+  "* ? [a] ~ ! & | < > ( )",
+  "%PATH%",
+  "ünïcode ✓",
+  "",
+];
+
+testWith(
+  ["python-client"],
+  "commandLine() gives a line that sh and botocore take apart into the same words",
+  async () => {
+    const line = commandLine(WORDS, "linux");
+    const shell = await runProgram("sh", ["-c", `printf '%s\\0' ${line}`]);
+    assertEquals(shell.stdout.split("\0").slice(0, -1), WORDS);
+    const judge = "import json,sys; from botocore.compat import compat_shell_split as s; " +
+      "print(json.dumps(s(sys.argv[1], 'linux')))";
+    const python = await runProgram(PYTHON, ["-c", judge, line]);
+    assertEquals(JSON.parse(python.stdout), WORDS);
+    assertEquals(/\s[#;]/.test(line), false, "no SDK may see a comment in it");
+  },
+);
+
+testWith(
+  ["python-client"],
+  "commandLine() gives a line that botocore takes apart as Windows does",
+  async () => {
+    const words = WORDS.filter((word) => !/["%]|\s[#;]/.test(word));
+    const judge = "import json,sys; from botocore.compat import compat_shell_split as s; " +
+      "print(json.dumps(s(sys.argv[1], 'win32')))";
+    const python = await runProgram(PYTHON, ["-c", judge, commandLine(words, "windows")]);
+    assertEquals(JSON.parse(python.stdout), words);
+    assertEquals(commandLine(["C:\\Program Files\\x\\"], "windows"), '"C:\\Program Files\\x\\\\"');
+  },
+);
+
+const REFUSED: readonly (readonly ["linux" | "windows", string])[] = [
+  ["linux", "two\nlines"],
+  ["linux", "a\u2028b"],
+  ["windows", "two\r\nlines"],
+  ["windows", "%PATH%"],
+  ["windows", 'a "b"'],
+  ["windows", "a # b"],
+];
+
+for (const [platform, word] of REFUSED) {
+  Deno.test(`commandLine() refuses ${JSON.stringify(word)} on ${platform}`, () => {
+    const error = assertThrows(() => commandLine([word], platform), HelperError);
+    assertEquals(error.code, "usage");
+    assertEquals(error.message.includes(word), false);
+  });
+}

@@ -1,0 +1,48 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+
+import { codeOf, fileProblem } from "../../src/files/file_errors.ts";
+import { HelperError } from "../../src/errors.ts";
+
+const systemError = (code: string) => Object.assign(new Error(`${code}: it said so`), { code });
+
+const SAYS: Record<string, string> = {
+  ENOSPC: "the disk of /d is full; make room and try again",
+  EDQUOT: "the disk quota for /d is used up; make room and try again",
+  EROFS: "/d is on a file system that cannot be written to",
+  EACCES: "this user may not write in /d; change its owner or its permissions",
+  EPERM: "this user may not write in /d; change its owner or its permissions",
+  EISDIR: "/d/f is a directory; name a file",
+  ENOTDIR: "a part of /d is a file, not a directory; check the path",
+  ENOENT: "/d does not exist; check the path",
+  EBUSY: "/d/f is a mount point, which cannot be replaced; mount its directory",
+  ELOOP: "/d/f is a symbolic link that leads back to itself; correct it",
+  EIO: "EIO: it said so",
+};
+
+for (const [code, words] of Object.entries(SAYS)) {
+  Deno.test(`fileProblem() says what ${code} means`, () => {
+    const cause = systemError(code);
+    const error = fileProblem(cause, "/d/f", "/d");
+    assertEquals([error.code, error.cause], ["credentials-file", cause]);
+    assertEquals(error.message, `/d/f was not changed: ${words}`);
+  });
+}
+
+Deno.test("fileProblem() lets errors of the program through", () => {
+  const error = new HelperError("interrupted", "enough");
+  assertEquals(fileProblem(error, "/d/f", "/d"), error);
+});
+
+Deno.test("codeOf() gives the system's names alone", () => {
+  assertEquals(codeOf(systemError("ENOSPC")), "ENOSPC");
+  assertEquals([codeOf(new Error("x")), codeOf("ENOSPC"), codeOf(undefined)], [
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  try {
+    Deno.readTextFileSync("/nonexistent/file");
+  } catch (thrown) {
+    assertStringIncludes(codeOf(thrown) ?? "", "ENOENT");
+  }
+});

@@ -1,0 +1,126 @@
+import { assertEquals, assertGreaterOrEqual, assertRejects } from "@std/assert";
+
+import { lockFile, lockPathOf } from "../../src/files/file_lock.ts";
+import { HelperError } from "../../src/errors.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+
+const WAITING = {
+  monotonic: () => performance.now(),
+  sleep: (milliseconds: number) => new Promise<void>((done) => setTimeout(done, milliseconds)),
+};
+
+const names = (directory: TemporaryDirectory) =>
+  [...Deno.readDirSync(directory.path)].map(({ name }) => name);
+
+Deno.test("lockFile() makes a file that only its owner can read, and takes it away with the lock", async () => {
+  using directory = new TemporaryDirectory();
+  const path = lockPathOf(directory.join("file"));
+  {
+    using lock = await lockFile(path, 0, WAITING);
+    assertEquals(lock !== undefined, true);
+    assertEquals(names(directory), [".file.aws_signing_helper.lock"]);
+    assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+  }
+  assertEquals(names(directory), []);
+});
+
+Deno.test("lockFile() gives undefined when another holds the lock for all the time", async () => {
+  using directory = new TemporaryDirectory();
+  const path = directory.join("lock");
+  using _held = await lockFile(path, 0, WAITING);
+  const started = performance.now();
+  assertEquals(await lockFile(path, 100, WAITING), undefined);
+  assertGreaterOrEqual(performance.now() - started, 100);
+});
+
+Deno.test("lockFile() honours a lock of flock(1), and gets it when that program is killed", async () => {
+  using directory = new TemporaryDirectory();
+  const path = directory.write("lock", "");
+  await using other = new Deno.Command("flock", {
+    args: ["--no-fork", path, "sh", "-c", "echo held; exec sleep 600"],
+    stdout: "piped",
+  }).spawn();
+  const reader = other.stdout.getReader();
+  await reader.read();
+  assertEquals(await lockFile(path, 0, WAITING), undefined);
+  const waiting = lockFile(path, 60_000, WAITING);
+  other.kill("SIGKILL");
+  using lock = await waiting;
+  assertEquals(lock !== undefined, true);
+  await reader.cancel();
+});
+
+Deno.test("lockFile() lets one after the other in when many wait", async () => {
+  using directory = new TemporaryDirectory();
+  const path = directory.join("lock");
+  let inside = 0;
+  let most = 0;
+  await Promise.all(Array.from({ length: 20 }, async () => {
+    using lock = await lockFile(path, 60_000, WAITING);
+    assertEquals(lock !== undefined, true);
+    most = Math.max(most, ++inside);
+    await WAITING.sleep(1);
+    inside--;
+  }));
+  assertEquals([most, names(directory)], [1, []]);
+});
+
+Deno.test("lockFile() does not take a lock on a file that is no longer the one of that name", async () => {
+  using directory = new TemporaryDirectory();
+  const path = directory.join("lock");
+  const first = await lockFile(path, 0, WAITING);
+  const waiting = lockFile(path, 60_000, WAITING);
+  first?.[Symbol.dispose]();
+  using second = await waiting;
+  assertEquals(second !== undefined, true);
+  assertEquals(await lockFile(path, 50, WAITING), undefined);
+});
+
+Deno.test("lockFile() throws the signal's reason when that comes before the lock", async () => {
+  using directory = new TemporaryDirectory();
+  const path = directory.join("lock");
+  using _held = await lockFile(path, 0, WAITING);
+  const controller = new AbortController();
+  const waiting = lockFile(path, 60_000, { ...WAITING, signal: controller.signal });
+  controller.abort(new HelperError("interrupted", "enough"));
+  await assertRejects(() => waiting, HelperError, "enough");
+});
+
+Deno.test("lockFile() throws credentials-file when the file system has no locks", async () => {
+  using directory = new TemporaryDirectory();
+  const real = Deno.FsFile.prototype.tryLockSync;
+  Deno.FsFile.prototype.tryLockSync = () => {
+    throw new Error("Function not implemented (os error 38)");
+  };
+  try {
+    const path = directory.join("lock");
+    const error = await assertRejects(() => lockFile(path, 0, WAITING), HelperError);
+    assertEquals([error.code, error.message], [
+      "credentials-file",
+      `the file system of ${path} has no locks (Function not implemented (os error 38)); ` +
+      "use a directory on another",
+    ]);
+  } finally {
+    Deno.FsFile.prototype.tryLockSync = real;
+  }
+});
+
+for (
+  const [what, make] of [
+    ["a directory", (path: string) => Deno.mkdirSync(path)],
+    ["a link to a file", (path: string) => Deno.symlinkSync("target", path)],
+    ["a link to nothing", (path: string) => Deno.symlinkSync("nothing", path)],
+  ] as const
+) {
+  Deno.test(`lockFile() throws credentials-file and touches nothing when ${what} is in the place`, async () => {
+    using directory = new TemporaryDirectory();
+    directory.write("target", "text", 0o644);
+    const path = directory.join("lock");
+    make(path);
+    const before = names(directory).toSorted();
+    const error = await assertRejects(() => lockFile(path, 0, WAITING), HelperError, path);
+    assertEquals(error.code, "credentials-file");
+    assertEquals(names(directory).toSorted(), before);
+    assertEquals(Deno.readTextFileSync(directory.join("target")), "text");
+  });
+}
