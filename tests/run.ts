@@ -58,7 +58,7 @@ const ALL_STEPS: readonly Step[] = [
     name: "tests of the binary",
     args: TEST,
     counted: true,
-    batches: filesOf("tests/e2e").filter((path) => !TIMED.includes(path)).map((path) => [path]),
+    batches: binaryBatches(),
   },
   { name: "tests that compare times", args: [...TEST, ...TIMED], counted: true },
   {
@@ -100,6 +100,16 @@ function unitBatches(): string[][] {
     (path) => path.slice(0, path.lastIndexOf("/")),
   );
   return [...folders.values()].toSorted((a, b) => b.length - a.length);
+}
+
+/** Returns the tests of the binary, a process for each file; those under wine share a folder and a process. */
+function binaryBatches(): string[][] {
+  const files = filesOf("tests/e2e").filter((path) => !TIMED.includes(path));
+  const isWindows = (path: string) => path.includes("/windows_");
+  return [
+    files.filter(isWindows),
+    ...files.filter((path) => !isWindows(path)).map((path) => [path]),
+  ];
 }
 
 /** Runs the tests of files, or those whose names contain a text. */

@@ -65,7 +65,7 @@ test)
     find / -xdev \( -path "$CHECKOUT" -o -path /proc -o -path /dev -o -path /sys -o -path /var/cache -o -path /root/.cache \
       -o -path /root/.npm -o -path /home/user/.cache -o -path /home/user/.npm -o -name before -o -name after -o -name report \
       -o -name test.out -o -name 'demo.*' \) -prune -o -print | sort
-    find /tmp /dev/shm | sort
+    find /tmp /dev/shm ! -name 'sort??????' | sort
     cat /etc/passwd /etc/group
     cut -d' ' -f5 /proc/self/mountinfo
     for process in /proc/[0-9]*; do

@@ -39,6 +39,16 @@ export function compiledClient(
     return { folder, whyNot: Deno.readTextFileSync(`${folder}why-not`).trim() };
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    return { folder, whyNot: undefined };
+    const isBuilt = exists(`${folder}made-from`);
+    return { folder, whyNot: isBuilt ? undefined : "it is not built; make test builds it" };
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
   }
 }
