@@ -114,8 +114,8 @@ async function configure(image: string, architecture: string, date: Date): Promi
 async function removeStanding(folder: string, base: string): Promise<void> {
   const files = (await runTool("find", [folder, "-not", "-type", "d"])).split("\n");
   for (const file of files) {
-    const standing = await Deno.lstat(base + file.slice(folder.length)).catch(() => undefined);
-    if (standing) await Deno.remove(file);
+    const existing = await Deno.lstat(base + file.slice(folder.length)).catch(() => undefined);
+    if (existing) await Deno.remove(file);
   }
 }
 

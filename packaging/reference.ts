@@ -51,7 +51,7 @@ export const PARTS: Readonly<Record<string, () => string>> = {
     table(["Variable", "Stands for"], [
       ...names(FLAGS).map((name) => [`\`${variableOf(name)}\``, `\`--${name}\``]),
       ...names(FLAGS).flatMap((name) =>
-        (flagOf(name).otherVariables ?? []).map((
+        (flagOf(name).envAliases ?? []).map((
           variable,
         ) => [`\`${variable}\``, `\`--${name}\`, when \`${variableOf(name)}\` is not set`])
       ),

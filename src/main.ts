@@ -10,7 +10,7 @@ import { homedir } from "node:os";
 import { promptSecret } from "./cli/terminal/prompt.ts";
 import { run } from "./cli/run.ts";
 import { holdSignals } from "./cli/terminal/signals.ts";
-import type { Platform, World } from "./cli/system.ts";
+import type { Platform, System } from "./cli/system.ts";
 import { EXIT_CODES, HelperError, printable } from "./errors.ts";
 import { createRegistry } from "./keystore/registry.ts";
 import type { Log } from "./runtime/stderr.ts";
@@ -24,7 +24,7 @@ const PLATFORMS: Readonly<Record<string, Platform>> = { darwin: "darwin", window
 /** A longer line on standard error is cut, in characters. */
 const LONGEST_LINE = 8000;
 
-const world: World = {
+const world: System = {
   platform: PLATFORMS[Deno.build.os] ?? "linux",
   architecture: Deno.build.arch,
   registry: createRegistry({

@@ -5,7 +5,7 @@
  * @module
  */
 import { HelperError } from "../../src/errors.ts";
-import { hasKeyOf, signChecked, storeKeyOf } from "../../src/keystore/os_store/key.ts";
+import { hasKeyOf, signAndVerify, storeKeyOf } from "../../src/keystore/os_store/key.ts";
 import { parseStoreUri, type StoreQuery } from "../../src/keystore/os_store/uri.ts";
 import {
   chooseStored,
@@ -62,7 +62,7 @@ export function createKeystore(
         publicKey,
         certificates: [stored.certificate, ...issuers],
         sign: (message, digest) =>
-          signChecked((...args) => key.sign(...args), publicKey, uri.label, message, digest),
+          signAndVerify((...args) => key.sign(...args), publicKey, uri.label, message, digest),
         [Symbol.asyncDispose]: () => Promise.resolve(kept.dispose()),
       };
     },

@@ -5,7 +5,7 @@
  * @module
  */
 import { DerError, DerReader, readSequence, TAG } from "../../src/x509/der.ts";
-import { algorithmOf } from "../../src/x509/public_key.ts";
+import { readAlgorithmIdentifier } from "../../src/x509/public_key.ts";
 import { type CipherName, CIPHERS, decryptCbc } from "./cipher.ts";
 import { UnsupportedCipherError, WrongPassphraseError } from "./errors.ts";
 import type { IterateHash } from "./hash_iterations.ts";
@@ -102,7 +102,7 @@ export async function decrypt(
   passphrase: Passphrase,
   iterate: IterateHash,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const { oid, parameters = new Uint8Array(0) } = algorithmOf(algorithm);
+  const { oid, parameters = new Uint8Array(0) } = readAlgorithmIdentifier(algorithm);
   algorithm.end();
   const old = OLD_SCHEMES[oid];
   if (oid !== OID.pbes2 && !old) throw unsupported("the encryption scheme", oid);
@@ -180,8 +180,8 @@ async function deriveOld(
 }
 
 async function derivePbes2(parameters: DerReader, passphrase: Passphrase): Promise<CipherKey> {
-  const derivation = algorithmOf(parameters.sequence());
-  const encryption = algorithmOf(parameters.sequence());
+  const derivation = readAlgorithmIdentifier(parameters.sequence());
+  const encryption = readAlgorithmIdentifier(parameters.sequence());
   parameters.end();
   const cipher = PBES2_CIPHERS[encryption.oid];
   if (!cipher) throw unsupported("the cipher", encryption.oid);
@@ -204,7 +204,9 @@ export async function derivePbkdf2(
   const salt = parameters.octetString();
   const iterations = parameters.smallInteger();
   const named = parameters.peekTag() === TAG.integer ? parameters.smallInteger() : keyBytes;
-  const hash = parameters.atEnd ? "sha1" : hmacHash(algorithmOf(parameters.sequence()).oid);
+  const hash = parameters.atEnd
+    ? "sha1"
+    : hmacHash(readAlgorithmIdentifier(parameters.sequence()).oid);
   parameters.end();
   if (named === undefined || named < 1 || named > 64 || named !== (keyBytes ?? named)) {
     throw new DerError("a key length that is not the cipher's");

@@ -12,8 +12,8 @@
  */
 import { HelperError } from "../../src/errors.ts";
 import type {
-  BelongsElsewhere,
   BundleReader,
+  KeyReference,
   Keystore,
   KeystoreContext,
   Signer,
@@ -38,7 +38,7 @@ import { openPrivateKey, readPrivateKey } from "./private_key.ts";
 import type { PrivateKey } from "./private_key_info.ts";
 import { readAll, readKeyFile } from "./read_file.ts";
 import { openOnce, wipeKeys } from "./remembered.ts";
-import { type Attempt, Unlocker } from "./passphrase_prompt.ts";
+import { type Attempt, PassphrasePrompt } from "./passphrase_prompt.ts";
 
 /** The keystore of files. */
 export const keystore: Keystore & SoftwareKeyOpener & BundleReader = {
@@ -52,7 +52,7 @@ async function openKey(
   uri: KeystoreUri,
   context: KeystoreContext,
   beside?: Certificate,
-): Promise<Signer | BelongsElsewhere> {
+): Promise<Signer | KeyReference> {
   const bytes = await readKeyFile(uri.path, uri.label);
   try {
     return await explained(uri.label, "key", async () => {
@@ -72,8 +72,8 @@ async function openKeyIn(
   uri: KeystoreUri,
   context: KeystoreContext,
   beside: Certificate | undefined,
-): Promise<Signer | BelongsElsewhere> {
-  const unlocker = new Unlocker(context, uri.label);
+): Promise<Signer | KeyReference> {
+  const unlocker = new PassphrasePrompt(context, uri.label);
   if (contents.pkcs12) {
     const pkcs12 = await openPkcs12(contents.pkcs12, uri, unlocker, context);
     return await openKeyOfPkcs12(pkcs12, uri.label, beside);
@@ -98,7 +98,7 @@ async function openSoftwareKey(
       const { keys } = readContents(contents);
       const [only] = plainFirst(keys);
       if (!only || keys.length > 1) throw new DerError("not exactly one private key");
-      return signerOf(await openStoredKey(only, new Unlocker(context, label), context), []);
+      return signerOf(await openStoredKey(only, new PassphrasePrompt(context, label), context), []);
     });
   } catch (cause) {
     // The sentences for files speak of what a user can see and name.
@@ -165,7 +165,7 @@ async function encodedCertificates(
   context: KeystoreContext,
 ): Promise<readonly Uint8Array[]> {
   if (!pkcs12) return certificates;
-  const opened = await openPkcs12(pkcs12, uri, new Unlocker(context, uri.label), context);
+  const opened = await openPkcs12(pkcs12, uri, new PassphrasePrompt(context, uri.label), context);
   wipeKeys(opened);
   return keysFirst(opened).map((item) => item.der);
 }
@@ -201,7 +201,7 @@ function plainFirst(keys: readonly StoredKey[]): SoftwareKey[] {
 
 async function openStoredKey(
   key: SoftwareKey,
-  unlocker: Unlocker,
+  unlocker: PassphrasePrompt,
   context: KeystoreContext,
 ): Promise<PrivateKey> {
   if (key.form === "plain") return await openAndWipe(key.der, key.ecParameters);
@@ -277,7 +277,7 @@ async function openOneOf(
 async function openPkcs12(
   bytes: Uint8Array,
   uri: KeystoreUri,
-  unlocker: Unlocker,
+  unlocker: PassphrasePrompt,
   context: KeystoreContext,
 ): Promise<Pkcs12Contents> {
   const { readPkcs12 } = await import("./pkcs12.ts");
@@ -340,7 +340,7 @@ function belongsToTpm(
   uri: KeystoreUri,
   keys: readonly Tss2StoredKey[],
   certificates: readonly Certificate[],
-): BelongsElsewhere {
+): KeyReference {
   return {
     belongsTo: {
       scheme: "handle",

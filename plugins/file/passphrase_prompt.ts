@@ -14,7 +14,7 @@ const MOST_QUESTIONS = 3;
 export type Attempt<T> = (passphrase: Passphrase) => Promise<T>;
 
 /** Opens what is encrypted in one file. A passphrase that was right is used for the next thing too. */
-export class Unlocker {
+export class PassphrasePrompt {
   #known: Passphrase | undefined;
 
   constructor(

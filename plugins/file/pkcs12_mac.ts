@@ -8,7 +8,7 @@ import { createHmac } from "node:crypto";
 import type { MacData } from "pkijs";
 import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
 import { DerError, type DerReader, readSequence } from "../../src/x509/der.ts";
-import { algorithmOf } from "../../src/x509/public_key.ts";
+import { readAlgorithmIdentifier } from "../../src/x509/public_key.ts";
 import { derOf } from "./ber.ts";
 import { derivePbkdf2, hmacHash } from "./encryption.ts";
 import { UnsupportedCipherError } from "./errors.ts";
@@ -57,7 +57,7 @@ export async function isAuthentic(
   passphrase: Passphrase,
   iterate: IterateHash,
 ): Promise<boolean> {
-  const algorithm = algorithmOf(readSequence(derOf(mac.digestAlgorithm.toSchema())));
+  const algorithm = readAlgorithmIdentifier(readSequence(derOf(mac.digestAlgorithm.toSchema())));
   const expected = new Uint8Array(mac.digest.getValue());
   const salt = new Uint8Array(macSalt.getValue());
   const { hash, key } = algorithm.oid === PBMAC1
@@ -95,8 +95,8 @@ async function deriveClassic(
 }
 
 async function derivePbmac1(parameters: DerReader, passphrase: Passphrase): Promise<MacKey> {
-  const derivation = algorithmOf(parameters.sequence());
-  const hash = hmacHash(algorithmOf(parameters.sequence()).oid);
+  const derivation = readAlgorithmIdentifier(parameters.sequence());
+  const hash = hmacHash(readAlgorithmIdentifier(parameters.sequence()).oid);
   parameters.end();
   if (derivation.oid !== PBKDF2) throw new DerError("a PBMAC1 key derivation other than PBKDF2");
   const cost = readSequence(derivation.parameters ?? new Uint8Array(0));

@@ -13,7 +13,7 @@ import {
   wholeBytes,
 } from "../../src/x509/der.ts";
 import { type KeyType, keyTypeOf, type MlDsaKeyType } from "../../src/x509/key_types.ts";
-import { algorithmOf } from "../../src/x509/public_key.ts";
+import { readAlgorithmIdentifier } from "../../src/x509/public_key.ts";
 import { derKindOf } from "./der_kind.ts";
 import { openEcKey } from "./ec.ts";
 import { UnsupportedFormatError } from "./errors.ts";
@@ -67,7 +67,7 @@ function readPkcs8(der: Uint8Array): PrivateKeyInfo {
   const info = readSequence(der);
   const version = info.smallInteger();
   if (version > 1) throw new DerError("a PKCS#8 version that does not exist");
-  const { oid, parameters } = algorithmOf(info.sequence());
+  const { oid, parameters } = readAlgorithmIdentifier(info.sequence());
   const privateKey = info.octetString();
   info.optional(contextTag(0, true));
   const publicKey = info.optional(contextTag(1, false)) ?? publicKeyInOldForm(info);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { hasKeyOf, signChecked, storeKeyOf } from "../../src/keystore/os_store/key.ts";
+import { hasKeyOf, signAndVerify, storeKeyOf } from "../../src/keystore/os_store/key.ts";
 import { parseStoreUri } from "../../src/keystore/os_store/uri.ts";
 import {
   chooseStored,
@@ -47,7 +47,7 @@ export function createKeystore(paths: FrameworkPaths): Keystore & CertificateLis
         publicKey,
         certificates: [stored.certificate, ...issuers],
         sign: (message, digest) =>
-          signChecked((...args) => key.sign(...args), publicKey, uri.label, message, digest),
+          signAndVerify((...args) => key.sign(...args), publicKey, uri.label, message, digest),
         [Symbol.asyncDispose]: () => Promise.resolve(kept.dispose()),
       };
     },

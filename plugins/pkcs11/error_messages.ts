@@ -6,7 +6,7 @@
 import { type ErrorCode, HelperError } from "../../src/errors.ts";
 import { DerError } from "../../src/x509/der.ts";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
-import { CryptokiError, UnansweredError } from "./cryptoki/errors.ts";
+import { CallTimeoutError, CryptokiError } from "./cryptoki/errors.ts";
 import { CKR } from "./cryptoki/return_values.ts";
 
 interface Advice {
@@ -73,7 +73,7 @@ export async function explained<T>(
   try {
     return await work();
   } catch (cause) {
-    if (cause instanceof UnansweredError) {
+    if (cause instanceof CallTimeoutError) {
       throw new HelperError("key-unreadable", `${label}: ${path}: ${cause.message}`, { cause });
     }
     if (cause instanceof KeyTypeError) {

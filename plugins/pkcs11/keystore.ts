@@ -22,16 +22,16 @@ import type { NonEmpty } from "../../src/x509/chain.ts";
 import { certificateUris, searchCertificates } from "./search/certificates.ts";
 import { explained } from "./error_messages.ts";
 import { chooseCertificate } from "./search/identity.ts";
-import { isLockedOut, Login } from "./login/login.ts";
+import { isLoginError, Login } from "./login/login.ts";
 import type { Module } from "./module/module.ts";
-import { Modules, type Setup } from "./module/registry.ts";
+import { ModuleRegistry, type Pkcs11Options } from "./module/registry.ts";
 import { noObject, NoObjectError, noToken } from "./search/errors.ts";
 import { openKeyOf } from "./open_key.ts";
 import { PinMemory } from "./login/pin_cache.ts";
 import { hasUserPin } from "./login/pin_sources.ts";
 import { LoginDeferredError, type Search } from "./search/context.ts";
-import { asksFor, matchingTokens } from "./uri/match.ts";
-import { type Token, Visit } from "./module/session_pool.ts";
+import { matchesType, matchingTokens } from "./uri/match.ts";
+import { SessionPool, type Token } from "./module/session_pool.ts";
 
 /** What a search gives, and whether the visit goes on in it. */
 interface Outcome<T> {
@@ -41,11 +41,11 @@ interface Outcome<T> {
 
 /** The keystore of PKCS#11 tokens. */
 export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryReporter {
-  readonly #modules: Modules;
+  readonly #modules: ModuleRegistry;
   readonly #memory = new PinMemory();
 
-  constructor(setup: Setup) {
-    this.#modules = new Modules(setup);
+  constructor(setup: Pkcs11Options) {
+    this.#modules = new ModuleRegistry(setup);
   }
 
   /** See {@link Keystore}. A URI of a certificate names its key too. */
@@ -87,7 +87,7 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
     uri: KeystoreUri,
     context: KeystoreContext,
   ): Promise<readonly ListedCertificate[]> {
-    if (!asksFor(uri, "cert")) return [];
+    if (!matchesType(uri, "cert")) return [];
     const nothing: Outcome<readonly ListedCertificate[]> = { value: [] };
     const listed = await this.#search(uri, context, async (search) => {
       try {
@@ -96,7 +96,7 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
         const uris = await certificateUris(found, search);
         return { value: found.map(({ certificate }, i) => ({ certificate, uri: uris[i] ?? "" })) };
       } catch (thrown) {
-        if (!isLockedOut(thrown) || hasUserPin(uri)) throw thrown;
+        if (!isLoginError(thrown) || hasUserPin(uri)) throw thrown;
         context.say(`certificates that only a login shows are not listed: ${thrown.message}`);
         return nothing;
       }
@@ -143,7 +143,7 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
     let isDeferred = false;
     const found = await this.#modules.first(uri, context, async (module, isOnly) => {
       try {
-        return await module.exclusively(() =>
+        return await module.runExclusive(() =>
           this.#visit(module, attempt, { isOnly, mayLogIn: mayLogIn || isOnly })
         );
       } catch (thrown) {
@@ -165,7 +165,7 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
     { isOnly, mayLogIn }: { isOnly: boolean; mayLogIn: boolean },
   ): Promise<Outcome<T> | undefined> {
     return await explained(uri.label, module.path, async () => {
-      const visit = await Visit.begin(module, context);
+      const visit = await SessionPool.begin(module, context);
       let keeps = false;
       try {
         const tokens = await tokensOf(visit, uri, isOnly);
@@ -203,13 +203,13 @@ interface Searched<T> {
 }
 
 /** Returns the tokens that match; none, with a note, if one of several modules cannot list its slots. */
-async function tokensOf(visit: Visit, uri: KeystoreUri, isOnly: boolean): Promise<Token[]> {
+async function tokensOf(visit: SessionPool, uri: KeystoreUri, isOnly: boolean): Promise<Token[]> {
   if (isOnly) return await matchingTokens(visit, uri);
-  return await visit.tolerating(visit.module.path, () => matchingTokens(visit, uri)) ?? [];
+  return await visit.skipFailingToken(visit.module.path, () => matchingTokens(visit, uri)) ?? [];
 }
 
 async function reportOf(module: Module): Promise<LibraryReport> {
-  return await module.exclusively(async () => {
+  return await module.runExclusive(async () => {
     await module.enter();
     try {
       const { description, major, minor } = await module.cryptoki.info();

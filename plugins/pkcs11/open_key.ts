@@ -18,7 +18,7 @@ import type { TokenKey } from "./objects/find.ts";
 import type { Search } from "./search/context.ts";
 import { tokenSigner } from "./signer.ts";
 import { printable } from "./uri/format.ts";
-import { asksFor, objectCriteria } from "./uri/match.ts";
+import { matchesType, objectCriteria } from "./uri/match.ts";
 
 /**
  * The signer of the key that a URI names. A URI that can be a certificate's is taken as that first,
@@ -26,8 +26,8 @@ import { asksFor, objectCriteria } from "./uri/match.ts";
  */
 export async function openKeyOf(search: Search, beside: Certificate | undefined): Promise<Signer> {
   const { uri } = search;
-  const isCertificates = asksFor(uri, "cert");
-  const isKeys = asksFor(uri, "private") && objectCriteria(uri).sha256 === undefined;
+  const isCertificates = matchesType(uri, "cert");
+  const isKeys = matchesType(uri, "private") && objectCriteria(uri).sha256 === undefined;
   const byCertificate = () => isCertificates ? openByCertificate(search, beside) : undefined;
   const byKey = () => isKeys ? openByKey(search, beside) : undefined;
   const signer = beside

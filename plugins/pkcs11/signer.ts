@@ -17,11 +17,11 @@ import { type Mechanism, mechanismsFor, signatureOf } from "./mechanisms.ts";
 import type { TokenKey } from "./objects/find.ts";
 import { relation } from "./objects/public_key.ts";
 import { CKR } from "./cryptoki/return_values.ts";
-import type { Visit } from "./module/session_pool.ts";
+import type { SessionPool } from "./module/session_pool.ts";
 
 /** What a signer needs; the visit becomes its own. */
 export interface SignerParts {
-  readonly visit: Visit;
+  readonly visit: SessionPool;
   /** Keys that may be the one of `publicKey`; each is tried until a signature verifies. */
   readonly keys: NonEmpty<TokenKey>;
   readonly publicKey: PublicKey;
@@ -49,8 +49,8 @@ export function tokenSigner(parts: SignerParts): Signer {
     publicKey,
     certificates,
     sign: (message, digest) =>
-      module.exclusively(() => explained(label, module.path, () => signWithOne(message, digest))),
-    [Symbol.asyncDispose]: () => module.exclusively(() => visit[Symbol.asyncDispose]()),
+      module.runExclusive(() => explained(label, module.path, () => signWithOne(message, digest))),
+    [Symbol.asyncDispose]: () => module.runExclusive(() => visit[Symbol.asyncDispose]()),
   };
 }
 
@@ -62,14 +62,14 @@ async function sign(
   digest: Digest,
 ): Promise<Uint8Array | undefined> {
   const { cryptoki, handle } = key.session;
-  if (key.isPrivate && needsLogin(key.session)) await login.toToken(key.session);
+  if (key.isPrivate && needsLogin(key.session)) await login.loginUser(key.session);
   const offered = await offeredMechanisms(visit, key);
   const mechanisms = mechanismsFor(publicKey, digest, message, offered);
   let mechanism: Mechanism | undefined;
   const begin = async () => {
     mechanism = await beginSignature(key, login, mechanism ? [mechanism] : mechanisms);
   };
-  if (key.alwaysAuthenticate) await login.toKey(key, begin);
+  if (key.alwaysAuthenticate) await login.loginContextSpecific(key, begin);
   else await begin();
   const input = await mechanism?.input() ?? new Uint8Array(0);
   const raw = await cryptoki.sign(handle, nativeCopy(input));
@@ -111,14 +111,14 @@ async function beginSignature(
   const { cryptoki, handle } = key.session;
   const [first, ...others] = mechanisms;
   if (!first) throw new HelperError("internal", "a key without a mechanism");
-  const mayLogIn = !login.isDone(key.session);
+  const mayLogIn = !login.isLoggedIn(key.session);
   const value = await cryptoki.signInit(handle, first.type, key.handle, [
     CKR.OPERATION_ACTIVE, // left by a login that failed
     ...(others.length > 0 ? UNKNOWN_MECHANISM : []),
     ...(mayLogIn ? [CKR.USER_NOT_LOGGED_IN] : []),
   ]);
   if (value === CKR.USER_NOT_LOGGED_IN) {
-    await login.toToken(key.session);
+    await login.loginUser(key.session);
     return await beginSignature(key, login, mechanisms);
   }
   return UNKNOWN_MECHANISM.includes(value) ? await beginSignature(key, login, others) : first;
@@ -132,7 +132,7 @@ const UNKNOWN_MECHANISM: readonly number[] = [
 ];
 
 /** The token's mechanisms; undefined when it does not tell them. */
-async function offeredMechanisms(visit: Visit, key: TokenKey): Promise<number[] | undefined> {
+async function offeredMechanisms(visit: SessionPool, key: TokenKey): Promise<number[] | undefined> {
   try {
     return await visit.module.cryptoki.mechanisms(key.session.token.slot);
   } catch (thrown) {

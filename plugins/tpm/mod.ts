@@ -23,7 +23,7 @@ import { isSealedData, publicKeyOfArea } from "./structures/public_area.ts";
 import { signerOf, unseal } from "./keys/signer.ts";
 import type { TpmAccess } from "./keys/transaction.ts";
 import { parseTss2Key, type Tss2Key } from "./keys/tss2_key.ts";
-import { inTurn } from "./keys/with_tpm.ts";
+import { runExclusive } from "./keys/with_tpm.ts";
 
 /** What keeps keys on systems whose TPM this plugin does not reach. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
@@ -53,7 +53,7 @@ async function openKey(
   const access: TpmAccess = { context, label: uri.label };
   return await explained(uri.label, async () => {
     const found = uri.attributes.get(TSS2_KEYS);
-    if (!found) return signerOf(await inTurn(() => findKey(uri.path, access)), access);
+    if (!found) return signerOf(await runExclusive(() => findKey(uri.path, access)), access);
     const file = chooseKey(readKeys(found), uri.label, beside);
     const key = keyOfFile(file, uri.label);
     context.debug(`tpm: ${file.kind} key${file.description ? `, "${file.description}"` : ""}`);

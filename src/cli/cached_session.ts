@@ -12,7 +12,7 @@ import { warmUpTls } from "../http/http_client.ts";
 import type { FlagValues } from "./flags/flag_values.ts";
 import { debugWords, keystoreContext } from "./keystore_context.ts";
 import { cacheDirectory } from "./paths.ts";
-import type { World } from "./system.ts";
+import type { System } from "./system.ts";
 
 /** A larger file is no certificate, bytes. */
 const LARGEST_CERTIFICATE = 4 << 20;
@@ -23,7 +23,7 @@ const LARGEST_CERTIFICATE = 4 << 20;
  */
 export async function cachedSession(
   values: FlagValues,
-  world: World,
+  world: System,
   source: IdentitySource,
   request: SessionRequest,
   vend: () => Promise<SessionCredentials>,
@@ -53,7 +53,7 @@ export async function cachedSession(
  */
 async function certificateBytes(
   values: FlagValues,
-  world: World,
+  world: System,
   { certificate }: IdentitySource,
   warn: (words: string) => void,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { World } from "./system.ts";
+import type { System } from "./system.ts";
 
 /** Keeps the memory of this process out of core dumps; warns if the system refused. */
-export async function disableCoreDumps(world: World): Promise<void> {
+export async function disableCoreDumps(world: System): Promise<void> {
   if (await world.protectMemory()) return;
   world.say("warning: core dumps cannot be disabled; a crash may write secrets to a file");
 }

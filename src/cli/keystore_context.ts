@@ -13,7 +13,7 @@ import type { FlagValues } from "./flags/flag_values.ts";
 import type { FlagName } from "./flags/flags.ts";
 import { PROGRAM } from "./program.ts";
 import { resolveSecret } from "./secrets.ts";
-import type { Platform, World } from "./system.ts";
+import type { Platform, System } from "./system.ts";
 
 /** A larger file is not a password or a selector, bytes. */
 const MAX_TEXT_FILE = 1 << 20;
@@ -84,7 +84,7 @@ function uriOf(values: FlagValues, flag: FlagName): KeystoreUri | undefined {
  * What keystores may use of the world. A secret is resolved when it is asked for; one from a
  * descriptor once, as it can be read no second time.
  */
-export function keystoreContext(values: FlagValues, world: World): KeystoreContext {
+export function keystoreContext(values: FlagValues, world: System): KeystoreContext {
   const fromDescriptors = new Map<string, string>();
   return {
     secret: (name) => {
@@ -134,7 +134,7 @@ function isInherited(descriptor: number): boolean {
 }
 
 /** Returns what logs to standard error with `--debug`, each line with a prefix of its own. */
-export function debugWords(values: FlagValues, world: World): (words: string) => void {
+export function debugWords(values: FlagValues, world: System): (words: string) => void {
   if (!values.isOn("debug")) return () => {};
   return (words) => {
     for (const line of words.split("\n")) world.say(`debug: ${line}`);

@@ -7,10 +7,10 @@ import { isAbsolute, join } from "node:path";
 import { HelperError } from "../errors.ts";
 import type { FlagValues } from "./flags/flag_values.ts";
 import { PROGRAM } from "./program.ts";
-import type { World } from "./system.ts";
+import type { System } from "./system.ts";
 
 /** The part of the world that tells where files are. */
-type Places = Pick<World, "platform" | "environment" | "homeDirectory">;
+type Places = Pick<System, "platform" | "environment" | "homeDirectory">;
 
 /**
  * The credentials file, where AWS SDKs look for it: `AWS_SHARED_CREDENTIALS_FILE`, or

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { RefreshEffects } from "../credentials/refresh/refresher.ts";
-import type { World } from "./system.ts";
+import type { RefreshDeps } from "../credentials/refresh/refresher.ts";
+import type { System } from "./system.ts";
 
 /** The engine's clocks, chance and timers. */
-export function refreshEffects(world: World): RefreshEffects {
+export function refreshDeps(world: System): RefreshDeps {
   return {
     now: () => world.now(),
     monotonic: () => world.monotonic(),

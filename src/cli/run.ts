@@ -8,11 +8,11 @@ import type { CommandName } from "./flags/flags.ts";
 import { parseArguments } from "./flags/parse.ts";
 import { sdkSettings } from "./settings/sdk_configuration.ts";
 import { version } from "./commands/version.ts";
-import type { World } from "./system.ts";
+import type { System } from "./system.ts";
 
 /** What each command does; each is loaded when it is asked for. */
 const COMMANDS: Readonly<
-  Record<CommandName, (values: FlagValues, world: World) => void | Promise<void>>
+  Record<CommandName, (values: FlagValues, world: System) => void | Promise<void>>
 > = {
   "credential-process": async (values, world) =>
     await (await import("./commands/credential_process.ts")).credentialProcess(values, world),
@@ -40,7 +40,7 @@ const COMMANDS: Readonly<
 };
 
 /** Runs one command line. Throws `HelperError` for every expected failure. */
-export async function run(argv: readonly string[], world: World): Promise<void> {
+export async function run(argv: readonly string[], world: System): Promise<void> {
   const environment = (name: string) => world.environment(name);
   const request = await parseArguments(argv, environment, () => sdkSettings(world));
   if (request.kind === "help") {

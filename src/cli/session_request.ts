@@ -7,7 +7,7 @@ import { HelperError, messageOf, refusedValue } from "../errors.ts";
 import { pathAdvice } from "../keystore/path_advice.ts";
 import { readSourceSync, SourceError } from "../files/source_file.ts";
 import { parseSessionArns } from "../rolesanywhere/arn.ts";
-import type { CreateSessionEffects, SessionRequest } from "../rolesanywhere/create_session.ts";
+import type { CreateSessionDeps, SessionRequest } from "../rolesanywhere/create_session.ts";
 import { resolveEndpoint } from "../rolesanywhere/endpoint.ts";
 import { createSender } from "../http/http_client.ts";
 import { chooseProxy, proxyLabel } from "../http/proxy.ts";
@@ -20,7 +20,7 @@ import type { FlagName } from "./flags/flags.ts";
 import { debugWords } from "./keystore_context.ts";
 import { PROGRAM } from "./program.ts";
 import { VERSION } from "./commands/version.ts";
-import type { World } from "./system.ts";
+import type { System } from "./system.ts";
 
 /** What AWS takes as the name of a session. */
 export const SESSION_NAME = /^[\w+=,.@-]{2,64}$/;
@@ -77,8 +77,8 @@ export function sessionRequest(values: FlagValues): SessionRequest {
 export function createSessionEffects(
   values: FlagValues,
   endpoint: URL,
-  world: World,
-): CreateSessionEffects {
+  world: System,
+): CreateSessionDeps {
   const debug = debugWords(values, world);
   for (const name of SDK_FLAGS) {
     const source = values.sourceOf(name);

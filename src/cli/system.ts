@@ -11,7 +11,7 @@ import type { SignalHold } from "../keystore/types.ts";
 export type Platform = "linux" | "darwin" | "windows";
 
 /** The world of one run. */
-export interface World {
+export interface System {
   readonly platform: Platform;
   readonly architecture: string;
   readonly registry: KeystoreRegistry;

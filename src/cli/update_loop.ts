@@ -5,9 +5,9 @@
  * @module
  */
 import { EXIT_CODES, HelperError } from "../errors.ts";
-import { retryDelay } from "../credentials/refresh/refresh_schedule.ts";
+import { backoffDelay } from "../credentials/refresh/refresh_schedule.ts";
 import {
-  type RefreshEffects,
+  type RefreshDeps,
   Refresher,
   type RefreshEvent,
 } from "../credentials/refresh/refresher.ts";
@@ -16,21 +16,21 @@ import { SessionVendor } from "../credentials/refresh/session_vendor.ts";
 import type { IdentitySource } from "../keystore/open_identity.ts";
 import type { KeystoreContext } from "../keystore/types.ts";
 import type {
-  CreateSessionEffects,
+  CreateSessionDeps,
   SessionCredentials,
   SessionRequest,
 } from "../rolesanywhere/create_session.ts";
 import { PROGRAM } from "./program.ts";
-import { refreshEffects } from "./refresh_deps.ts";
+import { refreshDeps } from "./refresh_deps.ts";
 import { updateLog } from "./update_log.ts";
-import type { World } from "./system.ts";
+import type { System } from "./system.ts";
 
 /** What is kept fresh. */
 export interface FreshProfile {
   readonly source: IdentitySource;
   readonly request: SessionRequest;
   readonly context: KeystoreContext;
-  readonly effects: CreateSessionEffects;
+  readonly deps: CreateSessionDeps;
   /** How messages name what is written. */
   readonly place: string;
   /** Writes the credentials; ends with the signal's reason when that comes before it has begun. */
@@ -44,19 +44,19 @@ const LONGEST_END = 2_000;
  * Writes, and keeps writing until SIGINT or SIGTERM. What keeps the first credentials from coming is
  * waited out where time can heal it (the network, the service), and thrown where it cannot.
  */
-export async function keepProfileFresh(profile: FreshProfile, world: World): Promise<void> {
+export async function runUpdateLoop(profile: FreshProfile, world: System): Promise<void> {
   using hold = world.holdSignals();
   const { signal } = hold;
   const ended = new Promise<void>((resolve) => {
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
   const say = (words: string) => world.say(`${PROGRAM}: ${words}`);
-  const { source, request, context, effects } = profile;
-  await using vendor = new SessionVendor(source, request, world.registry, context, effects, say);
+  const { source, request, context, deps } = profile;
+  await using vendor = new SessionVendor(source, request, world.registry, context, deps, say);
   const renew = renewer(vendor, profile, world, signal);
-  const log = updateLog(profile.place, say, effects.debug);
+  const log = updateLog(profile.place, say, deps.debug);
   const tell = (event: RefreshEvent) => signal.aborted || log(event);
-  const starting = startPatiently(renew, refreshEffects(world), tell, signal, ended);
+  const starting = startWithRetries(renew, refreshDeps(world), tell, signal, ended);
   const notify = systemdNotifier(world.environment("NOTIFY_SOCKET"));
   await Promise.race([starting, ended]);
   notify("READY=1");
@@ -70,7 +70,7 @@ export async function keepProfileFresh(profile: FreshProfile, world: World): Pro
 function renewer(
   vendor: SessionVendor,
   profile: FreshProfile,
-  world: World,
+  world: System,
   signal: AbortSignal,
 ): () => Promise<SessionCredentials> {
   let unwritten: { readonly credentials: SessionCredentials; readonly until: number } | undefined;
@@ -87,22 +87,22 @@ function renewer(
   };
 }
 
-async function startPatiently(
+async function startWithRetries(
   renew: () => Promise<SessionCredentials>,
-  effects: RefreshEffects,
+  deps: RefreshDeps,
   tell: (event: RefreshEvent) => void,
   signal: AbortSignal,
   ended: Promise<void>,
 ): Promise<Refresher | undefined> {
   for (let failures = 1; !signal.aborted; failures++) {
     try {
-      return await Refresher.start(renew, effects, tell);
+      return await Refresher.start(renew, deps, tell);
     } catch (error) {
-      if (!(error instanceof HelperError) || !mayPass(error)) throw error;
-      const delay = retryDelay(failures, error.code, effects.random());
-      const nextAttempt = new Date(effects.now().getTime() + delay);
+      if (!(error instanceof HelperError) || !isRetryable(error)) throw error;
+      const delay = backoffDelay(failures, error.code, deps.random());
+      const nextAttempt = new Date(deps.now().getTime() + delay);
       tell({ kind: "failed", error, failures, nextAttempt, credentials: undefined });
-      const pause = new Promise<void>((resolve) => effects.startTimer(delay, resolve));
+      const pause = new Promise<void>((resolve) => deps.startTimer(delay, resolve));
       await Promise.race([pause, ended]);
     }
   }
@@ -110,7 +110,7 @@ async function startPatiently(
 }
 
 /** Returns true for errors of the network and the service that another attempt may not have. */
-function mayPass({ code, exitCode }: HelperError): boolean {
+function isRetryable({ code, exitCode }: HelperError): boolean {
   return code !== "tls" && code !== "proxy" &&
     (exitCode === EXIT_CODES.network.value || exitCode === EXIT_CODES.unavailable.value);
 }

@@ -6,7 +6,7 @@
 import { HelperError, messageOf } from "../errors.ts";
 
 /** The system's name of an error (`ENOSPC`), undefined for what is not the system's. */
-export function codeOf(thrown: unknown): string | undefined {
+export function errnoOf(thrown: unknown): string | undefined {
   const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
   return typeof code === "string" ? code : undefined;
 }
@@ -40,7 +40,7 @@ function writeProtected(_file: string, directory: string): string {
  */
 export function fileProblem(cause: unknown, file: string, directory: string): HelperError {
   if (cause instanceof HelperError) return cause;
-  const reason = REASONS[codeOf(cause) ?? ""]?.(file, directory) ??
+  const reason = REASONS[errnoOf(cause) ?? ""]?.(file, directory) ??
     withoutDescriptors(messageOf(cause), directory);
   return refusal(file, reason, cause);
 }

@@ -6,7 +6,7 @@
  */
 import { basename, dirname, join } from "node:path";
 import { HelperError, messageOf } from "../errors.ts";
-import { codeOf } from "./file_errors.ts";
+import { errnoOf } from "./file_errors.ts";
 import { HeldEntry } from "./held_entry.ts";
 
 /** Pause between two tries, milliseconds. */
@@ -93,7 +93,7 @@ function openLockFile(path: string, label: string): Deno.FsFile | undefined {
   try {
     return Deno.openSync(path, { ...rights, createNew: true, mode: 0o600 });
   } catch (thrown) {
-    if (codeOf(thrown) !== "EEXIST") throw thrown;
+    if (errnoOf(thrown) !== "EEXIST") throw thrown;
   }
   // Linux: what is checked is what is opened, even in a directory of another user.
   using held = HeldEntry.isSupported ? HeldEntry.open(path) : undefined;
@@ -108,7 +108,7 @@ function openLockFile(path: string, label: string): Deno.FsFile | undefined {
     }
     return Deno.openSync(held?.path ?? path, rights);
   } catch (thrown) {
-    if (codeOf(thrown) === "ENOENT") return undefined;
+    if (errnoOf(thrown) === "ENOENT") return undefined;
     throw thrown;
   }
 }
@@ -118,8 +118,8 @@ function standsAt(file: Deno.FsFile, path: string): boolean {
   if (Deno.build.os === "windows") return true; // where it is never removed
   const open = file.statSync();
   try {
-    const standing = Deno.lstatSync(path);
-    return standing.isFile && standing.ino === open.ino && standing.dev === open.dev;
+    const existing = Deno.lstatSync(path);
+    return existing.isFile && existing.ino === open.ino && existing.dev === open.dev;
   } catch {
     return false;
   }

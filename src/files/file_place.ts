@@ -9,7 +9,7 @@
  */
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { HeldEntry } from "./held_entry.ts";
-import { codeOf } from "./file_errors.ts";
+import { errnoOf } from "./file_errors.ts";
 
 /** Links that are followed on one path, as in Linux. */
 const MAX_LINKS = 40;
@@ -91,7 +91,7 @@ function realPath(path: string): string {
   try {
     return Deno.realPathSync(path);
   } catch (thrown) {
-    if (codeOf(thrown) !== "ENOENT") throw thrown;
+    if (errnoOf(thrown) !== "ENOENT") throw thrown;
   }
   let link: string;
   try {
@@ -174,7 +174,7 @@ class Walk {
     try {
       info = Deno.lstatSync(path);
     } catch (thrown) {
-      if (codeOf(thrown) !== "ENOENT" || !(isLast || this.options.makeDirectories)) {
+      if (errnoOf(thrown) !== "ENOENT" || !(isLast || this.options.makeDirectories)) {
         throw thrown;
       }
       if (isLast) return undefined;
@@ -271,7 +271,7 @@ function makeDirectory(path: string): void {
   try {
     Deno.mkdirSync(path, { mode: PRIVATE });
   } catch (thrown) {
-    if (codeOf(thrown) !== "EEXIST") throw thrown; // another run made it
+    if (errnoOf(thrown) !== "EEXIST") throw thrown; // another run made it
   }
 }
 

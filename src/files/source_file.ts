@@ -172,7 +172,7 @@ async function readAll(source: OpenSource): Promise<Uint8Array<ArrayBuffer>> {
     read = (into) => triedLater(() => source.read(into));
   } catch (thrown) {
     const isInput = path === STANDARD_INPUT && options.pipes !== false;
-    if (!isInput || !(thrown instanceof NoFileError || codeOf(thrown) === "ENXIO")) throw thrown;
+    if (!isInput || !(thrown instanceof NoFileError || errnoOf(thrown) === "ENXIO")) throw thrown;
     read = async (into) => await Deno.stdin.read(into) ?? 0;
   }
   const buffer = new SourceBuffer(options.maxBytes);
@@ -307,16 +307,16 @@ async function triedLater(call: () => Promise<number>): Promise<number | undefin
 }
 
 function isNotReady(thrown: unknown): boolean {
-  return codeOf(thrown) === "EAGAIN" || thrown instanceof Deno.errors.WouldBlock;
+  return errnoOf(thrown) === "EAGAIN" || thrown instanceof Deno.errors.WouldBlock;
 }
 
-function codeOf(thrown: unknown): unknown {
+function errnoOf(thrown: unknown): unknown {
   return thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
 }
 
 function asSourceError(cause: unknown): SourceError {
   if (cause instanceof SourceError) return cause;
-  switch (codeOf(cause)) {
+  switch (errnoOf(cause)) {
     case "ENOENT":
     case "ENOTDIR":
       return new SourceError("missing", "does not exist; check the path", { cause });
@@ -332,7 +332,7 @@ function asSourceError(cause: unknown): SourceError {
     case "ENXIO":
       return new SourceError("device", "is a socket or a device; name a file", { cause });
     default:
-      return new SourceError("failed", `cannot be read (${codeOf(cause) ?? "unknown error"})`, {
+      return new SourceError("failed", `cannot be read (${errnoOf(cause) ?? "unknown error"})`, {
         cause,
       });
   }

@@ -6,7 +6,12 @@
  */
 import { EXIT_CODES, HelperError, messageOf } from "../errors.ts";
 import { connect, type ConnectionOptions } from "./connection.ts";
-import { type ByteStream, exchange, type HttpAnswer, HttpProtocolError } from "./http_exchange.ts";
+import {
+  type ByteStream,
+  exchange,
+  HttpProtocolError,
+  type HttpResponse,
+} from "./http_exchange.ts";
 import { type Proxy, proxyLabel } from "./proxy.ts";
 import type { HttpRequest } from "./request.ts";
 
@@ -19,7 +24,7 @@ export interface HttpOptions extends ConnectionOptions {
 export type SendRequest = (
   request: HttpRequest,
   timeoutMilliseconds: number,
-) => Promise<HttpAnswer>;
+) => Promise<HttpResponse>;
 
 /**
  * Begins what the first TLS connection would wait for, in another thread, as the program's loader
@@ -65,7 +70,7 @@ async function send(
   { url, method, headers, body }: HttpRequest,
   options: HttpOptions,
   onStream: (stream: ByteStream) => void,
-): Promise<HttpAnswer> {
+): Promise<HttpResponse> {
   const stream = await connect(url, options, onStream);
   return await exchange(stream, {
     method,

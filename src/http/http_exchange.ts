@@ -29,7 +29,7 @@ export interface HttpRequest {
 }
 
 /** The answer; header names are in lower case, repeated headers joined by commas. */
-export interface HttpAnswer {
+export interface HttpResponse {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
   readonly body: Uint8Array;
@@ -70,9 +70,9 @@ export const RESPONSE_LIMITS = {
  *
  * Throws {@link HttpProtocolError}, {@link TruncatedAnswerError}, and what the stream throws.
  */
-export async function exchange(stream: ByteStream, request: HttpRequest): Promise<HttpAnswer> {
+export async function exchange(stream: ByteStream, request: HttpRequest): Promise<HttpResponse> {
   await sendRequest(stream, request);
-  const reader = new AnswerReader(stream);
+  const reader = new ResponseReader(stream);
   let head = await reader.readHead();
   for (let interim = 0; head.status < 200; interim++) {
     if (interim === RESPONSE_LIMITS.interim) throw new HttpProtocolError("too many 1xx responses");
@@ -85,9 +85,9 @@ export async function exchange(stream: ByteStream, request: HttpRequest): Promis
 export async function requestTunnel(
   stream: ByteStream,
   request: HttpRequest,
-): Promise<Omit<HttpAnswer, "body">> {
+): Promise<Omit<HttpResponse, "body">> {
   await sendRequest(stream, request);
-  const reader = new AnswerReader(stream);
+  const reader = new ResponseReader(stream);
   const head = await reader.readHead();
   // The client speaks first in a tunnel. Bytes read ahead would be lost.
   if (head.status < 300 && reader.hasUnread) {
@@ -114,10 +114,10 @@ async function sendRequest(stream: ByteStream, request: HttpRequest): Promise<vo
   }
 }
 
-type AnswerHead = Omit<HttpAnswer, "body">;
+type ResponseHead = Omit<HttpResponse, "body">;
 
 /** Reads a response piece by piece within {@link RESPONSE_LIMITS}; keeps what was read ahead. */
-class AnswerReader {
+class ResponseReader {
   /** The bytes received; those before `#start` are used up. */
   #buffer = new Uint8Array(16_384);
   #start = 0;
@@ -135,7 +135,7 @@ class AnswerReader {
     return this.#end > this.#start;
   }
 
-  async readHead(): Promise<AnswerHead> {
+  async readHead(): Promise<ResponseHead> {
     const statusLine = await this.#readHeadLine();
     const status = /^HTTP\/1\.[01] ([1-5]\d\d)(?: .*)?$/.exec(statusLine)?.[1];
     if (status === undefined) throw new HttpProtocolError("no HTTP/1.1 status line");
@@ -153,7 +153,7 @@ class AnswerReader {
     return { status: Number(status), headers };
   }
 
-  async readBody({ status, headers }: AnswerHead): Promise<Uint8Array> {
+  async readBody({ status, headers }: ResponseHead): Promise<Uint8Array> {
     if (status === 204 || status === 304) return new Uint8Array(0);
     const coding = headers.get("transfer-encoding");
     if (coding !== undefined) {

@@ -16,7 +16,7 @@ import {
 import { hostRefusal } from "./host_check.ts";
 import { hostHeaderCheck } from "./host_header.ts";
 import { targetReader } from "./request_target.ts";
-import { sameSecret } from "./timing_safe_equal.ts";
+import { timingSafeEqual } from "./timing_safe_equal.ts";
 import { TOKEN_SECONDS, type TokenStore } from "./tokens.ts";
 
 /** What the endpoint answers from. */
@@ -270,7 +270,7 @@ function addContainerCredentials(
       reply(JSON.stringify({ code, message }), status, JSON_TYPE);
     const authorization = request.headers.get("authorization");
     if (authorization === null) return refuse(401, "AccessDenied", NO_AUTHORIZATION);
-    if (!sameSecret(authorization, containerToken)) {
+    if (!timingSafeEqual(authorization, containerToken)) {
       return refuse(401, "AccessDenied", "the Authorization header is not the token");
     }
     if (context.req.param("role") !== endpoint.roleName) {

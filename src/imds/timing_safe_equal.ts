@@ -13,7 +13,7 @@
  * On texts as they come, since the endpoint compares one at each request and turning them into bytes for
  * `@std/crypto` costs a fifth of the whole answer.
  */
-export function sameSecret(a: string, b: string, start = 0): boolean {
+export function timingSafeEqual(a: string, b: string, start = 0): boolean {
   if (a.length !== b.length) return false;
   let difference = 0;
   for (let i = start; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i);

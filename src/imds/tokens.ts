@@ -11,7 +11,7 @@
  * @module
  */
 import { encodeBase64 } from "@std/encoding/base64";
-import { sameSecret } from "./timing_safe_equal.ts";
+import { timingSafeEqual } from "./timing_safe_equal.ts";
 
 /** The limits of a token's life, seconds; without a wish it is the most. */
 export const TOKEN_SECONDS = { least: 1, most: 21_600 } as const;
@@ -67,7 +67,7 @@ export class TokenStore {
     const known = this.#tokens.get(token.slice(0, NAME_LENGTH));
     if (!known) return undefined;
     const milliseconds = known.expires - now;
-    if (milliseconds <= 0 || !sameSecret(token, known.text, NAME_LENGTH)) return undefined;
+    if (milliseconds <= 0 || !timingSafeEqual(token, known.text, NAME_LENGTH)) return undefined;
     return Math.ceil(milliseconds / 1000);
   }
 

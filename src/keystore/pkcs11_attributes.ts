@@ -91,7 +91,7 @@ export function isVendorQueryAttribute(name: string): boolean {
 }
 
 /** What is wrong with the attributes of a `pkcs11:` URI; undefined when nothing is. Shows no value. */
-export function wrongPkcs11Attribute(path: Attributes, query: Attributes): string | undefined {
+export function validatePkcs11Attributes(path: Attributes, query: Attributes): string | undefined {
   for (const [name, value] of path) {
     if (Object.hasOwn(QUERY_ATTRIBUTES, name)) return `"${name}" belongs behind a "?"`;
     const check = Object.hasOwn(PATH_ATTRIBUTES, name) ? PATH_ATTRIBUTES[name] : undefined;

@@ -27,7 +27,7 @@ export interface Signer extends AsyncDisposable {
 }
 
 /** Said by a keystore whose source turned out to belong to another one (a TPM key in a PEM file). */
-export interface BelongsElsewhere {
+export interface KeyReference {
   readonly belongsTo: KeystoreUri;
   /** The certificates that stand in the source, in their order; they count as the signer's own. */
   readonly certificates?: readonly Certificate[];
@@ -54,7 +54,7 @@ export interface Keystore {
     uri: KeystoreUri,
     context: KeystoreContext,
     beside?: Certificate,
-  ): Promise<Signer | BelongsElsewhere | SoftwareKey>;
+  ): Promise<Signer | KeyReference | SoftwareKey>;
 
   /** All certificates at `uri`, at least one, in their order, without touching a key. */
   readCertificates(uri: KeystoreUri, context: KeystoreContext): Promise<NonEmpty<Certificate>>;

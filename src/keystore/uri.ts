@@ -5,7 +5,7 @@
  * @module
  */
 import { HelperError, printableName } from "../errors.ts";
-import { withoutSecrets, wrongPkcs11Attribute } from "./pkcs11_attributes.ts";
+import { validatePkcs11Attributes, withoutSecrets } from "./pkcs11_attributes.ts";
 import { parseAttributes, splitOnce } from "./uri_attributes.ts";
 
 /** The keystores, by URI scheme, and what each of them is, for messages. */
@@ -97,7 +97,7 @@ export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
   const syntax = { isPkcs11, refuse: malformed };
   const attributes = parseAttributes(pathPart, { ...syntax, separator: ";" });
   const query = parseAttributes(queryPart, { ...syntax, separator: "&" });
-  const wrong = isPkcs11 ? wrongPkcs11Attribute(attributes, query) : undefined;
+  const wrong = isPkcs11 ? validatePkcs11Attributes(attributes, query) : undefined;
   if (wrong) throw malformed(wrong);
   const label = isPkcs11 && queryPart !== ""
     ? printableName(`${written}:${withoutPin(pathPart)}?${withoutSecrets(queryPart)}`)

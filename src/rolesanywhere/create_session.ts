@@ -7,7 +7,7 @@ import { type ErrorCode, HelperError, printable } from "../errors.ts";
 import type { Identity } from "../keystore/open_identity.ts";
 import type { SessionArns } from "./arn.ts";
 import type { SendRequest } from "../http/http_client.ts";
-import type { HttpAnswer } from "../http/http_exchange.ts";
+import type { HttpResponse } from "../http/http_exchange.ts";
 import { clockDifference } from "./clock_difference.ts";
 import { signRequest } from "./sign.ts";
 
@@ -31,7 +31,7 @@ export interface SessionCredentials {
 }
 
 /** What touches the world outside. */
-export interface CreateSessionEffects {
+export interface CreateSessionDeps {
   readonly send: SendRequest;
   readonly now: () => Date;
   /** Milliseconds from any origin, never going back. */
@@ -85,46 +85,46 @@ const RETRIED: ReadonlySet<ErrorCode> = new Set(
 export async function createSession(
   request: SessionRequest,
   identity: Identity,
-  effects: CreateSessionEffects,
+  deps: CreateSessionDeps,
 ): Promise<SessionCredentials> {
-  const started = effects.monotonic();
-  let before = effects.now();
+  const started = deps.monotonic();
+  let before = deps.now();
   for (let attempt = 1;; attempt++) {
-    const left = CALL_LIMITS.total - (effects.monotonic() - started);
+    const left = CALL_LIMITS.total - (deps.monotonic() - started);
     let failure: HelperError;
-    let answer: HttpAnswer | undefined;
+    let answer: HttpResponse | undefined;
     try {
-      before = effects.now();
+      before = deps.now();
       answer = await attemptSession(
         request,
         identity,
-        effects,
+        deps,
         Math.min(CALL_LIMITS.request, left),
       );
       if (answer.status >= 200 && answer.status < 300) {
-        return unexpired(readCredentials(answer), effects.now());
+        return unexpired(readCredentials(answer), deps.now());
       }
-      failure = withClockDifference(readServiceError(answer), answer, before, effects.now());
+      failure = withClockDifference(readServiceError(answer), answer, before, deps.now());
     } catch (thrown) {
       if (!(thrown instanceof HelperError)) throw thrown;
       failure = thrown;
     }
-    const pause = pauseBefore(attempt + 1, effects.random(), answer?.headers.get("retry-after"));
-    const leftAfter = CALL_LIMITS.total - (effects.monotonic() - started) - pause;
+    const pause = backoffDelay(attempt + 1, deps.random(), answer?.headers.get("retry-after"));
+    const leftAfter = CALL_LIMITS.total - (deps.monotonic() - started) - pause;
     if (!RETRIED.has(failure.code) || attempt === CALL_LIMITS.attempts || leftAfter <= 0) {
       throw failure;
     }
-    effects.debug(`attempt ${attempt}: ${failure.message}; trying again in ${pause} ms`);
-    await effects.sleep(pause);
+    deps.debug(`attempt ${attempt}: ${failure.message}; trying again in ${pause} ms`);
+    await deps.sleep(pause);
   }
 }
 
 async function attemptSession(
   request: SessionRequest,
   identity: Identity,
-  effects: CreateSessionEffects,
+  deps: CreateSessionDeps,
   timeout: number,
-): Promise<HttpAnswer> {
+): Promise<HttpResponse> {
   const { arns, durationSeconds, roleSessionName } = request;
   const body = JSON.stringify({
     durationSeconds,
@@ -143,24 +143,24 @@ async function attemptSession(
     },
     identity,
     request.region,
-    effects.now(),
-    effects.debug,
+    deps.now(),
+    deps.debug,
   );
-  effects.debug(`POST ${signed.url.origin}${signed.url.pathname}`);
-  const answer = await effects.send(signed, timeout);
+  deps.debug(`POST ${signed.url.origin}${signed.url.pathname}`);
+  const answer = await deps.send(signed, timeout);
   const id = answer.headers.get("x-amzn-requestid");
-  effects.debug(`answer: ${answer.status}${id ? `, request id ${id}` : ""}`);
+  deps.debug(`answer: ${answer.status}${id ? `, request id ${id}` : ""}`);
   return answer;
 }
 
 /** Milliseconds: exponential with full jitter, never less than the service asked for. */
-function pauseBefore(attempt: number, random: number, retryAfter: string | undefined): number {
+function backoffDelay(attempt: number, random: number, retryAfter: string | undefined): number {
   const longest = CALL_LIMITS.firstPause * 2 ** (attempt - 2);
   const asked = /^\d{1,4}$/.test(retryAfter ?? "") ? Number(retryAfter) * 1000 : 0;
   return Math.max(Math.round(random * longest), asked);
 }
 
-function readCredentials(answer: HttpAnswer): SessionCredentials {
+function readCredentials(answer: HttpResponse): SessionCredentials {
   const refuse = (what: string) =>
     new HelperError(
       "service-answer",
@@ -201,7 +201,7 @@ export function unexpired(credentials: SessionCredentials, now: Date): SessionCr
   );
 }
 
-function readServiceError(answer: HttpAnswer): HelperError {
+function readServiceError(answer: HttpResponse): HelperError {
   const parsed = parseJson(answer.body);
   const text = (name: string): string | undefined => {
     const value = property(parsed, name);
@@ -237,7 +237,7 @@ const TIME_REFUSAL = /signature[^.]*(expired|not yet current)|clock|RequestTimeT
 /** Adds this machine's clock difference to a refusal that is about the request's time. */
 function withClockDifference(
   error: HelperError,
-  { headers }: HttpAnswer,
+  { headers }: HttpResponse,
   before: Date,
   after: Date,
 ): HelperError {

@@ -107,7 +107,9 @@ export function encodePublicKey(algorithm: Uint8Array, bits: Uint8Array): Uint8A
 }
 
 /** The AlgorithmIdentifier of a DER SubjectPublicKeyInfo: object identifier and encoded parameters. */
-export function algorithmOf(identifier: DerReader): { oid: string; parameters?: Uint8Array } {
+export function readAlgorithmIdentifier(
+  identifier: DerReader,
+): { oid: string; parameters?: Uint8Array } {
   const oid = identifier.objectIdentifier();
   if (identifier.atEnd) return { oid };
   return { oid, parameters: identifier.next().encoded };

@@ -9,13 +9,13 @@ import { mayHaveIssued } from "./chain.ts";
 import { contextTag, DerError, DerReader, readSequence, TAG } from "./der.ts";
 import { KEY_TYPES, KeyTypeError } from "./key_types.ts";
 import type { PublicKey } from "./public_key.ts";
-import { type SignatureDigest, verifySignature } from "./verify_signature.ts";
+import { type Digest, verifySignature } from "./verify_signature.ts";
 
 /**
  * Signature algorithms of RSA and EC keys by object identifier (RFC 5758). SHA-1 is not among them:
  * the service takes no certificate signed with it.
  */
-const DIGESTS: Readonly<Record<string, SignatureDigest>> = {
+const DIGESTS: Readonly<Record<string, Digest>> = {
   "1.2.840.113549.1.1.11": "SHA-256",
   "1.2.840.113549.1.1.12": "SHA-384",
   "1.2.840.113549.1.1.13": "SHA-512",
@@ -26,7 +26,7 @@ const DIGESTS: Readonly<Record<string, SignatureDigest>> = {
 const RSA_PSS = "1.2.840.113549.1.1.10";
 
 /** Hash functions by object identifier, as the parameters of RSA-PSS name them (RFC 4055). */
-const HASHES: Readonly<Record<string, SignatureDigest>> = {
+const HASHES: Readonly<Record<string, Digest>> = {
   "2.16.840.1.101.3.4.2.1": "SHA-256",
   "2.16.840.1.101.3.4.2.2": "SHA-384",
   "2.16.840.1.101.3.4.2.3": "SHA-512",

@@ -9,7 +9,7 @@ import { type Curve, isMlDsa, type MlDsaKeyType } from "./key_types.ts";
 import { type PublicKey, rsaPublicNumbers, sameBytes } from "./public_key.ts";
 
 /** The hash functions of RSA and EC signatures, by their WebCrypto names. */
-export type SignatureDigest = "SHA-256" | "SHA-384" | "SHA-512";
+export type Digest = "SHA-256" | "SHA-384" | "SHA-512";
 
 /**
  * Whether `signature` is the key's over `message`: PKCS#1 v1.5 for RSA, DER `r, s` for EC; for
@@ -18,7 +18,7 @@ export type SignatureDigest = "SHA-256" | "SHA-384" | "SHA-512";
 export async function verifySignature(
   publicKey: PublicKey,
   message: Uint8Array,
-  digest: SignatureDigest,
+  digest: Digest,
   signature: Uint8Array,
 ): Promise<boolean> {
   const { keyType, curve, encoded, bits } = publicKey;
@@ -47,7 +47,7 @@ export async function verifySignature(
 /** RSAPublicKey of 4096 bits, in bytes; the runtime refuses larger keys ("malformed"). */
 const LARGEST_RUNTIME_KEY = 4096 / 8 + 16;
 /** DER of DigestInfo before the hash (RFC 8017 section 9.2, note 1). */
-const DIGEST_INFO: Readonly<Record<SignatureDigest, string>> = {
+const DIGEST_INFO: Readonly<Record<Digest, string>> = {
   "SHA-256": "3031300d060960864801650304020105000420",
   "SHA-384": "3041300d060960864801650304020205000430",
   "SHA-512": "3051300d060960864801650304020305000440",
@@ -57,7 +57,7 @@ const DIGEST_INFO: Readonly<Record<SignatureDigest, string>> = {
 async function verifyLargeRsa(
   bits: Uint8Array,
   message: Uint8Array,
-  digest: SignatureDigest,
+  digest: Digest,
   signature: Uint8Array,
 ): Promise<boolean> {
   const { modulus, exponent } = rsaPublicNumbers(bits);

@@ -1,4 +1,4 @@
-import type { Platform, World } from "../../src/cli/system.ts";
+import type { Platform, System } from "../../src/cli/system.ts";
 import type { SignalHold } from "../../src/keystore/types.ts";
 import { FakeKeystore } from "../keystore/fake_keystore.ts";
 
@@ -12,10 +12,10 @@ export interface WorldParts {
 }
 
 /** A world in memory that keeps what was written and said. */
-export class FakeWorld implements World {
+export class FakeWorld implements System {
   readonly platform: Platform;
   readonly architecture = "x86_64";
-  readonly registry: World["registry"];
+  readonly registry: System["registry"];
   readonly written: (string | Uint8Array)[] = [];
   readonly said: string[] = [];
   readonly #variables: Readonly<Record<string, string>>;

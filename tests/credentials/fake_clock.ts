@@ -1,4 +1,4 @@
-import type { RefreshEffects } from "../../src/credentials/refresh/refresher.ts";
+import type { RefreshDeps } from "../../src/credentials/refresh/refresher.ts";
 
 interface Timer {
   readonly due: number;
@@ -6,7 +6,7 @@ interface Timer {
 }
 
 /** Clocks that move when the test says so, with timers on the steady one. */
-export class FakeClock implements RefreshEffects {
+export class FakeClock implements RefreshDeps {
   /** Milliseconds of both clocks. */
   #steady = 0;
   #wall: number;

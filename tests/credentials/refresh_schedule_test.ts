@@ -7,9 +7,9 @@ import {
 } from "@std/assert";
 
 import {
+  backoffDelay,
   REFRESH_LIMITS,
   renewalDelay,
-  retryDelay,
 } from "../../src/credentials/refresh/refresh_schedule.ts";
 import { seededRandom } from "../x509/seeded_random.ts";
 
@@ -39,17 +39,17 @@ Deno.test("renewalDelay() is over before botocore complains, with five minutes t
 });
 
 Deno.test("retryDelay() doubles from a second to five minutes with full jitter", () => {
-  const longest = (failures: number) => retryDelay(failures, "network", ALMOST_ONE);
+  const longest = (failures: number) => backoffDelay(failures, "network", ALMOST_ONE);
   assertEquals([1, 2, 3, 4].map((n) => Math.round(longest(n))), [1000, 2000, 4000, 8000]);
   for (const failures of [10, 100, 1e9]) {
     assertEquals(Math.round(longest(failures)), 5 * MINUTE);
-    assertEquals(retryDelay(failures, "network", 0), 0);
+    assertEquals(backoffDelay(failures, "network", 0), 0);
   }
 });
 
 Deno.test("retryDelay() waits about half an hour when the service refused", () => {
   for (const random of [0, 0.5, ALMOST_ONE]) {
-    const delay = retryDelay(1, "service-refused", random);
+    const delay = backoffDelay(1, "service-refused", random);
     assert(delay >= 27 * MINUTE - 1 && delay <= 33 * MINUTE + 1);
   }
 });

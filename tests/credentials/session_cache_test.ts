@@ -2,7 +2,7 @@ import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 
 import {
   CACHE_LIMITS,
-  type CacheEffects,
+  type CacheDeps,
   SessionCache,
 } from "../../src/credentials/cache/session_cache.ts";
 import { lockFile, lockPathOf } from "../../src/files/file_lock.ts";
@@ -23,7 +23,7 @@ class Scene implements Disposable {
   now = NOW;
   #clock = 0;
 
-  readonly effects: CacheEffects = {
+  readonly deps: CacheDeps = {
     now: () => this.now,
     // Time passes by sleeping alone: a lock that is never let go is waited for in no time.
     monotonic: () => this.#clock,
@@ -37,7 +37,7 @@ class Scene implements Disposable {
 
   /** A session of `minutes`, by way of the cache. */
   async get(minutes = 60): Promise<string> {
-    const credentials = await new SessionCache(this.cacheDirectory, this.effects).get(KEY, () => {
+    const credentials = await new SessionCache(this.cacheDirectory, this.deps).get(KEY, () => {
       this.calls++;
       return Promise.resolve({
         accessKeyId: `ID${this.calls}`,
@@ -125,7 +125,7 @@ Deno.test("SessionCache.get() makes one call for many at once", async () => {
 Deno.test("SessionCache.get() lets the next try when a call fails, and keeps nothing", async () => {
   using scene = new Scene();
   const refused = new HelperError("service-refused", "AccessDeniedException");
-  const cache = new SessionCache(scene.cacheDirectory, scene.effects);
+  const cache = new SessionCache(scene.cacheDirectory, scene.deps);
   const error = await assertRejects(() => cache.get(KEY, () => Promise.reject(refused)));
   assertEquals([error, scene.names], [refused, []]);
   assertEquals(await scene.get(), "ID1");
@@ -134,7 +134,7 @@ Deno.test("SessionCache.get() lets the next try when a call fails, and keeps not
 Deno.test("SessionCache.get() goes on without the cache when another run holds it too long", async () => {
   using scene = new Scene();
   Deno.mkdirSync(scene.cacheDirectory, { recursive: true, mode: 0o700 });
-  using _held = await lockFile(lockPathOf(scene.path), 0, scene.effects);
+  using _held = await lockFile(lockPathOf(scene.path), 0, scene.deps);
   assertEquals([await scene.get(), await scene.get()], ["ID1", "ID2"]);
   assertEquals(CACHE_LIMITS.lockWait, 45_000);
   assertEquals(

@@ -5,7 +5,7 @@ import { HelperError } from "../../src/errors.ts";
 import type { KeystoreContext } from "../../src/keystore/types.ts";
 import { parseKeystoreUri } from "../../src/keystore/uri.ts";
 import { parseSessionArns } from "../../src/rolesanywhere/arn.ts";
-import type { CreateSessionEffects } from "../../src/rolesanywhere/create_session.ts";
+import type { CreateSessionDeps } from "../../src/rolesanywhere/create_session.ts";
 import { keystore } from "../../plugins/file/mod.ts";
 import { NO_CONTEXT } from "../keystore/fake_keystore.ts";
 import { createAuthority, issueCertificate } from "../support/certificates.ts";
@@ -50,7 +50,7 @@ class Scene implements Disposable {
   }
 
   vendor(context: KeystoreContext = NO_CONTEXT): SessionVendor {
-    const effects: CreateSessionEffects = {
+    const deps: CreateSessionDeps = {
       send: ({ headers }) => {
         const authorization = headers.get("authorization") ?? "";
         this.sent.push(/Credential=(\d+)\//.exec(authorization)?.[1] ?? "none");
@@ -75,7 +75,7 @@ class Scene implements Disposable {
       },
       () => Promise.resolve(keystore),
       context,
-      effects,
+      deps,
       (words) => this.said.push(words),
     );
   }

@@ -75,7 +75,7 @@ export async function signRequest(
   const canonical = `${method}\n${path}\n${query}\n` +
     names.map((name) => `${name}:${(headers[name] ?? "").trim()}\n`).join("") +
     `\n${names.join(";")}\n${sha256(body)}`;
-  const algorithm = options.algorithm ?? algorithmOf(identity);
+  const algorithm = options.algorithm ?? readAlgorithmIdentifier(identity);
   const scope = `${options.scopeDate ?? time.slice(0, 8)}/${
     options.region ?? "us-east-1"
   }/rolesanywhere/aws4_request`;
@@ -99,7 +99,7 @@ export function withHeader(request: RawRequest, name: string, value: string | nu
   return { ...request, headers: value === null ? others : [...others, [name, value]] };
 }
 
-function algorithmOf(identity: Identity): string {
+function readAlgorithmIdentifier(identity: Identity): string {
   if (identity.sign !== undefined) return "AWS4-X509-MLDSA";
   const type = createPrivateKey(identity.keyPem).asymmetricKeyType;
   return type === "rsa" ? "AWS4-X509-RSA-SHA256" : "AWS4-X509-ECDSA-SHA256";

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 
 import { removeLeftovers, replaceFile } from "../../src/files/atomic_file.ts";
-import { codeOf } from "../../src/files/file_errors.ts";
+import { errnoOf } from "../../src/files/file_errors.ts";
 import { testWith } from "../support/needs.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
@@ -54,7 +54,7 @@ Deno.test("replaceFile() throws and leaves nothing when the name belongs to a di
   using directory = new TemporaryDirectory();
   Deno.mkdirSync(directory.join("file"));
   const error = assertThrows(() => replaceFile(directory.join("file"), bytes("text")), Error);
-  assertEquals([codeOf(error), names(directory)], ["EISDIR", ["file"]]);
+  assertEquals([errnoOf(error), names(directory)], ["EISDIR", ["file"]]);
 });
 
 Deno.test("removeLeftovers() removes what killed writers of this file left, and nothing else", () => {

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 
-import { codeOf, fileProblem } from "../../src/files/file_errors.ts";
+import { errnoOf, fileProblem } from "../../src/files/file_errors.ts";
 import { HelperError } from "../../src/errors.ts";
 
 const systemError = (code: string) => Object.assign(new Error(`${code}: it said so`), { code });
@@ -34,8 +34,8 @@ Deno.test("fileProblem() lets errors of the program through", () => {
 });
 
 Deno.test("codeOf() gives the system's names alone", () => {
-  assertEquals(codeOf(systemError("ENOSPC")), "ENOSPC");
-  assertEquals([codeOf(new Error("x")), codeOf("ENOSPC"), codeOf(undefined)], [
+  assertEquals(errnoOf(systemError("ENOSPC")), "ENOSPC");
+  assertEquals([errnoOf(new Error("x")), errnoOf("ENOSPC"), errnoOf(undefined)], [
     undefined,
     undefined,
     undefined,
@@ -43,6 +43,6 @@ Deno.test("codeOf() gives the system's names alone", () => {
   try {
     Deno.readTextFileSync("/nonexistent/file");
   } catch (thrown) {
-    assertStringIncludes(codeOf(thrown) ?? "", "ENOENT");
+    assertStringIncludes(errnoOf(thrown) ?? "", "ENOENT");
   }
 });

@@ -12,7 +12,7 @@ import { promptSecret } from "../../src/cli/terminal/prompt.ts";
 import { run } from "../../src/cli/run.ts";
 import { holdSignals } from "../../src/cli/terminal/signals.ts";
 import { disableCoreDumps, ignoreMeaninglessSignals } from "../../src/runtime/limits.ts";
-import type { Platform, World } from "../../src/cli/system.ts";
+import type { Platform, System } from "../../src/cli/system.ts";
 import { HelperError, messageOf } from "../../src/errors.ts";
 import type { Keystore } from "../../src/keystore/types.ts";
 import { CngDouble } from "./cng/double.ts";
@@ -53,7 +53,7 @@ function openDouble(description: StoreDescription): StoreDouble {
   };
 }
 
-function worldOf(platform: Platform, store: Keystore): World {
+function worldOf(platform: Platform, store: Keystore): System {
   return {
     platform,
     architecture: Deno.build.arch,

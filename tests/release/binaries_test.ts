@@ -65,9 +65,9 @@ Deno.test("SHA256SUMS has every file of the release, as sha256sum checks it", as
   });
   assertEquals(code, 0, stdout);
   const listed = stdout.trim().split("\n").map((line) => line.replace(/: OK$/, ""));
-  const standing = [...Deno.readDirSync(DIST)].filter(({ isFile }) => isFile)
+  const existing = [...Deno.readDirSync(DIST)].filter(({ isFile }) => isFile)
     .map(({ name }) => name).filter((name) => name !== "SHA256SUMS");
-  assertEquals(listed.toSorted(), standing.toSorted());
+  assertEquals(listed.toSorted(), existing.toSorted());
 });
 
 for (const name of ["linux-x64", "linux-arm64"]) {

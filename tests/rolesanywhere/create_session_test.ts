@@ -3,7 +3,7 @@ import { assertEquals, assertLessOrEqual, assertMatch, assertRejects } from "@st
 import { HelperError } from "../../src/errors.ts";
 import { parseSessionArns } from "../../src/rolesanywhere/arn.ts";
 import { CALL_LIMITS, createSession } from "../../src/rolesanywhere/create_session.ts";
-import type { HttpAnswer } from "../../src/http/http_exchange.ts";
+import type { HttpResponse } from "../../src/http/http_exchange.ts";
 import type { HttpRequest } from "../../src/http/request.ts";
 import { formatPem } from "../../src/x509/pem.ts";
 import { selfSigned } from "../x509/test_certificates.ts";
@@ -33,7 +33,7 @@ type Outcome = (Answer | HelperError) & { after?: number };
 
 const SUCCESS: Answer = { status: 201, body: { credentialSet: [{ credentials: CREDENTIALS }] } };
 
-function httpAnswer({ status, body = "", headers = {} }: Answer): HttpAnswer {
+function httpAnswer({ status, body = "", headers = {} }: Answer): HttpResponse {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   return {
     status,

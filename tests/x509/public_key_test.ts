@@ -14,9 +14,9 @@ import {
 } from "../../src/x509/der.ts";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
 import {
-  algorithmOf,
   encodePublicKey,
   parsePublicKey,
+  readAlgorithmIdentifier,
   rsaPublicNumbers,
   sameBytes,
   samePublicKey,
@@ -133,7 +133,7 @@ Deno.test("encodePublicKey() writes what node:crypto reads as the same key", () 
 });
 
 Deno.test("algorithmOf() gives the identifier and its parameters when there are any", () => {
-  const read = (encoded: Uint8Array) => algorithmOf(new DerReader(encoded).sequence());
+  const read = (encoded: Uint8Array) => readAlgorithmIdentifier(new DerReader(encoded).sequence());
   assertEquals(read(RSA), { oid: "1.2.840.113549.1.1.1", parameters: decodeHex("0500") });
   assertEquals(read(encodeSequence(EC)), { oid: "1.2.840.10045.2.1" });
 });

@@ -4,7 +4,7 @@
  * @module
  */
 import { withQuietStderr } from "../../../src/keystore/quiet_libraries.ts";
-import type { Calls } from "./timed_calls.ts";
+import type { TimedCalls } from "./timed_calls.ts";
 import { CKF } from "./constants.ts";
 import { allocate } from "./library.ts";
 import { CKR } from "./return_values.ts";
@@ -20,11 +20,11 @@ const LONGEST_SIGNATURE = 8192;
 /** No token has more mechanisms: they are had in one call. */
 const USUAL_MECHANISMS = 1024;
 
-/** What a module can do; each function throws what {@link Calls} does. */
+/** What a module can do; each function throws what {@link TimedCalls} does. */
 export class Cryptoki {
   readonly objects: ObjectCalls;
 
-  constructor(private readonly calls: Calls, private readonly structures: Structures) {
+  constructor(private readonly calls: TimedCalls, private readonly structures: Structures) {
     this.objects = new ObjectCalls(calls, structures);
   }
 

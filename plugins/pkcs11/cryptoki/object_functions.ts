@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Calls } from "./timed_calls.ts";
+import type { TimedCalls } from "./timed_calls.ts";
 import { allocate } from "./library.ts";
 import { CKR } from "./return_values.ts";
 import type { Attribute, Handle, Structures } from "./structures.ts";
@@ -19,9 +19,9 @@ const LONGEST_ATTRIBUTE = 1_048_576;
 /** One of several attributes is missing or secret; those that are neither have been given. */
 const PARTIAL = [CKR.ATTRIBUTE_TYPE_INVALID, CKR.ATTRIBUTE_SENSITIVE, CKR.BUFFER_TOO_SMALL];
 
-/** What a module knows of objects; each function throws what {@link Calls} does. */
+/** What a module knows of objects; each function throws what {@link TimedCalls} does. */
 export class ObjectCalls {
-  constructor(private readonly calls: Calls, private readonly structures: Structures) {}
+  constructor(private readonly calls: TimedCalls, private readonly structures: Structures) {}
 
   /** C_FindObjectsInit, C_FindObjects, C_FindObjectsFinal: the objects that have all attributes. */
   async find(session: Handle, attributes: readonly Attribute[]): Promise<Handle[]> {

@@ -110,7 +110,7 @@ export const CKR = {
 const VENDOR_DEFINED = 0x80000000;
 
 /** A return value for people: `CKR_PIN_INCORRECT (0xA0)`. */
-export function nameReturnValue(value: number): string {
+export function formatReturnValue(value: number): string {
   const name = Object.entries(CKR).find(([, known]) => known === value)?.[0];
   const hex = `0x${value.toString(16).toUpperCase()}`;
   if (name) return `CKR_${name} (${hex})`;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { CryptokiError, UnansweredError } from "./errors.ts";
+import { CallTimeoutError, CryptokiError } from "./errors.ts";
 import type { Library } from "./library.ts";
 import type { Argument, FunctionName, ListedFunction } from "./ffi.ts";
 import { CKR } from "./return_values.ts";
@@ -19,7 +19,7 @@ interface Overdue {
  * The calls into one library. A call that does not return in time cannot be stopped: until it
  * returns by itself, all others are refused, so that they do not pile up behind it.
  */
-export class Calls {
+export class TimedCalls {
   #overdue: Overdue | undefined;
 
   /** `returned` is told when a call comes back after its time, and with which value. */
@@ -43,7 +43,7 @@ export class Calls {
 
   /**
    * Calls a function; throws {@link CryptokiError} when it returns neither CKR_OK nor one of
-   * `expected`, and {@link UnansweredError} when it does not return. Gives the value returned.
+   * `expected`, and {@link CallTimeoutError} when it does not return. Gives the value returned.
    */
   async call(
     name: ListedFunction,
@@ -80,7 +80,7 @@ export class Calls {
   async #within(name: FunctionName, start: () => Promise<number>): Promise<number> {
     if (this.#overdue) {
       const seconds = Math.round((performance.now() - this.#overdue.since) / 1000);
-      throw new UnansweredError(
+      throw new CallTimeoutError(
         `the module is still busy with ${this.#overdue.name}, which has not returned for ` +
           `${seconds} s; restart this program if it never does`,
       );
@@ -101,7 +101,7 @@ export class Calls {
       this.#overdue = undefined;
       this.returned(name, value);
     });
-    throw new UnansweredError(
+    throw new CallTimeoutError(
       `${name} has not returned within ${limit / 1000} s; check that the token answers ` +
         "(a PIN pad or a key may be waiting for you)",
     );

@@ -9,28 +9,28 @@ import type { FunctionName } from "./ffi.ts";
 export type TimeLimits = Readonly<Record<FunctionName | "load", number>>;
 
 /** For what a module does by itself, be it over a slow card reader or a network. */
-const ALONE = 20_000;
+const DEVICE_TIMEOUT = 20_000;
 /** For what may wait for a person: at a PIN pad, or to touch a key. */
-const WITH_A_PERSON = 60_000;
+const USER_TIMEOUT = 60_000;
 
 /** The limits that are used. */
 export const TIME_LIMITS: TimeLimits = {
-  load: ALONE,
-  C_GetFunctionList: ALONE,
-  C_Initialize: ALONE,
-  C_Finalize: ALONE,
-  C_GetInfo: ALONE,
-  C_GetSlotList: ALONE,
-  C_GetSlotInfo: ALONE,
-  C_GetTokenInfo: ALONE,
-  C_GetMechanismList: ALONE,
-  C_OpenSession: ALONE,
-  C_CloseSession: ALONE,
-  C_Login: WITH_A_PERSON,
-  C_GetAttributeValue: ALONE,
-  C_FindObjectsInit: ALONE,
-  C_FindObjects: ALONE,
-  C_FindObjectsFinal: ALONE,
-  C_SignInit: ALONE,
-  C_Sign: WITH_A_PERSON,
+  load: DEVICE_TIMEOUT,
+  C_GetFunctionList: DEVICE_TIMEOUT,
+  C_Initialize: DEVICE_TIMEOUT,
+  C_Finalize: DEVICE_TIMEOUT,
+  C_GetInfo: DEVICE_TIMEOUT,
+  C_GetSlotList: DEVICE_TIMEOUT,
+  C_GetSlotInfo: DEVICE_TIMEOUT,
+  C_GetTokenInfo: DEVICE_TIMEOUT,
+  C_GetMechanismList: DEVICE_TIMEOUT,
+  C_OpenSession: DEVICE_TIMEOUT,
+  C_CloseSession: DEVICE_TIMEOUT,
+  C_Login: USER_TIMEOUT,
+  C_GetAttributeValue: DEVICE_TIMEOUT,
+  C_FindObjectsInit: DEVICE_TIMEOUT,
+  C_FindObjects: DEVICE_TIMEOUT,
+  C_FindObjectsFinal: DEVICE_TIMEOUT,
+  C_SignInit: DEVICE_TIMEOUT,
+  C_Sign: USER_TIMEOUT,
 };

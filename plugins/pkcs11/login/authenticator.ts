@@ -8,7 +8,14 @@ import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import { CKF } from "../cryptoki/constants.ts";
 import { CryptokiError } from "../cryptoki/errors.ts";
 import { nativeCopy } from "../cryptoki/library.ts";
-import { type Lock, locked, nobodyThere, refusal, refusedBefore, wrongPin } from "./pin_errors.ts";
+import {
+  type Lock,
+  locked,
+  noTerminal,
+  pinAlreadyRejected,
+  refusal,
+  wrongPin,
+} from "./pin_errors.ts";
 import type { PinMemory } from "./pin_cache.ts";
 import { CKR } from "../cryptoki/return_values.ts";
 
@@ -23,7 +30,7 @@ const WRONG: readonly number[] = [
 ];
 
 /** Opens locks with what was given, is remembered, or is typed. */
-export class Unlocker {
+export class Authenticator {
   constructor(private readonly memory: PinMemory, private readonly context: KeystoreContext) {}
 
   /**
@@ -37,7 +44,7 @@ export class Unlocker {
     const pin = given?.pin ?? this.memory.recall(lock.name) ?? await lock.guess?.();
     if (pin) {
       const spent = await this.memory.wasRefused(lock.name, pin);
-      if (spent && given) throw refusedBefore(lock, given);
+      if (spent && given) throw pinAlreadyRejected(lock, given);
       if (!spent && !(flags & CKF.USER_PIN_FINAL_TRY)) {
         if (await this.#send(lock, pin)) return;
         flags = await lock.flags();
@@ -57,7 +64,7 @@ export class Unlocker {
         : "";
       const question = `${before}${warning}${lock.pin.replace(/^t/, "T")}: `;
       const answer = await this.context.prompt(question);
-      if (answer === undefined) throw nobodyThere(lock, flags);
+      if (answer === undefined) throw noTerminal(lock, flags);
       if (answer === "") {
         throw refusal(`${lock.pin} was not entered; nothing was sent to the token`);
       }
@@ -78,7 +85,7 @@ export class Unlocker {
     for (let questions = 0; questions < MOST_QUESTIONS; questions++) {
       if (flags & CKF.USER_PIN_FINAL_TRY) {
         const question = `One try is left: a wrong PIN locks ${lock.token}. Press Enter to go on: `;
-        if (await this.context.prompt(question) === undefined) throw nobodyThere(lock, flags);
+        if (await this.context.prompt(question) === undefined) throw noTerminal(lock, flags);
       }
       this.context.say(`enter ${lock.pin} on the token's PIN pad`);
       if (await this.#send(lock, null)) return;

@@ -11,13 +11,13 @@ import { CKF, CKU } from "../cryptoki/constants.ts";
 import type { TokenKey } from "../objects/find.ts";
 import { lockOf, type PinMemory } from "./pin_cache.ts";
 import { givenContextPin, givenUserPin } from "./pin_sources.ts";
-import { Unlocker } from "./authenticator.ts";
-import { nameToken, printable } from "../uri/format.ts";
+import { Authenticator } from "./authenticator.ts";
+import { describeToken, printable } from "../uri/format.ts";
 import type { Session } from "../module/session_pool.ts";
 
 /** Logs in for one URI. */
 export class Login {
-  readonly #unlocker: Unlocker;
+  readonly #unlocker: Authenticator;
   readonly #done = new Set<Session>();
 
   constructor(
@@ -25,19 +25,19 @@ export class Login {
     private readonly memory: PinMemory,
     private readonly context: KeystoreContext,
   ) {
-    this.#unlocker = new Unlocker(memory, context);
+    this.#unlocker = new Authenticator(memory, context);
   }
 
   /** Logs in to the token of a session, which then sees private objects. */
-  async toToken(session: Session): Promise<void> {
+  async loginUser(session: Session): Promise<void> {
     if (this.#done.has(session)) return;
     const { token, handle, cryptoki } = session;
-    this.context.debug(`logging in to ${nameToken(token)}`);
+    this.context.debug(`logging in to ${describeToken(token)}`);
     let known: number | undefined = token.info.flags;
     await this.#unlocker.open({
       name: lockOf(token.info),
-      pin: `the PIN of ${nameToken(token)}`,
-      token: nameToken(token),
+      pin: `the PIN of ${describeToken(token)}`,
+      token: describeToken(token),
       hint: "pin-source=FILE or pin-source=env:NAME in the URI",
       given: () => givenUserPin(this.uri, this.context),
       flags: async () => {
@@ -51,7 +51,7 @@ export class Login {
   }
 
   /** Whether the session is one that it has logged in to. */
-  isDone(session: Session): boolean {
+  isLoggedIn(session: Session): boolean {
     return this.#done.has(session);
   }
 
@@ -59,13 +59,13 @@ export class Login {
    * Begins a signature and logs in to it; `begin` is C_SignInit, called again after a wrong PIN,
    * which ends the operation.
    */
-  async toKey(key: TokenKey, begin: () => Promise<void>): Promise<void> {
+  async loginContextSpecific(key: TokenKey, begin: () => Promise<void>): Promise<void> {
     const { token, handle, cryptoki } = key.session;
     let begun = false;
     await this.#unlocker.open({
       name: lockOf(token.info, key.id.length > 0 ? key.id : key.label),
-      pin: `the PIN for signing with key "${printable(key.label)}" of ${nameToken(token)}`,
-      token: nameToken(token),
+      pin: `the PIN for signing with key "${printable(key.label)}" of ${describeToken(token)}`,
+      token: describeToken(token),
       hint:
         "--context-pin (env:NAME, file:PATH or fd:N), or --reuse-pin where it is the token's PIN",
       given: () => givenContextPin(this.uri, this.context),
@@ -88,7 +88,7 @@ export class Login {
 }
 
 /** Whether a failure is one of locks and PINs. */
-export function isLockedOut(thrown: unknown): thrown is HelperError {
+export function isLoginError(thrown: unknown): thrown is HelperError {
   return thrown instanceof HelperError && thrown.code === "key-locked";
 }
 

@@ -51,7 +51,7 @@ export function wrongPin({ pin }: Lock, { from }: GivenPin, flags: number): Help
 }
 
 /** The PIN that was given is known to be wrong. */
-export function refusedBefore({ pin }: Lock, { from }: GivenPin): HelperError {
+export function pinAlreadyRejected({ pin }: Lock, { from }: GivenPin): HelperError {
   return refusal(
     `what ${from} gives was refused as ${pin} before and is not sent again; correct it ` +
       "(after a change of PIN on the token, restart this program)",
@@ -59,7 +59,7 @@ export function refusedBefore({ pin }: Lock, { from }: GivenPin): HelperError {
 }
 
 /** A person must enter the PIN, and none is there. */
-export function nobodyThere({ pin, token, hint }: Lock, flags: number): HelperError {
+export function noTerminal({ pin, token, hint }: Lock, flags: number): HelperError {
   return refusal(
     flags & CKF.USER_PIN_FINAL_TRY
       ? `one try is left before ${token} is locked, and there is no terminal to ask for its PIN; ` +

@@ -15,7 +15,7 @@ const IDLE_PROGRAMS = ["/usr/bin/true", "/bin/true"];
  * Loads the library at `path` into another process, for at most `limit` milliseconds. Linux only:
  * elsewhere the system lets nobody load a library into its own programs.
  */
-export async function failureOfLoading(
+export async function tryLoad(
   path: string,
   limit: number,
 ): Promise<LoadFailure | undefined> {

@@ -6,7 +6,7 @@
 import { HelperError, messageOf } from "../../../src/errors.ts";
 import { quietLibraries } from "../../../src/keystore/quiet_libraries.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
-import { failureOfLoading } from "./crash_check.ts";
+import { tryLoad } from "./crash_check.ts";
 import type { Layout } from "../cryptoki/layout.ts";
 import { Module } from "./module.ts";
 import type { TimeLimits } from "../cryptoki/timeouts.ts";
@@ -28,7 +28,7 @@ export async function loadModule(
   if (stat && !stat.isFile) throw refusal(path, "is not a regular file; name a PKCS#11 module");
   context.debug(`PKCS#11 module: ${path}`);
   quietLibraries();
-  const failure = isKnown ? undefined : await failureOfLoading(path, limits.load);
+  const failure = isKnown ? undefined : await tryLoad(path, limits.load);
   if (failure === "hangs") {
     throw refusal(path, `is not loaded within ${limits.load / 1000} s; install it again`);
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Calls } from "../cryptoki/timed_calls.ts";
+import { TimedCalls } from "../cryptoki/timed_calls.ts";
 import { Cryptoki } from "../cryptoki/cryptoki.ts";
 import { withQuietStderr } from "../../../src/keystore/quiet_libraries.ts";
 import { isModuleFailure } from "../cryptoki/errors.ts";
@@ -18,7 +18,7 @@ import type { TimeLimits } from "../cryptoki/timeouts.ts";
 export class Module {
   readonly cryptoki: Cryptoki;
   readonly structures: Structures;
-  readonly #calls: Calls;
+  readonly #calls: TimedCalls;
   #isPrepared = false;
   #users = 0;
   /** Whether this program has initialised it, and so has to finalise it. */
@@ -29,18 +29,18 @@ export class Module {
   constructor(readonly path: string, layout: Layout, limits: TimeLimits) {
     const library = new Library(path, layout);
     this.structures = new Structures(layout);
-    this.#calls = new Calls(library, limits, (name, value) => this.#lateReturn(name, value));
+    this.#calls = new TimedCalls(library, limits, (name, value) => this.#lateReturn(name, value));
     this.cryptoki = new Cryptoki(this.#calls, this.structures);
   }
 
-  /** Asks it for its functions, once. Throws {@link CryptokiError} or {@link UnansweredError}. */
+  /** Asks it for its functions, once. Throws {@link CryptokiError} or {@link CallTimeoutError}. */
   async prepare(): Promise<void> {
     if (!this.#isPrepared) await this.#calls.getFunctionList();
     this.#isPrepared = true;
   }
 
   /** Runs `work` when all that came before has ended: one token is asked one thing at a time. */
-  async exclusively<T>(work: () => Promise<T>): Promise<T> {
+  async runExclusive<T>(work: () => Promise<T>): Promise<T> {
     const before = this.#turn;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#turn = promise;
@@ -83,7 +83,7 @@ export class Module {
     if (name === "C_Initialize" && value === CKR.OK) this.#ours = true;
     if (name === "C_Finalize" && value === CKR.OK) this.#ours = false;
     try {
-      await this.exclusively(() => this.#finalizeUnused());
+      await this.runExclusive(() => this.#finalizeUnused());
     } catch (thrown) {
       if (!isModuleFailure(thrown)) throw thrown; // the next use tells about the module
     }

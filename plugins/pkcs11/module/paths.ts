@@ -10,7 +10,7 @@ import type { KeystoreUri } from "../../../src/keystore/uri.ts";
 export type Platform = "linux" | "darwin" | "windows";
 
 /** What tells where to look. */
-export interface Surroundings {
+export interface HostInfo {
   readonly platform: Platform;
   /** The machine's name in Debian's directories, such as `x86_64`. */
   readonly architecture: string;
@@ -58,26 +58,26 @@ const KNOWN_FILES: Readonly<Record<Platform, { suffix: string; files: readonly s
 export function moduleCandidates(
   uri: KeystoreUri,
   context: KeystoreContext,
-  surroundings: Surroundings,
+  host: HostInfo,
 ): Candidates {
   const flag = context.setting("pkcs11-lib", "given");
   if (flag) return { namedBy: "--pkcs11-lib", directories: [], files: [flag] };
-  const directories = usualDirectories(surroundings, context.environment("ProgramFiles"));
-  const own = ofUri(uri, directories, surroundings);
+  const directories = usualDirectories(host, context.environment("ProgramFiles"));
+  const own = ofUri(uri, directories, host);
   if (own) return own;
   const variable = context.setting("pkcs11-lib");
   if (variable) return { namedBy: "PKCS11_MODULE_PATH", directories: [], files: [variable] };
-  return { directories, files: KNOWN_FILES[surroundings.platform].files };
+  return { directories, files: KNOWN_FILES[host.platform].files };
 }
 
 /** Whether a path is one of those that are searched when no module is named. */
-export function isUsualPlace(
+export function isDefaultPath(
   path: string,
   context: KeystoreContext,
-  surroundings: Surroundings,
+  host: HostInfo,
 ): boolean {
-  const directories = usualDirectories(surroundings, context.environment("ProgramFiles"));
-  return pathsOf({ directories, files: KNOWN_FILES[surroundings.platform].files }).includes(path);
+  const directories = usualDirectories(host, context.environment("ProgramFiles"));
+  return pathsOf({ directories, files: KNOWN_FILES[host.platform].files }).includes(path);
 }
 
 /** All paths that candidates stand for, in the order to try them. */
@@ -91,7 +91,7 @@ export function pathsOf({ directories, files }: Candidates): string[] {
 function ofUri(
   uri: KeystoreUri,
   directories: readonly string[],
-  { platform, isDirectory }: Surroundings,
+  { platform, isDirectory }: HostInfo,
 ): Candidates | undefined {
   const text = (name: string) => {
     const value = uri.query.get(name);
@@ -112,7 +112,7 @@ function ofUri(
 }
 
 function usualDirectories(
-  { platform, architecture, directories }: Surroundings,
+  { platform, architecture, directories }: HostInfo,
   programFiles = "C:\\Program Files",
 ): readonly string[] {
   if (directories) return directories;

@@ -12,16 +12,16 @@ import { loadModule, refusal, statOf } from "./load.ts";
 import type { Module } from "./module.ts";
 import {
   type Candidates,
-  isUsualPlace,
+  type HostInfo,
+  isDefaultPath,
   moduleCandidates,
   pathsOf,
   type Platform,
-  type Surroundings,
 } from "./paths.ts";
 import type { TimeLimits } from "../cryptoki/timeouts.ts";
 
 /** What the plugin works by. */
-export interface Setup {
+export interface Pkcs11Options {
   readonly platform: Platform;
   readonly architecture: string;
   readonly layout: Layout;
@@ -31,10 +31,10 @@ export interface Setup {
 }
 
 /** The modules of this process: each is loaded once, and stays. */
-export class Modules {
+export class ModuleRegistry {
   readonly #loaded = new Map<string, Module>();
 
-  constructor(private readonly setup: Setup) {}
+  constructor(private readonly setup: Pkcs11Options) {}
 
   /**
    * Returns the result of `use` for the first module that it returns one for. `isOnly` is true if a
@@ -78,7 +78,7 @@ export class Modules {
     this.#loaded.clear();
   }
 
-  #surroundings(): Surroundings {
+  #surroundings(): HostInfo {
     const { platform, architecture, directories } = this.setup;
     return {
       platform,
@@ -89,9 +89,9 @@ export class Modules {
   }
 
   async #load(path: string, context: KeystoreContext): Promise<Module> {
-    const surroundings = this.#surroundings();
+    const host = this.#surroundings();
     const module = this.#loaded.get(path) ??
-      await loadModule(path, this.setup, isUsualPlace(path, context, surroundings), context);
+      await loadModule(path, this.setup, isDefaultPath(path, context, host), context);
     this.#loaded.set(path, module);
     try {
       await module.prepare();

@@ -26,7 +26,7 @@ export interface Session {
 }
 
 /** A use of a module; dispose of it. */
-export class Visit implements AsyncDisposable {
+export class SessionPool implements AsyncDisposable {
   /** What went wrong with tokens that were passed over, for the error if nothing else is found. */
   readonly notes: string[] = [];
   readonly #sessions = new Map<Handle, Session>();
@@ -34,9 +34,9 @@ export class Visit implements AsyncDisposable {
   private constructor(readonly module: Module, private readonly context: KeystoreContext) {}
 
   /** Begins a use. */
-  static async begin(module: Module, context: KeystoreContext): Promise<Visit> {
+  static async begin(module: Module, context: KeystoreContext): Promise<SessionPool> {
     await module.enter();
-    return new Visit(module, context);
+    return new SessionPool(module, context);
   }
 
   /** The tokens that are there, but for those that are empty: never initialised. */
@@ -44,7 +44,7 @@ export class Visit implements AsyncDisposable {
     const { cryptoki } = this.module;
     const tokens: Token[] = [];
     for (const slot of await cryptoki.slots()) {
-      const info = await this.tolerating(`slot ${slot}`, () => cryptoki.tokenInfo(slot));
+      const info = await this.skipFailingToken(`slot ${slot}`, () => cryptoki.tokenInfo(slot));
       if (!info) continue;
       if (info.flags & CKF.TOKEN_INITIALIZED) tokens.push({ slot, info });
       else this.context.debug(`slot ${slot} is passed over: its token is not initialised`);
@@ -64,14 +64,14 @@ export class Visit implements AsyncDisposable {
   }
 
   /** Does `work` in a session of each token. Where there are several, one may fail. */
-  async ofEach(
+  async forEachToken(
     tokens: readonly Token[],
     work: (session: Session) => Promise<void>,
   ): Promise<void> {
     for (const token of tokens) {
       const visit = async () => work(await this.session(token));
       if (tokens.length === 1) await visit();
-      else await this.tolerating(`slot ${token.slot}`, visit);
+      else await this.skipFailingToken(`slot ${token.slot}`, visit);
     }
   }
 
@@ -79,7 +79,7 @@ export class Visit implements AsyncDisposable {
    * What `work` gives; undefined, and a note, when the module fails: one token that is broken must
    * not hide the others.
    */
-  async tolerating<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
+  async skipFailingToken<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work();
     } catch (thrown) {

@@ -5,7 +5,7 @@
  */
 import { type Certificate, publicKeyOf } from "../../../src/x509/certificate.ts";
 import type { PublicKey } from "../../../src/x509/public_key.ts";
-import { publicHalves } from "./matching.ts";
+import { findPublicKeyObjects } from "./matching.ts";
 import { findCertificates, type TokenCertificate, type TokenKey } from "./find.ts";
 import { relation } from "./public_key.ts";
 
@@ -13,7 +13,7 @@ import { relation } from "./public_key.ts";
 export async function publicKeyBeside(key: TokenKey): Promise<PublicKey | undefined> {
   if (key.publicPart.publicKey) return key.publicPart.publicKey;
   const isOfKey = (publicKey: PublicKey) => relation(key.publicPart, publicKey) !== "different";
-  for (const { publicKey } of await publicHalves(key)) {
+  for (const { publicKey } of await findPublicKeyObjects(key)) {
     if (publicKey && isOfKey(publicKey)) return publicKey;
   }
   for (const { certificate } of await certificatesBeside(key)) return publicKeyOf(certificate);

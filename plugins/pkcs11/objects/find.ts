@@ -9,7 +9,7 @@ import { DerError } from "../../../src/x509/der.ts";
 import { sameBytes } from "../../../src/x509/public_key.ts";
 import { CKA, CKC, CKO } from "../cryptoki/constants.ts";
 import { nativeCopy } from "../cryptoki/library.ts";
-import { type PublicPart, readPublicPart } from "./public_key.ts";
+import { type PublicKeyAttributes, readPublicPart } from "./public_key.ts";
 import type { Attribute, Handle } from "../cryptoki/structures.ts";
 import type { ObjectCriteria } from "../uri/match.ts";
 import type { Session } from "../module/session_pool.ts";
@@ -30,7 +30,7 @@ export interface TokenCertificate extends TokenObject {
 /** A private key on a token. */
 export interface TokenKey extends TokenObject {
   readonly handle: Handle;
-  readonly publicPart: PublicPart;
+  readonly publicPart: PublicKeyAttributes;
   /** Whether it is seen and used only after a login (CKA_PRIVATE). */
   readonly isPrivate: boolean;
   /** Whether it wants a PIN at each signature (CKA_ALWAYS_AUTHENTICATE). */
@@ -56,7 +56,7 @@ export async function findCertificates(
       [CKA.VALUE, CKA.ID, CKA.LABEL, CKA.CERTIFICATE_TYPE],
     );
     const isX509 = !type || session.structures.readUlong(type) === BigInt(CKC.X_509);
-    if (!value || !isX509 || !agrees({ id, label }, criteria)) continue;
+    if (!value || !isX509 || !matches({ id, label }, criteria)) continue;
     if (criteria.sha256 !== undefined && criteria.sha256 !== await fingerprint(value)) continue;
     try {
       found.push({ session, id, label, certificate: parseCertificate(value) });
@@ -84,7 +84,7 @@ export async function findPrivateKeys(
         handle,
         [CKA.KEY_TYPE, CKA.ID, CKA.LABEL, CKA.PRIVATE, CKA.ALWAYS_AUTHENTICATE],
       );
-    if (!type || !agrees({ id, label }, criteria)) continue;
+    if (!type || !matches({ id, label }, criteria)) continue;
     const keyType = Number(session.structures.readUlong(type));
     found.push({
       session,
@@ -104,8 +104,8 @@ export async function findPrivateKeys(
 export async function findPublicKeys(
   session: Session,
   criteria: ObjectCriteria,
-): Promise<PublicPart[]> {
-  const found: PublicPart[] = [];
+): Promise<PublicKeyAttributes[]> {
+  const found: PublicKeyAttributes[] = [];
   for (const handle of await find(session, CKO.PUBLIC_KEY, criteria)) {
     const types = [CKA.KEY_TYPE, CKA.ID, CKA.LABEL];
     const [type, id = NONE, label = NONE] = await session.cryptoki.objects.attributes(
@@ -113,7 +113,7 @@ export async function findPublicKeys(
       handle,
       types,
     );
-    if (!type || !agrees({ id, label }, criteria)) continue;
+    if (!type || !matches({ id, label }, criteria)) continue;
     const keyType = Number(session.structures.readUlong(type));
     found.push(await readPublicPart(session, handle, keyType, "public"));
   }
@@ -140,7 +140,7 @@ async function find(
   ]);
 }
 
-function agrees(
+function matches(
   object: { readonly id: Uint8Array; readonly label: Uint8Array },
   { id, label }: ObjectCriteria,
 ): boolean {

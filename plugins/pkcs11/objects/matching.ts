@@ -48,19 +48,19 @@ export async function keysFor(
 }
 
 /**
- * Of several keys one that is `publicKey`'s; if none is known to be, those that may be. `thorough`
+ * Of several keys one that is `publicKey`'s; if none is known to be, those that may be. `checkPublicKeyObjects`
  * looks at the public key objects beside them too.
  */
 export async function bestMatch(
   keys: readonly TokenKey[],
   publicKey: PublicKey,
-  thorough: boolean,
+  checkPublicKeyObjects: boolean,
 ): Promise<KeyMatch> {
   const unknown: TokenKey[] = [];
   for (const key of keys) {
     let known = relation(key.publicPart, publicKey);
-    if (known === "unknown" && thorough) {
-      const halves = (await publicHalves(key)).map((half) => relation(half, publicKey));
+    if (known === "unknown" && checkPublicKeyObjects) {
+      const halves = (await findPublicKeyObjects(key)).map((half) => relation(half, publicKey));
       if (halves.includes("same")) known = "same";
       else if (halves.includes("different")) known = "different";
     }
@@ -71,7 +71,7 @@ export async function bestMatch(
 }
 
 /** The public key objects that stand with a private key: by its CKA_ID, else by its label. */
-export async function publicHalves({ session, id, label }: TokenKey) {
+export async function findPublicKeyObjects({ session, id, label }: TokenKey) {
   if (id.length > 0) return await findPublicKeys(session, { id });
   return label.length > 0 ? await findPublicKeys(session, { id, label }) : [];
 }

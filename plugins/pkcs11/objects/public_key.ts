@@ -31,7 +31,7 @@ import { CKA, CKK, CKP_ML_DSA } from "../cryptoki/constants.ts";
 import type { Session } from "../module/session_pool.ts";
 
 /** The public half of a key object; each part may be missing. */
-export interface PublicPart {
+export interface PublicKeyAttributes {
   /** "ML-DSA" is an ML-DSA key whose object does not show its parameter set. */
   readonly type: KeyType | "ML-DSA" | "other";
   readonly publicKey?: PublicKey;
@@ -64,7 +64,7 @@ export async function readPublicPart(
   object: bigint,
   keyType: number,
   objectClass: "private" | "public",
-): Promise<PublicPart> {
+): Promise<PublicKeyAttributes> {
   if (keyType === CKK.ML_DSA) return await readMlDsaPart(session, object, objectClass);
   const type = keyType === CKK.RSA ? "RSA" : keyType === CKK.EC ? "EC" : undefined;
   if (!type) return { type: "other" };
@@ -85,7 +85,7 @@ async function readMlDsaPart(
   { cryptoki, structures, handle }: Session,
   object: bigint,
   objectClass: "private" | "public",
-): Promise<PublicPart> {
+): Promise<PublicKeyAttributes> {
   const [info, parameterSet, value] = await cryptoki.objects.attributes(handle, object, [
     ...ATTRIBUTES.ML_DSA.private,
     ...(objectClass === "public" ? ATTRIBUTES.ML_DSA.public : []),
@@ -97,7 +97,10 @@ async function readMlDsaPart(
 }
 
 /** Compares a key with `publicKey`, as far as its object shows. */
-export function relation(part: PublicPart, publicKey: PublicKey): "same" | "different" | "unknown" {
+export function relation(
+  part: PublicKeyAttributes,
+  publicKey: PublicKey,
+): "same" | "different" | "unknown" {
   if (part.publicKey) return samePublicKey(part.publicKey, publicKey) ? "same" : "different";
   if (part.type === "ML-DSA") return isMlDsa(publicKey.keyType) ? "unknown" : "different";
   if (part.type !== publicKey.keyType) return "different";

@@ -11,7 +11,7 @@ import { sameBytes } from "../../../src/x509/public_key.ts";
 import { needsLogin } from "../login/login.ts";
 import { findCertificates, fingerprint, type TokenCertificate } from "../objects/find.ts";
 import { LoginDeferredError, type Search } from "./context.ts";
-import { writeUri } from "../uri/format.ts";
+import { formatUri } from "../uri/format.ts";
 import { objectCriteria } from "../uri/match.ts";
 import type { Session } from "../module/session_pool.ts";
 
@@ -31,13 +31,13 @@ export async function searchCertificates(
     const note = (why: string) => visit.notes.push(why);
     found.push(...await findCertificates(session, criteria, note));
   };
-  await visit.ofEach(tokens, search);
+  await visit.forEachToken(tokens, search);
   const [only, another] = tokens;
   if (found.length > 0 || !only || another) return found;
   const session = await visit.session(only);
   if (!needsLogin(session)) return found;
   if (!mayLogIn) throw new LoginDeferredError();
-  await login.toToken(session);
+  await login.loginUser(session);
   await search(session);
   return found;
 }
@@ -131,7 +131,7 @@ export async function certificateUris(
 ): Promise<string[]> {
   const all = await visit.tokens(); // also those that the URI asked for leaves out
   const plain = (item: TokenCertificate) =>
-    writeUri(item.session.token, all, asked, { ...item, type: "cert" });
+    formatUri(item.session.token, all, asked, { ...item, type: "cert" });
   const namesakes = new Map<Session, Map<string, number>>();
   const uris: string[] = [];
   for (const item of certificates) {
@@ -142,7 +142,7 @@ export async function certificateUris(
       continue;
     }
     const sha256 = await fingerprint(item.certificate.encoded);
-    uris.push(writeUri(item.session.token, all, asked, { ...item, type: "cert", sha256 }));
+    uris.push(formatUri(item.session.token, all, asked, { ...item, type: "cert", sha256 }));
   }
   return uris;
 }

@@ -5,7 +5,7 @@
  */
 import type { KeystoreUri } from "../../../src/keystore/uri.ts";
 import type { Login } from "../login/login.ts";
-import type { Token, Visit } from "../module/session_pool.ts";
+import type { SessionPool, Token } from "../module/session_pool.ts";
 
 /** A search that only a login could go on with, left until other modules have been searched. */
 export class LoginDeferredError extends Error {
@@ -18,7 +18,7 @@ export interface Search {
   /** All tokens that match, at least one. */
   readonly tokens: readonly Token[];
   readonly login: Login;
-  readonly visit: Visit;
+  readonly visit: SessionPool;
   /** The time at which a certificate must be valid. */
   readonly now: Date;
   /** If false, nothing is searched by a login: {@link LoginDeferredError} is thrown instead. */

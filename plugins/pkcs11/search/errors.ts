@@ -5,8 +5,8 @@
  */
 import { HelperError } from "../../../src/errors.ts";
 import type { KeystoreUri } from "../../../src/keystore/uri.ts";
-import { nameToken, writeUri } from "../uri/format.ts";
-import type { Token, Visit } from "../module/session_pool.ts";
+import { describeToken, formatUri } from "../uri/format.ts";
+import type { SessionPool, Token } from "../module/session_pool.ts";
 
 /** More URIs than this do not help in an error. */
 const MOST_LISTED = 8;
@@ -29,10 +29,10 @@ export class NoObjectError extends HelperError {
 
 /** No object that the URI asks for in the tokens it asks for. */
 export function noObject(
-  { uri, tokens, visit }: { uri: KeystoreUri; tokens: readonly Token[]; visit: Visit },
+  { uri, tokens, visit }: { uri: KeystoreUri; tokens: readonly Token[]; visit: SessionPool },
   what: "certificate" | "private key" | "certificate or private key",
 ): NoObjectError {
-  const where = tokens.map((token) => nameToken(token)).join(", ");
+  const where = tokens.map((token) => describeToken(token)).join(", ");
   return new NoObjectError(
     `${uri.label}: no ${what} matches in ${where}; check object, id and type in the URI` +
       after(visit.notes),
@@ -41,7 +41,7 @@ export function noObject(
 
 /** Several tokens, and a login must know which. */
 export function severalTokens(uri: KeystoreUri, tokens: readonly Token[]): NoObjectError {
-  const uris = tokens.map((token) => writeUri(token, tokens, uri));
+  const uris = tokens.map((token) => formatUri(token, tokens, uri));
   return new NoObjectError(
     `${uri.label}: ${tokens.length} tokens match and a PIN goes to one alone; name it: ` +
       listed(uris),

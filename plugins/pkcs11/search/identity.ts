@@ -13,7 +13,7 @@ import { noObject, severalObjects } from "./errors.ts";
 import { findPrivateKeys, type TokenCertificate, type TokenKey } from "../objects/find.ts";
 import { hasUserPin } from "../login/pin_sources.ts";
 import type { Search } from "./context.ts";
-import { nameToken, writeUri } from "../uri/format.ts";
+import { describeToken, formatUri } from "../uri/format.ts";
 
 /** A certificate and the private keys that may be its own, the likeliest first. */
 export interface Pair {
@@ -40,7 +40,7 @@ export async function choosePair(
     throw new HelperError(
       "key-not-found",
       `${search.uri.label}: ${
-        nameToken(found.session.token)
+        describeToken(found.session.token)
       } holds the certificate and no private key ` +
         "for it; name the key with --private-key",
     );
@@ -61,7 +61,7 @@ export async function chooseCertificate(
 /** The error that lists several keys. */
 export function severalKeys({ uri, tokens }: Search, keys: readonly TokenKey[]): HelperError {
   const uris = keys.map(({ session, id, label }) =>
-    writeUri(session.token, tokens, uri, { id, label, type: "private" })
+    formatUri(session.token, tokens, uri, { id, label, type: "private" })
   );
   return severalObjects(uri, "private keys", uris);
 }
@@ -115,12 +115,12 @@ async function keysWithLogin(
   among: boolean,
 ): Promise<KeyMatch> {
   const { session } = found;
-  if (!needsLogin(session) || login.isDone(session)) return await keysFor(found, uri, among);
+  if (!needsLogin(session) || login.isLoggedIn(session)) return await keysFor(found, uri, among);
   // Nobody is to be asked for a PIN that is not needed; one that was given is used.
   if (!hasUserPin(uri) && (await findPrivateKeys(session, {})).length > 0) {
     const visible = await keysFor(found, uri, among);
     if (visible.keys.length > 0) return visible;
   }
-  await login.toToken(session);
+  await login.loginUser(session);
   return await keysFor(found, uri, among);
 }

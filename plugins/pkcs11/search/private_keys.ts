@@ -17,7 +17,7 @@ import {
 import { relation } from "../objects/public_key.ts";
 import { LoginDeferredError, type Search } from "./context.ts";
 import { type ObjectCriteria, objectCriteria } from "../uri/match.ts";
-import type { Session, Token, Visit } from "../module/session_pool.ts";
+import type { Session, SessionPool, Token } from "../module/session_pool.ts";
 
 /**
  * The private keys that a URI asks for, in the tokens it asks for. First without a login; where
@@ -33,7 +33,7 @@ export async function searchKeys(
   const search = async (session: Session) => {
     found.push(...await findPrivateKeys(session, criteria));
   };
-  await visit.ofEach(tokens, search);
+  await visit.forEachToken(tokens, search);
   if (found.length > 0) return found;
 
   const meant = tokens.length > 1 ? await tokensShowing(visit, tokens, criteria, beside) : tokens;
@@ -43,21 +43,21 @@ export async function searchKeys(
   const session = await visit.session(only);
   if (needsLogin(session)) {
     if (!mayLogIn) throw new LoginDeferredError();
-    await login.toToken(session);
+    await login.loginUser(session);
     await search(session);
   }
   return found;
 }
 
 async function tokensShowing(
-  visit: Visit,
+  visit: SessionPool,
   tokens: readonly Token[],
   criteria: ObjectCriteria,
   beside: Certificate | undefined,
 ): Promise<Token[]> {
   const showing: Token[] = [];
   const publicKey = beside && usablePublicKey(beside);
-  await visit.ofEach(tokens, async (session) => {
+  await visit.forEachToken(tokens, async (session) => {
     const halves = await findPublicKeys(session, criteria);
     const certificates = await findCertificates(session, criteria, () => {});
     const shows = publicKey

@@ -22,7 +22,7 @@ export interface NamedObject {
 }
 
 /** A URI of a token, or of an object in it; `others` are the tokens it must be told from. */
-export function writeUri(
+export function formatUri(
   token: Token,
   others: readonly Token[],
   asked: KeystoreUri,
@@ -54,7 +54,7 @@ export function printable(bytes: Uint8Array): string {
 }
 
 /** A token for people. */
-export function nameToken({ info }: Token): string {
+export function describeToken({ info }: Token): string {
   return `token "${printable(info.label)}"`;
 }
 

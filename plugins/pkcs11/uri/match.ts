@@ -8,7 +8,7 @@ import type { OBJECT_TYPES } from "../../../src/keystore/pkcs11_attributes.ts";
 import type { KeystoreUri } from "../../../src/keystore/uri.ts";
 import { sameBytes } from "../../../src/x509/public_key.ts";
 import { withoutPadding } from "../cryptoki/structures.ts";
-import type { Token, Visit } from "../module/session_pool.ts";
+import type { SessionPool, Token } from "../module/session_pool.ts";
 
 /** What objects must have. */
 export interface ObjectCriteria {
@@ -37,7 +37,7 @@ export function objectCriteria(uri: KeystoreUri): ObjectCriteria {
 }
 
 /** Whether the URI asks for this kind of object, or for no kind. Throws `usage` for other kinds. */
-export function asksFor(uri: KeystoreUri, kind: "private" | "cert"): boolean {
+export function matchesType(uri: KeystoreUri, kind: "private" | "cert"): boolean {
   const type = textOf(uri, "type") as (typeof OBJECT_TYPES)[number] | undefined;
   if (type === undefined || type === kind) return true;
   if (type === "private" || type === "cert") return false;
@@ -48,7 +48,7 @@ export function asksFor(uri: KeystoreUri, kind: "private" | "cert"): boolean {
 }
 
 /** Those of the visit's tokens that the URI asks for. */
-export async function matchingTokens(visit: Visit, uri: KeystoreUri): Promise<Token[]> {
+export async function matchingTokens(visit: SessionPool, uri: KeystoreUri): Promise<Token[]> {
   if (!await matchesLibrary(visit, uri)) return [];
   const matching: Token[] = [];
   for (const token of await visit.tokens()) {
@@ -59,7 +59,7 @@ export async function matchingTokens(visit: Visit, uri: KeystoreUri): Promise<To
 
 function matchesToken({ slot, info }: Token, uri: KeystoreUri): boolean {
   const slotId = textOf(uri, "slot-id");
-  return (slotId === undefined || BigInt(slotId) === slot) && agrees(uri, {
+  return (slotId === undefined || BigInt(slotId) === slot) && matches(uri, {
     "token": info.label,
     "manufacturer": info.manufacturer,
     "serial": info.serial,
@@ -67,33 +67,37 @@ function matchesToken({ slot, info }: Token, uri: KeystoreUri): boolean {
   });
 }
 
-async function matchesSlot(visit: Visit, { slot }: Token, uri: KeystoreUri): Promise<boolean> {
+async function matchesSlot(
+  visit: SessionPool,
+  { slot }: Token,
+  uri: KeystoreUri,
+): Promise<boolean> {
   if (!uri.attributes.has("slot-description") && !uri.attributes.has("slot-manufacturer")) {
     return true;
   }
-  const info = await visit.tolerating(
+  const info = await visit.skipFailingToken(
     `slot ${slot}`,
     () => visit.module.cryptoki.slotInfo(slot),
   );
   return info !== undefined &&
-    agrees(uri, { "slot-description": info.description, "slot-manufacturer": info.manufacturer });
+    matches(uri, { "slot-description": info.description, "slot-manufacturer": info.manufacturer });
 }
 
-async function matchesLibrary(visit: Visit, uri: KeystoreUri): Promise<boolean> {
+async function matchesLibrary(visit: SessionPool, uri: KeystoreUri): Promise<boolean> {
   if (![...uri.attributes.keys()].some((name) => name.startsWith("library-"))) return true;
   const info = await visit.module.cryptoki.info();
   const [major, minor = "0"] = textOf(uri, "library-version")?.split(".") ?? [];
   if (major !== undefined && (Number(major) !== info.major || Number(minor) !== info.minor)) {
     return false;
   }
-  return agrees(uri, {
+  return matches(uri, {
     "library-manufacturer": info.manufacturer,
     "library-description": info.description,
   });
 }
 
 /** Whether all texts that the URI gives are these. */
-function agrees(uri: KeystoreUri, texts: Readonly<Record<string, Uint8Array>>): boolean {
+function matches(uri: KeystoreUri, texts: Readonly<Record<string, Uint8Array>>): boolean {
   return Object.entries(texts).every(([name, text]) => {
     const wanted = uri.attributes.get(name);
     return wanted === undefined || sameBytes(withoutPadding(wanted), text);

@@ -50,7 +50,7 @@ export async function readPublic(
   return connection.take("TPM2B_PUBLIC", cell);
 }
 
-/** What ESYS knows of an object, for {@link recall} in another connection. */
+/** What ESYS knows of an object, for {@link deserialize} in another connection. */
 export function remember(connection: Connection, object: number): Uint8Array<ArrayBuffer> {
   const cell = pointerCell();
   const length = new BigUint64Array(1);
@@ -69,7 +69,7 @@ export function remember(connection: Connection, object: number): Uint8Array<Arr
 }
 
 /** The ESYS number of an object that was remembered; asks the TPM nothing. */
-export function recall(connection: Connection, remembered: Uint8Array<ArrayBuffer>): number {
+export function deserialize(connection: Connection, remembered: Uint8Array<ArrayBuffer>): number {
   const object = numberCell();
   const length = BigInt(remembered.length);
   connection.check(

@@ -7,7 +7,7 @@ import { encodeHex } from "@std/encoding/hex";
 import { KeyTypeError } from "../../../src/x509/key_types.ts";
 import { formatHandle, parseHandle } from "../structures/handles.ts";
 import type { TpmKey } from "./key.ts";
-import { find, readPublic, recall, remember } from "../commands/objects.ts";
+import { deserialize, find, readPublic, remember } from "../commands/objects.ts";
 import { ATTRIBUTE, has, parsePublicArea } from "../structures/public_area.ts";
 import type { TpmAccess } from "./transaction.ts";
 import { withTpm } from "./with_tpm.ts";
@@ -40,6 +40,6 @@ export async function findKey(text: string, access: TpmAccess): Promise<TpmKey> 
     publicArea,
     policy: [],
     emptyAuth: false,
-    bring: ({ connection }) => Promise.resolve({ object: recall(connection, remembered) }),
+    load: ({ connection }) => Promise.resolve({ object: deserialize(connection, remembered) }),
   };
 }

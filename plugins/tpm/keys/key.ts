@@ -36,11 +36,11 @@ export interface TpmKey {
   /** Names its parent's password; absent when that plays no part. */
   readonly parent?: { readonly name: string; readonly identity: string };
   /** Brings it into the TPM. */
-  bring(transaction: Transaction, parentPassword: Password | undefined): Promise<BroughtKey>;
+  load(transaction: Transaction, parentPassword: Password | undefined): Promise<LoadedKey>;
 }
 
 /** A key in a transaction, by its ESYS number. */
-export interface BroughtKey {
+export interface LoadedKey {
   readonly object: number;
   /** A key that sessions can be salted with, when there is one at hand. */
   readonly saltKey?: number;
@@ -63,7 +63,7 @@ const LONGEST_AUTH = 64;
  * Uses a key once. Asks for passwords as far as needed; whatever the TPM refuses for another reason
  * is told and not tried again.
  */
-export async function useKey<T>(
+export async function runWithKey<T>(
   key: TpmKey,
   access: TpmAccess,
   use: Use<T>,
@@ -79,8 +79,8 @@ export async function useKey<T>(
       // Whoever must be asked is asked now, while nothing is loaded and nobody waits for the TPM.
       (await parentPassword?.current())?.fill(0);
       const result = await withTpm(access, async (transaction) => {
-        const { object, saltKey } = await key.bring(transaction, parentPassword);
-        const isCounted = !has(key.publicArea, ATTRIBUTE.noDictionaryAttackProtection);
+        const { object, saltKey } = await key.load(transaction, parentPassword);
+        const isCounted = !has(key.publicArea, ATTRIBUTE.noDA);
         if (isCounted && keyPassword?.isGuess) await transaction.checkGuess(keyPassword.options);
         const session = await authorize(transaction, key, { object, secret, saltKey, use });
         return await transaction.usingPassword(

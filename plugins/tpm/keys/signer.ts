@@ -7,7 +7,7 @@ import type { Digest, Signer, SoftwareKey } from "../../../src/keystore/types.ts
 import { KeyTypeError } from "../../../src/x509/key_types.ts";
 import type { Connection } from "../tss/connection.ts";
 import { explained } from "./errors.ts";
-import { type TpmKey, useKey } from "./key.ts";
+import { runWithKey, type TpmKey } from "./key.ts";
 import { isSealedData, publicKeyOfArea } from "../structures/public_area.ts";
 import { SESSION_ATTRIBUTE } from "../commands/sessions.ts";
 import {
@@ -23,7 +23,7 @@ import {
   unseal as unsealInTpm,
 } from "../commands/signing.ts";
 import { EMPTY, sized, u16, u32, wire } from "../structures/wire.ts";
-import { inTurn } from "./with_tpm.ts";
+import { runExclusive } from "./with_tpm.ts";
 
 /** What TPM2_Hash takes at once, in bytes. */
 const LONGEST_HASHED = 1024;
@@ -38,7 +38,7 @@ export function signerOf(key: TpmKey, access: TpmAccess): Signer {
     publicKey,
     certificates: [],
     sign: (message, digest) =>
-      inTurn(() => explained(key.label, () => sign(key, access, message, digest))),
+      runExclusive(() => explained(key.label, () => sign(key, access, message, digest))),
     // Between two signatures nothing is open.
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
@@ -58,7 +58,7 @@ async function sign(
   }
   const hashed = await crypto.subtle.digest(digest, Uint8Array.from(message));
   const fitted = sized(plan.fit(new Uint8Array(hashed)));
-  const signature = await useKey(key, access, {
+  const signature = await runWithKey(key, access, {
     encryption: SESSION_ATTRIBUTE.decrypt,
     confidential: false,
     run: async (connection, object, session) => {
@@ -86,8 +86,8 @@ export async function unseal(key: TpmKey, access: TpmAccess): Promise<SoftwareKe
   if (!isSealedData(key.publicArea)) {
     throw new KeyTypeError("its file says that it is sealed data, and it is a key; make it again");
   }
-  const softwareKey = await inTurn(() =>
-    useKey(key, access, {
+  const softwareKey = await runExclusive(() =>
+    runWithKey(key, access, {
       encryption: SESSION_ATTRIBUTE.encrypt,
       confidential: true,
       run: unsealInTpm,

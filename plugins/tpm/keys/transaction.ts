@@ -13,7 +13,7 @@ import { openLibraries } from "../tss/libraries.ts";
 import { type LockoutState, readLockout, triesWords, unlockWords } from "../auth/lockout.ts";
 import { createPrimary, flush } from "../commands/objects.ts";
 import type { PasswordOptions } from "../auth/passwords.ts";
-import { answerOf, LIMITS, type Limits } from "../tss/timeouts.ts";
+import { LIMITS, type Limits, withTimeout } from "../tss/timeouts.ts";
 import { TPM_RC, TpmError } from "../tss/return_codes.ts";
 import { SESSION_KIND, startSession } from "../commands/sessions.ts";
 import { connectionFailure, type Tcti } from "../tss/tcti.ts";
@@ -62,7 +62,7 @@ export class Transaction {
       const connection = await Connection.open(
         libraries,
         tcti.configuration,
-        (call) => answerOf(call, limits, held.signal),
+        (call) => withTimeout(call, limits, held.signal),
       );
       return new Transaction(access, connection, held);
     } catch (thrown) {

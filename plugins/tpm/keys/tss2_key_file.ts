@@ -7,7 +7,7 @@ import { encodeHex } from "@std/encoding/hex";
 import { HelperError } from "../../../src/errors.ts";
 import { KeyTypeError } from "../../../src/x509/key_types.ts";
 import { ESYS, formatHandle, HIERARCHIES, type Hierarchy } from "../structures/handles.ts";
-import type { BroughtKey, TpmKey } from "./key.ts";
+import type { LoadedKey, TpmKey } from "./key.ts";
 import { createPrimary, find, importKey, load, readPublic } from "../commands/objects.ts";
 import type { Password } from "../auth/passwords.ts";
 import { policySteps } from "../auth/policy.ts";
@@ -49,12 +49,12 @@ export function keyOfFile(file: Tss2Key, label: string): TpmKey {
         : `the TPM key ${formatHandle(file.parent)} (the parent of ${label})`,
       identity: formatHandle(file.parent),
     },
-    bring: (transaction, password) => loadKey(file, hierarchy, transaction, password),
+    load: (transaction, password) => loadKey(file, hierarchy, transaction, password),
   };
 }
 
 /** A parent in a transaction, and the session that its password asks for. */
-interface BroughtParent extends BroughtKey {
+interface BroughtParent extends LoadedKey {
   readonly session: number;
 }
 
@@ -63,7 +63,7 @@ async function loadKey(
   hierarchy: Hierarchy | undefined,
   transaction: Transaction,
   password: Password | undefined,
-): Promise<BroughtKey> {
+): Promise<LoadedKey> {
   const { connection } = transaction;
   const secret = await password?.current() ?? new Uint8Array(0);
   let parent: BroughtParent;
@@ -138,7 +138,7 @@ async function findParent(
   }
   const salt = isAsymmetricParent(area) ? { saltKey: object } : {};
   if (secret.length === 0) {
-    const isCounted = !has(area, ATTRIBUTE.noDictionaryAttackProtection);
+    const isCounted = !has(area, ATTRIBUTE.noDA);
     if (isCounted && password?.isGuess) await transaction.checkGuess(password.options);
     return { object, session: ESYS.passwordSession, ...salt };
   }

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { explain, isPassing } from "../tss/error_messages.ts";
-import { LIMITS, noAnswer, NoAnswerError, pauseBefore } from "../tss/timeouts.ts";
+import { explain, isRetryable } from "../tss/error_messages.ts";
+import { backoffDelay, LIMITS, noAnswer, TpmTimeoutError } from "../tss/timeouts.ts";
 import { TpmError } from "../tss/return_codes.ts";
 import { chooseTcti, DeviceBusyError, SURROUNDINGS, type Tcti } from "../tss/tcti.ts";
 import { type TpmAccess, Transaction } from "./transaction.ts";
@@ -14,7 +14,7 @@ import { type TpmAccess, Transaction } from "./transaction.ts";
 let last: Promise<unknown> = Promise.resolve();
 
 /** Waits for the work before, then does this. */
-export function inTurn<T>(work: () => Promise<T>): Promise<T> {
+export function runExclusive<T>(work: () => Promise<T>): Promise<T> {
   const done = last.then(work);
   last = done.catch(() => {});
   return done;
@@ -37,15 +37,15 @@ export async function withTpm<T>(
     try {
       return await runOnce(access, tcti, work);
     } catch (thrown) {
-      const mayPass = isPassing(thrown) || thrown instanceof DeviceBusyError;
-      if (!mayPass || context.monotonic() - started > limits.busy) {
+      const canRetry = isRetryable(thrown) || thrown instanceof DeviceBusyError;
+      if (!canRetry || context.monotonic() - started > limits.busy) {
         if (thrown instanceof TpmError) throw explain(thrown, label);
         if (thrown instanceof DeviceBusyError) throw thrown.explained(label);
-        if (thrown instanceof NoAnswerError) throw noAnswer(label, tcti.configuration, thrown);
+        if (thrown instanceof TpmTimeoutError) throw noAnswer(label, tcti.configuration, thrown);
         throw thrown;
       }
       context.debug(`tpm: try ${attempt}: ${thrown instanceof Error ? thrown.message : ""}; again`);
-      await context.sleep(pauseBefore(attempt, limits, random()));
+      await context.sleep(backoffDelay(attempt, limits, random()));
     }
   }
 }

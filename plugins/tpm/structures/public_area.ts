@@ -26,7 +26,7 @@ import { WireError, WireReader } from "./wire.ts";
 /** TPMA_OBJECT bits. */
 export const ATTRIBUTE = {
   userWithAuth: 0x0000_0040,
-  noDictionaryAttackProtection: 0x0000_0400,
+  noDA: 0x0000_0400,
   restricted: 0x0001_0000,
   decrypt: 0x0002_0000,
   sign: 0x0004_0000,

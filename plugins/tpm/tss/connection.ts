@@ -7,10 +7,10 @@
 import { ESYS } from "../structures/handles.ts";
 import type { Libraries } from "./libraries.ts";
 import { fromWire, type Marshalled, toWire, type Unmarshalled } from "./marshalling.ts";
-import { NoAnswerError } from "./timeouts.ts";
+import { TpmTimeoutError } from "./timeouts.ts";
 import { type Step, TpmError } from "./return_codes.ts";
 
-/** Waits for a call; throws {@link NoAnswerError} when it takes too long. */
+/** Waits for a call; throws {@link TpmTimeoutError} when it takes too long. */
 export type Wait = <T>(call: Promise<T>) => Promise<T>;
 
 /** The three sessions of a command that needs none. */
@@ -85,7 +85,7 @@ export class Connection {
       const code = await this.wait(ended);
       if (code !== 0) throw new TpmError(step, code);
     } catch (thrown) {
-      if (thrown instanceof NoAnswerError) this.#stuck = ended;
+      if (thrown instanceof TpmTimeoutError) this.#stuck = ended;
       throw thrown;
     }
   }

@@ -5,16 +5,16 @@
  */
 import { HelperError } from "../../../src/errors.ts";
 import { decodeReturnCode } from "./libraries.ts";
-import { type Meaning, MEANINGS } from "./return_code_messages.ts";
+import { MEANINGS, type ReturnCodeMessage } from "./return_code_messages.ts";
 import { formatCode, TpmError } from "./return_codes.ts";
 
-const meaningOf = ({ meaning, step }: TpmError): Meaning | undefined =>
+const meaningOf = ({ meaning, step }: TpmError): ReturnCodeMessage | undefined =>
   MEANINGS.find(({ codes, during }) =>
     codes.includes(meaning) && (during === undefined || during.includes(step))
   );
 
 /** Whether the refusal may pass by itself, so that it is worth trying again. */
-export function isPassing(thrown: unknown): boolean {
+export function isRetryable(thrown: unknown): boolean {
   return thrown instanceof TpmError && meaningOf(thrown)?.passing === true;
 }
 

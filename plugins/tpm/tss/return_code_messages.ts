@@ -8,7 +8,7 @@ import type { ErrorCode } from "../../../src/errors.ts";
 import { type Step, TPM_RC, TSS2_RC } from "./return_codes.ts";
 
 /** What some codes mean. */
-export interface Meaning {
+export interface ReturnCodeMessage {
   readonly codes: readonly number[];
   /** Absent: in every step that no earlier row names. */
   readonly during?: readonly Step[];
@@ -24,7 +24,7 @@ const USING: readonly Step[] = ["sign", "unseal"];
 const R = TPM_RC;
 
 /** Every meaning; the first row that fits counts. */
-export const MEANINGS: readonly Meaning[] = [
+export const MEANINGS: readonly ReturnCodeMessage[] = [
   {
     codes: [R.HANDLE, R.VALUE, R.REFERENCE_H0],
     during: ["find-key"],

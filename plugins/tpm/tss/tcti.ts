@@ -17,7 +17,7 @@ export interface Tcti {
 }
 
 /** What the choice looks at. */
-export interface TctiSurroundings {
+export interface TctiDeps {
   environment(name: string): string | undefined;
   /** What stands at a path; undefined when nothing does, or nothing that this user may see. */
   kindOf(path: string): "socket" | "other" | undefined;
@@ -32,7 +32,7 @@ const SYSTEM_BUS = "/run/dbus/system_bus_socket";
 const VARIABLES = ["TPM2TOOLS_TCTI", "TCTI"];
 
 /** The machine this runs on. */
-export const SURROUNDINGS: Pick<TctiSurroundings, "kindOf" | "hasModule"> = {
+export const SURROUNDINGS: Pick<TctiDeps, "kindOf" | "hasModule"> = {
   hasModule: hasTctiModule,
   kindOf(path) {
     try {
@@ -49,16 +49,16 @@ export const SURROUNDINGS: Pick<TctiSurroundings, "kindOf" | "hasModule"> = {
  *
  * Throws `keystore-unavailable` when there is no TPM, or TPM_DEVICE names nothing.
  */
-export function chooseTcti(surroundings: TctiSurroundings): Tcti {
-  const device = surroundings.environment("TPM_DEVICE");
-  if (device) return { configuration: deviceTcti(device, surroundings), source: "TPM_DEVICE" };
+export function chooseTcti(host: TctiDeps): Tcti {
+  const device = host.environment("TPM_DEVICE");
+  if (device) return { configuration: deviceTcti(device, host), source: "TPM_DEVICE" };
   for (const source of VARIABLES) {
-    const configuration = surroundings.environment(source);
+    const configuration = host.environment(source);
     if (configuration) return { configuration, source };
   }
-  const found = DEVICES.find((path) => surroundings.kindOf(path));
+  const found = DEVICES.find((path) => host.kindOf(path));
   if (found) return { configuration: `device:${found}`, source: found };
-  if (surroundings.kindOf(SYSTEM_BUS) === "socket" && surroundings.hasModule("tabrmd")) {
+  if (host.kindOf(SYSTEM_BUS) === "socket" && host.hasModule("tabrmd")) {
     return { configuration: "tabrmd:bus_type=system", source: "tabrmd" };
   }
   throw new HelperError(
@@ -70,8 +70,8 @@ export function chooseTcti(surroundings: TctiSurroundings): Tcti {
   );
 }
 
-function deviceTcti(path: string, surroundings: TctiSurroundings): string {
-  const kind = surroundings.kindOf(path);
+function deviceTcti(path: string, host: TctiDeps): string {
+  const kind = host.kindOf(path);
   if (kind === undefined) {
     throw new HelperError(
       "keystore-unavailable",
@@ -81,8 +81,8 @@ function deviceTcti(path: string, surroundings: TctiSurroundings): string {
   }
   if (kind === "other") return `device:${path}`;
   // The swtpm TCTI needs the control socket; the cmd TCTI talks to the command socket only.
-  if (surroundings.kindOf(`${path}.ctrl`) === "socket") return `swtpm:path=${path}`;
-  const bridge = surroundings.hasModule("cmd") ? bridgeTo(path, surroundings) : undefined;
+  if (host.kindOf(`${path}.ctrl`) === "socket") return `swtpm:path=${path}`;
+  const bridge = host.hasModule("cmd") ? bridgeTo(path, host) : undefined;
   if (bridge !== undefined) return `cmd:${bridge}`;
   throw new HelperError(
     "keystore-unavailable",
@@ -98,12 +98,12 @@ const BRIDGES: readonly (readonly [program: string, command: (quoted: string) =>
 ];
 
 /** Returns a shell command that reaches the socket; undefined if no program for it is on PATH. */
-function bridgeTo(path: string, surroundings: TctiSurroundings): string | undefined {
+function bridgeTo(path: string, host: TctiDeps): string | undefined {
   // socat reads commas, colons and quotes in an address as its own syntax.
   if (!/^[\w@%+=./-]+$/.test(path)) return undefined;
-  const folders = (surroundings.environment("PATH") ?? "").split(":").filter((at) => at !== "");
+  const folders = (host.environment("PATH") ?? "").split(":").filter((at) => at !== "");
   const found = BRIDGES.find(([program]) =>
-    folders.some((folder) => surroundings.kindOf(`${folder}/${program}`) === "other")
+    folders.some((folder) => host.kindOf(`${folder}/${program}`) === "other")
   );
   return found?.[1](path);
 }

@@ -27,21 +27,21 @@ export const LIMITS: Limits = {
 };
 
 /** Thrown when a call into the TPM does not end; it goes on, and its memory must be left alone. */
-export class NoAnswerError extends Error {
+export class TpmTimeoutError extends Error {
   override readonly name = "NoAnswerError";
 }
 
 /**
  * Waits for a call as long as the limits allow; less when `signal` is aborted. Throws
- * {@link NoAnswerError} after that.
+ * {@link TpmTimeoutError} after that.
  */
-export async function answerOf<T>(
+export async function withTimeout<T>(
   call: Promise<T>,
   limits: Limits,
   signal?: AbortSignal,
 ): Promise<T> {
   const givenUp = Promise.withResolvers<never>();
-  const giveUp = () => givenUp.reject(new NoAnswerError("the TPM does not answer"));
+  const giveUp = () => givenUp.reject(new TpmTimeoutError("the TPM does not answer"));
   const timers = [setTimeout(giveUp, limits.answer)];
   const end = () => timers.push(setTimeout(giveUp, limits.answerWhenEnding));
   if (signal?.aborted) end();
@@ -55,7 +55,7 @@ export async function answerOf<T>(
 }
 
 /** The pause before try number `attempt` (from 1), in milliseconds; `random` is 0 to 1. */
-export function pauseBefore(attempt: number, limits: Limits, random: number): number {
+export function backoffDelay(attempt: number, limits: Limits, random: number): number {
   const whole = Math.min(limits.firstPause * 2 ** (attempt - 1), limits.longestPause);
   return whole * (0.5 + random / 2);
 }

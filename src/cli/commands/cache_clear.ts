@@ -7,10 +7,10 @@ import { clearDirectory } from "../../credentials/cache/cache_directory.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { cacheDirectory } from "../paths.ts";
 import { PROGRAM } from "../program.ts";
-import type { World } from "../system.ts";
+import type { System } from "../system.ts";
 
 /** Removes them and says how many there were. */
-export function cacheClear(values: FlagValues, world: World): void {
+export function cacheClear(values: FlagValues, world: System): void {
   const directory = cacheDirectory(values, world);
   const removed = clearDirectory(directory);
   world.say(

@@ -10,7 +10,7 @@ import { fishCompletions } from "../completions/fish.ts";
 import { powershellCompletions } from "../completions/powershell.ts";
 import { zshCompletions } from "../completions/zsh.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
-import type { World } from "../system.ts";
+import type { System } from "../system.ts";
 
 /** What makes the script of each shell. */
 export const COMPLETIONS: Readonly<Record<string, () => string>> = {
@@ -21,7 +21,7 @@ export const COMPLETIONS: Readonly<Record<string, () => string>> = {
 };
 
 /** Prints the script for a shell. */
-export function completions(values: FlagValues, world: World): void {
+export function completions(values: FlagValues, world: System): void {
   const script = COMPLETIONS[values.required("shell")];
   if (!script) throw new HelperError("internal", "a shell has no completions");
   world.write(script());

@@ -20,9 +20,9 @@ import { commandLine } from "../shell_quote.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { identitySource } from "../keystore_context.ts";
 import { configurationFile, credentialsFile } from "../paths.ts";
-import { processWords } from "../settings/credential_process_args.ts";
+import { credentialProcessArgs } from "../settings/credential_process_args.ts";
 import { sessionRequest } from "../session_request.ts";
-import type { World } from "../system.ts";
+import type { System } from "../system.ts";
 
 /** A larger file is not a credentials file, bytes. */
 const MAX_CREDENTIALS_FILE = 16 << 20;
@@ -30,13 +30,13 @@ const MAX_CREDENTIALS_FILE = 16 << 20;
 const SETTING = "credential_process";
 
 /** Prints the setting as one line; with `--write`, writes it and says where. */
-export async function configure(values: FlagValues, world: World): Promise<void> {
+export async function configure(values: FlagValues, world: System): Promise<void> {
   const profile = values.required("profile");
   checkProfileName(profile, values.sourceOf("profile"));
   // What the program would refuse then is refused now.
   sessionRequest(values);
   identitySource(values, world.platform);
-  const line = commandLine(processWords(values, world), world.platform);
+  const line = commandLine(credentialProcessArgs(values, world), world.platform);
   for (const note of missingFiles(values, world.platform)) world.say(`warning: ${note}`);
   if (!values.isOn("write")) {
     world.write(`${SETTING} = ${line}\n`);
@@ -59,7 +59,7 @@ export async function configure(values: FlagValues, world: World): Promise<void>
 }
 
 /** Returns a note for each file that the flags name and that does not exist. */
-function missingFiles(values: FlagValues, platform: World["platform"]): string[] {
+function missingFiles(values: FlagValues, platform: System["platform"]): string[] {
   const { certificate, privateKey, intermediates } = identitySource(values, platform);
   return [certificate, privateKey, intermediates].flatMap((uri) => {
     if (uri?.scheme !== "file" || exists(uri.path)) return [];
@@ -79,7 +79,7 @@ function exists(path: string): boolean {
 
 async function write(
   { path, profile, line }: { path: string; profile: string; line: string },
-  world: World,
+  world: System,
 ): Promise<string[]> {
   using hold = world.holdSignals();
   return await editFile(path, (text) => {
@@ -100,7 +100,7 @@ async function write(
 }
 
 /** Keys in the credentials file come before every setting of the configuration file. */
-function credentialsNotes(profile: string, world: World): string[] {
+function credentialsNotes(profile: string, world: System): string[] {
   const path = credentialsFile(world);
   let text: string;
   try {

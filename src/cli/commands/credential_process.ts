@@ -9,10 +9,10 @@ import { cachedSession } from "../cached_session.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { identitySource, keystoreContext } from "../keystore_context.ts";
 import { createSessionEffects, sessionRequest } from "../session_request.ts";
-import type { World } from "../system.ts";
+import type { System } from "../system.ts";
 
 /** Asks for a session, or takes it from the cache, and prints its credentials as one line of JSON. */
-export async function credentialProcess(values: FlagValues, world: World): Promise<void> {
+export async function credentialProcess(values: FlagValues, world: System): Promise<void> {
   const request = sessionRequest(values);
   const source = identitySource(values, world.platform);
   const vend = () =>

@@ -21,7 +21,7 @@ import { profileCommand } from "../doctor/profile_command.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { PROGRAM } from "../program.ts";
 import { VERSION } from "./version.ts";
-import type { World } from "../system.ts";
+import type { System } from "../system.ts";
 
 type Check = (inspection: Inspection) => readonly Finding[] | Promise<readonly Finding[]>;
 
@@ -43,7 +43,7 @@ const CHECKS: readonly Check[] = [
 const CHECKS_WITHOUT_FLAGS: readonly Check[] = [checkEnvironment, checkClients, checkTerminal];
 
 /** Prints the report. Throws `doctor` when it has a problem. */
-export async function doctor(values: FlagValues, world: World): Promise<void> {
+export async function doctor(values: FlagValues, world: System): Promise<void> {
   const profile = values.given("profile");
   const command = profile === undefined
     ? { findings: [], values }
@@ -80,7 +80,7 @@ function textReport(
   findings: readonly Finding[],
   problems: number,
   warnings: number,
-  world: World,
+  world: System,
 ): string {
   const lines = findings.map(({ level, name, message }) =>
     `${level.padEnd(7)}  ${name}: ${message}\n`
@@ -93,7 +93,7 @@ function jsonReport(
   findings: readonly Finding[],
   problems: number,
   warnings: number,
-  world: World,
+  world: System,
 ): string {
   const { platform, architecture } = world;
   const report = { version: VERSION, platform, architecture, problems, warnings, findings };

@@ -10,15 +10,15 @@ import {
   endpointUrl,
   parseBindAddress,
 } from "../../imds/listener/bind_address.ts";
-import { exchange, type HttpAnswer } from "../../http/http_exchange.ts";
+import { exchange, type HttpResponse } from "../../http/http_exchange.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
-import type { World } from "../system.ts";
+import type { System } from "../system.ts";
 
 /** A probe is asked again anyway. */
 const TIMEOUT = 5_000;
 
 /** Prints the answer as it is. Throws `network…` for no answer, `service-unavailable` for a bad one. */
-export async function health(values: FlagValues, world: World): Promise<void> {
+export async function health(values: FlagValues, world: System): Promise<void> {
   const bind = parseBindAddress(values.required("bind"), values.integer("port"), {
     hopLimit: 1,
     allowRemote: true,
@@ -34,7 +34,7 @@ export async function health(values: FlagValues, world: World): Promise<void> {
   }
 }
 
-async function ask(bind: BindAddress, place: string): Promise<HttpAnswer> {
+async function ask(bind: BindAddress, place: string): Promise<HttpResponse> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
     late.reject(

@@ -14,10 +14,10 @@ import { endEntityOf } from "../../x509/chain.ts";
 import { formatName } from "../../x509/name.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { certificateSource, keystoreContext } from "../keystore_context.ts";
-import type { World } from "../system.ts";
+import type { System } from "../system.ts";
 
 /** Prints the end-entity certificate's data as one line of JSON, or the list of what matches. */
-export async function readCertificateData(values: FlagValues, world: World): Promise<void> {
+export async function readCertificateData(values: FlagValues, world: System): Promise<void> {
   const source = certificateSource(values, world.platform);
   if (!source) throw new HelperError("usage", "--certificate is missing");
   const keystore = await world.registry(source.scheme);

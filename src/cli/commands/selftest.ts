@@ -18,7 +18,7 @@ import type { FlagValues } from "../flags/flag_values.ts";
 import { identitySource, keystoreContext, wholeStore } from "../keystore_context.ts";
 import { PROGRAM } from "../program.ts";
 import { VERSION } from "./version.ts";
-import type { World } from "../system.ts";
+import type { System } from "../system.ts";
 
 /** What the signed message begins with, so that it can never be a request to a service. */
 const PREFIX = `${PROGRAM} selftest\n`;
@@ -27,7 +27,7 @@ const PREFIX = `${PROGRAM} selftest\n`;
  * Writes the report as it goes. Throws `usage`, what the keystores throw, and `key-unreadable` when
  * a signature is made that is not right.
  */
-export async function selftest(values: FlagValues, world: World): Promise<void> {
+export async function selftest(values: FlagValues, world: System): Promise<void> {
   const report = (...lines: string[]) => world.write(lines.map((line) => `${line}\n`).join(""));
   const source = sourceOf(values, world);
   const context = keystoreContext(values, world);
@@ -47,7 +47,7 @@ export async function selftest(values: FlagValues, world: World): Promise<void> 
   report(await signAndVerify(identity, place?.label ?? "", world), "Result: passed");
 }
 
-function sourceOf(values: FlagValues, world: World): IdentitySource {
+function sourceOf(values: FlagValues, world: System): IdentitySource {
   const source = identitySource(values, world.platform);
   if (source.certificate || source.privateKey) return source;
   return { certificate: wholeStore(world.platform, "selftest") };
@@ -90,7 +90,7 @@ function describeKey({ keyType, curve, bits }: PublicKey): string {
     : keyType;
 }
 
-async function signAndVerify(identity: Identity, label: string, world: World): Promise<string> {
+async function signAndVerify(identity: Identity, label: string, world: System): Promise<string> {
   const { signer, certificate } = identity;
   const nonce = crypto.getRandomValues(new Uint8Array(32));
   const message = new Uint8Array([...new TextEncoder().encode(PREFIX), ...nonce]);

@@ -28,10 +28,10 @@ import type { FlagValues } from "../flags/flag_values.ts";
 import { debugWords, identitySource, keystoreContext } from "../keystore_context.ts";
 import { PROGRAM } from "../program.ts";
 import { disableCoreDumps } from "../core_dumps.ts";
-import { refreshEffects } from "../refresh_deps.ts";
+import { refreshDeps } from "../refresh_deps.ts";
 import { serveLog } from "../serve_log.ts";
 import { createSessionEffects, sessionRequest } from "../session_request.ts";
-import type { World } from "../system.ts";
+import type { System } from "../system.ts";
 
 /**
  * Fetches the first credentials, listens, and serves until SIGINT or SIGTERM; what is in flight is
@@ -39,22 +39,22 @@ import type { World } from "../system.ts";
  *
  * Throws what the first CreateSession throws, and `listen`; nothing listens then.
  */
-export async function serve(values: FlagValues, world: World): Promise<void> {
+export async function serve(values: FlagValues, world: System): Promise<void> {
   await world.stay();
   await disableCoreDumps(world);
   const bind = bindAddress(values);
   const isAllowedHost = bind.kind === "ip" ? hostCheck(hostNames(values, world)) : () => true;
   const request = sessionRequest(values);
   const source = identitySource(values, world.platform);
-  const effects = createSessionEffects(values, request.endpoint, world);
+  const deps = createSessionEffects(values, request.endpoint, world);
   const context = keystoreContext(values, world);
   const say = (words: string) => world.say(`${PROGRAM}: ${words}`);
   const log = serveLog(say, debugWords(values, world));
   checkOpenFiles();
   await checkFree(bind);
 
-  await using vendor = new SessionVendor(source, request, world.registry, context, effects, say);
-  const engine = refreshEffects(world);
+  await using vendor = new SessionVendor(source, request, world.registry, context, deps, say);
+  const engine = refreshDeps(world);
   const refresher = await Refresher.start(() => vendor.vend(), engine, (e) => log.refresh(e));
   try {
     using token = values.isOn("container-credentials")
@@ -101,7 +101,7 @@ export async function serve(values: FlagValues, world: World): Promise<void> {
 /** A call to the service under way at the end is waited for so long, milliseconds. */
 const LONGEST_STOP = 2_000;
 
-async function stopSoon(refresher: Refresher, world: World): Promise<void> {
+async function stopSoon(refresher: Refresher, world: System): Promise<void> {
   await Promise.race([refresher.stop(), world.sleep(LONGEST_STOP)]);
 }
 
@@ -109,7 +109,7 @@ async function stopSoon(refresher: Refresher, world: World): Promise<void> {
 async function endUnlessAgainAsked(
   server: EndpointServer,
   refresher: Refresher,
-  world: World,
+  world: System,
 ): Promise<void> {
   using second = world.holdSignals();
   const again = aborted(second.signal).then(() => {
@@ -140,7 +140,7 @@ function bindAddress(values: FlagValues): BindAddress {
 }
 
 /** Returns the host names that a request may send, besides `localhost`. */
-function hostNames(values: FlagValues, world: World): string[] {
+function hostNames(values: FlagValues, world: System): string[] {
   const given = parseHostNames(values.list("allow-host") ?? [], values.sourceOf("allow-host"));
   return [...given, world.hostName()];
 }
@@ -168,7 +168,7 @@ function servedCredentials(refresher: Refresher): Endpoint["credentials"] {
   };
 }
 
-function health({ credentials, state }: Refresher, world: World): Health {
+function health({ credentials, state }: Refresher, world: System): Health {
   const { lastRefresh, lastError, failures } = state;
   const seconds = (from: Date, to: Date) => Math.round((to.getTime() - from.getTime()) / 1000);
   const now = world.now();

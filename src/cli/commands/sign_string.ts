@@ -11,7 +11,7 @@ import { SIGNING_ALGORITHMS } from "../../rolesanywhere/algorithms.ts";
 import type { PublicKey } from "../../x509/public_key.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { identitySource, keystoreContext } from "../keystore_context.ts";
-import type { World } from "../system.ts";
+import type { System } from "../system.ts";
 
 const DIGESTS: Readonly<Record<string, Digest>> = {
   SHA256: "SHA-256",
@@ -27,7 +27,7 @@ const FORMATS: Readonly<Record<string, (signature: Uint8Array) => string | Uint8
 };
 
 /** Signs the test message and prints the signature. */
-export async function signString(values: FlagValues, world: World): Promise<void> {
+export async function signString(values: FlagValues, world: System): Promise<void> {
   const digest = DIGESTS[values.required("digest")];
   const format = FORMATS[values.required("format")];
   if (!digest || !format) throw new HelperError("internal", "a flag's choice has no meaning");

@@ -11,13 +11,13 @@ import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { disableCoreDumps } from "../core_dumps.ts";
 import { identitySource, keystoreContext } from "../keystore_context.ts";
-import { keepProfileFresh } from "../update_loop.ts";
+import { runUpdateLoop } from "../update_loop.ts";
 import { credentialsFile } from "../paths.ts";
 import { createSessionEffects, sessionRequest } from "../session_request.ts";
-import type { World } from "../system.ts";
+import type { System } from "../system.ts";
 
 /** Writes the credentials; without `--once`, again and again until a signal ends it. */
-export async function update(values: FlagValues, world: World): Promise<void> {
+export async function update(values: FlagValues, world: System): Promise<void> {
   if (!values.isOn("once")) await world.stay();
   await disableCoreDumps(world);
   const profile = values.required("profile");
@@ -26,7 +26,7 @@ export async function update(values: FlagValues, world: World): Promise<void> {
   const request = sessionRequest(values);
   const source = identitySource(values, world.platform);
   const context = keystoreContext(values, world);
-  const effects = createSessionEffects(values, request.endpoint, world);
+  const deps = createSessionEffects(values, request.endpoint, world);
   const told = new Set<string>();
   const write = async (credentials: SessionCredentials, signal: AbortSignal) => {
     const account = request.arns.role.account;
@@ -41,18 +41,18 @@ export async function update(values: FlagValues, world: World): Promise<void> {
     }
   };
   if (values.isOn("once")) {
-    const credentials = await vendCredentials(source, request, world.registry, context, effects);
+    const credentials = await vendCredentials(source, request, world.registry, context, deps);
     // Nothing is left half done by a signal that comes now.
     using hold = world.holdSignals();
     await write(credentials, hold.signal);
-    effects.debug(`wrote [${profile}] of ${path}`);
+    deps.debug(`wrote [${profile}] of ${path}`);
     return;
   }
-  await keepProfileFresh({
+  await runUpdateLoop({
     source,
     request,
     context,
-    effects,
+    deps,
     place: `[${profile}] of ${path}`,
     write,
   }, world);

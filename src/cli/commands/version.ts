@@ -4,12 +4,12 @@
  * @module
  */
 import config from "../../../deno.json" with { type: "json" };
-import type { World } from "../system.ts";
+import type { System } from "../system.ts";
 
 /** The version of the program. */
 export const VERSION: string = config.version;
 
 /** Prints the version. */
-export function version(world: World): void {
+export function version(world: System): void {
   world.write(`${VERSION}\n`);
 }

@@ -9,7 +9,7 @@ import { PARTITIONS, resolveEndpoint } from "../../rolesanywhere/endpoint.ts";
 import type { FlagName } from "../flags/flags.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { SESSION_NAME } from "../session_request.ts";
-import { type Finding, found, orWell } from "./finding.ts";
+import { type Finding, found, okUnless } from "./finding.ts";
 import type { Inspection } from "./check_context.ts";
 
 const ARN_FLAGS = ["role-arn", "profile-arn", "trust-anchor-arn"] as const satisfies FlagName[];
@@ -36,7 +36,7 @@ export function checkArns({ values }: Pick<Inspection, "values">): readonly Find
     }
   }
   findings.push(...checkRegion(values, arns), ...checkSessionName(values));
-  return orWell(
+  return okUnless(
     findings,
     found("arns", `role, profile and trust anchor fit together, in ${regionOf(values)}`),
   );

@@ -14,7 +14,7 @@ import {
   WEAK_SIGNATURES,
 } from "../../x509/certificate_usage.ts";
 import { formatName } from "../../x509/name.ts";
-import { type Finding, found, orWell } from "./finding.ts";
+import { type Finding, found, okUnless } from "./finding.ts";
 import type { Inspection } from "./check_context.ts";
 
 const DAY = 86_400_000;
@@ -36,7 +36,7 @@ export function checkCertificate(
   } catch (thrown) {
     return [found("certificate-format", `the certificate ${name}: ${messageOf(thrown)}`)];
   }
-  return orWell(
+  return okUnless(
     [...checkValidity(endEntity, name, world.now()), ...checkUse(endEntity, name, profile)],
     found(
       "certificate",

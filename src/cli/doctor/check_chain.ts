@@ -8,7 +8,7 @@ import { readCertificateProfile, WEAK_SIGNATURES } from "../../x509/certificate_
 import { formatName } from "../../x509/name.ts";
 import { sameBytes } from "../../x509/public_key.ts";
 import { day } from "./check_certificate.ts";
-import { type Finding, found, orWell } from "./finding.ts";
+import { type Finding, found, okUnless } from "./finding.ts";
 import type { Inspection } from "./check_context.ts";
 import type { CertificateSet } from "./open_identity.ts";
 
@@ -40,7 +40,7 @@ export function checkChain(
     );
   }
   const path = chain.map(({ subject }) => formatName(subject)).join(", then ");
-  return orWell(findings, found("chain", `sent with the certificate: ${path}`));
+  return okUnless(findings, found("chain", `sent with the certificate: ${path}`));
 }
 
 /** Checks the certificates that are not sent: an issuer may be missing because of one of them. */

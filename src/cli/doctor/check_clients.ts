@@ -13,7 +13,7 @@ import {
   readProfile,
   STRONGER_SETTINGS,
 } from "../settings/aws_profiles.ts";
-import type { World } from "../system.ts";
+import type { System } from "../system.ts";
 import { type Finding, found } from "./finding.ts";
 import type { Inspection } from "./check_context.ts";
 import { readSourceSync } from "../../files/source_file.ts";
@@ -94,7 +94,7 @@ async function connect(hostname: string, port: number): Promise<Deno.Conn> {
   }
 }
 
-function checkTokenFile(world: World): Finding[] {
+function checkTokenFile(world: System): Finding[] {
   const variable = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
   const path = world.environment(variable);
   if (!path) return [];
@@ -109,7 +109,7 @@ function checkTokenFile(world: World): Finding[] {
   ];
 }
 
-function checkProxy(endpoints: readonly NamedEndpoint[], world: World): Finding[] {
+function checkProxy(endpoints: readonly NamedEndpoint[], world: System): Finding[] {
   const urls = endpoints.length > 0 ? endpoints.map(({ url }) => url) : [DEFAULT_ENDPOINT];
   for (const url of urls.filter(({ protocol }) => protocol === "http:")) {
     try {
@@ -129,7 +129,7 @@ function checkProxy(endpoints: readonly NamedEndpoint[], world: World): Finding[
   return [];
 }
 
-function checkDisabled(world: World): Finding[] {
+function checkDisabled(world: System): Finding[] {
   const variable = "AWS_EC2_METADATA_DISABLED";
   if (world.environment(variable)?.toLowerCase() !== "true") return [];
   return [
@@ -138,7 +138,7 @@ function checkDisabled(world: World): Finding[] {
 }
 
 /** Finds sources of credentials that SDKs use before those of this program. */
-function checkOtherProviders(endpoints: readonly NamedEndpoint[], world: World): Finding[] {
+function checkOtherProviders(endpoints: readonly NamedEndpoint[], world: System): Finding[] {
   const isSet = (name: string) => !!world.environment(name);
   const findings: Finding[] = [];
   if (isSet("AWS_WEB_IDENTITY_TOKEN_FILE") && isSet("AWS_ROLE_ARN")) {
@@ -172,7 +172,7 @@ function checkOtherProviders(endpoints: readonly NamedEndpoint[], world: World):
   return [...findings, ...checkProfile(endpoints, world)];
 }
 
-function checkProfile(endpoints: readonly NamedEndpoint[], world: World): Finding[] {
+function checkProfile(endpoints: readonly NamedEndpoint[], world: System): Finding[] {
   const name = world.environment("AWS_PROFILE") || "default";
   let profile: Profile;
   try {

@@ -6,13 +6,13 @@
 import { type CertificateSet, openForDoctor, type Opening } from "./open_identity.ts";
 import { identitySource } from "../keystore_context.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
-import type { World } from "../system.ts";
+import type { System } from "../system.ts";
 import type { IdentitySource } from "../../keystore/open_identity.ts";
 
 /** What every check gets. */
 export interface Inspection {
   readonly values: FlagValues;
-  readonly world: World;
+  readonly world: System;
   /** Where key and certificate stand; undefined when the flags that say so are malformed. */
   readonly source?: IdentitySource;
   /** What came of opening key and certificate. */
@@ -22,7 +22,7 @@ export interface Inspection {
 }
 
 /** Opens what the flags name. Throws nothing: what fails is a finding of the check of the key. */
-export async function inspect(values: FlagValues, world: World): Promise<Inspection> {
+export async function inspect(values: FlagValues, world: System): Promise<Inspection> {
   let source: IdentitySource | undefined;
   try {
     source = identitySource(values, world.platform);

@@ -6,7 +6,7 @@
 import { dirname } from "node:path";
 import { type FlagName, flagOf, FLAGS } from "../flags/flags.ts";
 import type { KeystoreUri } from "../../keystore/uri.ts";
-import { type Finding, type FindingName, found, orWell } from "./finding.ts";
+import { type Finding, type FindingName, found, okUnless } from "./finding.ts";
 import type { Inspection } from "./check_context.ts";
 
 /** Permission bits of others and of the group. */
@@ -36,10 +36,10 @@ export function checkFiles({ values, world, source }: Inspection): readonly Find
       .map((path) => ({ path, holds: "certificate" as const })),
     ...secrets.map((path) => ({ path, holds: "secret" as const })),
   ];
-  const standing = files.filter(({ path }) => statOf(path) !== undefined);
-  if (standing.length === 0) return [];
-  return orWell(
-    standing.flatMap(checkFile),
+  const existing = files.filter(({ path }) => statOf(path) !== undefined);
+  if (existing.length === 0) return [];
+  return okUnless(
+    existing.flatMap(checkFile),
     found("files", "keys and passwords can be read, and all files changed, by their owner alone"),
   );
 }

@@ -133,7 +133,7 @@ export function isFindingName(name: string): name is FindingName {
 }
 
 /** The findings, or, when none is a warning or a problem, the one that says that all is well. */
-export function orWell(findings: readonly Finding[], well: Finding): readonly Finding[] {
+export function okUnless(findings: readonly Finding[], well: Finding): readonly Finding[] {
   const bad = findings.some(({ level }) => level === "problem" || level === "warning");
   return bad ? findings : [well, ...findings];
 }

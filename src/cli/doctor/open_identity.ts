@@ -19,7 +19,7 @@ import { sameBytes } from "../../x509/public_key.ts";
 import { verifySignature } from "../../x509/verify_signature.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { keystoreContext } from "../keystore_context.ts";
-import type { World } from "../system.ts";
+import type { System } from "../system.ts";
 
 /** The end-entity certificate and its issuers. */
 export interface CertificateSet {
@@ -43,17 +43,17 @@ export interface Opening {
 export async function openForDoctor(
   source: IdentitySource,
   values: FlagValues,
-  world: World,
+  world: System,
 ): Promise<Opening> {
   if (!source.certificate && !source.privateKey) return {};
   const context = askingOnce(keystoreContext(values, world));
   try {
     await using identity = await openIdentity(source, world.registry, context);
     const { certificate: endEntity, chain, signer } = identity;
-    const standing = source.certificate && source.privateKey
+    const existing = source.certificate && source.privateKey
       ? await readCertificates(source.certificate, world.registry, context)
       : signer.certificates;
-    const given = await withIntermediates(source, standing, world, context);
+    const given = await withIntermediates(source, existing, world, context);
     const certificates = { endEntity, chain, given: without(given, endEntity) };
     return { certificates, ...await trySignature(signer) };
   } catch (failure) {
@@ -80,7 +80,7 @@ function askingOnce(context: KeystoreContext): KeystoreContext {
 /** What can be told of the certificate when the key cannot be opened. */
 async function certificatesAlone(
   source: IdentitySource,
-  world: World,
+  world: System,
   context: KeystoreContext,
 ): Promise<CertificateSet | undefined> {
   const place = source.certificate ?? source.privateKey;
@@ -101,7 +101,7 @@ async function certificatesAlone(
 async function withIntermediates(
   source: IdentitySource,
   certificates: readonly Certificate[],
-  world: World,
+  world: System,
   context: KeystoreContext,
 ): Promise<readonly Certificate[]> {
   if (!source.intermediates) return certificates;

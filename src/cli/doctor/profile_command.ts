@@ -16,7 +16,7 @@ import type { FlagValues } from "../flags/flag_values.ts";
 import { COMMANDS, type FlagName } from "../flags/flags.ts";
 import { parseArguments } from "../flags/parse.ts";
 import { shellSyntaxIn, splitCommandLine } from "../settings/split_command_line.ts";
-import type { World } from "../system.ts";
+import type { System } from "../system.ts";
 import { type Finding, found } from "./finding.ts";
 
 /** The result of reading a profile's line. */
@@ -34,7 +34,7 @@ const OWN_FLAGS: readonly FlagName[] = ["profile", "json", "debug"];
 export async function profileCommand(
   name: string,
   typed: FlagValues,
-  world: World,
+  world: System,
 ): Promise<ProfileCommand> {
   const other = COMMANDS.doctor.flags.find((flag) =>
     !OWN_FLAGS.includes(flag) && typed.isOnCommandLine(flag)
@@ -106,7 +106,7 @@ function strongerSources(
   return findings;
 }
 
-function programFindings(program: string, label: string, world: World): Finding[] {
+function programFindings(program: string, label: string, world: System): Finding[] {
   const reason = whyNotRunnable(program, world);
   return reason === undefined ? [] : [
     found(
@@ -116,7 +116,7 @@ function programFindings(program: string, label: string, world: World): Finding[
   ];
 }
 
-function whyNotRunnable(program: string, world: World): string | undefined {
+function whyNotRunnable(program: string, world: System): string | undefined {
   const isPath = /[/\\]/.test(program);
   const path = world.environment("PATH") ?? "";
   const folders = isPath ? [world.currentDirectory()] : path.split(delimiter).filter(isAbsolute);

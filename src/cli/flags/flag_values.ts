@@ -115,7 +115,7 @@ export class FlagValues {
    * Returns true when the command line or the flag's own variable set a value that is not the
    * default of a switch.
    */
-  isGivenForThis(name: FlagName): boolean {
+  isExplicit(name: FlagName): boolean {
     const { kind, default: usual } = flagOf(name);
     const changes = kind !== "switch" || this.isOn(name) !== (usual === "true");
     const value = this.#values.get(name);
@@ -219,7 +219,7 @@ function gather(
   environment: (name: string) => string | undefined,
   settings: Settings,
 ): Value | undefined {
-  const { kind, otherVariables = [], unlessVariable } = flagOf(name);
+  const { kind, envAliases = [], unlessVariable } = flagOf(name);
   const value = given.get(name);
   if (value !== undefined) {
     const all = Array.isArray(value) ? value : [String(value)];
@@ -229,7 +229,7 @@ function gather(
   const own = environment(variableOf(name));
   if (own) return { texts: [own], source: variableOf(name), rank: RANK.own };
   if (unlessVariable && /^(true|1)$/i.test(environment(unlessVariable) ?? "")) return undefined;
-  for (const variable of otherVariables) {
+  for (const variable of envAliases) {
     const text = environment(variable);
     if (text) return { texts: [text], source: variable, rank: RANK.other };
   }

@@ -30,8 +30,8 @@ export interface Flag {
   readonly range?: { readonly least: number; readonly most: number };
   readonly choices?: readonly string[];
   /** Variables read when neither the flag nor its own variable is given; taken as they stand. */
-  readonly otherVariables?: readonly string[];
-  /** A variable that turns `otherVariables` and the configuration file off. */
+  readonly envAliases?: readonly string[];
+  /** A variable that turns `envAliases` and the configuration file off. */
   readonly unlessVariable?: string;
 }
 
@@ -106,25 +106,25 @@ export const FLAGS = {
     kind: "text",
     value: "URL",
     description: "URL of the service; absent, chosen by region",
-    otherVariables: ["AWS_ENDPOINT_URL_ROLESANYWHERE", "AWS_ENDPOINT_URL"],
+    envAliases: ["AWS_ENDPOINT_URL_ROLESANYWHERE", "AWS_ENDPOINT_URL"],
     unlessVariable: "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
   },
   "use-fips-endpoint": {
     kind: "switch",
     description: "use the region's FIPS endpoint",
-    otherVariables: ["AWS_USE_FIPS_ENDPOINT"],
+    envAliases: ["AWS_USE_FIPS_ENDPOINT"],
   },
   "use-dualstack-endpoint": {
     kind: "switch",
     description: "use the region's endpoint for IPv4 and IPv6",
-    otherVariables: ["AWS_USE_DUALSTACK_ENDPOINT"],
+    envAliases: ["AWS_USE_DUALSTACK_ENDPOINT"],
   },
   "ca-bundle": {
     kind: "text",
     value: "path",
     description: "PEM certificates of authorities to trust for the service's TLS certificate, " +
       "beside the system's",
-    otherVariables: ["AWS_CA_BUNDLE"],
+    envAliases: ["AWS_CA_BUNDLE"],
   },
   "no-verify-ssl": {
     kind: "switch",
@@ -145,7 +145,7 @@ export const FLAGS = {
     kind: "text",
     value: "path",
     description: "PKCS#11 module to load; absent, the one that the URI names, then p11-kit's proxy",
-    otherVariables: ["PKCS11_MODULE_PATH"],
+    envAliases: ["PKCS11_MODULE_PATH"],
   },
   "reuse-pin": {
     kind: "switch",
@@ -161,20 +161,20 @@ export const FLAGS = {
     kind: "secret",
     value: "source",
     description: "password of the TPM key",
-    otherVariables: ["TPM_CHILD_KEY_PASSWORD"],
+    envAliases: ["TPM_CHILD_KEY_PASSWORD"],
   },
   "tpm-parent-password": {
     kind: "secret",
     value: "source",
     description: "password of the TPM key's parent, or of the hierarchy it is loaded under",
-    otherVariables: ["TPM_PRIMARY_KEY_PASSWORD"],
+    envAliases: ["TPM_PRIMARY_KEY_PASSWORD"],
   },
   "no-tpm-key-password": { kind: "switch", description: "the TPM key has no password" },
   "keychain-password": {
     kind: "secret",
     value: "source",
     description: "password that unlocks the custom keychain (macOS)",
-    otherVariables: ["CREDENTIAL_HELPER_KEYCHAIN_PASSWORD"],
+    envAliases: ["CREDENTIAL_HELPER_KEYCHAIN_PASSWORD"],
   },
   "pkcs8-password": {
     kind: "secret",
@@ -251,7 +251,7 @@ export const FLAGS = {
     description: "profile to write, of the credentials file (update) or the configuration file " +
       "(configure), or whose credential_process to check (doctor)",
     default: "default",
-    otherVariables: ["AWS_PROFILE"],
+    envAliases: ["AWS_PROFILE"],
   },
   "once": { kind: "switch", description: "write once and end, instead of staying" },
   "write": {

@@ -7,7 +7,7 @@
 import { type IniLine, readIniLines } from "../../credentials/profile/ini_lines.ts";
 import { configurationFile, credentialsFile } from "../paths.ts";
 import { readAwsFile } from "./sdk_configuration.ts";
-import type { World } from "../system.ts";
+import type { System } from "../system.ts";
 
 /** Settings that AWS SDKs follow before `credential_process`, in the same profile. */
 export const STRONGER_SETTINGS: readonly string[] = [
@@ -47,7 +47,7 @@ export interface Profile {
 /** Reads a profile. A file that cannot be read has none, as for SDKs. Throws `usage` without a home. */
 export function readProfile(
   name: string,
-  world: Pick<World, "platform" | "environment" | "homeDirectory">,
+  world: Pick<System, "platform" | "environment" | "homeDirectory">,
 ): Profile {
   const [configurationPath, credentialsPath] = [configurationFile(world), credentialsFile(world)];
   const configurationText = readAwsFile(configurationPath) ?? "";

@@ -9,18 +9,18 @@ import { HelperError } from "../../errors.ts";
 import { parseKeystoreUri } from "../../keystore/uri.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { COMMANDS, type FlagName, flagOf } from "../flags/flags.ts";
-import type { World } from "../system.ts";
+import type { System } from "../system.ts";
 
 /** What the words depend on beside the flags. */
-type Surroundings = Pick<World, "platform" | "programPath" | "currentDirectory">;
+type HostInfo = Pick<System, "platform" | "programPath" | "currentDirectory">;
 
 /**
  * The program's path, the command, and every flag that was given by the command line or by its own
  * variable. Throws `usage` for a secret that would stand in a file, and one that only this process
  * can read.
  */
-export function processWords(values: FlagValues, world: Surroundings): string[] {
-  const given = COMMANDS["credential-process"].flags.filter((name) => values.isGivenForThis(name));
+export function credentialProcessArgs(values: FlagValues, world: HostInfo): string[] {
+  const given = COMMANDS["credential-process"].flags.filter((name) => values.isExplicit(name));
   return [
     world.programPath(),
     "credential-process",
@@ -28,7 +28,7 @@ export function processWords(values: FlagValues, world: Surroundings): string[] 
   ];
 }
 
-function flagWords(name: FlagName, values: FlagValues, world: Surroundings): string[] {
+function flagWords(name: FlagName, values: FlagValues, world: HostInfo): string[] {
   const flag = `--${name}`;
   const whole = (path: string) => wholePath(path, world);
   const { kind, value } = flagOf(name);
@@ -45,7 +45,7 @@ function flagWords(name: FlagName, values: FlagValues, world: Surroundings): str
   return [flag, value === "path or URI" ? sourceWord(text, flag, whole) : text];
 }
 
-function wholePath(path: string, { platform, currentDirectory }: Surroundings): string {
+function wholePath(path: string, { platform, currentDirectory }: HostInfo): string {
   const { resolve } = platform === "windows" ? win32 : posix;
   return resolve(currentDirectory(), path);
 }

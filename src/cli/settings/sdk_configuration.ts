@@ -6,7 +6,7 @@
 import { readSourceSync } from "../../files/source_file.ts";
 import type { Settings } from "../flags/flag_values.ts";
 import { configurationFile } from "../paths.ts";
-import type { World } from "../system.ts";
+import type { System } from "../system.ts";
 
 /** A larger file is not a configuration file, bytes. */
 const MAX_FILE_SIZE = 1 << 20;
@@ -16,7 +16,7 @@ const MAX_FILE_SIZE = 1 << 20;
  * exist or cannot be read has none, as for AWS SDKs.
  */
 export async function sdkSettings(
-  world: Pick<World, "platform" | "environment" | "homeDirectory">,
+  world: Pick<System, "platform" | "environment" | "homeDirectory">,
 ): Promise<Settings> {
   if (!world.environment("AWS_CONFIG_FILE") && !world.homeDirectory()) return new Map();
   const path = configurationFile(world);

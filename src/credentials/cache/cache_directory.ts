@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { HelperError, messageOf } from "../../errors.ts";
-import { codeOf } from "../../files/file_errors.ts";
+import { errnoOf } from "../../files/file_errors.ts";
 
 const HOUR = 3_600_000;
 
@@ -25,7 +25,7 @@ export function directoryFault(directory: string): string | undefined {
   try {
     info = Deno.lstatSync(directory);
   } catch (thrown) {
-    return codeOf(thrown) === "ENOENT" ? undefined : `cannot be used (${messageOf(thrown)})`;
+    return errnoOf(thrown) === "ENOENT" ? undefined : `cannot be used (${messageOf(thrown)})`;
   }
   if (info.isSymlink) return "is a symbolic link";
   if (!info.isDirectory) return "is no directory";
@@ -77,7 +77,7 @@ export function clearDirectory(directory: string): number {
     return names.filter((name) => SESSION.test(name)).length;
   } catch (cause) {
     if (cause instanceof HelperError) throw cause;
-    if (codeOf(cause) === "ENOENT") return 0;
+    if (errnoOf(cause) === "ENOENT") return 0;
     throw new HelperError(
       "session-cache",
       `${directory} cannot be cleared (${messageOf(cause)}); check whose it is`,
@@ -90,6 +90,6 @@ function removeIfThere(path: string): void {
   try {
     Deno.removeSync(path);
   } catch (thrown) {
-    if (codeOf(thrown) !== "ENOENT") throw thrown;
+    if (errnoOf(thrown) !== "ENOENT") throw thrown;
   }
 }

@@ -7,7 +7,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { messageOf } from "../../errors.ts";
 import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import { replaceFile } from "../../files/atomic_file.ts";
-import { codeOf } from "../../files/file_errors.ts";
+import { errnoOf } from "../../files/file_errors.ts";
 
 /** What was found in the place of a session. */
 export type CacheEntry =
@@ -33,7 +33,7 @@ export function readEntry(path: string, key: string): CacheEntry {
     if (Deno.build.os === "windows" && Deno.lstatSync(path).isSymlink) return LINK;
     descriptor = openSync(path, constants.O_RDONLY | flags);
   } catch (thrown) {
-    const code = codeOf(thrown);
+    const code = errnoOf(thrown);
     if (code === "ENOENT") return { kind: "none" };
     if (code === "ELOOP") return LINK;
     return unusable(`cannot be opened (${messageOf(thrown)})`);

@@ -37,7 +37,7 @@ interface Words {
 }
 
 /** What the cache touches. */
-export interface CacheEffects extends Waiting, Words {
+export interface CacheDeps extends Waiting, Words {
   now(): Date;
 }
 
@@ -55,7 +55,7 @@ const QUIET: Words = { warn: () => {}, debug: () => {} };
 export class SessionCache {
   constructor(
     private readonly directory: string,
-    private readonly effects: CacheEffects,
+    private readonly deps: CacheDeps,
   ) {}
 
   /**
@@ -64,7 +64,7 @@ export class SessionCache {
    * What cannot be read or written is told and does without the cache. Throws what `vend` throws.
    */
   async get(key: string, vend: () => Promise<SessionCredentials>): Promise<SessionCredentials> {
-    const { directory, effects } = this;
+    const { directory, deps } = this;
     const path = join(directory, sessionFile(key));
     let fault = directoryFault(directory);
     if (fault) return await this.#without(`${directory} ${fault}`, vend);
@@ -79,20 +79,20 @@ export class SessionCache {
     fault = directoryFault(place.directoryPath);
     if (fault) return await this.#without(`${directory} ${fault}`, vend);
     const entry = { path, place, key };
-    const kept = this.#read(entry, effects);
+    const kept = this.#read(entry, deps);
     if (kept) return kept;
-    effects.debug(`cache: miss, ${path}`);
+    deps.debug(`cache: miss, ${path}`);
     let lock: Disposable | undefined;
     try {
       const lockPath = lockPathOf(place.path());
-      lock = await lockFile(lockPath, CACHE_LIMITS.lockWait, effects, lockPathOf(path));
+      lock = await lockFile(lockPath, CACHE_LIMITS.lockWait, deps, lockPathOf(path));
     } catch (thrown) {
       const why = withoutDescriptors(messageOf(thrown), directory);
       return await this.#without(`${directory}: ${why}`, vend);
     }
     using _held = lock;
     if (!lock) {
-      effects.warn(
+      deps.warn(
         `another run has asked for this session for ${CACHE_LIMITS.lockWait / 1000} s ` +
           "and holds the cache; going on without it",
       );
@@ -105,7 +105,7 @@ export class SessionCache {
     why: string,
     vend: () => Promise<SessionCredentials>,
   ): Promise<SessionCredentials> {
-    this.effects.warn(`the cache is not used: ${why}`);
+    this.deps.warn(`the cache is not used: ${why}`);
     return await vend();
   }
 
@@ -115,13 +115,13 @@ export class SessionCache {
     if (entry.kind === "unusable") words.warn(`${path} ${entry.why}; it is not used`);
     if (entry.kind !== "session") return undefined;
     const { fetched, credentials: { expiration } } = entry;
-    const remaining = expiration.getTime() - this.effects.now().getTime();
+    const remaining = expiration.getTime() - this.deps.now().getTime();
     const needed = minRemaining(expiration.getTime() - fetched.getTime());
     if (remaining <= needed || remaining > CACHE_LIMITS.mostRemaining) {
       words.debug(`cache: the session in ${path} ends at ${formatTime(expiration)}`);
       return undefined;
     }
-    this.effects.debug(`cache: hit, ${path} until ${formatTime(expiration)}`);
+    this.deps.debug(`cache: hit, ${path} until ${formatTime(expiration)}`);
     return entry.credentials;
   }
 
@@ -131,11 +131,11 @@ export class SessionCache {
       const fault = directoryFault(place.directoryPath);
       if (fault) throw new Error(fault);
       removeLeftovers(place.path());
-      writeEntry(place.path(), key, credentials, this.effects.now());
-      sweepDirectory(place.directoryPath, this.effects.now());
+      writeEntry(place.path(), key, credentials, this.deps.now());
+      sweepDirectory(place.directoryPath, this.deps.now());
     } catch (thrown) {
       const why = withoutDescriptors(messageOf(thrown), this.directory);
-      this.effects.warn(`the session could not be kept in ${path}: ${why}`);
+      this.deps.warn(`the session could not be kept in ${path}: ${why}`);
     }
     return credentials;
   }

@@ -14,10 +14,10 @@ import {
   type Stats,
 } from "node:fs";
 import type { FilePlace } from "../../files/file_place.ts";
-import { codeOf, refusal } from "../../files/file_errors.ts";
+import { errnoOf, refusal } from "../../files/file_errors.ts";
 
 /** The existing file: its text, and metadata to detect later changes. */
-export interface Standing {
+export interface ExistingFile {
   readonly text: string;
   /** Of the text; latin1 keeps the bytes of a file that is not UTF-8. */
   readonly encoding: "utf8" | "latin1";
@@ -33,7 +33,7 @@ export const MAX_SIZE = 16 << 20;
  *
  * Throws `credentials-file` for a file that must not be replaced, and the system's error.
  */
-export function readStanding(place: FilePlace, path: string): Standing | undefined {
+export function readExistingFile(place: FilePlace, path: string): ExistingFile | undefined {
   const descriptor = openStanding(place, path);
   if (descriptor === undefined) return undefined;
   let info: Stats;
@@ -52,7 +52,7 @@ export function readStanding(place: FilePlace, path: string): Standing | undefin
 }
 
 /** Returns the text of a file's bytes. Throws `credentials-file` for text that SDKs do not read. */
-export function decode(bytes: Buffer, path: string): Pick<Standing, "text" | "encoding"> {
+export function decode(bytes: Buffer, path: string): Pick<ExistingFile, "text" | "encoding"> {
   if (/^(\xff\xfe|\xfe\xff)/.test(bytes.toString("latin1", 0, 2))) {
     throw refusal(path, "it is UTF-16 text, which AWS SDKs do not read; save it as UTF-8");
   }
@@ -62,12 +62,12 @@ export function decode(bytes: Buffer, path: string): Pick<Standing, "text" | "en
     : { text: bytes.toString("latin1"), encoding: "latin1" };
 }
 
-/** Refuses early what {@link readStanding} will refuse, before anything is made in the directory. */
+/** Refuses early what {@link readExistingFile} will refuse, before anything is made in the directory. */
 export function inspect(place: FilePlace, path: string): void {
   try {
     checkReplaceable(lstatSync(place.path()), path);
   } catch (thrown) {
-    if (codeOf(thrown) !== "ENOENT") throw thrown;
+    if (errnoOf(thrown) !== "ENOENT") throw thrown;
   }
 }
 
@@ -88,8 +88,8 @@ function openStanding(place: FilePlace, path: string): number | undefined {
   try {
     return openSync(place.path(), constants.O_RDONLY | flags);
   } catch (thrown) {
-    if (codeOf(thrown) === "ENOENT") return undefined;
-    if (codeOf(thrown) !== "ELOOP") throw thrown;
+    if (errnoOf(thrown) === "ENOENT") return undefined;
+    if (errnoOf(thrown) !== "ELOOP") throw thrown;
     throw refusal(path, "it became a symbolic link meanwhile; run this as its owner");
   }
 }

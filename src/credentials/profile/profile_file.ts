@@ -10,11 +10,11 @@ import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import { removeLeftovers, replaceFile } from "../../files/atomic_file.ts";
 import { lockFile, lockPathOf, type Waiting } from "../../files/file_lock.ts";
 import { FilePlace } from "../../files/file_place.ts";
-import { codeOf, fileProblem, refusal } from "../../files/file_errors.ts";
+import { errnoOf, fileProblem, refusal } from "../../files/file_errors.ts";
 import { isAtPlace, openInPlace, overwrite, readOpen } from "./in_place_file.ts";
 import { withCredentials } from "./profile_text.ts";
 import { profileWarnings } from "./profile_warnings.ts";
-import { changedSince, decode, inspect, MAX_SIZE, readStanding } from "./existing_file.ts";
+import { changedSince, decode, inspect, MAX_SIZE, readExistingFile } from "./existing_file.ts";
 
 /** How long another writer is waited for, milliseconds. */
 export const LONGEST_LOCK_WAIT = 10_000;
@@ -62,10 +62,10 @@ export async function writeProfile(
   let existing: Existing | undefined;
   const notes = await editFile(
     path,
-    (standing, encoding) => {
+    (existing, encoding) => {
       // The profile's name in the form that the text has.
       const name = Buffer.from(profile).toString(encoding);
-      const text = withCredentials(standing, name, credentials, path);
+      const text = withCredentials(existing, name, credentials, path);
       const notes = profileWarnings({ text, profile: name, account, label: path });
       if (encoding !== "utf8") {
         notes.push(
@@ -112,7 +112,7 @@ export async function editFile(
     try {
       return rewrite(place, work);
     } catch (thrown) {
-      if (codeOf(thrown) !== "EBUSY") throw thrown;
+      if (errnoOf(thrown) !== "EBUSY") throw thrown;
       return await rewriteInPlace(place, work, "it is a mount point");
     }
   } catch (thrown) {
@@ -140,7 +140,7 @@ async function lockNextTo(
     lock = await lockFile(lockPath, longestWait, waiting, lockPathOf(path));
   } catch (thrown) {
     const exists = changedSince(place, undefined);
-    if (exists && UNWRITABLE.includes(codeOf(thrown))) return undefined;
+    if (exists && UNWRITABLE.includes(errnoOf(thrown))) return undefined;
     throw thrown;
   }
   if (!lock) throw lockedTooLong(path, longestWait);
@@ -157,8 +157,8 @@ function lockedTooLong(path: string, longestWait: number): HelperError {
 
 function rewrite(place: FilePlace, { path, edit, onExisting }: Work): string[] {
   for (let reads = 0; reads < MOST_READS; reads++) {
-    const standing = readStanding(place, path);
-    const { text = "", encoding = "utf8", info } = standing ?? {};
+    const existing = readExistingFile(place, path);
+    const { text = "", encoding = "utf8", info } = existing ?? {};
     const edited = edit(text, encoding);
     if (changedSince(place, info)) continue;
     replaceFile(place.path(), Buffer.from(edited.text, encoding), info);

@@ -44,13 +44,13 @@ export function withSettings(
   keys: readonly string[] = [...values.keys()],
 ): string {
   const lines = readIniLines(text);
-  const { header, standing } = findSection(lines, section, values);
+  const { header, existing } = findSection(lines, section, values);
   if (header === undefined) return withSection(text, lines, section, keys, values);
-  const names = new Set(standing.map((i) => lines[i]?.name));
+  const names = new Set(existing.map((i) => lines[i]?.name));
   const missing = keys.filter((key) => !names.has(key));
   return applyEdits(text, [
-    ...standing.flatMap((i) => replaceValue(text, lines, i, values, label)),
-    ...addSettings(text, lines, standing.at(-1) ?? header, missing, values),
+    ...existing.flatMap((i) => replaceValue(text, lines, i, values, label)),
+    ...addSettings(text, lines, existing.at(-1) ?? header, missing, values),
   ]);
 }
 
@@ -61,14 +61,14 @@ function findSection(
   values: ReadonlyMap<string, string>,
 ) {
   let header: number | undefined;
-  const standing: number[] = [];
+  const existing: number[] = [];
   let section = "";
   for (const [i, { kind, name }] of lines.entries()) {
     if (kind === "section") section = name;
     if (kind === "section" && name === wanted) header = i;
-    if (kind === "setting" && section === wanted && values.has(name)) standing.push(i);
+    if (kind === "setting" && section === wanted && values.has(name)) existing.push(i);
   }
-  return { header, standing };
+  return { header, existing };
 }
 
 /** A line of its own to other SDKs, and to people: a header, or a setting and not base64's end. */

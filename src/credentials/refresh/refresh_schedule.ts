@@ -64,7 +64,7 @@ export function shortestDelay(shortSessions: number): number {
  * @param code of the last one
  * @param random 0 to 1, 1 excluded
  */
-export function retryDelay(failures: number, code: ErrorCode, random: number): number {
+export function backoffDelay(failures: number, code: ErrorCode, random: number): number {
   if (code === "service-refused") return REFRESH_LIMITS.refusedPause * (0.9 + 0.2 * random);
   const longest = REFRESH_LIMITS.firstPause * 2 ** Math.min(failures - 1, 30);
   return random * Math.min(longest, REFRESH_LIMITS.longestPause);

@@ -6,10 +6,10 @@
  */
 import { HelperError } from "../../errors.ts";
 import { type SessionCredentials, unexpired } from "../../rolesanywhere/create_session.ts";
-import { REFRESH_LIMITS, renewalDelay, retryDelay, shortestDelay } from "./refresh_schedule.ts";
+import { backoffDelay, REFRESH_LIMITS, renewalDelay, shortestDelay } from "./refresh_schedule.ts";
 
 /** The clocks and the chance that the engine runs by. */
-export interface RefreshEffects {
+export interface RefreshDeps {
   now(): Date;
   /** Milliseconds from any origin, never going back; may stand still while the machine sleeps. */
   monotonic(): number;
@@ -58,19 +58,19 @@ const JUMP = 10_000;
 /** A time on both clocks: whichever comes first counts. */
 interface Deadline {
   readonly wall: number;
-  readonly steady: number;
+  readonly monotonic: number;
 }
 
 /** The engine. Made by {@link Refresher.start}. */
 export class Refresher {
   #credentials: SessionCredentials | undefined;
   /** When they end. A clock that is set back must not make them last longer. */
-  #end: Deadline = { wall: 0, steady: 0 };
+  #end: Deadline = { wall: 0, monotonic: 0 };
   /** Whether they were over when the clocks were last looked at, and when that was. */
   #ended = false;
   #looked = -Infinity;
   #state: RefreshState = { lastRefresh: undefined, lastError: undefined, failures: 0 };
-  #due: Deadline = { wall: 0, steady: 0 };
+  #due: Deadline = { wall: 0, monotonic: 0 };
   #cancelTimer: () => void = () => {};
   #inFlight: Promise<void> | undefined;
   #stopped = false;
@@ -80,7 +80,7 @@ export class Refresher {
 
   private constructor(
     private readonly fetch: () => Promise<SessionCredentials>,
-    private readonly effects: RefreshEffects,
+    private readonly deps: RefreshDeps,
     private readonly tell: (event: RefreshEvent) => void,
   ) {}
 
@@ -91,25 +91,25 @@ export class Refresher {
    */
   static async start(
     fetch: () => Promise<SessionCredentials>,
-    effects: RefreshEffects,
+    deps: RefreshDeps,
     tell: (event: RefreshEvent) => void,
   ): Promise<Refresher> {
-    const refresher = new Refresher(fetch, effects, tell);
-    refresher.#accept(unexpired(await fetch(), effects.now()));
+    const refresher = new Refresher(fetch, deps, tell);
+    refresher.#accept(unexpired(await fetch(), deps.now()));
     return refresher;
   }
 
   /** The credentials, while they are valid. */
   get credentials(): SessionCredentials | undefined {
-    return this.credentialsAt(this.effects.monotonic());
+    return this.credentialsAt(this.deps.monotonic());
   }
 
   /** The credentials, if they are valid now, for who has just read the steady clock. */
-  credentialsAt(steady: number): SessionCredentials | undefined {
+  credentialsAt(monotonic: number): SessionCredentials | undefined {
     // Many ask in one millisecond, and the wall clock costs as much to read as all the rest.
-    if (steady - this.#looked >= 1) {
-      this.#looked = steady;
-      this.#ended = this.#isPast(this.#end, steady);
+    if (monotonic - this.#looked >= 1) {
+      this.#looked = monotonic;
+      this.#ended = this.#isPast(this.#end, monotonic);
     }
     return this.#ended ? undefined : this.#credentials;
   }
@@ -138,22 +138,22 @@ export class Refresher {
   async #attempt(): Promise<void> {
     this.#cancelTimer();
     try {
-      this.#accept(unexpired(await this.fetch(), this.effects.now()));
+      this.#accept(unexpired(await this.fetch(), this.deps.now()));
     } catch (thrown) {
       this.#reject(asHelperError(thrown));
     }
   }
 
   #accept(credentials: SessionCredentials): void {
-    const life = credentials.expiration.getTime() - this.effects.now().getTime();
+    const life = credentials.expiration.getTime() - this.deps.now().getTime();
     this.#credentials = credentials;
     this.#end = this.#after(life);
     this.#looked = -Infinity;
     this.#toldExpired = false;
-    this.#state = { lastRefresh: this.effects.now(), lastError: undefined, failures: 0 };
+    this.#state = { lastRefresh: this.deps.now(), lastError: undefined, failures: 0 };
     this.#shortSessions = life < REFRESH_LIMITS.shortLife ? this.#shortSessions + 1 : 0;
     const delay = Math.max(
-      renewalDelay(life, this.#refreshes++ === 0, this.effects.random()),
+      renewalDelay(life, this.#refreshes++ === 0, this.deps.random()),
       shortestDelay(this.#shortSessions),
     );
     const nextRefresh = this.#schedule(delay);
@@ -164,7 +164,7 @@ export class Refresher {
   #reject(error: HelperError): void {
     const failures = this.#state.failures + 1;
     this.#state = { ...this.#state, lastError: error, failures };
-    const nextAttempt = this.#schedule(retryDelay(failures, error.code, this.effects.random()));
+    const nextAttempt = this.#schedule(backoffDelay(failures, error.code, this.deps.random()));
     this.tell({ kind: "failed", error, failures, nextAttempt, credentials: this.credentials });
   }
 
@@ -175,13 +175,13 @@ export class Refresher {
 
   #after(delay: number): Deadline {
     return {
-      wall: this.effects.now().getTime() + delay,
-      steady: this.effects.monotonic() + delay,
+      wall: this.deps.now().getTime() + delay,
+      monotonic: this.deps.monotonic() + delay,
     };
   }
 
-  #isPast(deadline: Deadline, steady = this.effects.monotonic()): boolean {
-    return this.effects.now().getTime() >= deadline.wall || steady >= deadline.steady;
+  #isPast(deadline: Deadline, monotonic = this.deps.monotonic()): boolean {
+    return this.deps.now().getTime() >= deadline.wall || monotonic >= deadline.monotonic;
   }
 
   /** Sets the timer for the next look at the clocks. */
@@ -192,14 +192,16 @@ export class Refresher {
     const deadlines = this.#toldExpired ? [this.#due] : [this.#due, this.#end];
     const wait = Math.min(
       LONGEST_WAIT,
-      ...deadlines.flatMap(({ wall, steady }) => [wall - since.wall, steady - since.steady]),
+      ...deadlines.flatMap((
+        { wall, monotonic },
+      ) => [wall - since.wall, monotonic - since.monotonic]),
     );
-    this.#cancelTimer = this.effects.startTimer(Math.max(0, wait), () => this.#look(since));
+    this.#cancelTimer = this.deps.startTimer(Math.max(0, wait), () => this.#look(since));
   }
 
   #look(since: Deadline): void {
     const now = this.#after(0);
-    const by = now.wall - since.wall - (now.steady - since.steady);
+    const by = now.wall - since.wall - (now.monotonic - since.monotonic);
     if (Math.abs(by) > JUMP) this.tell({ kind: "clock-jump", by });
     if (!this.#toldExpired && this.#isPast(this.#end)) {
       this.#toldExpired = true;

@@ -9,7 +9,7 @@ import type { KeystoreRegistry } from "../../keystore/registry.ts";
 import type { KeystoreContext } from "../../keystore/types.ts";
 import {
   createSession,
-  type CreateSessionEffects,
+  type CreateSessionDeps,
   type SessionCredentials,
   type SessionRequest,
 } from "../../rolesanywhere/create_session.ts";
@@ -24,11 +24,11 @@ export async function vendCredentials(
   request: SessionRequest,
   registry: KeystoreRegistry,
   context: KeystoreContext,
-  effects: CreateSessionEffects,
+  deps: CreateSessionDeps,
 ): Promise<SessionCredentials> {
   await using identity = await openIdentity(source, registry, context);
-  checkValidity(identity.certificate, labelOf(source), effects.now());
-  return await createSession(request, identity, effects);
+  checkValidity(identity.certificate, labelOf(source), deps.now());
+  return await createSession(request, identity, deps);
 }
 
 /** How messages name the place of a certificate. */

@@ -10,7 +10,7 @@ import { type Identity, type IdentitySource, openIdentity } from "../../keystore
 import type { KeystoreContext } from "../../keystore/types.ts";
 import {
   createSession,
-  type CreateSessionEffects,
+  type CreateSessionDeps,
   type SessionCredentials,
   type SessionRequest,
 } from "../../rolesanywhere/create_session.ts";
@@ -36,7 +36,7 @@ export class SessionVendor implements AsyncDisposable {
     private readonly request: SessionRequest,
     private readonly registry: KeystoreRegistry,
     private readonly context: KeystoreContext,
-    private readonly effects: CreateSessionEffects,
+    private readonly deps: CreateSessionDeps,
     private readonly say: (words: string) => void,
   ) {}
 
@@ -48,7 +48,7 @@ export class SessionVendor implements AsyncDisposable {
     const identity = await this.#open();
     try {
       this.#warnOfExpiry(identity.certificate);
-      return await createSession(this.request, identity, this.effects);
+      return await createSession(this.request, identity, this.deps);
     } finally {
       if (identity !== this.#kept) await identity[Symbol.asyncDispose]();
     }
@@ -72,7 +72,7 @@ export class SessionVendor implements AsyncDisposable {
       return identity;
     } catch (thrown) {
       const isOfKey = thrown instanceof HelperError && thrown.exitCode === EXIT_CODES.key.value;
-      if (!isOfKey || !this.#kept || this.effects.now() > this.#kept.certificate.notAfter) {
+      if (!isOfKey || !this.#kept || this.deps.now() > this.#kept.certificate.notAfter) {
         throw thrown;
       }
       if (this.#told !== thrown.message) {
@@ -86,7 +86,7 @@ export class SessionVendor implements AsyncDisposable {
   async #openAnew(): Promise<Identity> {
     const identity = await openIdentity(this.source, this.registry, this.#rememberingContext());
     try {
-      checkValidity(identity.certificate, labelOf(this.source), this.effects.now());
+      checkValidity(identity.certificate, labelOf(this.source), this.deps.now());
       return identity;
     } catch (thrown) {
       await identity[Symbol.asyncDispose]();
@@ -117,7 +117,7 @@ export class SessionVendor implements AsyncDisposable {
   #warnOfExpiry(certificate: Certificate): void {
     const { notBefore, notAfter } = certificate;
     const life = notAfter.getTime() - notBefore.getTime();
-    const left = notAfter.getTime() - this.effects.now().getTime();
+    const left = notAfter.getTime() - this.deps.now().getTime();
     if (left > Math.min(EXPIRY_WARNING, life / 5)) return;
     if (this.#warnedOf && sameBytes(this.#warnedOf.encoded, certificate.encoded)) return;
     this.#warnedOf = certificate;

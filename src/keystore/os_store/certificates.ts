@@ -32,12 +32,12 @@ export function parseStored(
 }
 
 /** One certificate of a store, with what the store knows it by. */
-export interface Stored {
+export interface StoredCertificate {
   readonly certificate: Certificate;
 }
 
 /** Those that the selector matches, each certificate once, in an order that does not change. */
-export async function selectStored<T extends Stored>(
+export async function selectStored<T extends StoredCertificate>(
   stored: readonly T[],
   selector: CertificateSelector,
 ): Promise<T[]> {
@@ -65,7 +65,7 @@ const isSame = (a: Certificate, b: Certificate) => sameBytes(a.encoded, b.encode
  *
  * Throws `key-not-found` if there is none, or if several could be meant.
  */
-export function chooseStored<T extends Stored>(
+export function chooseStored<T extends StoredCertificate>(
   matches: readonly T[],
   { scheme, label }: KeystoreUri,
   context: KeystoreContext,
@@ -88,12 +88,19 @@ export function chooseStored<T extends Stored>(
   return first;
 }
 
-function areEqual({ certificate: a }: Stored, { certificate: b }: Stored): boolean {
+function areEqual(
+  { certificate: a }: StoredCertificate,
+  { certificate: b }: StoredCertificate,
+): boolean {
   return a.notAfter.getTime() === b.notAfter.getTime() &&
     a.notBefore.getTime() === b.notBefore.getTime() && !haveSameKey(a, b);
 }
 
-function several(matches: readonly Stored[], scheme: Scheme, label: string): HelperError {
+function several(
+  matches: readonly StoredCertificate[],
+  scheme: Scheme,
+  label: string,
+): HelperError {
   const subjects = [...new Set(matches.map(({ certificate }) => formatName(certificate.subject)))];
   const shown = subjects.slice(0, 3).join("; ") + (subjects.length > 3 ? "; …" : "");
   return new HelperError(
@@ -105,7 +112,7 @@ function several(matches: readonly Stored[], scheme: Scheme, label: string): Hel
 
 /** The matching certificates as `read-certificate-data` lists them. */
 export async function listStored(
-  stored: readonly Stored[],
+  stored: readonly StoredCertificate[],
   selector: CertificateSelector,
 ): Promise<ListedCertificate[]> {
   const all = stored.map(({ certificate }) => certificate);

@@ -46,7 +46,7 @@ export function storeKeyOf(certificate: Certificate, { scheme, label }: Keystore
  * Signs, and makes sure that the signature is of the certificate's key: a store may name a key for a
  * certificate that another import has replaced since. Throws `key-mismatch`, and what `sign` throws.
  */
-export async function signChecked(
+export async function signAndVerify(
   sign: (message: Uint8Array, digest: Digest) => Promise<Uint8Array>,
   publicKey: PublicKey,
   label: string,

@@ -1,21 +1,21 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import {
-  isUsualPlace,
+  type HostInfo,
+  isDefaultPath,
   moduleCandidates,
   pathsOf,
-  type Surroundings,
 } from "../../../plugins/pkcs11/module/paths.ts";
 import { type Given, scriptedContext, uriOf } from "./keystore_context.ts";
 
-const LINUX: Surroundings = {
+const LINUX: HostInfo = {
   platform: "linux",
   architecture: "x86_64",
   isDirectory: (path) => path === "/opt/modules",
 };
-const candidates = (uri: string, given: Given = {}, surroundings = LINUX) =>
-  moduleCandidates(uriOf(uri), scriptedContext(given), surroundings);
-const paths = (uri: string, given: Given = {}, surroundings = LINUX) =>
-  pathsOf(candidates(uri, given, surroundings));
+const candidates = (uri: string, given: Given = {}, host = LINUX) =>
+  moduleCandidates(uriOf(uri), scriptedContext(given), host);
+const paths = (uri: string, given: Given = {}, host = LINUX) =>
+  pathsOf(candidates(uri, given, host));
 
 Deno.test("moduleCandidates() goes by flag, then URI, then PKCS11_MODULE_PATH, then usual places", () => {
   const [uri, flag, moduleVariable] = ["pkcs11:?module-path=/uri.so", "/flag.so", "/variable.so"];
@@ -75,7 +75,7 @@ Deno.test("moduleCandidates() searches p11-kit's proxy first, where each system 
 
 Deno.test("isUsualPlace() tells the modules that would be found by themselves", () => {
   const context = scriptedContext();
-  assertEquals(isUsualPlace("/usr/lib/softhsm/libsofthsm2.so", context, LINUX), true);
-  assertEquals(isUsualPlace("/usr/lib/libvendor.so", context, LINUX), false);
-  assertEquals(isUsualPlace("/tmp/libsofthsm2.so", context, LINUX), false);
+  assertEquals(isDefaultPath("/usr/lib/softhsm/libsofthsm2.so", context, LINUX), true);
+  assertEquals(isDefaultPath("/usr/lib/libvendor.so", context, LINUX), false);
+  assertEquals(isDefaultPath("/tmp/libsofthsm2.so", context, LINUX), false);
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { explain, isPassing } from "../../../plugins/tpm/tss/error_messages.ts";
+import { explain, isRetryable } from "../../../plugins/tpm/tss/error_messages.ts";
 import {
   meaningOf,
   type Step,
@@ -64,7 +64,7 @@ Deno.test("explain() gives the stack's own words for a code that it does not kno
 });
 
 Deno.test("isPassing() is true for what waiting helps against, and for nothing about passwords", () => {
-  const passing = (step: Step, code: number) => isPassing(new TpmError(step, code));
+  const passing = (step: Step, code: number) => isRetryable(new TpmError(step, code));
   for (const code of [0x902, 0x903, 0x905, 0x908, 0x90a, 0x920, 0x922, 0x923, 0xb0902, 0x18b]) {
     assert(passing("sign", code), code.toString(16));
   }
@@ -73,5 +73,5 @@ Deno.test("isPassing() is true for what waiting helps against, and for nothing a
   }
   assertEquals(passing("find-key", 0x18b), false);
   assertEquals(passing("policy-pcr", 0x1c4), false);
-  assertEquals(isPassing(new Error("another")), false);
+  assertEquals(isRetryable(new Error("another")), false);
 });

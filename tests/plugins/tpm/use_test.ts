@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { findKey } from "../../../plugins/tpm/keys/handle_key.ts";
-import { type TpmKey, type Use, useKey } from "../../../plugins/tpm/keys/key.ts";
+import { runWithKey, type TpmKey, type Use } from "../../../plugins/tpm/keys/key.ts";
 import { openLibraries } from "../../../plugins/tpm/tss/libraries.ts";
 import { PasswordMemory } from "../../../plugins/tpm/auth/passwords.ts";
 import { LIMITS } from "../../../plugins/tpm/tss/timeouts.ts";
@@ -9,7 +9,7 @@ import { signingPlan } from "../../../plugins/tpm/keys/signature_scheme.ts";
 import type { TpmAccess } from "../../../plugins/tpm/keys/transaction.ts";
 import { sign } from "../../../plugins/tpm/commands/signing.ts";
 import { EMPTY, sized, u16, u32, wire } from "../../../plugins/tpm/structures/wire.ts";
-import { inTurn } from "../../../plugins/tpm/keys/with_tpm.ts";
+import { runExclusive } from "../../../plugins/tpm/keys/with_tpm.ts";
 import { HelperError } from "../../../src/errors.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import { NO_CONTEXT } from "../../keystore/fake_keystore.ts";
@@ -80,7 +80,7 @@ Deno.test("useKey() asks once in a process, as long as the password is right", a
   const memory = new PasswordMemory();
   const key = await findKey("81000101", at.access);
   for (let i = 0; i < 3; i++) {
-    assert((await useKey(key, at.access, signing(key), memory)).length > 60);
+    assert((await runWithKey(key, at.access, signing(key), memory)).length > 60);
   }
   assertEquals(at.questions.length, 1);
   assertEquals(await at.tpm.failedTries(), 0);
@@ -95,7 +95,7 @@ Deno.test("useKey() never sends a refused password again in a process", async ()
   let sent = 0;
   for (let i = 0; i < 5; i++) {
     const error = await assertRejects(
-      () => useKey(key, access, signing(key), memory),
+      () => runWithKey(key, access, signing(key), memory),
       HelperError,
       "the password given is not that of the TPM key handle:0x81000101",
     );
@@ -115,14 +115,14 @@ Deno.test("useKey() gives up on a TPM that does not answer, and cleans up when i
   const access = { ...at.access, context, limits: { ...LIMITS, answer: 300 } };
   const key = await findKey("81000101", access);
   const error = await assertRejects(
-    () => useKey(key, access, signing(key), new PasswordMemory()),
+    () => runWithKey(key, access, signing(key), new PasswordMemory()),
     HelperError,
     "handle:0x81000101: the TPM at swtpm:",
   );
   assertEquals(error.code, "keystore-unavailable");
   held.milliseconds = 0;
   // The next use is not hindered, whatever the first still waits for.
-  await useKey(key, access, signing(key), new PasswordMemory());
+  await runWithKey(key, access, signing(key), new PasswordMemory());
   await emptied(at.tpm);
 });
 
@@ -137,7 +137,7 @@ for (const command of ["sign", "createPrimary"] as const) {
     };
     const access = { ...at.access, context, limits: { ...LIMITS, answerWhenEnding: 200 } };
     const key = await findKey("81000101", access);
-    const used = useKey(key, access, signing(key), new PasswordMemory());
+    const used = runWithKey(key, access, signing(key), new PasswordMemory());
     const refused = assertRejects(() => used, HelperError, "interrupted");
     while (at.count(COMMAND[command]) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     controller.abort(new HelperError("interrupted", "interrupted by a signal"));
@@ -156,7 +156,7 @@ Deno.test("while a slow TPM signs, the process does other things", async () => {
   const key = await findKey("81000101", access);
   let ticks = 0;
   const clock = setInterval(() => ticks += 1, 10);
-  await useKey(key, access, signing(key), new PasswordMemory());
+  await runWithKey(key, access, signing(key), new PasswordMemory());
   clearInterval(clock);
   assert(ticks > 10, `${ticks} ticks in half a second`);
 });
@@ -170,9 +170,9 @@ Deno.test("inTurn() does one thing at a time, also after one has failed", async 
     if (name === "b") throw new Error(name);
   };
   const all = await Promise.allSettled([
-    inTurn(work("a", 20)),
-    inTurn(work("b", 5)),
-    inTurn(work("c", 1)),
+    runExclusive(work("a", 20)),
+    runExclusive(work("b", 5)),
+    runExclusive(work("c", 1)),
   ]);
   assertEquals(all.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
   assertEquals(done, ["a begins", "a ends", "b begins", "b ends", "c begins", "c ends"]);
