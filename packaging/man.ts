@@ -100,7 +100,7 @@ function commandPage(name: CommandName, date: Date): string {
 function option(name: FlagName, flag: Flag): string {
   const value = flag.choices?.join("|") ?? flag.value;
   const notes = [
-    flag.range ? `${flag.range.least} to ${flag.range.most}` : "",
+    flag.range ? `${flag.range.min} to ${flag.range.max}` : "",
     flag.default === undefined ? "" : `default ${flag.default}`,
   ].filter((note) => note !== "").join(", ");
   const { description } = flag;

@@ -76,7 +76,7 @@ function commandFlags(name: CommandName): string {
       const { kind, value, choices, range, description, ...rest } = flagOf(flag);
       const takes = choices?.map((choice) => `\`${choice}\``).join(", ") ??
         (kind === "switch" ? "" : `${value}${kind === "list" ? " …" : ""}`);
-      const bounds = range ? `, ${range.least} to ${range.most}` : "";
+      const bounds = range ? `, ${range.min} to ${range.max}` : "";
       return [
         `\`--${flag}\``,
         takes + bounds,

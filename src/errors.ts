@@ -67,11 +67,11 @@ const ERROR_CODES = {
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** Lists of URIs are the longest part of a message. */
-const LONGEST_MESSAGE = 4000;
+const MAX_MESSAGE_LENGTH = 4000;
 /** A name or path is cut here, in characters. */
-const LONGEST_NAME = 300;
+const MAX_NAME_LENGTH = 300;
 /** A PIN or password is seldom shorter, and another flag's value seldom longer. */
-const LONGEST_SHOWN_VALUE = 11;
+const MAX_SHOWN_VALUE_LENGTH = 11;
 
 /** An expected failure: its message is one clear sentence that says what to do, without a secret. */
 export class HelperError extends Error {
@@ -82,7 +82,7 @@ export class HelperError extends Error {
    * @param message one sentence for a person, naming the flag or file and what to do
    */
   constructor(readonly code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(printable(message, LONGEST_MESSAGE), options);
+    super(printable(message, MAX_MESSAGE_LENGTH), options);
   }
 
   /** The process exit code this error leads to, from {@link EXIT_CODES}. */
@@ -101,15 +101,15 @@ export function messageOf(thrown: unknown): string {
  * Makes any text safe to print: one line, no characters that steer a terminal, bounded. The only
  * such function; messages, debug lines and reports go through it.
  */
-export function printable(text: string, longest = 1000): string {
-  return text.slice(0, 2 * longest).replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ").trim()
-    .slice(0, longest);
+export function printable(text: string, max = 1000): string {
+  return text.slice(0, 2 * max).replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ").trim()
+    .slice(0, max);
 }
 
 /** Returns a name, label or path for a message, cut to a length that a line can hold. */
 export function printableName(text: string): string {
-  const name = printable(text, LONGEST_NAME + 1);
-  return name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
+  const name = printable(text, MAX_NAME_LENGTH + 1);
+  return name.length > MAX_NAME_LENGTH ? `${name.slice(0, MAX_NAME_LENGTH)}…` : name;
 }
 
 /**
@@ -117,15 +117,15 @@ export function printableName(text: string): string {
  * could be a secret that was given to the wrong flag.
  */
 export function refusedValue(text: string): string {
-  return text.length > LONGEST_SHOWN_VALUE ? "" : ` "${printable(text)}"`;
+  return text.length > MAX_SHOWN_VALUE_LENGTH ? "" : ` "${printable(text)}"`;
 }
 
 /** Names of variables that are shown: `env:$PIN` puts the PIN itself there. */
-const USUAL_VARIABLE = /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*$/;
+const VARIABLE_NAME = /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*$/;
 
 /** Returns how a message names the variable of a secret's source. */
 export function variableNamed(name: string): string {
-  return USUAL_VARIABLE.test(name) && name.length <= 64 ? `the variable ${name}` : "its variable";
+  return VARIABLE_NAME.test(name) && name.length <= 64 ? `the variable ${name}` : "its variable";
 }
 
 /** Returns how a message names the file of a secret's source: `file:$PIN` puts the PIN there. */

@@ -22,9 +22,9 @@ const removedVariables = removeRuntimeVariables(REMOVED_VARIABLES);
 const PLATFORMS: Readonly<Record<string, Platform>> = { darwin: "darwin", windows: "windows" };
 
 /** A longer line on standard error is cut, in characters. */
-const LONGEST_LINE = 8000;
+const MAX_LINE_LENGTH = 8000;
 
-const world: System = {
+const system: System = {
   platform: PLATFORMS[Deno.build.os] ?? "linux",
   architecture: Deno.build.arch,
   registry: createRegistry({
@@ -41,7 +41,7 @@ const world: System = {
   homeDirectory: () => homedir() || undefined,
   hostName: () => Deno.hostname(),
   write: (output) => writeAll(Deno.stdout, output),
-  say: (words) => log.say(printable(words, LONGEST_LINE)),
+  say: (words) => log.say(printable(words, MAX_LINE_LENGTH)),
   prompt: promptSecret,
   now: () => new Date(),
   monotonic: () => performance.now(),
@@ -91,7 +91,7 @@ function writeSome(stream: typeof Deno.stdout, bytes: Uint8Array): number {
 
 async function main(): Promise<number> {
   try {
-    await run(Deno.args, world);
+    await run(Deno.args, system);
     return EXIT_CODES.done.value;
   } catch (thrown) {
     // A fault of the program itself is told without its text, which might hold anything.
@@ -101,7 +101,7 @@ async function main(): Promise<number> {
         "please report it with the command that was run",
       { cause: thrown },
     );
-    world.say(`aws_signing_helper: ${error.message}`);
+    system.say(`aws_signing_helper: ${error.message}`);
     return error.exitCode;
   }
 }

@@ -20,7 +20,7 @@ const TIMED = ["pkcs11_session", "serve_load", "slow_pkcs12", "staying_process"]
   .map((name) => `tests/e2e/${name}_test.ts`);
 
 /** Test files that take longest: they start first, so that no lane waits for the other at the end. */
-const LONGEST = [
+const SLOWEST = [
   "tpm_endurance",
   "wrong_inputs",
   "hostile_service",
@@ -77,7 +77,7 @@ const ALL_STEPS: readonly Step[] = [
 
 const STEPS: Readonly<Record<string, readonly Step[]>> = { check: CHECK_STEPS, all: ALL_STEPS };
 
-/** Returns the test files below a folder, {@link LONGEST} first. */
+/** Returns the test files below a folder, {@link SLOWEST} first. */
 function filesOf(folder: string): string[] {
   const below = [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) =>
     isDirectory
@@ -87,8 +87,8 @@ function filesOf(folder: string): string[] {
       : []
   ).toSorted();
   return [
-    ...LONGEST.filter((path) => below.includes(path)),
-    ...below.filter((path) => !LONGEST.includes(path)),
+    ...SLOWEST.filter((path) => below.includes(path)),
+    ...below.filter((path) => !SLOWEST.includes(path)),
   ];
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { HelperError } from "../../src/errors.ts";
-import { LONGEST_CHAIN } from "../../src/keystore/open_identity.ts";
+import { MAX_CHAIN_LENGTH } from "../../src/keystore/open_identity.ts";
 import { parseStored } from "../../src/keystore/os_store/certificates.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
 import { sameBytes } from "../../src/x509/public_key.ts";
@@ -134,7 +134,7 @@ export class CertificateStore implements Disposable {
     try {
       const [, ...issuers] = readChainContext(found);
       const parsed = issuers.flatMap((encoded) => parseStored(encoded, debug) ?? []);
-      return withoutRoot(parsed).slice(0, LONGEST_CHAIN);
+      return withoutRoot(parsed).slice(0, MAX_CHAIN_LENGTH);
     } finally {
       crypt32.CertFreeCertificateChain(found);
     }

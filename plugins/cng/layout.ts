@@ -23,7 +23,7 @@ export const OFFSETS = {
 export const SIZES = { CERT_CHAIN_PARA: 32, BCRYPT_PKCS1_PADDING_INFO: 8 } as const;
 
 /** No name that Windows takes is longer, characters. */
-const LONGEST_TEXT = 32_767;
+const MAX_TEXT_LENGTH = 32_767;
 
 /** UTF-16 text with the zero that ends it, `LPCWSTR`. */
 export function wide(text: string): Uint16Array<ArrayBuffer> {
@@ -35,7 +35,7 @@ export function readWide(pointer: Deno.PointerValue): string {
   if (!pointer) return "";
   const view = new Deno.UnsafePointerView(pointer);
   let text = "";
-  for (let i = 0; i < LONGEST_TEXT; i++) {
+  for (let i = 0; i < MAX_TEXT_LENGTH; i++) {
     const unit = view.getUint16(2 * i);
     if (unit === 0) return text;
     text += String.fromCharCode(unit);

@@ -48,21 +48,27 @@ export function createKeystore(
   libraries: () => WindowsLibraries,
 ): Keystore & CertificateLister {
   return {
-    async openKey(uri, context, beside) {
+    async openKey(uri, context, wanted) {
       using owned = new DisposableStack();
       const { windows, store, query } = openStore(uri, context, libraries, owned);
-      const stored = await choose(store, query, uri, context, beside);
+      const stored = await choose(store, query, uri, context, wanted);
       const publicKey = storeKeyOf(stored.certificate, uri);
       const issuers = store.issuersOf(stored, context.debug);
       const key = owned.use(
-        acquirePrivateKey(stored, { windows, publicKey, label: uri.label, context }),
+        acquirePrivateKey(stored, { windows, publicKey, label: uri.displayName, context }),
       );
       const kept = owned.move();
       return {
         publicKey,
         certificates: [stored.certificate, ...issuers],
         sign: (message, digest) =>
-          signAndVerify((...args) => key.sign(...args), publicKey, uri.label, message, digest),
+          signAndVerify(
+            (...args) => key.sign(...args),
+            publicKey,
+            uri.displayName,
+            message,
+            digest,
+          ),
         [Symbol.asyncDispose]: () => Promise.resolve(kept.dispose()),
       };
     },
@@ -94,7 +100,7 @@ function openStore(
   if (!isLocation(location)) {
     throw new HelperError(
       "usage",
-      `${uri.label}: ${SETTINGS.location} is "${location}"; it must be user or machine`,
+      `${uri.displayName}: ${SETTINGS.location} is "${location}"; it must be user or machine`,
     );
   }
   const windows = owned.use(new Windows(libraries()));
@@ -106,20 +112,20 @@ function isLocation(text: string): text is StoreLocation {
   return text === "user" || text === "machine";
 }
 
-/** Of several that match, those count that have a private key, and the key of `beside`. */
+/** Of several that match, those count that have a private key, and the key of `wanted`. */
 async function choose(
   store: CertificateStore,
   { selector }: StoreQuery,
   uri: KeystoreUri,
   context: KeystoreContext,
-  beside: Certificate | undefined,
+  wanted: Certificate | undefined,
 ): Promise<StoredCertificate> {
   const matches = await selectStored(store.certificates, selector);
   if (matches.length <= 1) return chooseStored(matches, uri, context);
-  const ofBeside = beside
-    ? matches.filter(({ certificate }) => hasKeyOf(certificate, beside))
+  const ofCertificate = wanted
+    ? matches.filter(({ certificate }) => hasKeyOf(certificate, wanted))
     : matches;
-  const withKey = ofBeside.filter((stored) => store.hasPrivateKey(stored));
-  const best = [withKey, ofBeside].find(({ length }) => length > 0);
+  const withKey = ofCertificate.filter((stored) => store.hasPrivateKey(stored));
+  const best = [withKey, ofCertificate].find(({ length }) => length > 0);
   return chooseStored(best ?? matches, uri, context);
 }

@@ -14,9 +14,9 @@ import type { PrivateKey } from "./private_key_info.ts";
 export type OpenKey = () => Promise<PrivateKey>;
 
 /**
- * Opens the key that is meant: the only one; else the one of `beside`; else the only one that
+ * Opens the key that is meant: the only one; else the one of `certificate`; else the only one that
  * belongs to a certificate of `certificates`. The others are closed again. Give those that need no
- * passphrase first: no more are opened than it takes to find the key of `beside`.
+ * passphrase first: no more are opened than it takes to find the key of `certificate`.
  *
  * Gives undefined when there are several and it cannot be told which is meant. Throws what opening
  * throws; a key that cannot be used is passed over when there are others.
@@ -24,7 +24,7 @@ export type OpenKey = () => Promise<PrivateKey>;
 export async function chooseKey(
   keys: readonly OpenKey[],
   certificates: readonly Certificate[],
-  beside: Certificate | undefined,
+  certificate: Certificate | undefined,
 ): Promise<PrivateKey | undefined> {
   const [only] = keys;
   if (only && keys.length === 1) return await only();
@@ -40,7 +40,7 @@ export async function chooseKey(
         continue;
       }
       opened.push(key);
-      if (beside && hasPublicKey(beside, key.publicKey)) return chosen = key;
+      if (certificate && hasPublicKey(certificate, key.publicKey)) return chosen = key;
     }
     if (opened.length === 0 && refusal) throw refusal;
     return chosen = theOneThatBelongs(opened, certificates);

@@ -186,11 +186,11 @@ function addToBlocks(input: Uint8Array, addend: Uint8Array): void {
   }
 }
 
-function checkIterations(iterations: number, most: number): void {
+function checkIterations(iterations: number, max: number): void {
   if (iterations < 1) throw new DerError("an iteration count that is not positive");
-  if (iterations > most) {
+  if (iterations > max) {
     throw new UnsupportedFormatError(
-      `its passphrase needs ${iterations} iterations, which is more than the ${most} that are ` +
+      `its passphrase needs ${iterations} iterations, which is more than the ${max} that are ` +
         "accepted; encrypt the key with fewer",
     );
   }

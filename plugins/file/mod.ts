@@ -51,15 +51,15 @@ export const keystore: Keystore & SoftwareKeyOpener & BundleReader = {
 async function openKey(
   uri: KeystoreUri,
   context: KeystoreContext,
-  beside?: Certificate,
+  certificate?: Certificate,
 ): Promise<Signer | KeyReference> {
-  const bytes = await readKeyFile(uri.path, uri.label);
+  const bytes = await readKeyFile(uri.path, uri.displayName);
   try {
-    return await explained(uri.label, "key", async () => {
+    return await explained(uri.displayName, "key", async () => {
       const contents = readContents(bytes);
       return await withDecoding(
         contents.isDecoded,
-        () => openKeyIn(contents, uri, context, beside),
+        () => openKeyIn(contents, uri, context, certificate),
       );
     });
   } finally {
@@ -71,20 +71,20 @@ async function openKeyIn(
   contents: FileContents,
   uri: KeystoreUri,
   context: KeystoreContext,
-  beside: Certificate | undefined,
+  certificate: Certificate | undefined,
 ): Promise<Signer | KeyReference> {
-  const unlocker = new PassphrasePrompt(context, uri.label);
+  const unlocker = new PassphrasePrompt(context, uri.displayName);
   if (contents.pkcs12) {
     const pkcs12 = await openPkcs12(contents.pkcs12, uri, unlocker, context);
-    return await openKeyOfPkcs12(pkcs12, uri.label, beside);
+    return await openKeyOfPkcs12(pkcs12, uri.displayName, certificate);
   }
-  const certificates = parseCertificates(contents.certificates, uri.label);
+  const certificates = parseCertificates(contents.certificates, uri.displayName);
   const stored = plainFirst(contents.keys);
   const keys = stored.map((key) => () => openStoredKey(key, unlocker, context));
   const inTpm = contents.keys.filter((key) => key.form === "tss2");
   if (keys.length === 0 && inTpm.length === 0 && contents.refusal) throw contents.refusal;
   if (keys.length === 0 && inTpm.length > 0) return belongsToTpm(uri, inTpm, certificates);
-  const key = await openOneOf(keys, certificates, beside, uri.label, inTpm.length > 0);
+  const key = await openOneOf(keys, certificates, certificate, uri.displayName, inTpm.length > 0);
   return key ? signerOf(key, certificates) : belongsToTpm(uri, inTpm, certificates);
 }
 
@@ -118,7 +118,7 @@ async function readCertificates(
   uri: KeystoreUri,
   context: KeystoreContext,
 ): Promise<NonEmpty<Certificate>> {
-  const bytes = await readKeyFile(uri.path, uri.label);
+  const bytes = await readKeyFile(uri.path, uri.displayName);
   try {
     return await certificatesIn(bytes, uri, context);
   } finally {
@@ -131,15 +131,15 @@ async function certificatesIn(
   uri: KeystoreUri,
   context: KeystoreContext,
 ): Promise<NonEmpty<Certificate>> {
-  return await explained(uri.label, "certificate", async () => {
+  return await explained(uri.displayName, "certificate", async () => {
     const contents = readContents(bytes);
     return await withDecoding(contents.isDecoded, async () => {
       const encoded = await encodedCertificates(contents, uri, context);
-      const [first, ...rest] = parseCertificates(encoded, uri.label);
+      const [first, ...rest] = parseCertificates(encoded, uri.displayName);
       if (first) return [first, ...rest];
       throw contents.refusal ?? new HelperError(
         "certificate-format",
-        `${uri.label} holds no certificate; name the file that does`,
+        `${uri.displayName} holds no certificate; name the file that does`,
       );
     });
   });
@@ -150,7 +150,7 @@ async function readBundle(
   uri: KeystoreUri,
   context: KeystoreContext,
 ): Promise<readonly Certificate[]> {
-  const bytes = await readAll(uri.path, uri.label);
+  const bytes = await readAll(uri.path, uri.displayName);
   try {
     if (!holdsCertificates(bytes)) return [];
     return await certificatesIn(bytes, uri, context);
@@ -165,7 +165,12 @@ async function encodedCertificates(
   context: KeystoreContext,
 ): Promise<readonly Uint8Array[]> {
   if (!pkcs12) return certificates;
-  const opened = await openPkcs12(pkcs12, uri, new PassphrasePrompt(context, uri.label), context);
+  const opened = await openPkcs12(
+    pkcs12,
+    uri,
+    new PassphrasePrompt(context, uri.displayName),
+    context,
+  );
   wipeKeys(opened);
   return keysFirst(opened).map((item) => item.der);
 }
@@ -243,7 +248,7 @@ async function openAndWipe(der: Uint8Array, ecParameters?: Uint8Array): Promise<
 async function openOneOf(
   keys: readonly OpenKey[],
   certificates: readonly Certificate[],
-  beside: Certificate | undefined,
+  certificate: Certificate | undefined,
   label: string,
   inTpm = false,
 ): Promise<PrivateKey | undefined> {
@@ -253,15 +258,15 @@ async function openOneOf(
       `${label} holds no private key; name the file that does with --private-key`,
     );
   }
-  const key = await chooseKey(keys, certificates, beside);
+  const key = await chooseKey(keys, certificates, certificate);
   if (inTpm) {
-    const owners = beside ? [beside] : certificates;
+    const owners = certificate ? [certificate] : certificates;
     if (key && owners.some((owner) => hasPublicKey(owner, key.publicKey))) return key;
     await key?.[Symbol.asyncDispose]();
     return undefined;
   }
   if (key) return key;
-  throw beside
+  throw certificate
     ? new HelperError(
       "key-mismatch",
       `none of the ${keys.length} private keys in ${label} belongs to the certificate; ` +
@@ -294,7 +299,7 @@ async function openPkcs12(
 async function openKeyOfPkcs12(
   pkcs12: Pkcs12Contents,
   label: string,
-  beside: Certificate | undefined,
+  certificate: Certificate | undefined,
 ): Promise<Signer> {
   try {
     const ordered = keysFirst(pkcs12).map((item) => item.der);
@@ -303,7 +308,7 @@ async function openKeyOfPkcs12(
       if ("refusal" in item) throw item.refusal;
       return await openPrivateKey(readPrivateKey(item.der));
     });
-    const key = await openOneOf(keys, certificates, beside, label);
+    const key = await openOneOf(keys, certificates, certificate, label);
     if (!key) throw new DerError("no private key in it");
     const isOfKey = (certificate: Certificate) => hasPublicKey(certificate, key.publicKey);
     return signerOf(key, [
@@ -344,7 +349,7 @@ function belongsToTpm(
   return {
     belongsTo: {
       scheme: "handle",
-      label: uri.label,
+      displayName: uri.displayName,
       path: "",
       attributes: new Map([[TSS2_KEYS, concatenated(keys.map(({ der }) => der))]]),
       query: new Map(),

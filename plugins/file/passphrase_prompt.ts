@@ -8,7 +8,7 @@ import type { KeystoreContext } from "../../src/keystore/types.ts";
 import { WrongPassphraseError } from "./errors.ts";
 import { encodePassphrase, NO_PASSPHRASE, type Passphrase } from "./passphrase.ts";
 
-const MOST_QUESTIONS = 3;
+const MAX_PROMPTS = 3;
 
 /** Something that a passphrase may open; throws {@link WrongPassphraseError} when it does not. */
 export type Attempt<T> = (passphrase: Passphrase) => Promise<T>;
@@ -47,7 +47,7 @@ export class PassphrasePrompt {
   }
 
   async #ask<T>(attempt: Attempt<T>): Promise<T> {
-    for (let questions = 0; questions < MOST_QUESTIONS; questions++) {
+    for (let questions = 0; questions < MAX_PROMPTS; questions++) {
       const before = questions === 0 ? "" : "Wrong passphrase. ";
       const answer = await this.context.prompt(`${before}Passphrase for ${this.label}: `);
       if (answer === undefined) {
@@ -59,7 +59,7 @@ export class PassphrasePrompt {
       const opened = await this.#try(attempt, variants(answer));
       if (opened) return opened.value;
     }
-    throw this.#locked(`none of ${MOST_QUESTIONS} passphrases unlocks ${this.label}`);
+    throw this.#locked(`none of ${MAX_PROMPTS} passphrases unlocks ${this.label}`);
   }
 
   async #try<T>(

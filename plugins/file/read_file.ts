@@ -8,7 +8,7 @@ import { readSource, SourceError } from "../../src/files/source_file.ts";
 import { pathAdvice } from "../../src/keystore/path_advice.ts";
 
 /** No key or bundle of certificates is as large as this, in bytes. */
-export const LARGEST_FILE = 4 * 1024 * 1024;
+export const MAX_FILE_BYTES = 4 * 1024 * 1024;
 
 /**
  * Reads a file as {@link readAll} does. Throws `key-format` when it is empty, too.
@@ -28,7 +28,7 @@ export async function readKeyFile(
  * end.
  *
  * Throws `key-not-found` when there is none, `key-unreadable` when it cannot be read, and
- * `key-format` when it is larger than {@link LARGEST_FILE}. Messages name it by `label`.
+ * `key-format` when it is larger than {@link MAX_FILE_BYTES}. Messages name it by `label`.
  */
 export async function readAll(
   path: string,
@@ -36,7 +36,7 @@ export async function readAll(
   read: typeof readSource = readSource,
 ): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    return await read(path, { maxBytes: LARGEST_FILE });
+    return await read(path, { maxBytes: MAX_FILE_BYTES });
   } catch (cause) {
     if (!(cause instanceof SourceError)) throw cause;
     switch (cause.fault) {

@@ -30,7 +30,7 @@ const HASH_NAMES: Readonly<Record<Digest, string>> = {
   "SHA-512": "sha512",
 };
 /** The runtime's RSA takes no larger public exponent, in bits. */
-const LONGEST_EXPONENT = 33;
+const MAX_EXPONENT_BYTES = 33;
 
 /** Makes a key of an RSAPrivateKey. Throws `DerError` when it is malformed or does not fit together. */
 export function openRsaKey(info: PrivateKeyInfo): PrivateKey {
@@ -63,7 +63,7 @@ function rsaPublicKey(privateKey: Uint8Array): PublicKey {
   for (let i = 0; i < 6; i++) positive(numbers.integer());
   numbers.end();
   const exponentBits = exponent.length * 8 - Math.clz32(exponent[0] ?? 0) + 24;
-  if (exponentBits > LONGEST_EXPONENT) {
+  if (exponentBits > MAX_EXPONENT_BYTES) {
     throw new KeyTypeError(
       `RSA keys with a public exponent of ${exponentBits} bits cannot be used; the common one is 65537`,
     );

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LONGEST_CHAIN } from "../../src/keystore/open_identity.ts";
+import { MAX_CHAIN_LENGTH } from "../../src/keystore/open_identity.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
 import { sameBytes } from "../../src/x509/public_key.ts";
 import type { CFObject, Frameworks } from "./frameworks.ts";
@@ -43,7 +43,7 @@ export function issuersOf(
     .filter(({ encoded }) => !sameBytes(encoded, certificate.encoded));
   const root = found.at(-1);
   const issuers = root && sameBytes(root.subject, root.issuer) ? found.slice(0, -1) : found;
-  return issuers.slice(0, LONGEST_CHAIN);
+  return issuers.slice(0, MAX_CHAIN_LENGTH);
 }
 
 /** The path that was evaluated: `SecCertificateRef`s that live as long as the stack. */

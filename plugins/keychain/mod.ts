@@ -35,19 +35,25 @@ export const keystore: Keystore = Deno.build.os === "darwin"
  */
 export function createKeystore(paths: FrameworkPaths): Keystore & CertificateLister {
   return {
-    async openKey(uri, context, beside) {
+    async openKey(uri, context, wanted) {
       using owned = new DisposableStack();
-      const { frameworks, stored } = await open(uri, paths, context, owned, beside);
+      const { frameworks, stored } = await open(uri, paths, context, owned, wanted);
       const publicKey = storeKeyOf(stored.certificate, uri);
       const issuers = issuersOf(frameworks, stored, context.debug);
-      const use = { frameworks, publicKey, label: uri.label, context };
+      const use = { frameworks, publicKey, label: uri.displayName, context };
       const key = await PrivateKey.open(stored, use, owned);
       const kept = owned.move();
       return {
         publicKey,
         certificates: [stored.certificate, ...issuers],
         sign: (message, digest) =>
-          signAndVerify((...args) => key.sign(...args), publicKey, uri.label, message, digest),
+          signAndVerify(
+            (...args) => key.sign(...args),
+            publicKey,
+            uri.displayName,
+            message,
+            digest,
+          ),
         [Symbol.asyncDispose]: () => Promise.resolve(kept.dispose()),
       };
     },
@@ -65,21 +71,21 @@ export function createKeystore(paths: FrameworkPaths): Keystore & CertificateLis
   };
 }
 
-/** The identity that is meant; of several, those of the key of `beside` count. */
+/** The identity that is meant; of several, those of the key of `wanted` count. */
 async function open(
   uri: KeystoreUri,
   paths: FrameworkPaths,
   context: KeystoreContext,
   owned: DisposableStack,
-  beside?: Certificate,
+  wanted?: Certificate,
 ): Promise<{ frameworks: Frameworks; stored: StoredIdentity }> {
   const { selector } = parseStoreUri(uri, []);
   const frameworks = owned.use(new Frameworks(paths));
   const found = findIdentities(frameworks, owned, context.debug);
   const matches = await selectStored(found, selector);
-  const ofBeside = beside
-    ? matches.filter(({ certificate }) => hasKeyOf(certificate, beside))
+  const ofCertificate = wanted
+    ? matches.filter(({ certificate }) => hasKeyOf(certificate, wanted))
     : matches;
-  const stored = chooseStored(ofBeside.length > 0 ? ofBeside : matches, uri, context);
+  const stored = chooseStored(ofCertificate.length > 0 ? ofCertificate : matches, uri, context);
   return { frameworks, stored };
 }

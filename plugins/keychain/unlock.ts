@@ -10,7 +10,7 @@ import { keychainError, SUCCESS } from "./status.ts";
 /** `kSecUnlockStateStatus`. */
 const UNLOCKED = 1;
 /** `PATH_MAX` of macOS. */
-const LONGEST_PATH = 1024;
+const MAX_PATH_BYTES = 1024;
 
 /** Who may be asked for the password. */
 export type Source = "secret" | "secret or prompt";
@@ -57,8 +57,8 @@ export async function unlockKeychainOf(
 }
 
 function nameOf(frameworks: Frameworks, keychain: CFObject): string {
-  const length = new Uint32Array([LONGEST_PATH]);
-  const path = new Uint8Array(LONGEST_PATH);
+  const length = new Uint32Array([MAX_PATH_BYTES]);
+  const path = new Uint8Array(MAX_PATH_BYTES);
   const status = frameworks.security.SecKeychainGetPath(keychain, length, path);
   if (status !== SUCCESS) return "of this key";
   return new TextDecoder().decode(path.subarray(0, length[0])).split("/").at(-1) ?? "";

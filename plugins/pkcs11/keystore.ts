@@ -49,9 +49,13 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
   }
 
   /** See {@link Keystore}. A URI of a certificate names its key too. */
-  async openKey(uri: KeystoreUri, context: KeystoreContext, beside?: Certificate): Promise<Signer> {
+  async openKey(
+    uri: KeystoreUri,
+    context: KeystoreContext,
+    certificate?: Certificate,
+  ): Promise<Signer> {
     const signer = await this.#search(uri, context, async (search) => ({
-      value: await openKeyOf(search, beside),
+      value: await openKeyOf(search, certificate),
       keepsVisit: true,
     }));
     return signer.value;
@@ -164,7 +168,7 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
     { uri, context, work, notes }: Attempt<T>,
     { isOnly, mayLogIn }: { isOnly: boolean; mayLogIn: boolean },
   ): Promise<Outcome<T> | undefined> {
-    return await explained(uri.label, module.path, async () => {
+    return await explained(uri.displayName, module.path, async () => {
       const visit = await SessionPool.begin(module, context);
       let keeps = false;
       try {

@@ -22,19 +22,22 @@ import { matchesType, objectCriteria } from "./uri/match.ts";
 
 /**
  * The signer of the key that a URI names. A URI that can be a certificate's is taken as that first,
- * unless the certificate is known (`beside`) and stands elsewhere.
+ * unless the certificate is known (`certificate`) and stands elsewhere.
  */
-export async function openKeyOf(search: Search, beside: Certificate | undefined): Promise<Signer> {
+export async function openKeyOf(
+  search: Search,
+  certificate: Certificate | undefined,
+): Promise<Signer> {
   const { uri } = search;
   const isCertificates = matchesType(uri, "cert");
   const isKeys = matchesType(uri, "private") && objectCriteria(uri).sha256 === undefined;
-  const byCertificate = () => isCertificates ? openByCertificate(search, beside) : undefined;
-  const byKey = () => isKeys ? openByKey(search, beside) : undefined;
-  const signer = beside
+  const byCertificate = () => isCertificates ? openByCertificate(search, certificate) : undefined;
+  const byKey = () => isKeys ? openByKey(search, certificate) : undefined;
+  const signer = certificate
     ? await byKey() ?? await byCertificate()
     : await byCertificate() ?? await byKey();
   if (signer) return signer;
-  const isEither = isCertificates && isKeys && !beside;
+  const isEither = isCertificates && isKeys && !certificate;
   throw noObject(
     search,
     isEither ? "certificate or private key" : isKeys ? "private key" : "certificate",
@@ -43,48 +46,50 @@ export async function openKeyOf(search: Search, beside: Certificate | undefined)
 
 async function openByCertificate(
   search: Search,
-  beside: Certificate | undefined,
+  certificate: Certificate | undefined,
 ): Promise<Signer | undefined> {
   let found = await searchCertificates(search);
-  if (beside) {
-    const publicKey = publicKeyOf(beside);
+  if (certificate) {
+    const publicKey = publicKeyOf(certificate);
     found = found.filter(({ certificate }) => hasPublicKey(certificate, publicKey));
   }
   if (found.length === 0) return undefined;
   const pair = await choosePair(found, search);
-  const { certificate } = pair.found;
-  return signerOf(search, pair.keys, publicKeyOf(certificate), [
-    certificate,
+  const owner = pair.found.certificate;
+  return signerOf(search, pair.keys, publicKeyOf(owner), [
+    owner,
     ...await issuersOf(pair.found),
   ]);
 }
 
 async function openByKey(
   search: Search,
-  beside: Certificate | undefined,
+  certificate: Certificate | undefined,
 ): Promise<Signer | undefined> {
   const { uri } = search;
-  let keys: readonly TokenKey[] = await searchKeys(search, beside);
+  let keys: readonly TokenKey[] = await searchKeys(search, certificate);
   if (keys.length === 0) return undefined;
-  if (beside) {
-    keys = (await bestMatch(keys, publicKeyOf(beside), keys.length > 1)).keys;
+  if (certificate) {
+    keys = (await bestMatch(keys, publicKeyOf(certificate), keys.length > 1)).keys;
     if (keys.length === 0) {
       throw new HelperError(
         "key-mismatch",
-        `the private key in ${uri.label} does not belong to the certificate; ` +
+        `the private key in ${uri.displayName} does not belong to the certificate; ` +
           "check that --certificate and --private-key name a pair",
       );
     }
   }
   const [key, ...others] = keys;
   if (!key) throw severalKeys(search, keys);
-  if (beside) return signerOf(search, [key, ...others], publicKeyOf(beside), []);
+  if (certificate) return signerOf(search, [key, ...others], publicKeyOf(certificate), []);
   if (others.length > 0) throw severalKeys(search, keys);
   const publicKey = await publicKeyBeside(key);
   if (!publicKey) {
     throw new HelperError(
       "key-not-found",
-      `${uri.label}: the token tells no public key of the private key "${printable(key.label)}"; ` +
+      `${uri.displayName}: the token tells no public key of the private key "${
+        printable(key.label)
+      }"; ` +
         "name its certificate with --certificate",
     );
   }
@@ -109,5 +114,5 @@ function signerOf(
   publicKey: PublicKey,
   certificates: readonly Certificate[],
 ): Signer {
-  return tokenSigner({ visit, keys, publicKey, certificates, login, label: uri.label });
+  return tokenSigner({ visit, keys, publicKey, certificates, login, label: uri.displayName });
 }

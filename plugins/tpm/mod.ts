@@ -37,7 +37,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 export function tpmKeystore(os: string): Keystore {
   const elsewhere = ELSEWHERE[os];
   if (elsewhere === undefined) return { openKey, readCertificates };
-  const refuse = ({ label }: KeystoreUri): Promise<never> =>
+  const refuse = ({ displayName: label }: KeystoreUri): Promise<never> =>
     Promise.reject(new HelperError("keystore-unavailable", `${label}: ${elsewhere}`));
   return { openKey: refuse, readCertificates: refuse };
 }
@@ -48,14 +48,14 @@ export const keystore: Keystore = tpmKeystore(Deno.build.os);
 async function openKey(
   uri: KeystoreUri,
   context: KeystoreContext,
-  beside?: Certificate,
+  certificate?: Certificate,
 ): Promise<Signer | SoftwareKey> {
-  const access: TpmAccess = { context, label: uri.label };
-  return await explained(uri.label, async () => {
+  const access: TpmAccess = { context, label: uri.displayName };
+  return await explained(uri.displayName, async () => {
     const found = uri.attributes.get(TSS2_KEYS);
     if (!found) return signerOf(await runExclusive(() => findKey(uri.path, access)), access);
-    const file = chooseKey(readKeys(found), uri.label, beside);
-    const key = keyOfFile(file, uri.label);
+    const file = chooseKey(readKeys(found), uri.displayName, certificate);
+    const key = keyOfFile(file, uri.displayName);
     context.debug(`tpm: ${file.kind} key${file.description ? `, "${file.description}"` : ""}`);
     // Not every program that writes such files tells sealed data from keys.
     return file.kind === "sealed" || isSealedData(key.publicArea)
@@ -64,7 +64,7 @@ async function openKey(
   });
 }
 
-function readCertificates({ label }: KeystoreUri): Promise<never> {
+function readCertificates({ displayName: label }: KeystoreUri): Promise<never> {
   return Promise.reject(
     new HelperError(
       "certificate-format",
@@ -82,15 +82,17 @@ function readKeys(concatenated: Uint8Array): Tss2Key[] {
   return keys;
 }
 
-/** The only key, or the one of `beside`. */
+/** The only key, or the one of `certificate`. */
 function chooseKey(
   keys: readonly Tss2Key[],
   label: string,
-  beside: Certificate | undefined,
+  certificate: Certificate | undefined,
 ): Tss2Key {
   const [only] = keys;
   if (only && keys.length === 1) return only;
-  const belonging = keys.filter((file) => beside && belongsTo(keyOfFile(file, label), beside));
+  const belonging = keys.filter((file) =>
+    certificate && belongsTo(keyOfFile(file, label), certificate)
+  );
   if (belonging.length === 1 && belonging[0]) return belonging[0];
   throw new HelperError(
     "key-format",

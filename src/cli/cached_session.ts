@@ -15,7 +15,7 @@ import { cacheDirectory } from "./paths.ts";
 import type { System } from "./system.ts";
 
 /** A larger file is no certificate, bytes. */
-const LARGEST_CERTIFICATE = 4 << 20;
+const MAX_CERTIFICATE_BYTES = 4 << 20;
 
 /**
  * The session for `request`, from the cache or by `vend`. Neither the private key nor the network
@@ -23,23 +23,23 @@ const LARGEST_CERTIFICATE = 4 << 20;
  */
 export async function cachedSession(
   values: FlagValues,
-  world: System,
+  system: System,
   source: IdentitySource,
   request: SessionRequest,
   vend: () => Promise<SessionCredentials>,
 ): Promise<SessionCredentials> {
-  const warn = (words: string) => world.say(`warning: ${words}`);
-  const directory = cacheDirectory(values, world);
-  const certificate = await certificateBytes(values, world, source, warn);
+  const warn = (words: string) => system.say(`warning: ${words}`);
+  const directory = cacheDirectory(values, system);
+  const certificate = await certificateBytes(values, system, source, warn);
   if (!certificate) return await vend();
   const key = await cacheKey({ request, certificate, verifyServer: !values.isOn("no-verify-ssl") });
   certificate.fill(0); // a private key may stand beside the certificate
   const cache = new SessionCache(directory, {
-    now: () => world.now(),
-    monotonic: () => world.monotonic(),
-    sleep: (milliseconds) => world.sleep(milliseconds),
+    now: () => system.now(),
+    monotonic: () => system.monotonic(),
+    sleep: (milliseconds) => system.sleep(milliseconds),
     warn,
-    debug: debugWords(values, world),
+    debug: debugWords(values, system),
   });
   return await cache.get(key, () => {
     warmUpTls();
@@ -53,24 +53,24 @@ export async function cachedSession(
  */
 async function certificateBytes(
   values: FlagValues,
-  world: System,
+  system: System,
   { certificate }: IdentitySource,
   warn: (words: string) => void,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (!certificate) return undefined;
   if (certificate.scheme !== "file") {
-    const keystore = await world.registry(certificate.scheme);
-    const context = keystoreContext(values, world);
+    const keystore = await system.registry(certificate.scheme);
+    const context = keystoreContext(values, system);
     const certificates = await keystore.readCertificates(certificate, context);
     return new Uint8Array(certificates.flatMap(({ encoded }) => [...encoded]));
   }
   try {
     // Reading a pipe would consume the certificate.
-    const options = { maxBytes: LARGEST_CERTIFICATE, pipes: false };
+    const options = { maxBytes: MAX_CERTIFICATE_BYTES, pipes: false };
     return await readSource(certificate.path, options);
   } catch (thrown) {
     if (thrown instanceof SourceError && /^(pipe|device|directory)$/.test(thrown.fault)) {
-      warn(`${certificate.label} is not a regular file; the session is not cached`);
+      warn(`${certificate.displayName} is not a regular file; the session is not cached`);
     }
     return undefined;
   }

@@ -13,7 +13,7 @@ const FLAG = "--cert-selector";
 /** As the AWS CLI writes the contents of a file as a value. */
 const FILE = "file://";
 /** A longer file is a wrong one, bytes. */
-const LONGEST_FILE = 65_536;
+const MAX_FILE_BYTES = 65_536;
 
 /**
  * Reads the flag's arguments: `Key=…,Value=…` in one or several, or one `file://PATH`.
@@ -60,7 +60,9 @@ function readText(
       cause,
     });
   }
-  if (bytes.length > LONGEST_FILE) throw new SelectorError("the file is too large for a selector");
+  if (bytes.length > MAX_FILE_BYTES) {
+    throw new SelectorError("the file is too large for a selector");
+  }
   // PowerShell writes UTF-16 with a byte order mark.
   const encoding = bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : "utf-8";
   try {
@@ -75,7 +77,7 @@ export function storeUri(scheme: Scheme, values: SelectorValues): KeystoreUri {
   const encoder = new TextEncoder();
   return {
     scheme,
-    label: FLAG,
+    displayName: FLAG,
     path: "",
     attributes: new Map([...values].map(([key, value]) => [key, encoder.encode(value)])),
     query: new Map(),

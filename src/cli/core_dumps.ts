@@ -6,7 +6,7 @@
 import type { System } from "./system.ts";
 
 /** Keeps the memory of this process out of core dumps; warns if the system refused. */
-export async function disableCoreDumps(world: System): Promise<void> {
-  if (await world.protectMemory()) return;
-  world.say("warning: core dumps cannot be disabled; a crash may write secrets to a file");
+export async function disableCoreDumps(system: System): Promise<void> {
+  if (await system.protectMemory()) return;
+  system.say("warning: core dumps cannot be disabled; a crash may write secrets to a file");
 }

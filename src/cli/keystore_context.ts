@@ -60,7 +60,7 @@ const readSelector = (path: string) => readSourceSync(path, { maxBytes: MAX_TEXT
 /** All that the platform's store holds, as a source. Throws `keystore-unavailable`. */
 export function wholeStore(platform: Platform, command: string): KeystoreUri {
   const scheme = storeOf(platform, command);
-  return { ...storeUri(scheme, new Map()), label: `${scheme}:` };
+  return { ...storeUri(scheme, new Map()), displayName: `${scheme}:` };
 }
 
 /** The platform's store; refuses naming what asked for it where there is none. */
@@ -84,7 +84,7 @@ function uriOf(values: FlagValues, flag: FlagName): KeystoreUri | undefined {
  * What keystores may use of the world. A secret is resolved when it is asked for; one from a
  * descriptor once, as it can be read no second time.
  */
-export function keystoreContext(values: FlagValues, world: System): KeystoreContext {
+export function keystoreContext(values: FlagValues, system: System): KeystoreContext {
   const fromDescriptors = new Map<string, string>();
   return {
     secret: (name) => {
@@ -95,10 +95,10 @@ export function keystoreContext(values: FlagValues, world: System): KeystoreCont
       if (known !== undefined) return Promise.resolve(known);
       return Promise.resolve().then(async () => {
         const secret = await resolveSecret(source.text, values.sourceOf(name), {
-          environment: (variable) => world.environment(variable),
+          environment: (variable) => system.environment(variable),
           readFile: (path) => readSource(path, { maxBytes: MAX_TEXT_FILE }),
           isInherited,
-          windows: world.platform === "windows",
+          windows: system.platform === "windows",
         });
         if (source.text.startsWith("fd:")) fromDescriptors.set(source.text, secret);
         return secret;
@@ -106,14 +106,14 @@ export function keystoreContext(values: FlagValues, world: System): KeystoreCont
     },
     setting: (name, only) => only === "given" ? values.given(name) : values.text(name),
     isOn: (name) => values.isOn(name),
-    environment: (name) => world.environment(name),
-    prompt: (question) => world.prompt(question),
-    say: (words) => world.say(`${PROGRAM}: ${words}`),
-    debug: debugWords(values, world),
-    now: () => world.now(),
-    monotonic: () => world.monotonic(),
-    sleep: (milliseconds) => world.sleep(milliseconds),
-    holdSignals: () => world.holdSignals(),
+    environment: (name) => system.environment(name),
+    prompt: (question) => system.prompt(question),
+    say: (words) => system.say(`${PROGRAM}: ${words}`),
+    debug: debugWords(values, system),
+    now: () => system.now(),
+    monotonic: () => system.monotonic(),
+    sleep: (milliseconds) => system.sleep(milliseconds),
+    holdSignals: () => system.holdSignals(),
   };
 }
 
@@ -134,9 +134,9 @@ function isInherited(descriptor: number): boolean {
 }
 
 /** Returns what logs to standard error with `--debug`, each line with a prefix of its own. */
-export function debugWords(values: FlagValues, world: System): (words: string) => void {
+export function debugWords(values: FlagValues, system: System): (words: string) => void {
   if (!values.isOn("debug")) return () => {};
   return (words) => {
-    for (const line of words.split("\n")) world.say(`debug: ${line}`);
+    for (const line of words.split("\n")) system.say(`debug: ${line}`);
   };
 }

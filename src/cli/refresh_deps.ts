@@ -7,11 +7,11 @@ import type { RefreshDeps } from "../credentials/refresh/refresher.ts";
 import type { System } from "./system.ts";
 
 /** The engine's clocks, chance and timers. */
-export function refreshDeps(world: System): RefreshDeps {
+export function refreshDeps(system: System): RefreshDeps {
   return {
-    now: () => world.now(),
-    monotonic: () => world.monotonic(),
-    random: () => world.random(),
+    now: () => system.now(),
+    monotonic: () => system.monotonic(),
+    random: () => system.random(),
     startTimer: (milliseconds, then) => {
       const timer = setTimeout(then, milliseconds);
       return () => clearTimeout(timer);

@@ -12,41 +12,41 @@ import type { System } from "./system.ts";
 
 /** What each command does; each is loaded when it is asked for. */
 const COMMANDS: Readonly<
-  Record<CommandName, (values: FlagValues, world: System) => void | Promise<void>>
+  Record<CommandName, (values: FlagValues, system: System) => void | Promise<void>>
 > = {
-  "credential-process": async (values, world) =>
-    await (await import("./commands/credential_process.ts")).credentialProcess(values, world),
-  "update": async (values, world) =>
-    await (await import("./commands/update.ts")).update(values, world),
-  "serve": async (values, world) =>
-    await (await import("./commands/serve.ts")).serve(values, world),
-  "sign-string": async (values, world) =>
-    await (await import("./commands/sign_string.ts")).signString(values, world),
-  "read-certificate-data": async (values, world) =>
-    await (await import("./commands/read_certificate_data.ts")).readCertificateData(values, world),
-  "selftest": async (values, world) =>
-    await (await import("./commands/selftest.ts")).selftest(values, world),
-  "cache clear": async (values, world) =>
-    await (await import("./commands/cache_clear.ts")).cacheClear(values, world),
-  "configure": async (values, world) =>
-    await (await import("./commands/configure.ts")).configure(values, world),
-  "doctor": async (values, world) =>
-    await (await import("./commands/doctor.ts")).doctor(values, world),
-  "health": async (values, world) =>
-    await (await import("./commands/health.ts")).health(values, world),
-  "completions": async (values, world) =>
-    (await import("./commands/completions.ts")).completions(values, world),
-  "version": (_values, world) => version(world),
+  "credential-process": async (values, system) =>
+    await (await import("./commands/credential_process.ts")).credentialProcess(values, system),
+  "update": async (values, system) =>
+    await (await import("./commands/update.ts")).update(values, system),
+  "serve": async (values, system) =>
+    await (await import("./commands/serve.ts")).serve(values, system),
+  "sign-string": async (values, system) =>
+    await (await import("./commands/sign_string.ts")).signString(values, system),
+  "read-certificate-data": async (values, system) =>
+    await (await import("./commands/read_certificate_data.ts")).readCertificateData(values, system),
+  "selftest": async (values, system) =>
+    await (await import("./commands/selftest.ts")).selftest(values, system),
+  "cache clear": async (values, system) =>
+    await (await import("./commands/cache_clear.ts")).cacheClear(values, system),
+  "configure": async (values, system) =>
+    await (await import("./commands/configure.ts")).configure(values, system),
+  "doctor": async (values, system) =>
+    await (await import("./commands/doctor.ts")).doctor(values, system),
+  "health": async (values, system) =>
+    await (await import("./commands/health.ts")).health(values, system),
+  "completions": async (values, system) =>
+    (await import("./commands/completions.ts")).completions(values, system),
+  "version": (_values, system) => version(system),
 };
 
 /** Runs one command line. Throws `HelperError` for every expected failure. */
-export async function run(argv: readonly string[], world: System): Promise<void> {
-  const environment = (name: string) => world.environment(name);
-  const request = await parseArguments(argv, environment, () => sdkSettings(world));
+export async function run(argv: readonly string[], system: System): Promise<void> {
+  const environment = (name: string) => system.environment(name);
+  const request = await parseArguments(argv, environment, () => sdkSettings(system));
   if (request.kind === "help") {
     const { groupHelpText, helpText } = await import("./flags/help.ts");
-    world.write("group" in request ? groupHelpText(request.group) : helpText(request.command));
+    system.write("group" in request ? groupHelpText(request.group) : helpText(request.command));
     return;
   }
-  await COMMANDS[request.command](request.values, world);
+  await COMMANDS[request.command](request.values, system);
 }

@@ -22,7 +22,7 @@ export interface SecretReaders {
 const SAID: ReadonlySet<SourceFault> = new Set(["device", "no-writer", "slow"] as const);
 
 /** A password longer than this is a wrong file, bytes. */
-const LONGEST_SECRET = 65_536;
+const MAX_SECRET_BYTES = 65_536;
 
 /**
  * The secret behind `text`: `env:NAME`, `file:PATH` (first line), `fd:N` (first line), `pass:TEXT`,
@@ -48,7 +48,7 @@ export async function resolveSecret(
       const advice = pathAdvice(path) ?? "check that it exists and is yours";
       throw refuse(`${what} cannot be read; ${advice}`, cause);
     }
-    if (bytes.length > LONGEST_SECRET) throw refuse(`${what} is too large to be a password`);
+    if (bytes.length > MAX_SECRET_BYTES) throw refuse(`${what} is too large to be a password`);
     try {
       const decoded = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
       return decoded.split(/\r?\n/, 1)[0] ?? "";

@@ -31,7 +31,7 @@ const SDK_FLAGS = [
   "use-dualstack-endpoint",
   "ca-bundle",
 ] as const satisfies FlagName[];
-const LARGEST_BUNDLE = 16 << 20;
+const MAX_BUNDLE_BYTES = 16 << 20;
 
 /** The session to ask for. Throws `usage`. */
 export function sessionRequest(values: FlagValues): SessionRequest {
@@ -77,14 +77,14 @@ export function sessionRequest(values: FlagValues): SessionRequest {
 export function createSessionEffects(
   values: FlagValues,
   endpoint: URL,
-  world: System,
+  system: System,
 ): CreateSessionDeps {
-  const debug = debugWords(values, world);
+  const debug = debugWords(values, system);
   for (const name of SDK_FLAGS) {
     const source = values.sourceOf(name);
     if (values.text(name) !== undefined && source !== `--${name}`) debug(`${source} is used`);
   }
-  if (world.environment("SSLKEYLOGFILE")) {
+  if (system.environment("SSLKEYLOGFILE")) {
     // It has no effect here; a user who set it expects a file with the keys of the session.
     throw new HelperError(
       "usage",
@@ -93,14 +93,14 @@ export function createSessionEffects(
   }
   const { proxy, ignoredProxy } = chooseProxy(
     endpoint,
-    (name) => world.environment(name),
+    (name) => system.environment(name),
     values.isOn("with-proxy"),
   );
   if (proxy) debug(`connecting through ${proxyLabel(proxy)}`);
   if (ignoredProxy !== undefined) debug(`proxy: ${ignoredProxy}`);
   const verifyServer = !values.isOn("no-verify-ssl");
   if (!verifyServer) {
-    world.say(
+    system.say(
       `warning: ${
         values.sourceOf("no-verify-ssl")
       }: the TLS certificate of the service is not checked`,
@@ -115,12 +115,12 @@ export function createSessionEffects(
         : [],
       ...(proxy ? { proxy } : {}),
       ...(ignoredProxy === undefined ? {} : { ignoredProxy }),
-      userAgent: `${PROGRAM}/${VERSION} (${world.platform}; ${world.architecture})`,
+      userAgent: `${PROGRAM}/${VERSION} (${system.platform}; ${system.architecture})`,
     }),
-    now: () => world.now(),
-    monotonic: () => world.monotonic(),
-    sleep: (milliseconds) => world.sleep(milliseconds),
-    random: () => world.random(),
+    now: () => system.now(),
+    monotonic: () => system.monotonic(),
+    sleep: (milliseconds) => system.sleep(milliseconds),
+    random: () => system.random(),
     debug,
   };
 }
@@ -131,7 +131,7 @@ export function readBundle(path: string, source = "--ca-bundle"): string[] {
     new HelperError("ca-bundle", `${source}: ${path} ${why}`, { cause });
   let bytes: Uint8Array;
   try {
-    bytes = readSourceSync(path, { maxBytes: LARGEST_BUNDLE });
+    bytes = readSourceSync(path, { maxBytes: MAX_BUNDLE_BYTES });
   } catch (cause) {
     if (cause instanceof SourceError && cause.fault !== "missing" && cause.fault !== "failed") {
       throw refuse(cause.message, cause);
@@ -141,7 +141,7 @@ export function readBundle(path: string, source = "--ca-bundle"): string[] {
   }
   let certificates: readonly Uint8Array[];
   try {
-    certificates = bytes.length <= LARGEST_BUNDLE ? bundledCertificates(bytes) : [];
+    certificates = bytes.length <= MAX_BUNDLE_BYTES ? bundledCertificates(bytes) : [];
     certificates.forEach((certificate) => parseCertificate(certificate));
   } catch (cause) {
     throw refuse(`holds a certificate that cannot be read: ${messageOf(cause)}`, cause);

@@ -38,44 +38,44 @@ export interface FreshProfile {
 }
 
 /** How long a call under way is waited for when the program is to end, milliseconds. */
-const LONGEST_END = 2_000;
+const END_TIMEOUT = 2_000;
 
 /**
  * Writes, and keeps writing until SIGINT or SIGTERM. What keeps the first credentials from coming is
  * waited out where time can heal it (the network, the service), and thrown where it cannot.
  */
-export async function runUpdateLoop(profile: FreshProfile, world: System): Promise<void> {
-  using hold = world.holdSignals();
+export async function runUpdateLoop(profile: FreshProfile, system: System): Promise<void> {
+  using hold = system.holdSignals();
   const { signal } = hold;
   const ended = new Promise<void>((resolve) => {
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
-  const say = (words: string) => world.say(`${PROGRAM}: ${words}`);
+  const say = (words: string) => system.say(`${PROGRAM}: ${words}`);
   const { source, request, context, deps } = profile;
-  await using vendor = new SessionVendor(source, request, world.registry, context, deps, say);
-  const renew = renewer(vendor, profile, world, signal);
+  await using vendor = new SessionVendor(source, request, system.registry, context, deps, say);
+  const renew = renewer(vendor, profile, system, signal);
   const log = updateLog(profile.place, say, deps.debug);
   const tell = (event: RefreshEvent) => signal.aborted || log(event);
-  const starting = startWithRetries(renew, refreshDeps(world), tell, signal, ended);
-  const notify = systemdNotifier(world.environment("NOTIFY_SOCKET"));
+  const starting = startWithRetries(renew, refreshDeps(system), tell, signal, ended);
+  const notify = systemdNotifier(system.environment("NOTIFY_SOCKET"));
   await Promise.race([starting, ended]);
   notify("READY=1");
   await ended;
   notify("STOPPING=1");
   const stopped = starting.then((refresher) => refresher?.stop(), () => {});
-  await Promise.race([stopped, world.sleep(LONGEST_END)]);
+  await Promise.race([stopped, system.sleep(END_TIMEOUT)]);
 }
 
 /** One renewal: a session, written. One that could not be written is kept for the next attempt. */
 function renewer(
   vendor: SessionVendor,
   profile: FreshProfile,
-  world: System,
+  system: System,
   signal: AbortSignal,
 ): () => Promise<SessionCredentials> {
   let unwritten: { readonly credentials: SessionCredentials; readonly until: number } | undefined;
   return async () => {
-    const now = () => world.now().getTime();
+    const now = () => system.now().getTime();
     if (!unwritten || now() > unwritten.until) {
       const credentials = await vendor.vend();
       unwritten = { credentials, until: (now() + credentials.expiration.getTime()) / 2 };

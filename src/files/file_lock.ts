@@ -27,7 +27,7 @@ export function lockPathOf(path: string): string {
 }
 
 /**
- * Locks the file at `path`, making it if need be, and waits for that no longer than `longest`
+ * Locks the file at `path`, making it if need be, and waits for that no longer than `max`
  * milliseconds: undefined when somebody else holds the lock for all that time. Messages name it by
  * `label`.
  *
@@ -36,7 +36,7 @@ export function lockPathOf(path: string): string {
  */
 export async function lockFile(
   path: string,
-  longest: number,
+  max: number,
   waiting: Waiting,
   label: string = path,
 ): Promise<Disposable | undefined> {
@@ -48,7 +48,7 @@ export async function lockFile(
     waiting.signal?.throwIfAborted();
     const lock = tryLock(path, label);
     if (lock) return lock;
-    if (waiting.monotonic() - start >= longest) return undefined;
+    if (waiting.monotonic() - start >= max) return undefined;
     await waiting.sleep(POLL);
   }
 }

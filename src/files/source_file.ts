@@ -25,7 +25,7 @@ export const SOURCE_LIMITS = {
   /** Time for a pipe, or a file of a slow file system, to be read to its end. */
   total: 60_000,
   /** The first and the longest pause between two looks at a pipe. */
-  pause: { first: 1, longest: 20 },
+  pause: { first: 1, max: 20 },
 } as const;
 
 /** Reasons of {@link SourceError}. */
@@ -258,7 +258,7 @@ class SourceBuffer {
       throw new SourceError("no-writer", "is a FIFO that no program writes to; start its writer");
     }
     const pause = this.#pause;
-    this.#pause = Math.min(2 * pause, SOURCE_LIMITS.pause.longest);
+    this.#pause = Math.min(2 * pause, SOURCE_LIMITS.pause.max);
     return pause;
   }
 

@@ -209,11 +209,11 @@ class ResponseReader {
   }
 
   /** A line without its end. */
-  async #readLine(longest: number): Promise<string> {
+  async #readLine(max: number): Promise<string> {
     for (let searched = 0;;) {
       const end = this.#buffer.subarray(0, this.#end).indexOf(LINE_FEED, this.#start + searched);
       const length = (end < 0 ? this.#end : end) - this.#start;
-      if (length > longest + 1) throw new HttpProtocolError("a line that is too long");
+      if (length > max + 1) throw new HttpProtocolError("a line that is too long");
       if (end >= 0) {
         const line = LATIN1.decode(this.#take(length + 1).subarray(0, length));
         return line.replace(/\r$/, "");

@@ -135,11 +135,11 @@ function addTokens(app: Hono<Environment>, { tokens }: Endpoint): void {
     if (request.headers.has("x-forwarded-for")) {
       return reply("requests that were forwarded get no token", 400, TEXT);
     }
-    const wish = request.headers.get(HEADER.tokenSeconds) ?? String(TOKEN_SECONDS.most);
+    const wish = request.headers.get(HEADER.tokenSeconds) ?? String(TOKEN_SECONDS.max);
     const seconds = /^\d{1,5}$/.test(wish) ? Number(wish) : NaN;
-    if (!(seconds >= TOKEN_SECONDS.least && seconds <= TOKEN_SECONDS.most)) {
+    if (!(seconds >= TOKEN_SECONDS.min && seconds <= TOKEN_SECONDS.max)) {
       return reply(
-        `${HEADER.tokenSeconds} must be ${TOKEN_SECONDS.least} to ${TOKEN_SECONDS.most}`,
+        `${HEADER.tokenSeconds} must be ${TOKEN_SECONDS.min} to ${TOKEN_SECONDS.max}`,
         400,
         TEXT,
       );

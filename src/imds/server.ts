@@ -8,11 +8,7 @@ import { HelperError, messageOf } from "../errors.ts";
 import type { Answer } from "./app.ts";
 import type { BindAddress } from "./listener/bind_address.ts";
 import { checkBound, listeningSockets } from "./listener/bound_address.ts";
-import {
-  CONNECTION_LIMITS,
-  IdleConnections,
-  mostConnections,
-} from "./listener/idle_connections.ts";
+import { CONNECTION_LIMITS, IdleConnections, maxConnections } from "./listener/idle_connections.ts";
 import { isLocalAddress } from "./listener/local_addresses.ts";
 import { SocketOwners } from "./listener/socket_owner.ts";
 import { raiseOpenFilesLimit } from "../runtime/limits.ts";
@@ -77,7 +73,7 @@ export class EndpointServer implements AsyncDisposable {
     const { bind, monotonic } = options;
     this.#options = options;
     this.#calls = SocketCalls.open(openFiles);
-    this.#idle = new IdleConnections(monotonic, mostConnections(openFiles));
+    this.#idle = new IdleConnections(monotonic, maxConnections(openFiles));
     try {
       this.#server = this.#listen(bind.kind === "ip" ? bind.port : 0);
       this.port = bind.kind === "ip" ? (this.#server.addr as Deno.NetAddr).port : 0;
@@ -233,12 +229,12 @@ export class EndpointServer implements AsyncDisposable {
 
 /** Throws `listen` if the process may open too few files to serve. */
 export function checkOpenFiles(): void {
-  const { leastFiles } = CONNECTION_LIMITS;
+  const { minFiles } = CONNECTION_LIMITS;
   const openFiles = raiseOpenFilesLimit();
-  if (openFiles === undefined || openFiles >= leastFiles) return;
+  if (openFiles === undefined || openFiles >= minFiles) return;
   throw new HelperError(
     "listen",
-    `the limit of open files is ${openFiles}: serve needs ${leastFiles}; ` +
+    `the limit of open files is ${openFiles}: serve needs ${minFiles}; ` +
       "raise it with ulimit -n, or LimitNOFILE of systemd",
   );
 }

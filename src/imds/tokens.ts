@@ -14,9 +14,9 @@ import { encodeBase64 } from "@std/encoding/base64";
 import { timingSafeEqual } from "./timing_safe_equal.ts";
 
 /** The limits of a token's life, seconds; without a wish it is the most. */
-export const TOKEN_SECONDS = { least: 1, most: 21_600 } as const;
+export const TOKEN_SECONDS = { min: 1, max: 21_600 } as const;
 /** So many tokens are remembered. */
-export const MOST_TOKENS = 256;
+export const MAX_TOKENS = 256;
 
 const TOKEN_BYTES = 42;
 const NAME_LENGTH = 12;
@@ -49,7 +49,7 @@ export class TokenStore {
   /** A new token for `client`, valid for so many seconds. */
   issue(seconds: number, client: string): string {
     this.sweep();
-    if (this.#tokens.size >= MOST_TOKENS) this.#makeRoom();
+    if (this.#tokens.size >= MAX_TOKENS) this.#makeRoom();
     const token = encodeBase64(this.randomBytes(TOKEN_BYTES));
     this.#tokens.set(token.slice(0, NAME_LENGTH), {
       text: token,
@@ -80,10 +80,10 @@ export class TokenStore {
   #makeRoom(): void {
     const held = new Map<string, number>();
     for (const { client } of this.#tokens.values()) held.set(client, (held.get(client) ?? 0) + 1);
-    const most = Math.max(...held.values());
+    const max = Math.max(...held.values());
     let first: { name: string; expires: number } | undefined;
     for (const [name, { client, expires }] of this.#tokens) {
-      if (held.get(client) === most && (!first || expires < first.expires)) {
+      if (held.get(client) === max && (!first || expires < first.expires)) {
         first = { name, expires };
       }
     }

@@ -19,7 +19,7 @@ import {
 import type { KeystoreUri } from "./uri.ts";
 
 /** CreateSession takes this many certificates in its chain header. */
-export const LONGEST_CHAIN = 5;
+export const MAX_CHAIN_LENGTH = 5;
 
 /** Where the user says that key and certificate stand. */
 export interface IdentitySource {
@@ -75,7 +75,7 @@ export async function openIdentity(
     : [];
   const { signer, certificate, certificates } = await openKey(source, registry, context);
   try {
-    const label = (source.certificate ?? source.privateKey)?.label ?? "";
+    const label = (source.certificate ?? source.privateKey)?.displayName ?? "";
     if (!certificate) {
       throw new HelperError(
         "key-not-found",
@@ -83,11 +83,11 @@ export async function openIdentity(
       );
     }
     const chain = await chainOf(certificate, [...certificates, ...intermediates], context);
-    if (chain.length > LONGEST_CHAIN) {
+    if (chain.length > MAX_CHAIN_LENGTH) {
       throw new HelperError(
         "certificate-chain",
         `${label}: ${chain.length} issuers are on its path and the service takes ` +
-          `${LONGEST_CHAIN}; leave out those above the trust anchor`,
+          `${MAX_CHAIN_LENGTH}; leave out those above the trust anchor`,
       );
     }
     return {
@@ -111,7 +111,7 @@ async function chainOf(
   if (others.every(({ encoded }) => sameBytes(encoded, certificate.encoded))) return [];
   // Path building verifies signatures: loaded if there is more than the certificate itself.
   const { buildChain } = await import("../x509/path.ts");
-  const { issuers, leftOut } = await buildChain(certificate, others, LONGEST_CHAIN);
+  const { issuers, leftOut } = await buildChain(certificate, others, MAX_CHAIN_LENGTH);
   if (leftOut.length > 0) {
     const { formatName } = await import("../x509/name.ts");
     for (const { subject } of leftOut) {
@@ -140,7 +140,7 @@ export async function readIntermediates(
   if (!isBundleReader(keystore)) return await keystore.readCertificates(uri, context);
   const certificates = await keystore.readBundle(uri, context);
   if (certificates.length === 0) {
-    context.debug(`${uri.label} has no certificates; no chain is sent from it`);
+    context.debug(`${uri.displayName} has no certificates; no chain is sent from it`);
   }
   return certificates;
 }
@@ -187,9 +187,9 @@ async function openKey(
     throw new HelperError(
       "key-mismatch",
       source.certificate && source.certificate !== keyUri
-        ? `the private key in ${keyUri.label} does not belong to the certificate in ` +
-          `${source.certificate.label}; check that --certificate and --private-key name a pair`
-        : `no certificate in ${keyUri.label} belongs to the private key in it`,
+        ? `the private key in ${keyUri.displayName} does not belong to the certificate in ` +
+          `${source.certificate.displayName}; check that --certificate and --private-key name a pair`
+        : `no certificate in ${keyUri.displayName} belongs to the private key in it`,
     );
   }
   return { signer, certificate, certificates: [first, ...rest] };
@@ -199,15 +199,17 @@ async function openSignerAt(
   uri: KeystoreUri,
   registry: KeystoreRegistry,
   context: KeystoreContext,
-  beside: Certificate | undefined,
+  certificate: Certificate | undefined,
 ): Promise<Signer> {
-  const opened = await (await registry(uri.scheme)).openKey(uri, context, beside);
-  if ("softwareKey" in opened) return await openSoftwareKey(opened, uri.label, registry, context);
+  const opened = await (await registry(uri.scheme)).openKey(uri, context, certificate);
+  if ("softwareKey" in opened) {
+    return await openSoftwareKey(opened, uri.displayName, registry, context);
+  }
   if (!("belongsTo" in opened)) return opened;
   const { certificates = [] } = opened;
   const [first, ...rest] = certificates;
-  const certificate = beside ?? (first && endEntityOf([first, ...rest], context.now()));
-  const signer = await openSignerAt(opened.belongsTo, registry, context, certificate);
+  const owner = certificate ?? (first && endEntityOf([first, ...rest], context.now()));
+  const signer = await openSignerAt(opened.belongsTo, registry, context, owner);
   return withCertificates(signer, certificates);
 }
 

@@ -44,7 +44,7 @@ export interface Keystore {
   /**
    * Opens the private key at `uri`.
    *
-   * `beside` is the end-entity certificate when that stands elsewhere: of several keys, it tells
+   * `certificate` is the end-entity certificate when that stands elsewhere: of several keys, it tells
    * which is meant. Whether the one that is opened belongs to it is checked by the caller.
    *
    * Throws `HelperError` with a `key-…`, `certificate-…`, `secret-source` or
@@ -53,7 +53,7 @@ export interface Keystore {
   openKey(
     uri: KeystoreUri,
     context: KeystoreContext,
-    beside?: Certificate,
+    certificate?: Certificate,
   ): Promise<Signer | KeyReference | SoftwareKey>;
 
   /** All certificates at `uri`, at least one, in their order, without touching a key. */

@@ -23,5 +23,8 @@ export function unavailableKeystore(scheme: Scheme, system?: string): Keystore {
         `${label}: ${why}; use a certificate and key file`,
       ),
     );
-  return { openKey: (uri) => refuse(uri.label), readCertificates: (uri) => refuse(uri.label) };
+  return {
+    openKey: (uri) => refuse(uri.displayName),
+    readCertificates: (uri) => refuse(uri.displayName),
+  };
 }

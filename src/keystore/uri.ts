@@ -31,7 +31,7 @@ export type Scheme = keyof typeof SCHEMES;
 export interface KeystoreUri {
   readonly scheme: Scheme;
   /** As the user wrote it, without secrets: safe to print. */
-  readonly label: string;
+  readonly displayName: string;
   /** What follows the scheme, decoded: the path of a file, the number of a handle; else empty. */
   readonly path: string;
   /**
@@ -72,7 +72,7 @@ export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
   }
   const none = { attributes: new Map(), query: new Map() };
   const written = SCHEME.exec(text)?.[1];
-  if (written === undefined) return { scheme: "file", label: shown, path: text, ...none };
+  if (written === undefined) return { scheme: "file", displayName: shown, path: text, ...none };
 
   const scheme = schemeNamed(written);
   if (!scheme) {
@@ -87,9 +87,11 @@ export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
   if (scheme === "file") {
     const path = filePath(rest);
     if (path === undefined) throw refuse(`"${shown}" is not a file: URI of this machine`);
-    return { scheme, label: printableName(withoutPin(path)), path, ...none };
+    return { scheme, displayName: printableName(withoutPin(path)), path, ...none };
   }
-  if (!ATTRIBUTE_SCHEMES.includes(scheme)) return { scheme, label: shown, path: rest, ...none };
+  if (!ATTRIBUTE_SCHEMES.includes(scheme)) {
+    return { scheme, displayName: shown, path: rest, ...none };
+  }
 
   const malformed = (why: string) => refuse(`malformed ${scheme}: URI: ${why}`);
   const [pathPart = "", queryPart = ""] = splitOnce(rest, "?");
@@ -102,7 +104,7 @@ export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
   const label = isPkcs11 && queryPart !== ""
     ? printableName(`${written}:${withoutPin(pathPart)}?${withoutSecrets(queryPart)}`)
     : shown;
-  return { scheme, label, path: "", attributes, query };
+  return { scheme, displayName: label, path: "", attributes, query };
 }
 
 const withoutPin = (text: string) => text.replace(FROM_PIN, "$1…");

@@ -155,9 +155,9 @@ async function attemptSession(
 
 /** Milliseconds: exponential with full jitter, never less than the service asked for. */
 function backoffDelay(attempt: number, random: number, retryAfter: string | undefined): number {
-  const longest = CALL_LIMITS.firstPause * 2 ** (attempt - 2);
+  const max = CALL_LIMITS.firstPause * 2 ** (attempt - 2);
   const asked = /^\d{1,4}$/.test(retryAfter ?? "") ? Number(retryAfter) * 1000 : 0;
-  return Math.max(Math.round(random * longest), asked);
+  return Math.max(Math.round(random * max), asked);
 }
 
 function readCredentials(answer: HttpResponse): SessionCredentials {

@@ -93,10 +93,10 @@ export function raiseOpenFilesLimit(operatingSystem: string = Deno.build.os): nu
     const bytes = bytesOf(limits);
     const { openFiles } = system.limits;
     if (library.symbols.getrlimit(openFiles, bytes) !== 0) return undefined;
-    const [current = 0n, most = 0n] = limits;
-    limits[0] = most;
+    const [current = 0n, max = 0n] = limits;
+    limits[0] = max;
     const raised = library.symbols.setrlimit(openFiles, bytes) === 0;
-    return Number(raised ? most : current);
+    return Number(raised ? max : current);
   } finally {
     library.close();
   }

@@ -22,7 +22,7 @@ const AF_UNIX = 1;
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
 const MSG_NOSIGNAL = 0x4000;
 /** sizeof(sockaddr_un.sun_path) */
-const LONGEST_PATH = 108;
+const MAX_PATH_BYTES = 108;
 
 /** Sends a state such as `READY=1`; gives whether it was sent. Linux only. */
 export type Notify = (state: string) => boolean;
@@ -34,7 +34,7 @@ export type Notify = (state: string) => boolean;
 export function systemdNotifier(socket: string | undefined): Notify {
   if (!socket || Deno.build.os !== "linux" || !/^[/@]/.test(socket)) return () => false;
   const path = new TextEncoder().encode(socket);
-  if (path.length > LONGEST_PATH) return () => false;
+  if (path.length > MAX_PATH_BYTES) return () => false;
   const address = new Uint8Array(2 + path.length);
   new DataView(address.buffer).setUint16(0, AF_UNIX, true);
   address.set(path, 2);

@@ -60,7 +60,7 @@ export const CURVES: Readonly<Record<string, Curve>> = {
 };
 
 /** RSA moduli outside these bounds are refused, in bits. */
-export const RSA_MODULUS_BITS = { least: 1024, most: 8192 } as const;
+export const RSA_MODULUS_BITS = { min: 1024, max: 8192 } as const;
 
 /** The key type behind an object identifier; a `KeyTypeError` names those that cannot be used. */
 export function keyTypeOf(oid: string): KeyType {

@@ -79,9 +79,9 @@ export function rsaPublicNumbers(bits: Uint8Array): { modulus: Uint8Array; expon
 function checkRsaPublicKey(bits: Uint8Array): Record<never, never> {
   const { modulus } = rsaPublicNumbers(bits);
   const size = modulus.length * 8 - Math.clz32(modulus[0] ?? 0) + 24;
-  if (size < RSA_MODULUS_BITS.least || size > RSA_MODULUS_BITS.most) {
+  if (size < RSA_MODULUS_BITS.min || size > RSA_MODULUS_BITS.max) {
     throw new KeyTypeError(
-      `RSA keys of ${size} bits cannot be used; use ${RSA_MODULUS_BITS.least} to ${RSA_MODULUS_BITS.most}`,
+      `RSA keys of ${size} bits cannot be used; use ${RSA_MODULUS_BITS.min} to ${RSA_MODULUS_BITS.max}`,
     );
   }
   return {};

@@ -25,7 +25,7 @@ export async function verifySignature(
   if (isMlDsa(keyType)) {
     return await verifyMlDsa(keyType, bits, message, signature);
   }
-  if (keyType === "RSA" && bits.length > LARGEST_RUNTIME_KEY) {
+  if (keyType === "RSA" && bits.length > MAX_RUNTIME_KEY_BYTES) {
     return await verifyLargeRsa(bits, message, digest, signature);
   }
   const raw = curve ? rawEcdsaSignature(signature, curve) : signature;
@@ -45,7 +45,7 @@ export async function verifySignature(
 }
 
 /** RSAPublicKey of 4096 bits, in bytes; the runtime refuses larger keys ("malformed"). */
-const LARGEST_RUNTIME_KEY = 4096 / 8 + 16;
+const MAX_RUNTIME_KEY_BYTES = 4096 / 8 + 16;
 /** DER of DigestInfo before the hash (RFC 8017 section 9.2, note 1). */
 const DIGEST_INFO: Readonly<Record<Digest, string>> = {
   "SHA-256": "3031300d060960864801650304020105000420",

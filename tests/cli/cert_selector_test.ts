@@ -67,6 +67,6 @@ testWithReference(
 
 Deno.test("storeUri() carries the values as path attributes", () => {
   const uri = storeUri("cng", new Map([["x509Subject", "CN=ü;?"]]));
-  assertEquals([uri.scheme, uri.label], ["cng", "--cert-selector"]);
+  assertEquals([uri.scheme, uri.displayName], ["cng", "--cert-selector"]);
   assertEquals(new TextDecoder().decode(uri.attributes.get("x509Subject")), "CN=ü;?");
 });

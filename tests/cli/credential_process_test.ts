@@ -34,7 +34,7 @@ async function makeKeystore() {
 async function runAgainst(status: number, body: unknown) {
   const before = Deno.env.toObject();
   const keystore = await makeKeystore();
-  const world = new FakeWorld({ keystore });
+  const system = new FakeWorld({ keystore });
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     () => Response.json(body, { status }),
@@ -50,18 +50,18 @@ async function runAgainst(status: number, body: unknown) {
       `--endpoint=http://127.0.0.1:${server.addr.port}`,
     ], () => undefined);
     if (request.kind !== "run") throw new Error("it asks for help");
-    await credentialProcess(request.values, world);
+    await credentialProcess(request.values, system);
   } catch (error) {
-    return { world, keystore, error };
+    return { system, keystore, error };
   } finally {
     await server.shutdown();
     for (const [name, value] of Object.entries(before)) Deno.env.set(name, value);
   }
-  return { world, keystore, error: undefined };
+  return { system, keystore, error: undefined };
 }
 
 Deno.test("credentialProcess() prints one line of JSON, its keys in the order of the contract", async () => {
-  const { world, keystore, error } = await runAgainst(201, {
+  const { system, keystore, error } = await runAgainst(201, {
     credentialSet: [{
       credentials: {
         sessionToken: "token",
@@ -72,16 +72,16 @@ Deno.test("credentialProcess() prints one line of JSON, its keys in the order of
     }],
   });
   assertEquals(error, undefined);
-  assertEquals(world.written, [
+  assertEquals(system.written, [
     '{"Version":1,"AccessKeyId":"id","SecretAccessKey":"secret","SessionToken":"token",' +
     '"Expiration":"2026-01-02T04:04:05Z"}\n',
   ]);
-  assertEquals([world.said, keystore.open], [[], 0]);
+  assertEquals([system.said, keystore.open], [[], 0]);
 });
 
 Deno.test("credentialProcess() writes nothing and closes the key when the service refuses", async () => {
-  const { world, keystore, error } = await runAgainst(403, { code: "AccessDeniedException" });
+  const { system, keystore, error } = await runAgainst(403, { code: "AccessDeniedException" });
   const refused = await assertRejects(() => Promise.reject(error), HelperError);
   assertEquals([refused.code, refused.exitCode], ["service-refused", 4]);
-  assertEquals([world.written, world.said, keystore.open], [[], [], 0]);
+  assertEquals([system.written, system.said, keystore.open], [[], [], 0]);
 });

@@ -34,7 +34,7 @@ function refusal(...args: Parameters<typeof valuesOf>): string {
 /** A value that the flag's own checks let through. */
 const valid = (name: FlagName): string | boolean => {
   const { kind, choices, range } = flagOf(name);
-  return kind === "switch" ? true : choices?.[0] ?? String(range?.least ?? "value");
+  return kind === "switch" ? true : choices?.[0] ?? String(range?.min ?? "value");
 };
 
 const commandNames = Object.keys(COMMANDS) as CommandName[];

@@ -89,8 +89,8 @@ Deno.test("keystoreContext() resolves env: and file:, and takes another program'
 });
 
 Deno.test("debugWords() says words only under --debug", () => {
-  const world = new FakeWorld();
-  debugWords(valuesOf({ "private-key": "k" }), world)("one");
-  debugWords(valuesOf({ "private-key": "k", debug: true }), world)("two");
-  assertEquals([world.said, world.written], [["debug: two"], []]);
+  const system = new FakeWorld();
+  debugWords(valuesOf({ "private-key": "k" }), system)("one");
+  debugWords(valuesOf({ "private-key": "k", debug: true }), system)("two");
+  assertEquals([system.said, system.written], [["debug: two"], []]);
 });

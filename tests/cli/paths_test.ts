@@ -6,13 +6,13 @@ import { HelperError } from "../../src/errors.ts";
 import { FakeWorld, type WorldParts } from "./fake_world.ts";
 
 async function cacheDirectoryOf(parts: WorldParts, ...args: string[]): Promise<string> {
-  const world = new FakeWorld(parts);
+  const system = new FakeWorld(parts);
   const request = await parseArguments(
     ["cache", "clear", ...args],
-    (name) => world.environment(name),
+    (name) => system.environment(name),
   );
   if (request.kind !== "run") throw new Error("it asks for help");
-  return cacheDirectory(request.values, world);
+  return cacheDirectory(request.values, system);
 }
 
 const home = "/home/user";

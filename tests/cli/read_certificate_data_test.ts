@@ -21,14 +21,14 @@ class ListingKeystore extends FakeKeystore implements CertificateLister {
 }
 
 async function listing(listed: readonly ListedCertificate[]): Promise<string> {
-  const world = new FakeWorld({ keystore: new ListingKeystore(listed) });
+  const system = new FakeWorld({ keystore: new ListingKeystore(listed) });
   const values = new FlagValues(
     "read-certificate-data",
     new Map([["certificate", "pkcs11:object=a"]]),
     () => undefined,
   );
-  await readCertificateData(values, world);
-  return world.written.join("");
+  await readCertificateData(values, system);
+  return system.written.join("");
 }
 
 Deno.test("readCertificateData() lists what openssl reads when a token holds the certificates", async () => {

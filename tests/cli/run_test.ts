@@ -31,14 +31,14 @@ function signingWorld() {
     },
     "ed25519.pem": { certificates: [ed25519] },
   });
-  return { world: new FakeWorld({ keystore }), keystore, asked };
+  return { system: new FakeWorld({ keystore }), keystore, asked };
 }
 
 async function outputOf(...args: string[]) {
-  const { world } = signingWorld();
-  await run(args, world);
-  assertEquals(world.said, []);
-  return world.written;
+  const { system } = signingWorld();
+  await run(args, system);
+  assertEquals(system.said, []);
+  return system.written;
 }
 
 Deno.test("run() prints the version of deno.json", async () => {
@@ -65,9 +65,9 @@ Deno.test("run() prints the commands that begin with a word", async () => {
 });
 
 Deno.test("run() writes nothing when the usage is wrong", async () => {
-  const { world } = signingWorld();
-  const error = await assertRejects(() => run(["sign-string", "--what"], world), HelperError);
-  assertEquals([error.code, world.written, world.said], ["usage", [], []]);
+  const { system } = signingWorld();
+  const error = await assertRejects(() => run(["sign-string", "--what"], system), HelperError);
+  assertEquals([error.code, system.written, system.said], ["usage", [], []]);
 });
 
 const FORMATS: [string[], string | Uint8Array][] = [
@@ -92,8 +92,8 @@ const DIGESTS: [string[], Digest][] = [
 
 for (const [args, digest] of DIGESTS) {
   Deno.test(`run() signs the test message with ${digest} and closes the key when given [${args}]`, async () => {
-    const { world, asked, keystore } = signingWorld();
-    await run(["sign-string", "--private-key", "leaf.pem", ...args], world);
+    const { system, asked, keystore } = signingWorld();
+    await run(["sign-string", "--private-key", "leaf.pem", ...args], system);
     assertEquals(asked, [{ message: await testMessage(publicKeyOf(certificate)), digest }]);
     assertEquals(keystore.open, 0);
   });
@@ -107,11 +107,11 @@ Deno.test("run() prints what read-certificate-data reads, in its order, on one l
 });
 
 Deno.test("run() throws key-unsupported naming the kind when the certificate's key cannot be used", async () => {
-  const { world } = signingWorld();
+  const { system } = signingWorld();
   const error = await assertRejects(
-    () => run(["read-certificate-data", "--certificate", "ed25519.pem"], world),
+    () => run(["read-certificate-data", "--certificate", "ed25519.pem"], system),
     HelperError,
     "Ed25519",
   );
-  assertEquals([error.code, world.written], ["key-unsupported", []]);
+  assertEquals([error.code, system.written], ["key-unsupported", []]);
 });

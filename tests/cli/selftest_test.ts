@@ -10,7 +10,7 @@ import { FakeWorld } from "./fake_world.ts";
 
 const certificate = parseCertificate(await selfSigned("-days", "3650"));
 
-const world = (sign: () => Promise<Uint8Array>) =>
+const system = (sign: () => Promise<Uint8Array>) =>
   new FakeWorld({
     keystore: new FakeKeystore({
       "a.pem": { publicKey: publicKeyOf(certificate), certificates: [certificate], sign },
@@ -21,7 +21,7 @@ const values = (...given: [string, string][]) =>
   new FlagValues("selftest", new Map(given as never), () => undefined);
 
 Deno.test("selftest() fails and says no more when the signature is not the certificate's", async () => {
-  const wrong = world(() => Promise.resolve(new Uint8Array(64)));
+  const wrong = system(() => Promise.resolve(new Uint8Array(64)));
   const run = selftest(values(["certificate", "a.pem"]), wrong);
   const error = await assertRejects(() => run, HelperError, "a.pem made a signature that");
   assertEquals(error.code, "key-unreadable");
@@ -31,7 +31,7 @@ Deno.test("selftest() fails and says no more when the signature is not the certi
 });
 
 Deno.test("selftest() writes nothing when there is no store and no source is named", async () => {
-  const linux = world(() => Promise.reject(new Error("not to be called")));
+  const linux = system(() => Promise.reject(new Error("not to be called")));
   const error = await assertRejects(
     () => selftest(values(), linux),
     HelperError,

@@ -84,10 +84,10 @@ const ENDPOINT = new URL("https://example.com");
 /** Gives what `createSessionEffects` changes in this process's environment back afterwards. */
 function effectsOf(given: Given, variables: Record<string, string> = {}) {
   const before = Deno.env.toObject();
-  const world = new FakeWorld({ variables });
+  const system = new FakeWorld({ variables });
   try {
-    createSessionEffects(valuesOf(given, variables), ENDPOINT, world);
-    return world;
+    createSessionEffects(valuesOf(given, variables), ENDPOINT, system);
+    return system;
   } finally {
     for (const name of Object.keys(Deno.env.toObject())) {
       if (!(name in before)) Deno.env.delete(name);

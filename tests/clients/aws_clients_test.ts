@@ -12,7 +12,7 @@ import type { ClientRun } from "./clients_worker.ts";
 
 const WORKER = fileURLToPath(new URL("clients_worker.ts", import.meta.url));
 /** A worker that takes longer hangs, milliseconds. */
-const LONGEST_WORK = 400_000;
+const WORK_TIMEOUT = 400_000;
 /** Gives the namespace's loopback device the address of EC2's metadata service, or not. */
 const WITH_ADDRESS = 'ip link set lo up; ip address add 169.254.169.254/32 dev lo; exec "$@"';
 const WITHOUT_ADDRESS = 'ip link set lo up; exec "$@"';
@@ -51,7 +51,7 @@ async function runClients(way: Way, client?: string): Promise<ClientRun[]> {
     ...[WORKER, way, ...client === undefined ? [] : [client]],
   ], {
     env: { DENO_DIR: Deno.env.get("DENO_DIR") ?? "", NO_COLOR: "1" },
-    longestRun: LONGEST_WORK,
+    timeout: WORK_TIMEOUT,
   });
   assertEquals({ code, stderr }, { code: 0, stderr: "" });
   return stdout.trim().split("\n").map((line): ClientRun => JSON.parse(line));

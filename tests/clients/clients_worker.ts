@@ -40,9 +40,9 @@ const REGION = "eu-central-1";
 /** Runs at once. */
 const PARALLEL = 3;
 /** A client that takes longer hangs, seconds. */
-const LONGEST_RUN = 60;
+const DEFAULT_TIMEOUT = 60;
 /** A client that is not expected to find credentials is ended so early, seconds. */
-const LONGEST_FAILURE = 8;
+const MAX_FAILURE = 8;
 
 const REGION_FLAGS = ARN_FLAGS.map((flag) => flag.replace("us-east-1", REGION));
 
@@ -103,7 +103,7 @@ class Clients implements AsyncDisposable {
       proxy = { HTTPS_PROXY: `http://127.0.0.1:${port}`, SSL_CERT_FILE: this.ecr.bundle };
     }
     const started = performance.now();
-    const limit = expected(client, way) ? LONGEST_RUN : LONGEST_FAILURE;
+    const limit = expected(client, way) ? DEFAULT_TIMEOUT : MAX_FAILURE;
     const { code, stdout, stderr } = await runProgram(
       "timeout",
       ["--kill-after=2", `${limit}`, ...command.line],

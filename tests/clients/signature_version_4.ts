@@ -55,7 +55,7 @@ const UNSIGNED_PAYLOADS: readonly string[] = [
 /** Begins the values of x-amz-content-sha256 that have each chunk signed. */
 const CHUNK_ALGORITHM = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
 /** How far a request's time may be from the service's, milliseconds. */
-const LARGEST_SKEW = 15 * 60 * 1000;
+const MAX_SKEW = 15 * 60 * 1000;
 
 /** Verifies scope, time, token, signed headers and signature; throws SignatureRefusal. */
 export function verifySignature(request: RawRequest, rules: VerificationRules): VerifiedSignature {
@@ -151,7 +151,7 @@ function checkTime(time: string, date: string, now: Date): void {
   if (Number.isNaN(sent) || !time.startsWith(date)) {
     throw new SignatureRefusal("SignatureDoesNotMatch", "x-amz-date is not of the scope's date");
   }
-  if (Math.abs(now.getTime() - sent) > LARGEST_SKEW) {
+  if (Math.abs(now.getTime() - sent) > MAX_SKEW) {
     throw new SignatureRefusal("SignatureDoesNotMatch", `signature expired: ${time}`);
   }
 }

@@ -21,19 +21,19 @@ const CREDENTIALS = {
 const SECTION =
   "[p]\naws_access_key_id = ID\naws_secret_access_key = SECRET\naws_session_token = TOKEN\n";
 
-const write = (path: string, profile = "p", longestWait = 10_000) =>
+const write = (path: string, profile = "p", lockTimeout = 10_000) =>
   writeProfile(
     { path, profile, credentials: CREDENTIALS, account: "111122223333" },
     WAITING,
-    longestWait,
+    lockTimeout,
   );
 
 const modeOf = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
 const names = (directory: TemporaryDirectory) =>
   [...Deno.readDirSync(directory.path)].map(({ name }) => name).toSorted();
 
-async function refusal(path: string, longestWait = 10_000): Promise<string> {
-  const error = await assertRejects(() => write(path, "p", longestWait), HelperError);
+async function refusal(path: string, lockTimeout = 10_000): Promise<string> {
+  const error = await assertRejects(() => write(path, "p", lockTimeout), HelperError);
   assertEquals([error.code, error.exitCode], ["credentials-file", 1]);
   assertMatch(error.message, /^[^\n]*was not changed: [^\n]*$/);
   return error.message;

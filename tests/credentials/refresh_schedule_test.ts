@@ -39,10 +39,10 @@ Deno.test("renewalDelay() is over before botocore complains, with five minutes t
 });
 
 Deno.test("retryDelay() doubles from a second to five minutes with full jitter", () => {
-  const longest = (failures: number) => backoffDelay(failures, "network", ALMOST_ONE);
-  assertEquals([1, 2, 3, 4].map((n) => Math.round(longest(n))), [1000, 2000, 4000, 8000]);
+  const max = (failures: number) => backoffDelay(failures, "network", ALMOST_ONE);
+  assertEquals([1, 2, 3, 4].map((n) => Math.round(max(n))), [1000, 2000, 4000, 8000]);
   for (const failures of [10, 100, 1e9]) {
-    assertEquals(Math.round(longest(failures)), 5 * MINUTE);
+    assertEquals(Math.round(max(failures)), 5 * MINUTE);
     assertEquals(backoffDelay(failures, "network", 0), 0);
   }
 });

@@ -18,7 +18,7 @@ class Scene {
   /** While set, calls are answered when it resolves. */
   hang: Promise<void> | undefined;
   atOnce = 0;
-  mostAtOnce = 0;
+  maxAtOnce = 0;
 
   async start(): Promise<Refresher> {
     return await Refresher.start(
@@ -34,7 +34,7 @@ class Scene {
 
   async #fetch(): Promise<SessionCredentials> {
     this.calls.push(this.clock.monotonic());
-    this.mostAtOnce = Math.max(this.mostAtOnce, ++this.atOnce);
+    this.maxAtOnce = Math.max(this.maxAtOnce, ++this.atOnce);
     try {
       await this.hang;
       if (this.failWith) throw new HelperError(this.failWith, "it fails");
@@ -68,7 +68,7 @@ Deno.test("the engine renews ahead of time for a day, and never has less than 25
   }
   const gaps = scene.calls.slice(1).map((time, i) => time - (scene.calls[i] ?? 0));
   assert(gaps.slice(1).every((gap) => gap > 29 * MINUTE && gap < 36 * MINUTE), String(gaps));
-  assertEquals(scene.mostAtOnce, 1);
+  assertEquals(scene.maxAtOnce, 1);
   await refresher.stop();
   assertEquals(scene.clock.pending, 0);
 });
@@ -115,7 +115,7 @@ Deno.test("the engine makes one call at a time while the service hangs, and stop
   await scene.clock.pass(40 * MINUTE);
   const both = [refresher.refresh(), refresher.refresh()];
   await scene.clock.pass(40 * MINUTE);
-  assertEquals([scene.calls.length, scene.mostAtOnce], [2, 1]);
+  assertEquals([scene.calls.length, scene.maxAtOnce], [2, 1]);
   assertEquals(refresher.credentials, undefined);
   let stopped = false;
   const stopping = refresher.stop().then(() => stopped = true);

@@ -8,7 +8,7 @@ import { SessionScenario } from "../support/session_scenario.ts";
 
 /** A second is promised; a busy machine may need more. Without the promise it is for ever. */
 const SOON = 10_000;
-const LONGEST_END = 5_000;
+const END_TIMEOUT = 5_000;
 
 const rest = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -103,7 +103,7 @@ testWith(["linux"], "a PKCS#11 module that is a FIFO is refused and not loaded",
     const { code, stderr } = await runBinary([
       ...["credential-process", ...scenario.serviceFlags, "--certificate=pkcs11:object=x"],
       `--pkcs11-lib=${fifo}`,
-    ], { longestRun: 2 * SOON });
+    ], { timeout: 2 * SOON });
     assertEquals([code, stderr], [
       3,
       `aws_signing_helper: --pkcs11-lib: ${fifo} is not a regular file; name a PKCS#11 module\n`,
@@ -182,7 +182,7 @@ for (const isHeld of [false, true]) {
       }
       const { code, milliseconds } = await serve.end();
       assertEquals(code, 0);
-      assertLess(milliseconds, LONGEST_END);
+      assertLess(milliseconds, END_TIMEOUT);
     },
   );
 }
@@ -202,7 +202,7 @@ testWith(
     update.kill("SIGTERM");
     const started = performance.now();
     assertEquals((await update.end()).code, 0);
-    assertLess(performance.now() - started, LONGEST_END);
+    assertLess(performance.now() - started, END_TIMEOUT);
   },
 );
 
@@ -222,7 +222,7 @@ Deno.test("a section of the SDKs' configuration file with quotes that do not end
         `--private-key=${scenario.identity.keyPath}`,
       ], {
         env: { AWS_CONFIG_FILE: file, AWS_PROFILE: profile },
-        longestRun: 20_000,
+        timeout: 20_000,
       });
     const named = await run(`it's "x"`);
     assertEquals(named.code, 2, named.stderr.slice(0, 300));

@@ -6,10 +6,10 @@ import { SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 /** What README calls the least address space, KiB. */
-const LEAST_ADDRESS_SPACE = 40 << 20;
+const MIN_ADDRESS_SPACE = 40 << 20;
 
 testWith(["linux", "binary"], "the address space that README names is enough", async () => {
-  const limited = ["sh", "-c", `ulimit -v ${LEAST_ADDRESS_SPACE} && exec "$0" "$@"`];
+  const limited = ["sh", "-c", `ulimit -v ${MIN_ADDRESS_SPACE} && exec "$0" "$@"`];
   await using scenario = await SessionScenario.create();
   const [command = "", ...rest] = [...limited, BINARY, "credential-process", ...scenario.flags];
   const { code, stdout } = await runProgram(command, rest);

@@ -160,12 +160,12 @@ testWith(
 
 Deno.test("serve stays up when 2,000 connections never finish their request, and when it runs out of files", async () => {
   await using scenario = await SessionScenario.create();
-  const limits: readonly [wrapper: string[] | undefined, least: number][] = [
+  const limits: readonly [wrapper: string[] | undefined, min: number][] = [
     [undefined, 250],
     [["prlimit", "--nofile=300:300"], 250],
     [["prlimit", "--nofile=128:128"], 60],
   ];
-  for (const [wrapper, least] of limits) {
+  for (const [wrapper, min] of limits) {
     await using run = new RunningBinary(["serve", ...scenario.flags, "--port=0"], {}, wrapper);
     const line = await run.said(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
     const url = line.replace(/^[^=]*=|\/$/g, "");
@@ -182,7 +182,7 @@ Deno.test("serve stays up when 2,000 connections never finish their request, and
           () => {},
         );
       }
-      assert(slow.length > least, `${slow.length} connections`);
+      assert(slow.length > min, `${slow.length} connections`);
       const answered = await answersWithin(url, 10_000);
       assertLess(answered, 10_000);
     } finally {
@@ -194,9 +194,9 @@ Deno.test("serve stays up when 2,000 connections never finish their request, and
 });
 
 /** Milliseconds until /healthz is answered. */
-async function answersWithin(url: string, most: number): Promise<number> {
+async function answersWithin(url: string, max: number): Promise<number> {
   const started = performance.now();
-  while (performance.now() - started < most) {
+  while (performance.now() - started < max) {
     const status = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(1000) })
       .then(async (answer) => {
         await answer.body?.cancel();

@@ -5,7 +5,7 @@ import { PYTHON } from "../support/tools.ts";
 
 /**
  * Asks /healthz over a socket that drops every packet, SYN-ACK included, whose hop limit is below
- * `least` (IP_MINTTL, IPV6_MINHOPCOUNT); gives the status line, or nothing.
+ * `min` (IP_MINTTL, IPV6_MINHOPCOUNT); gives the status line, or nothing.
  */
 const SCRIPT = `
 import socket, sys
@@ -22,10 +22,10 @@ except TimeoutError:
     print("nothing")
 `;
 
-async function askWithLeast(url: string, least: number): Promise<string> {
+async function askWithMin(url: string, min: number): Promise<string> {
   const { hostname, port } = new URL(url);
   const { stdout, stderr } = await new Deno.Command(PYTHON, {
-    args: ["-c", SCRIPT, hostname.replace(/[[\]]/g, ""), port, String(least)],
+    args: ["-c", SCRIPT, hostname.replace(/[[\]]/g, ""), port, String(min)],
   }).output();
   return new TextDecoder().decode(stdout).trim() || new TextDecoder().decode(stderr);
 }
@@ -39,7 +39,7 @@ for (const bind of ["127.0.0.1", "::1"]) {
         "--bind",
         bind,
       ]);
-      const answers = await Promise.all([hops, hops + 1].map((n) => askWithLeast(serve.url, n)));
+      const answers = await Promise.all([hops, hops + 1].map((n) => askWithMin(serve.url, n)));
       assertEquals(answers, ["HTTP/1.1 200 OK", "nothing"]);
     });
   }
@@ -50,7 +50,7 @@ Deno.test("serve --hop-limit 1 on every address limits IPv4 and IPv6 alike", asy
   await using serve = await ServeProcess.start(scenario, ["--hop-limit=1", "--bind", "::"]);
   for (const host of ["127.0.0.1", "[::1]"]) {
     const url = `http://${host}:${serve.port}`;
-    const answers = await Promise.all([1, 2].map((n) => askWithLeast(url, n)));
+    const answers = await Promise.all([1, 2].map((n) => askWithMin(url, n)));
     assertEquals([host, ...answers], [host, "HTTP/1.1 200 OK", "nothing"]);
   }
 });

@@ -84,10 +84,10 @@ Deno.test("serve answers while it derives the key of a PKCS#12 file, and derives
 
   // Another file: it is derived, while requests are answered.
   await makePkcs12(directory, scenario.identity, slow, 1_000_000);
-  let longest = 0;
+  let max = 0;
   while (!refreshed(4)) {
-    longest = Math.max(
-      longest,
+    max = Math.max(
+      max,
       await milliseconds(async () => {
         const answer = await serve.get("/latest/meta-data/", token);
         await answer.body?.cancel();
@@ -95,7 +95,7 @@ Deno.test("serve answers while it derives the key of a PKCS#12 file, and derives
     );
     await rest();
   }
-  assertLess(longest, derivation / 2);
+  assertLess(max, derivation / 2);
   assertEquals((await serve.end()).code, 0);
 });
 

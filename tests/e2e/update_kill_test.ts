@@ -52,8 +52,8 @@ Deno.test(`update leaves the old file or the new one, whole, at each of ${KILLS}
     /** Most kills come at any time up to well behind the first write; some during one. */
     async function waitToKill(): Promise<void> {
       const aimed = pick(4) === 0;
-      const longest = aimed ? 20 * firstWrite : firstWrite * (pick(5) === 0 ? 4 : 1.4);
-      const end = performance.now() + (aimed ? longest : pick(1000) / 1000 * longest);
+      const max = aimed ? 20 * firstWrite : firstWrite * (pick(5) === 0 ? 4 : 1.4);
+      const end = performance.now() + (aimed ? max : pick(1000) / 1000 * max);
       const old = names();
       const writes = () => names().some((name) => isTemporary(name) && !old.includes(name));
       while (performance.now() < end && !(aimed && writes())) {

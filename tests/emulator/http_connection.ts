@@ -3,8 +3,8 @@ import { STATUS_CODES } from "node:http";
 import type { Answer } from "./answer.ts";
 import type { RawRequest } from "./raw_request.ts";
 
-const LARGEST_HEAD = 128 * 1024;
-const LARGEST_BODY = 1024 * 1024;
+const MAX_HEAD_BYTES = 128 * 1024;
+const MAX_BODY_BYTES = 1024 * 1024;
 
 /** Thrown where a client does not speak HTTP/1.1 as the emulator reads it. */
 export class BadHttp extends Error {
@@ -31,7 +31,7 @@ export class HttpConnection {
       }
       if (line === "" && lines.length > 0) break;
       size += line.length;
-      if (size > LARGEST_HEAD) throw new BadHttp("request head is too large");
+      if (size > MAX_HEAD_BYTES) throw new BadHttp("request head is too large");
       if (line !== "") lines.push(line);
     }
     const [requestLine = "", ...fields] = lines;
@@ -101,13 +101,13 @@ export class HttpConnection {
         return line.replace(/\r$/, "");
       }
       from = this.#unread.length;
-      if (from > LARGEST_HEAD) throw new BadHttp("line is too long");
+      if (from > MAX_HEAD_BYTES) throw new BadHttp("line is too long");
       if (!await this.#fill()) return null;
     }
   }
 
   async #take(size: number): Promise<Uint8Array<ArrayBuffer>> {
-    if (!(size >= 0 && size <= LARGEST_BODY)) throw new BadHttp("body is too large");
+    if (!(size >= 0 && size <= MAX_BODY_BYTES)) throw new BadHttp("body is too large");
     while (this.#unread.length < size) {
       if (!await this.#fill()) throw new BadHttp("request is cut off");
     }

@@ -19,8 +19,8 @@ const ARN_FORMATS = {
     /^arn:aws(?:-[a-z]+)*:rolesanywhere:(?<region>[a-z0-9-]+):\d{12}:trust-anchor\/[0-9A-Za-z-]+$/,
 } as const;
 
-const LARGEST_BODY = 64 * 1024;
-const DURATION = { least: 900, most: 43_200 } as const;
+const MAX_BODY_BYTES = 64 * 1024;
+const DURATION = { min: 900, max: 43_200 } as const;
 const SESSION_NAME = /^[\w+=,.@-]{2,64}$/;
 
 /**
@@ -64,13 +64,13 @@ function readBody(
 ): Pick<SessionParameters, "durationSeconds" | "roleSessionName"> {
   const [contentType = ""] = headerValues(request, "content-type");
   if (!/^application\/json(?:;|$)/i.test(contentType)) throw new Refusal("content-type");
-  if (request.body.length > LARGEST_BODY) throw new Refusal("body-too-large");
+  if (request.body.length > MAX_BODY_BYTES) throw new Refusal("body-too-large");
   const { durationSeconds, roleSessionName, ...others } = parseObject(request.body);
   const [unknownField] = Object.keys(others);
   if (unknownField !== undefined) throw new Refusal("body-field-unknown", unknownField);
   if (
     typeof durationSeconds !== "number" || !Number.isInteger(durationSeconds) ||
-    durationSeconds < DURATION.least || durationSeconds > DURATION.most
+    durationSeconds < DURATION.min || durationSeconds > DURATION.max
   ) {
     throw new Refusal("duration-invalid");
   }

@@ -54,15 +54,15 @@ Deno.test("lockFile() lets one after the other in when many wait", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.join("lock");
   let inside = 0;
-  let most = 0;
+  let max = 0;
   await Promise.all(Array.from({ length: 20 }, async () => {
     using lock = await lockFile(path, 60_000, WAITING);
     assertEquals(lock !== undefined, true);
-    most = Math.max(most, ++inside);
+    max = Math.max(max, ++inside);
     await WAITING.sleep(1);
     inside--;
   }));
-  assertEquals([most, names(directory)], [1, []]);
+  assertEquals([max, names(directory)], [1, []]);
 });
 
 Deno.test("lockFile() does not take a lock on a file that is no longer the one of that name", async () => {

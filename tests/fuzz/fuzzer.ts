@@ -45,7 +45,7 @@ const DEFAULT_SLOWEST = 1000;
 /** Memory may grow by so much between the first tenth and the end, bytes. */
 const MEMORY_GROWTH = 64 << 20;
 /** Fewer rounds tell nothing about memory. */
-const LEAST_ROUNDS_FOR_MEMORY = 10_000;
+const MIN_ROUNDS_FOR_MEMORY = 10_000;
 
 /** Runs the rounds. Throws what a round throws, with the number of the round in front. */
 export async function runFuzzer(
@@ -84,7 +84,7 @@ export async function runFuzzer(
     globalThis.removeEventListener("unhandledrejection", onRejection);
   }
   const late = Deno.memoryUsage().rss;
-  if (rounds >= LEAST_ROUNDS_FOR_MEMORY && late - early > MEMORY_GROWTH) {
+  if (rounds >= MIN_ROUNDS_FOR_MEMORY && late - early > MEMORY_GROWTH) {
     throw new Error(`memory grew from ${early} to ${late} bytes`);
   }
   return { rounds, outcomes, slowest, memory: [early, late] };

@@ -109,6 +109,6 @@ export async function readResponse(connection: ByteStream, asTunnel: boolean): P
 
 /** Returns ways in which pieces arrive: whole, in single bytes, or in some of each. */
 export function pieces(mutator: Mutator): () => number {
-  const most = mutator.pick([1, 7, 64, 16_384]);
-  return mutator.below(2) === 0 ? () => most : () => 1 + mutator.below(most);
+  const max = mutator.pick([1, 7, 64, 16_384]);
+  return mutator.below(2) === 0 ? () => max : () => 1 + mutator.below(max);
 }

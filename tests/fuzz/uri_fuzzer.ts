@@ -45,7 +45,7 @@ export const fuzzer: Fuzzer = {
 
 function parse(text: string): { outcome: string; said: string } {
   try {
-    const { scheme, label } = parseKeystoreUri(text, "--private-key");
+    const { scheme, displayName: label } = parseKeystoreUri(text, "--private-key");
     return { outcome: scheme, said: label };
   } catch (thrown) {
     if (!(thrown instanceof HelperError)) throw thrown;

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import {
   CONNECTION_LIMITS,
   IdleConnections,
-  mostConnections,
+  maxConnections,
 } from "../../src/imds/listener/idle_connections.ts";
 
 const connections = (...ports: number[]) =>
@@ -11,7 +11,7 @@ const connections = (...ports: number[]) =>
 
 function createIdle() {
   const clock = { time: 0 };
-  return { clock, idle: new IdleConnections(() => clock.time, CONNECTION_LIMITS.most) };
+  return { clock, idle: new IdleConnections(() => clock.time, CONNECTION_LIMITS.max) };
 }
 
 Deno.test("overdue() ends a connection that has asked for nothing for a minute, and no other", () => {
@@ -28,7 +28,7 @@ Deno.test("overdue() ends a connection that has asked for nothing for a minute, 
 
 Deno.test("overdue() ends those that were silent for longest when there are too many", () => {
   const { clock, idle } = createIdle();
-  const ports = Array.from({ length: CONNECTION_LIMITS.most }, (_, i) => i + 1);
+  const ports = Array.from({ length: CONNECTION_LIMITS.max }, (_, i) => i + 1);
   idle.overdue(connections(...ports));
   clock.time = 10;
   idle.requested(1, clock.time);
@@ -38,7 +38,7 @@ Deno.test("overdue() ends those that were silent for longest when there are too 
 
 Deno.test("overdue() ends a crowd that asks for nothing, or once, before a connection in use", () => {
   const { clock, idle } = createIdle();
-  const crowd = Array.from({ length: CONNECTION_LIMITS.most }, (_, i) => i + 100);
+  const crowd = Array.from({ length: CONNECTION_LIMITS.max }, (_, i) => i + 100);
   idle.requested(1, clock.time); // in use: two requests, and then the crowd comes
   idle.requested(1, clock.time);
   clock.time = 10;
@@ -67,9 +67,9 @@ Deno.test("idleFor() is without end until a request has come in", () => {
 });
 
 Deno.test("mostConnections() leaves room for other files when the process may open few", () => {
-  assertEquals(mostConnections(undefined), 512);
-  assertEquals(mostConnections(1 << 20), 512);
-  assertEquals(mostConnections(1024), 480);
-  assertEquals(mostConnections(300), 118);
-  assertEquals(mostConnections(10), 1);
+  assertEquals(maxConnections(undefined), 512);
+  assertEquals(maxConnections(1 << 20), 512);
+  assertEquals(maxConnections(1024), 480);
+  assertEquals(maxConnections(300), 118);
+  assertEquals(maxConnections(10), 1);
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 
-import { MOST_TOKENS, TokenStore } from "../../src/imds/tokens.ts";
+import { MAX_TOKENS, TokenStore } from "../../src/imds/tokens.ts";
 
 function createStore() {
   const clock = { time: 0 };
@@ -38,9 +38,9 @@ Deno.test("remaining() knows no token that differs in any character", () => {
 
 Deno.test("issue() makes room by the token that expires first when one client holds all", () => {
   const { store } = createStore();
-  const tokens = Array.from({ length: MOST_TOKENS }, (_, i) => store.issue(1000 - i, "a"));
+  const tokens = Array.from({ length: MAX_TOKENS }, (_, i) => store.issue(1000 - i, "a"));
   const last = store.issue(5000, "a");
-  assertEquals(store.size, MOST_TOKENS);
+  assertEquals(store.size, MAX_TOKENS);
   assertEquals(store.remaining(tokens.at(-1) ?? ""), undefined);
   assertEquals([...tokens.slice(0, -1), last].every((token) => store.remaining(token)), true);
 });
@@ -48,7 +48,7 @@ Deno.test("issue() makes room by the token that expires first when one client ho
 Deno.test("issue() sweeps expired tokens before it evicts any", () => {
   const { clock, store } = createStore();
   const kept = store.issue(100, "a");
-  for (let i = 1; i < MOST_TOKENS; i++) store.issue(1, "b");
+  for (let i = 1; i < MAX_TOKENS; i++) store.issue(1, "b");
   clock.time = 1000;
   store.issue(50, "b");
   assertEquals([store.size, store.remaining(kept)], [2, 99]);
@@ -61,7 +61,7 @@ Deno.test("a flood of 10,000 tokens takes room from the client that asks for the
   );
   for (let i = 0; i < 10_000; i++) {
     store.issue(21_600, "flood");
-    assertLessOrEqual(store.size, MOST_TOKENS);
+    assertLessOrEqual(store.size, MAX_TOKENS);
   }
   assert(others.every((token) => store.remaining(token) === 10));
 });

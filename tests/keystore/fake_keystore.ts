@@ -21,7 +21,7 @@ export interface FakeEntry {
 export class FakeKeystore implements Keystore {
   open = 0;
   /** The certificates that openKey was told of. */
-  readonly beside: (Certificate | undefined)[] = [];
+  readonly certificate: (Certificate | undefined)[] = [];
 
   constructor(readonly entries: Readonly<Record<string, FakeEntry>>) {}
 
@@ -30,8 +30,8 @@ export class FakeKeystore implements Keystore {
     return () => Promise.resolve(this);
   }
 
-  openKey(uri: KeystoreUri, _context: KeystoreContext, beside?: Certificate) {
-    this.beside.push(beside);
+  openKey(uri: KeystoreUri, _context: KeystoreContext, certificate?: Certificate) {
+    this.certificate.push(certificate);
     const { publicKey, certificates = [], belongsTo, softwareKey, sign } = this.#entry(uri);
     if (belongsTo !== undefined) {
       return Promise.resolve({
@@ -40,7 +40,7 @@ export class FakeKeystore implements Keystore {
       });
     }
     if (softwareKey) return Promise.resolve({ softwareKey });
-    if (!publicKey) return Promise.reject(new Error(`no key at ${uri.label}`));
+    if (!publicKey) return Promise.reject(new Error(`no key at ${uri.displayName}`));
     this.open++;
     const signer: Signer = {
       publicKey,
@@ -56,12 +56,12 @@ export class FakeKeystore implements Keystore {
 
   readCertificates(uri: KeystoreUri) {
     const [first, ...rest] = this.#entry(uri).certificates ?? [];
-    if (!first) return Promise.reject(new Error(`no certificate at ${uri.label}`));
+    if (!first) return Promise.reject(new Error(`no certificate at ${uri.displayName}`));
     return Promise.resolve([first, ...rest] as const);
   }
 
   #entry(uri: KeystoreUri): FakeEntry {
-    return this.entries[uri.label] ?? {};
+    return this.entries[uri.displayName] ?? {};
   }
 }
 

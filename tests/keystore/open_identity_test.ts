@@ -3,7 +3,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { HelperError } from "../../src/errors.ts";
 import {
   type IdentitySource,
-  LONGEST_CHAIN,
+  MAX_CHAIN_LENGTH,
   openIdentity,
   openSigner,
   readCertificates,
@@ -23,7 +23,7 @@ async function makeCertificates() {
   using directory = new TemporaryDirectory();
   let authority = await createAuthority(directory, { subject: "/CN=Root" });
   const issuers = [read(authority)];
-  for (let i = 1; i <= LONGEST_CHAIN; i++) {
+  for (let i = 1; i <= MAX_CHAIN_LENGTH; i++) {
     authority = await issueCertificate(authority, { subject: `/CN=Issuer ${i}`, ca: true });
     issuers.unshift(read(authority));
   }
@@ -66,7 +66,7 @@ Deno.test("openIdentity() pairs a certificate and a key from two places", async 
     assertEquals(keystore.open, 1);
   }
   assertEquals(keystore.open, 0);
-  assertEquals(keystore.beside, [leaf]);
+  assertEquals(keystore.certificate, [leaf]);
 });
 
 Deno.test("openIdentity() finds the key where the certificate stands when no key is named", async () => {
@@ -121,17 +121,20 @@ Deno.test("openIdentity() throws key-mismatch and closes the key when they are n
 Deno.test("openIdentity() throws key-not-found and closes the key when no certificate is there", async () => {
   const keystore = new FakeKeystore({ "leaf.key": { publicKey: leafKey } });
   await refusal(() => open(keystore, { privateKey: "leaf.key" }), "key-not-found");
-  assertEquals([keystore.open, keystore.beside.length], [0, 1]);
+  assertEquals([keystore.open, keystore.certificate.length], [0, 1]);
 });
 
 Deno.test("openIdentity() takes the longest chain and throws certificate-chain for one more", async () => {
   const keystore = new FakeKeystore({
-    "longest.pem": { publicKey: leafKey, certificates: [leaf, ...issuers.slice(0, LONGEST_CHAIN)] },
+    "longest.pem": {
+      publicKey: leafKey,
+      certificates: [leaf, ...issuers.slice(0, MAX_CHAIN_LENGTH)],
+    },
     "longer.pem": { publicKey: leafKey, certificates: [leaf, ...issuers] },
   });
   {
     await using identity = await open(keystore, { certificate: "longest.pem" });
-    assertEquals(identity.chain.length, LONGEST_CHAIN);
+    assertEquals(identity.chain.length, MAX_CHAIN_LENGTH);
   }
   const words = await refusal(
     () => open(keystore, { certificate: "longer.pem" }),
@@ -148,7 +151,7 @@ Deno.test("openIdentity() opens no key when the intermediates cannot be read", a
     Error,
     "missing.pem",
   );
-  assertEquals([keystore.open, keystore.beside.length], [0, 0]);
+  assertEquals([keystore.open, keystore.certificate.length], [0, 0]);
 });
 
 Deno.test("openIdentity() throws usage when neither certificate nor key is named", async () => {
@@ -170,7 +173,7 @@ Deno.test("openIdentity() asks the keystore that the key belongs to", async () =
   await using identity = await openIdentity(named, registry, NO_CONTEXT);
   assertEquals(identity.certificate, leaf);
   assertEquals(asked, ["file", "file", "handle"]);
-  assertEquals(keystore.beside, [leaf, leaf]);
+  assertEquals(keystore.certificate, [leaf, leaf]);
 });
 
 Deno.test("openIdentity() takes the certificates that stand where the other keystore's key was found", async () => {
@@ -184,7 +187,7 @@ Deno.test("openIdentity() takes the certificates that stand where the other keys
   {
     await using identity = await open(keystore, { certificate: "all.pem" });
     assertEquals([identity.certificate, identity.chain], [leaf, issuers.slice(0, 2)]);
-    assertEquals(keystore.beside, [undefined, leaf]);
+    assertEquals(keystore.certificate, [undefined, leaf]);
     assertEquals(keystore.open, 1);
   }
   assertEquals(keystore.open, 0);

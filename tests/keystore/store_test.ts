@@ -111,7 +111,7 @@ Deno.test("chooseStored() takes the one valid later when two expire together, an
 });
 
 Deno.test("chooseStored() throws key-not-found naming the source when none or several match", async () => {
-  const none = assertThrows(() => chooseStored([], uri, NO_CONTEXT), HelperError, uri.label);
+  const none = assertThrows(() => chooseStored([], uri, NO_CONTEXT), HelperError, uri.displayName);
   assertEquals(none.code, "key-not-found");
   assertStringIncludes(none.message, "read-certificate-data --certificate cng:");
   const several = await stored(1, 2);

@@ -16,7 +16,7 @@ Deno.test("unavailableKeystore() refuses every use, naming source and keystore",
   ) {
     const error = await assertRejects(use, HelperError, SCHEMES.cng);
     assertEquals(error.code, "keystore-unavailable");
-    assertStringIncludes(error.message, uri.label);
+    assertStringIncludes(error.message, uri.displayName);
     assertEquals(error.message.includes("1234"), false);
   }
 });

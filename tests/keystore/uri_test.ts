@@ -26,7 +26,7 @@ const FILES: Record<string, string> = {
 for (const [text, path] of Object.entries(FILES)) {
   Deno.test(`parseKeystoreUri() gives a file's path when the source is ${text}`, () => {
     const uri = parseKeystoreUri(text, "--certificate");
-    assertEquals([uri.scheme, uri.path, uri.label], ["file", path, path]);
+    assertEquals([uri.scheme, uri.path, uri.displayName], ["file", path, path]);
     assertEquals([uri.attributes.size, uri.query.size], [0, 0]);
   });
 }
@@ -116,7 +116,7 @@ Deno.test("parseKeystoreUri() takes every attribute of RFC 7512, names in any ca
 
 Deno.test("parseKeystoreUri() shows of a pkcs11: URI's query what can be no PIN", () => {
   const label = (query: string) =>
-    parseKeystoreUri(`pkcs11:token=a?${query}`, "--certificate").label;
+    parseKeystoreUri(`pkcs11:token=a?${query}`, "--certificate").displayName;
   const shown = "module-path=/a.so&module-name=b&pin-source=/p&context-pin-source=env:P";
   assertEquals(label(shown), `pkcs11:token=a?${shown}`);
   assertEquals(label(`pin-valu=${PIN}&module-name=b`), "pkcs11:token=a?pin-valu=…&module-name=b");
@@ -141,7 +141,11 @@ Deno.test("parseKeystoreUri() takes an empty pkcs11: URI, and one of a query alo
 
 Deno.test("parseKeystoreUri() gives a handle's number as it stands", () => {
   const uri = parseKeystoreUri("handle:0x81000001", "--private-key");
-  assertEquals([uri.scheme, uri.path, uri.label], ["handle", "0x81000001", "handle:0x81000001"]);
+  assertEquals([uri.scheme, uri.path, uri.displayName], [
+    "handle",
+    "0x81000001",
+    "handle:0x81000001",
+  ]);
 });
 
 /** Sources with a PIN at each place where one can be written, and what the PIN is read as. */
@@ -163,7 +167,7 @@ for (const [text, pin] of Object.entries(WITH_PIN)) {
       .filter(([name]) => /pin-value$/i.test(name))
       .map(([, value]) => new TextDecoder().decode(value));
     assertEquals(values, [pin]);
-    assertEquals(uri.label.includes(PIN), false, uri.label);
+    assertEquals(uri.displayName.includes(PIN), false, uri.displayName);
   });
 }
 

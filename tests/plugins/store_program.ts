@@ -85,12 +85,12 @@ async function main(): Promise<number> {
   const path = Deno.env.get("STORE_PROGRAM") ?? "";
   const description: StoreDescription = JSON.parse(Deno.readTextFileSync(path));
   using double = openDouble(description);
-  const world = worldOf(description.platform, double.keystore);
+  const system = worldOf(description.platform, double.keystore);
   try {
-    await run(Deno.args, world);
+    await run(Deno.args, system);
     return 0;
   } catch (thrown) {
-    world.say(`store_program: ${messageOf(thrown)}`);
+    system.say(`store_program: ${messageOf(thrown)}`);
     return thrown instanceof HelperError ? thrown.exitCode : 99;
   } finally {
     Deno.writeTextFileSync(`${path}.live`, String(double.live));

@@ -29,7 +29,7 @@ const WAYS = ["metadata", "container token file", "credential_process"] as const
 const SESSION_SECONDS = 900;
 const REGION = "eu-central-1";
 /** A client may take this long for its calls themselves, seconds in total. */
-const LONGEST_WORK = 300;
+const WORK_TIMEOUT = 300;
 
 /** Calls of a client by one way. */
 export interface Freshness {
@@ -43,7 +43,7 @@ export interface Freshness {
   /** Different sessions that its requests were signed with. */
   readonly sessions: number;
   /** Least remaining life of a request's credentials, seconds. */
-  readonly leastRemaining: number;
+  readonly minRemaining: number;
 }
 
 /** Runs each client of {@link CLIENTS} by each way at once. */
@@ -87,9 +87,9 @@ export async function measureFreshness(
       folder: scenario.directory.path,
       metadata: environments.metadata["AWS_EC2_METADATA_SERVICE_ENDPOINT"],
     });
-    const limit = Math.ceil(calls * secondsBetween + LONGEST_WORK);
+    const limit = Math.ceil(calls * secondsBetween + WORK_TIMEOUT);
     const { code, stderr } = await runProgram("timeout", [`${limit}`, ...line], {
-      longestRun: 1000 * (limit + 10),
+      timeout: 1000 * (limit + 10),
       env: {
         HOME: scenario.directory.path,
         AWS_REGION: REGION,
@@ -118,7 +118,7 @@ export async function measureFreshness(
       verified: verified.length,
       refused: service.calls.flatMap((call) => "refused" in call ? [call.refused] : []),
       sessions: new Set(verified.map(({ accessKeyId }) => accessKeyId)).size,
-      leastRemaining: Math.round(Math.min(
+      minRemaining: Math.round(Math.min(
         ...verified.map(({ accessKeyId, time }) => ((ends.get(accessKeyId) ?? NaN) - time) / 1000),
       )),
     };
@@ -134,10 +134,10 @@ export async function measureFreshness(
 /** Finds faults of the calls: an exit code, a refusal, credentials past their end. */
 export function findFaults(runs: readonly Freshness[], calls: number): string[] {
   return runs.flatMap((run) => {
-    const { client, way, code, stderr, verified, refused, leastRemaining } = run;
-    const isFine = code === 0 && refused.length === 0 && verified >= calls && leastRemaining > 0;
+    const { client, way, code, stderr, verified, refused, minRemaining } = run;
+    const isFine = code === 0 && refused.length === 0 && verified >= calls && minRemaining > 0;
     return isFine ? [] : [
-      `${client} by ${way}: ${JSON.stringify({ code, verified, refused, leastRemaining, stderr })}`,
+      `${client} by ${way}: ${JSON.stringify({ code, verified, refused, minRemaining, stderr })}`,
     ];
   });
 }
@@ -147,10 +147,10 @@ if (import.meta.main) {
   const calls = Math.ceil(minutes * 60 / secondsBetween) + 1;
   console.log(`${calls} calls each, ${secondsBetween} s apart, sessions of ${SESSION_SECONDS} s`);
   const runs = await measureFreshness(calls, secondsBetween);
-  for (const { client, way, verified, refused, sessions, leastRemaining } of runs) {
+  for (const { client, way, verified, refused, sessions, minRemaining } of runs) {
     console.log(
       `${client}, ${way}: ${verified} verified, ${refused.length} refused, ${sessions} sessions, ` +
-        `at least ${leastRemaining} s left`,
+        `at least ${minRemaining} s left`,
     );
   }
   const faults = findFaults(runs, calls);

@@ -23,13 +23,13 @@ Deno.test("findFaults() finds a refusal, missing calls, an exit code, and creden
     verified: CALLS,
     refused: [],
     sessions: 1,
-    leastRemaining: 1,
+    minRemaining: 1,
   } as const;
   const broken = [
     { ...fine, refused: ["ExpiredToken"] },
     { ...fine, verified: CALLS - 1 },
     { ...fine, code: 1 },
-    { ...fine, leastRemaining: 0 },
+    { ...fine, minRemaining: 0 },
   ];
   assertEquals(findFaults([fine], CALLS), []);
   assertEquals(findFaults(broken, CALLS).length, broken.length);

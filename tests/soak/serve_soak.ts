@@ -16,7 +16,7 @@ import type { VisitReport } from "./visitors.ts";
 const REQUESTS_PER_SECOND = 200;
 const SESSION_SECONDS = 120;
 /** The service fails for so long at most, seconds: a session outlasts it. */
-const LONGEST_FAILURE = 20;
+const MAX_FAILURE = 20;
 /** Failures that pass. After a refusal the next call comes in half an hour, when the session has ended. */
 const PASSING: readonly FailureMode[] = [
   ...["throttled", "service-error", "unavailable", "drop", "hang", "half-answer"] as const,
@@ -48,9 +48,9 @@ export const soak: Soak = async ({ seconds, seed, say }: SoakOptions) => {
 
   const fail = async () => {
     for (let i = 0; !isOver(); i++) {
-      await pause(random(1000 * LONGEST_FAILURE));
+      await pause(random(1000 * MAX_FAILURE));
       scenario.emulator.fail(PASSING[i % PASSING.length] ?? "hang");
-      await pause(random(1000 * LONGEST_FAILURE));
+      await pause(random(1000 * MAX_FAILURE));
       scenario.emulator.recover();
     }
   };
@@ -101,15 +101,15 @@ export const soak: Soak = async ({ seconds, seed, say }: SoakOptions) => {
       statuses[status] = (statuses[status] ?? 0) + count;
     }
   }
-  const longest = Math.max(...visits.map((each) => each.longest));
-  const longestWhileLate = Math.max(...visits.map((each) => each.longestWhileLate));
+  const max = Math.max(...visits.map((each) => each.max));
+  const maxWhileLate = Math.max(...visits.map((each) => each.maxWhileLate));
   const tenth = Math.max(1, Math.floor(samples.length / 10));
   const early = worst(samples.slice(tenth, 2 * tenth + 1));
   const late = worst(samples.slice(-tenth - 1));
   const megabytes = ({ residentBytes }: Sample) => (residentBytes / 1e6).toFixed(1);
   say(
-    `serve: ${seconds} s, answers ${JSON.stringify(statuses)}, longest ${longest.toFixed(0)} ms ` +
-      `(${longestWhileLate.toFixed(0)} ms while the client was held up), ` +
+    `serve: ${seconds} s, answers ${JSON.stringify(statuses)}, longest ${max.toFixed(0)} ms ` +
+      `(${maxWhileLate.toFixed(0)} ms while the client was held up), ` +
       `${megabytes(early)} MB early and ${megabytes(late)} MB late, ` +
       `${before.files} files before, ${late.files} at most late, ${after.files} after, ` +
       `${scenario.emulator.requests.length} CreateSession calls, ${rotations} rotations, exit ${code}`,
@@ -117,7 +117,7 @@ export const soak: Soak = async ({ seconds, seed, say }: SoakOptions) => {
   const problems = [
     [code !== 0, `exit code ${code}`],
     [Object.keys(statuses).join() !== "200", "answers other than 200"],
-    [longest >= LIMITS.answer, `an answer took ${longest.toFixed(0)} ms`],
+    [max >= LIMITS.answer, `an answer took ${max.toFixed(0)} ms`],
     [
       late.residentBytes > early.residentBytes * LIMITS.memoryGrowth + LIMITS.memoryMargin,
       "memory grows",

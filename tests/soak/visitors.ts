@@ -16,9 +16,9 @@ export interface VisitReport {
   /** Answers by status; "broken" for a connection that ended before the answer. */
   readonly statuses: Readonly<Record<string, number>>;
   /** The slowest answer, milliseconds. */
-  readonly longest: number;
+  readonly max: number;
   /** The same for answers during which this process itself was held up. */
-  readonly longestWhileLate: number;
+  readonly maxWhileLate: number;
 }
 
 /** How often a report is printed, milliseconds. */
@@ -26,8 +26,8 @@ const REPORT_INTERVAL = 10_000;
 /** This process looks at the clock so often, and was held up if it comes so much later. */
 const TICK = 10;
 const LATE = 50;
-const MOST_IDLE = 30_000;
-const MOST_REQUESTS_A_CONNECTION = 200;
+const MAX_IDLE = 30_000;
+const MAX_REQUESTS_PER_CONNECTION = 200;
 /** Others that come with a thousand requests. */
 const OTHERS = { silent: 5, half: 5, leaving: 10 } as const;
 const OTHERS_LIFE = 5_000;
@@ -54,8 +54,8 @@ function emptyReport() {
   return {
     requests: 0,
     statuses: {} as Record<string, number>,
-    longest: 0,
-    longestWhileLate: 0,
+    max: 0,
+    maxWhileLate: 0,
   };
 }
 
@@ -77,7 +77,7 @@ async function visit(): Promise<void> {
   try {
     visitor = freshVisitor() ?? {
       connection: await Deno.connect(address),
-      left: 1 + random(MOST_REQUESTS_A_CONNECTION),
+      left: 1 + random(MAX_REQUESTS_PER_CONNECTION),
       since: started,
     };
     status = await ask(visitor.connection);
@@ -87,8 +87,8 @@ async function visit(): Promise<void> {
   const milliseconds = performance.now() - started;
   report.statuses[status] = (report.statuses[status] ?? 0) + 1;
   if (started < lateUntil || performance.now() < lateUntil) {
-    report.longestWhileLate = Math.max(report.longestWhileLate, milliseconds);
-  } else report.longest = Math.max(report.longest, milliseconds);
+    report.maxWhileLate = Math.max(report.maxWhileLate, milliseconds);
+  } else report.max = Math.max(report.max, milliseconds);
   if (!visitor) return;
   visitor.left -= 1;
   visitor.since = performance.now();
@@ -99,7 +99,7 @@ async function visit(): Promise<void> {
 /** A free connection that serve has not closed for being idle (60 s), as pools of clients do. */
 function freshVisitor(): Visitor | undefined {
   for (let visitor; (visitor = free.shift());) {
-    if (performance.now() - visitor.since < MOST_IDLE) return visitor;
+    if (performance.now() - visitor.since < MAX_IDLE) return visitor;
     visitor.connection.close();
   }
   return undefined;

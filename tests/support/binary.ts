@@ -32,8 +32,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Written to standard input; absent, there is none. */
   readonly stdin?: Uint8Array | string;
-  /** Milliseconds after which the program is ended; by default {@link LONGEST_RUN}. */
-  readonly longestRun?: number;
+  /** Milliseconds after which the program is ended; by default {@link DEFAULT_TIMEOUT}. */
+  readonly timeout?: number;
 }
 
 /** Runs the binary without a controlling terminal and waits for its end. */
@@ -46,7 +46,7 @@ export async function runBinary(
 }
 
 /** A program that runs longer hangs, milliseconds. It is ended then, and its exit code tells. */
-const LONGEST_RUN = 180_000;
+const DEFAULT_TIMEOUT = 180_000;
 
 /** Runs any program with only the environment given. */
 export async function runProgram(
@@ -61,7 +61,7 @@ export async function runProgram(
     stdin: options.stdin === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",
-    signal: AbortSignal.timeout(options.longestRun ?? LONGEST_RUN),
+    signal: AbortSignal.timeout(options.timeout ?? DEFAULT_TIMEOUT),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   }).spawn();
   const output = child.output();

@@ -14,7 +14,7 @@
 const isSampling = Deno.args.at(-1) === "samples";
 const [host = "", port = "", path = "", token = "", connections = "1", seconds = "1", requests] =
   isSampling ? Deno.args.slice(0, -1) : Deno.args;
-const most = requests === undefined ? Infinity : Number(requests);
+const maxRequests = requests === undefined ? Infinity : Number(requests);
 const request = new TextEncoder().encode(
   `GET ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\n` +
     `${token === "" ? "" : `x-aws-ec2-metadata-token: ${token}\r\n`}\r\n`,
@@ -22,7 +22,7 @@ const request = new TextEncoder().encode(
 
 /** Latencies in microseconds, counted by value up to a second. */
 const histogram = new Uint32Array(1_000_001);
-let [done, asked, refused, broken, cut, longest] = [0, 0, 0, 0, 0, 0];
+let [done, asked, refused, broken, cut, max] = [0, 0, 0, 0, 0, 0];
 /** Pairs: milliseconds of the start since 1970, microseconds. */
 const samples: number[] = [];
 const started = performance.now();
@@ -33,7 +33,7 @@ async function ask(): Promise<void> {
   connection.setNoDelay(true);
   const buffer = new Uint8Array(16_384);
   const decoder = new TextDecoder("latin1");
-  while (asked < most && performance.now() < end) {
+  while (asked < maxRequests && performance.now() < end) {
     asked += 1;
     const sent = performance.now();
     await connection.write(request);
@@ -56,7 +56,7 @@ async function ask(): Promise<void> {
     if (isSampling) samples.push(Math.round(performance.timeOrigin + sent), microseconds);
     const slot = Math.min(microseconds, histogram.length - 1);
     histogram[slot] = (histogram[slot] ?? 0) + 1;
-    longest = Math.max(longest, microseconds);
+    max = Math.max(max, microseconds);
     done += 1;
     if (!text.startsWith("HTTP/1.1 200")) refused += 1;
     if (/connection: close/i.test(text)) return;
@@ -69,7 +69,7 @@ function quantile(share: number): number {
     seen += histogram[i] ?? 0;
     if (seen >= share * done) return i / 1000;
   }
-  return longest / 1000;
+  return max / 1000;
 }
 
 await Promise.all(Array.from({ length: Number(connections) }, () =>
@@ -87,7 +87,7 @@ const report = {
     p50: quantile(0.5),
     p99: quantile(0.99),
     p999: quantile(0.999),
-    longest: longest / 1000,
+    max: max / 1000,
   },
   ...(isSampling ? { samples } : {}),
 };

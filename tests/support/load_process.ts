@@ -17,7 +17,7 @@ export interface LoadReport {
     readonly p50: number;
     readonly p99: number;
     readonly p999: number;
-    readonly longest: number;
+    readonly max: number;
   };
   /** Pairs, if they were asked for: milliseconds of the start since 1970, microseconds. */
   readonly samples?: readonly number[];

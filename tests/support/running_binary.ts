@@ -1,7 +1,7 @@
 import { BINARY, leastEnvironment } from "./binary.ts";
 
 /** A program that says nothing new for longer hangs, milliseconds. */
-const LONGEST_SILENCE = 120_000;
+const MAX_SILENCE = 120_000;
 
 /** A run of the binary that stays, and what it says. */
 export class RunningBinary implements AsyncDisposable {
@@ -42,7 +42,7 @@ export class RunningBinary implements AsyncDisposable {
       const late = Promise.withResolvers<never>();
       const timer = setTimeout(() => {
         late.reject(new Error(`it never said ${pattern}: ${this.lines.join(" | ")}`));
-      }, LONGEST_SILENCE);
+      }, MAX_SILENCE);
       await Promise.race([this.#changed.promise, ended, late.promise])
         .finally(() => clearTimeout(timer));
     }

@@ -12,13 +12,13 @@ import { ObjectCalls } from "./object_functions.ts";
 import type { Handle, Info, SlotInfo, Structures, TokenInfo } from "./structures.ts";
 
 /** A list that is said to be longer is a module's mistake. */
-const MOST_ENTRIES = 10_000;
+const MAX_ENTRIES = 10_000;
 /** A list that grows while it is fetched is fetched again, so often. */
 const LIST_ATTEMPTS = 5;
 /** A token gives no longer signature: RSA of 8192 bits. */
-const LONGEST_SIGNATURE = 8192;
+const MAX_SIGNATURE_BYTES = 8192;
 /** No token has more mechanisms: they are had in one call. */
-const USUAL_MECHANISMS = 1024;
+const DEFAULT_MECHANISMS = 1024;
 
 /** What a module can do; each function throws what {@link TimedCalls} does. */
 export class Cryptoki {
@@ -60,15 +60,15 @@ export class Cryptoki {
     );
   }
 
-  /** C_GetMechanismList; of more than {@link USUAL_MECHANISMS}, none. */
+  /** C_GetMechanismList; of more than {@link DEFAULT_MECHANISMS}, none. */
   async mechanisms(slot: Handle): Promise<number[]> {
-    const list = this.structures.ulongs(USUAL_MECHANISMS);
-    const count = this.structures.ulong(USUAL_MECHANISMS);
+    const list = this.structures.ulongs(DEFAULT_MECHANISMS);
+    const count = this.structures.ulong(DEFAULT_MECHANISMS);
     const value = await this.calls.call("C_GetMechanismList", [slot, list, count], {
       expected: [CKR.BUFFER_TOO_SMALL],
     });
     const given = value === CKR.OK ? Number(this.structures.readUlong(count)) : 0;
-    const length = Math.min(given, USUAL_MECHANISMS);
+    const length = Math.min(given, DEFAULT_MECHANISMS);
     return Array.from({ length }, (_, i) => Number(this.structures.readUlong(list, i)));
   }
 
@@ -119,7 +119,7 @@ export class Cryptoki {
 
   /** C_Sign, once. */
   async sign(session: Handle, data: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-    const signature = allocate(LONGEST_SIGNATURE);
+    const signature = allocate(MAX_SIGNATURE_BYTES);
     const length = this.structures.ulong(signature.length);
     const args = [session, data, BigInt(data.length), signature, length];
     await this.calls.call("C_Sign", args);
@@ -133,7 +133,7 @@ export class Cryptoki {
     for (let attempt = 0; attempt < LIST_ATTEMPTS; attempt++) {
       const count = this.structures.ulongs(1);
       await get(null, count);
-      const room = Math.min(MOST_ENTRIES, Number(this.structures.readUlong(count)));
+      const room = Math.min(MAX_ENTRIES, Number(this.structures.readUlong(count)));
       if (room === 0) break;
       const list = this.structures.ulongs(room);
       if (await get(list, count) === CKR.BUFFER_TOO_SMALL) continue;

@@ -11,11 +11,11 @@ import type { Attribute, Handle, Structures } from "./structures.ts";
 /** How many objects are fetched in one call. */
 const OBJECTS_AT_ONCE = 32;
 /** A module that goes on and on is cut off here. */
-const MOST_OBJECTS = 10_000;
+const MAX_OBJECTS = 10_000;
 /** Most attributes are not longer than this: they are had in one call. */
-const USUAL_LENGTH = 2048;
+const DEFAULT_ATTRIBUTE_BYTES = 2048;
 /** An attribute that is said to be longer than this is a module's mistake. */
-const LONGEST_ATTRIBUTE = 1_048_576;
+const MAX_ATTRIBUTE_BYTES = 1_048_576;
 /** One of several attributes is missing or secret; those that are neither have been given. */
 const PARTIAL = [CKR.ATTRIBUTE_TYPE_INVALID, CKR.ATTRIBUTE_SENSITIVE, CKR.BUFFER_TOO_SMALL];
 
@@ -33,7 +33,7 @@ export class ObjectCalls {
     const found: Handle[] = [];
     const list = this.structures.ulongs(OBJECTS_AT_ONCE);
     const given = this.structures.ulongs(1);
-    while (found.length < MOST_OBJECTS) {
+    while (found.length < MAX_OBJECTS) {
       await this.calls.call("C_FindObjects", [session, list, BigInt(OBJECTS_AT_ONCE), given]);
       const length = Math.min(OBJECTS_AT_ONCE, Number(this.structures.readUlong(given)));
       for (let i = 0; i < length; i++) found.push(this.structures.readUlong(list, i));
@@ -63,12 +63,12 @@ export class ObjectCalls {
       }
       return value === CKR.OK;
     };
-    const isComplete = await read(types.map((type) => [type, allocate(USUAL_LENGTH)]));
+    const isComplete = await read(types.map((type) => [type, allocate(DEFAULT_ATTRIBUTE_BYTES)]));
     if (!isComplete) {
       // Missing, secret, or longer than usual: the module tells which by their lengths.
       const left = types.filter((type) => !results.has(type));
       const lengths = await this.#lengths(session, object, left);
-      const longer = lengths.filter(([, length]) => length > 0 && length <= LONGEST_ATTRIBUTE);
+      const longer = lengths.filter(([, length]) => length > 0 && length <= MAX_ATTRIBUTE_BYTES);
       if (longer.length > 0) await read(longer.map(([type, length]) => [type, allocate(length)]));
     }
     return types.map((type) => results.get(type));

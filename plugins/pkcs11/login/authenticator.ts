@@ -20,7 +20,7 @@ import type { PinMemory } from "./pin_cache.ts";
 import { CKR } from "../cryptoki/return_values.ts";
 
 /** Whoever is asked for a PIN is asked so many times. */
-const MOST_QUESTIONS = 3;
+const MAX_PROMPTS = 3;
 /** Some modules return CKR_ARGUMENTS_BAD for a PIN of a length that the token does not take. */
 const WRONG: readonly number[] = [
   CKR.PIN_INCORRECT,
@@ -58,7 +58,7 @@ export class Authenticator {
 
   async #ask(lock: Lock, flags: number): Promise<void> {
     let before = "";
-    for (let questions = 0; questions < MOST_QUESTIONS; questions++) {
+    for (let questions = 0; questions < MAX_PROMPTS; questions++) {
       const warning = flags & CKF.USER_PIN_FINAL_TRY
         ? `One try is left: a wrong PIN locks ${lock.token}. `
         : "";
@@ -78,11 +78,11 @@ export class Authenticator {
       flags = await lock.flags();
       if (flags & CKF.USER_PIN_LOCKED) throw locked(lock);
     }
-    throw refusal(`none of ${MOST_QUESTIONS} entries is ${lock.pin}`);
+    throw refusal(`none of ${MAX_PROMPTS} entries is ${lock.pin}`);
   }
 
   async #askOnPad(lock: Lock, flags: number): Promise<void> {
-    for (let questions = 0; questions < MOST_QUESTIONS; questions++) {
+    for (let questions = 0; questions < MAX_PROMPTS; questions++) {
       if (flags & CKF.USER_PIN_FINAL_TRY) {
         const question = `One try is left: a wrong PIN locks ${lock.token}. Press Enter to go on: `;
         if (await this.context.prompt(question) === undefined) throw noTerminal(lock, flags);
@@ -93,7 +93,7 @@ export class Authenticator {
       flags = await lock.flags();
       if (flags & CKF.USER_PIN_LOCKED) throw locked(lock);
     }
-    throw refusal(`none of ${MOST_QUESTIONS} entries on the PIN pad is ${lock.pin}`);
+    throw refusal(`none of ${MAX_PROMPTS} entries on the PIN pad is ${lock.pin}`);
   }
 
   /** Whether the token takes the PIN; wipes it. */

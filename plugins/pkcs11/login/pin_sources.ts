@@ -16,7 +16,7 @@ export interface GivenPin {
 }
 
 /** A PIN longer than this is a wrong file, bytes. */
-const LONGEST_PIN = 4096;
+const MAX_PIN_BYTES = 4096;
 const MAX_PIN_FILE = 1 << 20;
 
 /** Whether the URI gives the PIN of the token. */
@@ -85,7 +85,7 @@ async function readPin(
     }
     throw refuse(`${fileNamed(path)} cannot be read; check that it exists and is yours`, cause);
   }
-  if (bytes.length > LONGEST_PIN) throw refuse(`${fileNamed(path)} is too large to hold a PIN`);
+  if (bytes.length > MAX_PIN_BYTES) throw refuse(`${fileNamed(path)} is too large to hold a PIN`);
   const end = bytes.findIndex((byte) => byte === 0x0a || byte === 0x0d);
   const line = bytes.slice(0, end < 0 ? bytes.length : end);
   bytes.fill(0);

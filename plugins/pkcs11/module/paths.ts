@@ -62,7 +62,7 @@ export function moduleCandidates(
 ): Candidates {
   const flag = context.setting("pkcs11-lib", "given");
   if (flag) return { namedBy: "--pkcs11-lib", directories: [], files: [flag] };
-  const directories = usualDirectories(host, context.environment("ProgramFiles"));
+  const directories = defaultDirectories(host, context.environment("ProgramFiles"));
   const own = ofUri(uri, directories, host);
   if (own) return own;
   const variable = context.setting("pkcs11-lib");
@@ -76,7 +76,7 @@ export function isDefaultPath(
   context: KeystoreContext,
   host: HostInfo,
 ): boolean {
-  const directories = usualDirectories(host, context.environment("ProgramFiles"));
+  const directories = defaultDirectories(host, context.environment("ProgramFiles"));
   return pathsOf({ directories, files: KNOWN_FILES[host.platform].files }).includes(path);
 }
 
@@ -111,7 +111,7 @@ function ofUri(
   };
 }
 
-function usualDirectories(
+function defaultDirectories(
   { platform, architecture, directories }: HostInfo,
   programFiles = "C:\\Program Files",
 ): readonly string[] {

@@ -9,13 +9,13 @@ import { describeToken, formatUri } from "../uri/format.ts";
 import type { SessionPool, Token } from "../module/session_pool.ts";
 
 /** More URIs than this do not help in an error. */
-const MOST_LISTED = 8;
+const MAX_LISTED = 8;
 
 /** No token that the URI asks for. */
 export function noToken(uri: KeystoreUri, notes: readonly string[]): HelperError {
   return new HelperError(
     "key-not-found",
-    `${uri.label}: no token matches; insert it, or see which certificates there are with: ` +
+    `${uri.displayName}: no token matches; insert it, or see which certificates there are with: ` +
       `read-certificate-data --certificate pkcs11:${after(notes)}`,
   );
 }
@@ -34,7 +34,7 @@ export function noObject(
 ): NoObjectError {
   const where = tokens.map((token) => describeToken(token)).join(", ");
   return new NoObjectError(
-    `${uri.label}: no ${what} matches in ${where}; check object, id and type in the URI` +
+    `${uri.displayName}: no ${what} matches in ${where}; check object, id and type in the URI` +
       after(visit.notes),
   );
 }
@@ -43,7 +43,7 @@ export function noObject(
 export function severalTokens(uri: KeystoreUri, tokens: readonly Token[]): NoObjectError {
   const uris = tokens.map((token) => formatUri(token, tokens, uri));
   return new NoObjectError(
-    `${uri.label}: ${tokens.length} tokens match and a PIN goes to one alone; name it: ` +
+    `${uri.displayName}: ${tokens.length} tokens match and a PIN goes to one alone; name it: ` +
       listed(uris),
   );
 }
@@ -57,19 +57,19 @@ export function severalObjects(
   if (new Set(uris).size === 1) {
     return new HelperError(
       "key-not-found",
-      `${uri.label}: ${uris.length} ${what} match and have the same id and label; ` +
+      `${uri.displayName}: ${uris.length} ${what} match and have the same id and label; ` +
         "change the id or label of one on the token",
     );
   }
   return new HelperError(
     "key-not-found",
-    `${uri.label}: ${uris.length} ${what} match; name one: ${listed(uris)}`,
+    `${uri.displayName}: ${uris.length} ${what} match; name one: ${listed(uris)}`,
   );
 }
 
 function listed(uris: readonly string[]): string {
-  const shown = uris.slice(0, MOST_LISTED).join(" or ");
-  return uris.length > MOST_LISTED ? `${shown} and ${uris.length - MOST_LISTED} more` : shown;
+  const shown = uris.slice(0, MAX_LISTED).join(" or ");
+  return uris.length > MAX_LISTED ? `${shown} and ${uris.length - MAX_LISTED} more` : shown;
 }
 
 function after(notes: readonly string[]): string {

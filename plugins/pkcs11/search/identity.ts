@@ -39,7 +39,7 @@ export async function choosePair(
   if (!key) {
     throw new HelperError(
       "key-not-found",
-      `${search.uri.label}: ${
+      `${search.uri.displayName}: ${
         describeToken(found.session.token)
       } holds the certificate and no private key ` +
         "for it; name the key with --private-key",

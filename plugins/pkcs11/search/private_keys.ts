@@ -22,11 +22,11 @@ import type { Session, SessionPool, Token } from "../module/session_pool.ts";
 /**
  * The private keys that a URI asks for, in the tokens it asks for. First without a login; where
  * nothing is found and exactly one token can be meant, with one. Of several tokens the one is meant
- * that shows a public key or certificate of that name (and of `beside`, if that is known).
+ * that shows a public key or certificate of that name (and of `certificate`, if that is known).
  */
 export async function searchKeys(
   { visit, uri, tokens, login, mayLogIn }: Search,
-  beside: Certificate | undefined,
+  certificate: Certificate | undefined,
 ): Promise<TokenKey[]> {
   const criteria = objectCriteria(uri);
   const found: TokenKey[] = [];
@@ -36,7 +36,9 @@ export async function searchKeys(
   await visit.forEachToken(tokens, search);
   if (found.length > 0) return found;
 
-  const meant = tokens.length > 1 ? await tokensShowing(visit, tokens, criteria, beside) : tokens;
+  const meant = tokens.length > 1
+    ? await tokensShowing(visit, tokens, criteria, certificate)
+    : tokens;
   const [only, another] = meant;
   if (!only) throw severalTokens(uri, tokens);
   if (another) throw severalTokens(uri, meant);
@@ -53,10 +55,10 @@ async function tokensShowing(
   visit: SessionPool,
   tokens: readonly Token[],
   criteria: ObjectCriteria,
-  beside: Certificate | undefined,
+  certificate: Certificate | undefined,
 ): Promise<Token[]> {
   const showing: Token[] = [];
-  const publicKey = beside && usablePublicKey(beside);
+  const publicKey = certificate && usablePublicKey(certificate);
   await visit.forEachToken(tokens, async (session) => {
     const halves = await findPublicKeys(session, criteria);
     const certificates = await findCertificates(session, criteria, () => {});

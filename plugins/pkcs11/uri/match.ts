@@ -43,7 +43,7 @@ export function matchesType(uri: KeystoreUri, kind: "private" | "cert"): boolean
   if (type === "private" || type === "cert") return false;
   throw new HelperError(
     "usage",
-    `${uri.label}: objects of type=${type} do not sign; write type=private or type=cert`,
+    `${uri.displayName}: objects of type=${type} do not sign; write type=private or type=cert`,
   );
 }
 

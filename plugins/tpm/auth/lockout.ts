@@ -9,7 +9,7 @@ import { properties } from "../commands/signing.ts";
 
 /** TPM_PT of the counter; the limit and the two times follow it. */
 const FIRST_PROPERTY = 0x20e;
-const PROPERTY = { failed: 0x20e, most: 0x20f, secondsPerTry: 0x210 };
+const PROPERTY = { failed: 0x20e, max: 0x20f, secondsPerTry: 0x210 };
 
 /** Where the counter stands. */
 export interface LockoutState {
@@ -24,7 +24,7 @@ export async function readLockout(connection: Connection): Promise<LockoutState>
   const found = await properties(connection, FIRST_PROPERTY, 4);
   const read = (property: number) => found.get(property) ?? 0;
   return {
-    triesLeft: Math.max(0, read(PROPERTY.most) - read(PROPERTY.failed)),
+    triesLeft: Math.max(0, read(PROPERTY.max) - read(PROPERTY.failed)),
     secondsPerTry: read(PROPERTY.secondsPerTry),
   };
 }

@@ -7,7 +7,7 @@ import { HelperError } from "../../../src/errors.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import { type LockoutState, triesWords } from "./lockout.ts";
 
-const MOST_QUESTIONS = 3;
+const MAX_PROMPTS = 3;
 
 /** Passwords that were typed, and those that were refused, as long as the process lives. */
 export class PasswordMemory {
@@ -45,7 +45,7 @@ export interface PasswordOptions {
   /** Try an empty one before asking. */
   readonly guessEmpty: boolean;
   /** The longest password there can be, in bytes. */
-  readonly longest: number;
+  readonly max: number;
 }
 
 /** Where a password that is tried came from. */
@@ -76,10 +76,10 @@ export class Password {
   async current(): Promise<Uint8Array<ArrayBuffer>> {
     this.#used ??= await this.#find();
     const bytes = new TextEncoder().encode(this.#used.text);
-    if (bytes.length <= this.options.longest) return bytes;
+    if (bytes.length <= this.options.max) return bytes;
     bytes.fill(0);
     throw this.#locked(
-      `the password for ${this.options.name} is longer than the ${this.options.longest} bytes ` +
+      `the password for ${this.options.name} is longer than the ${this.options.max} bytes ` +
         `a TPM password has at most; check --${this.options.flag}`,
     );
   }
@@ -132,7 +132,7 @@ export class Password {
   /** The question is always the same, so that whoever answers it for a person knows it again. */
   async #ask(): Promise<{ text: string; origin: Origin }> {
     const { identity, name, flag } = this.options;
-    while (this.#questions < MOST_QUESTIONS) {
+    while (this.#questions < MAX_PROMPTS) {
       this.#questions += 1;
       const text = await this.context.prompt(`Password of ${name}: `);
       if (text === undefined) {
@@ -147,7 +147,7 @@ export class Password {
       if (!this.memory.isRefused(identity, text)) return { text, origin: "answer" };
       this.context.say("that password was refused before and is not sent again");
     }
-    throw this.#locked(`none of ${MOST_QUESTIONS} passwords is that of ${name}`);
+    throw this.#locked(`none of ${MAX_PROMPTS} passwords is that of ${name}`);
   }
 
   #refusalOf(origin: "flag" | "none"): string {

@@ -135,11 +135,11 @@ function pcrParameters(parameters: WireReader): { digest: Uint8Array; selection:
   return { digest: sized(digest), selection: all.subarray(0, all.length - digest.length) };
 }
 
-const MOST_BANKS = 16;
+const MAX_BANKS = 16;
 
 function takeSelection(reader: WireReader): void {
   const banks = reader.u32();
-  if (banks > MOST_BANKS) throw new WireError("a PCR selection with too many banks");
+  if (banks > MAX_BANKS) throw new WireError("a PCR selection with too many banks");
   for (let i = 0; i < banks; i++) {
     reader.u16();
     reader.take(reader.u8());

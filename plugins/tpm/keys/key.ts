@@ -57,7 +57,7 @@ export interface Use<T> {
 
 const MEMORY = new PasswordMemory();
 /** TPM2B_AUTH's room, in bytes. */
-const LONGEST_AUTH = 64;
+const MAX_AUTH_BYTES = 64;
 
 /**
  * Uses a key once. Asks for passwords as far as needed; whatever the TPM refuses for another reason
@@ -139,7 +139,7 @@ function passwordOfKey(key: TpmKey, context: KeystoreContext, memory: PasswordMe
       flag: "tpm-key-password",
       none: context.isOn("no-tpm-key-password"),
       guessEmpty: emptyAuth,
-      longest: publicArea.nameHash.length,
+      max: publicArea.nameHash.length,
     },
     context,
     memory,
@@ -158,7 +158,7 @@ function passwordOfParent(
       flag: "tpm-parent-password",
       none: false,
       guessEmpty: true,
-      longest: LONGEST_AUTH,
+      max: MAX_AUTH_BYTES,
     },
     context,
     memory,

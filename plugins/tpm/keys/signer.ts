@@ -26,7 +26,7 @@ import { EMPTY, sized, u16, u32, wire } from "../structures/wire.ts";
 import { runExclusive } from "./with_tpm.ts";
 
 /** What TPM2_Hash takes at once, in bytes. */
-const LONGEST_HASHED = 1024;
+const MAX_HASHED_BYTES = 1024;
 /** The ticket of a digest that the TPM did not compute: TPM_ST_HASHCHECK, TPM_RH_NULL. */
 const NO_TICKET = wire(u16(0x8024), u32(0x40000007), EMPTY);
 
@@ -51,9 +51,9 @@ async function sign(
   digest: Digest,
 ): Promise<Uint8Array> {
   const plan = signingPlan(key.publicArea, digest);
-  if (plan.restricted && message.length > LONGEST_HASHED) {
+  if (plan.restricted && message.length > MAX_HASHED_BYTES) {
     throw new KeyTypeError(
-      `it is a restricted key, for messages up to ${LONGEST_HASHED} bytes, which this one exceeds`,
+      `it is a restricted key, for messages up to ${MAX_HASHED_BYTES} bytes, which this one exceeds`,
     );
   }
   const hashed = await crypto.subtle.digest(digest, Uint8Array.from(message));

@@ -8,7 +8,7 @@ import type { Libraries } from "./libraries.ts";
 import { TpmError } from "./return_codes.ts";
 
 /** More than any structure takes; the largest, TPM2B_PRIVATE, has about 1600 bytes. */
-const LARGEST_STRUCTURE = 4096;
+const MAX_STRUCTURE_BYTES = 4096;
 
 type Names<S, Suffix extends string> = S extends `Tss2_MU_${infer Name}_${Suffix}` ? Name : never;
 type Functions = keyof Libraries["marshalling"];
@@ -25,7 +25,7 @@ export function fromWire(
   structure: Unmarshalled,
   bytes: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
-  const buffer = new Uint8Array(LARGEST_STRUCTURE);
+  const buffer = new Uint8Array(MAX_STRUCTURE_BYTES);
   const input = Uint8Array.from(bytes);
   const code = marshalling[`Tss2_MU_${structure}_Unmarshal`](
     input,
@@ -44,7 +44,7 @@ export function toWire(
   structure: Marshalled,
   pointer: Deno.PointerValue,
 ): Uint8Array<ArrayBuffer> {
-  const buffer = new Uint8Array(LARGEST_STRUCTURE);
+  const buffer = new Uint8Array(MAX_STRUCTURE_BYTES);
   const length = new BigUint64Array(1);
   const code = marshalling[`Tss2_MU_${structure}_Marshal`](
     pointer,

@@ -14,7 +14,7 @@ export interface Limits {
   /** For a TPM that is busy: in all, and between tries (doubled each time, with a random share). */
   readonly busy: number;
   readonly firstPause: number;
-  readonly longestPause: number;
+  readonly maxDelay: number;
 }
 
 /** The limits in use. */
@@ -23,7 +23,7 @@ export const LIMITS: Limits = {
   answerWhenEnding: 10_000,
   busy: 15_000,
   firstPause: 15,
-  longestPause: 500,
+  maxDelay: 500,
 };
 
 /** Thrown when a call into the TPM does not end; it goes on, and its memory must be left alone. */
@@ -56,7 +56,7 @@ export async function withTimeout<T>(
 
 /** The pause before try number `attempt` (from 1), in milliseconds; `random` is 0 to 1. */
 export function backoffDelay(attempt: number, limits: Limits, random: number): number {
-  const whole = Math.min(limits.firstPause * 2 ** (attempt - 1), limits.longestPause);
+  const whole = Math.min(limits.firstPause * 2 ** (attempt - 1), limits.maxDelay);
   return whole * (0.5 + random / 2);
 }
 

@@ -10,10 +10,10 @@ import { PROGRAM } from "../program.ts";
 import type { System } from "../system.ts";
 
 /** Removes them and says how many there were. */
-export function cacheClear(values: FlagValues, world: System): void {
-  const directory = cacheDirectory(values, world);
+export function cacheClear(values: FlagValues, system: System): void {
+  const directory = cacheDirectory(values, system);
   const removed = clearDirectory(directory);
-  world.say(
+  system.say(
     `${PROGRAM}: removed ${removed} cached session${removed === 1 ? "" : "s"} from ${directory}`,
   );
 }

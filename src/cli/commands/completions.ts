@@ -21,8 +21,8 @@ export const COMPLETIONS: Readonly<Record<string, () => string>> = {
 };
 
 /** Prints the script for a shell. */
-export function completions(values: FlagValues, world: System): void {
+export function completions(values: FlagValues, system: System): void {
   const script = COMPLETIONS[values.required("shell")];
   if (!script) throw new HelperError("internal", "a shell has no completions");
-  world.write(script());
+  system.write(script());
 }

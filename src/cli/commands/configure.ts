@@ -30,16 +30,16 @@ const MAX_CREDENTIALS_FILE = 16 << 20;
 const SETTING = "credential_process";
 
 /** Prints the setting as one line; with `--write`, writes it and says where. */
-export async function configure(values: FlagValues, world: System): Promise<void> {
+export async function configure(values: FlagValues, system: System): Promise<void> {
   const profile = values.required("profile");
   checkProfileName(profile, values.sourceOf("profile"));
   // What the program would refuse then is refused now.
   sessionRequest(values);
-  identitySource(values, world.platform);
-  const line = commandLine(credentialProcessArgs(values, world), world.platform);
-  for (const note of missingFiles(values, world.platform)) world.say(`warning: ${note}`);
+  identitySource(values, system.platform);
+  const line = commandLine(credentialProcessArgs(values, system), system.platform);
+  for (const note of missingFiles(values, system.platform)) system.say(`warning: ${note}`);
   if (!values.isOn("write")) {
-    world.write(`${SETTING} = ${line}\n`);
+    system.write(`${SETTING} = ${line}\n`);
     return;
   }
   if (/[\s"'\\]/.test(profile)) {
@@ -49,13 +49,13 @@ export async function configure(values: FlagValues, world: System): Promise<void
         "SDKs read differently; choose another name",
     );
   }
-  const path = configurationFile(world);
-  const notes = await write({ path, profile, line }, world);
-  for (const note of [...notes, ...credentialsNotes(profile, world)]) {
-    world.say(`warning: ${note}`);
+  const path = configurationFile(system);
+  const notes = await write({ path, profile, line }, system);
+  for (const note of [...notes, ...credentialsNotes(profile, system)]) {
+    system.say(`warning: ${note}`);
   }
-  world.say(`wrote ${SETTING} of [${configurationHeader(profile)}] in ${path}`);
-  world.say(`try it: aws sts get-caller-identity --profile ${profile}`);
+  system.say(`wrote ${SETTING} of [${configurationHeader(profile)}] in ${path}`);
+  system.say(`try it: aws sts get-caller-identity --profile ${profile}`);
 }
 
 /** Returns a note for each file that the flags name and that does not exist. */
@@ -64,7 +64,7 @@ function missingFiles(values: FlagValues, platform: System["platform"]): string[
   return [certificate, privateKey, intermediates].flatMap((uri) => {
     if (uri?.scheme !== "file" || exists(uri.path)) return [];
     const advice = pathAdvice(uri.path) ?? "the command will fail until it does";
-    return [`${uri.label} does not exist; ${advice}`];
+    return [`${uri.displayName} does not exist; ${advice}`];
   });
 }
 
@@ -79,9 +79,9 @@ function exists(path: string): boolean {
 
 async function write(
   { path, profile, line }: { path: string; profile: string; line: string },
-  world: System,
+  system: System,
 ): Promise<string[]> {
-  using hold = world.holdSignals();
+  using hold = system.holdSignals();
   return await editFile(path, (text) => {
     const lines = readIniLines(text);
     const section = findConfigurationHeader(lines, profile) ?? configurationHeader(profile);
@@ -93,15 +93,15 @@ async function write(
       ),
     };
   }, {
-    monotonic: () => world.monotonic(),
-    sleep: (milliseconds) => world.sleep(milliseconds),
+    monotonic: () => system.monotonic(),
+    sleep: (milliseconds) => system.sleep(milliseconds),
     signal: hold.signal,
   });
 }
 
 /** Keys in the credentials file come before every setting of the configuration file. */
-function credentialsNotes(profile: string, world: System): string[] {
-  const path = credentialsFile(world);
+function credentialsNotes(profile: string, system: System): string[] {
+  const path = credentialsFile(system);
   let text: string;
   try {
     const bytes = readSourceSync(path, { maxBytes: MAX_CREDENTIALS_FILE, pipes: false });

@@ -12,24 +12,24 @@ import { createSessionEffects, sessionRequest } from "../session_request.ts";
 import type { System } from "../system.ts";
 
 /** Asks for a session, or takes it from the cache, and prints its credentials as one line of JSON. */
-export async function credentialProcess(values: FlagValues, world: System): Promise<void> {
+export async function credentialProcess(values: FlagValues, system: System): Promise<void> {
   const request = sessionRequest(values);
-  const source = identitySource(values, world.platform);
+  const source = identitySource(values, system.platform);
   const vend = () =>
     vendCredentials(
       source,
       request,
-      world.registry,
-      keystoreContext(values, world),
-      createSessionEffects(values, request.endpoint, world),
+      system.registry,
+      keystoreContext(values, system),
+      createSessionEffects(values, request.endpoint, system),
     );
   if (!values.isOn("cache") && values.isOnCommandLine("cache-dir")) {
-    world.say("warning: --cache-dir has no effect without --cache");
+    system.say("warning: --cache-dir has no effect without --cache");
   }
   const credentials = values.isOn("cache")
-    ? await cachedSession(values, world, source, request, vend)
+    ? await cachedSession(values, system, source, request, vend)
     : await vend();
-  world.write(`${
+  system.write(`${
     JSON.stringify({
       Version: 1,
       AccessKeyId: credentials.accessKeyId,

@@ -43,23 +43,23 @@ const CHECKS: readonly Check[] = [
 const CHECKS_WITHOUT_FLAGS: readonly Check[] = [checkEnvironment, checkClients, checkTerminal];
 
 /** Prints the report. Throws `doctor` when it has a problem. */
-export async function doctor(values: FlagValues, world: System): Promise<void> {
+export async function doctor(values: FlagValues, system: System): Promise<void> {
   const profile = values.given("profile");
   const command = profile === undefined
     ? { findings: [], values }
-    : await profileCommand(profile, values, world);
+    : await profileCommand(profile, values, system);
   const findings: Finding[] = [...command.findings];
   const inspection = command.values
-    ? await inspect(command.values, world)
-    : { values, world, opening: {} };
+    ? await inspect(command.values, system)
+    : { values, system, opening: {} };
   const checks = command.values ? CHECKS : CHECKS_WITHOUT_FLAGS;
   for (const check of checks) findings.push(...await runCheck(check, inspection));
   const count = (wanted: Level) => findings.filter(({ level }) => level === wanted).length;
   const [problems, warnings] = [count("problem"), count("warning")];
-  world.write(
+  system.write(
     values.isOn("json")
-      ? jsonReport(findings, problems, warnings, world)
-      : textReport(findings, problems, warnings, world),
+      ? jsonReport(findings, problems, warnings, system)
+      : textReport(findings, problems, warnings, system),
   );
   if (problems > 0) {
     throw new HelperError("doctor", `${counted(problems, "problem")} found`);
@@ -80,12 +80,12 @@ function textReport(
   findings: readonly Finding[],
   problems: number,
   warnings: number,
-  world: System,
+  system: System,
 ): string {
   const lines = findings.map(({ level, name, message }) =>
     `${level.padEnd(7)}  ${name}: ${message}\n`
   );
-  return `${PROGRAM} ${VERSION}, ${world.platform} ${world.architecture}\n${lines.join("")}` +
+  return `${PROGRAM} ${VERSION}, ${system.platform} ${system.architecture}\n${lines.join("")}` +
     `${counted(problems, "problem")}, ${counted(warnings, "warning")}\n`;
 }
 
@@ -93,9 +93,9 @@ function jsonReport(
   findings: readonly Finding[],
   problems: number,
   warnings: number,
-  world: System,
+  system: System,
 ): string {
-  const { platform, architecture } = world;
+  const { platform, architecture } = system;
   const report = { version: VERSION, platform, architecture, problems, warnings, findings };
   return `${JSON.stringify(report)}\n`;
 }

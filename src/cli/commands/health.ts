@@ -18,14 +18,14 @@ import type { System } from "../system.ts";
 const TIMEOUT = 5_000;
 
 /** Prints the answer as it is. Throws `network…` for no answer, `service-unavailable` for a bad one. */
-export async function health(values: FlagValues, world: System): Promise<void> {
+export async function health(values: FlagValues, system: System): Promise<void> {
   const bind = parseBindAddress(values.required("bind"), values.integer("port"), {
     hopLimit: 1,
     allowRemote: true,
   });
   const place = bind.kind === "unix" ? bind.path : endpointUrl(bind);
   const { status, body } = await ask(bind, place);
-  world.write(`${new TextDecoder().decode(body).trim()}\n`);
+  system.write(`${new TextDecoder().decode(body).trim()}\n`);
   if (status !== 200) {
     throw new HelperError(
       "service-unavailable",

@@ -17,17 +17,17 @@ import { certificateSource, keystoreContext } from "../keystore_context.ts";
 import type { System } from "../system.ts";
 
 /** Prints the end-entity certificate's data as one line of JSON, or the list of what matches. */
-export async function readCertificateData(values: FlagValues, world: System): Promise<void> {
-  const source = certificateSource(values, world.platform);
+export async function readCertificateData(values: FlagValues, system: System): Promise<void> {
+  const source = certificateSource(values, system.platform);
   if (!source) throw new HelperError("usage", "--certificate is missing");
-  const keystore = await world.registry(source.scheme);
-  const context = keystoreContext(values, world);
+  const keystore = await system.registry(source.scheme);
+  const context = keystoreContext(values, system);
   if (isLister(keystore)) {
-    world.write(await formatIdentities(await keystore.listCertificates(source, context)));
+    system.write(await formatIdentities(await keystore.listCertificates(source, context)));
     return;
   }
   const certificates = await keystore.readCertificates(source, context);
-  world.write(formatCertificateData(endEntityOf(certificates, world.now()), source.label));
+  system.write(formatCertificateData(endEntityOf(certificates, system.now()), source.displayName));
 }
 
 function formatCertificateData(certificate: Certificate, label: string): string {

@@ -27,30 +27,32 @@ const PREFIX = `${PROGRAM} selftest\n`;
  * Writes the report as it goes. Throws `usage`, what the keystores throw, and `key-unreadable` when
  * a signature is made that is not right.
  */
-export async function selftest(values: FlagValues, world: System): Promise<void> {
-  const report = (...lines: string[]) => world.write(lines.map((line) => `${line}\n`).join(""));
-  const source = sourceOf(values, world);
-  const context = keystoreContext(values, world);
-  report(`${PROGRAM} ${VERSION} (${world.platform} ${world.architecture})`);
+export async function selftest(values: FlagValues, system: System): Promise<void> {
+  const report = (...lines: string[]) => system.write(lines.map((line) => `${line}\n`).join(""));
+  const source = sourceOf(values, system);
+  const context = keystoreContext(values, system);
+  report(`${PROGRAM} ${VERSION} (${system.platform} ${system.architecture})`);
   const place = source.certificate ?? source.privateKey;
   if (source.certificate) {
-    const keystore = await world.registry(source.certificate.scheme);
-    report(`Certificates from ${SCHEMES[source.certificate.scheme]}: ${source.certificate.label}`);
+    const keystore = await system.registry(source.certificate.scheme);
+    report(
+      `Certificates from ${SCHEMES[source.certificate.scheme]}: ${source.certificate.displayName}`,
+    );
     if (isLister(keystore)) {
       const listed = await keystore.listCertificates(source.certificate, context);
       report(`Found: ${listed.length}`, ...listed.flatMap(describeListed));
     }
   }
-  await using identity = await openIdentity(source, world.registry, context);
+  await using identity = await openIdentity(source, system.registry, context);
   report(`Chosen: ${formatName(identity.certificate.subject)}`);
-  report(...describeIdentity(identity, world.now()));
-  report(await signAndVerify(identity, place?.label ?? "", world), "Result: passed");
+  report(...describeIdentity(identity, system.now()));
+  report(await signAndVerify(identity, place?.displayName ?? "", system), "Result: passed");
 }
 
-function sourceOf(values: FlagValues, world: System): IdentitySource {
-  const source = identitySource(values, world.platform);
+function sourceOf(values: FlagValues, system: System): IdentitySource {
+  const source = identitySource(values, system.platform);
   if (source.certificate || source.privateKey) return source;
-  return { certificate: wholeStore(world.platform, "selftest") };
+  return { certificate: wholeStore(system.platform, "selftest") };
 }
 
 function describeListed({ certificate, uri, selector }: ListedCertificate, i: number): string[] {
@@ -90,15 +92,15 @@ function describeKey({ keyType, curve, bits }: PublicKey): string {
     : keyType;
 }
 
-async function signAndVerify(identity: Identity, label: string, world: System): Promise<string> {
+async function signAndVerify(identity: Identity, label: string, system: System): Promise<string> {
   const { signer, certificate } = identity;
   const nonce = crypto.getRandomValues(new Uint8Array(32));
   const message = new Uint8Array([...new TextEncoder().encode(PREFIX), ...nonce]);
   const publicKey = publicKeyOf(certificate);
   const { digest } = SIGNING_ALGORITHMS[publicKey.keyType];
-  const start = world.monotonic();
+  const start = system.monotonic();
   const signature = await signer.sign(message, digest);
-  const milliseconds = Math.round(world.monotonic() - start);
+  const milliseconds = Math.round(system.monotonic() - start);
   if (!await verifySignature(publicKey, message, digest, signature)) {
     throw new HelperError(
       "key-unreadable",

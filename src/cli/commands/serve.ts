@@ -39,83 +39,83 @@ import type { System } from "../system.ts";
  *
  * Throws what the first CreateSession throws, and `listen`; nothing listens then.
  */
-export async function serve(values: FlagValues, world: System): Promise<void> {
-  await world.stay();
-  await disableCoreDumps(world);
+export async function serve(values: FlagValues, system: System): Promise<void> {
+  await system.stay();
+  await disableCoreDumps(system);
   const bind = bindAddress(values);
-  const isAllowedHost = bind.kind === "ip" ? hostCheck(hostNames(values, world)) : () => true;
+  const isAllowedHost = bind.kind === "ip" ? hostCheck(hostNames(values, system)) : () => true;
   const request = sessionRequest(values);
-  const source = identitySource(values, world.platform);
-  const deps = createSessionEffects(values, request.endpoint, world);
-  const context = keystoreContext(values, world);
-  const say = (words: string) => world.say(`${PROGRAM}: ${words}`);
-  const log = serveLog(say, debugWords(values, world));
+  const source = identitySource(values, system.platform);
+  const deps = createSessionEffects(values, request.endpoint, system);
+  const context = keystoreContext(values, system);
+  const say = (words: string) => system.say(`${PROGRAM}: ${words}`);
+  const log = serveLog(say, debugWords(values, system));
   checkOpenFiles();
   await checkFree(bind);
 
-  await using vendor = new SessionVendor(source, request, world.registry, context, deps, say);
-  const engine = refreshDeps(world);
+  await using vendor = new SessionVendor(source, request, system.registry, context, deps, say);
+  const engine = refreshDeps(system);
   const refresher = await Refresher.start(() => vendor.vend(), engine, (e) => log.refresh(e));
   try {
     using token = values.isOn("container-credentials")
       ? containerToken(values.text("container-token-file"), randomBytes)
       : undefined;
-    const tokens = new TokenStore(() => world.monotonic(), randomBytes);
+    const tokens = new TokenStore(() => system.monotonic(), randomBytes);
     const endpoint: Endpoint = {
       tokens,
       credentials: servedCredentials(refresher),
-      health: () => health(refresher, world),
+      health: () => health(refresher, system),
       roleName: roleName(request),
       roleArn: request.arns.role.text,
       region: request.region,
       isAllowedHost,
       ...(token ? { containerToken: token.text } : {}),
       ...(values.isOn("debug") ? { log: (entry) => log.access(entry) } : {}),
-      monotonic: () => world.monotonic(),
+      monotonic: () => system.monotonic(),
     };
-    using hold = world.holdSignals();
+    using hold = system.holdSignals();
     await using server = await EndpointServer.start({
       bind,
       hopLimit: values.integer("hop-limit"),
       answer: await createApp(endpoint),
       onlyThisMachine: bind.kind === "ip" && !values.isOn("allow-remote") &&
         !isLoopback(bind.address) && isOnLoopbackInterface(bind.address),
-      monotonic: () => world.monotonic(),
+      monotonic: () => system.monotonic(),
       warn: (words) => say(`warning: ${words}`),
     });
     for (const line of announcement(bind, server.port, endpoint, token?.file)) {
-      world.say(line);
+      system.say(line);
     }
-    const notifySocket = world.environment("NOTIFY_SOCKET");
+    const notifySocket = system.environment("NOTIFY_SOCKET");
     if (!notifySocket) say("leave this running; Ctrl-C ends it");
     const notify = systemdNotifier(notifySocket);
     notify("READY=1");
     await aborted(hold.signal);
     notify("STOPPING=1");
-    await endUnlessAgainAsked(server, refresher, world);
+    await endUnlessAgainAsked(server, refresher, system);
   } finally {
     void refresher.stop();
   }
 }
 
 /** A call to the service under way at the end is waited for so long, milliseconds. */
-const LONGEST_STOP = 2_000;
+const STOP_TIMEOUT = 2_000;
 
-async function stopSoon(refresher: Refresher, world: System): Promise<void> {
-  await Promise.race([refresher.stop(), world.sleep(LONGEST_STOP)]);
+async function stopSoon(refresher: Refresher, system: System): Promise<void> {
+  await Promise.race([refresher.stop(), system.sleep(STOP_TIMEOUT)]);
 }
 
 /** Ends server and engine together; throws `interrupted` at once when another signal comes. */
 async function endUnlessAgainAsked(
   server: EndpointServer,
   refresher: Refresher,
-  world: System,
+  system: System,
 ): Promise<void> {
-  using second = world.holdSignals();
+  using second = system.holdSignals();
   const again = aborted(second.signal).then(() => {
     throw second.signal.reason;
   });
-  const ending = Promise.all([server[Symbol.asyncDispose](), stopSoon(refresher, world)]);
+  const ending = Promise.all([server[Symbol.asyncDispose](), stopSoon(refresher, system)]);
   await Promise.race([ending, again]);
 }
 
@@ -140,9 +140,9 @@ function bindAddress(values: FlagValues): BindAddress {
 }
 
 /** Returns the host names that a request may send, besides `localhost`. */
-function hostNames(values: FlagValues, world: System): string[] {
+function hostNames(values: FlagValues, system: System): string[] {
   const given = parseHostNames(values.list("allow-host") ?? [], values.sourceOf("allow-host"));
-  return [...given, world.hostName()];
+  return [...given, system.hostName()];
 }
 
 /** The last part of the role's resource: `role/path/NAME`. */
@@ -168,10 +168,10 @@ function servedCredentials(refresher: Refresher): Endpoint["credentials"] {
   };
 }
 
-function health({ credentials, state }: Refresher, world: System): Health {
+function health({ credentials, state }: Refresher, system: System): Health {
   const { lastRefresh, lastError, failures } = state;
   const seconds = (from: Date, to: Date) => Math.round((to.getTime() - from.getTime()) / 1000);
-  const now = world.now();
+  const now = system.now();
   return {
     status: !credentials ? "expired" : lastError ? "failing" : "ok",
     ageSeconds: lastRefresh ? seconds(lastRefresh, now) : 0,

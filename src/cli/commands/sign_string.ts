@@ -27,17 +27,17 @@ const FORMATS: Readonly<Record<string, (signature: Uint8Array) => string | Uint8
 };
 
 /** Signs the test message and prints the signature. */
-export async function signString(values: FlagValues, world: System): Promise<void> {
+export async function signString(values: FlagValues, system: System): Promise<void> {
   const digest = DIGESTS[values.required("digest")];
   const format = FORMATS[values.required("format")];
   if (!digest || !format) throw new HelperError("internal", "a flag's choice has no meaning");
   await using signer = await openSigner(
-    identitySource(values, world.platform),
-    world.registry,
-    keystoreContext(values, world),
+    identitySource(values, system.platform),
+    system.registry,
+    keystoreContext(values, system),
   );
   const message = await testMessage(signer.publicKey);
-  world.write(format(await signer.sign(message, digest)));
+  system.write(format(await signer.sign(message, digest)));
 }
 
 /**

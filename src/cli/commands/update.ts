@@ -17,33 +17,33 @@ import { createSessionEffects, sessionRequest } from "../session_request.ts";
 import type { System } from "../system.ts";
 
 /** Writes the credentials; without `--once`, again and again until a signal ends it. */
-export async function update(values: FlagValues, world: System): Promise<void> {
-  if (!values.isOn("once")) await world.stay();
-  await disableCoreDumps(world);
+export async function update(values: FlagValues, system: System): Promise<void> {
+  if (!values.isOn("once")) await system.stay();
+  await disableCoreDumps(system);
   const profile = values.required("profile");
   checkProfileName(profile, values.sourceOf("profile"));
-  const path = credentialsFile(world);
+  const path = credentialsFile(system);
   const request = sessionRequest(values);
-  const source = identitySource(values, world.platform);
-  const context = keystoreContext(values, world);
-  const deps = createSessionEffects(values, request.endpoint, world);
+  const source = identitySource(values, system.platform);
+  const context = keystoreContext(values, system);
+  const deps = createSessionEffects(values, request.endpoint, system);
   const told = new Set<string>();
   const write = async (credentials: SessionCredentials, signal: AbortSignal) => {
     const account = request.arns.role.account;
     const notes = await writeProfile({ path, profile, credentials, account }, {
-      monotonic: () => world.monotonic(),
-      sleep: (milliseconds) => world.sleep(milliseconds),
+      monotonic: () => system.monotonic(),
+      sleep: (milliseconds) => system.sleep(milliseconds),
       signal,
     });
     for (const note of notes.filter((note) => !told.has(note))) {
       told.add(note);
-      world.say(`warning: ${note}`);
+      system.say(`warning: ${note}`);
     }
   };
   if (values.isOn("once")) {
-    const credentials = await vendCredentials(source, request, world.registry, context, deps);
+    const credentials = await vendCredentials(source, request, system.registry, context, deps);
     // Nothing is left half done by a signal that comes now.
-    using hold = world.holdSignals();
+    using hold = system.holdSignals();
     await write(credentials, hold.signal);
     deps.debug(`wrote [${profile}] of ${path}`);
     return;
@@ -55,5 +55,5 @@ export async function update(values: FlagValues, world: System): Promise<void> {
     deps,
     place: `[${profile}] of ${path}`,
     write,
-  }, world);
+  }, system);
 }

@@ -10,6 +10,6 @@ import type { System } from "../system.ts";
 export const VERSION: string = config.version;
 
 /** Prints the version. */
-export function version(world: System): void {
-  world.write(`${VERSION}\n`);
+export function version(system: System): void {
+  system.write(`${VERSION}\n`);
 }

@@ -21,11 +21,11 @@ const DAY = 86_400_000;
 /** Days before its end at which a certificate should be renewed. */
 const SOON = 14;
 /** An RSA key with fewer bits is weak (NIST SP 800-131A). */
-const LEAST_RSA_BITS = 2048;
+const MIN_RSA_BITS = 2048;
 
 /** Checks the end-entity certificate, if one was read. */
 export function checkCertificate(
-  { certificates, world }: Pick<Inspection, "certificates" | "world">,
+  { certificates, system }: Pick<Inspection, "certificates" | "system">,
 ): readonly Finding[] {
   if (!certificates) return [];
   const { endEntity } = certificates;
@@ -37,7 +37,7 @@ export function checkCertificate(
     return [found("certificate-format", `the certificate ${name}: ${messageOf(thrown)}`)];
   }
   return okUnless(
-    [...checkValidity(endEntity, name, world.now()), ...checkUse(endEntity, name, profile)],
+    [...checkValidity(endEntity, name, system.now()), ...checkUse(endEntity, name, profile)],
     found(
       "certificate",
       `the certificate ${name} is an end-entity certificate for signatures, valid until ${
@@ -92,7 +92,7 @@ function checkUse(certificate: Certificate, name: string, profile: CertificatePr
   const weak = WEAK_SIGNATURES[signatureAlgorithm];
   if (weak) add("certificate-signature", `is signed with ${weak}; issue one with SHA-256`);
   const bits = rsaBits(certificate);
-  if (bits !== undefined && bits < LEAST_RSA_BITS) {
+  if (bits !== undefined && bits < MIN_RSA_BITS) {
     add("certificate-weak-key", `has an RSA key of ${bits} bits; use 2048 or more, or EC`);
   }
   // An empty Name is a SEQUENCE without contents.

@@ -14,7 +14,7 @@ import type { CertificateSet } from "./open_identity.ts";
 
 /** Checks the chain, if a certificate was read. */
 export function checkChain(
-  { certificates, world }: Pick<Inspection, "certificates" | "world">,
+  { certificates, system }: Pick<Inspection, "certificates" | "system">,
 ): readonly Finding[] {
   if (!certificates) return [];
   const { endEntity, chain, given } = certificates;
@@ -30,7 +30,7 @@ export function checkChain(
   }
   const findings = [
     ...checkLeftOut(certificates),
-    ...chain.flatMap((issuer) => checkIssuer(issuer, world.now())),
+    ...chain.flatMap((issuer) => checkIssuer(issuer, system.now())),
   ];
   if (chain.length === 0) return findings;
   const sent = given.filter((certificate) => isAmong(certificate, chain));

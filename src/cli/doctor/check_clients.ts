@@ -39,11 +39,11 @@ interface NamedEndpoint {
 }
 
 /** Returns nothing for an environment in which SDKs find the credentials. */
-export async function checkClients({ world }: Pick<Inspection, "world">): Promise<Finding[]> {
+export async function checkClients({ system }: Pick<Inspection, "system">): Promise<Finding[]> {
   const findings: Finding[] = [];
   const endpoints: NamedEndpoint[] = [];
   for (const variable of ENDPOINT_VARIABLES) {
-    const text = world.environment(variable);
+    const text = system.environment(variable);
     if (!text) continue;
     const url = URL.canParse(text) ? new URL(text) : undefined;
     if (url?.protocol === "http:" || url?.protocol === "https:") endpoints.push({ variable, url });
@@ -57,10 +57,10 @@ export async function checkClients({ world }: Pick<Inspection, "world">): Promis
   findings.push(...await Promise.all(endpoints.map(checkConnection)));
   return [
     ...findings,
-    ...checkTokenFile(world),
-    ...checkProxy(endpoints, world),
-    ...checkDisabled(world),
-    ...checkOtherProviders(endpoints, world),
+    ...checkTokenFile(system),
+    ...checkProxy(endpoints, system),
+    ...checkDisabled(system),
+    ...checkOtherProviders(endpoints, system),
   ];
 }
 
@@ -94,9 +94,9 @@ async function connect(hostname: string, port: number): Promise<Deno.Conn> {
   }
 }
 
-function checkTokenFile(world: System): Finding[] {
+function checkTokenFile(system: System): Finding[] {
   const variable = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
-  const path = world.environment(variable);
+  const path = system.environment(variable);
   if (!path) return [];
   try {
     readSourceSync(path, { maxBytes: MAX_TOKEN_FILE, pipes: false });
@@ -109,11 +109,11 @@ function checkTokenFile(world: System): Finding[] {
   ];
 }
 
-function checkProxy(endpoints: readonly NamedEndpoint[], world: System): Finding[] {
+function checkProxy(endpoints: readonly NamedEndpoint[], system: System): Finding[] {
   const urls = endpoints.length > 0 ? endpoints.map(({ url }) => url) : [DEFAULT_ENDPOINT];
   for (const url of urls.filter(({ protocol }) => protocol === "http:")) {
     try {
-      const { proxy } = chooseProxy(url, (name) => world.environment(name));
+      const { proxy } = chooseProxy(url, (name) => system.environment(name));
       if (!proxy) continue;
       return [
         found(
@@ -129,17 +129,17 @@ function checkProxy(endpoints: readonly NamedEndpoint[], world: System): Finding
   return [];
 }
 
-function checkDisabled(world: System): Finding[] {
+function checkDisabled(system: System): Finding[] {
   const variable = "AWS_EC2_METADATA_DISABLED";
-  if (world.environment(variable)?.toLowerCase() !== "true") return [];
+  if (system.environment(variable)?.toLowerCase() !== "true") return [];
   return [
     found("metadata-disabled", `${variable} is true: SDKs do not ask serve; unset it for serve`),
   ];
 }
 
 /** Finds sources of credentials that SDKs use before those of this program. */
-function checkOtherProviders(endpoints: readonly NamedEndpoint[], world: System): Finding[] {
-  const isSet = (name: string) => !!world.environment(name);
+function checkOtherProviders(endpoints: readonly NamedEndpoint[], system: System): Finding[] {
+  const isSet = (name: string) => !!system.environment(name);
   const findings: Finding[] = [];
   if (isSet("AWS_WEB_IDENTITY_TOKEN_FILE") && isSet("AWS_ROLE_ARN")) {
     findings.push(
@@ -169,20 +169,20 @@ function checkOtherProviders(endpoints: readonly NamedEndpoint[], world: System)
     );
   }
   if (endpoints.length === 0 && !isSet("AWS_PROFILE")) return findings;
-  return [...findings, ...checkProfile(endpoints, world)];
+  return [...findings, ...checkProfile(endpoints, system)];
 }
 
-function checkProfile(endpoints: readonly NamedEndpoint[], world: System): Finding[] {
-  const name = world.environment("AWS_PROFILE") || "default";
+function checkProfile(endpoints: readonly NamedEndpoint[], system: System): Finding[] {
+  const name = system.environment("AWS_PROFILE") || "default";
   let profile: Profile;
   try {
-    profile = readProfile(name, world);
+    profile = readProfile(name, system);
   } catch {
     return []; // no home directory: SDKs read no file
   }
   const { configuration, configurationPath, credentials, credentialsPath } = profile;
   if (!configuration && !credentials) {
-    return world.environment("AWS_PROFILE")
+    return system.environment("AWS_PROFILE")
       ? [
         found(
           "profile-unknown",

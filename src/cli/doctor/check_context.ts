@@ -12,7 +12,7 @@ import type { IdentitySource } from "../../keystore/open_identity.ts";
 /** What every check gets. */
 export interface Inspection {
   readonly values: FlagValues;
-  readonly world: System;
+  readonly system: System;
   /** Where key and certificate stand; undefined when the flags that say so are malformed. */
   readonly source?: IdentitySource;
   /** What came of opening key and certificate. */
@@ -22,17 +22,17 @@ export interface Inspection {
 }
 
 /** Opens what the flags name. Throws nothing: what fails is a finding of the check of the key. */
-export async function inspect(values: FlagValues, world: System): Promise<Inspection> {
+export async function inspect(values: FlagValues, system: System): Promise<Inspection> {
   let source: IdentitySource | undefined;
   try {
-    source = identitySource(values, world.platform);
+    source = identitySource(values, system.platform);
   } catch (failure) {
-    return { values, world, opening: { failure } };
+    return { values, system, opening: { failure } };
   }
-  const opening = await openForDoctor(source, values, world);
+  const opening = await openForDoctor(source, values, system);
   return {
     values,
-    world,
+    system,
     source,
     opening,
     ...(opening.certificates ? { certificates: opening.certificates } : {}),

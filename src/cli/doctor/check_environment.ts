@@ -16,10 +16,10 @@ const SECRET_SOURCE = /^(env|file|fd):/;
 
 /** Checks flags and variables; nothing is said where all is well. */
 export async function checkEnvironment(
-  { values, world }: Pick<Inspection, "values" | "world">,
+  { values, system }: Pick<Inspection, "values" | "system">,
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  const isSet = (name: string) => !!world.environment(name);
+  const isSet = (name: string) => !!system.environment(name);
   for (const name of Object.keys(FLAGS) as FlagName[]) {
     const secret = flagOf(name).kind === "secret" ? values.secretSource(name) : undefined;
     const onCommandLine = values.sourceOf(name) === `--${name}`;
@@ -33,7 +33,7 @@ export async function checkEnvironment(
       );
     }
   }
-  findings.push(...await checkVariableNames(world));
+  findings.push(...await checkVariableNames(system));
   if (isSet("AWS_ACCESS_KEY_ID") && isSet("AWS_SECRET_ACCESS_KEY")) {
     findings.push(
       found(
@@ -55,13 +55,13 @@ export async function checkEnvironment(
       ),
     );
   }
-  return [...findings, ...checkProxy(values, isSet, world), ...checkBundle(values)];
+  return [...findings, ...checkProxy(values, isSet, system), ...checkBundle(values)];
 }
 
 /** Finds variables of this program that no flag has: misspelt ones are ignored without a word. */
-async function checkVariableNames(world: Inspection["world"]): Promise<Finding[]> {
+async function checkVariableNames(system: Inspection["system"]): Promise<Finding[]> {
   const known = (Object.keys(FLAGS) as FlagName[]).map(variableOf);
-  const unknown = world.environmentNames().filter((name) =>
+  const unknown = system.environmentNames().filter((name) =>
     name.startsWith("AWS_SIGNING_HELPER_") && !known.includes(name)
   );
   if (unknown.length === 0) return [];
@@ -77,7 +77,7 @@ async function checkVariableNames(world: Inspection["world"]): Promise<Finding[]
 function checkProxy(
   values: Inspection["values"],
   isSet: (name: string) => boolean,
-  world: Inspection["world"],
+  system: Inspection["system"],
 ): Finding[] {
   const variables = PROXY_VARIABLES.filter(isSet);
   if (variables.length === 0) return [];
@@ -92,7 +92,7 @@ function checkProxy(
   try {
     chooseProxy(
       new URL("https://rolesanywhere.us-east-1.amazonaws.com"),
-      (name) => world.environment(name),
+      (name) => system.environment(name),
     );
     return [];
   } catch (thrown) {

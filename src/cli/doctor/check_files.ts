@@ -20,8 +20,8 @@ interface FileToCheck {
 }
 
 /** Checks every file that the flags name. Windows has other permissions, which are not looked at. */
-export function checkFiles({ values, world, source }: Inspection): readonly Finding[] {
-  if (world.platform === "windows") return [];
+export function checkFiles({ values, system, source }: Inspection): readonly Finding[] {
+  if (system.platform === "windows") return [];
   const secrets = Object.keys(FLAGS).filter((name): name is FlagName =>
     flagOf(name as FlagName).kind === "secret"
   ).flatMap((name) => {

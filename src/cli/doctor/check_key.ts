@@ -21,7 +21,7 @@ export function checkKey({ source, opening }: Inspection): readonly Finding[] {
     const advice = "give --certificate and --private-key, or --cert-selector";
     return [found("key-not-given", `no certificate or key was named; ${advice}`)];
   }
-  const key = (source?.privateKey ?? source?.certificate)?.label ?? "";
+  const key = (source?.privateKey ?? source?.certificate)?.displayName ?? "";
   if (signature === "wrong") {
     return [
       found(

@@ -51,23 +51,23 @@ export type Probe = (name: string) => string | undefined;
 
 /** Looks for every library; that of the keystore in use must be there. */
 export async function checkKeystores(
-  { values, world, source }: Inspection,
+  { values, system, source }: Inspection,
   probe: Probe = probeLibrary,
 ): Promise<readonly Finding[]> {
   const used = new Set(
     [source?.certificate, source?.privateKey, source?.intermediates].map((uri) => uri?.scheme),
   );
-  const context = keystoreContext(values, world);
+  const context = keystoreContext(values, system);
   // One after the other: libraries that are loaded side by side share others, which they set up.
   const findings: Finding[] = [];
-  for (const library of LIBRARIES[world.platform]) {
+  for (const library of LIBRARIES[system.platform]) {
     findings.push(await checkLibrary(library));
   }
   return findings;
 
   async function checkLibrary(library: Library): Promise<Finding> {
     const { scheme, what, name = "", advice } = library;
-    const keystore = await world.registry(scheme);
+    const keystore = await system.registry(scheme);
     let why = `${name} was not found; ${advice}`;
     try {
       const told = isLibraryReporter(keystore)

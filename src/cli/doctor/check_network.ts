@@ -15,7 +15,7 @@ import { type Finding, type FindingName, found } from "./finding.ts";
 import type { Inspection } from "./check_context.ts";
 
 /** The service refuses signatures that are older or newer than this, milliseconds. */
-const MOST_SKEW = 300_000;
+const MAX_SKEW = 300_000;
 /** Clocks that are set by the network differ less. */
 const SUSPECT_SKEW = 30_000;
 const TIMEOUT = 10_000;
@@ -30,7 +30,7 @@ const NAMES: Readonly<Record<string, FindingName>> = {
 };
 
 /** Tries the way to the service. */
-export async function checkNetwork({ values, world }: Inspection): Promise<readonly Finding[]> {
+export async function checkNetwork({ values, system }: Inspection): Promise<readonly Finding[]> {
   let endpoint: URL;
   try {
     endpoint = endpointOf(values);
@@ -39,18 +39,18 @@ export async function checkNetwork({ values, world }: Inspection): Promise<reado
   }
   try {
     const enabled = values.isOn("with-proxy");
-    const { proxy } = chooseProxy(endpoint, (name) => world.environment(name), enabled);
+    const { proxy } = chooseProxy(endpoint, (name) => system.environment(name), enabled);
     const unknown = proxy ? undefined : await unknownName(endpoint.hostname);
     if (unknown) return [unknown];
-    const { send } = createSessionEffects(values, endpoint, world);
-    const before = world.now();
+    const { send } = createSessionEffects(values, endpoint, system);
+    const before = system.now();
     const { headers } = await send(
       { url: endpoint, method: "GET", headers: new Map(), body: new Uint8Array(0) },
       TIMEOUT,
     );
     return [
       found("network", `${endpoint.host} answers${proxy ? ` through ${proxyLabel(proxy)}` : ""}`),
-      clockFinding(headers.get("date"), before, world.now()),
+      clockFinding(headers.get("date"), before, system.now()),
     ];
   } catch (thrown) {
     if (!(thrown instanceof HelperError)) throw thrown;
@@ -85,7 +85,7 @@ export function clockFinding(header: string | undefined, before: Date, after: Da
   const words = `this machine's clock (${day(after)}) is ${
     Math.round(skew / 1000)
   } s ${direction} the service's; set it, and let NTP keep it`;
-  if (skew > MOST_SKEW) return found("clock-wrong", words);
+  if (skew > MAX_SKEW) return found("clock-wrong", words);
   if (skew > SUSPECT_SKEW) return found("clock-off", words);
   return found("clock", "this machine's clock agrees with the service's");
 }

@@ -7,10 +7,10 @@ import { type Finding, found } from "./finding.ts";
 import type { Inspection } from "./check_context.ts";
 
 /** Checks the controlling terminal. */
-export function checkTerminal({ world }: Pick<Inspection, "world">): readonly Finding[] {
-  const path = world.platform === "windows" ? "CONIN$" : "/dev/tty";
+export function checkTerminal({ system }: Pick<Inspection, "system">): readonly Finding[] {
+  const path = system.platform === "windows" ? "CONIN$" : "/dev/tty";
   try {
-    Deno.openSync(path, { read: true, write: world.platform !== "windows" }).close();
+    Deno.openSync(path, { read: true, write: system.platform !== "windows" }).close();
     return [found("terminal", "passwords and PINs can be asked for on the terminal")];
   } catch {
     return [

@@ -6,7 +6,7 @@
 import { SIGNING_ALGORITHMS } from "../../rolesanywhere/algorithms.ts";
 import {
   type IdentitySource,
-  LONGEST_CHAIN,
+  MAX_CHAIN_LENGTH,
   openIdentity,
   readCertificates,
   readIntermediates,
@@ -43,21 +43,21 @@ export interface Opening {
 export async function openForDoctor(
   source: IdentitySource,
   values: FlagValues,
-  world: System,
+  system: System,
 ): Promise<Opening> {
   if (!source.certificate && !source.privateKey) return {};
-  const context = askingOnce(keystoreContext(values, world));
+  const context = askingOnce(keystoreContext(values, system));
   try {
-    await using identity = await openIdentity(source, world.registry, context);
+    await using identity = await openIdentity(source, system.registry, context);
     const { certificate: endEntity, chain, signer } = identity;
     const existing = source.certificate && source.privateKey
-      ? await readCertificates(source.certificate, world.registry, context)
+      ? await readCertificates(source.certificate, system.registry, context)
       : signer.certificates;
-    const given = await withIntermediates(source, existing, world, context);
+    const given = await withIntermediates(source, existing, system, context);
     const certificates = { endEntity, chain, given: without(given, endEntity) };
     return { certificates, ...await trySignature(signer) };
   } catch (failure) {
-    const certificates = await certificatesAlone(source, world, context);
+    const certificates = await certificatesAlone(source, system, context);
     return { failure, ...(certificates ? { certificates } : {}) };
   }
 }
@@ -80,19 +80,23 @@ function askingOnce(context: KeystoreContext): KeystoreContext {
 /** What can be told of the certificate when the key cannot be opened. */
 async function certificatesAlone(
   source: IdentitySource,
-  world: System,
+  system: System,
   context: KeystoreContext,
 ): Promise<CertificateSet | undefined> {
   const place = source.certificate ?? source.privateKey;
   if (!place) return undefined;
   try {
-    const read = await readCertificates(place, world.registry, context);
-    const endEntity = endEntityOf(read, world.now());
+    const read = await readCertificates(place, system.registry, context);
+    const endEntity = endEntityOf(read, system.now());
     const given = without(
-      await withIntermediates(source, read, world, context).catch(() => read),
+      await withIntermediates(source, read, system, context).catch(() => read),
       endEntity,
     );
-    return { endEntity, chain: (await buildChain(endEntity, given, LONGEST_CHAIN)).issuers, given };
+    return {
+      endEntity,
+      chain: (await buildChain(endEntity, given, MAX_CHAIN_LENGTH)).issuers,
+      given,
+    };
   } catch {
     return undefined; // the reason is the failure that is told already, or one of its kind
   }
@@ -101,13 +105,13 @@ async function certificatesAlone(
 async function withIntermediates(
   source: IdentitySource,
   certificates: readonly Certificate[],
-  world: System,
+  system: System,
   context: KeystoreContext,
 ): Promise<readonly Certificate[]> {
   if (!source.intermediates) return certificates;
   return [
     ...certificates,
-    ...await readIntermediates(source.intermediates, world.registry, context),
+    ...await readIntermediates(source.intermediates, system.registry, context),
   ];
 }
 

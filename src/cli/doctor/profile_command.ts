@@ -34,7 +34,7 @@ const OWN_FLAGS: readonly FlagName[] = ["profile", "json", "debug"];
 export async function profileCommand(
   name: string,
   typed: FlagValues,
-  world: System,
+  system: System,
 ): Promise<ProfileCommand> {
   const other = COMMANDS.doctor.flags.find((flag) =>
     !OWN_FLAGS.includes(flag) && typed.isOnCommandLine(flag)
@@ -45,7 +45,7 @@ export async function profileCommand(
       `--profile and --${other}: the profile has the flags to check; leave one of the two out`,
     );
   }
-  const profile = readProfile(name, world);
+  const profile = readProfile(name, system);
   const { configuration, configurationPath } = profile;
   const label = `[${configurationHeader(name)}] in ${configurationPath}`;
   const line = configuration?.get(SETTING);
@@ -59,7 +59,7 @@ export async function profileCommand(
     const missing = found("profile-missing", `${label} has no ${SETTING}; try configure --write`);
     return { findings: [...findings, missing] };
   }
-  const syntax = world.platform === "windows" ? undefined : shellSyntaxIn(line);
+  const syntax = system.platform === "windows" ? undefined : shellSyntaxIn(line);
   if (syntax !== undefined) {
     findings.push(
       found(
@@ -70,9 +70,12 @@ export async function profileCommand(
     );
   }
   try {
-    const words = splitCommandLine(line, world.platform);
-    findings.push(...programFindings(words[0] ?? "", label, world));
-    const request = await parseArguments(words.slice(1), (variable) => world.environment(variable));
+    const words = splitCommandLine(line, system.platform);
+    findings.push(...programFindings(words[0] ?? "", label, system));
+    const request = await parseArguments(
+      words.slice(1),
+      (variable) => system.environment(variable),
+    );
     if (request.kind !== "run" || request.command !== "credential-process") {
       const message = `${label}: ${SETTING} does not run credential-process; correct the line`;
       return { findings: [...findings, found("profile-command", message)] };
@@ -106,8 +109,8 @@ function strongerSources(
   return findings;
 }
 
-function programFindings(program: string, label: string, world: System): Finding[] {
-  const reason = whyNotRunnable(program, world);
+function programFindings(program: string, label: string, system: System): Finding[] {
+  const reason = whyNotRunnable(program, system);
   return reason === undefined ? [] : [
     found(
       "profile-program",
@@ -116,11 +119,11 @@ function programFindings(program: string, label: string, world: System): Finding
   ];
 }
 
-function whyNotRunnable(program: string, world: System): string | undefined {
+function whyNotRunnable(program: string, system: System): string | undefined {
   const isPath = /[/\\]/.test(program);
-  const path = world.environment("PATH") ?? "";
-  const folders = isPath ? [world.currentDirectory()] : path.split(delimiter).filter(isAbsolute);
-  const suffixes = world.platform === "windows" ? ["", ".exe"] : [""];
+  const path = system.environment("PATH") ?? "";
+  const folders = isPath ? [system.currentDirectory()] : path.split(delimiter).filter(isAbsolute);
+  const suffixes = system.platform === "windows" ? ["", ".exe"] : [""];
   const files = folders.flatMap((folder) =>
     suffixes.map((suffix) => resolve(folder, `${program}${suffix}`))
   );

@@ -129,12 +129,12 @@ export class FlagValues {
       for (const text of texts) {
         if (kind === "integer" && range) {
           const number = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
-          if (!(number >= range.least && number <= range.most)) {
+          if (!(number >= range.min && number <= range.max)) {
             throw new HelperError(
               "usage",
               `${source} is${
                 shown(text)
-              }; it must be a whole number of ${range.least} to ${range.most}`,
+              }; it must be a whole number of ${range.min} to ${range.max}`,
             );
           }
         }

@@ -27,7 +27,7 @@ export interface Flag {
   readonly value?: string;
   readonly description: string;
   readonly default?: string | number;
-  readonly range?: { readonly least: number; readonly most: number };
+  readonly range?: { readonly min: number; readonly max: number };
   readonly choices?: readonly string[];
   /** Variables read when neither the flag nor its own variable is given; taken as they stand. */
   readonly envAliases?: readonly string[];
@@ -89,7 +89,7 @@ export const FLAGS = {
     value: "seconds",
     description: "life of the session",
     default: 3600,
-    range: { least: 900, most: 43_200 },
+    range: { min: 900, max: 43_200 },
   },
   "role-session-name": {
     kind: "text",
@@ -186,7 +186,7 @@ export const FLAGS = {
     value: "number",
     description: "port to listen on; 0 takes a free one",
     default: 9911,
-    range: { least: 0, most: 65_535 },
+    range: { min: 0, max: 65_535 },
   },
   "bind": {
     kind: "text",
@@ -199,7 +199,7 @@ export const FLAGS = {
     value: "number",
     description: "IP hop limit (TTL) of every packet that is sent back",
     default: 64,
-    range: { least: 1, most: 255 },
+    range: { min: 1, max: 255 },
   },
   "allow-remote": {
     kind: "switch",

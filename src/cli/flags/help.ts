@@ -74,7 +74,7 @@ function argument(flag: Flag): string {
 
 function describe({ description, range, ...flag }: Flag): string {
   const notes = [
-    range ? `${range.least} to ${range.most}` : "",
+    range ? `${range.min} to ${range.max}` : "",
     flag.default === undefined ? "" : `default ${flag.default}`,
   ].filter((note) => note !== "");
   return notes.length === 0 ? description : `${description} (${notes.join(", ")})`;

@@ -47,9 +47,9 @@ export interface Profile {
 /** Reads a profile. A file that cannot be read has none, as for SDKs. Throws `usage` without a home. */
 export function readProfile(
   name: string,
-  world: Pick<System, "platform" | "environment" | "homeDirectory">,
+  system: Pick<System, "platform" | "environment" | "homeDirectory">,
 ): Profile {
-  const [configurationPath, credentialsPath] = [configurationFile(world), credentialsFile(world)];
+  const [configurationPath, credentialsPath] = [configurationFile(system), credentialsFile(system)];
   const configurationText = readAwsFile(configurationPath) ?? "";
   const configuration = settingsIn(
     configurationText,

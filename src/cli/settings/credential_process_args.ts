@@ -19,18 +19,18 @@ type HostInfo = Pick<System, "platform" | "programPath" | "currentDirectory">;
  * variable. Throws `usage` for a secret that would stand in a file, and one that only this process
  * can read.
  */
-export function credentialProcessArgs(values: FlagValues, world: HostInfo): string[] {
+export function credentialProcessArgs(values: FlagValues, system: HostInfo): string[] {
   const given = COMMANDS["credential-process"].flags.filter((name) => values.isExplicit(name));
   return [
-    world.programPath(),
+    system.programPath(),
     "credential-process",
-    ...given.flatMap((name) => flagWords(name, values, world)),
+    ...given.flatMap((name) => flagWords(name, values, system)),
   ];
 }
 
-function flagWords(name: FlagName, values: FlagValues, world: HostInfo): string[] {
+function flagWords(name: FlagName, values: FlagValues, system: HostInfo): string[] {
   const flag = `--${name}`;
-  const whole = (path: string) => wholePath(path, world);
+  const whole = (path: string) => wholePath(path, system);
   const { kind, value } = flagOf(name);
   if (kind === "switch") return [values.isOn(name) ? flag : `${flag}=false`];
   if (kind === "secret") return [flag, secretWord(name, values, whole)];

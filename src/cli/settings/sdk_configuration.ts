@@ -16,14 +16,14 @@ const MAX_FILE_SIZE = 1 << 20;
  * exist or cannot be read has none, as for AWS SDKs.
  */
 export async function sdkSettings(
-  world: Pick<System, "platform" | "environment" | "homeDirectory">,
+  system: Pick<System, "platform" | "environment" | "homeDirectory">,
 ): Promise<Settings> {
-  if (!world.environment("AWS_CONFIG_FILE") && !world.homeDirectory()) return new Map();
-  const path = configurationFile(world);
+  if (!system.environment("AWS_CONFIG_FILE") && !system.homeDirectory()) return new Map();
+  const path = configurationFile(system);
   const text = readAwsFile(path);
   if (text === undefined) return new Map();
   const { readSdkSettings } = await import("./sdk_settings.ts");
-  return readSdkSettings(text, world.environment("AWS_PROFILE") || "default", path);
+  return readSdkSettings(text, system.environment("AWS_PROFILE") || "default", path);
 }
 
 /** Reads one of AWS's files; undefined if it is not a regular file of limited size. */

@@ -24,7 +24,7 @@ export const CACHE_LIMITS = {
    */
   minRemaining: 16 * MINUTE,
   /** No session lasts longer: the clock has been set back. */
-  mostRemaining: 12 * 60 * MINUTE + 5 * MINUTE,
+  maxRemaining: 12 * 60 * MINUTE + 5 * MINUTE,
   /** How long a run waits for another that asks for the same session; longer than a call takes. */
   lockWait: 45_000,
 } as const;
@@ -117,7 +117,7 @@ export class SessionCache {
     const { fetched, credentials: { expiration } } = entry;
     const remaining = expiration.getTime() - this.deps.now().getTime();
     const needed = minRemaining(expiration.getTime() - fetched.getTime());
-    if (remaining <= needed || remaining > CACHE_LIMITS.mostRemaining) {
+    if (remaining <= needed || remaining > CACHE_LIMITS.maxRemaining) {
       words.debug(`cache: the session in ${path} ends at ${formatTime(expiration)}`);
       return undefined;
     }

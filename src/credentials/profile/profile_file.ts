@@ -17,10 +17,10 @@ import { profileWarnings } from "./profile_warnings.ts";
 import { changedSince, decode, inspect, MAX_SIZE, readExistingFile } from "./existing_file.ts";
 
 /** How long another writer is waited for, milliseconds. */
-export const LONGEST_LOCK_WAIT = 10_000;
+export const LOCK_TIMEOUT = 10_000;
 
 /** How often the file is read anew because somebody who knows no lock changed it meanwhile. */
-const MOST_READS = 10;
+const MAX_READS = 10;
 
 /** What a file's text becomes, and what the user should be told, one sentence each. */
 export interface Edited {
@@ -56,7 +56,7 @@ export interface ProfileUpdate {
 export async function writeProfile(
   update: ProfileUpdate,
   waiting: Waiting,
-  longestWait: number = LONGEST_LOCK_WAIT,
+  lockTimeout: number = LOCK_TIMEOUT,
 ): Promise<string[]> {
   const { path, profile, credentials, account } = update;
   let existing: Existing | undefined;
@@ -75,7 +75,7 @@ export async function writeProfile(
       return { text, notes };
     },
     waiting,
-    longestWait,
+    lockTimeout,
     (info) => existing = info,
   );
   return [...(existing ? modeNotes(existing, path) : []), ...notes];
@@ -95,11 +95,11 @@ export async function editFile(
   path: string,
   edit: EditText,
   waiting: Waiting,
-  longestWait: number = LONGEST_LOCK_WAIT,
+  lockTimeout: number = LOCK_TIMEOUT,
   onExisting: (info: Existing) => void = () => {},
 ): Promise<string[]> {
   let directory = dirname(path);
-  const work = { path, edit, waiting, longestWait, onExisting };
+  const work = { path, edit, waiting, lockTimeout, onExisting };
   try {
     using place = FilePlace.find(path, { makeDirectories: true });
     directory = place.directory;
@@ -125,38 +125,38 @@ interface Work {
   readonly path: string;
   readonly edit: EditText;
   readonly waiting: Waiting;
-  readonly longestWait: number;
+  readonly lockTimeout: number;
   readonly onExisting: (info: Existing) => void;
 }
 
 /** Takes the lock next to the file; undefined if it cannot be made there and the file exists. */
 async function lockNextTo(
   place: FilePlace,
-  { path, waiting, longestWait }: Work,
+  { path, waiting, lockTimeout }: Work,
 ): Promise<Disposable | undefined> {
   const lockPath = lockPathOf(place.path());
   let lock: Disposable | undefined;
   try {
-    lock = await lockFile(lockPath, longestWait, waiting, lockPathOf(path));
+    lock = await lockFile(lockPath, lockTimeout, waiting, lockPathOf(path));
   } catch (thrown) {
     const exists = changedSince(place, undefined);
     if (exists && UNWRITABLE.includes(errnoOf(thrown))) return undefined;
     throw thrown;
   }
-  if (!lock) throw lockedTooLong(path, longestWait);
+  if (!lock) throw lockedTooLong(path, lockTimeout);
   return lock;
 }
 
-function lockedTooLong(path: string, longestWait: number): HelperError {
+function lockedTooLong(path: string, lockTimeout: number): HelperError {
   return refusal(
     path,
-    `another program has held its lock for ${longestWait / 1000} s; ` +
+    `another program has held its lock for ${lockTimeout / 1000} s; ` +
       "end that program or try again",
   );
 }
 
 function rewrite(place: FilePlace, { path, edit, onExisting }: Work): string[] {
-  for (let reads = 0; reads < MOST_READS; reads++) {
+  for (let reads = 0; reads < MAX_READS; reads++) {
     const existing = readExistingFile(place, path);
     const { text = "", encoding = "utf8", info } = existing ?? {};
     const edited = edit(text, encoding);
@@ -173,13 +173,13 @@ const POLL = 20;
 
 /** Writes the file in place, under a lock of the file itself; `why` ends the warning. */
 async function rewriteInPlace(place: FilePlace, work: Work, why: string): Promise<string[]> {
-  const { path, edit, waiting, longestWait, onExisting } = work;
+  const { path, edit, waiting, lockTimeout, onExisting } = work;
   const start = waiting.monotonic();
-  for (let reads = 0; reads < MOST_READS; reads++) {
+  for (let reads = 0; reads < MAX_READS; reads++) {
     using file = openInPlace(place, path);
     while (!file.tryLockSync(true)) {
       waiting.signal?.throwIfAborted();
-      if (waiting.monotonic() - start >= longestWait) throw lockedTooLong(path, longestWait);
+      if (waiting.monotonic() - start >= lockTimeout) throw lockedTooLong(path, lockTimeout);
       await waiting.sleep(POLL);
     }
     const info = file.statSync();

@@ -19,7 +19,7 @@ export const REFRESH_LIMITS = {
   /** After a failure: the longest first pause; it doubles with each further failure. */
   firstPause: 1_000,
   /** The longest pause of all. */
-  longestPause: 5 * MINUTE,
+  maxDelay: 5 * MINUTE,
   /** A session of a shorter life is a sign of a wrong clock. */
   shortLife: 10_000,
   /** Sessions of a short life, in a row, that are renewed without a longer pause. */
@@ -66,6 +66,6 @@ export function shortestDelay(shortSessions: number): number {
  */
 export function backoffDelay(failures: number, code: ErrorCode, random: number): number {
   if (code === "service-refused") return REFRESH_LIMITS.refusedPause * (0.9 + 0.2 * random);
-  const longest = REFRESH_LIMITS.firstPause * 2 ** Math.min(failures - 1, 30);
-  return random * Math.min(longest, REFRESH_LIMITS.longestPause);
+  const max = REFRESH_LIMITS.firstPause * 2 ** Math.min(failures - 1, 30);
+  return random * Math.min(max, REFRESH_LIMITS.maxDelay);
 }

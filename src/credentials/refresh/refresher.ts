@@ -51,7 +51,7 @@ export interface RefreshState {
 }
 
 /** No longer than this passes without a look at the clocks, milliseconds. */
-const LONGEST_WAIT = 30_000;
+const MAX_WAIT = 30_000;
 /** Clocks that drift apart by less within one wait do so by themselves, milliseconds. */
 const JUMP = 10_000;
 
@@ -191,7 +191,7 @@ export class Refresher {
     const since = this.#after(0);
     const deadlines = this.#toldExpired ? [this.#due] : [this.#due, this.#end];
     const wait = Math.min(
-      LONGEST_WAIT,
+      MAX_WAIT,
       ...deadlines.flatMap((
         { wall, monotonic },
       ) => [wall - since.wall, monotonic - since.monotonic]),

@@ -33,7 +33,7 @@ export async function vendCredentials(
 
 /** How messages name the place of a certificate. */
 export function labelOf(source: IdentitySource): string {
-  return (source.certificate ?? source.privateKey)?.label ?? "";
+  return (source.certificate ?? source.privateKey)?.displayName ?? "";
 }
 
 /**

@@ -11,18 +11,18 @@ export const CONNECTION_LIMITS = {
   /** From its beginning, or its last request, until a connection's next request is complete. */
   idle: 60_000,
   /** So many may be open; beyond, those go that have asked for nothing for longest. */
-  most: 512,
+  max: 512,
   /** Files that the process needs besides. */
   otherFiles: 64,
   /** With fewer open files, a burst of connections leaves none for the service and the key. */
-  leastFiles: 128,
+  minFiles: 128,
 } as const;
 
 /** How many connections may be open in a process that may open so many files. */
-export function mostConnections(openFiles: number | undefined): number {
-  const { most, otherFiles } = CONNECTION_LIMITS;
-  if (openFiles === undefined) return most;
-  return Math.max(1, Math.min(most, Math.floor((openFiles - otherFiles) / 2)));
+export function maxConnections(openFiles: number | undefined): number {
+  const { max, otherFiles } = CONNECTION_LIMITS;
+  if (openFiles === undefined) return max;
+  return Math.max(1, Math.min(max, Math.floor((openFiles - otherFiles) / 2)));
 }
 
 /** A connection's requests so far. */
@@ -45,7 +45,7 @@ export class IdleConnections {
    * @param monotonic milliseconds from any origin, never going back
    * @param most so many may be open
    */
-  constructor(private readonly monotonic: () => number, private readonly most: number) {}
+  constructor(private readonly monotonic: () => number, private readonly max: number) {}
 
   /** A request came in whole from this port at this time of the steady clock. */
   requested(clientPort: number, now: number): void {
@@ -79,7 +79,7 @@ export class IdleConnections {
     };
     const byActivity = open.map((connection) => ({ connection, ...activityOf(connection) }))
       .sort((a, b) => a.requests - b.requests || a.since - b.since);
-    const tooMany = Math.max(0, open.length - this.most);
+    const tooMany = Math.max(0, open.length - this.max);
     return byActivity
       .filter(({ since }, i) => i < tooMany || now - since > CONNECTION_LIMITS.idle)
       .map(({ connection }) => connection);

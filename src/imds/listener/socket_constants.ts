@@ -20,7 +20,7 @@ export interface SocketSystem {
   /** IPPROTO_IPV6 and IPV6_UNICAST_HOPS. */
   readonly unicastHops: { readonly level: number; readonly option: number };
   /** The numbers a socket may have: descriptors in turn, or handles, which are multiples of four. */
-  readonly numbers: { readonly step: 1 | 4; readonly most: number };
+  readonly numbers: { readonly step: 1 | 4; readonly max: number };
 }
 
 /** The systems that the program is built for, by `Deno.build.os`. */
@@ -32,7 +32,7 @@ export const SOCKET_SYSTEMS: Readonly<Record<string, SocketSystem>> = {
     acceptsConnections: { level: 1, option: 30 },
     timeToLive: { level: 0, option: 2 },
     unicastHops: { level: 41, option: 16 },
-    numbers: { step: 1, most: 1 << 20 },
+    numbers: { step: 1, max: 1 << 20 },
   },
   darwin: {
     library: "/usr/lib/libSystem.B.dylib",
@@ -41,7 +41,7 @@ export const SOCKET_SYSTEMS: Readonly<Record<string, SocketSystem>> = {
     acceptsConnections: { level: 0xffff, option: 0x0002 },
     timeToLive: { level: 0, option: 4 },
     unicastHops: { level: 41, option: 4 },
-    numbers: { step: 1, most: 10_240 },
+    numbers: { step: 1, max: 10_240 },
   },
   windows: {
     library: "ws2_32.dll",
@@ -50,6 +50,6 @@ export const SOCKET_SYSTEMS: Readonly<Record<string, SocketSystem>> = {
     acceptsConnections: { level: 0xffff, option: 0x0002 },
     timeToLive: { level: 0, option: 4 },
     unicastHops: { level: 41, option: 4 },
-    numbers: { step: 4, most: 1 << 16 },
+    numbers: { step: 4, max: 1 << 16 },
   },
 };

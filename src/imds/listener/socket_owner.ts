@@ -42,7 +42,7 @@ const REQUEST = {
 const SOCK_DIAG_BY_FAMILY = 20;
 const NLM_F_REQUEST = 1;
 /** `struct nlmsghdr` and `struct inet_diag_msg`. */
-const REPLY = { least: 84, type: 4, user: 80 } as const;
+const REPLY = { min: 84, type: 4, user: 80 } as const;
 
 /** One end of a connection. */
 export interface Endpoint {
@@ -92,7 +92,7 @@ export class SocketOwners implements Disposable {
     // The kernel answers within the call that asks.
     const length = Number(recv(this.#socket, reply, BigInt(reply.length), MSG_DONTWAIT));
     const view = new DataView(reply.buffer);
-    const answers = length >= REPLY.least &&
+    const answers = length >= REPLY.min &&
       view.getUint16(REPLY.type, true) === SOCK_DIAG_BY_FAMILY;
     return answers ? view.getUint32(REPLY.user, true) : undefined;
   }

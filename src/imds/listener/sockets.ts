@@ -68,8 +68,8 @@ export class SocketCalls implements Disposable {
     try {
       return Array.from(Deno.readDirSync("/dev/fd"), ({ name }) => Number(name));
     } catch {
-      const { step, most } = this.system.numbers;
-      return Array.from({ length: Math.min(most / step, this.openFiles) }, (_, i) => i * step);
+      const { step, max } = this.system.numbers;
+      return Array.from({ length: Math.min(max / step, this.openFiles) }, (_, i) => i * step);
     }
   }
 

@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 import { HelperError, messageOf } from "../../errors.ts";
 
 /** No longer path fits into `sockaddr_un`, bytes. */
-const LONGEST_PATH = 104;
+const MAX_PATH_BYTES = 104;
 
 /**
  * Makes the path free to listen on: a socket that nobody listens on any more is removed. What else
@@ -15,11 +15,11 @@ const LONGEST_PATH = 104;
  */
 export async function clearSocketPath(path: string): Promise<void> {
   const refuse = (why: string) => new HelperError("listen", `--bind ${path}: ${why}`);
-  if (new TextEncoder().encode(path).length >= LONGEST_PATH) {
+  if (new TextEncoder().encode(path).length >= MAX_PATH_BYTES) {
     // The text is not shown: it could be a key, which has a slash, too.
     throw new HelperError(
       "listen",
-      `--bind: the path of a socket must be shorter than ${LONGEST_PATH} bytes`,
+      `--bind: the path of a socket must be shorter than ${MAX_PATH_BYTES} bytes`,
     );
   }
   let info: Deno.FileInfo;

@@ -67,7 +67,7 @@ const isSame = (a: Certificate, b: Certificate) => sameBytes(a.encoded, b.encode
  */
 export function chooseStored<T extends StoredCertificate>(
   matches: readonly T[],
-  { scheme, label }: KeystoreUri,
+  { scheme, displayName: label }: KeystoreUri,
   context: KeystoreContext,
 ): T {
   const certificateOf = ({ certificate }: T) => certificate;

@@ -27,7 +27,10 @@ export function hasKeyOf(certificate: Certificate, other: Certificate): boolean 
 export type StoreKey = PublicKey & { readonly keyType: "RSA" | "EC" };
 
 /** The certificate's key. Throws `key-unsupported` when stores do not sign with its kind. */
-export function storeKeyOf(certificate: Certificate, { scheme, label }: KeystoreUri): StoreKey {
+export function storeKeyOf(
+  certificate: Certificate,
+  { scheme, displayName: label }: KeystoreUri,
+): StoreKey {
   try {
     const publicKey = publicKeyOf(certificate);
     const { keyType } = publicKey;

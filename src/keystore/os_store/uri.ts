@@ -28,7 +28,7 @@ export interface StoreQuery {
  * Throws `usage` for anything else in it, and for values that cannot be right.
  */
 export function parseStoreUri(
-  { scheme, label, attributes, query }: KeystoreUri,
+  { scheme, displayName: label, attributes, query }: KeystoreUri,
   settingNames: readonly string[],
 ): StoreQuery {
   const refuse = (why: string, cause?: unknown) =>

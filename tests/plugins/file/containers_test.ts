@@ -196,7 +196,7 @@ Deno.test("openKey() gives a TSS2 PRIVATE KEY to the TPM, unless another key in 
   ) {
     const opened = await open(text);
     if (!("belongsTo" in opened)) throw new Error("not given away");
-    const { scheme, label, path, attributes } = opened.belongsTo;
+    const { scheme, displayName: label, path, attributes } = opened.belongsTo;
     assertEquals([scheme, label, path], ["handle", directory.join("key.pem"), ""]);
     assertEquals([...attributes.keys()], [TSS2_KEYS]);
     assertEquals([...attributes.get(TSS2_KEYS) ?? []], keys.flatMap((key) => [...key]));

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
 import { decodeHex } from "@std/encoding/hex";
 import { SourceError } from "../../../src/files/source_file.ts";
-import { LARGEST_FILE, readKeyFile } from "../../../plugins/file/read_file.ts";
+import { MAX_FILE_BYTES, readKeyFile } from "../../../plugins/file/read_file.ts";
 import { type ErrorCode, HelperError } from "../../../src/errors.ts";
 import { formatPem } from "../../../src/x509/pem.ts";
 import { createAuthority, generateKey } from "../../support/certificates.ts";
@@ -29,7 +29,7 @@ const CONTENTS: readonly (readonly [string | Uint8Array, ErrorCode, string])[] =
   ["hello\n", "key-format", "neither PEM nor DER"],
   [new Uint8Array(5000).fill(0xa5), "key-format", "neither PEM nor DER"],
   [Uint8Array.of(0x30, 0x82, 0x01), "key-format", "neither PEM nor DER"],
-  [new Uint8Array(LARGEST_FILE + 1), "key-format", "larger than 4 MiB"],
+  [new Uint8Array(MAX_FILE_BYTES + 1), "key-format", "larger than 4 MiB"],
   ["-----BEGIN PRIVATE KEY-----\nMII=\n", "key-format", "no end line"],
   ["-----BEGIN PRIVATE KEY-----\n%%%%\n-----END PRIVATE KEY-----\n", "key-format", "base64"],
   [formatPem("PRIVATE KEY", Uint8Array.of(0x30, 0)), "key-format", "no private key in it"],

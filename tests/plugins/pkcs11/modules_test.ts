@@ -195,10 +195,10 @@ Deno.test("sign() tries each key that may be the certificate's, and then stays w
       scriptedContext({ module }),
     ) as Signer;
     const message = new TextEncoder().encode("message");
-    for (const most of [keys.length, 1]) {
+    for (const max of [keys.length, 1]) {
       const before = wrapped.count("C_Sign");
       const signature = await signer.sign(message, "SHA-256");
-      assert(wrapped.count("C_Sign") - before <= most);
+      assert(wrapped.count("C_Sign") - before <= max);
       assert(await verifySignature(signer.publicKey, message, "SHA-256", signature));
     }
   }

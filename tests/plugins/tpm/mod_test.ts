@@ -49,7 +49,7 @@ function sourceOf(...points: Uint8Array[][]): KeystoreUri {
     })
   );
   const all = Uint8Array.from(keys.flatMap((key) => [...key]));
-  return { ...HANDLE, label: "keys.pem", path: "", attributes: new Map([[TSS2_KEYS, all]]) };
+  return { ...HANDLE, displayName: "keys.pem", path: "", attributes: new Map([[TSS2_KEYS, all]]) };
 }
 
 Deno.test("openKey() takes of several keys in a file the one of the certificate, without the TPM", async () => {

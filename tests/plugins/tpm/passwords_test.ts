@@ -28,7 +28,7 @@ const OPTIONS: PasswordOptions = {
   flag: "tpm-key-password",
   none: false,
   guessEmpty: false,
-  longest: 32,
+  max: 32,
 };
 
 const passwordOf = (

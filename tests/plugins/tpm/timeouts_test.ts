@@ -30,6 +30,6 @@ Deno.test("answerOf() gives up sooner once the process is asked to end", async (
 Deno.test("pauseBefore() doubles up to its limit, half of it by chance", () => {
   assertEquals([1, 2, 3].map((i) => backoffDelay(i, LIMITS, 1)), [15, 30, 60]);
   assertEquals(backoffDelay(1, LIMITS, 0), 7.5);
-  assertEquals(backoffDelay(50, LIMITS, 1), LIMITS.longestPause);
-  assert(LIMITS.busy > 10 * LIMITS.longestPause);
+  assertEquals(backoffDelay(50, LIMITS, 1), LIMITS.maxDelay);
+  assert(LIMITS.busy > 10 * LIMITS.maxDelay);
 });
