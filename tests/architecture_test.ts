@@ -20,10 +20,12 @@ const LAYERS = [
   "x509",
   "runtime",
   "files",
+  "timeout.ts",
+  "bytes.ts",
   "errors.ts",
 ];
 /** What of `src` a plugin may import. */
-const PLUGIN_LAYERS = ["keystore", "x509", "files", "errors.ts"];
+const PLUGIN_LAYERS = ["keystore", "x509", "files", "timeout.ts", "bytes.ts", "errors.ts"];
 /** The rooms of plugins that have some, each may import itself and those after it; "" is the plugin's own folder. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   pkcs11: ["", "search", "login", "objects", "uri", "module", "cryptoki"],

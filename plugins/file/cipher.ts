@@ -7,6 +7,7 @@
 import { createDecipheriv } from "node:crypto";
 import { DerError } from "../../src/x509/der.ts";
 import { WrongPassphraseError } from "./errors.ts";
+import { concatenate } from "../../src/bytes.ts";
 
 interface Cipher {
   readonly keyBytes: number;
@@ -67,13 +68,8 @@ function decryptWithNode(
   const decipher = createDecipheriv(isDes ? "des-ede3-cbc" : name.toLowerCase(), nodeKey, iv);
   decipher.setAutoPadding(false);
   const parts = [decipher.update(ciphertext), decipher.final()];
-  const plaintext = new Uint8Array(ciphertext.length);
-  let offset = 0;
-  for (const part of parts) {
-    plaintext.set(part, offset);
-    offset += part.length;
-    part.fill(0);
-  }
+  const plaintext = concatenate(parts);
+  for (const part of parts) part.fill(0);
   return plaintext;
 }
 

@@ -39,6 +39,7 @@ import type { PrivateKey } from "./private_key_info.ts";
 import { readAll, readKeyFile } from "./read_file.ts";
 import { openOnce, wipeKeys } from "./remembered.ts";
 import { type Attempt, PassphrasePrompt } from "./passphrase_prompt.ts";
+import { concatenate } from "../../src/bytes.ts";
 
 /** The keystore of files. */
 export const keystore: Keystore & SoftwareKeyOpener & BundleReader = {
@@ -351,14 +352,9 @@ function belongsToTpm(
       scheme: "handle",
       displayName: uri.displayName,
       path: "",
-      attributes: new Map([[TSS2_KEYS, concatenated(keys.map(({ der }) => der))]]),
+      attributes: new Map([[TSS2_KEYS, concatenate(keys.map(({ der }) => der))]]),
       query: new Map(),
     },
     certificates,
   };
-}
-
-/** Elements of DER tell where they end. */
-function concatenated(elements: readonly Uint8Array[]): Uint8Array {
-  return Uint8Array.from(elements.flatMap((element) => [...element]));
 }

@@ -4,11 +4,10 @@
  * @module
  */
 import { HelperError } from "../../src/errors.ts";
+import { MAX_PROMPTS, SecretPrompt } from "../../src/keystore/secret_prompt.ts";
 import type { KeystoreContext } from "../../src/keystore/types.ts";
 import { WrongPassphraseError } from "./errors.ts";
 import { encodePassphrase, NO_PASSPHRASE, type Passphrase } from "./passphrase.ts";
-
-const MAX_PROMPTS = 3;
 
 /** Something that a passphrase may open; throws {@link WrongPassphraseError} when it does not. */
 export type Attempt<T> = (passphrase: Passphrase) => Promise<T>;
@@ -47,19 +46,20 @@ export class PassphrasePrompt {
   }
 
   async #ask<T>(attempt: Attempt<T>): Promise<T> {
-    for (let questions = 0; questions < MAX_PROMPTS; questions++) {
-      const before = questions === 0 ? "" : "Wrong passphrase. ";
-      const answer = await this.context.prompt(`${before}Passphrase for ${this.label}: `);
-      if (answer === undefined) {
-        throw this.#locked(
+    const prompt = new SecretPrompt({
+      prompt: (question) => this.context.prompt(question),
+      noTerminal: () =>
+        this.#locked(
           `${this.label} is encrypted and there is no terminal to ask for its passphrase; ` +
             "give it with --pkcs8-password (env:NAME, file:PATH or fd:N)",
-        );
-      }
+        ),
+      exhausted: () => this.#locked(`none of ${MAX_PROMPTS} passphrases unlocks ${this.label}`),
+    });
+    for (let before = "";; before = "Wrong passphrase. ") {
+      const answer = await prompt.next(() => `${before}Passphrase for ${this.label}: `);
       const opened = await this.#try(attempt, variants(answer));
       if (opened) return opened.value;
     }
-    throw this.#locked(`none of ${MAX_PROMPTS} passphrases unlocks ${this.label}`);
   }
 
   async #try<T>(

@@ -9,7 +9,6 @@ import type { Digest } from "../../src/keystore/types.ts";
 import {
   DerError,
   encodeElement,
-  encodeObjectIdentifier,
   encodeSequence,
   encodeUnsignedInteger,
   readSequence,
@@ -17,13 +16,9 @@ import {
   unsigned,
 } from "../../src/x509/der.ts";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
-import { encodePublicKey, parsePublicKey, type PublicKey } from "../../src/x509/public_key.ts";
+import { type PublicKey, RSA_ALGORITHM, rsaPublicKey } from "../../src/x509/public_key.ts";
 import type { PrivateKey, PrivateKeyInfo } from "./private_key_info.ts";
 
-const ALGORITHM = encodeSequence(
-  encodeObjectIdentifier("1.2.840.113549.1.1.1"),
-  encodeElement(TAG.null),
-);
 const HASH_NAMES: Readonly<Record<Digest, string>> = {
   "SHA-256": "sha256",
   "SHA-384": "sha384",
@@ -34,10 +29,10 @@ const MAX_EXPONENT_BYTES = 33;
 
 /** Makes a key of an RSAPrivateKey. Throws `DerError` when it is malformed or does not fit together. */
 export function openRsaKey(info: PrivateKeyInfo): PrivateKey {
-  const publicKey = rsaPublicKey(info.privateKey);
+  const publicKey = publicKeyOfPrivate(info.privateKey);
   const pkcs8 = encodeSequence(
     encodeUnsignedInteger(Uint8Array.of(0)),
-    ALGORITHM,
+    RSA_ALGORITHM,
     encodeElement(TAG.octetString, info.privateKey),
   );
   try {
@@ -54,7 +49,7 @@ export function openRsaKey(info: PrivateKeyInfo): PrivateKey {
   }
 }
 
-function rsaPublicKey(privateKey: Uint8Array): PublicKey {
+function publicKeyOfPrivate(privateKey: Uint8Array): PublicKey {
   const numbers = readSequence(privateKey);
   if (numbers.smallInteger() !== 0) {
     throw new KeyTypeError("RSA keys of more than two primes cannot be used; make a new key");
@@ -68,8 +63,7 @@ function rsaPublicKey(privateKey: Uint8Array): PublicKey {
       `RSA keys with a public exponent of ${exponentBits} bits cannot be used; the common one is 65537`,
     );
   }
-  const bits = encodeSequence(encodeUnsignedInteger(modulus), encodeUnsignedInteger(exponent));
-  return parsePublicKey(encodePublicKey(ALGORITHM, bits));
+  return rsaPublicKey(modulus, exponent);
 }
 
 function positive(contents: Uint8Array): Uint8Array {

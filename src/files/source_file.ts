@@ -17,6 +17,7 @@ import {
   readSync,
   type Stats,
 } from "node:fs";
+import { withTimeout } from "../timeout.ts";
 
 /** Limits of reading, milliseconds. */
 export const SOURCE_LIMITS = {
@@ -65,16 +66,15 @@ export async function readSource(
   path: string,
   options: SourceOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(slow()), SOURCE_LIMITS.total);
   const source = new OpenSource(path, options);
   try {
     refuseUnopened(path, options);
-    return await Promise.race([readAll(source), late.promise]);
+    return await withTimeout(readAll(source), SOURCE_LIMITS.total, () => {
+      throw slow();
+    });
   } catch (thrown) {
     throw asSourceError(thrown);
   } finally {
-    clearTimeout(timer);
     source.abandon();
   }
 }

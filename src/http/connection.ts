@@ -8,6 +8,7 @@ import { HelperError } from "../errors.ts";
 import { type ByteStream, HttpProtocolError, requestTunnel } from "./http_exchange.ts";
 import { type Proxy, proxyLabel } from "./proxy.ts";
 import { connectTcp } from "./tcp_connection.ts";
+import { withTimeout } from "../timeout.ts";
 
 /** How a connection is made. */
 export interface ConnectionOptions {
@@ -62,22 +63,14 @@ export async function connect(
 
 async function connectInTime(peer: URL, label: string): Promise<Deno.TcpConn> {
   const connecting = connectTcp(bareHost(peer), portOf(peer));
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    late.reject(
-      new HelperError(
-        "network-timeout",
-        `no connection to ${label} within ${CONNECT_TIMEOUT / 1000} s; ` +
-          "check the network, --endpoint and proxies",
-      ),
-    );
+  return await withTimeout(connecting, CONNECT_TIMEOUT, () => {
     connecting.then((connection) => connection.close(), () => {});
-  }, CONNECT_TIMEOUT);
-  try {
-    return await Promise.race([connecting, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+    throw new HelperError(
+      "network-timeout",
+      `no connection to ${label} within ${CONNECT_TIMEOUT / 1000} s; ` +
+        "check the network, --endpoint and proxies",
+    );
+  });
 }
 
 async function openTunnel(connection: Deno.TcpConn, url: URL, proxy: Proxy): Promise<void> {

@@ -14,6 +14,7 @@ import {
 } from "./http_exchange.ts";
 import { type Proxy, proxyLabel } from "./proxy.ts";
 import type { HttpRequest } from "./request.ts";
+import { withTimeout } from "../timeout.ts";
 
 /** How requests are sent. */
 export interface HttpOptions extends ConnectionOptions {
@@ -43,23 +44,18 @@ export function createSender(options: HttpOptions): SendRequest {
   return async (request, timeoutMilliseconds) => {
     const { url } = request;
     const open: ByteStream[] = [];
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      late.reject(
-        new HelperError(
+    const answer = send(request, options, (stream) => open.push(stream));
+    try {
+      return await withTimeout(answer, timeoutMilliseconds, () => {
+        throw new HelperError(
           "network-timeout",
           `no answer from ${url.host} within ${Math.ceil(timeoutMilliseconds) / 1000} s; ` +
             "check the network, --endpoint and proxies",
-        ),
-      );
-    }, timeoutMilliseconds);
-    const answer = send(request, options, (stream) => open.push(stream));
-    try {
-      return await Promise.race([answer, late.promise]);
+        );
+      });
     } catch (thrown) {
       throw withProxyNote(asHelperError(thrown, url, options.proxy), options);
     } finally {
-      clearTimeout(timer);
       open.reverse().forEach(closeQuietly);
       answer.catch(() => {}); // what closing does to a request that is too late
     }

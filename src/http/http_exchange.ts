@@ -9,6 +9,7 @@
  * @module
  */
 import { FairTurns } from "./fair_turns.ts";
+import { concatenate } from "../bytes.ts";
 
 /** A connection: bytes in both directions. `Deno.Conn` is one. */
 export interface ByteStream {
@@ -262,14 +263,4 @@ function checkSize(bytes: number): void {
   if (bytes > RESPONSE_LIMITS.body) {
     throw new HttpProtocolError(`an answer larger than ${RESPONSE_LIMITS.body} bytes`);
   }
-}
-
-function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { withTimeout } from "../timeout.ts";
 
 /** What the network is asked for. */
 export interface Network {
@@ -58,15 +59,9 @@ export async function connectTcp(
 async function firstOf(
   attempts: readonly Promise<Deno.TcpConn>[],
 ): Promise<Deno.TcpConn | undefined> {
-  const late = Promise.withResolvers<undefined>();
-  const timer = setTimeout(late.resolve, NEXT_ATTEMPT_DELAY);
-  const any = Promise.any(attempts);
-  try {
-    const last = attempts.at(-1)?.catch(() => undefined);
-    return await Promise.race([any.catch(() => undefined), last, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const any = Promise.any(attempts).catch(() => undefined);
+  const last = attempts.at(-1)?.catch(() => undefined);
+  return await withTimeout(Promise.race([any, last]), NEXT_ATTEMPT_DELAY, () => undefined);
 }
 
 /** The addresses to try after the first one, which comes again at the end: names' answers rotate. */

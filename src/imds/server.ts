@@ -14,6 +14,7 @@ import { SocketOwners } from "./listener/socket_owner.ts";
 import { raiseOpenFilesLimit } from "../runtime/limits.ts";
 import { ServerSockets, SocketCalls } from "./listener/sockets.ts";
 import { clearSocketPath, removeSocket, withPrivateMode } from "./listener/unix_socket.ts";
+import { withTimeout } from "../timeout.ts";
 
 /** What a server is started with. */
 export interface ServerOptions {
@@ -102,10 +103,8 @@ export class EndpointServer implements AsyncDisposable {
         if (late || this.#isAnswered(connection.clientPort)) this.#sockets?.end(connection);
       }
     }, PERIODS.lookAtEnd);
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, PERIODS.end + 2 * PERIODS.lookAtEnd);
-    await Promise.race([this.#server.shutdown().catch(() => {}), late.promise]);
-    clearTimeout(timer);
+    const shutdown = this.#server.shutdown().catch(() => {});
+    await withTimeout(shutdown, PERIODS.end + 2 * PERIODS.lookAtEnd, () => {});
     clearInterval(endIdle);
     this.#calls[Symbol.dispose]();
     this.#owners[Symbol.dispose]();

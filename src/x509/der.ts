@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { concatenate } from "../bytes.ts";
 
 /** Thrown when bytes are not the DER that was expected. Callers wrap it with the file's name. */
 export class DerError extends Error {
@@ -210,15 +211,7 @@ export function encodeElement(tag: number, ...parts: Uint8Array[]): Uint8Array<A
     }
     lengthBytes.unshift(0x80 | lengthBytes.length);
   }
-  const encoded = new Uint8Array(1 + lengthBytes.length + length);
-  encoded[0] = tag;
-  encoded.set(lengthBytes, 1);
-  let offset = 1 + lengthBytes.length;
-  for (const part of parts) {
-    encoded.set(part, offset);
-    offset += part.length;
-  }
-  return encoded;
+  return concatenate([Uint8Array.of(tag, ...lengthBytes), ...parts]);
 }
 
 /** Encodes a SEQUENCE of already encoded elements. */

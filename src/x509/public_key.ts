@@ -3,7 +3,17 @@
  *
  * @module
  */
-import { DerError, DerReader, encodeElement, readSequence, TAG, unsigned } from "./der.ts";
+import {
+  DerError,
+  DerReader,
+  encodeElement,
+  encodeObjectIdentifier,
+  encodeSequence,
+  encodeUnsignedInteger,
+  readSequence,
+  TAG,
+  unsigned,
+} from "./der.ts";
 import {
   type Curve,
   curveOf,
@@ -104,6 +114,27 @@ export function encodePublicKey(algorithm: Uint8Array, bits: Uint8Array): Uint8A
     algorithm,
     encodeElement(TAG.bitString, new Uint8Array(1), bits),
   );
+}
+
+/** The AlgorithmIdentifier of RSA keys, DER (RFC 3279 section 2.3.1). */
+export const RSA_ALGORITHM = encodeSequence(
+  encodeObjectIdentifier("1.2.840.113549.1.1.1"),
+  encodeElement(TAG.null),
+);
+const EC_OID = encodeObjectIdentifier("1.2.840.10045.2.1");
+
+/** Returns the RSA key of a modulus and a public exponent, both big-endian. Throws as {@link parsePublicKey}. */
+export function rsaPublicKey(modulus: Uint8Array, exponent: Uint8Array): PublicKey {
+  const bits = encodeSequence(encodeUnsignedInteger(modulus), encodeUnsignedInteger(exponent));
+  return parsePublicKey(encodePublicKey(RSA_ALGORITHM, bits));
+}
+
+/**
+ * Returns the EC key of a curve and an uncompressed point. `parameters` is the DER of the curve's object
+ * identifier (RFC 5480 section 2.1.1). Throws as {@link parsePublicKey}.
+ */
+export function ecPublicKey(parameters: Uint8Array, point: Uint8Array): PublicKey {
+  return parsePublicKey(encodePublicKey(encodeSequence(EC_OID, parameters), point));
 }
 
 /** The AlgorithmIdentifier of a DER SubjectPublicKeyInfo: object identifier and encoded parameters. */

@@ -8,6 +8,7 @@ import type { Library } from "./library.ts";
 import type { Argument, FunctionName, ListedFunction } from "./ffi.ts";
 import { CKR } from "./return_values.ts";
 import type { TimeLimits } from "./timeouts.ts";
+import { withTimeout } from "../../../src/timeout.ts";
 
 /** A call that has not returned in time and is still running. */
 interface Overdue {
@@ -88,14 +89,8 @@ export class TimedCalls {
     const limit = this.limits[name];
     const since = performance.now();
     const running = start();
-    const late = Promise.withResolvers<"late">();
-    const timer = setTimeout(() => late.resolve("late"), limit);
-    try {
-      const value = await Promise.race([running, late.promise]);
-      if (value !== "late") return value;
-    } finally {
-      clearTimeout(timer);
-    }
+    const value = await withTimeout(running, limit, () => "late" as const);
+    if (value !== "late") return value;
     this.#overdue = { name, since };
     running.then((value) => {
       this.#overdue = undefined;

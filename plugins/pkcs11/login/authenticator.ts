@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { MAX_PROMPTS, SecretPrompt } from "../../../src/keystore/secret_prompt.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import { CKF } from "../cryptoki/constants.ts";
 import { CryptokiError } from "../cryptoki/errors.ts";
@@ -19,8 +20,6 @@ import {
 import type { PinMemory } from "./pin_cache.ts";
 import { CKR } from "../cryptoki/return_values.ts";
 
-/** Whoever is asked for a PIN is asked so many times. */
-const MAX_PROMPTS = 3;
 /** Some modules return CKR_ARGUMENTS_BAD for a PIN of a length that the token does not take. */
 const WRONG: readonly number[] = [
   CKR.PIN_INCORRECT,
@@ -28,6 +27,8 @@ const WRONG: readonly number[] = [
   CKR.PIN_LEN_RANGE,
   CKR.ARGUMENTS_BAD,
 ];
+
+const encoded = (text: string) => new TextEncoder().encode(text);
 
 /** Opens locks with what was given, is remembered, or is typed. */
 export class Authenticator {
@@ -58,27 +59,28 @@ export class Authenticator {
 
   async #ask(lock: Lock, flags: number): Promise<void> {
     let before = "";
-    for (let questions = 0; questions < MAX_PROMPTS; questions++) {
-      const warning = flags & CKF.USER_PIN_FINAL_TRY
-        ? `One try is left: a wrong PIN locks ${lock.token}. `
-        : "";
-      const question = `${before}${warning}${lock.pin.replace(/^t/, "T")}: `;
-      const answer = await this.context.prompt(question);
-      if (answer === undefined) throw noTerminal(lock, flags);
+    const prompt = new SecretPrompt({
+      prompt: (question) => this.context.prompt(question),
+      isRejected: (answer) => this.memory.wasRefused(lock.name, encoded(answer)),
+      onRejected: () => before = "That PIN was refused before and is not sent again. ",
+      noTerminal: () => noTerminal(lock, flags),
+      exhausted: () => refusal(`none of ${MAX_PROMPTS} entries is ${lock.pin}`),
+    });
+    for (;;) {
+      const answer = await prompt.next(() => {
+        const warning = flags & CKF.USER_PIN_FINAL_TRY
+          ? `One try is left: a wrong PIN locks ${lock.token}. `
+          : "";
+        return `${before}${warning}${lock.pin.replace(/^t/, "T")}: `;
+      });
       if (answer === "") {
         throw refusal(`${lock.pin} was not entered; nothing was sent to the token`);
       }
-      const pin = new TextEncoder().encode(answer);
-      if (await this.memory.wasRefused(lock.name, pin)) {
-        before = "That PIN was refused before and is not sent again. ";
-        continue;
-      }
-      if (await this.#send(lock, pin)) return;
+      if (await this.#send(lock, encoded(answer))) return;
       before = "That PIN is wrong. ";
       flags = await lock.flags();
       if (flags & CKF.USER_PIN_LOCKED) throw locked(lock);
     }
-    throw refusal(`none of ${MAX_PROMPTS} entries is ${lock.pin}`);
   }
 
   async #askOnPad(lock: Lock, flags: number): Promise<void> {

@@ -5,14 +5,13 @@
  * @module
  */
 import { encodeHex } from "@std/encoding/hex";
+import { RejectedSecrets } from "../../../src/keystore/secret_prompt.ts";
 import type { TokenInfo } from "../cryptoki/structures.ts";
 
 /** PINs by lock: a token's own, or that of one of its keys. */
 export class PinMemory {
   readonly #right = new Map<string, Uint8Array>();
-  /** Salted digests, by lock. */
-  readonly #refused = new Map<string, Set<string>>();
-  readonly #salt = crypto.getRandomValues(new Uint8Array(16));
+  readonly #rejected = new RejectedSecrets();
 
   /** A copy of the PIN that was right for this lock. */
   recall(lock: string): Uint8Array | undefined {
@@ -35,23 +34,12 @@ export class PinMemory {
   /** Keeps in mind that the token has refused this PIN. */
   async refuse(lock: string, pin: Uint8Array): Promise<void> {
     this.forget(lock);
-    const refused = this.#refused.get(lock) ?? new Set();
-    refused.add(await this.#digest(pin));
-    this.#refused.set(lock, refused);
+    await this.#rejected.add(lock, pin);
   }
 
   /** Whether the token has refused this PIN. */
   async wasRefused(lock: string, pin: Uint8Array): Promise<boolean> {
-    return this.#refused.get(lock)?.has(await this.#digest(pin)) ?? false;
-  }
-
-  async #digest(pin: Uint8Array): Promise<string> {
-    const salted = new Uint8Array([...this.#salt, ...pin]);
-    try {
-      return encodeHex(new Uint8Array(await crypto.subtle.digest("SHA-256", salted)));
-    } finally {
-      salted.fill(0);
-    }
+    return await this.#rejected.has(lock, pin);
   }
 }
 

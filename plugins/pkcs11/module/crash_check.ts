@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { withTimeout } from "../../../src/timeout.ts";
 
 /** What happened to the other process; undefined when nothing did, or it could not be tried. */
 export type LoadFailure = { readonly signal: string } | { readonly code: number } | "hangs";
@@ -30,10 +31,7 @@ export async function tryLoad(
         stdout: "null",
         stderr: "null",
       }).spawn();
-      const { promise, resolve } = Promise.withResolvers<"late">();
-      const timer = setTimeout(() => resolve("late"), limit);
-      const status = await Promise.race([child.status, promise]);
-      clearTimeout(timer);
+      const status = await withTimeout(child.status, limit, () => "late" as const);
       if (status === "late") {
         child.kill("SIGKILL");
         return "hangs";

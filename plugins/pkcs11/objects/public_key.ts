@@ -6,10 +6,8 @@
 import {
   DerError,
   DerReader,
-  encodeElement,
   encodeObjectIdentifier,
   encodeSequence,
-  encodeUnsignedInteger,
   TAG,
 } from "../../../src/x509/der.ts";
 import {
@@ -20,9 +18,11 @@ import {
   type MlDsaKeyType,
 } from "../../../src/x509/key_types.ts";
 import {
+  ecPublicKey,
   encodePublicKey,
   parsePublicKey,
   type PublicKey,
+  rsaPublicKey,
   rsaPublicNumbers,
   sameBytes,
   samePublicKey,
@@ -49,12 +49,6 @@ const ATTRIBUTES = {
   ML_DSA: { private: [CKA.PUBLIC_KEY_INFO, CKA.PARAMETER_SET], public: [CKA.VALUE] },
 } as const;
 
-const RSA_ALGORITHM = encodeSequence(
-  encodeObjectIdentifier("1.2.840.113549.1.1.1"),
-  encodeElement(TAG.null),
-);
-const EC_OID = encodeObjectIdentifier("1.2.840.10045.2.1");
-
 /**
  * Reads the public half of a key object. Throws `KeyTypeError` for keys of a kind that cannot be
  * used.
@@ -74,7 +68,7 @@ export async function readPublicPart(
     ATTRIBUTES[type],
   );
   const publicKey = parsed(() => info && info.length > 0 ? parsePublicKey(info) : undefined) ??
-    parsed(() => first && second && (type === "RSA" ? rsaKey : ecKey)(first, second));
+    parsed(() => first && second && (type === "RSA" ? rsaPublicKey : ecKey)(first, second));
   const part = first && first.length > 0
     ? type === "RSA" ? { modulus: stripZeros(first) } : { parameters: first }
     : {};
@@ -123,11 +117,6 @@ function parsed(read: () => PublicKey | undefined): PublicKey | undefined {
   }
 }
 
-function rsaKey(modulus: Uint8Array, exponent: Uint8Array): PublicKey {
-  const bits = encodeSequence(encodeUnsignedInteger(modulus), encodeUnsignedInteger(exponent));
-  return parsePublicKey(encodePublicKey(RSA_ALGORITHM, bits));
-}
-
 /** CKA_EC_POINT is a point inside an OCTET STRING; some tokens leave that out. */
 function ecKey(parameters: Uint8Array, point: Uint8Array): PublicKey {
   const wrapped = new DerReader(point);
@@ -135,7 +124,7 @@ function ecKey(parameters: Uint8Array, point: Uint8Array): PublicKey {
     point[1] === point.length - 2 || (point[1] === 0x81 && point[2] === point.length - 3)
   );
   const bits = isWrapped ? wrapped.octetString() : point;
-  return parsePublicKey(encodePublicKey(encodeSequence(EC_OID, parameters), bits));
+  return ecPublicKey(parameters, bits);
 }
 
 /** CKA_VALUE of an ML-DSA public key is the raw key of FIPS 204. */

@@ -4,32 +4,30 @@
  * @module
  */
 import { HelperError } from "../../../src/errors.ts";
+import { MAX_PROMPTS, RejectedSecrets, SecretPrompt } from "../../../src/keystore/secret_prompt.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import { type LockoutState, triesWords } from "./lockout.ts";
 
-const MAX_PROMPTS = 3;
-
-/** Passwords that were typed, and those that were refused, as long as the process lives. */
+/** Passwords that were typed and accepted, and digests of rejected ones, in memory. */
 export class PasswordMemory {
   readonly #accepted = new Map<string, string>();
-  readonly #refused = new Map<string, Set<string>>();
+  readonly #rejected = new RejectedSecrets();
 
   accepted(identity: string): string | undefined {
     return this.#accepted.get(identity);
   }
 
-  isRefused(identity: string, password: string): boolean {
-    return this.#refused.get(identity)?.has(password) ?? false;
+  isRefused(identity: string, password: string): Promise<boolean> {
+    return this.#rejected.has(identity, new TextEncoder().encode(password));
   }
 
   accept(identity: string, password: string): void {
     this.#accepted.set(identity, password);
   }
 
-  refuse(identity: string, password: string): void {
+  async refuse(identity: string, password: string): Promise<void> {
     if (this.#accepted.get(identity) === password) this.#accepted.delete(identity);
-    const refused = this.#refused.get(identity) ?? new Set();
-    this.#refused.set(identity, refused.add(password));
+    await this.#rejected.add(identity, new TextEncoder().encode(password));
   }
 }
 
@@ -54,13 +52,27 @@ type Origin = "flag" | "none" | "remembered" | "guess" | "answer";
 /** The password of one key or parent in one use of it. */
 export class Password {
   #used: { readonly text: string; readonly origin: Origin } | undefined;
-  #questions = 0;
+  readonly #prompt: SecretPrompt;
 
   constructor(
     readonly options: PasswordOptions,
     private readonly context: Pick<KeystoreContext, "secret" | "prompt" | "say">,
     private readonly memory: PasswordMemory,
-  ) {}
+  ) {
+    const { identity, name, flag } = options;
+    const orNone = flag === "tpm-key-password" ? ", or --no-tpm-key-password if it has none" : "";
+    this.#prompt = new SecretPrompt({
+      prompt: (question) => context.prompt(question),
+      isRejected: (answer) => memory.isRefused(identity, answer),
+      onRejected: () => context.say("that password was refused before and is not sent again"),
+      noTerminal: () =>
+        this.#locked(
+          `${name} needs a password and there is no terminal to ask for it; give it with ` +
+            `--${flag} (env:NAME, file:PATH or fd:N)${orNone}`,
+        ),
+      exhausted: () => this.#locked(`none of ${MAX_PROMPTS} passwords is that of ${name}`),
+    });
+  }
 
   /** Whether an empty password is tried that nobody gave. */
   get isGuess(): boolean {
@@ -99,7 +111,7 @@ export class Password {
    */
   async refused(lockout?: LockoutState): Promise<void> {
     const used = this.#used;
-    if (used) this.memory.refuse(this.options.identity, used.text);
+    if (used) await this.memory.refuse(this.options.identity, used.text);
     const tries = lockout ? triesWords(lockout) : "such a try is not counted";
     if (used?.origin === "flag" || used?.origin === "none") {
       throw this.#locked(`${this.#refusalOf(used.origin)}; ${tries}`);
@@ -117,7 +129,7 @@ export class Password {
     const remembered = this.memory.accepted(identity);
     if (given !== undefined) {
       const origin = none ? "none" : "flag";
-      if (this.memory.isRefused(identity, given)) {
+      if (await this.memory.isRefused(identity, given)) {
         throw this.#locked(
           `${this.#refusalOf(origin)}; it was refused before and is not sent again`,
         );
@@ -125,29 +137,16 @@ export class Password {
       return { text: given, origin };
     }
     if (remembered !== undefined) return { text: remembered, origin: "remembered" };
-    if (guessEmpty && !this.memory.isRefused(identity, "")) return { text: "", origin: "guess" };
+    if (guessEmpty && !await this.memory.isRefused(identity, "")) {
+      return { text: "", origin: "guess" };
+    }
     return await this.#ask();
   }
 
   /** The question is always the same, so that whoever answers it for a person knows it again. */
   async #ask(): Promise<{ text: string; origin: Origin }> {
-    const { identity, name, flag } = this.options;
-    while (this.#questions < MAX_PROMPTS) {
-      this.#questions += 1;
-      const text = await this.context.prompt(`Password of ${name}: `);
-      if (text === undefined) {
-        const orNone = flag === "tpm-key-password"
-          ? ", or --no-tpm-key-password if it has none"
-          : "";
-        throw this.#locked(
-          `${name} needs a password and there is no terminal to ask for it; give it with ` +
-            `--${flag} (env:NAME, file:PATH or fd:N)${orNone}`,
-        );
-      }
-      if (!this.memory.isRefused(identity, text)) return { text, origin: "answer" };
-      this.context.say("that password was refused before and is not sent again");
-    }
-    throw this.#locked(`none of ${MAX_PROMPTS} passwords is that of ${name}`);
+    const text = await this.#prompt.next(() => `Password of ${this.options.name}: `);
+    return { text, origin: "answer" };
   }
 
   #refusalOf(origin: "flag" | "none"): string {

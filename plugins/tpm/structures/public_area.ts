@@ -4,15 +4,9 @@
  *
  * @module
  */
-import {
-  encodeElement,
-  encodeObjectIdentifier,
-  encodeSequence,
-  encodeUnsignedInteger,
-  TAG,
-} from "../../../src/x509/der.ts";
+import { encodeObjectIdentifier } from "../../../src/x509/der.ts";
 import { KeyTypeError } from "../../../src/x509/key_types.ts";
-import { encodePublicKey, parsePublicKey, type PublicKey } from "../../../src/x509/public_key.ts";
+import { ecPublicKey, type PublicKey, rsaPublicKey } from "../../../src/x509/public_key.ts";
 import {
   ALGORITHM,
   ALGORITHM_NAMES,
@@ -131,20 +125,15 @@ function schemeOf(area: WireReader): Scheme {
     : { algorithm, hash: area.u16() };
 }
 
-const RSA_ALGORITHM = encodeSequence(
-  encodeObjectIdentifier("1.2.840.113549.1.1.1"),
-  encodeElement(TAG.null),
-);
-
 /** The public key of an RSA or EC object; `KeyTypeError` for others, and for unusable curves. */
 export function publicKeyOfArea(area: PublicArea): PublicKey {
   const [first = new Uint8Array(0), second = new Uint8Array(0)] = area.unique;
   if (area.type === ALGORITHM.rsa) {
-    const exponent = encodeUnsignedInteger(
-      Uint8Array.of(area.exponent >>> 24, area.exponent >>> 16, area.exponent >>> 8, area.exponent),
+    const { exponent } = area;
+    return rsaPublicKey(
+      first,
+      Uint8Array.of(exponent >>> 24, exponent >>> 16, exponent >>> 8, exponent),
     );
-    const numbers = encodeSequence(encodeUnsignedInteger(first), exponent);
-    return parsePublicKey(encodePublicKey(RSA_ALGORITHM, numbers));
   }
   if (area.type !== ALGORITHM.ecc) {
     throw new KeyTypeError(
@@ -166,9 +155,5 @@ export function publicKeyOfArea(area: PublicArea): PublicKey {
     }
     point.set(coordinate, 1 + (i + 1) * curve.coordinateBytes - coordinate.length);
   }
-  const algorithm = encodeSequence(
-    encodeObjectIdentifier("1.2.840.10045.2.1"),
-    encodeObjectIdentifier(curve.oid),
-  );
-  return parsePublicKey(encodePublicKey(algorithm, point));
+  return ecPublicKey(encodeObjectIdentifier(curve.oid), point);
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { concatenate } from "../../../src/bytes.ts";
 
 /** Thrown when bytes are not the TPM structure that was expected; the message is a sentence's tail. */
 export class WireError extends Error {
@@ -32,13 +33,7 @@ export function sized(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 
 /** Parts put together. */
 export function wire(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
+  return concatenate(parts);
 }
 
 /** A TPM2B without contents. */

@@ -13,6 +13,7 @@ import {
 import { exchange, type HttpResponse } from "../../http/http_exchange.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import type { System } from "../system.ts";
+import { withTimeout } from "../../timeout.ts";
 
 /** A probe is asked again anyway. */
 const TIMEOUT = 5_000;
@@ -35,24 +36,24 @@ export async function health(values: FlagValues, system: System): Promise<void> 
 }
 
 async function ask(bind: BindAddress, place: string): Promise<HttpResponse> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    late.reject(
-      new HelperError("network-timeout", `no answer from ${place} within ${TIMEOUT / 1000} s`),
-    );
-  }, TIMEOUT);
   let connection: Deno.Conn | undefined;
-  try {
-    connection = await Promise.race([connect(bind), late.promise]);
+  const exchangeOnce = async () => {
+    connection = await connect(bind);
     const headers = new Map([["host", "localhost"], ["connection", "close"]]);
-    const answer = exchange(connection, { method: "GET", target: "/healthz", headers });
-    return await Promise.race([answer, late.promise]);
+    return await exchange(connection, { method: "GET", target: "/healthz", headers });
+  };
+  try {
+    return await withTimeout(exchangeOnce(), TIMEOUT, () => {
+      throw new HelperError(
+        "network-timeout",
+        `no answer from ${place} within ${TIMEOUT / 1000} s`,
+      );
+    });
   } catch (cause) {
     if (cause instanceof HelperError) throw cause;
     const sentence = `no serve answers on ${place}; check --port and --bind (${messageOf(cause)})`;
     throw new HelperError("network", sentence, { cause });
   } finally {
-    clearTimeout(timer);
     connection?.close();
   }
 }

@@ -17,6 +17,7 @@ import type { System } from "../system.ts";
 import { type Finding, found } from "./finding.ts";
 import type { Inspection } from "./check_context.ts";
 import { readSourceSync } from "../../files/source_file.ts";
+import { withTimeout } from "../../timeout.ts";
 
 /** A larger file is not a token, bytes. */
 const MAX_TOKEN_FILE = 1 << 20;
@@ -80,18 +81,12 @@ async function checkConnection({ variable, url }: NamedEndpoint): Promise<Findin
 
 /** Connects, or throws after {@link CONNECT_TIMEOUT}. */
 async function connect(hostname: string, port: number): Promise<Deno.Conn> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error("timeout")), CONNECT_TIMEOUT);
   // As SDKs do: localhost may be ::1 first, where serve does not listen.
   const connecting = connectTcp(hostname, port);
-  try {
-    return await Promise.race([connecting, late.promise]);
-  } catch (thrown) {
+  return await withTimeout(connecting, CONNECT_TIMEOUT, () => {
     connecting.then((connection) => connection.close(), () => {});
-    throw thrown;
-  } finally {
-    clearTimeout(timer);
-  }
+    throw new Error("timeout");
+  });
 }
 
 function checkTokenFile(system: System): Finding[] {
