@@ -161,7 +161,8 @@ demo-emulator: $(BINARY) ## the emulator of the last demo until Ctrl-C, to run i
 bench: $(BINARY) tools ## start-up, memory, size and requests a second, beside the least there can be
 	@$(DENO) run --quiet --cached-only -A tests/bench/run.ts $(BINARY); start=$$?; \
 	$(DENO) run --quiet --cached-only -A tests/bench/serve.ts; load=$$?; \
-	$(DENO) run --quiet --cached-only -A tests/bench/refresh.ts && exit $$((start + load))
+	$(DENO) run --quiet --cached-only -A tests/bench/refresh.ts; refresh=$$?; \
+	$(DENO) run --quiet --cached-only -A tests/bench/stages.ts && exit $$((start + load + refresh))
 
 build/share.stamp: $(BINARY)
 	@$(DENO) run --quiet --cached-only -A packaging/share.ts build/share

@@ -18,7 +18,7 @@ import { sourceDate } from "./source_date.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BUILD = `${ROOT}build`;
-const PACKAGES = `${BUILD}/packages`;
+export const PACKAGES = `${BUILD}/packages`;
 /** The recorder of compiled code, and what it imports. */
 const RECORDER = ["recorder.js", "scripts.js", "token_double.js"] as const;
 
@@ -55,7 +55,7 @@ function withSuffix(output: string, target: string): string {
 }
 
 /** Puts the program's compiled code into the bundle, when the target's binaries run here. */
-async function addCodeCache(bundle: string, target: string, base: string): Promise<string> {
+export async function addCodeCache(bundle: string, target: string, base: string): Promise<string> {
   if (target !== Deno.build.target) return `none, as binaries for ${target} do not run here`;
   const recorder = `${BUILD}/recorder`;
   for (const file of RECORDER) await Deno.copyFile(`${ROOT}packaging/${file}`, `${bundle}/${file}`);
@@ -69,7 +69,7 @@ async function addCodeCache(bundle: string, target: string, base: string): Promi
 }
 
 /** esbuild finds packages in a node_modules folder; Deno makes one from the lock. */
-async function installPackages(): Promise<void> {
+export async function installPackages(): Promise<void> {
   await Deno.mkdir(PACKAGES, { recursive: true });
   await Deno.writeTextFile(
     `${PACKAGES}/deno.json`,
@@ -80,7 +80,7 @@ async function installPackages(): Promise<void> {
 }
 
 /** Compiles the bundle into the base binary. */
-async function compile(
+export async function compile(
   bundle: string,
   main: string,
   output: string,
@@ -120,7 +120,7 @@ async function compile(
 }
 
 /** The base binary of a target, without the variables that the program cannot remove. */
-async function preparedBase(target: string): Promise<{ path: string; from: string }> {
+export async function preparedBase(target: string): Promise<{ path: string; from: string }> {
   const { bytes, from } = await findBase(target);
   const path = `${BUILD}/toolchain/base-${target}`;
   await Deno.mkdir(`${BUILD}/toolchain`, { recursive: true });

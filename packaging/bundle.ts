@@ -25,7 +25,7 @@ const NETWORK_COMMANDS = Object.entries<Command>(COMMANDS)
   .filter(([, { usesNetwork }]) => usesNetwork)
   .map(([name]) => name);
 
-const OPTIONS = {
+export const OPTIONS = {
   bundle: true,
   minify: true,
   platform: "node",
@@ -105,7 +105,12 @@ async function bundleProgram(
   return metafile;
 }
 
-/** esbuild makes a file for every set of entry points that share modules; these are too many. */
+/**
+ * Merges esbuild's files, one for each set of entry points that share modules, into a few scripts.
+ *
+ * Measured by tests/bench/stages.ts: one script for all takes 9 % longer for `version` and 6 % longer for
+ * `sign-string` with a PEM file. esbuild's modules without scripts take 5 % to 24 % longer.
+ */
 async function mergeIntoScripts({ outputs }: esbuild.Metafile, bundle: string): Promise<void> {
   const scripts = new Map<string, string>();
   let first: string | undefined;
@@ -207,7 +212,7 @@ function entryPointsThatLoad(
 }
 
 /** Bundles each package that is loaded on use into a file of its own. */
-async function bundlePackages(
+export async function bundlePackages(
   names: readonly string[],
   outdir: string,
   packages: string,
@@ -225,7 +230,7 @@ async function bundlePackages(
   return metafile;
 }
 
-function packageFile(name: string): string {
+export function packageFile(name: string): string {
   return `package-${name.replace(/\.js$/, "").replace(/[^a-z0-9]+/g, "-").replace(/^-/, "")}`;
 }
 
@@ -233,7 +238,7 @@ function packageFile(name: string): string {
  * Resolves the import map's names in the installed packages. `onUse` is told of packages that are
  * imported dynamically, and gives the file to import in their place.
  */
-function importMap(packages: string, onUse?: (name: string) => string): esbuild.Plugin {
+export function importMap(packages: string, onUse?: (name: string) => string): esbuild.Plugin {
   const targets: Readonly<Record<string, string>> = config.imports;
   return {
     name: "import-map",

@@ -4,6 +4,9 @@
  * Deno's own code cache would do the same from a file in a temporary directory, where anybody could
  * plant another.
  *
+ * Measured by tests/bench/stages.ts: without it `version` takes 4 % longer, `sign-string` 13 % with a PEM file
+ * and 17 % with SoftHSM.
+ *
  * @module
  */
 import "reflect-metadata"; // @peculiar/x509 wants it loaded before itself

@@ -14,9 +14,12 @@ import type { Soak, SoakOptions } from "./soak.ts";
 import type { VisitReport } from "./visitors.ts";
 
 const REQUESTS_PER_SECOND = 200;
-const SESSION_SECONDS = 120;
-/** The service fails for so long at most, seconds: a session outlasts it. */
+/** Sessions are renewed at half of their life: 150 s are left for retries, whose backoff doubles from 1 s. */
+const SESSION_SECONDS = 300;
+/** The service fails for so long at most, seconds. */
 const MAX_FAILURE = 20;
+/** It then works for so long at least, seconds, so that a retry meets it before the session expires. */
+const MIN_RECOVERY = 40;
 /** Failures that pass. After a refusal the next call comes in half an hour, when the session has ended. */
 const PASSING: readonly FailureMode[] = [
   ...["throttled", "service-error", "unavailable", "drop", "hang", "half-answer"] as const,
@@ -52,6 +55,7 @@ export const soak: Soak = async ({ seconds, seed, say }: SoakOptions) => {
       scenario.emulator.fail(PASSING[i % PASSING.length] ?? "hang");
       await pause(random(1000 * MAX_FAILURE));
       scenario.emulator.recover();
+      await pause(1000 * MIN_RECOVERY);
     }
   };
   let rotations = 0;
