@@ -2,9 +2,9 @@
  * The `handle:` keystore: RSA and EC keys in a TPM 2.0, by handle or in `TSS2 PRIVATE KEY` files,
  * through the TPM2 Software Stack (tpm2-tss).
  *
- * A handle is written `handle:0x81000001`; it stands for the key alone, the certificate is
- * elsewhere. Keys in files come from the `file:` keystore. Nothing stays in the TPM between two
- * signatures, and no connection is kept.
+ * A handle is written `handle:0x81000001`. It names only the key; the certificate comes from
+ * another source. Keys in files come from the `file:` keystore. Between two signatures nothing is
+ * loaded in the TPM, and the connection is closed.
  *
  * @module
  */
@@ -15,35 +15,33 @@ import type { Certificate } from "../../src/x509/certificate.ts";
 import { hasPublicKey } from "../../src/x509/chain.ts";
 import { DerReader } from "../../src/x509/der.ts";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
-import { explained } from "./keys/errors.ts";
-import { keyOfFile } from "./keys/tss2_key_file.ts";
+import { withErrorMessages } from "./keys/errors.ts";
+import { toTpmKey } from "./keys/tss2_key_file.ts";
 import { findKey } from "./keys/handle_key.ts";
 import type { TpmKey } from "./keys/key.ts";
-import { isSealedData, publicKeyOfArea } from "./structures/public_area.ts";
-import { signerOf, unseal } from "./keys/signer.ts";
+import { decodePublicKey, isSealedData } from "./structures/public_area.ts";
+import { createSigner, unseal } from "./keys/signer.ts";
 import type { TpmAccess } from "./keys/transaction.ts";
 import { parseTss2Key, type Tss2Key } from "./keys/tss2_key.ts";
 import { runExclusive } from "./keys/with_tpm.ts";
 
-/** What keeps keys on systems whose TPM this plugin does not reach. */
-const ELSEWHERE: Readonly<Record<string, string>> = {
-  windows: "on Windows, keys in the TPM are reached through the certificate store; use " +
-    "--cert-selector or a cng: URI",
-  darwin: "Macs have no TPM; keys that never leave the machine are reached through the keychain: " +
-    "use --cert-selector or a keychain: URI",
+/** The keystore to use instead, on systems without TPM support here. */
+const ALTERNATIVES: Readonly<Record<string, string>> = {
+  windows: "on Windows, TPM keys are in the certificate store; use --cert-selector or a cng: URI",
+  darwin: "Macs have no TPM; use a key in the keychain, with --cert-selector or a keychain: URI",
 };
 
-/** The keystore for an operating system, by `Deno.build.os`. */
-export function tpmKeystore(os: string): Keystore {
-  const elsewhere = ELSEWHERE[os];
-  if (elsewhere === undefined) return { openKey, readCertificates };
+/** Returns the keystore for an operating system, by `Deno.build.os`. */
+export function createKeystore(os: string): Keystore {
+  const alternative = ALTERNATIVES[os];
+  if (alternative === undefined) return { openKey, readCertificates };
   const refuse = ({ displayName: label }: KeystoreUri): Promise<never> =>
-    Promise.reject(new HelperError("keystore-unavailable", `${label}: ${elsewhere}`));
+    Promise.reject(new HelperError("keystore-unavailable", `${label}: ${alternative}`));
   return { openKey: refuse, readCertificates: refuse };
 }
 
-/** The keystore of TPM keys. */
-export const keystore: Keystore = tpmKeystore(Deno.build.os);
+/** The keystore for this operating system. */
+export const keystore: Keystore = createKeystore(Deno.build.os);
 
 async function openKey(
   uri: KeystoreUri,
@@ -51,16 +49,16 @@ async function openKey(
   certificate?: Certificate,
 ): Promise<Signer | SoftwareKey> {
   const access: TpmAccess = { context, label: uri.displayName };
-  return await explained(uri.displayName, async () => {
+  return await withErrorMessages(uri.displayName, async () => {
     const found = uri.attributes.get(TSS2_KEYS);
-    if (!found) return signerOf(await runExclusive(() => findKey(uri.path, access)), access);
+    if (!found) return createSigner(await runExclusive(() => findKey(uri.path, access)), access);
     const file = chooseKey(readKeys(found), uri.displayName, certificate);
-    const key = keyOfFile(file, uri.displayName);
+    const key = toTpmKey(file, uri.displayName);
     context.debug(`tpm: ${file.kind} key${file.description ? `, "${file.description}"` : ""}`);
-    // Not every program that writes such files tells sealed data from keys.
+    // Some programs write sealed data with the type of a loadable key.
     return file.kind === "sealed" || isSealedData(key.publicArea)
       ? await unseal(key, access)
-      : signerOf(key, access);
+      : createSigner(key, access);
   });
 }
 
@@ -68,8 +66,8 @@ function readCertificates({ displayName: label }: KeystoreUri): Promise<never> {
   return Promise.reject(
     new HelperError(
       "certificate-format",
-      `${label} names a key in the TPM, which holds no certificate; name the certificate's file ` +
-        "with --certificate, and the handle with --private-key",
+      `${label}: a TPM handle has no certificate; name the certificate's file with --certificate, ` +
+        "and the handle with --private-key",
     ),
   );
 }
@@ -82,7 +80,7 @@ function readKeys(concatenated: Uint8Array): Tss2Key[] {
   return keys;
 }
 
-/** The only key, or the one of `certificate`. */
+/** Returns the only key, or the key that matches `certificate`. */
 function chooseKey(
   keys: readonly Tss2Key[],
   label: string,
@@ -90,20 +88,20 @@ function chooseKey(
 ): Tss2Key {
   const [only] = keys;
   if (only && keys.length === 1) return only;
-  const belonging = keys.filter((file) =>
-    certificate && belongsTo(keyOfFile(file, label), certificate)
+  const matching = keys.filter((file) =>
+    certificate && matchesCertificate(toTpmKey(file, label), certificate)
   );
-  if (belonging.length === 1 && belonging[0]) return belonging[0];
+  if (matching.length === 1 && matching[0]) return matching[0];
   throw new HelperError(
     "key-format",
-    `${label} holds ${keys.length} TPM keys and it cannot be told which is meant; name the ` +
-      "certificate with --certificate or leave one key in the file",
+    `${label}: the file holds ${keys.length} TPM keys; name the certificate of one with ` +
+      "--certificate, or keep one key in the file",
   );
 }
 
-function belongsTo({ publicArea }: TpmKey, certificate: Certificate): boolean {
+function matchesCertificate({ publicArea }: TpmKey, certificate: Certificate): boolean {
   try {
-    return hasPublicKey(certificate, publicKeyOfArea(publicArea));
+    return hasPublicKey(certificate, decodePublicKey(publicArea));
   } catch (thrown) {
     if (thrown instanceof KeyTypeError) return false;
     throw thrown;

@@ -7,10 +7,10 @@ import { SoftwareTpm } from "../support/tpm/software_tpm.ts";
 import { TpmProxy } from "../support/tpm/tpm_proxy.ts";
 
 const SCRIPT = fileURLToPath(new URL("../support/tpm/signing_process.ts", import.meta.url));
-/** More than this, in MB, is no noise but a leak: 1500 signatures, 1 KB each, would be 1.5. */
-const FLAT = 1;
-/** The same for resident memory, which grows in steps as the C library asks for it. */
-const RESIDENT_FLAT = 16;
+/** Maximum growth in MB without a leak: 1500 signatures that leak 1 KB each would be 1.5. */
+const MAX_GROWTH = 1;
+/** Maximum growth of resident memory, which the C library allocates in steps. */
+const MAX_RESIDENT_GROWTH = 16;
 
 async function signInProcess(
   env: Readonly<Record<string, string>>,
@@ -34,7 +34,7 @@ async function signInProcess(
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-/** Keys by handle, with and without password, and in a file, each with its certificate. */
+/** Makes keys by handle, with and without password, and in a file, each with its certificate. */
 async function makeKeys(tpm: SoftwareTpm) {
   const maker = new TpmKeyMaker(tpm);
   await makeParents(maker);
@@ -65,19 +65,22 @@ Deno.test("5,000 signatures in one process leave memory flat and the TPM empty",
   await using tpm = await SoftwareTpm.start("unix");
   const { plain, file } = await makeKeys(tpm);
   for (const key of [plain, file]) {
-    const { signed, wrong, busy, failures, repeated, resident, allocated } = await signInProcess(
+    const { signed, wrong, busy, failures, retries, resident, allocated } = await signInProcess(
       tpm.env,
       ...key,
       "signatures",
       "2500",
     );
     assertEquals(
-      { signed, wrong, busy, failures, repeated },
-      { signed: 2500, wrong: 0, busy: 0, failures: [], repeated: 0 },
+      { signed, wrong, busy, failures, retries },
+      { signed: 2500, wrong: 0, busy: 0, failures: [], retries: 0 },
     );
-    assert(allocated[0] > 1 && allocated[1] - allocated[0] < FLAT, `${allocated} MB allocated`);
-    assert(resident[0] > 20 && resident[1] - resident[0] < RESIDENT_FLAT, `${resident} MB`);
-    assertEquals(await tpm.leftovers(), []);
+    assert(
+      allocated[0] > 1 && allocated[1] - allocated[0] < MAX_GROWTH,
+      `${allocated} MB allocated`,
+    );
+    assert(resident[0] > 20 && resident[1] - resident[0] < MAX_RESIDENT_GROWTH, `${resident} MB`);
+    assertEquals(await tpm.listLeftovers(), []);
   }
 });
 
@@ -93,43 +96,46 @@ async function contend(
     assertEquals({ wrong, failures }, { wrong: 0, failures: [] });
     assert(signed > 10, `${signed} signatures`);
   }
-  const repeated = reports.reduce((sum, report) => sum + report.repeated, 0);
-  assert(repeated > 0, "they did not meet: the test shows nothing");
+  const retries = reports.reduce((sum, report) => sum + report.retries, 0);
+  assert(retries > 0, "the processes did not contend for the TPM");
 }
 
-Deno.test("two processes share a TPM without a resource manager for a minute, and none spoils the other", async (t) => {
+Deno.test("two processes share a TPM without a resource manager for a minute, without errors", async (t) => {
   await using tpm = await SoftwareTpm.start();
   const { handle, file } = await makeKeys(tpm);
-  await t.step("three places for objects, two files need two each", async () => {
+  await t.step("memory for three objects, two files need two each", async () => {
     await using proxy = TpmProxy.start(tpm);
     await contend(proxy.env, [file, file], 30);
-    assertEquals(await tpm.leftovers(), []);
+    assertEquals(await tpm.listLeftovers(), []);
   });
   await tpm.run("tpm2_createprimary", "-Q", "-c", "left.ctx");
-  const left = await tpm.leftovers();
+  const left = await tpm.listLeftovers();
   assertEquals(left.length, 1);
-  await t.step("two places, as a third program left a key; a file and a handle", async () => {
-    await using proxy = TpmProxy.start(tpm);
-    await contend(proxy.env, [file, handle], 15);
-    assertEquals(await tpm.leftovers(), left);
-  });
-  await t.step("two places, two files need both", async () => {
+  await t.step(
+    "memory for two objects, because a third program left a key; a file and a handle",
+    async () => {
+      await using proxy = TpmProxy.start(tpm);
+      await contend(proxy.env, [file, handle], 15);
+      assertEquals(await tpm.listLeftovers(), left);
+    },
+  );
+  await t.step("memory for two objects, two files need both", async () => {
     await using proxy = TpmProxy.start(tpm);
     await contend(proxy.env, [file, file], 15);
-    assertEquals(await tpm.leftovers(), left);
+    assertEquals(await tpm.listLeftovers(), left);
   });
 });
 
-Deno.test("a TPM that stays full is given up on with the busy sentence", async () => {
+Deno.test("a TPM that stays full fails with the busy message", async () => {
   await using tpm = await SoftwareTpm.start();
   const { file } = await makeKeys(tpm);
   for (const name of ["1", "2", "3"]) {
     await tpm.run("tpm2_createprimary", "-Q", "-c", `${name}.ctx`);
   }
-  const left = await tpm.leftovers();
+  const left = await tpm.listLeftovers();
   const report = await signInProcess(tpm.env, ...file, "seconds", "1");
-  const { signed, busy, failures, repeated } = report;
+  const { signed, busy, failures, retries } = report;
   assertEquals({ signed, busy, failures }, { signed: 0, busy: 1, failures: [] });
-  assert(repeated > 10, `${repeated} tries`);
-  assertEquals(await tpm.leftovers(), left);
+  assert(retries > 10, `${retries} attempts`);
+  assertEquals(await tpm.listLeftovers(), left);
 });

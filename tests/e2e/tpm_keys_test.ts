@@ -12,7 +12,7 @@ import { SoftwareTpm, type Transport } from "../support/tpm/software_tpm.ts";
 
 const DIGESTS = ["SHA256", "SHA384", "SHA512"];
 
-/** A certificate for a public key, by an authority; the key itself is not needed. */
+/** Issues a certificate for a public key, without the private key. */
 async function certify(tpm: SoftwareTpm, authority: Authority, key: TpmKeyCase): Promise<string> {
   const path = tpm.directory.join(`${crypto.randomUUID()}.crt`);
   // deno-fmt-ignore
@@ -44,11 +44,11 @@ async function signAndVerify(
     assertEquals({ code, stderr }, { code: 0, stderr: "" });
     const signature = tpm.directory.write("signature", stdoutBytes);
     // deno-fmt-ignore
-    const verdict = await tpm.run(
+    const result = await tpm.run(
       "openssl", "dgst", `-${digest.toLowerCase()}`, "-verify", publicKeyPath,
       "-signature", signature, message,
     );
-    assertEquals(verdict, "Verified OK\n");
+    assertEquals(result, "Verified OK\n");
   }
 }
 
@@ -65,13 +65,13 @@ async function signWithAll(
   for (const key of cases) {
     await t.step(key.name, async () => {
       await signAndVerify(tpm, authority, key);
-      assertEquals(await tpm.leftovers(), []);
+      assertEquals(await tpm.listLeftovers(), []);
     });
   }
   return cases.length;
 }
 
-Deno.test("sign-string signs with every kind of TPM key over TCP, openssl verifies, nothing is left", async (t) => {
+Deno.test("sign-string signs with every kind of TPM key over TCP, openssl verifies, and the TPM is empty", async (t) => {
   const count = await signWithAll(t, "tcp", async (maker) => [
     ...await makeHandleKeys(maker),
     ...await makeProviderKeys(maker),
@@ -82,7 +82,7 @@ Deno.test("sign-string signs with every kind of TPM key over TCP, openssl verifi
   assert(count >= 40, `${count} kinds of key`);
 });
 
-Deno.test("sign-string signs with TPM keys over a Unix socket, openssl verifies, nothing is left", async (t) => {
+Deno.test("sign-string signs with TPM keys over a Unix socket, openssl verifies, and the TPM is empty", async (t) => {
   const count = await signWithAll(t, "unix", async (maker) => [
     ...await makeProviderKeys(maker),
     ...await makePolicyKeys(maker),

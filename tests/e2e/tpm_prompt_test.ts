@@ -6,7 +6,10 @@ import { SoftwareTpm } from "../support/tpm/software_tpm.ts";
 
 type Dialogue = Parameters<typeof runOnTerminal>[1];
 
-/** A TPM with a key that counts wrong passwords (101), one that does not (102), and their files. */
+/**
+ * Starts a TPM with a key that counts wrong passwords (101), one that does not (102), and their
+ * files.
+ */
 async function startTpm(): Promise<SoftwareTpm> {
   const tpm = await SoftwareTpm.start();
   const maker = new TpmKeyMaker(tpm);
@@ -30,7 +33,7 @@ async function sign(
   const env = Object.entries(tpm.env).map(([name, value]) => `${name}=${value}`);
   const result = await runOnTerminal(["env", ...env, ...command], dialogue);
   assertEquals(result.echoes, true);
-  assertEquals(await tpm.leftovers(), []);
+  assertEquals(await tpm.listLeftovers(), []);
   for (const secret of ["keypw", "parentpw"]) {
     assertEquals(`${result.screen}${result.stderr}`.includes(secret), false);
   }
@@ -39,17 +42,17 @@ async function sign(
 
 const SIGNATURE = /^[0-9a-f]+\n$/;
 
-Deno.test("a handle's password is asked for on the terminal, and an empty one is one too", async () => {
+Deno.test("a handle's password is prompted for on the terminal, and may be empty", async () => {
   await using tpm = await startTpm();
   const question = "Password of the TPM key handle:0x81000101: ";
   const signed = await sign(tpm, "handle:0x81000101", [[question, "keypw\r"]]);
   assertMatch(signed.stdout, SIGNATURE);
   const empty = await sign(tpm, "handle:0x81000103", [["handle:0x81000103: ", "\r"]]);
   assertMatch(empty.stdout, SIGNATURE);
-  assertEquals(await tpm.failedTries(), 0);
+  assertEquals(await tpm.readLockoutCounter(), 0);
 });
 
-Deno.test("after a wrong password the program tells how many tries are left, and asks again", async () => {
+Deno.test("after a wrong password the program reports the tries left, and prompts again", async () => {
   await using tpm = await startTpm();
   const signed = await sign(tpm, "handle:0x81000101", [
     ["handle:0x81000101: ", "hunter2\r"],
@@ -58,12 +61,12 @@ Deno.test("after a wrong password the program tells how many tries are left, and
   assertMatch(signed.stdout, SIGNATURE);
   assertEquals(
     signed.stderr,
-    "aws_signing_helper: that is not its password; 2 more wrong passwords lock the TPM\n",
+    "aws_signing_helper: wrong password; 2 more wrong passwords lock the TPM\n",
   );
-  assertEquals(await tpm.failedTries(), 1);
+  assertEquals(await tpm.readLockoutCounter(), 1);
 });
 
-Deno.test("a password that was refused is not sent again", async () => {
+Deno.test("a rejected password is not sent again", async () => {
   await using tpm = await startTpm();
   const signed = await sign(tpm, "handle:0x81000101", [
     ["handle:0x81000101: ", "hunter2\r"],
@@ -71,11 +74,11 @@ Deno.test("a password that was refused is not sent again", async () => {
     ["handle:0x81000101: ", "keypw\r"],
   ]);
   assertMatch(signed.stdout, SIGNATURE);
-  assertMatch(signed.stderr, /\n.*: that password was refused before and is not sent again\n$/);
-  assertEquals(await tpm.failedTries(), 1);
+  assertMatch(signed.stderr, /\n.*: this password was already rejected and is not sent again\n$/);
+  assertEquals(await tpm.readLockoutCounter(), 1);
 });
 
-Deno.test("nobody is asked when the TPM is locked, nor once the last try is spent", async () => {
+Deno.test("the program does not prompt if the TPM is locked, nor after the last try", async () => {
   await using tpm = await startTpm();
   const spent = await sign(tpm, "handle:0x81000101", [
     ["handle:0x81000101: ", "one\r"],
@@ -85,17 +88,17 @@ Deno.test("nobody is asked when the TPM is locked, nor once the last try is spen
   assertEquals({ code: spent.code, stdout: spent.stdout }, { code: 3, stdout: "" });
   assertMatch(
     spent.stderr,
-    /handle:0x81000101: wrong password, and the TPM is locked now: wait 17 minutes for the next try, or have the owner of the lockout hierarchy run tpm2_dictionarylockout --clear-lockout\n$/,
+    /wrong password for the TPM key handle:0x81000101; the TPM is locked now: wait 17 minutes for the next try, or have the owner of the lockout hierarchy run tpm2_dictionarylockout --clear-lockout\n$/,
   );
   const locked = await sign(tpm, "handle:0x81000101", [["handle:0x81000101: ", "keypw\r"]]);
   assertEquals(locked.code, 3);
   assertMatch(locked.stderr, /the TPM is locked after too many wrong passwords; wait 17 minutes/);
-  assertEquals(await tpm.failedTries(), 3);
+  assertEquals(await tpm.readLockoutCounter(), 3);
   const free = await sign(tpm, "handle:0x81000102", [["handle:0x81000102: ", "keypw\r"]]);
   assertMatch(free.stdout, SIGNATURE);
 });
 
-Deno.test("three wrong passwords that are not counted are enough", async () => {
+Deno.test("the program fails after three wrong passwords that are not counted", async () => {
   await using tpm = await startTpm();
   const never = await sign(tpm, "handle:0x81000102", [
     ["handle:0x81000102: ", "one\r"],
@@ -103,10 +106,13 @@ Deno.test("three wrong passwords that are not counted are enough", async () => {
     ["handle:0x81000102: ", "three\r"],
   ]);
   assertEquals(never.code, 3);
-  assertMatch(never.stderr, /none of 3 passwords is that of the TPM key handle:0x81000102\n$/);
+  assertMatch(
+    never.stderr,
+    /3 wrong passwords for the TPM key handle:0x81000102; check the password and run again\n$/,
+  );
 });
 
-Deno.test("a file's parent and key are asked for by name, each until it is right", async () => {
+Deno.test("the passwords of a file's parent and key are prompted for by name, each until it is right", async () => {
   await using tpm = await startTpm();
   const path = tpm.directory.join("both.tss2");
   const signed = await sign(tpm, path, [
@@ -117,17 +123,17 @@ Deno.test("a file's parent and key are asked for by name, each until it is right
   assertMatch(signed.stdout, SIGNATURE);
 });
 
-Deno.test("a file that denies its password is asked about once the TPM has refused none", async () => {
+Deno.test("a file that declares an empty password is prompted for after the TPM rejected that", async () => {
   await using tpm = await startTpm();
   const signed = await sign(tpm, tpm.directory.join("free.tss2"), [["free.tss2: ", "keypw\r"]]);
   assertMatch(signed.stdout, SIGNATURE);
 });
 
-Deno.test("Ctrl-C and SIGTERM at the question end the program with 130 and touch nothing", async () => {
+Deno.test("Ctrl-C and SIGTERM at the prompt end the program with 130, without a command to the TPM", async () => {
   await using tpm = await startTpm();
   for (const typed of ["half\x03", "<terminate>"]) {
     const ended = await sign(tpm, "handle:0x81000101", [["handle:0x81000101: ", typed]]);
     assertEquals({ code: ended.code, stdout: ended.stdout }, { code: 130, stdout: "" });
   }
-  assertEquals(await tpm.failedTries(), 0);
+  assertEquals(await tpm.readLockoutCounter(), 0);
 });

@@ -5,7 +5,7 @@ import { makeParents, TpmKeyMaker } from "../support/tpm/key_maker.ts";
 import { SoftwareTpm } from "../support/tpm/software_tpm.ts";
 import { COMMAND, type ProxyOptions, TpmProxy } from "../support/tpm/tpm_proxy.ts";
 
-/** `serve` with a key in a TPM file, behind a proxy. */
+/** Starts `serve` with a TSS2 key file, and a proxy to the TPM. */
 async function start(options: ProxyOptions = {}) {
   const tpm = await SoftwareTpm.start();
   const scenario = await SessionScenario.create();
@@ -45,22 +45,22 @@ async function start(options: ProxyOptions = {}) {
   };
 }
 
-Deno.test("serve gives out credentials by a key in the TPM, which it does not keep open", async () => {
+Deno.test("serve returns credentials with a TPM key, and closes the TPM", async () => {
   await using at = await start();
   const line = await at.server.said(/AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
   const endpoint = /=(http:.*)\/$/.exec(line)?.[1] ?? "";
   const token = await (await fetch(`${endpoint}/latest/api/token`, { method: "PUT" })).text();
-  const answer = await fetch(
+  const response = await fetch(
     `${endpoint}/latest/meta-data/iam/security-credentials/default`,
     { headers: { "x-aws-ec2-metadata-token": token } },
   );
-  assertMatch((await answer.json()).AccessKeyId, /^ASIA/);
-  assertEquals(await at.tpm.leftovers(), []);
+  assertMatch((await response.json()).AccessKeyId, /^ASIA/);
+  assertEquals(await at.tpm.listLeftovers(), []);
   at.server.kill("SIGTERM");
   assertEquals((await at.server.end()).code, 0);
 });
 
-Deno.test("serve that is asked to end while the TPM signs leaves nothing in it", async () => {
+Deno.test("serve leaves the TPM empty after a signal during a signature", async () => {
   await using at = await start({ delayOf: (code) => code === COMMAND.sign ? 700 : 0 });
   while (!at.proxy.commands.includes(COMMAND.sign)) {
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -68,5 +68,5 @@ Deno.test("serve that is asked to end while the TPM signs leaves nothing in it",
   at.server.kill("SIGTERM");
   const { stdout } = await at.server.end();
   assertEquals(stdout, "");
-  assertEquals(await at.tpm.leftovers(), []);
+  assertEquals(await at.tpm.listLeftovers(), []);
 });

@@ -7,7 +7,7 @@ import { COMMAND, TpmProxy } from "../support/tpm/tpm_proxy.ts";
 interface Interruption {
   readonly name: string;
   readonly signal: Deno.Signal;
-  /** The signal comes while the answer to this command is out. */
+  /** The signal arrives while the response to this command is pending. */
   readonly during: number;
   readonly args: readonly string[];
 }
@@ -34,7 +34,7 @@ async function interrupt(tpm: SoftwareTpm, interruption: Interruption): Promise<
   );
 }
 
-Deno.test("a signal in the middle of a signature ends the program and leaves nothing in the TPM", async (t) => {
+Deno.test("a signal during a signature ends the program and leaves the TPM empty", async (t) => {
   await using tpm = await SoftwareTpm.start();
   const maker = new TpmKeyMaker(tpm);
   await makeParents(maker);
@@ -54,13 +54,13 @@ Deno.test("a signal in the middle of a signature ends the program and leaves not
     { name: "SIGTERM, file and session", signal: "SIGTERM", during: COMMAND.sign, args: file },
     { name: "SIGINT, handle and session", signal: "SIGINT", during: COMMAND.sign, args: handle },
     {
-      name: "SIGTERM, while the parent is made",
+      name: "SIGTERM, while the parent is created",
       signal: "SIGTERM",
       during: COMMAND.createPrimary,
       args: owned,
     },
     {
-      name: "SIGHUP, while the session's salt is made",
+      name: "SIGHUP, while the session's salt key is created",
       signal: "SIGHUP",
       during: COMMAND.createPrimary,
       args: handle,
@@ -69,12 +69,12 @@ Deno.test("a signal in the middle of a signature ends the program and leaves not
   for (const row of rows) {
     await t.step(row.name, async () => {
       await interrupt(tpm, row);
-      assertEquals(await tpm.leftovers(), []);
+      assertEquals(await tpm.listLeftovers(), []);
     });
   }
 });
 
-Deno.test("a signal ends the program at once when nothing of it is in the TPM", async () => {
+Deno.test("a signal ends the program at once if it has not loaded anything into the TPM", async () => {
   await using tpm = await SoftwareTpm.start();
   const maker = new TpmKeyMaker(tpm);
   await makeParents(maker);
@@ -99,5 +99,5 @@ Deno.test("a signal ends the program at once when nothing of it is in the TPM", 
   const { signal } = await child.status;
   assertEquals(signal, "SIGTERM");
   assert(performance.now() - sent < 5000, "it waited for the TPM");
-  assertEquals(await tpm.leftovers(), []);
+  assertEquals(await tpm.listLeftovers(), []);
 });

@@ -8,7 +8,7 @@ import { SoftwareTpm } from "../support/tpm/software_tpm.ts";
 
 const SIGNATURE = /^"[0-9a-f]+"\n$/;
 
-Deno.test("credential-process takes certificate and TSS2 key from one PEM file, the chain with them", async () => {
+Deno.test("credential-process reads certificate, chain and TSS2 key from one PEM file", async () => {
   await using tpm = await SoftwareTpm.start("unix");
   await using scenario = await SessionScenario.create();
   const maker = new TpmKeyMaker(tpm);
@@ -32,10 +32,10 @@ Deno.test("credential-process takes certificate and TSS2 key from one PEM file, 
     assertEquals({ code, stderr }, { code: 0, stderr: "" });
     assertMatch(stdout, /^\{"Version":1,"AccessKeyId":"ASIA/);
   }
-  assertEquals(await tpm.leftovers(), []);
+  assertEquals(await tpm.listLeftovers(), []);
 });
 
-Deno.test("sign-string takes a TSS2 key from standard input, and as DER", async () => {
+Deno.test("sign-string reads a TSS2 key from standard input, and in DER", async () => {
   await using tpm = await SoftwareTpm.start();
   const maker = new TpmKeyMaker(tpm);
   await maker.make(`
@@ -53,7 +53,7 @@ Deno.test("sign-string takes a TSS2 key from standard input, and as DER", async 
   assertMatch(der.stdout, SIGNATURE, der.stderr);
 });
 
-Deno.test("a file named like a handle is a file, and a handle is no file", async () => {
+Deno.test("a file named like a handle is a file, and a handle is not a file", async () => {
   await using tpm = await SoftwareTpm.start();
   const maker = new TpmKeyMaker(tpm);
   await makeParents(maker);
@@ -66,17 +66,17 @@ Deno.test("a file named like a handle is a file, and a handle is no file", async
   for (const name of ["./handle:0x81000001", "0x81000001", "file:handle:0x81000001"]) {
     assertMatch((await sign(name)).stdout, SIGNATURE, name);
   }
-  assertMatch((await sign("handle:0x81000001")).stderr, /handle:0x81000001: it is no signing key/);
+  assertMatch((await sign("handle:0x81000001")).stderr, /handle:0x81000001: not a signing key/);
 });
 
-Deno.test("a transient key that another program loaded signs, and stays where it is", async () => {
+Deno.test("a transient key of another program signs, and stays loaded", async () => {
   await using tpm = await SoftwareTpm.start();
   const maker = new TpmKeyMaker(tpm);
   await makeParents(maker);
   await maker.make(`
     child key 0x81000001 -G ecc256 -a "$SIGN" -p keypw
     tpm2_load -Q -C 0x81000001 -u key.pub -r key.priv -c key.ctx`);
-  const loaded = await tpm.leftovers();
+  const loaded = await tpm.listLeftovers();
   const [handle = ""] = loaded;
   assertMatch(handle, /^0x8000000\d$/);
   const { stdout, stderr } = await runBinary(
@@ -84,10 +84,10 @@ Deno.test("a transient key that another program loaded signs, and stays where it
     { env: tpm.env },
   );
   assertMatch(stdout, SIGNATURE, stderr);
-  assertEquals(await tpm.leftovers(), loaded);
+  assertEquals(await tpm.listLeftovers(), loaded);
 });
 
-Deno.test("a key bound to PCRs signs in their state alone", async () => {
+Deno.test("a key bound to PCRs signs only in their state", async () => {
   await using tpm = await SoftwareTpm.start();
   const maker = new TpmKeyMaker(tpm);
   await makeParents(maker);
@@ -104,10 +104,10 @@ Deno.test("a key bound to PCRs signs in their state alone", async () => {
   assertMatch(changed.stderr, /the PCRs are not in the state the key is bound to/);
   await tpm.run("tpm2_pcrreset", "16");
   assertMatch((await sign()).stdout, SIGNATURE);
-  assertEquals(await tpm.leftovers(), []);
+  assertEquals(await tpm.listLeftovers(), []);
 });
 
-Deno.test("an owner password is asked for by --tpm-parent-password, and by its variable", async () => {
+Deno.test("an owner password comes from --tpm-parent-password, or its variable", async () => {
   await using tpm = await SoftwareTpm.start();
   const maker = new TpmKeyMaker(tpm);
   await maker.make(`
@@ -122,9 +122,9 @@ Deno.test("an owner password is asked for by --tpm-parent-password, and by its v
   assertEquals([refused.code, refused.stdout], [3, ""]);
   assertMatch(
     refused.stderr,
-    /the TPM's owner hierarchy needs a password and there is no terminal/,
+    /the TPM's owner hierarchy needs a password, but no terminal is available/,
   );
-  assertEquals(await tpm.leftovers(), []);
+  assertEquals(await tpm.listLeftovers(), []);
 });
 
 Deno.test("a key's password comes from its variable too", async () => {
@@ -140,7 +140,7 @@ Deno.test("a key's password comes from its variable too", async () => {
   assertMatch(stdout, SIGNATURE, stderr);
 });
 
-Deno.test("--debug tells where the TPM is and what is loaded, and no secret", async () => {
+Deno.test("--debug logs the TCTI and the loaded keys, without secrets", async () => {
   await using tpm = await SoftwareTpm.start();
   const maker = new TpmKeyMaker(tpm);
   await makeParents(maker);
@@ -155,17 +155,17 @@ Deno.test("--debug tells where the TPM is and what is loaded, and no secret", as
     { env: tpm.env },
   );
   assertEquals(code, 0);
-  assertMatch(stderr, /^debug: tpm: swtpm:host=127\.0\.0\.1,port=\d+ \(by TPM2TOOLS_TCTI\)$/m);
+  assertMatch(stderr, /^debug: tpm: swtpm:host=127\.0\.0\.1,port=\d+ \(from TPM2TOOLS_TCTI\)$/m);
   assertMatch(stderr, /^debug: tpm: parent: 0x81000002$/m);
   assertMatch(stderr, /^debug: tpm: loadable key, "a \[31mred key"$/m);
-  for (const word of ["keypw", "parentpw", "\u001b"]) {
-    assertEquals(stderr.includes(word), false, stderr);
+  for (const secret of ["keypw", "parentpw", "\u001b"]) {
+    assertEquals(stderr.includes(secret), false, stderr);
   }
 });
 
 Deno.test("a broken TPM library is named, with the command that installs it", async () => {
   await using tpm = await SoftwareTpm.start();
-  tpm.directory.write("libtss2-esys.so.0", "no library");
+  tpm.directory.write("libtss2-esys.so.0", "not a library");
   const { code, stderr } = await runBinary(
     ["sign-string", "--private-key", "handle:0x81000101", "--no-tpm-key-password"],
     { env: { ...tpm.env, LD_LIBRARY_PATH: tpm.directory.path } },
@@ -173,13 +173,13 @@ Deno.test("a broken TPM library is named, with the command that installs it", as
   assertEquals(code, 3);
   assertMatch(
     stderr,
-    /^aws_signing_helper: libtss2-esys\.so\.0, which a key in a TPM needs, cannot be loaded [^\n]*install tpm2-tss: [^\n]*\n$/,
+    /^aws_signing_helper: a key in a TPM needs libtss2-esys\.so\.0, which cannot be loaded [^\n]*install tpm2-tss: [^\n]*\n$/,
   );
 });
 
 testWith(
   ["binary", "swtpm", "tss2", "program:socat"],
-  "TPM_DEVICE names a socket without its control socket, or says what to link",
+  "TPM_DEVICE accepts a socket without its control socket, or fails with advice",
   async () => {
     await using tpm = await SoftwareTpm.start("unix", { disconnect: false });
     const maker = new TpmKeyMaker(tpm);
@@ -193,16 +193,16 @@ testWith(
     const bridged = await sign();
     assertMatch(bridged.stdout, SIGNATURE, bridged.stderr);
     assertEquals(bridged.stderr, "");
-    // Nothing but the test's own setsid.
+    // PATH with only setsid, which the test needs.
     const only = tpm.directory.join("only");
     Deno.mkdirSync(only);
     Deno.symlinkSync("/usr/bin/setsid", `${only}/setsid`);
     const refused = await sign({ PATH: only });
     assertEquals([refused.code, refused.stdout], [3, ""]);
-    assertMatch(refused.stderr, /has no control socket .*tpm\.sock\.ctrl; link swtpm's there/);
+    assertMatch(refused.stderr, /has no control socket .*tpm\.sock\.ctrl; link it \(ln -s/);
     Deno.symlinkSync(control, `${tpm.socket}.ctrl`);
     const linked = await sign({ PATH: only });
     assertMatch(linked.stdout, SIGNATURE, linked.stderr);
-    assertEquals(await tpm.leftovers(), []);
+    assertEquals(await tpm.listLeftovers(), []);
   },
 );

@@ -34,7 +34,7 @@ async function makeKeys(tpm: SoftwareTpm): Promise<Record<string, string>> {
   };
 }
 
-Deno.test("no password and no sealed key ever passes between the program and the TPM", async (t) => {
+Deno.test("passwords and sealed keys are never sent in the clear between the program and the TPM", async (t) => {
   await using tpm = await SoftwareTpm.start();
   const keys = await makeKeys(tpm);
   const sealed = tpm.directory.join("key.der");
@@ -57,14 +57,14 @@ Deno.test("no password and no sealed key ever passes between the program and the
         { env: proxy.env },
       );
       assertEquals({ code: result.code }, { code }, result.stderr);
-      assert(proxy.commands.length >= 3, "the proxy saw nothing");
+      assert(proxy.commands.length >= 3, "the proxy recorded too few commands");
       for (const secret of [...secrets, scalar]) assert(!proxy.contains(secret), "in the clear");
-      assertEquals(await tpm.leftovers(), []);
+      assertEquals(await tpm.listLeftovers(), []);
     });
   }
 });
 
-/** TPM2_Sign of handle 0x81000101 with its password in a TPM_RS_PW session, as wire bytes. */
+/** Returns a TPM2_Sign command for handle 0x81000101 with its password in a TPM_RS_PW session. */
 function signInTheClear(password: string): Uint8Array {
   const session = [0x40, 0, 0, 9, 0, 0, 0, 0, password.length, ...bytes(password)];
   const digest = [0, 32, ...new Uint8Array(32)];
@@ -78,15 +78,15 @@ function signInTheClear(password: string): Uint8Array {
   ]);
 }
 
-Deno.test("the recorder does see a password that is sent in the clear", async () => {
+Deno.test("the proxy records a password that is sent in the clear", async () => {
   await using tpm = await SoftwareTpm.start();
   await makeKeys(tpm);
   await using proxy = TpmProxy.start(tpm);
   const { TPM2TOOLS_TCTI = "" } = proxy.env;
   const command = tpm.directory.write("command", signInTheClear(KEY_PASSWORD));
-  await tpm.script(`TPM2TOOLS_TCTI=${TPM2TOOLS_TCTI} tpm2_send -o answer ${command}`);
-  const answer = Deno.readFileSync(tpm.directory.join("answer"));
-  assertEquals([...answer.subarray(6, 10)], [0, 0, 0, 0], "the TPM did not sign");
+  await tpm.script(`TPM2TOOLS_TCTI=${TPM2TOOLS_TCTI} tpm2_send -o response ${command}`);
+  const response = Deno.readFileSync(tpm.directory.join("response"));
+  assertEquals([...response.subarray(6, 10)], [0, 0, 0, 0], "the TPM did not sign");
   assertEquals(proxy.commands, [COMMAND.sign]);
   assert(proxy.contains(bytes(KEY_PASSWORD)));
 });

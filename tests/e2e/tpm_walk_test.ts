@@ -5,12 +5,12 @@ import { ARNS, SessionScenario } from "../support/session_scenario.ts";
 import { SoftwareTpm } from "../support/tpm/software_tpm.ts";
 
 const README = new URL("../../README.md", import.meta.url);
-/** The quick start's extensions of an end-entity certificate. */
+/** The end-entity certificate extensions of the quick start. */
 const EXTENSIONS = /cat > certificate\.ext <<'END'\n([\s\S]*?)END\n/;
 /** Shell blocks of the walk. */
 const WALK = /<!-- walk -->\n+```sh\n([\s\S]*?)```/g;
 
-Deno.test("README's walk from an empty TPM to credentials works as it is written", async () => {
+Deno.test("README's walk from an empty TPM to credentials works as written", async () => {
   const readme = await Deno.readTextFile(README);
   const steps = [...readme.matchAll(WALK)].map(([, lines = ""]) => lines);
   assertEquals(steps.length, 6, "README has lost a step");
@@ -29,7 +29,7 @@ Deno.test("README's walk from an empty TPM to credentials works as it is written
       role: ARNS.role,
       profile: ARNS.profile,
       trust_anchor: ARNS.trustAnchor,
-      // The service is the emulator; what README says goes to AWS.
+      // The README's commands go to AWS; here they go to the emulator.
       AWS_SIGNING_HELPER_ENDPOINT: emulator.url,
       AWS_SIGNING_HELPER_CA_BUNDLE: caBundle,
     },
@@ -38,5 +38,5 @@ Deno.test("README's walk from an empty TPM to credentials works as it is written
   const sessions = stdout.split("\n").filter((line) => line.startsWith("{"));
   assertEquals(sessions.length, 2);
   for (const session of sessions) assertMatch(session, /^\{"Version":1,"AccessKeyId":"ASIA/);
-  assertEquals(await tpm.leftovers(), []);
+  assertEquals(await tpm.listLeftovers(), []);
 });

@@ -5,7 +5,7 @@
  */
 import { decodeBase64 } from "@std/encoding/base64";
 import { keystore } from "../../plugins/file/mod.ts";
-import { tpmKeystore } from "../../plugins/tpm/mod.ts";
+import { createKeystore } from "../../plugins/tpm/mod.ts";
 import { HelperError } from "../../src/errors.ts";
 import type { KeystoreContext } from "../../src/keystore/types.ts";
 import { type KeystoreUri, parseKeystoreUri } from "../../src/keystore/uri.ts";
@@ -128,7 +128,7 @@ async function openAndSign(uri: KeystoreUri, context: KeystoreContext): Promise<
   const opened = await keystore.openKey(uri, context);
   if ("belongsTo" in opened) {
     // A key of a TPM is read here, and signs only there.
-    const inTpm = await tpmKeystore("linux").openKey(opened.belongsTo, context);
+    const inTpm = await createKeystore("linux").openKey(opened.belongsTo, context);
     if ("sign" in inTpm) await inTpm[Symbol.asyncDispose]();
     return;
   }

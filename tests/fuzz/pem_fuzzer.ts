@@ -1,6 +1,6 @@
 import { encodeBase64 } from "@std/encoding/base64";
 import { formatPem } from "../../src/x509/pem.ts";
-import { publicAreaOf } from "../plugins/tpm/public_areas.ts";
+import { encodePublicArea } from "../plugins/tpm/public_areas.ts";
 import { Mutator } from "../support/mutator.ts";
 import { tss2Pem } from "../support/tpm/tss2_pem.ts";
 import type { Fuzzer } from "./fuzzer.ts";
@@ -47,7 +47,7 @@ export const fuzzer: Fuzzer = {
       "tss2",
       tss2Pem({
         parent: 0x81000001,
-        publicArea: publicAreaOf(),
+        publicArea: encodePublicArea(),
         privateArea: crypto.getRandomValues(new Uint8Array(64)),
       }),
     );

@@ -1,4 +1,4 @@
-import { publicAreaOf } from "../plugins/tpm/public_areas.ts";
+import { encodePublicArea } from "../plugins/tpm/public_areas.ts";
 import { Mutator } from "../support/mutator.ts";
 import { tss2Der } from "../support/tpm/tss2_pem.ts";
 import type { Fuzzer } from "./fuzzer.ts";
@@ -19,7 +19,7 @@ export const fuzzer: Fuzzer = {
           description: "of the build server",
           rsaParent: true,
           parent: 0x81000001,
-          publicArea: publicAreaOf(),
+          publicArea: encodePublicArea(),
           privateArea: privateArea(),
         }),
       ],
@@ -29,7 +29,7 @@ export const fuzzer: Fuzzer = {
           type: 4,
           secret: crypto.getRandomValues(new Uint8Array(48)),
           parent: 0x40000001,
-          publicArea: publicAreaOf({ rsaBits: 2048 }),
+          publicArea: encodePublicArea({ rsaBits: 2048 }),
           privateArea: privateArea(),
         }),
       ],

@@ -5,7 +5,7 @@
  */
 import { decodeBase64, encodeBase64 } from "@std/encoding/base64";
 import { encodeHex } from "@std/encoding/hex";
-import { publicAreaOf } from "../plugins/tpm/public_areas.ts";
+import { encodePublicArea } from "../plugins/tpm/public_areas.ts";
 import { type CertificateFiles, issueCertificate } from "./certificates.ts";
 import { issueMldsaCertificate } from "./mldsa_certificate.ts";
 import { openssl } from "./openssl.ts";
@@ -91,7 +91,7 @@ export const CANARY_KEYS: Readonly<Record<string, Maker>> = {
   "TSS2": ({ identity }) => {
     const pem = tss2Pem({
       parent: 0x81000001,
-      publicArea: publicAreaOf(),
+      publicArea: encodePublicArea(),
       privateArea: crypto.getRandomValues(new Uint8Array(96)),
     });
     return Promise.resolve(withSecrets(identity, new TextEncoder().encode(pem)));

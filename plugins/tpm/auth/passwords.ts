@@ -1,163 +1,169 @@
 /**
- * Passwords of keys and parents: given, remembered or asked for, and never sent twice once refused.
+ * Passwords of keys and parents, from a flag, the cache or a prompt; a rejected one is never
+ * resent.
  *
  * @module
  */
 import { HelperError } from "../../../src/errors.ts";
 import { MAX_PROMPTS, RejectedSecrets, SecretPrompt } from "../../../src/keystore/secret_prompt.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
-import { type LockoutState, triesWords } from "./lockout.ts";
+import { formatTriesLeft, type LockoutState } from "./lockout.ts";
 
-/** Passwords that were typed and accepted, and digests of rejected ones, in memory. */
-export class PasswordMemory {
+/** Typed passwords that were accepted, and digests of rejected ones, in memory. */
+export class PasswordCache {
   readonly #accepted = new Map<string, string>();
   readonly #rejected = new RejectedSecrets();
 
-  accepted(identity: string): string | undefined {
+  get(identity: string): string | undefined {
     return this.#accepted.get(identity);
   }
 
-  isRefused(identity: string, password: string): Promise<boolean> {
+  isRejected(identity: string, password: string): Promise<boolean> {
     return this.#rejected.has(identity, new TextEncoder().encode(password));
   }
 
-  accept(identity: string, password: string): void {
+  set(identity: string, password: string): void {
     this.#accepted.set(identity, password);
   }
 
-  async refuse(identity: string, password: string): Promise<void> {
+  async markRejected(identity: string, password: string): Promise<void> {
     if (this.#accepted.get(identity) === password) this.#accepted.delete(identity);
     await this.#rejected.add(identity, new TextEncoder().encode(password));
   }
 }
 
-/** Whose password it is, and what may be tried without asking. */
+/** The owner of a password, and the passwords to try without a prompt. */
 export interface PasswordOptions {
-  /** Tells this key or parent from every other, in {@link PasswordMemory}. */
+  /** Cache key of this key or parent in {@link PasswordCache}; unique. */
   readonly identity: string;
-  /** For messages and questions, for instance "the TPM key handle:0x81000001". */
+  /** For messages and prompts, for instance "the TPM key handle:0x81000001". */
   readonly name: string;
   readonly flag: "tpm-key-password" | "tpm-parent-password";
-  /** The user says that there is none. */
-  readonly none: boolean;
-  /** Try an empty one before asking. */
-  readonly guessEmpty: boolean;
-  /** The longest password there can be, in bytes. */
-  readonly max: number;
+  /** The user set --no-tpm-key-password. */
+  readonly noPassword: boolean;
+  /** Try an empty password before a prompt. */
+  readonly tryEmpty: boolean;
+  readonly maxBytes: number;
 }
 
-/** Where a password that is tried came from. */
-type Origin = "flag" | "none" | "remembered" | "guess" | "answer";
+/** The source of a password. */
+type Origin = "flag" | "no-password-flag" | "cache" | "guess" | "prompt";
 
-/** The password of one key or parent in one use of it. */
+/** The password of one key or parent, for one use of it. */
 export class Password {
-  #used: { readonly text: string; readonly origin: Origin } | undefined;
+  #current: { readonly text: string; readonly origin: Origin } | undefined;
   readonly #prompt: SecretPrompt;
 
   constructor(
     readonly options: PasswordOptions,
     private readonly context: Pick<KeystoreContext, "secret" | "prompt" | "say">,
-    private readonly memory: PasswordMemory,
+    private readonly cache: PasswordCache,
   ) {
     const { identity, name, flag } = options;
     const orNone = flag === "tpm-key-password" ? ", or --no-tpm-key-password if it has none" : "";
     this.#prompt = new SecretPrompt({
       prompt: (question) => context.prompt(question),
-      isRejected: (answer) => memory.isRefused(identity, answer),
-      onRejected: () => context.say("that password was refused before and is not sent again"),
+      isRejected: (answer) => cache.isRejected(identity, answer),
+      onRejected: () => context.say("this password was already rejected and is not sent again"),
       noTerminal: () =>
-        this.#locked(
-          `${name} needs a password and there is no terminal to ask for it; give it with ` +
-            `--${flag} (env:NAME, file:PATH or fd:N)${orNone}`,
+        this.#lockedError(
+          `${name} needs a password, but no terminal is available for a prompt; set --${flag} ` +
+            `(env:NAME, file:PATH or fd:N)${orNone}`,
         ),
-      exhausted: () => this.#locked(`none of ${MAX_PROMPTS} passwords is that of ${name}`),
+      exhausted: () =>
+        this.#lockedError(
+          `${MAX_PROMPTS} wrong passwords for ${name}; check the password and run again`,
+        ),
     });
   }
 
-  /** Whether an empty password is tried that nobody gave. */
+  /** True if the current password is an empty one that the user did not set. */
   get isGuess(): boolean {
-    return this.#used?.origin === "guess";
+    return this.#current?.origin === "guess";
   }
 
   /**
-   * The password to try, UTF-8; empty for none. The caller wipes it.
+   * Returns the password to try, in UTF-8; empty for none. The caller wipes it.
    *
-   * Throws `key-locked` when it was refused before in this process, when it is longer than any can
-   * be, and when there is nobody to ask.
+   * Throws `key-locked` if the password was rejected before in this process, if it is too long, or
+   * if a prompt is needed and no terminal is available.
    */
   async current(): Promise<Uint8Array<ArrayBuffer>> {
-    this.#used ??= await this.#find();
-    const bytes = new TextEncoder().encode(this.#used.text);
-    if (bytes.length <= this.options.max) return bytes;
+    this.#current ??= await this.#find();
+    const bytes = new TextEncoder().encode(this.#current.text);
+    const { name, flag, maxBytes } = this.options;
+    if (bytes.length <= maxBytes) return bytes;
     bytes.fill(0);
-    throw this.#locked(
-      `the password for ${this.options.name} is longer than the ${this.options.max} bytes ` +
-        `a TPM password has at most; check --${this.options.flag}`,
+    throw this.#lockedError(
+      `the password for ${name} is longer than the maximum of ${maxBytes} bytes; check --${flag}`,
     );
   }
 
-  /** The TPM took it. */
-  accepted(): void {
-    if (this.#used?.origin === "answer") {
-      this.memory.accept(this.options.identity, this.#used.text);
+  /** Records that the TPM accepted the password. A typed one is cached. */
+  accept(): void {
+    if (this.#current?.origin === "prompt") {
+      this.cache.set(this.options.identity, this.#current.text);
     }
   }
 
   /**
-   * The TPM refused it: asks for another, if somebody can be asked and the TPM is not locked.
-   * `lockout` is given when the try was counted.
+   * Records that the TPM rejected the password, and prompts for another. `lockout` is set if the
+   * attempt was counted.
    *
-   * Throws `key-locked` when that was the last word.
+   * Throws `key-locked` if the password came from a flag, the TPM is locked, or all prompts are
+   * used.
    */
-  async refused(lockout?: LockoutState): Promise<void> {
-    const used = this.#used;
-    if (used) await this.memory.refuse(this.options.identity, used.text);
-    const tries = lockout ? triesWords(lockout) : "such a try is not counted";
-    if (used?.origin === "flag" || used?.origin === "none") {
-      throw this.#locked(`${this.#refusalOf(used.origin)}; ${tries}`);
+  async reject(lockout?: LockoutState): Promise<void> {
+    const used = this.#current;
+    if (used) await this.cache.markRejected(this.options.identity, used.text);
+    const tries = lockout
+      ? formatTriesLeft(lockout)
+      : "this attempt does not count towards the lockout";
+    if (used?.origin === "flag" || used?.origin === "no-password-flag") {
+      throw this.#lockedError(`${this.#rejectionMessage(used.origin)}; ${tries}`);
     }
     if (lockout?.triesLeft === 0) {
-      throw this.#locked(`${this.options.name}: wrong password, and ${tries}`);
+      throw this.#lockedError(`wrong password for ${this.options.name}; ${tries}`);
     }
-    if (used?.origin === "answer") this.context.say(`that is not its password; ${tries}`);
-    this.#used = await this.#ask();
+    if (used?.origin === "prompt") this.context.say(`wrong password; ${tries}`);
+    this.#current = await this.#ask();
   }
 
   async #find(): Promise<{ text: string; origin: Origin }> {
-    const { identity, flag, none, guessEmpty } = this.options;
-    const given = none ? "" : await this.context.secret(flag);
-    const remembered = this.memory.accepted(identity);
+    const { identity, flag, noPassword, tryEmpty } = this.options;
+    const given = noPassword ? "" : await this.context.secret(flag);
+    const cached = this.cache.get(identity);
     if (given !== undefined) {
-      const origin = none ? "none" : "flag";
-      if (await this.memory.isRefused(identity, given)) {
-        throw this.#locked(
-          `${this.#refusalOf(origin)}; it was refused before and is not sent again`,
+      const origin = noPassword ? "no-password-flag" : "flag";
+      if (await this.cache.isRejected(identity, given)) {
+        throw this.#lockedError(
+          `${this.#rejectionMessage(origin)}; it was already rejected and is not sent again`,
         );
       }
       return { text: given, origin };
     }
-    if (remembered !== undefined) return { text: remembered, origin: "remembered" };
-    if (guessEmpty && !await this.memory.isRefused(identity, "")) {
+    if (cached !== undefined) return { text: cached, origin: "cache" };
+    if (tryEmpty && !await this.cache.isRejected(identity, "")) {
       return { text: "", origin: "guess" };
     }
     return await this.#ask();
   }
 
-  /** The question is always the same, so that whoever answers it for a person knows it again. */
+  /** Prompts with the same text each time, so that scripts (expect) can match it. */
   async #ask(): Promise<{ text: string; origin: Origin }> {
     const text = await this.#prompt.next(() => `Password of ${this.options.name}: `);
-    return { text, origin: "answer" };
+    return { text, origin: "prompt" };
   }
 
-  #refusalOf(origin: "flag" | "none"): string {
+  #rejectionMessage(origin: "flag" | "no-password-flag"): string {
     const { name, flag } = this.options;
     return origin === "flag"
-      ? `the password given is not that of ${name}; check --${flag}`
-      : `${name} has a password; give it with --${flag} (env:NAME, file:PATH or fd:N) in place of ` +
+      ? `wrong password for ${name}; check --${flag}`
+      : `${name} has a password; set --${flag} (env:NAME, file:PATH or fd:N) instead of ` +
         "--no-tpm-key-password";
   }
 
-  #locked(sentence: string): HelperError {
-    return new HelperError("key-locked", sentence);
+  #lockedError(message: string): HelperError {
+    return new HelperError("key-locked", message);
   }
 }

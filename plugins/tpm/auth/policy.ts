@@ -1,5 +1,5 @@
 /**
- * The policies that TSS2 key files list, and satisfying those that need nobody else (TPM 2.0
+ * Runs the policies that TSS2 key files list, except those that need another party (TPM 2.0
  * Library, Part 3 section "Enhanced Authorization (EA) Commands").
  *
  * @module
@@ -11,38 +11,38 @@ import {
   policyLocality,
   policyPcr,
 } from "../commands/sessions.ts";
-import { sized, WireError, WireReader } from "../structures/wire.ts";
+import { tpm2b, WireError, WireReader } from "../structures/wire.ts";
 
-/** One command of a policy, as a file lists it. */
+/** One policy command of a file. */
 export interface PolicyCommand {
   /** TPM_CC. */
   readonly code: number;
-  /** Its parameters, in their wire form. */
+  /** The parameters, marshalled. */
   readonly parameters: Uint8Array;
 }
 
-/** A policy command that can be run here. */
+/** A supported policy command. */
 export interface PolicyStep {
   readonly name: string;
-  /** The key's password is checked when the key is used. */
+  /** True if the TPM checks the key's password when the key is used. */
   readonly needsPassword: boolean;
   run(connection: Connection, session: number): Promise<void>;
 }
 
-/** Thrown for a policy that cannot be satisfied here; the message is a sentence's tail. */
+/** Thrown for an unsupported policy. The message follows the key's name and a colon. */
 export class PolicyError extends Error {
   override readonly name = "PolicyError";
 }
 
-type StepMaker = (parameters: WireReader) => Omit<PolicyStep, "name">;
+type StepFactory = (parameters: WireReader) => Omit<PolicyStep, "name">;
 
-/** The key's password, never in the clear: both commands leave the same policy behind. */
-const authValue: StepMaker = () => ({
+/** PolicyAuthValue also for PolicyPassword: same policy digest, but no password in the clear. */
+const authValue: StepFactory = () => ({
   needsPassword: true,
   run: policyAuthValue,
 });
 
-const STEPS: Readonly<Record<number, readonly [name: string, StepMaker]>> = {
+const STEPS: Readonly<Record<number, readonly [name: string, StepFactory]>> = {
   0x16b: ["PolicyAuthValue", authValue],
   0x16c: ["PolicyCommandCode", (parameters) => {
     const command = parameters.u32();
@@ -59,7 +59,7 @@ const STEPS: Readonly<Record<number, readonly [name: string, StepMaker]>> = {
     };
   }],
   0x17f: ["PolicyPCR", (parameters) => {
-    const { digest, selection } = pcrParameters(parameters);
+    const { digest, selection } = readPcrParameters(parameters);
     return {
       needsPassword: false,
       run: (connection, session) => policyPcr(connection, session, digest, selection),
@@ -68,8 +68,8 @@ const STEPS: Readonly<Record<number, readonly [name: string, StepMaker]>> = {
   0x18c: ["PolicyPassword", authValue],
 };
 
-/** Policy commands that need another party or a state that is not known here, by code. */
-const REFUSED: Readonly<Record<number, string>> = {
+/** Names of policy commands that need another party or an unknown state, by TPM_CC. */
+const UNSUPPORTED_COMMANDS: Readonly<Record<number, string>> = {
   0x149: "PolicyNV",
   0x151: "PolicySecret",
   0x160: "PolicySigned",
@@ -90,18 +90,18 @@ const REFUSED: Readonly<Record<number, string>> = {
 };
 
 /**
- * The steps of a policy, in their order. Throws {@link PolicyError} for a command that cannot be run
- * here, and {@link WireError} for malformed parameters.
+ * Returns the steps of a policy, in order. Throws {@link PolicyError} for an unsupported command,
+ * and {@link WireError} for malformed parameters.
  */
-export function policySteps(commands: readonly PolicyCommand[]): PolicyStep[] {
+export function parsePolicySteps(commands: readonly PolicyCommand[]): PolicyStep[] {
   return commands.map(({ code, parameters }) => {
     const step = STEPS[code];
     if (!step) {
-      const name = REFUSED[code] ?? `the unknown command 0x${code.toString(16)}`;
+      const name = UNSUPPORTED_COMMANDS[code] ?? `the unknown command 0x${code.toString(16)}`;
       const known = Object.values(STEPS).map(([known]) => known).join(", ");
       throw new PolicyError(
-        `the key's policy asks for ${name}, which cannot be satisfied here (what can: ${known}); ` +
-          "make a key with another policy",
+        `the key's policy requires ${name}, which is not supported (supported: ${known}); make a ` +
+          "key with another policy",
       );
     }
     const [name, make] = step;
@@ -113,31 +113,31 @@ export function policySteps(commands: readonly PolicyCommand[]): PolicyStep[] {
 }
 
 /**
- * TPM2_PolicyPCR's parameters in the two forms that files have: as the command has them
- * (TPM2B_DIGEST, TPML_PCR_SELECTION), or as the policy digest is computed (the selection, and the
- * bare digest behind it).
+ * Reads the parameters of TPM2_PolicyPCR in either form that files use: the command's
+ * (TPM2B_DIGEST, TPML_PCR_SELECTION), or the policy digest's (the selection, then the digest
+ * without a length).
  */
-function pcrParameters(parameters: WireReader): { digest: Uint8Array; selection: Uint8Array } {
+function readPcrParameters(parameters: WireReader): { digest: Uint8Array; selection: Uint8Array } {
   const all = parameters.take(parameters.rest.length);
   try {
     const reader = new WireReader(all);
-    const digest = sized(reader.sized());
+    const digest = tpm2b(reader.tpm2b());
     const selection = reader.rest;
-    takeSelection(reader);
+    skipSelection(reader);
     reader.end();
     return { digest, selection };
   } catch (thrown) {
     if (!(thrown instanceof WireError)) throw thrown;
   }
   const reader = new WireReader(all);
-  takeSelection(reader);
+  skipSelection(reader);
   const digest = reader.rest;
-  return { digest: sized(digest), selection: all.subarray(0, all.length - digest.length) };
+  return { digest: tpm2b(digest), selection: all.subarray(0, all.length - digest.length) };
 }
 
 const MAX_BANKS = 16;
 
-function takeSelection(reader: WireReader): void {
+function skipSelection(reader: WireReader): void {
   const banks = reader.u32();
   if (banks > MAX_BANKS) throw new WireError("a PCR selection with too many banks");
   for (let i = 0; i < banks; i++) {

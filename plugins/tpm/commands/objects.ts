@@ -1,33 +1,33 @@
 /**
- * TPM commands about objects (TPM 2.0 Library, Part 3): finding, making, loading and removing them.
- * Structures go in and come out in their wire form; objects and sessions are ESYS_TR numbers.
- * Nothing is flushed by itself: transaction.ts does that. Every function may throw `TpmError`.
+ * TPM commands that find, create, load and flush objects (TPM 2.0 Library, Part 3). Structures are
+ * passed and returned marshalled; objects and sessions are ESYS_TR numbers. The caller flushes
+ * objects (see transaction.ts). Every function can throw `TpmError`.
  *
  * @module
  */
 import { ALGORITHM } from "../structures/algorithms.ts";
 import {
   type Connection,
+  createObjectCell,
+  createPointerCell,
   NO_SESSIONS,
-  numberCell,
   type ObjectCell,
   oneSession,
-  pointerCell,
 } from "../tss/connection.ts";
 import { EMPTY, u16, u32 } from "../structures/wire.ts";
 
 const NO_CIPHER = u16(ALGORITHM.null);
 
-/** The ESYS number of an object that is in the TPM; reads its public area. */
-export async function find(
+/** Returns the ESYS_TR of an object in the TPM; sends TPM2_ReadPublic. */
+export async function findObject(
   connection: Connection,
   handle: number,
-  step: "find-key" | "find-parent",
+  operation: "find-key" | "find-parent",
 ): Promise<number> {
-  const object = numberCell();
+  const object = createObjectCell();
   const { Esys_TR_FromTPMPublic } = connection.libraries.esys;
   await connection.call(
-    step,
+    operation,
     Esys_TR_FromTPMPublic,
     connection.context,
     handle,
@@ -37,22 +37,22 @@ export async function find(
   return object[0] ?? 0;
 }
 
-/** TPM2B_PUBLIC of an object. */
+/** Returns the TPM2B_PUBLIC of an object. */
 export async function readPublic(
   connection: Connection,
   object: number,
-  step: "find-key" | "find-parent",
+  operation: "find-key" | "find-parent",
 ): Promise<Uint8Array> {
-  const cell = pointerCell();
+  const cell = createPointerCell();
   const { Esys_ReadPublic } = connection.libraries.esys;
   const args = [connection.context, object, ...NO_SESSIONS, cell, null, null] as const;
-  await connection.call(step, Esys_ReadPublic, ...args);
-  return connection.take("TPM2B_PUBLIC", cell);
+  await connection.call(operation, Esys_ReadPublic, ...args);
+  return connection.marshalAndFree("TPM2B_PUBLIC", cell);
 }
 
-/** What ESYS knows of an object, for {@link deserialize} in another connection. */
-export function remember(connection: Connection, object: number): Uint8Array<ArrayBuffer> {
-  const cell = pointerCell();
+/** Serializes an object's ESYS metadata, for {@link deserialize} in another connection. */
+export function serialize(connection: Connection, object: number): Uint8Array<ArrayBuffer> {
+  const cell = createPointerCell();
   const length = new BigUint64Array(1);
   connection.check(
     "find-key",
@@ -68,18 +68,18 @@ export function remember(connection: Connection, object: number): Uint8Array<Arr
   }
 }
 
-/** The ESYS number of an object that was remembered; asks the TPM nothing. */
-export function deserialize(connection: Connection, remembered: Uint8Array<ArrayBuffer>): number {
-  const object = numberCell();
-  const length = BigInt(remembered.length);
+/** Returns the ESYS_TR of a serialized object; sends no command. */
+export function deserialize(connection: Connection, serialized: Uint8Array<ArrayBuffer>): number {
+  const object = createObjectCell();
+  const length = BigInt(serialized.length);
   connection.check(
     "find-key",
-    connection.libraries.esys.Esys_TR_Deserialize(connection.context, remembered, length, object),
+    connection.libraries.esys.Esys_TR_Deserialize(connection.context, serialized, length, object),
   );
   return object[0] ?? 0;
 }
 
-/** Makes the primary key of a template (TPM2B_PUBLIC) under a hierarchy. */
+/** Creates the primary key of a template (TPM2B_PUBLIC) under a hierarchy. */
 export async function createPrimary(
   connection: Connection,
   hierarchy: number,
@@ -87,7 +87,7 @@ export async function createPrimary(
   template: Uint8Array,
   into: ObjectCell,
 ): Promise<void> {
-  const zeros = connection.structure("TPM2B_DATA", EMPTY);
+  const zeros = connection.unmarshal("TPM2B_DATA", EMPTY);
   const { Esys_CreatePrimary } = connection.libraries.esys;
   await connection.call(
     "make-parent",
@@ -95,10 +95,10 @@ export async function createPrimary(
     connection.context,
     hierarchy,
     ...oneSession(session),
-    zeros, // neither password nor data
-    connection.structure("TPM2B_PUBLIC", template),
+    zeros, // without password and data
+    connection.unmarshal("TPM2B_PUBLIC", template),
     zeros,
-    connection.structure("TPML_PCR_SELECTION", u32(0)),
+    connection.unmarshal("TPML_PCR_SELECTION", u32(0)),
     into,
     null,
     null,
@@ -123,13 +123,13 @@ export async function load(
     connection.context,
     parent,
     ...oneSession(session),
-    connection.structure("TPM2B_PRIVATE", privateArea),
-    connection.structure("TPM2B_PUBLIC", publicArea),
+    connection.unmarshal("TPM2B_PRIVATE", privateArea),
+    connection.unmarshal("TPM2B_PUBLIC", publicArea),
     into,
   );
 }
 
-/** Makes the TPM2B_PRIVATE of a key that was encrypted for its parent elsewhere. */
+/** Imports a key that another machine encrypted for its parent; returns the TPM2B_PRIVATE. */
 export async function importKey(
   connection: Connection,
   parent: number,
@@ -138,7 +138,7 @@ export async function importKey(
   duplicate: Uint8Array,
   seed: Uint8Array,
 ): Promise<Uint8Array> {
-  const cell = pointerCell();
+  const cell = createPointerCell();
   const { Esys_Import } = connection.libraries.esys;
   await connection.call(
     "import",
@@ -146,17 +146,17 @@ export async function importKey(
     connection.context,
     parent,
     ...oneSession(session),
-    connection.structure("TPM2B_DATA", EMPTY),
-    connection.structure("TPM2B_PUBLIC", publicArea),
-    connection.structure("TPM2B_PRIVATE", duplicate),
-    connection.structure("TPM2B_ENCRYPTED_SECRET", seed),
-    connection.structure("TPMT_SYM_DEF_OBJECT", NO_CIPHER),
+    connection.unmarshal("TPM2B_DATA", EMPTY),
+    connection.unmarshal("TPM2B_PUBLIC", publicArea),
+    connection.unmarshal("TPM2B_PRIVATE", duplicate),
+    connection.unmarshal("TPM2B_ENCRYPTED_SECRET", seed),
+    connection.unmarshal("TPMT_SYM_DEF_OBJECT", NO_CIPHER),
     cell,
   );
-  return connection.take("TPM2B_PRIVATE", cell);
+  return connection.marshalAndFree("TPM2B_PRIVATE", cell);
 }
 
-/** Removes an object or session from the TPM. */
+/** Flushes an object or session from the TPM. */
 export async function flush(connection: Connection, object: number): Promise<void> {
   await connection.call(
     "flush",

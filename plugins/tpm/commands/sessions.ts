@@ -1,16 +1,16 @@
 /**
- * TPM commands about authorization (TPM 2.0 Library, Part 3): passwords, sessions and policies.
- * Every function may throw `TpmError`.
+ * TPM commands for authorization (TPM 2.0 Library, Part 3): passwords, sessions and policies. Every
+ * function can throw `TpmError`.
  *
  * @module
  */
 import { ALGORITHM } from "../structures/algorithms.ts";
 import { type Connection, NO_SESSIONS, type ObjectCell } from "../tss/connection.ts";
-import { ESYS } from "../structures/handles.ts";
-import { sized, u16, wire } from "../structures/wire.ts";
+import { ESYS_TR } from "../structures/handles.ts";
+import { tpm2b, u16, wire } from "../structures/wire.ts";
 
-/** TPM_SE: what a session is for. */
-export const SESSION_KIND = { hmac: 0x00, policy: 0x01 } as const;
+/** Session types, TPM_SE. */
+export const SESSION_TYPE = { hmac: 0x00, policy: 0x01 } as const;
 
 /** TPMA_SESSION bits. */
 export const SESSION_ATTRIBUTE = { continue: 0x01, decrypt: 0x20, encrypt: 0x40 } as const;
@@ -18,10 +18,10 @@ export const SESSION_ATTRIBUTE = { continue: 0x01, decrypt: 0x20, encrypt: 0x40 
 const ALL_ATTRIBUTES = 0xff;
 const AES_128_CFB = wire(u16(ALGORITHM.aes), u16(128), u16(ALGORITHM.cfb));
 
-/** Tells ESYS the password of an object, for the sessions that follow; sends nothing. */
+/** Sets an object's password for later sessions; sends no command. */
 export function setPassword(connection: Connection, object: number, password: Uint8Array): void {
-  const encoded = sized(password);
-  const auth = connection.structure("TPM2B_DIGEST", encoded);
+  const encoded = tpm2b(password);
+  const auth = connection.unmarshal("TPM2B_DIGEST", encoded);
   try {
     connection.check(
       "find-key",
@@ -33,10 +33,10 @@ export function setPassword(connection: Connection, object: number, password: Ui
   }
 }
 
-/** Starts a session whose secrets are salted with `saltKey`. */
+/** Starts a session salted with `saltKey`. */
 export async function startSession(
   connection: Connection,
-  kind: number,
+  type: number,
   saltKey: number,
   hash: number,
   into: ObjectCell,
@@ -47,17 +47,17 @@ export async function startSession(
     Esys_StartAuthSession,
     connection.context,
     saltKey,
-    ESYS.none,
+    ESYS_TR.none,
     ...NO_SESSIONS,
     null,
-    kind,
-    connection.structure("TPMT_SYM_DEF", AES_128_CFB),
+    type,
+    connection.unmarshal("TPMT_SYM_DEF", AES_128_CFB),
     hash,
     into,
   );
 }
 
-/** Sets what is encrypted in the next command of a session, by {@link SESSION_ATTRIBUTE}. */
+/** Sets the session's {@link SESSION_ATTRIBUTE} bits, such as parameter encryption. */
 export function setAttributes(connection: Connection, session: number, attributes: number): void {
   connection.check(
     "start-session",
@@ -70,7 +70,7 @@ export function setAttributes(connection: Connection, session: number, attribute
   );
 }
 
-/** TPM2_PolicyPCR, by TPM2B_DIGEST and TPML_PCR_SELECTION. */
+/** Sends TPM2_PolicyPCR with TPM2B_DIGEST and TPML_PCR_SELECTION. */
 export async function policyPcr(
   connection: Connection,
   session: number,
@@ -84,8 +84,8 @@ export async function policyPcr(
     connection.context,
     session,
     ...NO_SESSIONS,
-    connection.structure("TPM2B_DIGEST", digest),
-    connection.structure("TPML_PCR_SELECTION", selection),
+    connection.unmarshal("TPM2B_DIGEST", digest),
+    connection.unmarshal("TPML_PCR_SELECTION", selection),
   );
 }
 

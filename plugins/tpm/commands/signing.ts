@@ -1,43 +1,43 @@
 /**
- * TPM commands that use a key or tell something (TPM 2.0 Library, Part 3). Structures go in and come
- * out in their wire form. Every function may throw `TpmError`.
+ * TPM2_Sign, TPM2_Unseal, TPM2_Hash and TPM2_GetCapability (TPM 2.0 Library, Part 3). Structures
+ * are passed and returned marshalled. Every function can throw `TpmError`.
  *
  * @module
  */
-import { type Connection, NO_SESSIONS, oneSession, pointerCell } from "../tss/connection.ts";
-import { ESYS } from "../structures/handles.ts";
-import { sized, WireReader } from "../structures/wire.ts";
+import { type Connection, createPointerCell, NO_SESSIONS, oneSession } from "../tss/connection.ts";
+import { ESYS_TR } from "../structures/handles.ts";
+import { tpm2b, WireReader } from "../structures/wire.ts";
 
 const PROPERTIES = 6; // TPM_CAP_TPM_PROPERTIES
 const INT_SIZE = 4;
 
-/** Hashes in the TPM, which restricted keys ask for; gives TPM2B_DIGEST and TPMT_TK_HASHCHECK. */
+/** Hashes in the TPM, for restricted keys; returns TPM2B_DIGEST and TPMT_TK_HASHCHECK. */
 export async function hash(
   connection: Connection,
   message: Uint8Array,
   hash: number,
 ): Promise<{ digest: Uint8Array; ticket: Uint8Array }> {
-  const digest = pointerCell();
-  const ticket = pointerCell();
+  const digest = createPointerCell();
+  const ticket = createPointerCell();
   const { Esys_Hash } = connection.libraries.esys;
   await connection.call(
     "hash",
     Esys_Hash,
     connection.context,
     ...NO_SESSIONS,
-    connection.structure("TPM2B_MAX_BUFFER", sized(message)),
+    connection.unmarshal("TPM2B_MAX_BUFFER", tpm2b(message)),
     hash,
-    ESYS.owner,
+    ESYS_TR.owner,
     digest,
     ticket,
   );
   return {
-    digest: connection.take("TPM2B_DIGEST", digest),
-    ticket: connection.take("TPMT_TK_HASHCHECK", ticket),
+    digest: connection.marshalAndFree("TPM2B_DIGEST", digest),
+    ticket: connection.marshalAndFree("TPMT_TK_HASHCHECK", ticket),
   };
 }
 
-/** Signs TPM2B_DIGEST by TPMT_SIG_SCHEME and TPMT_TK_HASHCHECK; gives TPMT_SIGNATURE. */
+/** Signs TPM2B_DIGEST with TPMT_SIG_SCHEME and TPMT_TK_HASHCHECK; returns TPMT_SIGNATURE. */
 export async function sign(
   connection: Connection,
   key: number,
@@ -46,7 +46,7 @@ export async function sign(
   scheme: Uint8Array,
   ticket: Uint8Array,
 ): Promise<Uint8Array> {
-  const cell = pointerCell();
+  const cell = createPointerCell();
   const { Esys_Sign } = connection.libraries.esys;
   await connection.call(
     "sign",
@@ -54,21 +54,21 @@ export async function sign(
     connection.context,
     key,
     ...oneSession(session),
-    connection.structure("TPM2B_DIGEST", digest),
-    connection.structure("TPMT_SIG_SCHEME", scheme),
-    connection.structure("TPMT_TK_HASHCHECK", ticket),
+    connection.unmarshal("TPM2B_DIGEST", digest),
+    connection.unmarshal("TPMT_SIG_SCHEME", scheme),
+    connection.unmarshal("TPMT_TK_HASHCHECK", ticket),
     cell,
   );
-  return connection.take("TPMT_SIGNATURE", cell);
+  return connection.marshalAndFree("TPMT_SIGNATURE", cell);
 }
 
-/** The contents of a sealed object. The caller wipes them. */
+/** Returns the contents of a sealed object. The caller wipes them. */
 export async function unseal(
   connection: Connection,
   object: number,
   session: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const cell = pointerCell();
+  const cell = createPointerCell();
   const { Esys_Unseal } = connection.libraries.esys;
   await connection.call(
     "unseal",
@@ -78,24 +78,24 @@ export async function unseal(
     ...oneSession(session),
     cell,
   );
-  const encoded = connection.take("TPM2B_SENSITIVE_DATA", cell, true);
-  const contents = Uint8Array.from(new WireReader(encoded).sized());
+  const encoded = connection.marshalAndFree("TPM2B_SENSITIVE_DATA", cell, true);
+  const contents = Uint8Array.from(new WireReader(encoded).tpm2b());
   encoded.fill(0);
   return contents;
 }
 
-/** Properties of the TPM by TPM_PT, `count` from `first` on. */
-export async function properties(
+/** Returns `count` TPM properties by TPM_PT, from `first` on. */
+export async function readProperties(
   connection: Connection,
   first: number,
   count: number,
 ): Promise<ReadonlyMap<number, number>> {
   const more = new Uint8Array(INT_SIZE);
-  const cell = pointerCell();
+  const cell = createPointerCell();
   const { Esys_GetCapability } = connection.libraries.esys;
   const args = [connection.context, ...NO_SESSIONS, PROPERTIES, first, count, more, cell] as const;
   await connection.call("capability", Esys_GetCapability, ...args);
-  const reader = new WireReader(connection.take("TPMS_CAPABILITY_DATA", cell));
+  const reader = new WireReader(connection.marshalAndFree("TPMS_CAPABILITY_DATA", cell));
   reader.u32();
   const found = new Map<number, number>();
   for (let left = reader.u32(); left > 0; left--) found.set(reader.u32(), reader.u32());

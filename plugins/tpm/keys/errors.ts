@@ -1,5 +1,5 @@
 /**
- * What can be wrong with a TPM key before the TPM is asked, and the sentences for it.
+ * Error messages for keys that are invalid or unsupported.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import { PolicyError } from "../auth/policy.ts";
 import { WireError } from "../structures/wire.ts";
 
 /**
- * Runs `work` and turns what the readers throw about a key into a `HelperError` naming it by
- * `label`. Other errors pass.
+ * Runs `work` and converts parser errors to a `HelperError`; `label` names the key. Rethrows other
+ * errors.
  */
-export async function explained<T>(label: string, work: () => Promise<T>): Promise<T> {
+export async function withErrorMessages<T>(label: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
@@ -23,7 +23,7 @@ export async function explained<T>(label: string, work: () => Promise<T>): Promi
     if (cause instanceof DerError || cause instanceof WireError) {
       throw new HelperError(
         "key-format",
-        `${label} holds a malformed or damaged TPM key (${cause.message}); make or copy it again`,
+        `${label}: the TPM key is malformed or damaged (${cause.message}); copy or make it again`,
         { cause },
       );
     }

@@ -1,5 +1,5 @@
 /**
- * Keys that stand in the TPM, by their handles.
+ * Finds keys in the TPM by their handles.
  *
  * @module
  */
@@ -7,30 +7,30 @@ import { encodeHex } from "@std/encoding/hex";
 import { KeyTypeError } from "../../../src/x509/key_types.ts";
 import { formatHandle, parseHandle } from "../structures/handles.ts";
 import type { TpmKey } from "./key.ts";
-import { deserialize, find, readPublic, remember } from "../commands/objects.ts";
-import { ATTRIBUTE, has, parsePublicArea } from "../structures/public_area.ts";
+import { deserialize, findObject, readPublic, serialize } from "../commands/objects.ts";
+import { ATTRIBUTE, hasAttributes, parsePublicArea } from "../structures/public_area.ts";
 import type { TpmAccess } from "./transaction.ts";
 import { withTpm } from "./with_tpm.ts";
 
 /**
- * Reads what the TPM tells of the key at a handle; nobody is asked for a password.
+ * Reads the public area of the key at a handle, without a password.
  *
- * Throws `usage` when `text` is no handle, `KeyTypeError` when the key cannot be used by password.
+ * Throws `usage` if `text` is not a handle, and `KeyTypeError` if the key requires a policy.
  */
 export async function findKey(text: string, access: TpmAccess): Promise<TpmKey> {
   const handle = parseHandle(text, access.label);
-  const { encoded, remembered } = await withTpm(access, async ({ connection }) => {
-    const object = await find(connection, handle, "find-key");
+  const { encoded, serialized } = await withTpm(access, async ({ connection }) => {
+    const object = await findObject(connection, handle, "find-key");
     return {
       encoded: await readPublic(connection, object, "find-key"),
-      remembered: remember(connection, object),
+      serialized: serialize(connection, object),
     };
   });
   const publicArea = parsePublicArea(encoded);
-  if (!has(publicArea, ATTRIBUTE.userWithAuth) && publicArea.hasPolicy) {
+  if (!hasAttributes(publicArea, ATTRIBUTE.userWithAuth) && publicArea.hasPolicy) {
     throw new KeyTypeError(
-      "it may be used with a policy alone, which a handle does not tell; name its TSS2 file, " +
-        "with the policy in it",
+      "the key requires a policy, which a handle does not include; name its TSS2 file, with the " +
+        "policy in it",
     );
   }
   return {
@@ -40,6 +40,6 @@ export async function findKey(text: string, access: TpmAccess): Promise<TpmKey> 
     publicArea,
     policy: [],
     emptyAuth: false,
-    load: ({ connection }) => Promise.resolve({ object: deserialize(connection, remembered) }),
+    load: ({ connection }) => Promise.resolve({ object: deserialize(connection, serialized) }),
   };
 }

@@ -1,6 +1,5 @@
 /**
- * How a TPM key signs a digest: its scheme, the form of the digest, and the signature that comes of
- * it.
+ * Signature scheme and digest length for a TPM key, and decoder for its signatures.
  *
  * @module
  */
@@ -10,56 +9,55 @@ import { KeyTypeError } from "../../../src/x509/key_types.ts";
 import {
   ALGORITHM,
   ALGORITHM_NAMES,
+  DIGEST_HASHES,
   type Hash,
-  HASH_OF,
   HASHES,
   TPM_CURVES,
 } from "../structures/algorithms.ts";
-import { ATTRIBUTE, has, type PublicArea } from "../structures/public_area.ts";
+import { ATTRIBUTE, hasAttributes, type PublicArea } from "../structures/public_area.ts";
 import { u16, wire, WireError, WireReader } from "../structures/wire.ts";
 
-/** How one digest is signed with one key. */
+/** Parameters to sign a digest with a key. */
 export interface SigningPlan {
   /** TPMT_SIG_SCHEME. */
   readonly scheme: Uint8Array;
-  /** The hash that the TPM takes the digest for; its length is what the TPM wants. */
+  /** The hash to name to the TPM, which expects a digest of its length. */
   readonly hash: Hash;
-  /** The TPM must hash the message itself. */
+  /** True if the TPM must hash the message itself. */
   readonly restricted: boolean;
-  /** Brings a digest into that length. */
+  /** Fits a digest to the length of `hash`. */
   fit(digest: Uint8Array): Uint8Array;
 }
 
-/** The scheme of each key type that IAM Roles Anywhere takes. */
+/** The scheme of each key type that IAM Roles Anywhere accepts. */
 const SCHEME_OF: Readonly<Record<number, number>> = {
   [ALGORITHM.rsa]: ALGORITHM.rsaSsa,
   [ALGORITHM.ecc]: ALGORITHM.ecdsa,
 };
 
-/** Throws `KeyTypeError` for a key that can never make a signature that counts. */
+/** Throws `KeyTypeError` for a key that cannot make a supported signature. */
 export function checkCanSign(area: PublicArea): void {
-  if (!has(area, ATTRIBUTE.sign)) {
+  if (!hasAttributes(area, ATTRIBUTE.sign)) {
     throw new KeyTypeError(
-      "it is no signing key (its attributes lack sign); make a key with the sign attribute",
+      "not a signing key (the sign attribute is missing); make a key with the sign attribute",
     );
   }
   const { algorithm } = area.scheme;
   if (algorithm !== ALGORITHM.null && algorithm !== SCHEME_OF[area.type]) {
     throw new KeyTypeError(
-      `it signs with ${
+      `the key signs only with ${
         ALGORITHM_NAMES[algorithm] ?? `scheme 0x${algorithm.toString(16)}`
-      } alone; ` +
-        "IAM Roles Anywhere needs PKCS#1 v1.5 or ECDSA, so make a key without a fixed scheme",
+      }; make a key without a fixed scheme (IAM Roles Anywhere needs PKCS#1 v1.5 or ECDSA)`,
     );
   }
 }
 
-/** The plan for a digest. Throws `KeyTypeError` when the key does not sign it. */
-export function signingPlan(area: PublicArea, digest: Digest): SigningPlan {
+/** Returns the parameters for a digest. Throws `KeyTypeError` if the key does not sign it. */
+export function planSignature(area: PublicArea, digest: Digest): SigningPlan {
   checkCanSign(area);
-  const wanted = HASH_OF[digest];
+  const wanted = DIGEST_HASHES[digest];
   const isFixed = area.scheme.algorithm !== ALGORITHM.null;
-  const restricted = has(area, ATTRIBUTE.restricted);
+  const restricted = hasAttributes(area, ATTRIBUTE.restricted);
   const fixed = HASHES[area.scheme.hash ?? 0];
   const coordinateBytes = TPM_CURVES[area.curve]?.coordinateBytes;
   const hash = isFixed ? fixed : coordinateBytes ? hashForCurve(wanted, coordinateBytes) : wanted;
@@ -68,12 +66,14 @@ export function signingPlan(area: PublicArea, digest: Digest): SigningPlan {
     Math.min(wanted.length, coordinateBytes) <= hash.length));
   if (!fits) {
     throw new KeyTypeError(
-      `it signs ${hash?.name ?? "other"} digests alone, not ${digest} ones; ` +
-        "give its digest with --digest, or make a key without a fixed scheme",
+      `the key signs only ${
+        hash?.name ?? "other"
+      } digests, not ${digest}; set --digest, or make a ` +
+        "key without a fixed scheme",
     );
   }
   return {
-    // A key with a scheme of its own is not told another.
+    // A key with a fixed scheme does not accept another.
     scheme: isFixed
       ? u16(ALGORITHM.null)
       : wire(u16(SCHEME_OF[area.type] ?? ALGORITHM.null), u16(hash.algorithm)),
@@ -83,16 +83,16 @@ export function signingPlan(area: PublicArea, digest: Digest): SigningPlan {
   };
 }
 
-/** The longest hash that the curve takes whole, so that no TPM has to truncate. */
+/** Returns the longest hash that fits the curve, so that the TPM does not truncate. */
 function hashForCurve(wanted: Hash, coordinateBytes: number): Hash {
   if (wanted.length <= coordinateBytes) return wanted;
-  return Object.values(HASH_OF).find(({ length }) => length === coordinateBytes) ?? wanted;
+  return Object.values(DIGEST_HASHES).find(({ length }) => length === coordinateBytes) ?? wanted;
 }
 
 /**
- * The same number for ECDSA in another length (FIPS 186-5 section 6.4.1 takes the leftmost bits, as
- * many as the curve has): cut to the curve's length, zeros put before it, or behind it where the TPM
- * will cut them off.
+ * Converts a digest to another length with the same ECDSA value (FIPS 186-5 section 6.4.1 uses the
+ * leftmost bits, up to the curve's length). It is cut to the curve's length, then padded with
+ * leading zeros, or with trailing zeros that the TPM truncates.
  */
 export function fitDigest(digest: Uint8Array, length: number, coordinateBytes: number): Uint8Array {
   const kept = digest.subarray(0, coordinateBytes);
@@ -101,17 +101,17 @@ export function fitDigest(digest: Uint8Array, length: number, coordinateBytes: n
   return fitted;
 }
 
-/** From TPMT_SIGNATURE to what certificates' algorithms use: PKCS#1 bytes, or DER `r, s`. */
+/** Converts TPMT_SIGNATURE to the X.509 form: PKCS#1 bytes, or DER `r, s`. */
 export function decodeSignature(encoded: Uint8Array): Uint8Array<ArrayBuffer> {
   const reader = new WireReader(encoded);
   const algorithm = reader.u16();
   reader.u16();
-  if (algorithm === ALGORITHM.rsaSsa) return Uint8Array.from(reader.sized());
+  if (algorithm === ALGORITHM.rsaSsa) return Uint8Array.from(reader.tpm2b());
   if (algorithm === ALGORITHM.ecdsa) {
     return encodeSequence(
-      encodeUnsignedInteger(reader.sized()),
-      encodeUnsignedInteger(reader.sized()),
+      encodeUnsignedInteger(reader.tpm2b()),
+      encodeUnsignedInteger(reader.tpm2b()),
     );
   }
-  throw new WireError(`a signature of the unexpected kind 0x${algorithm.toString(16)}`);
+  throw new WireError(`a signature of the unexpected type 0x${algorithm.toString(16)}`);
 }

@@ -1,20 +1,20 @@
 /**
- * Signing with a TPM key, and opening what is sealed by the TPM.
+ * Signs with a TPM key, and unseals private keys.
  *
  * @module
  */
 import type { Digest, Signer, SoftwareKey } from "../../../src/keystore/types.ts";
 import { KeyTypeError } from "../../../src/x509/key_types.ts";
 import type { Connection } from "../tss/connection.ts";
-import { explained } from "./errors.ts";
+import { withErrorMessages } from "./errors.ts";
 import { runWithKey, type TpmKey } from "./key.ts";
-import { isSealedData, publicKeyOfArea } from "../structures/public_area.ts";
+import { decodePublicKey, isSealedData } from "../structures/public_area.ts";
 import { SESSION_ATTRIBUTE } from "../commands/sessions.ts";
 import {
   checkCanSign,
   decodeSignature,
+  planSignature,
   type SigningPlan,
-  signingPlan,
 } from "./signature_scheme.ts";
 import type { TpmAccess } from "./transaction.ts";
 import {
@@ -22,24 +22,27 @@ import {
   sign as signInTpm,
   unseal as unsealInTpm,
 } from "../commands/signing.ts";
-import { EMPTY, sized, u16, u32, wire } from "../structures/wire.ts";
+import { EMPTY, tpm2b, u16, u32, wire } from "../structures/wire.ts";
 import { runExclusive } from "./with_tpm.ts";
 
-/** What TPM2_Hash takes at once, in bytes. */
+/** Maximum input of TPM2_Hash. */
 const MAX_HASHED_BYTES = 1024;
-/** The ticket of a digest that the TPM did not compute: TPM_ST_HASHCHECK, TPM_RH_NULL. */
+/** Ticket for a digest that the TPM did not compute: TPM_ST_HASHCHECK, TPM_RH_NULL. */
 const NO_TICKET = wire(u16(0x8024), u32(0x40000007), EMPTY);
 
-/** A signer by a TPM key. Throws `KeyTypeError` when the key can never make a signature. */
-export function signerOf(key: TpmKey, access: TpmAccess): Signer {
-  const publicKey = publicKeyOfArea(key.publicArea);
+/**
+ * Returns a signer for a TPM key. Throws `KeyTypeError` if the key cannot make a supported
+ * signature.
+ */
+export function createSigner(key: TpmKey, access: TpmAccess): Signer {
+  const publicKey = decodePublicKey(key.publicArea);
   checkCanSign(key.publicArea);
   return {
     publicKey,
     certificates: [],
     sign: (message, digest) =>
-      runExclusive(() => explained(key.label, () => sign(key, access, message, digest))),
-    // Between two signatures nothing is open.
+      runExclusive(() => withErrorMessages(key.label, () => sign(key, access, message, digest))),
+    // The connection is closed after each signature.
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
@@ -50,27 +53,28 @@ async function sign(
   message: Uint8Array,
   digest: Digest,
 ): Promise<Uint8Array> {
-  const plan = signingPlan(key.publicArea, digest);
+  const plan = planSignature(key.publicArea, digest);
   if (plan.restricted && message.length > MAX_HASHED_BYTES) {
     throw new KeyTypeError(
-      `it is a restricted key, for messages up to ${MAX_HASHED_BYTES} bytes, which this one exceeds`,
+      `a restricted key signs at most ${MAX_HASHED_BYTES} bytes, and the message is longer; use an ` +
+        "unrestricted key",
     );
   }
   const hashed = await crypto.subtle.digest(digest, Uint8Array.from(message));
-  const fitted = sized(plan.fit(new Uint8Array(hashed)));
+  const fitted = tpm2b(plan.fit(new Uint8Array(hashed)));
   const signature = await runWithKey(key, access, {
     encryption: SESSION_ATTRIBUTE.decrypt,
     confidential: false,
     run: async (connection, object, session) => {
-      const { digest, ticket } = await ticketFor(plan, message, fitted, connection);
+      const { digest, ticket } = await hashIfRestricted(plan, message, fitted, connection);
       return await signInTpm(connection, object, session, digest, plan.scheme, ticket);
     },
   });
   return decodeSignature(signature);
 }
 
-/** A restricted key signs what the TPM has hashed and found harmless, and nothing else. */
-async function ticketFor(
+/** Hashes in the TPM for a restricted key, which only signs digests that the TPM computed. */
+async function hashIfRestricted(
   { restricted, hash }: SigningPlan,
   message: Uint8Array,
   digest: Uint8Array,
@@ -81,10 +85,10 @@ async function ticketFor(
     : { digest, ticket: NO_TICKET };
 }
 
-/** Opens a sealed object; its contents never cross the bus in the clear. */
+/** Unseals a private key. It is encrypted on the bus. */
 export async function unseal(key: TpmKey, access: TpmAccess): Promise<SoftwareKey> {
   if (!isSealedData(key.publicArea)) {
-    throw new KeyTypeError("its file says that it is sealed data, and it is a key; make it again");
+    throw new KeyTypeError("the file declares sealed data but contains a key; make the file again");
   }
   const softwareKey = await runExclusive(() =>
     runWithKey(key, access, {

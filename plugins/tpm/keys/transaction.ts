@@ -1,50 +1,54 @@
 /**
- * One piece of work with the TPM: a connection, what is loaded through it, and the certainty that
- * nothing of that stays behind.
+ * A TPM connection that tracks loaded objects and sessions, and always flushes them.
  *
  * @module
  */
 import { HelperError } from "../../../src/errors.ts";
 import type { KeystoreContext, SignalHold } from "../../../src/keystore/types.ts";
-import { HASH_OF } from "../structures/algorithms.ts";
-import { Connection, numberCell, type ObjectCell } from "../tss/connection.ts";
-import { ESYS, formatHandle } from "../structures/handles.ts";
+import { DIGEST_HASHES } from "../structures/algorithms.ts";
+import { Connection, createObjectCell, type ObjectCell } from "../tss/connection.ts";
+import { ESYS_TR, formatHandle } from "../structures/handles.ts";
 import { openLibraries } from "../tss/libraries.ts";
-import { type LockoutState, readLockout, triesWords, unlockWords } from "../auth/lockout.ts";
+import {
+  formatTriesLeft,
+  formatUnlockAdvice,
+  type LockoutState,
+  readLockout,
+} from "../auth/lockout.ts";
 import { createPrimary, flush } from "../commands/objects.ts";
 import type { PasswordOptions } from "../auth/passwords.ts";
-import { LIMITS, type Limits, withTimeout } from "../tss/timeouts.ts";
+import { TIMEOUTS, type Timeouts, withTimeout } from "../tss/timeouts.ts";
 import { TPM_RC, TpmError } from "../tss/return_codes.ts";
-import { SESSION_KIND, startSession } from "../commands/sessions.ts";
-import { connectionFailure, type Tcti } from "../tss/tcti.ts";
+import { SESSION_TYPE, startSession } from "../commands/sessions.ts";
+import { type Tcti, toConnectionError } from "../tss/tcti.ts";
 import { EC_PARENT } from "../structures/templates.ts";
 
-/** Whose password a command needs. */
-export type Subject = "key" | "parent";
+/** The owner of the password that a command needs. */
+export type PasswordOwner = "key" | "parent";
 
-/** The TPM refused a password. */
-export class PasswordRefusedError extends Error {
+/** Thrown when the TPM rejects a password. */
+export class PasswordRejectedError extends Error {
   override readonly name = "PasswordRefusedError";
 
-  /** `lockout` is given when the try was counted. */
-  constructor(readonly subject: Subject, readonly lockout?: LockoutState) {
-    super(`the password of the ${subject} was refused`);
+  /** `lockout` is set if the attempt was counted. */
+  constructor(readonly owner: PasswordOwner, readonly lockout?: LockoutState) {
+    super(`the TPM rejected the password of the ${owner}`);
   }
 }
 
-/** What a transaction needs of the world. */
+/** Dependencies of a transaction, and its key's name. */
 export interface TpmAccess {
   readonly context: KeystoreContext;
-  /** The key that is used, for messages. */
+  /** The key's name, for messages. */
   readonly label: string;
-  readonly limits?: Limits;
-  /** 0 to 1, so that processes that wait for each other do not keep step. */
+  readonly timeouts?: Timeouts;
+  /** Returns 0 to 1, the jitter of retry delays. */
   readonly random?: () => number;
 }
 
-/** A transaction that is open. */
+/** An open transaction. */
 export class Transaction {
-  readonly #owned: ObjectCell[] = [];
+  readonly #tracked: ObjectCell[] = [];
   #hold: SignalHold | undefined;
   #session: number | undefined;
 
@@ -57,78 +61,80 @@ export class Transaction {
   static async open(access: TpmAccess, tcti: Tcti): Promise<Transaction> {
     const libraries = openLibraries();
     const held: { signal?: AbortSignal } = {};
-    const limits = access.limits ?? LIMITS;
+    const timeouts = access.timeouts ?? TIMEOUTS;
     try {
       const connection = await Connection.open(
         libraries,
         tcti.configuration,
-        (call) => withTimeout(call, limits, held.signal),
+        (call) => withTimeout(call, timeouts, held.signal),
       );
       return new Transaction(access, connection, held);
     } catch (thrown) {
-      throw thrown instanceof TpmError ? connectionFailure(tcti, thrown) : thrown;
+      throw thrown instanceof TpmError ? toConnectionError(tcti, thrown) : thrown;
     }
   }
 
   /**
-   * Takes what `make` brings into the TPM and writes `into` the cell it is given; it is flushed at the
-   * end, also when it comes to be after nobody waits for it any more. From the first on, signals wait
-   * until then.
+   * Runs `make`, which loads an object and writes its ESYS_TR to the cell, and returns that. It is
+   * flushed on close, even when the command finishes after its timeout. From the first object on,
+   * signals are held until then.
    */
-  async own(make: (into: ObjectCell) => Promise<void>): Promise<number> {
+  async track(make: (into: ObjectCell) => Promise<void>): Promise<number> {
     if (!this.#hold) {
       this.#hold = this.access.context.holdSignals();
       this.held.signal = this.#hold.signal;
     }
-    const cell = numberCell();
-    this.#owned.push(cell);
+    const cell = createObjectCell();
+    this.#tracked.push(cell);
     await make(cell);
     this.throwIfInterrupted();
     return cell[0] ?? 0;
   }
 
-  /** Throws what a signal that came meanwhile means. */
+  /** Throws `interrupted` if a signal arrived while signals were held. */
   throwIfInterrupted(): void {
     this.#hold?.signal.throwIfAborted();
   }
 
-  /** A session for passwords, salted with `saltKey` or with a key made for that; one for all. */
+  /** Returns the transaction's HMAC session, salted with `saltKey` or with a temporary key. */
   async saltedSession(saltKey?: number): Promise<number> {
     return this.#session ??= await this.startSession(
-      SESSION_KIND.hmac,
-      HASH_OF["SHA-256"].algorithm,
+      SESSION_TYPE.hmac,
+      DIGEST_HASHES["SHA-256"].algorithm,
       saltKey,
     );
   }
 
-  /** Starts a salted session of a kind. */
-  async startSession(kind: number, hash: number, saltKey?: number): Promise<number> {
+  /** Starts a salted session of a type. */
+  async startSession(type: number, hash: number, saltKey?: number): Promise<number> {
     const salt = saltKey ??
-      // The null hierarchy has no password, and any TPM makes this key.
-      await this.own((into) =>
-        createPrimary(this.connection, ESYS.null, ESYS.passwordSession, EC_PARENT, into)
+      // The null hierarchy does not have a password, and every TPM supports this key.
+      await this.track((into) =>
+        createPrimary(this.connection, ESYS_TR.null, ESYS_TR.password, EC_PARENT, into)
       );
-    const session = await this.own((into) => startSession(this.connection, kind, salt, hash, into));
-    if (saltKey === undefined) await this.#release(salt);
+    const session = await this.track((into) =>
+      startSession(this.connection, type, salt, hash, into)
+    );
+    if (saltKey === undefined) await this.#flush(salt);
     return session;
   }
 
-  /** Runs a command that needs a password; a refusal becomes {@link PasswordRefusedError}. */
-  async usingPassword<T>(subject: Subject, command: () => Promise<T>): Promise<T> {
+  /** Runs a command that needs a password. Throws {@link PasswordRejectedError} if it is wrong. */
+  async runWithPassword<T>(owner: PasswordOwner, command: () => Promise<T>): Promise<T> {
     try {
       return await command();
     } catch (thrown) {
       if (!(thrown instanceof TpmError)) throw thrown;
-      if (thrown.meaning === TPM_RC.BAD_AUTH) throw new PasswordRefusedError(subject);
-      if (thrown.meaning === TPM_RC.AUTH_FAIL) {
-        throw new PasswordRefusedError(subject, await readLockout(this.connection));
+      if (thrown.baseCode === TPM_RC.BAD_AUTH) throw new PasswordRejectedError(owner);
+      if (thrown.baseCode === TPM_RC.AUTH_FAIL) {
+        throw new PasswordRejectedError(owner, await readLockout(this.connection));
       }
-      if (thrown.meaning === TPM_RC.LOCKOUT) {
+      if (thrown.baseCode === TPM_RC.LOCKOUT) {
         const { secondsPerTry } = await readLockout(this.connection);
         throw new HelperError(
           "key-locked",
           `${this.access.label}: the TPM is locked after too many wrong passwords; ${
-            unlockWords(secondsPerTry)
+            formatUnlockAdvice(secondsPerTry)
           }`,
           { cause: thrown },
         );
@@ -137,23 +143,23 @@ export class Transaction {
     }
   }
 
-  /** Refuses to try a password that nobody gave when that could be the one that locks the TPM. */
-  async checkGuess({ name, flag }: Pick<PasswordOptions, "name" | "flag">): Promise<void> {
+  /** Throws `key-locked` if a guessed password could lock the TPM. */
+  async checkGuessAllowed({ name, flag }: Pick<PasswordOptions, "name" | "flag">): Promise<void> {
     const lockout = await readLockout(this.connection);
     if (lockout.triesLeft > 1) return;
     throw new HelperError(
       "key-locked",
-      `${name} may have a password, and ${triesWords(lockout)}; give it with --${flag} ` +
+      `${name} may have a password, and ${formatTriesLeft(lockout)}; set --${flag} ` +
         "(pass: for none)",
     );
   }
 
-  /** Flushes all that was brought in, and closes; while a call is stuck, as soon as it has ended. */
+  /** Flushes all tracked objects and closes. After a timeout, it does so when the call returns. */
   async close(): Promise<void> {
     const { connection } = this;
-    if (connection.stuck) {
+    if (connection.timedOutCall) {
       const close = () => this.#flushAll().then(() => connection.close()).catch(() => {});
-      connection.stuck.then(close, close);
+      connection.timedOutCall.then(close, close);
       this.#hold?.[Symbol.dispose]();
       return;
     }
@@ -166,22 +172,22 @@ export class Transaction {
   }
 
   async #flushAll(): Promise<void> {
-    for (let cell = this.#owned.pop(); cell; cell = this.#owned.pop()) {
+    for (let cell = this.#tracked.pop(); cell; cell = this.#tracked.pop()) {
       const [last = 0] = cell;
-      if (last === 0 || last === ESYS.none) continue; // it was not made
+      if (last === 0 || last === ESYS_TR.none) continue; // not created
       try {
         await flush(this.connection, last);
       } catch (thrown) {
-        // Gone already, or out of reach: the work itself has its own word on that.
+        // Already flushed, or the TPM is gone; the caller reports the original error.
         if (!(thrown instanceof TpmError)) throw thrown;
         this.access.context.debug(`tpm: flushing ${formatHandle(last)}: ${thrown.message}`);
       }
     }
   }
 
-  async #release(object: number): Promise<void> {
-    const at = this.#owned.findIndex(([made]) => made === object);
-    if (at >= 0) this.#owned.splice(at, 1);
+  async #flush(object: number): Promise<void> {
+    const at = this.#tracked.findIndex(([made]) => made === object);
+    if (at >= 0) this.#tracked.splice(at, 1);
     await flush(this.connection, object);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Reading `TSS2 PRIVATE KEY` files ("ASN.1 Specification for TPM 2.0 Key Files",
+ * Parser for `TSS2 PRIVATE KEY` files ("ASN.1 Specification for TPM 2.0 Key Files",
  * draft-bottomley-tpm2-keys).
  *
  * @module
@@ -17,24 +17,26 @@ import { KeyTypeError } from "../../../src/x509/key_types.ts";
 import { HIERARCHIES, isPersistent } from "../structures/handles.ts";
 import type { PolicyCommand } from "../auth/policy.ts";
 
-/** What a file holds, by its object identifier. */
+/** Key kinds by object identifier. */
 const KINDS = {
   "2.23.133.10.1.3": "loadable",
   "2.23.133.10.1.4": "importable",
   "2.23.133.10.1.5": "sealed",
 } as const;
 
-/** What a TSS2 key file says. Byte arrays share the memory of what was read. */
+/** Parsed TSS2 key file. Byte arrays share the memory of the input. */
 export interface Tss2Key {
   readonly kind: (typeof KINDS)[keyof typeof KINDS];
-  /** The writer says that the key has no password; a hint, as it may have been changed since. */
+  /** True if the file declares an empty password. A hint: the password may have been changed. */
   readonly emptyAuth: boolean;
   readonly policy: readonly PolicyCommand[];
-  /** TPM2B_ENCRYPTED_SECRET: the key was encrypted for its parent elsewhere, and is imported. */
+  /**
+   * TPM2B_ENCRYPTED_SECRET of an importable key, which another machine encrypted for its parent.
+   */
   readonly seed?: Uint8Array;
-  /** Free text of whoever wrote the file, safe to print. */
+  /** The file's free text, made printable. */
   readonly description?: string;
-  /** The primary key of the hierarchy is RSA, not EC. */
+  /** True if the hierarchy's primary key is RSA, not EC. */
   readonly rsaParent: boolean;
   /** TPM_HANDLE of a hierarchy or of a persistent parent. */
   readonly parent: number;
@@ -53,21 +55,25 @@ const OPTIONAL = {
   rsaParent: 5,
 } as const;
 
-/** Some writers leave the parent at zero and mean the owner hierarchy. */
+/** Some writers leave the parent at zero for the owner hierarchy. */
 const UNSET_PARENT = 0;
 
 /**
- * Reads one key, DER.
+ * Parses one key in DER.
  *
- * Throws {@link DerError} when it is malformed and `KeyTypeError` when it is of a kind, or under a
- * parent, that this format does not have.
+ * Throws {@link DerError} if it is malformed, and `KeyTypeError` if its type or parent is not in
+ * the format.
  */
 export function parseTss2Key(der: Uint8Array): Tss2Key {
   const reader = readSequence(der);
   const oid = reader.objectIdentifier();
   if (oid === OLD_LOADABLE) return parseKeyBlob(reader);
   const kind = Object.entries(KINDS).find(([known]) => known === oid)?.[1];
-  if (!kind) throw new KeyTypeError(`TPM keys of the type ${oid} cannot be used`);
+  if (!kind) {
+    throw new KeyTypeError(
+      `TPM keys of type ${oid} are not supported; make a loadable, importable or sealed key`,
+    );
+  }
   const options = readOptions(reader);
   const parent = readParent(reader);
   const publicArea = reader.octetString();
@@ -89,7 +95,7 @@ export function parseTss2Key(der: Uint8Array): Tss2Key {
   };
 }
 
-/** The type of a `TSS2 KEY BLOB`, which openssl_tpm2_engine wrote before there was a draft. */
+/** Type of a `TSS2 KEY BLOB`, which openssl_tpm2_engine wrote before the draft. */
 const OLD_LOADABLE = "2.23.133.10.2";
 const OLD_OPTIONAL = { emptyAuth: 0, parent: 1, publicArea: 2 } as const;
 
@@ -111,19 +117,19 @@ function parseKeyBlob(reader: DerReader): Tss2Key {
   };
 }
 
-/** The optional fields by tag number; those that are not known are left to later versions. */
+/** Reads the optional fields by tag number, including unknown ones of later versions. */
 function readOptions(reader: DerReader): Map<number, DerReader> {
   const options = new Map<number, DerReader>();
   while ((reader.peekTag() ?? 0) >= contextTag(0, true)) {
     const { tag, contents } = reader.next();
     const number = tag - contextTag(0, true);
-    if (options.has(number)) throw new DerError(`the optional field ${number} twice`);
+    if (options.has(number)) throw new DerError(`a duplicate optional field ${number}`);
     options.set(number, new DerReader(contents));
   }
   return options;
 }
 
-/** Writers disagree on what true is: anything but zero. */
+/** Reads a BOOLEAN. Any non-zero byte is true; some writers do not use 0xFF. */
 function readBoolean(reader: DerReader | undefined): boolean {
   return reader !== undefined && reader.expect(TAG.boolean).contents.some((byte) => byte !== 0);
 }
@@ -134,13 +140,14 @@ function readParent(reader: DerReader): number {
     HIERARCHIES.some(({ handle }) => handle === parent);
   if (!known) {
     throw new KeyTypeError(
-      `the key's parent 0x${parent.toString(16)} is neither a hierarchy nor a persistent key`,
+      `the key's parent 0x${parent.toString(16)} is neither a hierarchy nor a persistent key; ` +
+        "correct the parent in the file",
     );
   }
   return parent === UNSET_PARENT ? HIERARCHIES[0]?.handle ?? UNSET_PARENT : parent;
 }
 
-/** An INTEGER of 32 bits; those that some writers made negative are handles all the same. */
+/** Reads a 32-bit INTEGER as unsigned, because some writers encode handles as negative numbers. */
 function readNumber(reader: DerReader): number {
   const contents = reader.integer();
   const bytes = contents.length > 4 ? unsigned(contents) : contents;
@@ -153,7 +160,7 @@ function readPolicy(reader: DerReader | undefined): PolicyCommand[] {
   for (const list = reader?.sequence(); list && !list.atEnd;) {
     const command = list.sequence();
     const code = readNumber(new DerReader(command.expect(contextTag(0, true)).contents));
-    // A command without parameters may come without them.
+    // Some files omit empty parameters.
     const parameters = command.optional(contextTag(1, true))?.contents;
     command.end();
     commands.push({

@@ -1,17 +1,22 @@
 /**
- * Keys in TSS2 files, which are loaded under their parent for each use.
+ * Loads keys of TSS2 files under their parent, for each use.
  *
  * @module
  */
 import { encodeHex } from "@std/encoding/hex";
 import { HelperError } from "../../../src/errors.ts";
 import { KeyTypeError } from "../../../src/x509/key_types.ts";
-import { ESYS, formatHandle, HIERARCHIES, type Hierarchy } from "../structures/handles.ts";
+import { ESYS_TR, formatHandle, HIERARCHIES, type Hierarchy } from "../structures/handles.ts";
 import type { LoadedKey, TpmKey } from "./key.ts";
-import { createPrimary, find, importKey, load, readPublic } from "../commands/objects.ts";
+import { createPrimary, findObject, importKey, load, readPublic } from "../commands/objects.ts";
 import type { Password } from "../auth/passwords.ts";
-import { policySteps } from "../auth/policy.ts";
-import { ATTRIBUTE, has, isAsymmetricParent, parsePublicArea } from "../structures/public_area.ts";
+import { parsePolicySteps } from "../auth/policy.ts";
+import {
+  ATTRIBUTE,
+  hasAttributes,
+  isAsymmetricParent,
+  parsePublicArea,
+} from "../structures/public_area.ts";
 import { SESSION_ATTRIBUTE, setAttributes, setPassword } from "../commands/sessions.ts";
 import { EC_PARENT, RSA_PARENT } from "../structures/templates.ts";
 import type { Transaction } from "./transaction.ts";
@@ -20,18 +25,21 @@ import type { Tss2Key } from "./tss2_key.ts";
 const { continue: CONTINUE, decrypt: DECRYPT, encrypt: ENCRYPT } = SESSION_ATTRIBUTE;
 
 /**
- * The key of a TSS2 file at `label`; the TPM is not asked.
+ * Returns the key of a TSS2 file, without sending a command; `label` names the file.
  *
- * Throws `WireError` when its public area is malformed, `PolicyError` when its policy cannot be
- * satisfied here, and `KeyTypeError` when it has none and needs one.
+ * Throws `WireError` if its public area is malformed, `PolicyError` if its policy is not supported,
+ * and `KeyTypeError` if the file does not list a required policy.
  */
-export function keyOfFile(file: Tss2Key, label: string): TpmKey {
+export function toTpmKey(file: Tss2Key, label: string): TpmKey {
   const publicArea = parsePublicArea(file.publicArea);
-  const policy = policySteps(file.policy);
-  if (!has(publicArea, ATTRIBUTE.userWithAuth) && policy.length === 0 && publicArea.hasPolicy) {
+  const policy = parsePolicySteps(file.policy);
+  if (
+    !hasAttributes(publicArea, ATTRIBUTE.userWithAuth) && policy.length === 0 &&
+    publicArea.hasPolicy
+  ) {
     throw new KeyTypeError(
-      "it may be used with a policy alone, and the file does not list that policy; write the file " +
-        "again with it",
+      "the key requires a policy, and the file does not list that policy; write the file again " +
+        "with it",
     );
   }
   const hierarchy = HIERARCHIES.find(({ handle }) => handle === file.parent);
@@ -53,8 +61,8 @@ export function keyOfFile(file: Tss2Key, label: string): TpmKey {
   };
 }
 
-/** A parent in a transaction, and the session that its password asks for. */
-interface BroughtParent extends LoadedKey {
+/** A parent in a transaction, and the session for its password. */
+interface LoadedParent extends LoadedKey {
   readonly session: number;
 }
 
@@ -66,18 +74,18 @@ async function loadKey(
 ): Promise<LoadedKey> {
   const { connection } = transaction;
   const secret = await password?.current() ?? new Uint8Array(0);
-  let parent: BroughtParent;
+  let parent: LoadedParent;
   try {
     parent = hierarchy
-      ? await makeParent(hierarchy, file.rsaParent, transaction, secret)
+      ? await createParent(hierarchy, file.rsaParent, transaction, secret)
       : await findParent(file.parent, transaction, secret, password);
   } finally {
     secret.fill(0);
   }
   const { object, session, saltKey } = parent;
   const withSession = async <T>(command: () => Promise<T>): Promise<T> => {
-    if (session !== ESYS.passwordSession) setAttributes(connection, session, CONTINUE | DECRYPT);
-    return await transaction.usingPassword("parent", command);
+    if (session !== ESYS_TR.password) setAttributes(connection, session, CONTINUE | DECRYPT);
+    return await transaction.runWithPassword("parent", command);
   };
   const { seed } = file;
   const privateArea = seed
@@ -86,35 +94,37 @@ async function loadKey(
     )
     : file.privateArea;
   const key = await withSession(() =>
-    transaction.own((into) => load(connection, object, session, privateArea, file.publicArea, into))
+    transaction.track((into) =>
+      load(connection, object, session, privateArea, file.publicArea, into)
+    )
   );
-  password?.accepted();
+  password?.accept();
   return { object: key, ...(saltKey === undefined ? {} : { saltKey }) };
 }
 
-/** Makes the primary key of a hierarchy; it has no password of its own. */
-async function makeParent(
+/** Creates the primary key of a hierarchy, without a password. */
+async function createParent(
   hierarchy: Hierarchy,
   isRsa: boolean,
   transaction: Transaction,
   secret: Uint8Array,
-): Promise<BroughtParent> {
+): Promise<LoadedParent> {
   const { connection, access } = transaction;
   access.context.debug(`tpm: parent: ${isRsa ? "RSA" : "EC"} primary key, ${hierarchy.name}`);
-  let session: number = ESYS.passwordSession;
+  let session: number = ESYS_TR.password;
   if (secret.length > 0) {
     setPassword(connection, hierarchy.esys, secret);
     session = await transaction.saltedSession();
     setAttributes(connection, session, CONTINUE | DECRYPT | ENCRYPT);
   }
-  const object = await transaction.usingPassword(
+  const object = await transaction.runWithPassword(
     "parent",
     () =>
-      transaction.own((into) =>
+      transaction.track((into) =>
         createPrimary(connection, hierarchy.esys, session, isRsa ? RSA_PARENT : EC_PARENT, into)
       ),
   );
-  return { object, session: ESYS.passwordSession, saltKey: object };
+  return { object, session: ESYS_TR.password, saltKey: object };
 }
 
 async function findParent(
@@ -122,25 +132,23 @@ async function findParent(
   transaction: Transaction,
   secret: Uint8Array,
   password: Password | undefined,
-): Promise<BroughtParent> {
+): Promise<LoadedParent> {
   const { connection, access } = transaction;
   access.context.debug(`tpm: parent: ${formatHandle(handle)}`);
-  const object = await find(connection, handle, "find-parent");
+  const object = await findObject(connection, handle, "find-parent");
   const area = parsePublicArea(await readPublic(connection, object, "find-parent"));
-  if (!has(area, ATTRIBUTE.restricted | ATTRIBUTE.decrypt)) {
+  if (!hasAttributes(area, ATTRIBUTE.restricted | ATTRIBUTE.decrypt)) {
     throw new HelperError(
       "key-format",
-      `${access.label}: its parent ${
-        formatHandle(handle)
-      } is no storage key, so that it cannot be ` +
-        "the key's parent; the file says another parent than the key was made under",
+      `${access.label}: its parent ${formatHandle(handle)} is not a storage key; write the file ` +
+        "again with the parent that the key was made under",
     );
   }
   const salt = isAsymmetricParent(area) ? { saltKey: object } : {};
   if (secret.length === 0) {
-    const isCounted = !has(area, ATTRIBUTE.noDA);
-    if (isCounted && password?.isGuess) await transaction.checkGuess(password.options);
-    return { object, session: ESYS.passwordSession, ...salt };
+    const isCounted = !hasAttributes(area, ATTRIBUTE.noDA);
+    if (isCounted && password?.isGuess) await transaction.checkGuessAllowed(password.options);
+    return { object, session: ESYS_TR.password, ...salt };
   }
   setPassword(connection, object, secret);
   return { object, session: await transaction.saltedSession(salt.saltKey), ...salt };

@@ -1,19 +1,19 @@
 /**
- * Using the TPM: one piece of work at a time in a process, again when the TPM is busy, and in words
- * when it refuses.
+ * Runs work with the TPM: one at a time in a process, with retries when the TPM is busy, and with
+ * error messages.
  *
  * @module
  */
-import { explain, isRetryable } from "../tss/error_messages.ts";
-import { backoffDelay, LIMITS, noAnswer, TpmTimeoutError } from "../tss/timeouts.ts";
+import { isRetryable, toHelperError } from "../tss/error_messages.ts";
+import { backoffDelay, TIMEOUTS, toTimeoutError, TpmTimeoutError } from "../tss/timeouts.ts";
 import { TpmError } from "../tss/return_codes.ts";
-import { chooseTcti, DeviceBusyError, SURROUNDINGS, type Tcti } from "../tss/tcti.ts";
+import { chooseTcti, DeviceBusyError, SYSTEM_DEPS, type Tcti } from "../tss/tcti.ts";
 import { type TpmAccess, Transaction } from "./transaction.ts";
 
-/** One piece of work at a time in a process: the TPM does no two things at once. */
+/** The last work of the queue, because the TPM runs one command at a time. */
 let last: Promise<unknown> = Promise.resolve();
 
-/** Waits for the work before, then does this. */
+/** Runs `work` after all earlier work has finished. */
 export function runExclusive<T>(work: () => Promise<T>): Promise<T> {
   const done = last.then(work);
   last = done.catch(() => {});
@@ -21,31 +21,36 @@ export function runExclusive<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Runs `work` with the TPM, from its beginning again when the TPM is busy, within limits.
+ * Runs `work` in a transaction. While the TPM is busy, runs it again from the start, up to the
+ * retry timeout.
  *
- * Throws {@link PasswordRefusedError}, or a `HelperError` in words.
+ * Throws `PasswordRejectedError` or `HelperError`.
  */
 export async function withTpm<T>(
   access: TpmAccess,
   work: (transaction: Transaction) => Promise<T>,
 ): Promise<T> {
-  const { context, label, limits = LIMITS, random = Math.random } = access;
-  const tcti = chooseTcti({ ...SURROUNDINGS, environment: (name) => context.environment(name) });
-  context.debug(`tpm: ${tcti.configuration} (by ${tcti.source})`);
+  const { context, label, timeouts: timeouts = TIMEOUTS, random = Math.random } = access;
+  const tcti = chooseTcti({ ...SYSTEM_DEPS, environment: (name) => context.environment(name) });
+  context.debug(`tpm: ${tcti.configuration} (from ${tcti.source})`);
   const started = context.monotonic();
   for (let attempt = 1;; attempt++) {
     try {
       return await runOnce(access, tcti, work);
     } catch (thrown) {
       const canRetry = isRetryable(thrown) || thrown instanceof DeviceBusyError;
-      if (!canRetry || context.monotonic() - started > limits.busy) {
-        if (thrown instanceof TpmError) throw explain(thrown, label);
-        if (thrown instanceof DeviceBusyError) throw thrown.explained(label);
-        if (thrown instanceof TpmTimeoutError) throw noAnswer(label, tcti.configuration, thrown);
+      if (!canRetry || context.monotonic() - started > timeouts.retry) {
+        if (thrown instanceof TpmError) throw toHelperError(thrown, label);
+        if (thrown instanceof DeviceBusyError) throw thrown.toHelperError(label);
+        if (thrown instanceof TpmTimeoutError) {
+          throw toTimeoutError(label, tcti.configuration, thrown);
+        }
         throw thrown;
       }
-      context.debug(`tpm: try ${attempt}: ${thrown instanceof Error ? thrown.message : ""}; again`);
-      await context.sleep(backoffDelay(attempt, limits, random()));
+      context.debug(
+        `tpm: attempt ${attempt}: ${thrown instanceof Error ? thrown.message : ""}; retrying`,
+      );
+      await context.sleep(backoffDelay(attempt, timeouts, random()));
     }
   }
 }
@@ -61,7 +66,7 @@ async function runOnce<T>(
     transaction.throwIfInterrupted();
     return result;
   } catch (thrown) {
-    transaction.throwIfInterrupted(); // whatever failed besides
+    transaction.throwIfInterrupted(); // before any other error
     throw thrown;
   } finally {
     await transaction.close();

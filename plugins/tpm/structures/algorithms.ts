@@ -6,7 +6,7 @@
 import type { Digest } from "../../../src/keystore/types.ts";
 import { type Curve, CURVES } from "../../../src/x509/key_types.ts";
 
-/** Identifiers that are used here, TPM_ALG_ID. */
+/** TPM_ALG_ID values. */
 export const ALGORITHM = {
   rsa: 0x0001,
   aes: 0x0006,
@@ -22,7 +22,7 @@ export const ALGORITHM = {
   cfb: 0x0043,
 } as const;
 
-/** What keys and schemes are called, for messages. */
+/** Names of key types and schemes, for messages. */
 export const ALGORITHM_NAMES: Readonly<Record<number, string>> = {
   [ALGORITHM.rsaSsa]: "RSASSA (PKCS#1 v1.5)",
   [ALGORITHM.rsaEs]: "RSAES",
@@ -38,15 +38,15 @@ export const ALGORITHM_NAMES: Readonly<Record<number, string>> = {
   [ALGORITHM.symmetricCipher]: "symmetric",
 };
 
-/** A hash function as the TPM names it. */
+/** A hash algorithm, by TPM_ALG_ID. */
 export interface Hash {
   readonly algorithm: number;
-  /** Its length in bytes. */
+  /** Digest length in bytes. */
   readonly length: number;
   readonly name: string;
 }
 
-/** Hash functions by identifier. */
+/** Hash algorithms by TPM_ALG_ID. */
 export const HASHES: Readonly<Record<number, Hash>> = Object.fromEntries(
   [
     { algorithm: 0x0004, length: 20, name: "SHA-1" },
@@ -60,34 +60,34 @@ export const HASHES: Readonly<Record<number, Hash>> = Object.fromEntries(
   ].map((hash) => [hash.algorithm, hash]),
 );
 
-const hash = (name: Digest): Hash => {
+const findHash = (name: Digest): Hash => {
   const found = Object.values(HASHES).find((candidate) => candidate.name === name);
-  if (!found) throw new RangeError(`no hash ${name}`);
+  if (!found) throw new RangeError(`unknown hash ${name}`);
   return found;
 };
 
-/** The hash of each digest that can be asked for. */
-export const HASH_OF: Readonly<Record<Digest, Hash>> = {
-  "SHA-256": hash("SHA-256"),
-  "SHA-384": hash("SHA-384"),
-  "SHA-512": hash("SHA-512"),
+/** The hash algorithm of each digest. */
+export const DIGEST_HASHES: Readonly<Record<Digest, Hash>> = {
+  "SHA-256": findHash("SHA-256"),
+  "SHA-384": findHash("SHA-384"),
+  "SHA-512": findHash("SHA-512"),
 };
 
-const curve = (name: Curve["name"]): Curve => {
+const findCurve = (name: Curve["name"]): Curve => {
   const found = Object.values(CURVES).find((candidate) => candidate.name === name);
-  if (!found) throw new RangeError(`no curve ${name}`);
+  if (!found) throw new RangeError(`unknown curve ${name}`);
   return found;
 };
 
-/** Curves that can be used, by TPM_ECC_CURVE. */
+/** Supported curves, by TPM_ECC_CURVE. */
 export const TPM_CURVES: Readonly<Record<number, Curve>> = {
-  0x0003: curve("P-256"),
-  0x0004: curve("P-384"),
-  0x0005: curve("P-521"),
+  0x0003: findCurve("P-256"),
+  0x0004: findCurve("P-384"),
+  0x0005: findCurve("P-521"),
 };
 
-/** Curves that TPMs have and that cannot be used, for messages. */
-export const REFUSED_CURVES: Readonly<Record<number, string>> = {
+/** Names of unsupported TPM curves, for messages. */
+export const UNSUPPORTED_CURVES: Readonly<Record<number, string>> = {
   0x0001: "P-192",
   0x0002: "P-224",
   0x0010: "BN P256",

@@ -1,6 +1,6 @@
 /**
- * Reading the public area of TPM objects (`TPM2B_PUBLIC`, TPM 2.0 Library, Part 2 section "Public
- * Area Structures").
+ * Parser for the public area of TPM objects (`TPM2B_PUBLIC`, TPM 2.0 Library, Part 2 section
+ * "Public Area Structures").
  *
  * @module
  */
@@ -12,8 +12,8 @@ import {
   ALGORITHM_NAMES,
   type Hash,
   HASHES,
-  REFUSED_CURVES,
   TPM_CURVES,
+  UNSUPPORTED_CURVES,
 } from "./algorithms.ts";
 import { WireError, WireReader } from "./wire.ts";
 
@@ -26,24 +26,24 @@ export const ATTRIBUTE = {
   sign: 0x0004_0000,
 } as const;
 
-/** How a key signs, or wants to be told. */
+/** Signature scheme of a key. */
 export interface Scheme {
-  /** {@link ALGORITHM.null} when the scheme is chosen at each signature. */
+  /** {@link ALGORITHM.null} if the scheme is chosen for each signature. */
   readonly algorithm: number;
-  /** Undefined for schemes without one. */
+  /** Undefined for schemes without a hash. */
   readonly hash?: number;
 }
 
-/** What is known of an object without its private part. */
+/** Parsed public area of an object. */
 export interface PublicArea {
-  /** TPM2B_PUBLIC, as it came. */
+  /** TPM2B_PUBLIC, unchanged. */
   readonly encoded: Uint8Array;
   readonly type: number;
   readonly nameHash: Hash;
   readonly attributes: number;
   readonly hasPolicy: boolean;
   readonly scheme: Scheme;
-  /** RSA modulus; EC point; else the object's unique bytes. */
+  /** RSA modulus, EC point, or the unique bytes of other objects. */
   readonly unique: readonly Uint8Array[];
   /** TPM_ECC_CURVE; 0 for others. */
   readonly curve: number;
@@ -53,34 +53,34 @@ export interface PublicArea {
 
 const ASYMMETRIC: readonly number[] = [ALGORITHM.rsa, ALGORITHM.ecc];
 
-/** True when the attribute bits are all set. */
-export function has({ attributes }: PublicArea, bits: number): boolean {
+/** Returns true if all the attribute bits are set. */
+export function hasAttributes({ attributes }: PublicArea, bits: number): boolean {
   return (attributes & bits) === bits;
 }
 
-/** Whether the object holds sealed data: it neither signs nor decrypts. */
+/** Returns true if the object holds sealed data: it neither signs nor decrypts. */
 export function isSealedData(area: PublicArea): boolean {
   return area.type === ALGORITHM.keyedHash &&
     (area.attributes & (ATTRIBUTE.sign | ATTRIBUTE.decrypt)) === 0;
 }
 
-/** Whether the key can be a parent that sessions are salted with: an asymmetric storage key. */
+/** Returns true for an asymmetric storage key, which can salt sessions. */
 export function isAsymmetricParent(area: PublicArea): boolean {
   return ASYMMETRIC.includes(area.type) &&
-    has(area, ATTRIBUTE.restricted | ATTRIBUTE.decrypt);
+    hasAttributes(area, ATTRIBUTE.restricted | ATTRIBUTE.decrypt);
 }
 
-/** Reads a whole TPM2B_PUBLIC. Throws {@link WireError} when it is malformed. */
+/** Parses a TPM2B_PUBLIC. Throws {@link WireError} if it is malformed. */
 export function parsePublicArea(encoded: Uint8Array): PublicArea {
   const outer = new WireReader(encoded);
-  const area = new WireReader(outer.sized());
+  const area = new WireReader(outer.tpm2b());
   outer.end();
   const type = area.u16();
   const nameHash = HASHES[area.u16()];
-  if (!nameHash) throw new WireError("a TPM object named by an unknown hash");
+  if (!nameHash) throw new WireError("a TPM object with an unknown name hash");
   const attributes = area.u32();
-  const hasPolicy = area.sized().length > 0;
-  const rest = parametersOf(type, area);
+  const hasPolicy = area.tpm2b().length > 0;
+  const rest = readParameters(type, area);
   area.end();
   return { encoded, type, nameHash, attributes, hasPolicy, curve: 0, exponent: 0, ...rest };
 }
@@ -91,42 +91,44 @@ type Parameters =
 
 const RSA_DEFAULT_EXPONENT = 65537;
 
-function parametersOf(type: number, area: WireReader): Parameters {
+function readParameters(type: number, area: WireReader): Parameters {
   if (type === ALGORITHM.keyedHash) {
-    const scheme = schemeOf(area);
+    const scheme = readScheme(area);
     if (scheme.algorithm !== ALGORITHM.null && scheme.algorithm !== HMAC) area.u16();
-    return { scheme, unique: [area.sized()] };
+    return { scheme, unique: [area.tpm2b()] };
   }
   if (!ASYMMETRIC.includes(type) && type !== ALGORITHM.symmetricCipher) {
     throw new WireError(`a TPM object of the unknown type 0x${type.toString(16)}`);
   }
-  if (area.u16() !== ALGORITHM.null) area.take(4); // the cipher of a storage key: bits and mode
+  if (area.u16() !== ALGORITHM.null) area.take(4); // cipher of a storage key: bits and mode
   if (type === ALGORITHM.symmetricCipher) {
-    return { scheme: { algorithm: ALGORITHM.null }, unique: [area.sized()] };
+    return { scheme: { algorithm: ALGORITHM.null }, unique: [area.tpm2b()] };
   }
-  const scheme = schemeOf(area);
+  const scheme = readScheme(area);
   if (type === ALGORITHM.rsa) {
     area.u16();
     const exponent = area.u32() || RSA_DEFAULT_EXPONENT;
-    return { scheme, exponent, unique: [area.sized()] };
+    return { scheme, exponent, unique: [area.tpm2b()] };
   }
   if (scheme.algorithm === ALGORITHM.ecdaa) area.u16();
   const curve = area.u16();
-  if (area.u16() !== ALGORITHM.null) area.u16(); // the key derivation function's hash
-  return { scheme, curve, unique: [area.sized(), area.sized()] };
+  if (area.u16() !== ALGORITHM.null) area.u16(); // hash of the key derivation function
+  return { scheme, curve, unique: [area.tpm2b(), area.tpm2b()] };
 }
 
 const HMAC = 0x0005;
 
-function schemeOf(area: WireReader): Scheme {
+function readScheme(area: WireReader): Scheme {
   const algorithm = area.u16();
   return algorithm === ALGORITHM.null || algorithm === ALGORITHM.rsaEs
     ? { algorithm }
     : { algorithm, hash: area.u16() };
 }
 
-/** The public key of an RSA or EC object; `KeyTypeError` for others, and for unusable curves. */
-export function publicKeyOfArea(area: PublicArea): PublicKey {
+/**
+ * Returns the public key of an RSA or EC object. Throws `KeyTypeError` for other types and curves.
+ */
+export function decodePublicKey(area: PublicArea): PublicKey {
   const [first = new Uint8Array(0), second = new Uint8Array(0)] = area.unique;
   if (area.type === ALGORITHM.rsa) {
     const { exponent } = area;
@@ -137,14 +139,14 @@ export function publicKeyOfArea(area: PublicArea): PublicKey {
   }
   if (area.type !== ALGORITHM.ecc) {
     throw new KeyTypeError(
-      `${ALGORITHM_NAMES[area.type] ?? "such"} TPM keys cannot be used; make an RSA or EC key`,
+      `${ALGORITHM_NAMES[area.type] ?? "these"} TPM keys are not supported; make an RSA or EC key`,
     );
   }
   const curve = TPM_CURVES[area.curve];
   if (!curve) {
-    const name = REFUSED_CURVES[area.curve] ?? `0x${area.curve.toString(16)}`;
+    const name = UNSUPPORTED_CURVES[area.curve] ?? `0x${area.curve.toString(16)}`;
     throw new KeyTypeError(
-      `the elliptic curve ${name} cannot be used; use P-256, P-384 or P-521`,
+      `the elliptic curve ${name} is not supported; use P-256, P-384 or P-521`,
     );
   }
   const point = new Uint8Array(1 + 2 * curve.coordinateBytes);

@@ -1,24 +1,24 @@
 /**
- * The primary keys that TSS2 files mean by a hierarchy (TCG EK Credential Profile, templates H-1 and
- * H-2: storage keys whose unique field is empty).
+ * Templates of the primary keys that TSS2 files refer to by their hierarchy (TCG EK Credential
+ * Profile, templates H-1 and H-2: storage keys with an empty unique field).
  *
  * @module
  */
-import { ALGORITHM, HASH_OF } from "./algorithms.ts";
-import { EMPTY, sized, u16, u32, wire } from "./wire.ts";
+import { ALGORITHM, DIGEST_HASHES } from "./algorithms.ts";
+import { EMPTY, tpm2b, u16, u32, wire } from "./wire.ts";
 
 /**
- * fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth, noDA, restricted, decrypt: a storage key
- * that never leaves the TPM.
+ * fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth, noDA, restricted, decrypt: a storage
+ * key that cannot leave the TPM.
  */
 const STORAGE_KEY = 0x0003_0472;
 const P256 = 0x0003;
 const NO_SCHEME = u16(ALGORITHM.null);
 
 const storageTemplate = (type: number, ...parameters: Uint8Array[]) =>
-  sized(wire(
+  tpm2b(wire(
     u16(type),
-    u16(HASH_OF["SHA-256"].algorithm),
+    u16(DIGEST_HASHES["SHA-256"].algorithm),
     u32(STORAGE_KEY),
     EMPTY, // no policy
     u16(ALGORITHM.aes),

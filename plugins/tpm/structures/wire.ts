@@ -1,51 +1,51 @@
 /**
- * The wire form of TPM structures (TPM 2.0 Library, Part 1 section "Data and Parameter Marshaling"):
- * big-endian numbers, and byte strings behind a length of 16 bits (`TPM2B`).
+ * Encoder and decoder for TPM structures (TPM 2.0 Library, Part 1 section "Data and Parameter
+ * Marshaling"): big-endian integers, and byte strings with a 16-bit length prefix (`TPM2B`).
  *
  * @module
  */
 import { concatenate } from "../../../src/bytes.ts";
 
-/** Thrown when bytes are not the TPM structure that was expected; the message is a sentence's tail. */
+/** Thrown for a malformed TPM structure. The message is a fragment to embed in a sentence. */
 export class WireError extends Error {
   override readonly name = "WireError";
 }
 
-/** A number of one byte. */
+/** Encodes an 8-bit integer. */
 export function u8(value: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.of(value);
 }
 
-/** A number of two bytes. */
+/** Encodes a 16-bit integer. */
 export function u16(value: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.of(value >>> 8, value);
 }
 
-/** A number of four bytes. */
+/** Encodes a 32-bit integer. */
 export function u32(value: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 }
 
-/** A TPM2B: the bytes behind their length. */
-export function sized(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+/** Encodes a TPM2B: a 16-bit length and the bytes. */
+export function tpm2b(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return wire(u16(bytes.length), bytes);
 }
 
-/** Parts put together. */
+/** Concatenates the parts. */
 export function wire(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return concatenate(parts);
 }
 
-/** A TPM2B without contents. */
+/** An empty TPM2B. */
 export const EMPTY = u16(0);
 
-/** Takes structures apart; all slices share the input's memory. */
+/** Reader for encoded structures. Returned arrays share the input's memory. */
 export class WireReader {
   #offset = 0;
 
   constructor(readonly bytes: Uint8Array) {}
 
-  /** What is left. */
+  /** The bytes that have not been read. */
   get rest(): Uint8Array {
     return this.bytes.subarray(this.#offset);
   }
@@ -62,12 +62,12 @@ export class WireReader {
     return this.#number(4);
   }
 
-  /** The contents of a TPM2B. */
-  sized(): Uint8Array {
+  /** Reads a TPM2B and returns its contents. */
+  tpm2b(): Uint8Array {
     return this.take(this.u16());
   }
 
-  /** The next `length` bytes. */
+  /** Reads the next `length` bytes. */
   take(length: number): Uint8Array {
     if (length > this.bytes.length - this.#offset) {
       throw new WireError("a TPM structure that ends too early");
@@ -76,9 +76,9 @@ export class WireReader {
     return this.bytes.subarray(this.#offset - length, this.#offset);
   }
 
-  /** Says that nothing may follow. */
+  /** Throws unless everything has been read. */
   end(): void {
-    if (this.rest.length > 0) throw new WireError("bytes behind the end of a TPM structure");
+    if (this.rest.length > 0) throw new WireError("bytes after the end of a TPM structure");
   }
 
   #number(length: number): number {

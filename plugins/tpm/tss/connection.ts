@@ -1,54 +1,58 @@
 /**
- * One connection to the TPM, and calls through it: return codes become errors, buffers live as long
- * as a call needs them, what the library allocates is freed.
+ * A connection to the TPM. It maps return codes to errors, keeps buffers alive during calls, and
+ * frees memory that the library allocated.
  *
  * @module
  */
-import { ESYS } from "../structures/handles.ts";
+import { ESYS_TR } from "../structures/handles.ts";
 import type { Libraries } from "./libraries.ts";
-import { fromWire, type Marshalled, toWire, type Unmarshalled } from "./marshalling.ts";
+import { marshal, type Marshalled, unmarshal, type Unmarshalled } from "./marshalling.ts";
 import { TpmTimeoutError } from "./timeouts.ts";
-import { type Step, TpmError } from "./return_codes.ts";
+import { type Operation, TpmError } from "./return_codes.ts";
 
-/** Waits for a call; throws {@link TpmTimeoutError} when it takes too long. */
-export type Wait = <T>(call: Promise<T>) => Promise<T>;
+/** Function that waits for a call and throws {@link TpmTimeoutError} after a timeout. */
+export type CallTimeout = <T>(call: Promise<T>) => Promise<T>;
 
-/** The three sessions of a command that needs none. */
-export const NO_SESSIONS = [ESYS.none, ESYS.none, ESYS.none] as const;
+/** The session arguments of a command without sessions. */
+export const NO_SESSIONS = [ESYS_TR.none, ESYS_TR.none, ESYS_TR.none] as const;
 
-/** The three sessions of a command that needs one. */
+/** Returns the session arguments of a command with one session. */
 export function oneSession(session: number): readonly [number, number, number] {
-  return [session, ESYS.none, ESYS.none];
+  return [session, ESYS_TR.none, ESYS_TR.none];
 }
 
-/** Where the library writes a number, such as an ESYS_TR. */
+/** Output argument for a number, such as an ESYS_TR. */
 export type ObjectCell = Uint32Array<ArrayBuffer>;
 
-/** An {@link ObjectCell} without a number in it. */
-export function numberCell(): ObjectCell {
+/** Returns an empty {@link ObjectCell}. */
+export function createObjectCell(): ObjectCell {
   return new Uint32Array(1);
 }
 
-/** Where the library writes the address of what it allocated. */
-export function pointerCell(): BigUint64Array<ArrayBuffer> {
+/** Returns an output argument for the address of an allocated structure. */
+export function createPointerCell(): BigUint64Array<ArrayBuffer> {
   return new BigUint64Array(1);
 }
 
-/** An open connection. Calls must follow each other. */
+/** An open connection. Only one call may run at a time. */
 export class Connection {
-  /** TSS2_TCTI_CONTEXT * and ESYS_CONTEXT *, where the library writes them. */
+  /** Output arguments for TSS2_TCTI_CONTEXT * and ESYS_CONTEXT *. */
   readonly #tcti = new BigUint64Array(1);
   readonly #esys = new BigUint64Array(1);
-  /** Arguments of calls that run: the native side knows their addresses alone. */
+  /** Arguments of running calls, referenced here so that they are not garbage-collected. */
   readonly #inUse = new Set<readonly unknown[]>();
-  /** A call that nobody waits for any more. */
-  #stuck: Promise<unknown> | undefined;
+  /** A call that timed out and is still running. */
+  #timedOutCall: Promise<unknown> | undefined;
 
-  private constructor(readonly libraries: Libraries, readonly wait: Wait) {}
+  private constructor(readonly libraries: Libraries, readonly withTimeout: CallTimeout) {}
 
-  /** Connects by a TCTI configuration such as `device:/dev/tpmrm0`. Throws {@link TpmError}. */
-  static async open(libraries: Libraries, tcti: string, wait: Wait): Promise<Connection> {
-    const connection = new Connection(libraries, wait);
+  /** Connects with a TCTI configuration such as `device:/dev/tpmrm0`. Throws {@link TpmError}. */
+  static async open(
+    libraries: Libraries,
+    tcti: string,
+    withTimeout: CallTimeout,
+  ): Promise<Connection> {
+    const connection = new Connection(libraries, withTimeout);
     const { loader, esys } = libraries;
     const name = new TextEncoder().encode(`${tcti}\0`);
     try {
@@ -67,14 +71,14 @@ export class Connection {
     return Deno.UnsafePointer.create(this.#esys[0] ?? 0n);
   }
 
-  /** The call that did not end in time, if there is one; the connection cannot be used before. */
-  get stuck(): Promise<unknown> | undefined {
-    return this.#stuck;
+  /** The call that timed out, if any. The connection cannot be used before it returns. */
+  get timedOutCall(): Promise<unknown> | undefined {
+    return this.#timedOutCall;
   }
 
-  /** Calls a nonblocking function; a code other than 0 becomes a {@link TpmError}. */
+  /** Calls a nonblocking function. Throws {@link TpmError} for a return code other than 0. */
   async call<A extends readonly unknown[]>(
-    step: Step,
+    operation: Operation,
     nativeFunction: (...args: A) => Promise<number>,
     ...args: A
   ): Promise<void> {
@@ -82,46 +86,50 @@ export class Connection {
     const running = nativeFunction(...args);
     const ended = running.finally(() => this.#inUse.delete(args));
     try {
-      const code = await this.wait(ended);
-      if (code !== 0) throw new TpmError(step, code);
+      const code = await this.withTimeout(ended);
+      if (code !== 0) throw new TpmError(operation, code);
     } catch (thrown) {
-      if (thrown instanceof TpmTimeoutError) this.#stuck = ended;
+      if (thrown instanceof TpmTimeoutError) this.#timedOutCall = ended;
       throw thrown;
     }
   }
 
-  /** The same for a function that asks the TPM nothing. */
-  check(step: Step, code: number): void {
-    if (code !== 0) throw new TpmError(step, code);
+  /** Throws {@link TpmError} if the return code of a local function is not 0. */
+  check(operation: Operation, code: number): void {
+    if (code !== 0) throw new TpmError(operation, code);
   }
 
-  /** The C structure of wire bytes. */
-  structure(structure: Unmarshalled, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-    return fromWire(this.libraries, structure, bytes);
+  /** Returns the C structure for marshalled bytes. */
+  unmarshal(structure: Unmarshalled, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+    return unmarshal(this.libraries, structure, bytes);
   }
 
   /**
-   * The wire bytes of the structure whose address the library wrote into `cell`, which is freed; with
-   * `wipe` it is overwritten before.
+   * Marshals the structure whose address the library wrote to `cell`, then frees it. With `wipe`,
+   * its memory is overwritten first.
    */
-  take(structure: Marshalled, cell: BigUint64Array, wipe = false): Uint8Array<ArrayBuffer> {
+  marshalAndFree(
+    structure: Marshalled,
+    cell: BigUint64Array,
+    wipe = false,
+  ): Uint8Array<ArrayBuffer> {
     const pointer = Deno.UnsafePointer.create(cell[0] ?? 0n);
     if (!pointer) return new Uint8Array(0);
     let length = 0;
     try {
-      const bytes = toWire(this.libraries, structure, pointer);
+      const bytes = marshal(this.libraries, structure, pointer);
       length = bytes.length;
       return bytes;
     } finally {
-      // A TPM2B has as many bytes here as on the wire.
+      // A TPM2B has the same length in memory as marshalled.
       if (wipe) new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, length)).fill(0);
       this.libraries.esys.Esys_Free(pointer);
     }
   }
 
-  /** Closes the connection; while a call is stuck, as soon as that has ended. */
+  /** Closes the connection. After a timeout, it closes when the timed-out call returns. */
   async close(): Promise<void> {
-    if (this.#stuck) this.#stuck.then(() => this.#finalize(), () => this.#finalize());
+    if (this.#timedOutCall) this.#timedOutCall.then(() => this.#finalize(), () => this.#finalize());
     else await this.#finalize();
   }
 

@@ -1,10 +1,10 @@
 /**
- * The functions of the TPM2 Software Stack that are called, with the C type of each parameter (TCG
- * "TSS 2.0 Enhanced System API", "TCTI Loader" and "Marshaling/Unmarshaling API"). Symbols and
- * nothing else. Structures are opaque buffers, see marshalling.ts.
+ * C symbols of the TPM2 Software Stack, with the C type of each parameter (TCG "TSS 2.0 Enhanced
+ * System API", "TCTI Loader" and "Marshaling/Unmarshaling API"). Structures are opaque buffers, see
+ * marshalling.ts.
  *
- * Whatever may talk to the TPM is nonblocking: it runs on a thread, so that a slow TPM stalls
- * nobody. A buffer must be kept alive until such a call has ended.
+ * Functions that can send a command to the TPM are nonblocking: they run on another thread, so that
+ * a slow TPM does not block the event loop. Buffers must stay alive until such a call returns.
  *
  * @module
  */
@@ -211,9 +211,9 @@ export const ESYS_LIBRARY = {
   },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** From the wire: (const uint8_t buffer[], size_t size, size_t *offset, T *structure). */
+/** Unmarshal: (const uint8_t buffer[], size_t size, size_t *offset, T *structure). */
 const UNMARSHAL = { parameters: [IN, "usize", "pointer", OUT], result: "u32" } as const;
-/** To the wire: (const T *structure, uint8_t buffer[], size_t size, size_t *offset). */
+/** Marshal: (const T *structure, uint8_t buffer[], size_t size, size_t *offset). */
 const MARSHAL = { parameters: ["pointer", OUT, "usize", OUT], result: "u32" } as const;
 
 /** libtss2-mu. */

@@ -1,6 +1,6 @@
 /**
- * Opening the TPM2 Software Stack (tpm2-tss) when a TPM is first used, and saying which package is
- * missing when it cannot be.
+ * Loads the TPM2 Software Stack (tpm2-tss) when a TPM is first used. Errors name the missing
+ * package.
  *
  * @module
  */
@@ -8,15 +8,15 @@ import { quietLibraries } from "../../../src/keystore/quiet_libraries.ts";
 import { HelperError, messageOf } from "../../../src/errors.ts";
 import { ESYS_LIBRARY, MARSHALLING, RETURN_CODES, TCTI_LOADER } from "./ffi.ts";
 
-/** The functions of the libraries. They stay open as long as the process lives. */
+/** The functions of the libraries, which stay loaded until the process exits. */
 export interface Libraries {
   readonly loader: Deno.DynamicLibrary<typeof TCTI_LOADER>["symbols"];
   readonly esys: Deno.DynamicLibrary<typeof ESYS_LIBRARY>["symbols"];
   readonly marshalling: Deno.DynamicLibrary<typeof MARSHALLING>["symbols"];
 }
 
-/** Where libraries are looked for, and what tells the distribution. */
-export interface LibrarySearch {
+/** Library names, and the distribution's os-release. */
+export interface LibraryDeps {
   readonly loader: string;
   readonly esys: string;
   readonly marshalling: string;
@@ -24,14 +24,14 @@ export interface LibrarySearch {
   osRelease(): string;
 }
 
-const SYSTEM: LibrarySearch = {
+const SYSTEM_DEPS: LibraryDeps = {
   loader: "libtss2-tctildr.so.0",
   esys: "libtss2-esys.so.0",
   marshalling: "libtss2-mu.so.0",
   osRelease: readOsRelease,
 };
 
-/** By ID or ID_LIKE of os-release: the command that installs the libraries and `MODULE`. */
+/** Install commands by ID or ID_LIKE of os-release; `MODULE` is a TCTI's name. */
 const INSTALL_COMMANDS: readonly (readonly [ids: readonly string[], command: string])[] = [
   [
     ["debian", "ubuntu"],
@@ -45,13 +45,13 @@ const INSTALL_COMMANDS: readonly (readonly [ids: readonly string[], command: str
 
 let opened: Libraries | undefined;
 
-/** Opens the libraries, once. Throws `keystore-unavailable` when one is missing or broken. */
+/** Loads the libraries once. Throws `keystore-unavailable` if one is missing or broken. */
 export function openLibraries(): Libraries {
-  return opened ??= openFrom(SYSTEM);
+  return opened ??= openLibrariesFrom(SYSTEM_DEPS);
 }
 
-/** Opens the libraries that `search` names; closes those that it has opened when one fails. */
-export function openFrom(search: LibrarySearch): Libraries {
+/** Loads the libraries that `deps` names. If one fails, closes the others. */
+export function openLibrariesFrom(deps: LibraryDeps): Libraries {
   quietLibraries();
   const closable: { close(): void }[] = [];
   const open = <S extends Deno.ForeignLibraryInterface>(name: string, symbols: S) => {
@@ -61,32 +61,32 @@ export function openFrom(search: LibrarySearch): Libraries {
       return library.symbols;
     } catch (cause) {
       closable.forEach((library) => library.close());
-      throw unavailable(name, search.osRelease(), cause);
+      throw toLibraryError(name, deps.osRelease(), cause);
     }
   };
   return {
-    loader: open(search.loader, TCTI_LOADER),
-    esys: open(search.esys, ESYS_LIBRARY),
-    marshalling: open(search.marshalling, MARSHALLING),
+    loader: open(deps.loader, TCTI_LOADER),
+    esys: open(deps.esys, ESYS_LIBRARY),
+    marshalling: open(deps.marshalling, MARSHALLING),
   };
 }
 
-/** The TSS's own words for a return code; undefined when libtss2-rc is not installed. */
+/** Returns the TSS's description of a return code; undefined if libtss2-rc is not installed. */
 export function decodeReturnCode(code: number): string | undefined {
   try {
-    using library = closing(Deno.dlopen("libtss2-rc.so.0", RETURN_CODES));
-    const words = library.symbols.Tss2_RC_Decode(code);
-    return words ? new Deno.UnsafePointerView(words).getCString() : undefined;
+    using library = makeDisposable(Deno.dlopen("libtss2-rc.so.0", RETURN_CODES));
+    const text = library.symbols.Tss2_RC_Decode(code);
+    return text ? new Deno.UnsafePointerView(text).getCString() : undefined;
   } catch {
     return undefined;
   }
 }
 
-function closing<L extends { close(): void }>(library: L): L & Disposable {
+function makeDisposable<L extends { close(): void }>(library: L): L & Disposable {
   return Object.assign(library, { [Symbol.dispose]: () => library.close() });
 }
 
-/** Whether the dynamic linker finds the module of a TCTI. */
+/** Returns true if the dynamic linker finds the module of a TCTI. */
 export function hasTctiModule(name: string): boolean {
   try {
     Deno.dlopen(`libtss2-tcti-${name}.so.0`, {}).close();
@@ -96,8 +96,8 @@ export function hasTctiModule(name: string): boolean {
   }
 }
 
-/** How to install the libraries with the module of a TCTI on this machine. */
-export function installWords(module: string, osRelease: string = readOsRelease()): string {
+/** Returns how to install the libraries and the module of a TCTI on this machine. */
+export function formatInstallCommand(module: string, osRelease: string = readOsRelease()): string {
   const ids = [...osRelease.matchAll(/^ID(?:_LIKE)?=(.*)$/gm)]
     .flatMap(([, value = ""]) => value.replaceAll(/["']/g, "").split(/\s+/));
   const command = INSTALL_COMMANDS.find(([known]) => known.some((id) => ids.includes(id)))?.[1];
@@ -107,15 +107,17 @@ export function installWords(module: string, osRelease: string = readOsRelease()
   return `install tpm2-tss: ${commands.replaceAll("MODULE", module)}`;
 }
 
-function unavailable(name: string, osRelease: string, cause: unknown): HelperError {
+function toLibraryError(name: string, osRelease: string, cause: unknown): HelperError {
   const why = messageOf(cause);
   const missing = /no such file|cannot open shared object/i.test(why);
   return new HelperError(
     "keystore-unavailable",
     missing
-      ? `a key in a TPM needs ${name}, which is not installed; ${installWords("device", osRelease)}`
-      : `${name}, which a key in a TPM needs, cannot be loaded (${why}); ${
-        installWords("device", osRelease)
+      ? `a key in a TPM needs ${name}, which is not installed; ${
+        formatInstallCommand("device", osRelease)
+      }`
+      : `a key in a TPM needs ${name}, which cannot be loaded (${why}); ${
+        formatInstallCommand("device", osRelease)
       }`,
     { cause },
   );
@@ -126,7 +128,7 @@ function readOsRelease(): string {
     try {
       return Deno.readTextFileSync(path);
     } catch {
-      // the other one, or none
+      // try the next path
     }
   }
   return "";

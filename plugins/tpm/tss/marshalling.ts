@@ -1,26 +1,26 @@
 /**
- * Between the wire form of TPM structures and the C structures of this machine, by libtss2-mu: no C
- * layout is written down here.
+ * Converts between marshalled TPM structures and C structures with libtss2-mu, so that C layouts
+ * are not needed here.
  *
  * @module
  */
 import type { Libraries } from "./libraries.ts";
 import { TpmError } from "./return_codes.ts";
 
-/** More than any structure takes; the largest, TPM2B_PRIVATE, has about 1600 bytes. */
+/** Buffer size for any structure; the largest, TPM2B_PRIVATE, has about 1600 bytes. */
 const MAX_STRUCTURE_BYTES = 4096;
 
 type Names<S, Suffix extends string> = S extends `Tss2_MU_${infer Name}_${Suffix}` ? Name : never;
 type Functions = keyof Libraries["marshalling"];
 
-/** A structure that can be made from its wire form. */
+/** Structure that libtss2-mu can unmarshal. */
 export type Unmarshalled = Names<Functions, "Unmarshal">;
 
-/** A structure that can be brought into its wire form. */
+/** Structure that libtss2-mu can marshal. */
 export type Marshalled = Names<Functions, "Marshal">;
 
-/** The C structure of these wire bytes, in a buffer that may be larger. */
-export function fromWire(
+/** Returns the C structure for marshalled bytes, in a buffer that may be larger. */
+export function unmarshal(
   { marshalling }: Libraries,
   structure: Unmarshalled,
   bytes: Uint8Array,
@@ -38,8 +38,8 @@ export function fromWire(
   return buffer;
 }
 
-/** The wire bytes of the C structure at `pointer`. */
-export function toWire(
+/** Returns the marshalled bytes of the C structure at `pointer`. */
+export function marshal(
   { marshalling }: Libraries,
   structure: Marshalled,
   pointer: Deno.PointerValue,

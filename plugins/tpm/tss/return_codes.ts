@@ -5,8 +5,8 @@
  * @module
  */
 
-/** What was being done when a code came. */
-export type Step =
+/** The operation that returned a code. */
+export type Operation =
   | "connect"
   | "find-key"
   | "find-parent"
@@ -24,43 +24,51 @@ export type Step =
   | "marshal"
   | "unmarshal";
 
-/** A TPM's or the stack's refusal. It never leaves the plugin: explain.ts makes words of it. */
+/**
+ * A return code of the TPM or its software stack; error_messages.ts converts it to a `HelperError`.
+ */
 export class TpmError extends Error {
   override readonly name = "TpmError";
 
-  constructor(readonly step: Step, readonly code: number) {
-    super(`${step}: ${formatCode(code)}`);
+  constructor(readonly operation: Operation, readonly code: number) {
+    super(`${operation}: ${formatCode(code)}`);
   }
 
-  /** The code without what it refers to (parameter, handle or session) and who passed it on. */
-  get meaning(): number {
-    return meaningOf(this.code);
+  /**
+   * The code without its parameter, handle or session number, and without a resource manager's
+   * layer.
+   */
+  get baseCode(): number {
+    return baseCodeOf(this.code);
   }
 }
 
-/** A return code as other programs print it. */
+/** Formats a return code as other programs do, for instance 0x98E. */
 export function formatCode(code: number): string {
   return `0x${code.toString(16).toUpperCase()}`;
 }
 
 const LAYER_SHIFT = 16;
-/** The resource managers' layers, which pass on codes of the TPM: tabrmd's own, and the TPM's. */
+/**
+ * Layers of resource managers that pass on TPM codes: TSS2_RESMGR_RC_LAYER,
+ * TSS2_RESMGR_TPM_RC_LAYER.
+ */
 const RESOURCE_MANAGER_LAYERS = [11, 12];
 const FORMAT_ONE = 0x080;
-/** A format-one code without its number of parameter, handle or session. */
+/** Mask that removes the parameter, handle or session number of a format-one code. */
 const FORMAT_ONE_MASK = 0x0bf;
 
-/** See {@link TpmError.meaning}. */
-export function meaningOf(code: number): number {
+/** Returns the {@link TpmError.baseCode} of a return code. */
+export function baseCodeOf(code: number): number {
   const layer = code >>> LAYER_SHIFT;
   const low = code & 0xffff;
-  // Below the TPM's codes stand the numbers that every layer of the stack shares.
+  // Lower numbers are base codes that all layers of the software stack share.
   const fromTpm = layer === 0 || (RESOURCE_MANAGER_LAYERS.includes(layer) && low >= FORMAT_ONE);
   if (!fromTpm) return code;
   return low & FORMAT_ONE ? low & FORMAT_ONE_MASK : low;
 }
 
-/** Codes of the TPM, by the names of the specification without `TPM_RC_`. */
+/** TPM return codes, by their names in the specification without `TPM_RC_`. */
 export const TPM_RC = {
   BAD_TAG: 0x01e,
   ASYMMETRIC: 0x081,
@@ -124,7 +132,7 @@ export const TPM_RC = {
   NV_UNAVAILABLE: 0x923,
 } as const;
 
-/** Codes of the stack, by layer and name. */
+/** Return codes of the software stack, by layer and name. */
 export const TSS2_RC = {
   ESYS_GENERAL_FAILURE: 0x70001,
   ESYS_RSP_AUTH_FAILED: 0x7001b,

@@ -1,40 +1,41 @@
 /**
- * Where the TPM is: choosing the TCTI (TPM Command Transmission Interface), and saying why it cannot
- * be reached.
+ * Chooses the TCTI (TPM Command Transmission Interface), and explains failed connections.
  *
  * @module
  */
 import { HelperError } from "../../../src/errors.ts";
-import { hasTctiModule, installWords } from "./libraries.ts";
+import { formatInstallCommand, hasTctiModule } from "./libraries.ts";
 import { formatCode, type TpmError } from "./return_codes.ts";
 
-/** A TCTI configuration as the loader takes it, and what named it. */
+/** TCTI configuration, and the variable or device it comes from. */
 export interface Tcti {
-  /** For instance `device:/dev/tpmrm0`; never empty, as the loader then tries a local port. */
+  /**
+   * For instance `device:/dev/tpmrm0`. Never empty, because the loader would then try a local port.
+   */
   readonly configuration: string;
-  /** What named it, for messages. */
+  /** A variable's name or a path, for messages. */
   readonly source: string;
 }
 
-/** What the choice looks at. */
+/** Dependencies of {@link chooseTcti}. */
 export interface TctiDeps {
   environment(name: string): string | undefined;
-  /** What stands at a path; undefined when nothing does, or nothing that this user may see. */
-  kindOf(path: string): "socket" | "other" | undefined;
-  /** True if the loader finds the module of a TCTI. */
+  /** Returns the file type of a path; undefined if it does not exist or is not accessible. */
+  fileTypeOf(path: string): "socket" | "other" | undefined;
+  /** Returns true if the loader finds the module of a TCTI. */
   hasModule(name: string): boolean;
 }
 
-/** Devices in the order they are tried: with the kernel's resource manager, and without. */
+/** Devices in order of preference: with the kernel's resource manager, and without. */
 const DEVICES = ["/dev/tpmrm0", "/dev/tpm0"];
 const SYSTEM_BUS = "/run/dbus/system_bus_socket";
 /** Variables of other programs that hold a TCTI configuration. */
 const VARIABLES = ["TPM2TOOLS_TCTI", "TCTI"];
 
-/** The machine this runs on. */
-export const SURROUNDINGS: Pick<TctiDeps, "kindOf" | "hasModule"> = {
+/** The dependencies on this machine. */
+export const SYSTEM_DEPS: Pick<TctiDeps, "fileTypeOf" | "hasModule"> = {
   hasModule: hasTctiModule,
-  kindOf(path) {
+  fileTypeOf(path) {
     try {
       return Deno.statSync(path).isSocket ? "socket" : "other";
     } catch {
@@ -44,71 +45,69 @@ export const SURROUNDINGS: Pick<TctiDeps, "kindOf" | "hasModule"> = {
 };
 
 /**
- * The TCTI that TPM_DEVICE (a device, or the Unix socket of an emulator), TPM2TOOLS_TCTI or TCTI
- * names; else the device; else the resource manager daemon tabrmd.
+ * Returns the TCTI that TPM_DEVICE (a device, or the Unix socket of an emulator), TPM2TOOLS_TCTI or
+ * TCTI names; else the device; else the resource manager daemon tabrmd.
  *
- * Throws `keystore-unavailable` when there is no TPM, or TPM_DEVICE names nothing.
+ * Throws `keystore-unavailable` if a TPM is not found, or TPM_DEVICE does not exist.
  */
 export function chooseTcti(host: TctiDeps): Tcti {
   const device = host.environment("TPM_DEVICE");
-  if (device) return { configuration: deviceTcti(device, host), source: "TPM_DEVICE" };
+  if (device) return { configuration: resolveDevice(device, host), source: "TPM_DEVICE" };
   for (const source of VARIABLES) {
     const configuration = host.environment(source);
     if (configuration) return { configuration, source };
   }
-  const found = DEVICES.find((path) => host.kindOf(path));
+  const found = DEVICES.find((path) => host.fileTypeOf(path));
   if (found) return { configuration: `device:${found}`, source: found };
-  if (host.kindOf(SYSTEM_BUS) === "socket" && host.hasModule("tabrmd")) {
+  if (host.fileTypeOf(SYSTEM_BUS) === "socket" && host.hasModule("tabrmd")) {
     return { configuration: "tabrmd:bus_type=system", source: "tabrmd" };
   }
   throw new HelperError(
     "keystore-unavailable",
-    `this machine shows no TPM (neither ${
-      DEVICES.join(" nor ")
-    }, nor the daemon tabrmd); turn it ` +
-      "on in the firmware, or name it with TPM_DEVICE or TPM2TOOLS_TCTI",
+    `no TPM found (tried ${DEVICES.join(", ")}, tabrmd); enable it in the firmware, or name it ` +
+      "with TPM_DEVICE or TPM2TOOLS_TCTI",
   );
 }
 
-function deviceTcti(path: string, host: TctiDeps): string {
-  const kind = host.kindOf(path);
-  if (kind === undefined) {
+function resolveDevice(path: string, host: TctiDeps): string {
+  const type = host.fileTypeOf(path);
+  if (type === undefined) {
     throw new HelperError(
       "keystore-unavailable",
-      `TPM_DEVICE: ${path} does not exist or may not be seen; name a TPM device or the socket of ` +
-        "an emulator",
+      `TPM_DEVICE: ${path} does not exist or is not accessible; name a TPM device or the socket ` +
+        "of an emulator",
     );
   }
-  if (kind === "other") return `device:${path}`;
-  // The swtpm TCTI needs the control socket; the cmd TCTI talks to the command socket only.
-  if (host.kindOf(`${path}.ctrl`) === "socket") return `swtpm:path=${path}`;
-  const bridge = host.hasModule("cmd") ? bridgeTo(path, host) : undefined;
+  if (type === "other") return `device:${path}`;
+  // The swtpm TCTI needs the control socket; the cmd TCTI uses only the command socket.
+  if (host.fileTypeOf(`${path}.ctrl`) === "socket") return `swtpm:path=${path}`;
+  const bridge = host.hasModule("cmd") ? findBridge(path, host) : undefined;
   if (bridge !== undefined) return `cmd:${bridge}`;
   throw new HelperError(
     "keystore-unavailable",
-    `TPM_DEVICE: ${path} has no control socket ${path}.ctrl; link swtpm's there ` +
+    `TPM_DEVICE: ${path} has no control socket ${path}.ctrl; link it ` +
       `(ln -s CONTROL_SOCKET ${path}.ctrl), or install libtss2-tcti-cmd and socat`,
   );
 }
 
-/** Programs that connect standard input and output to a Unix socket, and their commands. */
+/** Programs that connect stdin and stdout to a Unix socket, and their shell commands. */
 const BRIDGES: readonly (readonly [program: string, command: (quoted: string) => string])[] = [
   ["socat", (quoted) => `exec socat - UNIX-CONNECT:${quoted} 2>/dev/null`],
   ["nc", (quoted) => `exec nc -U ${quoted} 2>/dev/null`],
 ];
 
-/** Returns a shell command that reaches the socket; undefined if no program for it is on PATH. */
-function bridgeTo(path: string, host: TctiDeps): string | undefined {
-  // socat reads commas, colons and quotes in an address as its own syntax.
+/** Returns a shell command that connects to the socket; undefined if PATH has no program for it. */
+function findBridge(path: string, host: TctiDeps): string | undefined {
+  // socat parses commas, colons and quotes in an address.
   if (!/^[\w@%+=./-]+$/.test(path)) return undefined;
   const folders = (host.environment("PATH") ?? "").split(":").filter((at) => at !== "");
   const found = BRIDGES.find(([program]) =>
-    folders.some((folder) => host.kindOf(`${folder}/${program}`) === "other")
+    folders.some((folder) => host.fileTypeOf(`${folder}/${program}`) === "other")
   );
   return found?.[1](path);
 }
 
-/** Thrown when another program holds the device, which may pass. */
+/** Thrown when another program holds the device; a retry can help. */
 export class DeviceBusyError extends Error {
   override readonly name = "DeviceBusyError";
 
@@ -116,44 +115,48 @@ export class DeviceBusyError extends Error {
     super(`${path} is held by another program`);
   }
 
-  /** The sentence for people. */
-  explained(label: string): HelperError {
+  /** Returns the error for the user; `label` names the key. */
+  toHelperError(label: string): HelperError {
     return new HelperError(
       "keystore-unavailable",
-      `${label}: the TPM is busy: another program holds ${this.path}, which takes one at a time; ` +
-        "try again, or use /dev/tpmrm0",
+      `${label}: the TPM is busy: another program holds ${this.path}; try again, or use ` +
+        "/dev/tpmrm0, which programs can share",
       { cause: this },
     );
   }
 }
 
-/** Why no connection could be made: {@link DeviceBusyError}, or `keystore-unavailable`. */
-export function connectionFailure(
+/**
+ * Returns the error for a failed connection: {@link DeviceBusyError}, or `keystore-unavailable`.
+ */
+export function toConnectionError(
   tcti: Tcti,
   error: TpmError,
   open: (path: string) => void = openDevice,
 ): Error {
   const { configuration, source } = tcti;
-  const refuse = (words: string) =>
-    new HelperError("keystore-unavailable", words, { cause: error });
+  const unavailable = (message: string) =>
+    new HelperError("keystore-unavailable", message, { cause: error });
   const [module = ""] = configuration.split(":", 1);
-  const named = source === "TPM_DEVICE" || VARIABLES.includes(source) ? `${source}: ` : "";
-  // A path of a module's file is for its writer to check.
+  const prefix = source === "TPM_DEVICE" || VARIABLES.includes(source) ? `${source}: ` : "";
+  // The module can also be a path, which is not checked.
   if (/^[a-z0-9-]+$/.test(module) && !hasTctiModule(module)) {
-    return refuse(
-      `${named}the TCTI module "${module}" (libtss2-tcti-${module}.so.0) is not installed; ${
-        installWords(module)
+    return unavailable(
+      `${prefix}the TCTI module "${module}" (libtss2-tcti-${module}.so.0) is not installed; ${
+        formatInstallCommand(module)
       }`,
     );
   }
   const path = module === "device" ? configuration.slice("device:".length) : undefined;
   if (path) {
-    const why = whyNotOpened(path, open);
-    if (why instanceof DeviceBusyError) return why;
-    if (why) return refuse(`${named}${why}`);
+    const reason = findOpenError(path, open);
+    if (reason instanceof DeviceBusyError) return reason;
+    if (reason) return unavailable(`${prefix}${reason}`);
   }
-  return refuse(
-    `${named}no TPM answers at ${configuration} (${formatCode(error.code)}); check that it runs ` +
+  return unavailable(
+    `${prefix}no TPM responds at ${configuration} (${
+      formatCode(error.code)
+    }); check that it runs ` +
       "and that this user may use it",
   );
 }
@@ -162,8 +165,8 @@ function openDevice(path: string): void {
   Deno.openSync(path, { read: true, write: true }).close();
 }
 
-/** The stack does not tell why a device cannot be opened: it is opened once more. */
-function whyNotOpened(
+/** Opens the device again to find the reason, which the software stack does not report. */
+function findOpenError(
   path: string,
   open: (path: string) => void,
 ): string | DeviceBusyError | undefined {

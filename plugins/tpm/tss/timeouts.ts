@@ -1,70 +1,73 @@
 /**
- * How long the TPM is waited for: the one table, and the waiting.
+ * Timeouts and retry delays for TPM calls.
  *
  * @module
  */
 import { HelperError } from "../../../src/errors.ts";
 
-/** Limits, in milliseconds. */
-export interface Limits {
-  /** For one answer. The slowest command, an RSA parent made by an old TPM, takes about a minute. */
-  readonly answer: number;
-  /** For the answer to a command that runs when the process is asked to end. */
-  readonly answerWhenEnding: number;
-  /** For a TPM that is busy: in all, and between tries (doubled each time, with a random share). */
-  readonly busy: number;
-  readonly firstPause: number;
+/** Timeouts and retry delays, in milliseconds. */
+export interface Timeouts {
+  /** Maximum for one response. An RSA parent made by an old TPM takes about a minute. */
+  readonly response: number;
+  /** Maximum for one response after SIGINT, SIGTERM or SIGHUP. */
+  readonly responseAfterSignal: number;
+  /** Total time for retries while the TPM is busy. */
+  readonly retry: number;
+  /** First delay between two attempts; doubled each time, with jitter. */
+  readonly minDelay: number;
   readonly maxDelay: number;
 }
 
-/** The limits in use. */
-export const LIMITS: Limits = {
-  answer: 120_000,
-  answerWhenEnding: 10_000,
-  busy: 15_000,
-  firstPause: 15,
+/** The default timeouts. */
+export const TIMEOUTS: Timeouts = {
+  response: 120_000,
+  responseAfterSignal: 10_000,
+  retry: 15_000,
+  minDelay: 15,
   maxDelay: 500,
 };
 
-/** Thrown when a call into the TPM does not end; it goes on, and its memory must be left alone. */
+/** Thrown when a TPM call times out. The call still runs, so its buffers must stay allocated. */
 export class TpmTimeoutError extends Error {
-  override readonly name = "NoAnswerError";
+  override readonly name = "TpmTimeoutError";
 }
 
 /**
- * Waits for a call as long as the limits allow; less when `signal` is aborted. Throws
- * {@link TpmTimeoutError} after that.
+ * Waits for a call. The timeout is shorter after `signal` is aborted.
+ *
+ * Throws {@link TpmTimeoutError}.
  */
 export async function withTimeout<T>(
   call: Promise<T>,
-  limits: Limits,
+  timeouts: Timeouts,
   signal?: AbortSignal,
 ): Promise<T> {
-  const givenUp = Promise.withResolvers<never>();
-  const giveUp = () => givenUp.reject(new TpmTimeoutError("the TPM does not answer"));
-  const timers = [setTimeout(giveUp, limits.answer)];
-  const end = () => timers.push(setTimeout(giveUp, limits.answerWhenEnding));
-  if (signal?.aborted) end();
-  else signal?.addEventListener("abort", end);
+  const timeout = Promise.withResolvers<never>();
+  const expire = () => timeout.reject(new TpmTimeoutError("the TPM did not respond"));
+  const timers = [setTimeout(expire, timeouts.response)];
+  const shorten = () => timers.push(setTimeout(expire, timeouts.responseAfterSignal));
+  if (signal?.aborted) shorten();
+  else signal?.addEventListener("abort", shorten);
   try {
-    return await Promise.race([call, givenUp.promise]);
+    return await Promise.race([call, timeout.promise]);
   } finally {
     timers.forEach((timer) => clearTimeout(timer));
-    signal?.removeEventListener("abort", end);
+    signal?.removeEventListener("abort", shorten);
   }
 }
 
-/** The pause before try number `attempt` (from 1), in milliseconds; `random` is 0 to 1. */
-export function backoffDelay(attempt: number, limits: Limits, random: number): number {
-  const whole = Math.min(limits.firstPause * 2 ** (attempt - 1), limits.maxDelay);
+/** Returns the delay before attempt number `attempt` (from 1); `random` is 0 to 1. */
+export function backoffDelay(attempt: number, timeouts: Timeouts, random: number): number {
+  const whole = Math.min(timeouts.minDelay * 2 ** (attempt - 1), timeouts.maxDelay);
   return whole * (0.5 + random / 2);
 }
 
-/** The sentence for a TPM that does not answer. */
-export function noAnswer(label: string, tcti: string, cause: unknown): HelperError {
+/** Returns the error for a TPM that does not respond. */
+export function toTimeoutError(label: string, tcti: string, cause: unknown): HelperError {
   return new HelperError(
     "keystore-unavailable",
-    `${label}: the TPM at ${tcti} does not answer; another program may hold it, or it has failed`,
+    `${label}: the TPM at ${tcti} does not respond; check that it works and that no other program ` +
+      "holds it",
     { cause },
   );
 }

@@ -22,18 +22,18 @@ for (
 }
 
 for (
-  const [text, kind] of [
+  const [text, type] of [
     ["00000007", "a PCR"],
     ["01c00002", "an NV index"],
     ["02000000", "an HMAC session"],
     ["03000000", "a policy session"],
     ["40000001", "a hierarchy"],
     ["90000000", "an attached component"],
-    ["ff000000", "nothing a key can have"],
+    ["ff000000", "an unknown object"],
   ] as const
 ) {
-  Deno.test(`parseHandle() throws usage naming ${kind} when given ${text}`, () => {
-    const error = assertThrows(() => parseHandle(text, `handle:${text}`), HelperError, kind);
+  Deno.test(`parseHandle() throws usage naming ${type} when given ${text}`, () => {
+    const error = assertThrows(() => parseHandle(text, `handle:${text}`), HelperError, type);
     assertEquals(error.code, "usage");
   });
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { installWords, openFrom } from "../../../plugins/tpm/tss/libraries.ts";
+import { formatInstallCommand, openLibrariesFrom } from "../../../plugins/tpm/tss/libraries.ts";
 import { HelperError } from "../../../src/errors.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 
@@ -11,9 +11,9 @@ const PRESENT = {
 };
 
 for (const missing of ["loader", "esys", "marshalling"] as const) {
-  Deno.test(`openFrom() names package and command, and closes the rest, without ${missing}`, () => {
+  Deno.test(`openLibrariesFrom() names the package and the install command, and closes the other libraries, without ${missing}`, () => {
     const error = assertThrows(
-      () => openFrom({ ...PRESENT, [missing]: "libtss2-absent.so.0" }),
+      () => openLibrariesFrom({ ...PRESENT, [missing]: "libtss2-absent.so.0" }),
       HelperError,
       "a key in a TPM needs libtss2-absent.so.0, which is not installed; install tpm2-tss: apt-get " +
         "install libtss2-esys-3.0.2-0 libtss2-tctildr0 libtss2-tcti-device0",
@@ -22,19 +22,19 @@ for (const missing of ["loader", "esys", "marshalling"] as const) {
   });
 }
 
-Deno.test("openFrom() says that a library is broken when it is", () => {
+Deno.test("openLibrariesFrom() reports a broken library", () => {
   using directory = new TemporaryDirectory();
-  const esys = directory.write("libtss2-esys.so.0", "no library");
+  const esys = directory.write("libtss2-esys.so.0", "not a library");
   const error = assertThrows(
-    () => openFrom({ ...PRESENT, esys }),
+    () => openLibrariesFrom({ ...PRESENT, esys }),
     HelperError,
-    "which a key in a TPM needs, cannot be loaded",
+    "libtss2-esys.so.0, which cannot be loaded",
   );
   assertEquals(error.message.includes("\n"), false);
 });
 
 for (
-  const [name, osRelease, words] of [
+  const [name, osRelease, command] of [
     ["Debian", "ID=debian", "apt-get install"],
     ["Ubuntu", "ID=ubuntu\nID_LIKE=debian", "apt-get install"],
     ["Linux Mint", 'ID=linuxmint\nID_LIKE="ubuntu debian"', "apt-get install"],
@@ -45,16 +45,16 @@ for (
     ["Arch Linux", "ID=arch", "pacman -S tpm2-tss"],
   ] as const
 ) {
-  Deno.test(`installWords() gives the command of ${name} alone`, () => {
-    const given = installWords("tabrmd", osRelease);
-    assert(given.includes(words), given);
-    assertEquals(given.includes(", or "), false);
+  Deno.test(`formatInstallCommand() returns only the command of ${name}`, () => {
+    const advice = formatInstallCommand("tabrmd", osRelease);
+    assert(advice.includes(command), advice);
+    assertEquals(advice.includes(", or "), false);
   });
 }
 
-Deno.test("installWords() gives several commands for a distribution it does not know", () => {
-  const given = installWords("swtpm", "ID=nixos");
-  for (const words of ["apt-get", "libtss2-tcti-swtpm0", "dnf", "zypper", "pacman"]) {
-    assert(given.includes(words), given);
+Deno.test("formatInstallCommand() returns several commands for an unknown distribution", () => {
+  const advice = formatInstallCommand("swtpm", "ID=nixos");
+  for (const command of ["apt-get", "libtss2-tcti-swtpm0", "dnf", "zypper", "pacman"]) {
+    assert(advice.includes(command), advice);
   }
 });

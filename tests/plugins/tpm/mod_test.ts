@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { tpmKeystore } from "../../../plugins/tpm/mod.ts";
+import { createKeystore } from "../../../plugins/tpm/mod.ts";
 import { HelperError } from "../../../src/errors.ts";
 import type { Signer } from "../../../src/keystore/types.ts";
 import { type KeystoreUri, parseKeystoreUri, TSS2_KEYS } from "../../../src/keystore/uri.ts";
@@ -10,19 +10,19 @@ import { createAuthority, issueCertificate } from "../../support/certificates.ts
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { tss2Der } from "../../support/tpm/tss2_pem.ts";
 import { derOf } from "../../x509/test_certificates.ts";
-import { publicAreaOf } from "./public_areas.ts";
+import { encodePublicArea } from "./public_areas.ts";
 
 const HANDLE = parseKeystoreUri("handle:0x81000001", "--private-key");
 
 for (
   const [os, scheme] of [["windows", "cng:"], ["darwin", "keychain:"]] as const
 ) {
-  Deno.test(`the keystore says on ${os} that keys are reached through ${scheme}`, async () => {
-    const keystore = tpmKeystore(os);
+  Deno.test(`the keystore throws keystore-unavailable naming ${scheme} on ${os}`, async () => {
+    const keystore = createKeystore(os);
     const file = { ...HANDLE, path: "", attributes: new Map([[TSS2_KEYS, new Uint8Array(0)]]) };
     for (const uri of [HANDLE, file]) {
-      for (const use of [keystore.openKey, keystore.readCertificates]) {
-        const error = await assertRejects(() => use(uri, NO_CONTEXT), HelperError, scheme);
+      for (const open of [keystore.openKey, keystore.readCertificates]) {
+        const error = await assertRejects(() => open(uri, NO_CONTEXT), HelperError, scheme);
         assertEquals(error.code, "keystore-unavailable");
         assertStringIncludes(error.message, "handle:0x81000001");
       }
@@ -30,21 +30,21 @@ for (
   });
 }
 
-Deno.test("readCertificates() says that a handle has none", async () => {
+Deno.test("readCertificates() throws certificate-format for a handle", async () => {
   const error = await assertRejects(
-    () => tpmKeystore("linux").readCertificates(HANDLE, NO_CONTEXT),
+    () => createKeystore("linux").readCertificates(HANDLE, NO_CONTEXT),
     HelperError,
-    "handle:0x81000001 names a key in the TPM, which holds no certificate",
+    "handle:0x81000001: a TPM handle has no certificate",
   );
   assertEquals(error.code, "certificate-format");
 });
 
-/** A file's source with several keys in it. */
-function sourceOf(...points: Uint8Array[][]): KeystoreUri {
+/** Returns the source of a file with several keys. */
+function createSource(...points: Uint8Array[][]): KeystoreUri {
   const keys = points.map((unique) =>
     tss2Der({
       parent: 0x40000001,
-      publicArea: publicAreaOf({ unique }),
+      publicArea: encodePublicArea({ unique }),
       privateArea: Uint8Array.of(0, 1, 1),
     })
   );
@@ -52,7 +52,7 @@ function sourceOf(...points: Uint8Array[][]): KeystoreUri {
   return { ...HANDLE, displayName: "keys.pem", path: "", attributes: new Map([[TSS2_KEYS, all]]) };
 }
 
-Deno.test("openKey() takes of several keys in a file the one of the certificate, without the TPM", async () => {
+Deno.test("openKey() selects the key of the certificate among several in a file, without the TPM", async () => {
   using directory = new TemporaryDirectory();
   const authority = await createAuthority(directory, { subject: "/CN=a" });
   const points: Uint8Array[][] = [];
@@ -64,17 +64,21 @@ Deno.test("openKey() takes of several keys in a file the one of the certificate,
     points.push([point.slice(0, 32), point.slice(32)]);
     certificates.push(certificate);
   }
-  const keystore = tpmKeystore("linux");
+  const keystore = createKeystore("linux");
   for (const certificate of certificates) {
-    const signer = await keystore.openKey(sourceOf(...points), NO_CONTEXT, certificate) as Signer;
+    const signer = await keystore.openKey(
+      createSource(...points),
+      NO_CONTEXT,
+      certificate,
+    ) as Signer;
     assertEquals(hasPublicKey(certificate, signer.publicKey), true);
   }
   const other = parseCertificate(derOf(authority.certificatePem));
-  for (const beside of [undefined, other]) {
+  for (const certificate of [undefined, other]) {
     const error = await assertRejects(
-      () => keystore.openKey(sourceOf(...points), NO_CONTEXT, beside),
+      () => keystore.openKey(createSource(...points), NO_CONTEXT, certificate),
       HelperError,
-      "keys.pem holds 2 TPM keys",
+      "keys.pem: the file holds 2 TPM keys",
     );
     assertEquals(error.code, "key-format");
   }

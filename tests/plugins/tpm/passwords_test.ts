@@ -1,154 +1,170 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { triesWords } from "../../../plugins/tpm/auth/lockout.ts";
+import { formatTriesLeft } from "../../../plugins/tpm/auth/lockout.ts";
 import {
   Password,
-  PasswordMemory,
+  PasswordCache,
   type PasswordOptions,
 } from "../../../plugins/tpm/auth/passwords.ts";
 import { HelperError } from "../../../src/errors.ts";
 
-/** What a person and the flags give, and what came of it. */
-class Person {
-  readonly questions: string[] = [];
-  readonly said: string[] = [];
+/** Scripted flag and typed passwords; records prompts and messages. */
+class ScriptedPrompt {
+  readonly prompts: string[] = [];
+  readonly messages: string[] = [];
 
   constructor(readonly flag?: string, readonly answers: readonly string[] = []) {}
 
   secret = () => Promise.resolve(this.flag);
-  prompt = (question: string) => {
-    this.questions.push(question);
-    return Promise.resolve(this.answers[this.questions.length - 1]);
+  prompt = (text: string) => {
+    this.prompts.push(text);
+    return Promise.resolve(this.answers[this.prompts.length - 1]);
   };
-  say = (words: string) => void this.said.push(words);
+  say = (message: string) => void this.messages.push(message);
 }
 
 const OPTIONS: PasswordOptions = {
   identity: "key 1",
   name: "the TPM key handle:0x81000001",
   flag: "tpm-key-password",
-  none: false,
-  guessEmpty: false,
-  max: 32,
+  noPassword: false,
+  tryEmpty: false,
+  maxBytes: 32,
 };
 
-const passwordOf = (
-  person: Person,
+const createPassword = (
+  prompt: ScriptedPrompt,
   options: Partial<PasswordOptions> = {},
-  memory = new PasswordMemory(),
-) => new Password({ ...OPTIONS, ...options }, person, memory);
+  cache = new PasswordCache(),
+) => new Password({ ...OPTIONS, ...options }, prompt, cache);
 
-const text = async (password: Password) => new TextDecoder().decode(await password.current());
+const readText = async (password: Password) => new TextDecoder().decode(await password.current());
 const TWO_LEFT = { triesLeft: 2, secondsPerTry: 600 };
 
-async function locked(action: () => Promise<unknown>): Promise<string> {
+async function assertKeyLocked(action: () => Promise<unknown>): Promise<string> {
   const error = await assertRejects(action, HelperError);
   assertEquals(error.code, "key-locked");
   return error.message;
 }
 
-Deno.test("current() gives the flag's password, and an empty one for the flag that says none", async () => {
-  assertEquals(await text(passwordOf(new Person("flag"))), "flag");
-  assertEquals(await text(passwordOf(new Person("ignored"), { none: true })), "");
+Deno.test("current() returns the flag's password, and an empty one if noPassword is set", async () => {
+  assertEquals(await readText(createPassword(new ScriptedPrompt("flag"))), "flag");
+  assertEquals(
+    await readText(createPassword(new ScriptedPrompt("ignored"), { noPassword: true })),
+    "",
+  );
 });
 
-Deno.test("current() asks once for all tries of one use", async () => {
-  const person = new Person(undefined, ["typed"]);
-  const password = passwordOf(person);
-  assertEquals([await text(password), await text(password)], ["typed", "typed"]);
-  assertEquals(person.questions, ["Password of the TPM key handle:0x81000001: "]);
+Deno.test("current() prompts once for all attempts of one use", async () => {
+  const prompt = new ScriptedPrompt(undefined, ["typed"]);
+  const password = createPassword(prompt);
+  assertEquals([await readText(password), await readText(password)], ["typed", "typed"]);
+  assertEquals(prompt.prompts, ["Password of the TPM key handle:0x81000001: "]);
 });
 
-Deno.test("a password that was typed and taken is not asked for again in this process", async () => {
-  const memory = new PasswordMemory();
-  const first = passwordOf(new Person(undefined, ["typed"]), {}, memory);
+Deno.test("an accepted typed password is not prompted for again in this process", async () => {
+  const cache = new PasswordCache();
+  const first = createPassword(new ScriptedPrompt(undefined, ["typed"]), {}, cache);
   await first.current();
-  first.accepted();
-  const later = new Person();
-  assertEquals(await text(passwordOf(later, {}, memory)), "typed");
-  assertEquals(later.questions, []);
-  const other = new Person(undefined, ["another"]);
-  assertEquals(await text(passwordOf(other, { identity: "key 2" }, memory)), "another");
+  first.accept();
+  const later = new ScriptedPrompt();
+  assertEquals(await readText(createPassword(later, {}, cache)), "typed");
+  assertEquals(later.prompts, []);
+  const other = new ScriptedPrompt(undefined, ["another"]);
+  assertEquals(await readText(createPassword(other, { identity: "key 2" }, cache)), "another");
 });
 
-Deno.test("a password by flag is read anew each time, and not remembered", async () => {
-  const memory = new PasswordMemory();
-  const first = passwordOf(new Person("before"), {}, memory);
+Deno.test("a flag's password is read again each time, and not cached", async () => {
+  const cache = new PasswordCache();
+  const first = createPassword(new ScriptedPrompt("before"), {}, cache);
   await first.current();
-  first.accepted();
-  assertEquals(await text(passwordOf(new Person("after"), {}, memory)), "after");
+  first.accept();
+  assertEquals(await readText(createPassword(new ScriptedPrompt("after"), {}, cache)), "after");
 });
 
-Deno.test("a refused password is never given again, whoever gives it", async () => {
-  const memory = new PasswordMemory();
-  const first = passwordOf(new Person("wrong"), {}, memory);
+Deno.test("a rejected password is never sent again, from a flag or a prompt", async () => {
+  const cache = new PasswordCache();
+  const first = createPassword(new ScriptedPrompt("wrong"), {}, cache);
   await first.current();
-  await locked(() => first.refused(TWO_LEFT));
-  const words = await locked(() => passwordOf(new Person("wrong"), {}, memory).current());
-  assertEquals(words.endsWith("it was refused before and is not sent again"), true);
-  assertEquals(await text(passwordOf(new Person("corrected"), {}, memory)), "corrected");
-  const typing = new Person(undefined, ["wrong", "right"]);
-  assertEquals(await text(passwordOf(typing, {}, memory)), "right");
+  await assertKeyLocked(() => first.reject(TWO_LEFT));
+  const message = await assertKeyLocked(() =>
+    createPassword(new ScriptedPrompt("wrong"), {}, cache).current()
+  );
+  assertEquals(message.endsWith("it was already rejected and is not sent again"), true);
+  assertEquals(
+    await readText(createPassword(new ScriptedPrompt("corrected"), {}, cache)),
+    "corrected",
+  );
+  const typing = new ScriptedPrompt(undefined, ["wrong", "right"]);
+  assertEquals(await readText(createPassword(typing, {}, cache)), "right");
 });
 
-Deno.test("a remembered password that the TPM no longer takes is forgotten, and asked for", async () => {
-  const memory = new PasswordMemory();
-  const first = passwordOf(new Person(undefined, ["old"]), {}, memory);
+Deno.test("a cached password that the TPM rejects is removed, and prompted for", async () => {
+  const cache = new PasswordCache();
+  const first = createPassword(new ScriptedPrompt(undefined, ["old"]), {}, cache);
   await first.current();
-  first.accepted();
-  const person = new Person(undefined, ["new"]);
-  const second = passwordOf(person, {}, memory);
-  assertEquals(await text(second), "old");
-  await second.refused(TWO_LEFT);
-  assertEquals(await text(second), "new");
-  assertEquals(person.questions.length, 1);
+  first.accept();
+  const prompt = new ScriptedPrompt(undefined, ["new"]);
+  const second = createPassword(prompt, {}, cache);
+  assertEquals(await readText(second), "old");
+  await second.reject(TWO_LEFT);
+  assertEquals(await readText(second), "new");
+  assertEquals(prompt.prompts.length, 1);
 });
 
-Deno.test("refused() tells what remains, and asks three times in all", async () => {
-  const person = new Person(undefined, ["a", "b", "c", "d"]);
-  const password = passwordOf(person);
+Deno.test("reject() reports the tries left, and prompts three times in total", async () => {
+  const prompt = new ScriptedPrompt(undefined, ["a", "b", "c", "d"]);
+  const password = createPassword(prompt);
   await password.current();
-  await password.refused(TWO_LEFT);
-  await password.refused();
-  await locked(() => password.refused());
-  assertEquals(person.questions.length, 3);
-  assertEquals(person.said, [
-    "that is not its password; 2 more wrong passwords lock the TPM",
-    "that is not its password; such a try is not counted",
-    "that is not its password; such a try is not counted",
+  await password.reject(TWO_LEFT);
+  await password.reject();
+  await assertKeyLocked(() => password.reject());
+  assertEquals(prompt.prompts.length, 3);
+  assertEquals(prompt.messages, [
+    "wrong password; 2 more wrong passwords lock the TPM",
+    "wrong password; this attempt does not count towards the lockout",
+    "wrong password; this attempt does not count towards the lockout",
   ]);
 });
 
-Deno.test("refused() asks nobody when the TPM is locked", async () => {
-  const person = new Person(undefined, ["a", "b"]);
-  const password = passwordOf(person);
+Deno.test("reject() does not prompt if the TPM is locked", async () => {
+  const prompt = new ScriptedPrompt(undefined, ["a", "b"]);
+  const password = createPassword(prompt);
   await password.current();
-  const words = await locked(() => password.refused({ triesLeft: 0, secondsPerTry: 7200 }));
-  assertEquals(person.questions.length, 1);
-  assertEquals(words.includes("wait 2 hours for the next try"), true, words);
+  const message = await assertKeyLocked(() =>
+    password.reject({ triesLeft: 0, secondsPerTry: 7200 })
+  );
+  assertEquals(prompt.prompts.length, 1);
+  assertEquals(message.includes("wait 2 hours for the next try"), true, message);
 });
 
-Deno.test("an empty password is guessed once where there may be none, and asked for after that", async () => {
-  const memory = new PasswordMemory();
-  const person = new Person(undefined, ["typed"]);
-  const password = passwordOf(person, { guessEmpty: true }, memory);
-  assertEquals([await text(password), password.isGuess], ["", true]);
-  await password.refused();
-  assertEquals([await text(password), password.isGuess], ["typed", false]);
-  const later = passwordOf(new Person(undefined, ["other"]), { guessEmpty: true }, memory);
-  assertEquals(await text(later), "other");
+Deno.test("an empty password is tried once if tryEmpty is set, then prompted for", async () => {
+  const cache = new PasswordCache();
+  const prompt = new ScriptedPrompt(undefined, ["typed"]);
+  const password = createPassword(prompt, { tryEmpty: true }, cache);
+  assertEquals([await readText(password), password.isGuess], ["", true]);
+  await password.reject();
+  assertEquals([await readText(password), password.isGuess], ["typed", false]);
+  const later = createPassword(
+    new ScriptedPrompt(undefined, ["other"]),
+    { tryEmpty: true },
+    cache,
+  );
+  assertEquals(await readText(later), "other");
 });
 
-Deno.test("current() throws key-locked for a password longer than any, and where nobody can be asked", async () => {
-  const words = await locked(() => passwordOf(new Person("ä".repeat(17))).current());
-  assertEquals(words.includes("longer than the 32 bytes"), true);
-  assertEquals(await text(passwordOf(new Person("ä".repeat(16)))), "ä".repeat(16));
-  const alone = await locked(() => passwordOf(new Person()).current());
-  assertEquals(alone.includes("--no-tpm-key-password if it has none"), true);
+Deno.test("current() throws key-locked for a too long password, and without a terminal", async () => {
+  const message = await assertKeyLocked(() =>
+    createPassword(new ScriptedPrompt("ä".repeat(17))).current()
+  );
+  assertEquals(message.includes("longer than the maximum of 32 bytes"), true);
+  assertEquals(await readText(createPassword(new ScriptedPrompt("ä".repeat(16)))), "ä".repeat(16));
+  const unprompted = await assertKeyLocked(() => createPassword(new ScriptedPrompt()).current());
+  assertEquals(unprompted.includes("--no-tpm-key-password if it has none"), true);
 });
 
-Deno.test("triesWords() counts down to the lock", () => {
-  const words = (triesLeft: number) => triesWords({ triesLeft, secondsPerTry: 60 });
-  assertEquals(words(31), "31 more wrong passwords lock the TPM");
-  assertEquals(words(1), "one more wrong password locks the TPM");
-  assertEquals(words(0).startsWith("the TPM is locked now: wait 60 seconds"), true);
+Deno.test("formatTriesLeft() counts down to the lockout", () => {
+  const format = (triesLeft: number) => formatTriesLeft({ triesLeft, secondsPerTry: 60 });
+  assertEquals(format(31), "31 more wrong passwords lock the TPM");
+  assertEquals(format(1), "one more wrong password locks the TPM");
+  assertEquals(format(0).startsWith("the TPM is locked now: wait 60 seconds"), true);
 });

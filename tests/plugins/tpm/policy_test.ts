@@ -1,14 +1,14 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { PolicyError, policySteps } from "../../../plugins/tpm/auth/policy.ts";
+import { parsePolicySteps, PolicyError } from "../../../plugins/tpm/auth/policy.ts";
 import { WireError } from "../../../plugins/tpm/structures/wire.ts";
 import { POLICY, policyPcr } from "../../support/tpm/policy_keys.ts";
 
-const NOTHING = new Uint8Array(0);
-const steps = (...commands: { code: number; parameters?: Uint8Array }[]) =>
-  policySteps(commands.map(({ code, parameters = NOTHING }) => ({ code, parameters })));
+const EMPTY = new Uint8Array(0);
+const parse = (...commands: { code: number; parameters?: Uint8Array }[]) =>
+  parsePolicySteps(commands.map(({ code, parameters = EMPTY }) => ({ code, parameters })));
 
-Deno.test("policySteps() gives the steps in their order, and says which need the password", async () => {
-  const made = steps(
+Deno.test("parsePolicySteps() returns the steps in order, with needsPassword", async () => {
+  const made = parse(
     POLICY.localityZero,
     await policyPcr(new Uint8Array(96)),
     POLICY.password,
@@ -35,23 +35,23 @@ for (
     [0x1ee, "0x1ee"],
   ] as const
 ) {
-  Deno.test(`policySteps() throws PolicyError naming ${name}`, () => {
-    assertThrows(() => steps(POLICY.authValue, { code }), PolicyError, name);
+  Deno.test(`parsePolicySteps() throws PolicyError naming ${name}`, () => {
+    assertThrows(() => parse(POLICY.authValue, { code }), PolicyError, name);
   });
 }
 
-Deno.test("policySteps() throws WireError for parameters that are cut off or go on", async () => {
-  const { parameters = NOTHING } = await policyPcr(new Uint8Array(96));
+Deno.test("parsePolicySteps() throws WireError for truncated parameters and trailing bytes", async () => {
+  const { parameters = EMPTY } = await policyPcr(new Uint8Array(96));
   for (let length = 0; length < parameters.length; length++) {
-    // Without its last bytes the digest may still be one, behind its selection: never both.
+    // The alternative form, with the digest after the selection, must not match either.
     assertThrows(
-      () => steps({ code: 0x17f, parameters: parameters.subarray(0, length) }),
+      () => parse({ code: 0x17f, parameters: parameters.subarray(0, length) }),
       WireError,
     );
   }
   for (const { code, parameters } of [POLICY.signing, POLICY.localityZero]) {
-    assertThrows(() => steps({ code, parameters: parameters.subarray(1) }), WireError);
-    assertThrows(() => steps({ code, parameters: Uint8Array.from([...parameters, 0]) }), WireError);
+    assertThrows(() => parse({ code, parameters: parameters.subarray(1) }), WireError);
+    assertThrows(() => parse({ code, parameters: Uint8Array.from([...parameters, 0]) }), WireError);
   }
-  assertThrows(() => steps({ code: 0x16b, parameters: Uint8Array.of(0) }), WireError);
+  assertThrows(() => parse({ code: 0x16b, parameters: Uint8Array.of(0) }), WireError);
 });

@@ -1,14 +1,14 @@
 import { ALGORITHM } from "../../../plugins/tpm/structures/algorithms.ts";
 import { ATTRIBUTE } from "../../../plugins/tpm/structures/public_area.ts";
-import { EMPTY, sized, u16, u32, wire } from "../../../plugins/tpm/structures/wire.ts";
+import { EMPTY, tpm2b, u16, u32, wire } from "../../../plugins/tpm/structures/wire.ts";
 
-/** What a test's public area is to hold; the rest is an unrestricted signing key. */
+/** Contents of a test's public area; default: an unrestricted signing key. */
 export interface AreaRequest {
   readonly attributes?: number;
   readonly policy?: Uint8Array;
-  /** Default: none. */
+  /** Default: null. */
   readonly scheme?: Uint8Array;
-  /** TPM_ECC_CURVE, default P-256; or RSA by its bits. */
+  /** TPM_ECC_CURVE; default: P-256. For an RSA key set `rsaBits`. */
   readonly curve?: number;
   readonly rsaBits?: number;
   readonly unique?: readonly Uint8Array[];
@@ -20,19 +20,19 @@ export const POINT = [
   "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5",
 ].map((hex) => Uint8Array.from(hex.match(/../g) ?? [], (byte) => parseInt(byte, 16)));
 
-/** Builds a TPM2B_PUBLIC. */
-export function publicAreaOf(request: AreaRequest = {}): Uint8Array<ArrayBuffer> {
+/** Encodes a TPM2B_PUBLIC. */
+export function encodePublicArea(request: AreaRequest = {}): Uint8Array<ArrayBuffer> {
   const { rsaBits, curve = 3, scheme = u16(ALGORITHM.null), policy } = request;
   const attributes = request.attributes ?? (ATTRIBUTE.sign | ATTRIBUTE.userWithAuth);
   const unique = request.unique ?? (rsaBits ? [new Uint8Array(rsaBits / 8).fill(0x81)] : POINT);
-  return sized(wire(
+  return tpm2b(wire(
     u16(rsaBits ? ALGORITHM.rsa : ALGORITHM.ecc),
     u16(0x000b),
     u32(attributes),
-    policy ? sized(policy) : EMPTY,
+    policy ? tpm2b(policy) : EMPTY,
     u16(ALGORITHM.null),
     scheme,
     ...(rsaBits ? [u16(rsaBits), u32(0)] : [u16(curve), u16(ALGORITHM.null)]),
-    ...unique.map(sized),
+    ...unique.map(tpm2b),
   ));
 }

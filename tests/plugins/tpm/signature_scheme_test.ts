@@ -3,12 +3,12 @@ import { ATTRIBUTE, parsePublicArea } from "../../../plugins/tpm/structures/publ
 import {
   decodeSignature,
   fitDigest,
-  signingPlan,
+  planSignature,
 } from "../../../plugins/tpm/keys/signature_scheme.ts";
-import { sized, u16, wire, WireError } from "../../../plugins/tpm/structures/wire.ts";
+import { tpm2b, u16, wire, WireError } from "../../../plugins/tpm/structures/wire.ts";
 import type { Digest } from "../../../src/keystore/types.ts";
 import { KeyTypeError } from "../../../src/x509/key_types.ts";
-import { type AreaRequest, publicAreaOf } from "./public_areas.ts";
+import { type AreaRequest, encodePublicArea } from "./public_areas.ts";
 
 const ECDSA = 0x18;
 const RSASSA = 0x14;
@@ -16,7 +16,7 @@ const CURVE = { "P-256": 3, "P-384": 4, "P-521": 5 };
 const LENGTH = { "P-256": 32, "P-384": 48, "P-521": 66 };
 const NAME = { 0xb: "SHA-256", 0xc: "SHA-384", 0xd: "SHA-512" };
 
-const area = (request: AreaRequest) => parsePublicArea(publicAreaOf(request));
+const area = (request: AreaRequest) => parsePublicArea(encodePublicArea(request));
 const onCurve = (curve: keyof typeof CURVE, hash?: number) =>
   area({
     curve: CURVE[curve],
@@ -24,7 +24,7 @@ const onCurve = (curve: keyof typeof CURVE, hash?: number) =>
     ...(hash === undefined ? {} : { scheme: wire(u16(ECDSA), u16(hash)) }),
   });
 
-/** Key, digest asked for, hash that the TPM is told. */
+/** Curve, fixed hash, requested digest, hash named to the TPM. */
 const PLANS: readonly (readonly [keyof typeof CURVE, number | undefined, Digest, string])[] = [
   ["P-256", undefined, "SHA-256", "SHA-256"],
   ["P-256", undefined, "SHA-384", "SHA-256"],
@@ -40,20 +40,20 @@ const PLANS: readonly (readonly [keyof typeof CURVE, number | undefined, Digest,
   ["P-521", 0xd, "SHA-256", "SHA-512"],
 ];
 
-for (const [curve, fixed, digest, told] of PLANS) {
+for (const [curve, fixed, digest, expected] of PLANS) {
   const scheme = fixed === undefined ? "no scheme" : `${NAME[fixed as 0xb]} fixed`;
-  Deno.test(`signingPlan() signs ${digest} on ${curve}, ${scheme}, as ${told}`, () => {
-    const plan = signingPlan(onCurve(curve, fixed), digest);
-    assertEquals(plan.hash.name, told);
+  Deno.test(`planSignature() signs ${digest} on ${curve}, ${scheme}, as ${expected}`, () => {
+    const plan = planSignature(onCurve(curve, fixed), digest);
+    assertEquals(plan.hash.name, expected);
     const length = Number(digest.slice(4)) / 8;
     const fitted = plan.fit(new Uint8Array(length).fill(1));
     assertEquals(fitted.length, plan.hash.length);
-    // What ECDSA takes of it, as a number: the leftmost bits, as many as the curve has.
-    const taken = (bytes: Uint8Array) => {
+    // The value that ECDSA uses: the leftmost bits, up to the curve's length.
+    const used = (bytes: Uint8Array) => {
       const kept = bytes.subarray(0, LENGTH[curve]);
       return kept.subarray(kept.findIndex((byte) => byte !== 0));
     };
-    assertEquals(taken(fitted), taken(new Uint8Array(length).fill(1)));
+    assertEquals(used(fitted), used(new Uint8Array(length).fill(1)));
     assertEquals(
       [...plan.scheme],
       fixed === undefined ? [0, 0x18, 0, plan.hash.algorithm] : [0, 0x10],
@@ -83,23 +83,23 @@ for (
     ["a key that does not sign", area({ attributes: ATTRIBUTE.decrypt }), "SHA-256"],
   ] as const
 ) {
-  Deno.test(`signingPlan() throws KeyTypeError for ${name}`, () => {
-    assertThrows(() => signingPlan(key, digest), KeyTypeError);
+  Deno.test(`planSignature() throws KeyTypeError for ${name}`, () => {
+    assertThrows(() => planSignature(key, digest), KeyTypeError);
   });
 }
 
-Deno.test("fitDigest() cuts, pads before, and pads behind what will be cut off", () => {
+Deno.test("fitDigest() truncates, adds leading zeros, and adds trailing zeros that the TPM truncates", () => {
   const digest = Uint8Array.from({ length: 6 }, (_, i) => i + 1);
   assertEquals([...fitDigest(digest, 4, 4)], [1, 2, 3, 4]);
   assertEquals([...fitDigest(digest, 8, 8)], [0, 0, 1, 2, 3, 4, 5, 6]);
   assertEquals([...fitDigest(digest, 8, 4)], [1, 2, 3, 4, 0, 0, 0, 0]);
 });
 
-Deno.test("decodeSignature() gives PKCS#1 bytes and DER, and refuses other kinds", () => {
+Deno.test("decodeSignature() returns PKCS#1 bytes or DER, and throws WireError for other types", () => {
   const rsa = Uint8Array.of(0x81, 2, 3);
-  assertEquals(decodeSignature(wire(u16(RSASSA), u16(0xb), sized(rsa))), rsa);
-  const ecdsa = wire(u16(ECDSA), u16(0xb), sized(Uint8Array.of(0, 0x80)), sized(Uint8Array.of(1)));
+  assertEquals(decodeSignature(wire(u16(RSASSA), u16(0xb), tpm2b(rsa))), rsa);
+  const ecdsa = wire(u16(ECDSA), u16(0xb), tpm2b(Uint8Array.of(0, 0x80)), tpm2b(Uint8Array.of(1)));
   assertEquals([...decodeSignature(ecdsa)], [0x30, 7, 2, 2, 0, 0x80, 2, 1, 1]);
-  assertThrows(() => decodeSignature(wire(u16(0x16), u16(0xb), sized(rsa))), WireError);
+  assertThrows(() => decodeSignature(wire(u16(0x16), u16(0xb), tpm2b(rsa))), WireError);
   assert(decodeSignature(ecdsa) instanceof Uint8Array);
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { TpmError, TSS2_RC } from "../../../plugins/tpm/tss/return_codes.ts";
-import { chooseTcti, connectionFailure, DeviceBusyError } from "../../../plugins/tpm/tss/tcti.ts";
+import { chooseTcti, DeviceBusyError, toConnectionError } from "../../../plugins/tpm/tss/tcti.ts";
 import { HelperError } from "../../../src/errors.ts";
 
 type Paths = Readonly<Record<string, "socket" | "other">>;
@@ -12,7 +12,7 @@ const choose = (
 ) =>
   chooseTcti({
     environment: (name) => variables[name],
-    kindOf: (path) => paths[path],
+    fileTypeOf: (path) => paths[path],
     hasModule: (name) => modules.includes(name),
   });
 
@@ -22,34 +22,48 @@ const NINE: Paths = { ...BOTH, "/dev/tpm9": "other" };
 
 for (
   const [name, variables, paths, configuration] of [
-    ["TPM_DEVICE first", ALL, NINE, "device:/dev/tpm9"],
-    ["then TPM2TOOLS_TCTI", { ...ALL, TPM_DEVICE: "" }, NINE, "swtpm:path=a"],
-    ["then TCTI", { TCTI: "mssim:port=1", TPM2TOOLS_TCTI: "" }, BOTH, "mssim:port=1"],
-    ["then the device with the resource manager", {}, BOTH, "device:/dev/tpmrm0"],
-    ["then the device", { TCTI: "" }, { "/dev/tpm0": "other" }, "device:/dev/tpm0"],
+    ["TPM_DEVICE if it is set", ALL, NINE, "device:/dev/tpm9"],
+    ["TPM2TOOLS_TCTI if TPM_DEVICE is empty", { ...ALL, TPM_DEVICE: "" }, NINE, "swtpm:path=a"],
     [
-      "an emulator's socket",
+      "TCTI if the other variables are empty",
+      { TCTI: "mssim:port=1", TPM2TOOLS_TCTI: "" },
+      BOTH,
+      "mssim:port=1",
+    ],
+    ["the device with the resource manager", {}, BOTH, "device:/dev/tpmrm0"],
+    [
+      "the device without the resource manager",
+      { TCTI: "" },
+      { "/dev/tpm0": "other" },
+      "device:/dev/tpm0",
+    ],
+    [
+      "the socket of an emulator",
       { TPM_DEVICE: "/run/tpm" },
       { "/run/tpm": "socket", "/run/tpm.ctrl": "socket" },
       "swtpm:path=/run/tpm",
     ],
   ] as const
 ) {
-  Deno.test(`chooseTcti() takes ${name}`, () => {
+  Deno.test(`chooseTcti() returns ${name}`, () => {
     assertEquals(choose(variables, paths).configuration, configuration);
   });
 }
 
-Deno.test("chooseTcti() throws keystore-unavailable rather than name nothing", () => {
+Deno.test("chooseTcti() throws keystore-unavailable if a TPM is not found", () => {
   for (
-    const [variables, paths, words] of [
-      [{}, {}, "this machine shows no TPM"],
-      [{ TPM_DEVICE: "", TPM2TOOLS_TCTI: "", TCTI: "" }, {}, "this machine shows no TPM"],
+    const [variables, paths, message] of [
+      [{}, {}, "no TPM found (tried /dev/tpmrm0, /dev/tpm0, tabrmd)"],
+      [
+        { TPM_DEVICE: "", TPM2TOOLS_TCTI: "", TCTI: "" },
+        {},
+        "no TPM found (tried /dev/tpmrm0, /dev/tpm0, tabrmd)",
+      ],
       [{ TPM_DEVICE: "/dev/tpm9" }, BOTH, "TPM_DEVICE: /dev/tpm9 does not exist"],
       [{ TPM_DEVICE: "/run/tpm" }, { "/run/tpm": "socket" }, "no control socket /run/tpm.ctrl"],
     ] as const
   ) {
-    const error = assertThrows(() => choose(variables, paths), HelperError, words);
+    const error = assertThrows(() => choose(variables, paths), HelperError, message);
     assertEquals(error.code, "keystore-unavailable");
   }
 });
@@ -60,7 +74,7 @@ for (
     ["nc", "exec nc -U /run/tpm 2>/dev/null"],
   ] as const
 ) {
-  Deno.test(`chooseTcti() reaches a socket without a control socket by ${program}`, () => {
+  Deno.test(`chooseTcti() uses ${program} for a socket without a control socket`, () => {
     const paths: Paths = { "/run/tpm": "socket", [`/usr/bin/${program}`]: "other" };
     const variables = { TPM_DEVICE: "/run/tpm", PATH: ":/bin:/usr/bin" };
     assertEquals(choose(variables, paths, ["cmd"]).configuration, `cmd:${command}`);
@@ -84,49 +98,49 @@ const device = (path: string, source = "TPM_DEVICE") => ({
   configuration: `device:${path}`,
   source,
 });
-const failing = (error: Error) => () => {
+const throwing = (error: Error) => () => {
   throw error;
 };
 
-Deno.test("connectionFailure() says that another program holds the device, and that may pass", () => {
-  const failure = connectionFailure(
+Deno.test("toConnectionError() returns DeviceBusyError if another program holds the device", () => {
+  const failure = toConnectionError(
     device("/dev/tpm0", "/dev/tpm0"),
     IO_ERROR,
-    failing(new Deno.errors.Busy()),
+    throwing(new Deno.errors.Busy()),
   );
   assert(failure instanceof DeviceBusyError);
-  const { code, message } = failure.explained("k.pem");
+  const { code, message } = failure.toHelperError("k.pem");
   assertEquals(code, "keystore-unavailable");
   assertMatch(
     message,
-    /^k\.pem: the TPM is busy: another program holds \/dev\/tpm0, .* \/dev\/tpmrm0$/,
+    /^k\.pem: the TPM is busy: another program holds \/dev\/tpm0; try again, or use \/dev\/tpmrm0/,
   );
 });
 
 for (
-  const [name, error, words] of [
-    ["is not there", new Deno.errors.NotFound(), /TPM_DEVICE: \/dev\/x does not exist/],
+  const [name, error, message] of [
+    ["does not exist", new Deno.errors.NotFound(), /TPM_DEVICE: \/dev\/x does not exist/],
     [
-      "may not be opened",
+      "is not permitted",
       new Deno.errors.PermissionDenied(),
       /TPM_DEVICE: \/dev\/x may not be used by this user; add the user to the group/,
     ],
     [
       "fails otherwise",
       new Error("odd"),
-      /TPM_DEVICE: no TPM answers at device:\/dev\/x \(0xA000A\)/,
+      /TPM_DEVICE: no TPM responds at device:\/dev\/x \(0xA000A\)/,
     ],
   ] as const
 ) {
-  Deno.test(`connectionFailure() says what to do when the device ${name}`, () => {
-    assertMatch(connectionFailure(device("/dev/x"), IO_ERROR, failing(error)).message, words);
+  Deno.test(`toConnectionError() returns advice if the device ${name}`, () => {
+    assertMatch(toConnectionError(device("/dev/x"), IO_ERROR, throwing(error)).message, message);
   });
 }
 
-Deno.test("connectionFailure() names the module that is not installed, and its package", () => {
+Deno.test("toConnectionError() names the missing module, and its package", () => {
   const tcti = { configuration: "nosuch:a=b", source: "TCTI" };
   assertMatch(
-    connectionFailure(tcti, IO_ERROR).message,
+    toConnectionError(tcti, IO_ERROR).message,
     /^TCTI: the TCTI module "nosuch" \(libtss2-tcti-nosuch\.so\.0\) is not installed; install tpm2-tss/,
   );
 });

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { keystore as files } from "../../../plugins/file/mod.ts";
-import { keyOfFile } from "../../../plugins/tpm/keys/tss2_key_file.ts";
-import { tpmKeystore } from "../../../plugins/tpm/mod.ts";
+import { toTpmKey } from "../../../plugins/tpm/keys/tss2_key_file.ts";
+import { createKeystore } from "../../../plugins/tpm/mod.ts";
 import { PolicyError } from "../../../plugins/tpm/auth/policy.ts";
 import { parseTss2Key } from "../../../plugins/tpm/keys/tss2_key.ts";
 import { WireError } from "../../../plugins/tpm/structures/wire.ts";
@@ -14,9 +14,9 @@ import { NO_CONTEXT } from "../../keystore/fake_keystore.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { pemOf, tss2Der, type Tss2PemRequest } from "../../support/tpm/tss2_pem.ts";
 import { seededRandom } from "../../x509/seeded_random.ts";
-import { publicAreaOf } from "./public_areas.ts";
+import { encodePublicArea } from "./public_areas.ts";
 
-const AREAS = { publicArea: publicAreaOf(), privateArea: Uint8Array.of(0, 2, 7, 7) };
+const AREAS = { publicArea: encodePublicArea(), privateArea: Uint8Array.of(0, 2, 7, 7) };
 const FULL: Tss2PemRequest = {
   emptyAuth: 0x01,
   policy: [{ code: 0x16c, parameters: Uint8Array.of(0, 0, 1, 0x5d) }, { code: 0x16b }],
@@ -28,7 +28,7 @@ const FULL: Tss2PemRequest = {
   ...AREAS,
 };
 
-Deno.test("parseTss2Key() reads every field, and passes over those of later versions", () => {
+Deno.test("parseTss2Key() reads every field, and ignores those of later versions", () => {
   const key = parseTss2Key(tss2Der(FULL));
   assertEquals(
     { ...key, policy: key.policy.map(({ code, parameters }) => [code, [...parameters]]) },
@@ -45,7 +45,7 @@ Deno.test("parseTss2Key() reads every field, and passes over those of later vers
   );
 });
 
-Deno.test("parseTss2Key() takes no emptyAuth and a false one for a password, any other for none", () => {
+Deno.test("parseTss2Key() reads a missing or zero emptyAuth as false, and any other as true", () => {
   const read = (emptyAuth?: number) =>
     parseTss2Key(
       tss2Der({ ...AREAS, parent: 0, ...(emptyAuth === undefined ? {} : { emptyAuth }) }),
@@ -54,7 +54,7 @@ Deno.test("parseTss2Key() takes no emptyAuth and a false one for a password, any
   assertEquals([undefined, 0, 0x01, 0xff].map(read), [false, false, true, true]);
 });
 
-Deno.test("parseTss2Key() takes a parent of zero for the owner hierarchy, and a negative one for a handle", () => {
+Deno.test("parseTss2Key() reads a parent of zero as the owner hierarchy, and a negative one as a handle", () => {
   assertEquals(parseTss2Key(tss2Der({ ...AREAS, parent: 0 })).parent, 0x40000001);
   const der = tss2Der({ ...AREAS, parent: 0x81000001 });
   const at = der.findIndex((_, i) => [2, 5, 0, 0x81, 0].every((byte, j) => der[i + j] === byte));
@@ -63,7 +63,7 @@ Deno.test("parseTss2Key() takes a parent of zero for the owner hierarchy, and a 
   assertEquals(parseTss2Key(negative).parent, 0x81000001);
 });
 
-Deno.test("parseTss2Key() throws KeyTypeError for types and parents the format does not have", () => {
+Deno.test("parseTss2Key() throws KeyTypeError for types and parents that are not in the format", () => {
   for (const type of [1, 2, 6]) {
     assertThrows(() => parseTss2Key(tss2Der({ ...AREAS, type, parent: 0 })), KeyTypeError);
   }
@@ -74,9 +74,9 @@ Deno.test("parseTss2Key() throws KeyTypeError for types and parents the format d
 
 const KNOWN = [DerError, KeyTypeError, WireError, PolicyError];
 
-function readsOrRefuses(der: Uint8Array): boolean {
+function canRead(der: Uint8Array): boolean {
   try {
-    keyOfFile(parseTss2Key(der), "key.pem");
+    toTpmKey(parseTss2Key(der), "key.pem");
     return true;
   } catch (thrown) {
     assert(KNOWN.some((known) => thrown instanceof known), `${thrown}`);
@@ -84,15 +84,15 @@ function readsOrRefuses(der: Uint8Array): boolean {
   }
 }
 
-Deno.test("a TSS2 key cut off anywhere is refused, never misread", () => {
+Deno.test("a TSS2 key truncated anywhere is rejected", () => {
   const der = tss2Der(FULL);
-  assert(readsOrRefuses(der));
+  assert(canRead(der));
   for (let length = 0; length < der.length; length++) {
-    assertEquals(readsOrRefuses(der.subarray(0, length)), false, `${length} bytes`);
+    assertEquals(canRead(der.subarray(0, length)), false, `${length} bytes`);
   }
 });
 
-Deno.test("a TSS2 key with any byte changed is read or refused in words", () => {
+Deno.test("a TSS2 key with any byte changed is read, or rejected with a known error", () => {
   const random = seededRandom(6);
   const der = tss2Der(FULL);
   for (let i = 0; i < 4000; i++) {
@@ -100,15 +100,15 @@ Deno.test("a TSS2 key with any byte changed is read or refused in words", () => 
     for (let n = 0; n <= i % 3; n++) {
       changed[random(der.length)] = random(256);
     }
-    readsOrRefuses(changed);
+    canRead(changed);
   }
 });
 
-Deno.test("a PEM file cut off at any length is key-format, and the TPM is not asked", async () => {
+Deno.test("a PEM file truncated anywhere is key-format, without the TPM", async () => {
   using directory = new TemporaryDirectory();
   const pem = pemOf(tss2Der(FULL));
   const registry = (scheme: string) =>
-    Promise.resolve(scheme === "file" ? files : tpmKeystore("linux"));
+    Promise.resolve(scheme === "file" ? files : createKeystore("linux"));
   const begin = pem.indexOf("\n");
   for (let length = begin; length < pem.trimEnd().length; length += 3) {
     const path = directory.write("key.pem", pem.slice(0, length));

@@ -8,7 +8,7 @@ import {
 } from "./key_maker.ts";
 import { keyBlobPem } from "./tss2_pem.ts";
 
-/** Keys in files under every kind of parent, and with every optional field. */
+/** Makes keys in files under every kind of parent, and with every optional field. */
 export async function makeFileKeys(maker: TpmKeyMaker): Promise<TpmKeyCase[]> {
   await maker.make(`
     for h in o e p n; do
@@ -50,16 +50,16 @@ export async function makeFileKeys(maker: TpmKeyMaker): Promise<TpmKeyCase[]> {
   const empty = { emptyAuth: 0xff };
   return [
     file("file under the owner hierarchy", "f-o", { ...empty, parent: OWNER }),
-    file("file that says no parent, with a description and later fields", "f-o", {
+    file("file without a parent, with a description and later fields", "f-o", {
       emptyAuth: 0x01,
       description: "signs for build-server-1",
       later: { 6: Uint8Array.of(0x04, 0x01, 0x00), 9: Uint8Array.of(0x05, 0x00) },
       parent: 0,
     }),
-    file("file without emptyAuth, and the flag", "f-o", { parent: OWNER }, NO_PASSWORD),
-    blob("key blob of old under the owner hierarchy", "f-o", { emptyAuth: 0xff }),
-    blob("key blob of old under a persistent parent", "f-p3", { emptyAuth: 1, parent: 0x81000003 }),
-    blob("key blob of old with password", "f-pw", { parent: 0x81000001 }, PASSWORD),
+    file("file without emptyAuth, with the flag", "f-o", { parent: OWNER }, NO_PASSWORD),
+    blob("old key blob under the owner hierarchy", "f-o", { emptyAuth: 0xff }),
+    blob("old key blob under a persistent parent", "f-p3", { emptyAuth: 1, parent: 0x81000003 }),
+    blob("old key blob with password", "f-pw", { parent: 0x81000001 }, PASSWORD),
     file("file under the endorsement hierarchy", "f-e", { ...empty, parent: 0x4000000b }),
     file("file under the platform hierarchy", "f-p", { ...empty, parent: 0x4000000c }),
     file("file under the null hierarchy", "f-n", { ...empty, parent: 0x40000007 }),
@@ -77,7 +77,7 @@ export async function makeFileKeys(maker: TpmKeyMaker): Promise<TpmKeyCase[]> {
     ),
     file("RSA file with password", "f-pw", { parent: 0x81000001 }, PASSWORD),
     file(
-      "RSA file with password, which denies it",
+      "RSA file with password that declares an empty one",
       "f-pw",
       { ...empty, parent: 0x81000001 },
       PASSWORD,

@@ -1,6 +1,6 @@
 import { NO_PASSWORD, PASSWORD, type TpmKeyCase, type TpmKeyMaker } from "./key_maker.ts";
 
-/** Keys that stand in the TPM. */
+/** Makes keys in the TPM. */
 export async function makeHandleKeys(maker: TpmKeyMaker): Promise<TpmKeyCase[]> {
   await maker.make(`
     S=0x81000001

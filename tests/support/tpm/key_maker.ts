@@ -1,15 +1,15 @@
 import type { SoftwareTpm } from "./software_tpm.ts";
 import { tss2Pem, type Tss2PemRequest } from "./tss2_pem.ts";
 
-/** A key in a TPM, and what it takes to sign with it. */
+/** A TPM key, and the flags to sign with it. */
 export interface TpmKeyCase {
   readonly name: string;
-  /** What `--private-key` takes. */
+  /** Value of `--private-key`. */
   readonly privateKey: string;
-  /** Its public key, PEM, for openssl. */
+  /** PEM file of its public key, for openssl. */
   readonly publicKeyPath: string;
   readonly flags: readonly string[];
-  /** Digests it signs; default all. */
+  /** Digests it signs; default: all. */
   readonly digests?: readonly string[];
 }
 
@@ -35,7 +35,7 @@ persist() {
   tpm2_load -Q -C "$p" -u "$n.pub" -r "$n.priv" -c "$n.ctx" "$@"
   tpm2_evictcontrol -Q -C o -c "$n.ctx" "$h"; tpm2_flushcontext -t
 }
-# policy NAME HASH TOOL [ARGUMENT...], by a trial session; more tools behind "--"
+# policy NAME HASH TOOL [ARGUMENT...], with a trial session; more tools after "--"
 policy() {
   n=$1 g=$2; shift 2
   tpm2_startauthsession -Q -g "$g" -S "$n.session"
@@ -49,16 +49,16 @@ policy() {
 }
 `;
 
-/** Makes keys in one TPM and writes files about them. */
+/** Makes keys in one TPM and writes their files. */
 export class TpmKeyMaker {
   constructor(readonly tpm: SoftwareTpm) {}
 
-  /** An absolute path in the TPM's directory. */
+  /** Returns the absolute path of a file in the TPM's directory. */
   path(name: string): string {
     return this.tpm.directory.join(name);
   }
 
-  /** Runs shell lines that may use {@link FUNCTIONS}. */
+  /** Runs shell lines that can call {@link FUNCTIONS}. */
   async make(lines: string): Promise<string> {
     return await this.tpm.script(FUNCTIONS + lines);
   }
@@ -67,7 +67,7 @@ export class TpmKeyMaker {
     return Deno.readFileSync(this.path(name));
   }
 
-  /** Writes `NAME.tss2` for `NAME.pub` and `NAME.priv`; gives its path. */
+  /** Writes `NAME.tss2` for `NAME.pub` and `NAME.priv`; returns its path. */
   tss2(
     name: string,
     request: Omit<Tss2PemRequest, "publicArea" | "privateArea">,
@@ -81,13 +81,13 @@ export class TpmKeyMaker {
     return this.tpm.directory.write(file, pem);
   }
 
-  /** A key by handle. */
+  /** Returns the test case of a key by handle. */
   handle(name: string, handle: string, flags: readonly string[], file = name): TpmKeyCase {
     const publicKeyPath = this.path(`${file}.pem`);
     return { name, privateKey: `handle:${handle}`, publicKeyPath, flags };
   }
 
-  /** A key by file. */
+  /** Returns the test case of a key in a file. */
   file(name: string, privateKey: string, flags: readonly string[], pem: string): TpmKeyCase {
     return { name, privateKey, publicKeyPath: this.path(pem), flags };
   }
@@ -95,14 +95,14 @@ export class TpmKeyMaker {
 
 /** Flags for a key without password. */
 export const NO_PASSWORD: readonly string[] = ["--no-tpm-key-password"];
-/** Flags for a key with the password that these keys have. */
+/** Flags for a key with the password `keypw`. */
 export const PASSWORD: readonly string[] = ["--tpm-key-password", "keypw"];
-/** Flags for the parent that has a password. */
+/** Flags for the parent with a password. */
 export const PARENT_PASSWORD: readonly string[] = ["--tpm-parent-password", "parentpw"];
 /** TPM_RH_OWNER. */
 export const OWNER = 0x40000001;
 
-/** Persistent parents: 1 without, 2 with password; 3 RSA and protected against guessing. */
+/** Makes persistent parents: 1 without a password, 2 with one, 3 RSA and with lockout. */
 export async function makeParents(maker: TpmKeyMaker): Promise<void> {
   await maker.make(`
     primary p1 o ecc256:aes128cfb; tpm2_evictcontrol -Q -C o -c p1.ctx 0x81000001

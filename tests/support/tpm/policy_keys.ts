@@ -6,7 +6,7 @@ const u32 = (value: number) =>
 /** TPML_PCR_SELECTION: sha256, PCRs 0, 7 and 16. */
 const SELECTION = [...u32(1), 0x00, 0x0b, 3, 0x81, 0x00, 0x01];
 
-/** PolicyPCR by what `tpm2_pcrread -o` wrote. */
+/** Returns PolicyPCR for the output of `tpm2_pcrread -o`. */
 export async function policyPcr(
   values: Uint8Array,
   hash: "SHA-256" | "SHA-384" = "SHA-256",
@@ -16,7 +16,7 @@ export async function policyPcr(
   return { code: 0x17f, parameters, digest };
 }
 
-/** Policy commands without, or with short, parameters. */
+/** Policy commands with short or empty parameters. */
 export const POLICY = {
   authValue: { code: 0x16b },
   password: { code: 0x18c },
@@ -26,7 +26,7 @@ export const POLICY = {
   localityThree: { code: 0x16f, parameters: Uint8Array.of(0x08) },
 } as const satisfies Record<string, PolicyEntry>;
 
-/** Keys that a policy guards. */
+/** Makes keys that require a policy. */
 export async function makePolicyKeys(maker: TpmKeyMaker): Promise<TpmKeyCase[]> {
   await maker.make(`
     S=0x81000001; L=sha256:0,7,16

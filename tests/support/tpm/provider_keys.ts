@@ -1,6 +1,6 @@
 import { PARENT_PASSWORD, PASSWORD, type TpmKeyCase, type TpmKeyMaker } from "./key_maker.ts";
 
-/** Keys in files that the tpm2 provider of openssl writes. */
+/** Makes key files with the tpm2 provider of openssl. */
 export async function makeProviderKeys(maker: TpmKeyMaker): Promise<TpmKeyCase[]> {
   await maker.make(`
     export TPM2OPENSSL_TCTI=$TPM2TOOLS_TCTI

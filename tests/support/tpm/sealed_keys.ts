@@ -2,7 +2,7 @@ import { PARENT_PASSWORD, PASSWORD, type TpmKeyCase, type TpmKeyMaker } from "./
 import { POLICY, policyPcr } from "./policy_keys.ts";
 import type { Tss2PemRequest } from "./tss2_pem.ts";
 
-/** Private keys that the TPM keeps sealed. */
+/** Makes private keys sealed by the TPM. */
 export async function makeSealedKeys(maker: TpmKeyMaker): Promise<TpmKeyCase[]> {
   await maker.make(`
     S=0x81000001; HOLD='fixedtpm|fixedparent'
@@ -31,7 +31,7 @@ export async function makeSealedKeys(maker: TpmKeyMaker): Promise<TpmKeyCase[]> 
   };
   return [
     file("sealed", "s-plain", "s256.pem", { emptyAuth: 0xff }),
-    file("sealed, in a file that says it is a key", "s-plain", "s256.pem", {
+    file("sealed, in a file with the type of a loadable key", "s-plain", "s256.pem", {
       type: 3,
       emptyAuth: 1,
     }),

@@ -1,8 +1,8 @@
-// deno-lint-ignore-file no-console -- its output is for the test that starts it
+// deno-lint-ignore-file no-console -- the test that starts it reads its output
 /**
- * A process that signs again and again, as `serve` and `update` do: key and certificate are opened
- * anew each time. Every signature is verified by the runtime's own cryptography. Prints one line of
- * JSON, {@link SigningReport}.
+ * A process that signs in a loop, as `serve` and `update` do: it opens key and certificate again
+ * for each signature, and verifies the signature with node:crypto. Prints one line of JSON, {@link
+ * SigningReport}.
  *
  * Usage: deno run -A signing_process.ts PRIVATE-KEY CERTIFICATE PASSWORD signatures|seconds NUMBER
  *
@@ -16,26 +16,26 @@ import { openIdentity } from "../../../src/keystore/open_identity.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import { parseKeystoreUri } from "../../../src/keystore/uri.ts";
 
-/** What a signing process did. */
+/** Results of a signing process. */
 export interface SigningReport {
   readonly signed: number;
-  /** Signatures that do not verify. */
+  /** Number of signatures that do not verify. */
   readonly wrong: number;
-  /** Times that the program said the TPM is busy. */
+  /** Number of errors because the TPM was busy. */
   readonly busy: number;
-  /** Other failures, by their sentences. */
+  /** Messages of other errors. */
   readonly failures: readonly string[];
-  /** Tries that were repeated because the TPM was busy. */
-  readonly repeated: number;
-  /** After two fifths of the signatures, and at the end, in MB. */
+  /** Number of retries because the TPM was busy. */
+  readonly retries: number;
+  /** Resident memory after two fifths of the signatures, and at the end, in MB. */
   readonly resident: readonly [early: number, late: number];
-  /** What the C library has allocated, in MB: the least of several looks. */
+  /** Memory allocated by the C library, in MB: the minimum of several samples. */
   readonly allocated: readonly [early: number, late: number];
 }
 
 const [privateKey = "", certificate = "", password = "", unit = "", number = ""] = Deno.args;
 const goal = Number(number);
-let repeated = 0;
+let retries = 0;
 const unused = () => Promise.reject(new Error("not used here"));
 const registry = createRegistry({
   file: () => import("../../../plugins/file/mod.ts"),
@@ -51,8 +51,8 @@ const context: KeystoreContext = {
   environment: (name) => Deno.env.get(name),
   prompt: () => Promise.resolve(undefined),
   say: () => {},
-  debug: (words) => {
-    if (/^tpm: try/.test(words)) repeated += 1;
+  debug: (message) => {
+    if (/^tpm: attempt/.test(message)) retries += 1;
   },
   now: () => new Date(),
   monotonic: () => performance.now(),
@@ -64,7 +64,7 @@ const source = {
   certificate: parseKeystoreUri(certificate, "--certificate"),
 };
 
-/** struct mallinfo2 of ten size_t; uordblks, what is in use, is the eighth. */
+/** struct mallinfo2 of ten size_t; uordblks, the allocated bytes, is the eighth. */
 using libc = Object.assign(
   Deno.dlopen("libc.so.6", {
     mallinfo2: { parameters: [], result: { struct: Array<"usize">(10).fill("usize") } },
@@ -72,15 +72,15 @@ using libc = Object.assign(
   { [Symbol.dispose]: () => libc.close() },
 );
 
-/** Looks at what is allocated; rubbish is collected before. */
-function allocated(): number {
+/** Returns the allocated memory in MB, after a garbage collection. */
+function readAllocated(): number {
   (globalThis as { gc?: () => void }).gc?.();
   const info = Uint8Array.from(libc.symbols.mallinfo2());
   return Number(new BigUint64Array(info.buffer)[7]) / 1e6;
 }
 
 const EARLY = 0.4 * goal;
-/** Signatures over which the least allocation is looked for, and between two looks. */
+/** Number of signatures that the minimum is taken over, and between two samples. */
 const WINDOW = 200;
 const STEP = 10;
 const memory = { early: Infinity, late: Infinity, resident: 0 };
@@ -89,9 +89,9 @@ function watchMemory(signed: number): void {
   if (signed % STEP !== 0) return;
   if (signed === EARLY) memory.resident = Deno.memoryUsage().rss / 1e6;
   if (signed > EARLY - WINDOW && signed <= EARLY) {
-    memory.early = Math.min(memory.early, allocated());
+    memory.early = Math.min(memory.early, readAllocated());
   }
-  if (signed > goal - WINDOW) memory.late = Math.min(memory.late, allocated());
+  if (signed > goal - WINDOW) memory.late = Math.min(memory.late, readAllocated());
 }
 
 let signed = 0;
@@ -123,7 +123,7 @@ console.log(JSON.stringify(
     wrong,
     busy,
     failures,
-    repeated,
+    retries,
     resident: [memory.resident, Deno.memoryUsage().rss / 1e6],
     allocated: [memory.early, memory.late],
   } satisfies SigningReport,

@@ -1,27 +1,27 @@
 import { TemporaryDirectory } from "../temporary_directory.ts";
 
-/** How a {@link SoftwareTpm} is reached. */
+/** Transport to a {@link SoftwareTpm}. */
 export type Transport = "tcp" | "unix";
 
 /**
- * A TPM 2.0 of its own: swtpm on a private directory, empty at first, ended with the `using` block.
- * Its commands go through tpm2-tools and openssl, never through the code under test.
+ * A software TPM 2.0: swtpm in a private directory, initially empty, stopped on disposal. Its
+ * methods use tpm2-tools and openssl, never the code under test.
  */
 export class SoftwareTpm implements AsyncDisposable {
   private constructor(
     readonly directory: TemporaryDirectory,
-    /** The TCTI configuration that leads to it. */
+    /** Its TCTI configuration. */
     readonly tcti: string,
-    /** The Unix socket of its commands, or empty. */
+    /** Path of its command socket; empty over TCP. */
     readonly socket: string,
-    /** The TCP port of its commands, its control channel is one above; or 0. */
+    /** Command port, with the control channel at the next port; 0 over a Unix socket. */
     readonly port: number,
     readonly pid: number,
   ) {}
 
   /**
-   * Starts one; `startup: false` leaves out TPM2_Startup, which firmware does elsewhere. With
-   * `disconnect: false` a connection stays open after a command.
+   * Starts a TPM. `startup: false` omits TPM2_Startup, which firmware sends on real machines.
+   * `disconnect: false` keeps a connection open after a command.
    */
   static async start(
     transport: Transport = "tcp",
@@ -52,21 +52,21 @@ export class SoftwareTpm implements AsyncDisposable {
         const tcti = transport === "tcp"
           ? `swtpm:host=127.0.0.1,port=${port}`
           : `swtpm:path=${socket}`;
-        const pid = Number(await appearing(pidFile));
+        const pid = Number(await waitForFile(pidFile));
         return new SoftwareTpm(directory, tcti, socket, port, pid);
       }
-      if (tries < 20 && transport === "tcp") continue; // somebody else has the port
+      if (tries < 20 && transport === "tcp") continue; // another process has the port
       directory[Symbol.dispose]();
       throw new Error(`swtpm did not start: ${new TextDecoder().decode(stderr)}`);
     }
   }
 
-  /** The environment in which the program under test and other programs find it. */
+  /** Environment variables for the program under test and for tpm2-tools. */
   get env(): Record<string, string> {
     return this.socket === "" ? { TPM2TOOLS_TCTI: this.tcti } : { TPM_DEVICE: this.socket };
   }
 
-  /** Runs a program that uses it, in its directory; gives its standard output. */
+  /** Runs a program in the TPM's directory with its environment; returns its stdout. */
   async run(program: string, ...args: readonly string[]): Promise<string> {
     const { success, stdout, stderr } = await new Deno.Command(program, {
       args: [...args],
@@ -75,25 +75,24 @@ export class SoftwareTpm implements AsyncDisposable {
       stdin: "null",
     }).output();
     if (!success) {
-      const words = new TextDecoder().decode(stderr);
-      throw new Error(`${program} ${args.join(" ")}: ${words}`);
+      throw new Error(`${program} ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
     }
     return new TextDecoder().decode(stdout);
   }
 
-  /** Runs lines of a shell script, which ends with the first that fails. */
+  /** Runs lines of a shell script, up to the first that fails. */
   async script(lines: string): Promise<string> {
     return await this.run("sh", "-euc", lines);
   }
 
-  /** How many wrong passwords the TPM has counted. */
-  async failedTries(): Promise<number> {
+  /** Returns the number of wrong passwords that the TPM has counted. */
+  async readLockoutCounter(): Promise<number> {
     const properties = await this.run("tpm2_getcap", "properties-variable");
     return parseInt(/TPM2_PT_LOCKOUT_COUNTER: (0x[0-9A-F]+)/i.exec(properties)?.[1] ?? "", 16);
   }
 
-  /** Handles of transient objects and of sessions that are loaded. */
-  async leftovers(): Promise<string[]> {
+  /** Returns the handles of transient objects and sessions. */
+  async listLeftovers(): Promise<string[]> {
     const list = await this.script(
       "tpm2_getcap handles-transient; tpm2_getcap handles-loaded-session; " +
         "tpm2_getcap handles-saved-session",
@@ -108,12 +107,15 @@ export class SoftwareTpm implements AsyncDisposable {
   }
 }
 
-/** Ports below those that the kernel gives to clients, so that no connection takes one of the pair. */
+/**
+ * Returns a port below the kernel's ephemeral ports, so that the next port is not taken by a
+ * client.
+ */
 function randomPort(): number {
   return 10_000 + 2 * Math.floor(Math.random() * 10_000);
 }
 
-async function appearing(path: string): Promise<string> {
+async function waitForFile(path: string): Promise<string> {
   for (let tries = 0; tries < 400; tries++) {
     try {
       const text = (await Deno.readTextFile(path)).trim();

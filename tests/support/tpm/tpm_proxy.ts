@@ -1,23 +1,23 @@
 import type { SoftwareTpm } from "./software_tpm.ts";
 
-/** TPM_CC of commands that tests look for. */
+/** TPM_CC of commands that tests use. */
 export const COMMAND = { sign: 0x15d, createPrimary: 0x131, readPublic: 0x173 } as const;
 
-/** What a {@link TpmProxy} does besides passing on. */
+/** Options of a {@link TpmProxy}. */
 export interface ProxyOptions {
-  /** Milliseconds that the answer to a command is held back; Infinity: it never comes. */
+  /** Returns the delay of a command's response in milliseconds; Infinity: never sent. */
   delayOf?(command: number): number;
 }
 
 /**
- * Stands between programs and a software TPM, over TCP: records what passes, holds answers back, and
- * lets several programs in at a time, as a TPM without a resource manager does. Each command goes to
- * the TPM over a connection of its own, so that others reach it in between.
+ * TCP proxy to a software TPM: records the traffic, delays responses, and accepts several programs
+ * at a time, like a TPM without a resource manager. It opens a connection to the TPM for each
+ * command, so that commands of other programs can run in between.
  */
 export class TpmProxy implements AsyncDisposable {
-  /** All commands and answers, as they passed. */
-  readonly passed: Uint8Array[] = [];
-  /** TPM_CC of the commands, in their order. */
+  /** All commands and responses, in order. */
+  readonly messages: Uint8Array[] = [];
+  /** TPM_CC of the commands, in order. */
   readonly commands: number[] = [];
   readonly #connections = new Set<Deno.TcpConn>();
   readonly #timers = new Map<ReturnType<typeof setTimeout>, () => void>();
@@ -38,8 +38,8 @@ export class TpmProxy implements AsyncDisposable {
       try {
         const control = Deno.listen({ hostname: "127.0.0.1", port: port + 1 });
         const proxy = new TpmProxy(tpm, port, data, control, options);
-        proxy.#serve(data, (connection) => proxy.#passOn(connection));
-        proxy.#serve(control, answerControl);
+        proxy.#serve(data, (connection) => proxy.#forward(connection));
+        proxy.#serve(control, respondToControl);
         return proxy;
       } catch (thrown) {
         data.close();
@@ -48,14 +48,14 @@ export class TpmProxy implements AsyncDisposable {
     }
   }
 
-  /** The environment in which programs reach the TPM through it. */
+  /** Environment variables to connect to the TPM through the proxy. */
   get env(): Record<string, string> {
     return { TPM2TOOLS_TCTI: `swtpm:host=127.0.0.1,port=${this.port}` };
   }
 
-  /** Whether these bytes passed, in either direction. */
+  /** Returns true if the recorded traffic contains the bytes, in either direction. */
   contains(bytes: Uint8Array): boolean {
-    return this.passed.some((message) =>
+    return this.messages.some((message) =>
       message.some((_, i) => bytes.every((byte, j) => message[i + j] === byte))
     );
   }
@@ -66,33 +66,33 @@ export class TpmProxy implements AsyncDisposable {
   ): Promise<void> {
     for await (const connection of listener) {
       this.#connections.add(connection);
-      // A program that goes away in the middle is none of the proxy's business.
+      // Ignore programs that disconnect.
       handle(connection).catch(() => {}).finally(() => this.#drop(connection));
     }
   }
 
-  async #passOn(connection: Deno.TcpConn): Promise<void> {
+  async #forward(connection: Deno.TcpConn): Promise<void> {
     for (;;) {
       const command = await readMessage(connection);
       const code = new DataView(command.buffer).getUint32(6);
       this.commands.push(code);
-      this.passed.push(command);
-      const answered = this.#last.then(() => this.#ask(command));
-      this.#last = answered.catch(() => {});
-      const answer = await answered;
-      this.passed.push(answer);
-      await this.#pause(this.options.delayOf?.(code) ?? 0);
-      await writeAll(connection, answer);
+      this.messages.push(command);
+      const pending = this.#last.then(() => this.#send(command));
+      this.#last = pending.catch(() => {});
+      const response = await pending;
+      this.messages.push(response);
+      await this.#delay(this.options.delayOf?.(code) ?? 0);
+      await writeAll(connection, response);
     }
   }
 
-  async #ask(command: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+  async #send(command: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
     using upstream = await Deno.connect({ hostname: "127.0.0.1", port: this.tpm.port });
     await writeAll(upstream, command);
     return await readMessage(upstream);
   }
 
-  async #pause(milliseconds: number): Promise<void> {
+  async #delay(milliseconds: number): Promise<void> {
     if (milliseconds === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
@@ -119,13 +119,13 @@ export class TpmProxy implements AsyncDisposable {
   }
 }
 
-/** Every request of swtpm's control channel that the TCTI makes succeeds. */
-async function answerControl(connection: Deno.TcpConn): Promise<void> {
+/** Sends success for every request of the TCTI to swtpm's control channel. */
+async function respondToControl(connection: Deno.TcpConn): Promise<void> {
   const request = new Uint8Array(64);
   while (await connection.read(request) !== null) await writeAll(connection, new Uint8Array(4));
 }
 
-/** One command or answer: tag, length of all, code, the rest. */
+/** Reads one command or response: tag, total length, code, parameters. */
 async function readMessage(connection: Deno.TcpConn): Promise<Uint8Array<ArrayBuffer>> {
   const header = await readExactly(connection, 10);
   const rest = await readExactly(connection, new DataView(header.buffer).getUint32(2) - 10);

@@ -8,11 +8,11 @@ export interface PolicyEntry {
   readonly parameters?: Uint8Array;
 }
 
-/** What a TSS2 key file is to say. */
+/** Contents of a TSS2 key file. */
 export interface Tss2PemRequest {
-  /** The last arc of the type's object identifier; default 3, a loadable key. */
+  /** Last arc of the type's object identifier; default: 3, a loadable key. */
   readonly type?: number;
-  /** The BOOLEAN's byte; absent: no emptyAuth. */
+  /** Byte of the BOOLEAN; default: emptyAuth is omitted. */
   readonly emptyAuth?: number;
   readonly policy?: readonly PolicyEntry[];
   readonly secret?: Uint8Array;
@@ -34,7 +34,7 @@ const octets = (bytes: Uint8Array) => writeElement(0x04, Uint8Array.from(bytes))
 const explicit = (tag: number, element: Uint8Array) =>
   writeElement(0xa0 + tag, Uint8Array.from(element));
 
-/** Writes a `TSS2 PRIVATE KEY`, DER, by draft-bottomley-tpm2-keys. */
+/** Encodes a `TSS2 PRIVATE KEY` in DER (draft-bottomley-tpm2-keys). */
 export function tss2Der(request: Tss2PemRequest): Uint8Array<ArrayBuffer> {
   const options: Record<number, Uint8Array> = { ...request.later };
   if (request.emptyAuth !== undefined) {
@@ -64,8 +64,8 @@ export function tss2Der(request: Tss2PemRequest): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Writes a `TSS2 KEY BLOB`, PEM, as openssl_tpm2_engine did before the draft: the parent and the public
- * area are optional fields, and absent means the owner hierarchy.
+ * Encodes a `TSS2 KEY BLOB` in PEM, as openssl_tpm2_engine did before the draft: parent and public
+ * area are optional fields, and the default parent is the owner hierarchy.
  */
 export function keyBlobPem(
   request: Pick<Tss2PemRequest, "emptyAuth" | "publicArea" | "privateArea"> & { parent?: number },
@@ -82,12 +82,12 @@ export function keyBlobPem(
   return pemOf(der).replaceAll("TSS2 PRIVATE KEY", "TSS2 KEY BLOB");
 }
 
-/** The same as PEM. */
+/** Encodes a `TSS2 PRIVATE KEY` in PEM. */
 export function tss2Pem(request: Tss2PemRequest): string {
   return pemOf(tss2Der(request));
 }
 
-/** DER in the armour of a TSS2 key file. */
+/** Encodes DER as the PEM of a TSS2 key file. */
 export function pemOf(der: Uint8Array): string {
   const lines = encodeBase64(der).match(/.{1,64}/g) ?? [];
   return `-----BEGIN TSS2 PRIVATE KEY-----\n${lines.join("\n")}\n-----END TSS2 PRIVATE KEY-----\n`;

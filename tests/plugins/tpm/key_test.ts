@@ -1,14 +1,14 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { findKey } from "../../../plugins/tpm/keys/handle_key.ts";
-import { runWithKey, type TpmKey, type Use } from "../../../plugins/tpm/keys/key.ts";
+import { type KeyOperation, runWithKey, type TpmKey } from "../../../plugins/tpm/keys/key.ts";
 import { openLibraries } from "../../../plugins/tpm/tss/libraries.ts";
-import { PasswordMemory } from "../../../plugins/tpm/auth/passwords.ts";
-import { LIMITS } from "../../../plugins/tpm/tss/timeouts.ts";
+import { PasswordCache } from "../../../plugins/tpm/auth/passwords.ts";
+import { TIMEOUTS } from "../../../plugins/tpm/tss/timeouts.ts";
 import { SESSION_ATTRIBUTE } from "../../../plugins/tpm/commands/sessions.ts";
-import { signingPlan } from "../../../plugins/tpm/keys/signature_scheme.ts";
+import { planSignature } from "../../../plugins/tpm/keys/signature_scheme.ts";
 import type { TpmAccess } from "../../../plugins/tpm/keys/transaction.ts";
 import { sign } from "../../../plugins/tpm/commands/signing.ts";
-import { EMPTY, sized, u16, u32, wire } from "../../../plugins/tpm/structures/wire.ts";
+import { EMPTY, tpm2b, u16, u32, wire } from "../../../plugins/tpm/structures/wire.ts";
 import { runExclusive } from "../../../plugins/tpm/keys/with_tpm.ts";
 import { HelperError } from "../../../src/errors.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
@@ -17,24 +17,24 @@ import { makeParents, TpmKeyMaker } from "../../support/tpm/key_maker.ts";
 import { SoftwareTpm } from "../../support/tpm/software_tpm.ts";
 import { COMMAND, type ProxyOptions, TpmProxy } from "../../support/tpm/tpm_proxy.ts";
 
-// They stay open for the life of a process: opened here, no test is blamed for that.
+// The libraries stay open until exit; opened here, so that no test fails the leak check.
 openLibraries();
 
-/** A TPM with a key that counts wrong passwords, behind a proxy; and what a person types. */
-async function start(options: ProxyOptions = {}, answers: string[] = []) {
+/** Starts a TPM with a key that counts wrong passwords, a proxy, and a scripted prompt. */
+async function start(options: ProxyOptions = {}, typed: string[] = []) {
   const tpm = await SoftwareTpm.start();
   const maker = new TpmKeyMaker(tpm);
   await makeParents(maker);
   await maker.make(`
     child key 0x81000001 -G ecc256 -a "$SIGN" -p keypw; persist key 0x81000001 0x81000101`);
   const proxy = TpmProxy.start(tpm, options);
-  const questions: string[] = [];
+  const prompts: string[] = [];
   const context: KeystoreContext = {
     ...NO_CONTEXT,
     environment: (name) => proxy.env[name],
-    prompt: (question) => {
-      questions.push(question);
-      return Promise.resolve(answers.shift());
+    prompt: (text) => {
+      prompts.push(text);
+      return Promise.resolve(typed.shift());
     },
     monotonic: () => performance.now(),
     sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
@@ -43,7 +43,7 @@ async function start(options: ProxyOptions = {}, answers: string[] = []) {
   return {
     tpm,
     proxy,
-    questions,
+    prompts,
     access,
     count: (command: number) => proxy.commands.filter((code) => code === command).length,
     async [Symbol.asyncDispose]() {
@@ -53,7 +53,7 @@ async function start(options: ProxyOptions = {}, answers: string[] = []) {
   };
 }
 
-const signing = (key: TpmKey): Use<Uint8Array> => ({
+const signing = (key: TpmKey): KeyOperation<Uint8Array> => ({
   encryption: SESSION_ATTRIBUTE.decrypt,
   confidential: false,
   run: (connection, object, session) =>
@@ -61,73 +61,73 @@ const signing = (key: TpmKey): Use<Uint8Array> => ({
       connection,
       object,
       session,
-      sized(new Uint8Array(32)),
-      signingPlan(key.publicArea, "SHA-256").scheme,
+      tpm2b(new Uint8Array(32)),
+      planSignature(key.publicArea, "SHA-256").scheme,
       wire(u16(0x8024), u32(0x40000007), EMPTY),
     ),
 });
 
-/** Waits until nothing is left in the TPM. */
-async function emptied(tpm: SoftwareTpm): Promise<void> {
-  for (let tries = 0; (await tpm.leftovers()).length > 0; tries++) {
-    assert(tries < 100, "something is left in the TPM");
+/** Waits until the TPM is empty. */
+async function waitUntilEmpty(tpm: SoftwareTpm): Promise<void> {
+  for (let tries = 0; (await tpm.listLeftovers()).length > 0; tries++) {
+    assert(tries < 100, "the TPM is not empty");
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 
-Deno.test("useKey() asks once in a process, as long as the password is right", async () => {
+Deno.test("runWithKey() prompts once in a process if the password is right", async () => {
   await using at = await start({}, ["keypw"]);
-  const memory = new PasswordMemory();
+  const cache = new PasswordCache();
   const key = await findKey("81000101", at.access);
   for (let i = 0; i < 3; i++) {
-    assert((await runWithKey(key, at.access, signing(key), memory)).length > 60);
+    assert((await runWithKey(key, at.access, signing(key), cache)).length > 60);
   }
-  assertEquals(at.questions.length, 1);
-  assertEquals(await at.tpm.failedTries(), 0);
+  assertEquals(at.prompts.length, 1);
+  assertEquals(await at.tpm.readLockoutCounter(), 0);
 });
 
-Deno.test("useKey() never sends a refused password again in a process", async () => {
+Deno.test("runWithKey() never sends a rejected password again in a process", async () => {
   await using at = await start({}, []);
-  const memory = new PasswordMemory();
+  const cache = new PasswordCache();
   const context = { ...at.access.context, secret: () => Promise.resolve("wrong") };
   const access = { ...at.access, context };
   const key = await findKey("81000101", access);
   let sent = 0;
   for (let i = 0; i < 5; i++) {
     const error = await assertRejects(
-      () => runWithKey(key, access, signing(key), memory),
+      () => runWithKey(key, access, signing(key), cache),
       HelperError,
-      "the password given is not that of the TPM key handle:0x81000101",
+      "wrong password for the TPM key handle:0x81000101",
     );
     assertEquals(error.code, "key-locked");
-    // At the first use of a key that counts, the TPM makes a note and wants the command again.
+    // At the first use of a key with lockout, the TPM returns TPM_RC_RETRY, so it is sent twice.
     if (i === 0) sent = at.count(COMMAND.sign);
   }
-  assertEquals([at.count(COMMAND.sign), await at.tpm.failedTries()], [sent, 1]);
+  assertEquals([at.count(COMMAND.sign), await at.tpm.readLockoutCounter()], [sent, 1]);
 });
 
-Deno.test("useKey() gives up on a TPM that does not answer, and cleans up when it does after all", async () => {
+Deno.test("runWithKey() times out, and flushes when the TPM responds later", async () => {
   const held = { milliseconds: 1500 };
   await using at = await start({
     delayOf: (code) => code === COMMAND.sign ? held.milliseconds : 0,
   });
   const context = { ...at.access.context, secret: () => Promise.resolve("keypw") };
-  const access = { ...at.access, context, limits: { ...LIMITS, answer: 300 } };
+  const access = { ...at.access, context, timeouts: { ...TIMEOUTS, response: 300 } };
   const key = await findKey("81000101", access);
   const error = await assertRejects(
-    () => runWithKey(key, access, signing(key), new PasswordMemory()),
+    () => runWithKey(key, access, signing(key), new PasswordCache()),
     HelperError,
     "handle:0x81000101: the TPM at swtpm:",
   );
   assertEquals(error.code, "keystore-unavailable");
   held.milliseconds = 0;
-  // The next use is not hindered, whatever the first still waits for.
-  await runWithKey(key, access, signing(key), new PasswordMemory());
-  await emptied(at.tpm);
+  // The next use works while the first call is still running.
+  await runWithKey(key, access, signing(key), new PasswordCache());
+  await waitUntilEmpty(at.tpm);
 });
 
 for (const command of ["sign", "createPrimary"] as const) {
-  Deno.test(`useKey() ends soon after a signal even when the TPM does not answer to ${command}`, async () => {
+  Deno.test(`runWithKey() ends soon after a signal if the TPM does not respond to ${command}`, async () => {
     await using at = await start({ delayOf: (code) => code === COMMAND[command] ? 1200 : 0 });
     const controller = new AbortController();
     const context: KeystoreContext = {
@@ -135,33 +135,33 @@ for (const command of ["sign", "createPrimary"] as const) {
       secret: () => Promise.resolve("keypw"),
       holdSignals: () => ({ signal: controller.signal, [Symbol.dispose]() {} }),
     };
-    const access = { ...at.access, context, limits: { ...LIMITS, answerWhenEnding: 200 } };
+    const access = { ...at.access, context, timeouts: { ...TIMEOUTS, responseAfterSignal: 200 } };
     const key = await findKey("81000101", access);
-    const used = runWithKey(key, access, signing(key), new PasswordMemory());
-    const refused = assertRejects(() => used, HelperError, "interrupted");
+    const used = runWithKey(key, access, signing(key), new PasswordCache());
+    const rejected = assertRejects(() => used, HelperError, "interrupted");
     while (at.count(COMMAND[command]) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     controller.abort(new HelperError("interrupted", "interrupted by a signal"));
     const ended = performance.now();
-    await refused;
-    assert(performance.now() - ended < 800, "it waited for the answer");
+    await rejected;
+    assert(performance.now() - ended < 800, "it waited for the response");
     await new Promise((resolve) => setTimeout(resolve, 1200));
-    await emptied(at.tpm);
+    await waitUntilEmpty(at.tpm);
   });
 }
 
-Deno.test("while a slow TPM signs, the process does other things", async () => {
+Deno.test("a slow TPM does not block the event loop", async () => {
   await using at = await start({ delayOf: (code) => code === COMMAND.sign ? 500 : 0 });
   const context = { ...at.access.context, secret: () => Promise.resolve("keypw") };
   const access = { ...at.access, context };
   const key = await findKey("81000101", access);
   let ticks = 0;
   const clock = setInterval(() => ticks += 1, 10);
-  await runWithKey(key, access, signing(key), new PasswordMemory());
+  await runWithKey(key, access, signing(key), new PasswordCache());
   clearInterval(clock);
   assert(ticks > 10, `${ticks} ticks in half a second`);
 });
 
-Deno.test("inTurn() does one thing at a time, also after one has failed", async () => {
+Deno.test("runExclusive() runs one at a time, also after a failure", async () => {
   const done: string[] = [];
   const work = (name: string, milliseconds: number) => async () => {
     done.push(`${name} begins`);
