@@ -30,7 +30,7 @@ export async function withTpm<T>(
   access: TpmAccess,
   work: (transaction: Transaction) => Promise<T>,
 ): Promise<T> {
-  const { context, label, timeouts: timeouts = TIMEOUTS, random = Math.random } = access;
+  const { context, label, timeouts = TIMEOUTS, random = Math.random } = access;
   const tcti = chooseTcti({ ...SYSTEM_DEPS, environment: (name) => context.environment(name) });
   context.debug(`tpm: ${tcti.configuration} (from ${tcti.source})`);
   const started = context.monotonic();
