@@ -28,7 +28,7 @@ export type PasswordOwner = "key" | "parent";
 
 /** Thrown when the TPM rejects a password. */
 export class PasswordRejectedError extends Error {
-  override readonly name = "PasswordRefusedError";
+  override readonly name = "PasswordRejectedError";
 
   /** `lockout` is set if the attempt was counted. */
   constructor(readonly owner: PasswordOwner, readonly lockout?: LockoutState) {
