@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-console -- a build script talks to the terminal it runs in
+// deno-lint-ignore-file no-console -- a build script prints its progress
 /**
  * Builds the program: npm packages by the lock, a bundle, one binary.
  *
@@ -19,10 +19,10 @@ import { sourceDate } from "./source_date.ts";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BUILD = `${ROOT}build`;
 export const PACKAGES = `${BUILD}/packages`;
-/** The recorder of compiled code, and what it imports. */
+/** The recorder of the code cache, and its imports. */
 const RECORDER = ["recorder.js", "scripts.js", "token_double.js"] as const;
 
-/** What a build makes. */
+/** Input and output of a build. */
 export interface BuildRequest {
   /** The module the program starts with. */
   readonly entry: string;
@@ -32,29 +32,29 @@ export interface BuildRequest {
   readonly target: string;
 }
 
-/** Builds one binary; says each step in one line. */
-export async function build(request: BuildRequest, say: (line: string) => void): Promise<void> {
+/** Builds one binary; prints one line for each step. */
+export async function build(request: BuildRequest, log: (line: string) => void): Promise<void> {
   const { entry, target } = request;
-  const output = withSuffix(request.output, target);
+  const output = addSuffix(request.output, target);
   const bundle = `${BUILD}/bundle/${output.split("/").at(-1)}`;
   await installPackages();
-  say(`packages: ${Object.keys(config.imports).length} by deno.lock`);
+  log(`packages: ${Object.keys(config.imports).length} by deno.lock`);
   const size = await makeBundle({ entry, bundle, packages: PACKAGES });
-  say(`bundle: ${(size / 1024).toFixed(0)} KiB in ${bundle.slice(ROOT.length)}`);
-  const base = await preparedBase(target);
-  say(`compiled code: ${await addCodeCache(bundle, target, base.path)}`);
+  log(`bundle: ${(size / 1024).toFixed(0)} KiB in ${bundle.slice(ROOT.length)}`);
+  const base = await prepareBase(target);
+  log(`compiled code: ${await addCodeCache(bundle, target, base.path)}`);
   await compile(bundle, "loader.js", output, target, base.path);
   const program = await Deno.readFile(output);
   checkPayload(program, await Deno.readFile(`${bundle}/${FIRST_SCRIPT}`));
-  say(`binary: ${output} (${(program.length / 1e6).toFixed(1)} MB, base binary from ${base.from})`);
+  log(`binary: ${output} (${(program.length / 1e6).toFixed(1)} MB, base binary from ${base.from})`);
 }
 
-/** Programs for Windows end in `.exe`; `deno compile` would add it by itself. */
-function withSuffix(output: string, target: string): string {
+/** Adds `.exe` for Windows, because `deno compile` adds it too. */
+function addSuffix(output: string, target: string): string {
   return target.includes("windows") && !output.endsWith(".exe") ? `${output}.exe` : output;
 }
 
-/** Puts the program's compiled code into the bundle, when the target's binaries run here. */
+/** Adds the code cache to the bundle, if the target's binaries run here. */
 export async function addCodeCache(bundle: string, target: string, base: string): Promise<string> {
   if (target !== Deno.build.target) return `none, as binaries for ${target} do not run here`;
   const recorder = `${BUILD}/recorder`;
@@ -68,7 +68,7 @@ export async function addCodeCache(bundle: string, target: string, base: string)
   return `${(size / 1024).toFixed(0)} KiB in the binary`;
 }
 
-/** esbuild finds packages in a node_modules folder; Deno makes one from the lock. */
+/** Creates a node_modules folder from the lock, in which esbuild finds packages. */
 export async function installPackages(): Promise<void> {
   await Deno.mkdir(PACKAGES, { recursive: true });
   await Deno.writeTextFile(
@@ -88,7 +88,7 @@ export async function compile(
   base: string,
 ): Promise<void> {
   await Deno.mkdir(output.slice(0, output.lastIndexOf("/")), { recursive: true });
-  // Deno keeps the files' times in the binary: two builds of one commit are to agree.
+  // Deno stores the files' times in the binary, and builds of one commit must be equal.
   const date = await sourceDate();
   for await (const { name } of Deno.readDir(bundle)) {
     await Deno.utime(`${bundle}/${name}`, date, date);
@@ -100,10 +100,10 @@ export async function compile(
       "--no-config",
       "--no-lock",
       "--no-check",
-      // Its cache lies in a directory anyone can write to, and is executed.
+      // Its cache is executed from a directory that other users can write to.
       "--no-code-cache",
-      // Most runs end before helper threads of the collector and the first compiler could be of use;
-      // they would only take the processor from the program while it starts.
+      // Most runs end before helper threads of the garbage collector and the baseline compiler are
+      // useful; they would only slow down the start.
       "--v8-flags=--single-threaded-gc,--no-sparkplug",
       "--allow-all",
       "--target",
@@ -119,8 +119,8 @@ export async function compile(
   );
 }
 
-/** The base binary of a target, without the variables that the program cannot remove. */
-export async function preparedBase(target: string): Promise<{ path: string; from: string }> {
+/** Returns the base binary of a target, without the variables that the program cannot remove. */
+export async function prepareBase(target: string): Promise<{ path: string; from: string }> {
   const { bytes, from } = await findBase(target);
   const path = `${BUILD}/toolchain/base-${target}`;
   await Deno.mkdir(`${BUILD}/toolchain`, { recursive: true });
@@ -128,7 +128,7 @@ export async function preparedBase(target: string): Promise<{ path: string; from
   return { path, from };
 }
 
-/** The base binary that was given, else Deno's own, else the same from npm. */
+/** Returns the base binary of the environment, otherwise from Deno's host, otherwise from npm. */
 async function findBase(target: string): Promise<{ bytes: Uint8Array; from: string }> {
   const given = Deno.env.get("DENORT_BIN");
   if (given) return { bytes: await Deno.readFile(given), from: given };
@@ -143,11 +143,11 @@ async function findBase(target: string): Promise<{ bytes: Uint8Array; from: stri
   });
   return {
     bytes: await Deno.readFile(path),
-    from: "npm, by hash, as Deno's download host did not give it",
+    from: "npm, by hash, because Deno's download host was not reachable",
   };
 }
 
-/** Deno downloads the base binary when it compiles a program for the target, and keeps the archive. */
+/** Makes Deno download the base binary, by compiling a program, and returns its archive. */
 async function downloadedBase(target: string): Promise<Uint8Array> {
   const directory = await Deno.makeTempDir();
   try {

@@ -1,10 +1,9 @@
 /**
- * The bundle: the program as a few scripts, and the packages it loads on use.
+ * Bundle: the program as a few scripts, and the packages that it loads on demand.
  *
- * A script for each command, each plugin, and what several of them share: a start then reads and
- * evaluates what it needs alone, and needs no more than a handful of files, as each costs a little.
- * They are scripts, not modules, since V8 keeps compiled code of scripts alone. `scripts.js` runs
- * them.
+ * There is a script for each command, each plugin, and shared parts. So a run reads and evaluates only
+ * what it needs, and few files, because each file costs a little. They are scripts, not modules, because
+ * V8's code cache supports scripts only. `scripts.js` runs them.
  *
  * @module
  */
@@ -36,23 +35,23 @@ export const OPTIONS = {
   absWorkingDir: ROOT,
 } as const satisfies esbuild.BuildOptions;
 
-/** What a bundle is made of and where it goes. */
+/** Input and output of a bundle. */
 export interface BundleRequest {
   /** The module the program starts with. */
   readonly entry: string;
-  /** The folder of the bundle, made anew. esbuild's metafile is written beside it. */
+  /** The folder of the bundle, which is replaced. esbuild's metafile is written next to it. */
   readonly bundle: string;
   /** The folder with the installed packages. */
   readonly packages: string;
 }
 
-/** Makes the bundle; gives the sum of its files' sizes in bytes. */
+/** Makes the bundle; returns the total size of its files in bytes. */
 export async function makeBundle({ entry, bundle, packages }: BundleRequest): Promise<number> {
   await Deno.remove(bundle, { recursive: true }).catch(() => {});
   await Deno.mkdir(bundle, { recursive: true });
   try {
-    const onUse = new Set<string>();
-    const program = await bundleProgram(entry, `${bundle}.modules`, packages, onUse);
+    const onDemand = new Set<string>();
+    const program = await bundleProgram(entry, `${bundle}.modules`, packages, onDemand);
     await mergeIntoScripts(program, bundle);
     await esbuild.build({
       bundle: true,
@@ -65,12 +64,12 @@ export async function makeBundle({ entry, bundle, packages }: BundleRequest): Pr
         REMOVED_VARIABLES: JSON.stringify(REMOVED_VARIABLES),
       },
     });
-    const onUseBundle = await bundlePackages([...onUse].toSorted(), bundle, packages);
+    const packageBundle = await bundlePackages([...onDemand].toSorted(), bundle, packages);
     const metafile = {
-      inputs: { ...program.inputs, ...onUseBundle.inputs },
-      outputs: { ...program.outputs, ...onUseBundle.outputs },
+      inputs: { ...program.inputs, ...packageBundle.inputs },
+      outputs: { ...program.outputs, ...packageBundle.outputs },
     };
-    // Beside the bundle, not in it: everything in it goes into the binary.
+    // Next to the bundle, because everything in it goes into the binary.
     await Deno.writeTextFile(`${bundle}.metafile.json`, JSON.stringify(metafile));
   } finally {
     await esbuild.stop();
@@ -82,12 +81,12 @@ export async function makeBundle({ entry, bundle, packages }: BundleRequest): Pr
   return size;
 }
 
-/** Bundles the program's own modules; `onUse` is told of the packages it imports dynamically. */
+/** Bundles the program's own modules; adds the packages that it imports dynamically to `onDemand`. */
 async function bundleProgram(
   entry: string,
   outdir: string,
   packages: string,
-  onUse: Set<string>,
+  onDemand: Set<string>,
 ): Promise<esbuild.Metafile> {
   await Deno.remove(outdir, { recursive: true }).catch(() => {});
   const { metafile } = await esbuild.build({
@@ -98,7 +97,7 @@ async function bundleProgram(
     splitting: true,
     format: "esm",
     plugins: [importMap(packages, (name) => {
-      onUse.add(name);
+      onDemand.add(name);
       return `./${packageFile(name)}.js`;
     })],
   });
@@ -137,7 +136,7 @@ async function mergeIntoScripts({ outputs }: esbuild.Metafile, bundle: string): 
     entryFileNames: FIRST_SCRIPT,
     chunkFileNames: "[name].js",
     manualChunks: (file, { getModuleInfo }) => scriptOf(file, first, scripts, getModuleInfo),
-    // The scripts are each other's only users: plain properties, known when a script has run.
+    // Only the scripts use the exports, so they are plain properties, complete when a script has run.
     esModule: false,
     externalLiveBindings: false,
     freeze: false,
@@ -147,7 +146,7 @@ async function mergeIntoScripts({ outputs }: esbuild.Metafile, bundle: string): 
   });
   await close();
   for (const chunk of output) {
-    if (chunk.type !== "chunk") throw new Error(`${chunk.fileName} is no script`);
+    if (chunk.type !== "chunk") throw new Error(`${chunk.fileName} is not a script`);
     const { code } = await esbuild.transform(chunk.code, {
       minify: true,
       target: "esnext",
@@ -163,7 +162,7 @@ async function mergeIntoScripts({ outputs }: esbuild.Metafile, bundle: string): 
   }
 }
 
-/** `plugins/file/pkcs12.ts` is `file-pkcs12`, `plugins/file/mod.ts` is `file`. */
+/** Returns `file-pkcs12` for `plugins/file/pkcs12.ts`, and `file` for `plugins/file/mod.ts`. */
 function scriptName(entryPoint: string): string {
   return entryPoint.replace(/^src\/cli\/commands\/|^src\/cli\/|^src\/|^plugins\//, "").replace(
     /(\/mod)?\.ts$/,
@@ -173,8 +172,8 @@ function scriptName(entryPoint: string): string {
 }
 
 /**
- * The script that a file goes into, by those that load it: its only one; the first, which is always
- * there; or one that several share: parts of one plugin, whatever signs, or commands.
+ * Returns the script for a file, by the scripts that load it: its only one; the first script, which is
+ * always loaded; or a shared one for parts of one plugin, for signing, or for commands.
  */
 function scriptOf(
   file: string,
@@ -198,7 +197,7 @@ function scriptOf(
 
 const PLUGINS = [...Deno.readDirSync(`${ROOT}plugins`)].map(({ name }) => name);
 
-/** The entry points from which static imports lead to a file. */
+/** Returns the entry points from which static imports lead to a file. */
 function entryPointsThatLoad(
   file: string,
   entryPoints: ReadonlyMap<string, string>,
@@ -211,7 +210,7 @@ function entryPointsThatLoad(
   return new Set([...seen].filter((user) => entryPoints.has(user)));
 }
 
-/** Bundles each package that is loaded on use into a file of its own. */
+/** Bundles each package that is loaded on demand into its own file. */
 export async function bundlePackages(
   names: readonly string[],
   outdir: string,
@@ -223,7 +222,7 @@ export async function bundlePackages(
     outdir,
     splitting: true,
     format: "esm",
-    // CommonJS packages ask for Node's modules by require.
+    // CommonJS packages load Node's modules by require.
     banner: { js: "const require = (name) => process.getBuiltinModule(name);" },
     plugins: [importMap(packages)],
   });
@@ -235,10 +234,10 @@ export function packageFile(name: string): string {
 }
 
 /**
- * Resolves the import map's names in the installed packages. `onUse` is told of packages that are
- * imported dynamically, and gives the file to import in their place.
+ * Resolves the import map's names in the installed packages. `onDemand` gets packages that are imported
+ * dynamically, and returns the file to import instead.
  */
-export function importMap(packages: string, onUse?: (name: string) => string): esbuild.Plugin {
+export function importMap(packages: string, onDemand?: (name: string) => string): esbuild.Plugin {
   const targets: Readonly<Record<string, string>> = config.imports;
   return {
     name: "import-map",
@@ -247,7 +246,7 @@ export function importMap(packages: string, onUse?: (name: string) => string): e
         if (pluginData === "resolved") return undefined;
         const target = targets[path]?.match(/^npm:((?:@[^/]+\/)?[^@/]+)@[^/]+(\/.*)?$/);
         if (!target) return undefined;
-        if (kind === "dynamic-import" && onUse) return { path: onUse(path), external: true };
+        if (kind === "dynamic-import" && onDemand) return { path: onDemand(path), external: true };
         return await build.resolve(`${target[1]}${target[2] ?? ""}`, {
           kind,
           resolveDir: packages,

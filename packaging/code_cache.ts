@@ -1,30 +1,29 @@
 /**
- * The program's compiled code, made at build time and put into the binary beside the program: V8
- * then neither parses nor compiles what a usual run needs, which is a quarter of its start-up.
- * Deno's own code cache would do the same from a file in a temporary directory, where anybody could
- * plant another.
+ * Code cache of the program, made at build time and stored in the binary next to the scripts. V8 then
+ * neither parses nor compiles the code of a typical run. Deno's own code cache is a file in a temporary
+ * directory, which another user could replace.
  *
  * Measured by tests/bench/stages.ts: without it `version` takes 4 % longer, `sign-string` 13 % with a PEM file
  * and 17 % with SoftHSM.
  *
  * @module
  */
-import "reflect-metadata"; // @peculiar/x509 wants it loaded before itself
+import "reflect-metadata"; // must be loaded before @peculiar/x509
 import * as x509 from "@peculiar/x509";
 
 const ARN = "arn:aws:rolesanywhere:us-east-1:123456789012";
 
-/** What is needed to run the recorder. */
+/** Files of the recorder. */
 export interface Recording {
   /** The compiled recorder. */
   readonly recorder: string;
-  /** Where to write the code: a file for each script that was used. */
+  /** Output folder: a file for each script that was used. */
   readonly folder: string;
 }
 
 /**
- * Runs the recorder over the program's usual work: signing, sessions printed, kept and written, a
- * token. Gives the size of the code in bytes.
+ * Records typical runs of the program: signing, sessions printed, cached and written, a token. Returns
+ * the size of the code in bytes.
  */
 export async function recordCodeCache({ recorder, folder }: Recording): Promise<number> {
   const directory = await Deno.makeTempDir();
@@ -55,14 +54,14 @@ export async function recordCodeCache({ recorder, folder }: Recording): Promise<
       JSON.stringify([
         ["version"],
         session,
-        // A session that is not kept yet, and one that is.
+        // A session that is not cached yet, and one that is.
         [...session, "--cache", "--cache-dir", `${directory}/cache`],
         [...session, "--cache", "--cache-dir", `${directory}/cache`],
         ["update", "--once", ...session.slice(1)],
         ["sign-string", ...identity],
         ["sign-string", "--private-key", rsaKey],
         ["read-certificate-data", ...identity.slice(0, 2)],
-        // A token stands in for the library; see token_double.js.
+        // A double replaces the library; see token_double.js.
         ["sign-string", "--private-key", "pkcs11:object=k?pin-value=0", "--pkcs11-lib", "double"],
       ]),
     );
@@ -86,7 +85,7 @@ export async function recordCodeCache({ recorder, folder }: Recording): Promise<
   }
 }
 
-/** A usual `~/.aws/config`, without anything that changes the sessions above. */
+/** Typical `~/.aws/config` that does not change the sessions above. */
 const CONFIGURATION = "[default]\nregion = us-east-1\noutput = json\n\n# comment\n" +
   '[profile "a b"]\nrole_arn = x\n[services local]\ns3 =\n  endpoint_url = https://localhost\n';
 
@@ -103,7 +102,7 @@ function makeSession() {
   };
 }
 
-/** A fresh EC key and certificate as files; the flags that name them. */
+/** Writes a new EC key and certificate; returns the flags for them. */
 async function writeIdentity(directory: string): Promise<string[]> {
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
   const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);

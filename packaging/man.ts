@@ -1,6 +1,6 @@
-// deno-lint-ignore-file no-console -- a build script talks to the terminal it runs in
+// deno-lint-ignore-file no-console -- a build script prints its progress
 /**
- * The man pages, in man(7), from the flag and exit code tables: one for the program and one for each
+ * Man pages in man(7) from the tables of flags and exit codes: one for the program and one for each
  * command.
  *
  * Usage: deno run -A packaging/man.ts DIRECTORY
@@ -22,7 +22,7 @@ import { PROGRAM } from "../src/cli/program.ts";
 import { VERSION } from "../src/cli/commands/version.ts";
 import { EXIT_CODES } from "../src/errors.ts";
 
-/** Every page by the name of its file. `date` stands in the footer. */
+/** Returns all pages by their file name. The footer contains `date`. */
 export function manPages(date: Date): ReadonlyMap<string, string> {
   const names = Object.keys(COMMANDS).filter(isCommandName);
   return new Map([
@@ -31,7 +31,7 @@ export function manPages(date: Date): ReadonlyMap<string, string> {
   ]);
 }
 
-/** The page of a command: `aws_signing_helper-serve`, as git names its pages. */
+/** Returns the page name of a command: `aws_signing_helper-serve`, as in git. */
 function pageOf(name: CommandName): string {
   return `${PROGRAM}-${name.replaceAll(" ", "-")}`;
 }
@@ -115,9 +115,9 @@ function environmentSection(): string {
   return section(
     "ENVIRONMENT",
     text(
-      `Every flag can also be given by a variable: ${variableOf("role-arn")} stands for ` +
+      `Every flag can also be given by a variable: ${variableOf("role-arn")} sets ` +
         "--role-arn. A secret can be given as env:NAME, file:PATH or fd:N, so that it does not " +
-        "stand in the process list.",
+        "appear in the process list.",
     ),
   );
 }
@@ -136,7 +136,7 @@ function page(name: string, summary: string, date: Date, sections: readonly stri
   const title = text(name.toUpperCase());
   return [
     `.TH ${title} 1 ${day} "${PROGRAM} ${VERSION}" "User Commands"`,
-    // Flags and paths are not to be broken.
+    // Flags and paths must not be broken across lines.
     ".nh",
     ".ad l",
     section("NAME", `${text(name)} \\- ${text(summary)}`),
@@ -149,7 +149,7 @@ function section(title: string, body: string): string {
   return `.SH ${title.includes(" ") ? `"${title}"` : title}\n${body}`;
 }
 
-/** Text in which roff finds no request, and no dash of another kind. */
+/** Escapes text so that roff reads it as plain text with ASCII dashes. */
 function text(plain: string): string {
   return plain.replaceAll(/\\(?! )/g, "\\e").replaceAll("-", "\\-").replaceAll("…", "...")
     .replaceAll(/^(['.])/gm, "\\&$1");

@@ -1,8 +1,7 @@
 /**
- * Compiled beside the program at build time only: runs the program over typical command lines and
- * writes the code that V8 compiled meanwhile, a file for each script. Its arguments: the folder to
- * write to, a file with the command lines as JSON, and the certificate (DER) that a PKCS#11 token is
- * to hold.
+ * Recorder of the code cache, compiled at build time only: runs the program with typical command lines and
+ * writes the code that V8 compiled, a file for each script. Arguments: the output folder, a file with the
+ * command lines as JSON, and the certificate (DER) of the PKCS#11 token.
  */
 import vm from "node:vm";
 import { runProgram } from "./scripts.js";

@@ -1,11 +1,11 @@
 /**
- * Runs the program's scripts (`bundle.ts` makes them): each is a function of its exports, of what
- * gives other scripts and Node's modules, and of what imports a package.
+ * Runs the program's scripts (`bundle.ts` makes them). Each is a function of its exports, of `require` for
+ * other scripts and Node's modules, and of the import of packages.
  */
 
 /**
- * Runs the first script; the others run when they are asked for. `compile` gives the `vm.Script` of
- * a file's name, `importPackage` imports a package's file.
+ * Runs the first script; the others run on demand. `compile` returns the `vm.Script` of a file name,
+ * `importPackage` imports a package's file.
  */
 export function runProgram(compile, importPackage) {
   const loaded = new Map();

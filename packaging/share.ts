@@ -1,5 +1,5 @@
 /**
- * Files that are installed next to the program below `share`: man pages and shell completions.
+ * Files that are installed below `share`: man pages and shell completions.
  *
  * Usage: deno run -A packaging/share.ts FOLDER
  *
@@ -17,7 +17,7 @@ const COMPLETION_PATHS: Readonly<Record<string, string>> = {
   fish: `fish/vendor_completions.d/${PROGRAM}.fish`,
 };
 
-/** Writes the folder again. */
+/** Replaces the folder. */
 async function writeShare(folder: string): Promise<void> {
   await Deno.remove(folder, { recursive: true }).catch(() => {});
   const write = async (name: string, text: string) => {

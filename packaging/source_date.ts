@@ -1,12 +1,12 @@
 /**
- * The time that everything built from this source carries, so that two builds of one commit agree
+ * Time of everything built from this source, so that two builds of one commit are equal
  * (https://reproducible-builds.org/specs/source-date-epoch/).
  *
  * @module
  */
 import { fileURLToPath } from "node:url";
 
-/** SOURCE_DATE_EPOCH, or the time of the commit; without either, the beginning of 2026. */
+/** Returns SOURCE_DATE_EPOCH, or the time of the commit; without either, the start of 2026. */
 export async function sourceDate(): Promise<Date> {
   const given = Deno.env.get("SOURCE_DATE_EPOCH");
   if (given && /^\d+$/.test(given)) return new Date(Number(given) * 1000);
@@ -18,7 +18,7 @@ export async function sourceDate(): Promise<Date> {
     const seconds = Number(new TextDecoder().decode(stdout).trim());
     if (success && seconds > 0) return new Date(seconds * 1000);
   } catch {
-    // no git: a source archive
+    // a source archive without git
   }
   return new Date("2026-01-01T00:00:00Z");
 }

@@ -1,25 +1,25 @@
 /**
- * THE table of what a release is built for.
+ * Targets of a release.
  *
  * @module
  */
 import { PROGRAM } from "../src/cli/program.ts";
 import { VERSION } from "../src/cli/commands/version.ts";
 
-/** One system and processor. */
+/** System and processor. */
 export interface Target {
-  /** As the file's name has it. */
+  /** Name in file names. */
   readonly name: string;
-  /** As `deno compile` has it. */
+  /** Name in `deno compile`. */
   readonly deno: string;
-  /** The format of the program, by its first bytes in hex, and what says the processor in it. */
+  /** First bytes of the program's format in hex, and the value of its processor field. */
   readonly format: "elf" | "pe" | "mach-o";
   readonly processor: "x64" | "arm64";
-  /** Debian's and container images' name of the processor, for Linux. */
+  /** Name of the processor in Debian and container images, for Linux. */
   readonly debian?: "amd64" | "arm64";
 }
 
-/** Everything that is released. */
+/** All targets. */
 export const TARGETS: readonly Target[] = [
   {
     name: "linux-x64",
@@ -40,7 +40,7 @@ export const TARGETS: readonly Target[] = [
   { name: "windows-x64", deno: "x86_64-pc-windows-msvc", format: "pe", processor: "x64" },
 ];
 
-/** The name of a target's binary in a release. */
+/** Returns the name of a target's binary in a release. */
 export function fileNameOf({ name, format }: Target): string {
   return `${PROGRAM}-${VERSION}-${name}${format === "pe" ? ".exe" : ""}`;
 }

@@ -1,7 +1,8 @@
 /**
- * For the recorder of compiled code: a PKCS#11 module in JavaScript with one token in it, put in the
- * place of Deno's loader of libraries, so that the code that talks to tokens is recorded where no
- * token is. Without it `sign-string` with SoftHSM takes 8 % longer (tests/bench/stages.ts). It knows one certificate and its key, and gives a signature of the right length.
+ * PKCS#11 module in JavaScript with one token, for the recorder of the code cache. It replaces
+ * `Deno.dlopen`, so that the code for tokens is recorded without a token. Otherwise
+ * `sign-string` with SoftHSM takes 8 % longer (tests/bench/stages.ts). It has one certificate and its key,
+ * and returns a signature of the right length.
  */
 const OK = 0n;
 const CLASS = { certificate: 1n, privateKey: 3n };
@@ -34,7 +35,7 @@ export function installTokenDouble(certificate) {
   };
 }
 
-/** What the functions of CK_FUNCTION_LIST do, by their places; all others succeed. */
+/** Functions by their index in CK_FUNCTION_LIST; all others succeed. */
 function functionsOf(certificate) {
   const point = pointOf(certificate);
   const objects = [
@@ -94,7 +95,7 @@ function functionsOf(certificate) {
   };
 }
 
-/** C_GetAttributeValue. */
+/** Implements C_GetAttributeValue. */
 function fill(object, template, count) {
   let result = OK;
   for (const { type, length, at, memory } of entries(template, count)) {
@@ -106,7 +107,7 @@ function fill(object, template, count) {
   return result;
 }
 
-/** The entries of a CK_ATTRIBUTE array. */
+/** Returns the entries of a CK_ATTRIBUTE array. */
 function entries(template, count) {
   const view = new DataView(template.buffer, template.byteOffset);
   return Array.from({ length: Number(count) }, (_, i) => {
@@ -124,7 +125,7 @@ function entries(template, count) {
   });
 }
 
-/** The uncompressed point in a certificate: behind a BIT STRING of 66 bytes without unused bits. */
+/** Returns the uncompressed point in a certificate: the BIT STRING of 66 bytes without unused bits. */
 function pointOf(certificate) {
   const start = certificate.findIndex((_, i) =>
     certificate[i] === 3 && certificate[i + 1] === 66 && certificate[i + 3] === 4

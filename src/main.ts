@@ -1,6 +1,6 @@
 /**
- * The program: command line in, exit code out. The only place that ends the process, and the only
- * one that knows the keystore plugins.
+ * Entry point of the program: runs the command and sets the exit code. Only this file ends the process
+ * and imports the keystore plugins.
  *
  * @module
  */
@@ -15,13 +15,13 @@ import { EXIT_CODES, HelperError, printable } from "./errors.ts";
 import { createRegistry } from "./keystore/registry.ts";
 import type { Log } from "./runtime/stderr.ts";
 
-/** Milliseconds before a full stream is tried again. */
-const FULL_STREAM_PAUSE = 10;
+/** Delay before a full stream is retried, milliseconds. */
+const FULL_STREAM_DELAY = 10;
 
 const removedVariables = removeRuntimeVariables(REMOVED_VARIABLES);
 const PLATFORMS: Readonly<Record<string, Platform>> = { darwin: "darwin", windows: "windows" };
 
-/** A longer line on standard error is cut, in characters. */
+/** Maximum length of a line on standard error, characters. */
 const MAX_LINE_LENGTH = 8000;
 
 const system: System = {
@@ -41,7 +41,7 @@ const system: System = {
   homeDirectory: () => homedir() || undefined,
   hostName: () => Deno.hostname(),
   write: (output) => writeAll(Deno.stdout, output),
-  say: (words) => log.say(printable(words, MAX_LINE_LENGTH)),
+  say: (message) => log.writeLine(printable(message, MAX_LINE_LENGTH)),
   prompt: promptSecret,
   now: () => new Date(),
   monotonic: () => performance.now(),
@@ -55,13 +55,13 @@ const system: System = {
   },
 };
 
-/** Writes to standard error. Nobody may read it: that is not a failure of a command. */
+/** Writes to standard error. A closed stderr is not an error of the command. */
 let log: Log = {
-  say: (line) => {
+  writeLine: (line) => {
     try {
       writeAll(Deno.stderr, `${line}\n`);
     } catch {
-      // the exit code must do
+      // the exit code still shows the result
     }
   },
   drain: () => Promise.resolve(),
@@ -78,13 +78,13 @@ function writeAll(stream: typeof Deno.stdout, output: string | Uint8Array): void
   }
 }
 
-/** A stream that another process made non-blocking takes nothing while it is full. */
+/** Writes some bytes. A stream that another process made non-blocking accepts none while it is full. */
 function writeSome(stream: typeof Deno.stdout, bytes: Uint8Array): number {
   try {
     return stream.writeSync(bytes);
   } catch (thrown) {
     if (!(thrown instanceof Deno.errors.WouldBlock)) throw thrown;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_STREAM_PAUSE);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_STREAM_DELAY);
     return 0;
   }
 }
@@ -94,7 +94,7 @@ async function main(): Promise<number> {
     await run(Deno.args, system);
     return EXIT_CODES.done.value;
   } catch (thrown) {
-    // A fault of the program itself is told without its text, which might hold anything.
+    // Do not print the message of an unexpected error; it may contain a secret.
     const error = thrown instanceof HelperError ? thrown : new HelperError(
       "internal",
       `an unexpected ${thrown instanceof Error ? thrown.name : "failure"} in the program; ` +
@@ -106,7 +106,7 @@ async function main(): Promise<number> {
   }
 }
 
-// No top-level await: the bundle is a script, so that its compiled code can be kept in the binary.
+// No top-level await: the bundle is a script, so that its code cache can be stored in the binary.
 main().then(async (code) => {
   await log.drain();
   Deno.exit(code);

@@ -1,6 +1,6 @@
 /**
- * The directions in which the layers may know each other, checked over every source file as
- * `deno fmt` writes it: statements begin at the start of a line, specifiers stand in double quotes.
+ * Directions of imports between the layers, checked over every source file as
+ * `deno fmt` writes it: statements begin at the start of a line, specifiers are in double quotes.
  */
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,7 @@ import { assertEquals, assertGreater } from "@std/assert";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** The layers of `src`: each may import itself and those behind it. */
+/** The layers of `src`: each may import itself and those after it. */
 const LAYERS = [
   "cli",
   "imds",
@@ -24,7 +24,7 @@ const LAYERS = [
   "bytes.ts",
   "errors.ts",
 ];
-/** What of `src` a plugin may import. */
+/** Parts of `src` that a plugin may import. */
 const PLUGIN_LAYERS = ["keystore", "x509", "files", "timeout.ts", "bytes.ts", "errors.ts"];
 /** The rooms of plugins that have some, each may import itself and those after it; "" is the plugin's own folder. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
@@ -33,7 +33,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 };
 /** The program itself, which wires plugins to the registry. */
 const MAIN = "src/main.ts";
-/** What every layer may read: the version of the program. */
+/** Files that every layer may import: the version of the program. */
 const CONFIGURATION = "deno.json";
 
 /** Text of each file by its path below the root, with slashes. */
@@ -45,7 +45,7 @@ interface Import {
   readonly dynamic: boolean;
 }
 
-/** Everything about `sources` that breaks a rule, one sentence each. */
+/** Returns the violations in `sources`, one sentence each. */
 function violations(sources: Sources): string[] {
   const found: string[] = [];
   for (const [file, text] of sources) {
@@ -61,7 +61,7 @@ function violations(sources: Sources): string[] {
   return [...found, ...cycles(sources)];
 }
 
-/** Drops whole-line comments; those behind code hold no import statement. */
+/** Removes whole-line comments; those after code do not contain an import statement. */
 function withoutComments(text: string): string {
   return text.split("\n").filter((line) => !/^\s*(\/\/|\/\*|\*)/.test(line)).join("\n");
 }
@@ -95,7 +95,7 @@ function forbidden(
   if (target === MAIN) return "the program is nobody's module";
   if (target.startsWith("plugins/")) {
     if (file === MAIN) return dynamic ? undefined : "a plugin must be loaded when it is used";
-    if (pluginOf(file) !== pluginOf(target)) return "a plugin is known to main.ts alone";
+    if (pluginOf(file) !== pluginOf(target)) return "only main.ts may import a plugin";
     return isForward(file, target) ? undefined : `${roomOf(file)} may not know ${roomOf(target)}`;
   }
   const layer = layerOf(target);
@@ -130,7 +130,7 @@ function opensLibraryAtTopLevel(code: string): boolean {
   });
 }
 
-/** Every circle of static and type imports, once, from its first file in the alphabet. */
+/** Returns every cycle of static and type imports once, from its first file in the alphabet. */
 function cycles(sources: Sources): string[] {
   const found = new Set<string>();
   const finished = new Set<string>();
@@ -184,7 +184,7 @@ Deno.test("main.ts loads every plugin, by a literal import", () => {
   assertEquals(loaded.toSorted(), [...plugins].map((name) => `plugins/${name}/mod.ts`).toSorted());
 });
 
-/** Files that are in order, to plant violations among. */
+/** Files without violations, to which the tests add some. */
 const SOUND: Record<string, string> = {
   "src/main.ts":
     'import { run } from "./cli/run.ts";\nimport("../plugins/a/mod.ts");\nDeno.exit(0);',
@@ -220,8 +220,8 @@ const PLANTED: [string, string, string][] = [
   ["src/errors.ts", 'import { der } from "./x509/der.ts";', "errors.ts may not know x509"],
   ["src/keystore/k.ts", 'import { run } from "../cli/run.ts";', "keystore may not know cli"],
   ["src/credentials/session.ts", 'import { a } from "../imds/app.ts";', "may not know imds"],
-  ["src/cli/run.ts", 'import { open } from "../../plugins/a/mod.ts";', "main.ts alone"],
-  ["src/cli/run.ts", 'import("../../plugins/a/mod.ts");', "main.ts alone"],
+  ["src/cli/run.ts", 'import { open } from "../../plugins/a/mod.ts";', "only main.ts"],
+  ["src/cli/run.ts", 'import("../../plugins/a/mod.ts");', "only main.ts"],
   ["src/main.ts", 'import { open } from "../plugins/a/mod.ts";', "loaded when it is used"],
   ["src/cli/run.ts", 'import { world } from "../main.ts";', "nobody's module"],
   ["src/cli/run.ts", "await import(name);", "a computed import"],
@@ -229,7 +229,7 @@ const PLANTED: [string, string, string][] = [
   ["src/cli/run.ts", "  Deno.exit(1);", "Deno.exit"],
   ["plugins/a/mod.ts", 'import { run } from "../../src/cli/run.ts";', "may not know cli"],
   ["plugins/a/mod.ts", 'import { s } from "../../src/rolesanywhere/sign.ts";', "may not know"],
-  ["plugins/a/mod.ts", 'import { k } from "../b/mod.ts";', "main.ts alone"],
+  ["plugins/a/mod.ts", 'import { k } from "../b/mod.ts";', "only main.ts"],
   ["plugins/a/mod.ts", 'import { k } from "./missing.ts";', "no such file"],
   ["plugins/tpm/structures/wire.ts", 'import "../keys/signer.ts";', "structures may not know keys"],
   ["plugins/a/mod.ts", 'import { k } from "/etc/k.ts";', "neither relative nor a package"],
@@ -242,11 +242,11 @@ const PLANTED: [string, string, string][] = [
   ],
 ];
 
-for (const [file, planted, words] of PLANTED) {
-  Deno.test(`violations() finds ${JSON.stringify(planted)} when it stands in ${file}`, () => {
+for (const [file, planted, message] of PLANTED) {
+  Deno.test(`violations() finds ${JSON.stringify(planted)} in ${file}`, () => {
     const sources = new Map(Object.entries(SOUND));
     sources.set(file, `${sources.get(file)}\n${planted}\n`);
     const found = violations(sources);
-    assertEquals(found.some((sentence) => sentence.includes(words)), true, found.join("\n"));
+    assertEquals(found.some((sentence) => sentence.includes(message)), true, found.join("\n"));
   });
 }

@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-console -- a test runner talks to the terminal it runs in
+// deno-lint-ignore-file no-console -- a test runner prints its progress
 /**
  * Runs the checks and the tests, and ends with one line: `N passed, N failed, N skipped`.
  *
@@ -15,7 +15,7 @@ import { readExpectedNeeds } from "./support/skips.ts";
 
 const TEST = ["test", "--quiet", "--cached-only", "--allow-all", "--no-check"];
 
-/** Test files that need the machine for themselves: they compare the times of two programs or two loads. */
+/** Test files that run one at a time, because they compare the times of two programs or two loads. */
 const TIMED = ["pkcs11_session", "serve_load", "slow_pkcs12", "staying_process"]
   .map((name) => `tests/e2e/${name}_test.ts`);
 
@@ -92,7 +92,7 @@ function filesOf(folder: string): string[] {
   ];
 }
 
-/** Returns the unit tests' files, those of a folder in one process: a process for each would take longer. */
+/** Returns the unit tests' files, those of a folder in one process: because a process for each would take longer. */
 function unitBatches(): string[][] {
   const isUnit = (path: string) => !NOT_UNIT.includes(path.split("/")[1] ?? "");
   const folders = Map.groupBy(
@@ -121,7 +121,7 @@ function someFiles(paths: readonly string[], text: string): Step {
 /** Timeout of a step, milliseconds. */
 const STEP_TIMEOUT = 25 * 60_000;
 
-/** Time for daemons such as wine's to end by themselves, milliseconds. */
+/** Timeout for daemons such as wine's to exit, milliseconds. */
 const GRACE = 10_000;
 
 /** Variable that `.ci/run` sets. `CI` does not mean our CI: other machines set it, too. */

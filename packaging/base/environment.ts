@@ -1,6 +1,6 @@
 /**
- * Takes variables of the environment out of the base binary that the runtime reads before the
- * program's first line, when the program cannot remove them.
+ * Removes environment variables from the base binary that the runtime reads before the program's first
+ * line, when the program cannot remove them yet.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { Buffer } from "node:buffer";
 import { RUNTIME_VARIABLES } from "../../src/runtime/variables.ts";
 
 /**
- * Returns the base binary with the first letter of each name replaced by NUL. No environment can hold
+ * Returns the base binary with the first letter of each name replaced by NUL. No environment can contain
  * such a name, and Rust's library returns "not set" for it.
  *
- * Throws when a name is missing: another version of the runtime may read it in another way.
+ * Throws if a name is missing: another version of the runtime may read it in another way.
  */
 export function withoutEarlyVariables(base: Uint8Array, target: string): Uint8Array<ArrayBuffer> {
   const changed = Buffer.from(base);
@@ -22,20 +22,20 @@ export function withoutEarlyVariables(base: Uint8Array, target: string): Uint8Ar
     }
     if (found === 0) {
       throw new Error(
-        `the base binary does not hold the name ${name}; correct src/runtime/variables.ts`,
+        `the base binary does not contain the name ${name}; correct src/runtime/variables.ts`,
       );
     }
   }
   return changed;
 }
 
-/** The variables whose names are changed for a target of `deno compile`. */
+/** Returns the variables whose names are changed for a target of `deno compile`. */
 export function earlyVariables(target: string): readonly string[] {
   return Object.entries(RUNTIME_VARIABLES)
     .filter(([, { handling, linuxOnly }]) =>
       handling === "renamed" && (!linuxOnly || target.includes("linux"))
     )
     .map(([name]) => name)
-    // A name may begin with another one.
+    // A name can be the prefix of another one.
     .toSorted((a, b) => b.length - a.length);
 }

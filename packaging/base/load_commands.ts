@@ -1,5 +1,5 @@
 /**
- * The load commands of a 64-bit Mach-O program (macOS): `mach-o/loader.h`.
+ * Load commands of a 64-bit Mach-O program (macOS): `mach-o/loader.h`.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 /** Bytes of `mach_header_64`. */
 export const HEADER_BYTES = 32;
 
-/** Commands that are looked at. */
+/** Commands that are read. */
 export const COMMAND = {
   symbolTable: 0x2,
   dynamicSymbolTable: 0xb,
@@ -17,16 +17,16 @@ export const COMMAND = {
   dyldInfoOnly: 0x8000_0022,
 } as const;
 
-/** The processors of our targets, as the header names them. */
+/** Processors of our targets (`cputype`). */
 export const PROCESSOR = { x64: 0x0100_0007, arm64: 0x0100_000c } as const;
 
 /** One load command. */
 export interface LoadCommand {
   readonly command: number;
-  /** Where it stands in the file, and how long it is, bytes. */
+  /** Offset in the file and length, bytes. */
   readonly offset: number;
   readonly size: number;
-  /** What a segment is called, and where it stands in memory and in the file. */
+  /** Name of a segment, and its address ranges in memory and in the file. */
   readonly segment?: {
     readonly name: string;
     readonly memorySize: number;
@@ -38,12 +38,12 @@ export interface LoadCommand {
 /** Offsets in a segment command. */
 export const SEGMENT = { memoryAddress: 24, memorySize: 32, fileOffset: 40, fileSize: 48 } as const;
 
-/** A view over the bytes of a program. */
+/** Returns a view of the bytes of a program. */
 export function viewOf(program: Uint8Array): DataView {
   return new DataView(program.buffer, program.byteOffset, program.byteLength);
 }
 
-/** Reads every load command, in their order. Throws when they do not fill what the header says. */
+/** Reads all load commands, in order. Throws if they do not match the header's size. */
 export function readLoadCommands(program: Uint8Array): LoadCommand[] {
   const view = viewOf(program);
   const commands: LoadCommand[] = [];
@@ -60,7 +60,7 @@ export function readLoadCommands(program: Uint8Array): LoadCommand[] {
     offset += size;
   }
   if (offset !== HEADER_BYTES + view.getUint32(20, true)) {
-    throw new Error("the load commands of the program do not have the size its header says");
+    throw new Error("the program's load commands do not have the size in its header");
   }
   return commands;
 }
@@ -77,7 +77,7 @@ function readSegment(program: Uint8Array, offset: number): NonNullable<LoadComma
   };
 }
 
-/** The segment of that name; an Error when there is not exactly one. */
+/** Returns the segment of that name. Throws if there is not exactly one. */
 export function onlySegment(
   commands: readonly LoadCommand[],
   name: string,
@@ -87,7 +87,7 @@ export function onlySegment(
   );
   const [only] = named;
   if (!only || named.length !== 1) {
-    throw new Error(`the program has ${named.length} segments ${name}, and must have one`);
+    throw new Error(`the program has ${named.length} segments ${name} instead of one`);
   }
   return only;
 }

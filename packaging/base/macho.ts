@@ -1,7 +1,7 @@
 /**
- * Mach-O programs (macOS) made by `deno compile`. On arm64 the payload is a segment of its own,
- * `__SUI`, right before `__LINKEDIT`; on x64 it is appended behind a mark, with `__LINKEDIT`
- * stretched over it.
+ * Mach-O programs (macOS) made by `deno compile`. On arm64 the payload is a separate segment,
+ * `__SUI`, right before `__LINKEDIT`; on x64 it is appended after a marker, and `__LINKEDIT`
+ * is extended over it.
  *
  * @module
  */
@@ -17,15 +17,15 @@ import {
   viewOf,
 } from "./load_commands.ts";
 
-/** The segment of the payload. */
+/** Segment of the payload. */
 const PAYLOAD_SEGMENT = "__SUI";
-/** What the payload begins with on x64; then come its length and itself. */
+/** Marker before the payload on x64; then its length and the payload follow. */
 const PAYLOAD_MARK = new Uint8Array([
   ...new TextEncoder().encode("<~sui-data~>"),
   ...[0xef, 0xbe, 0xad, 0xde],
 ]);
 
-/** The program without its payload; an Error when there is not exactly one. */
+/** Returns the program without its payload. Throws if there is not exactly one. */
 export function machoWithoutPayload(program: Uint8Array): Uint8Array {
   const commands = readLoadCommands(program);
   return viewOf(program).getUint32(4, true) === PROCESSOR.x64
@@ -34,8 +34,8 @@ export function machoWithoutPayload(program: Uint8Array): Uint8Array {
 }
 
 /**
- * The payload of a program that `deno compile` made. Throws when there are none or several: the
- * program would then start with another's payload.
+ * Returns the payload of a program that `deno compile` made. Throws if there is not exactly one: the
+ * program could then start with another payload.
  */
 export function machoPayload(program: Uint8Array): Uint8Array {
   if (viewOf(program).getUint32(4, true) === PROCESSOR.x64) {
@@ -49,7 +49,7 @@ function markOf(program: Uint8Array): number {
   const marks = positions(program, PAYLOAD_MARK);
   const [only] = marks;
   if (only === undefined || marks.length !== 1) {
-    throw new Error(`the program has ${marks.length} payloads, and must have one`);
+    throw new Error(`the program has ${marks.length} payloads instead of one`);
   }
   return only;
 }
@@ -74,7 +74,7 @@ function withoutSegment(program: Uint8Array, commands: readonly LoadCommand[]): 
   const linkEdit = onlySegment(commands, "__LINKEDIT");
   const { fileOffset: start, fileSize: size } = payload.segment;
   const linkEditStart = linkEdit.segment.fileOffset;
-  if (start + size !== linkEditStart) throw new Error("__SUI does not stand before __LINKEDIT");
+  if (start + size !== linkEditStart) throw new Error("__SUI is not before __LINKEDIT");
 
   const moved = program.slice();
   const view = viewOf(moved);
@@ -102,7 +102,7 @@ function withoutSegment(program: Uint8Array, commands: readonly LoadCommand[]): 
   ]);
 }
 
-/** Where a load command holds file offsets into `__LINKEDIT`. */
+/** Positions of file offsets into `__LINKEDIT` in a load command. */
 function linkEditOffsets({ command, offset }: LoadCommand): number[] {
   const fields: Readonly<Record<number, readonly number[]>> = {
     [COMMAND.symbolTable]: [8, 16],
@@ -122,7 +122,7 @@ const LINKEDIT_DATA: readonly number[] = [
   ...[0x1e, 0x26, 0x29, 0x2b, 0x2e, 0x36, 0x8000_0033, 0x8000_0034],
 ];
 
-/** Every place where `wanted` begins. */
+/** Returns all offsets at which `wanted` starts. */
 function positions(bytes: Uint8Array, wanted: Uint8Array): number[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const found: number[] = [];

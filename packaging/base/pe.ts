@@ -1,5 +1,5 @@
 /**
- * PE programs (Windows) made by `deno compile`, which adds a last section of resources that holds
+ * PE programs (Windows) made by `deno compile`, which adds a last section of resources with
  * its payload (PE Format, Microsoft).
  *
  * @module
@@ -10,7 +10,7 @@ const SECTION_HEADER_BYTES = 40;
 /** Offsets in the optional header of a 64-bit program. */
 const OPTIONAL = { initializedData: 8, fileAlignment: 36, sizeOfImage: 56, resourceDirectory: 128 };
 
-/** The program without its payload; an Error when its resources are not the last section. */
+/** Returns the program without its payload. Throws if its resources are not the last section. */
 export function peWithoutPayload(program: Uint8Array): Uint8Array {
   const view = new DataView(program.buffer, program.byteOffset, program.byteLength);
   const header = view.getUint32(0x3c, true);
@@ -23,7 +23,7 @@ export function peWithoutPayload(program: Uint8Array): Uint8Array {
     fileOffset: view.getUint32(last + 20, true),
   };
   if (view.getUint32(optional + OPTIONAL.resourceDirectory, true) !== section.address) {
-    throw new Error("the last section of the program does not hold its resources");
+    throw new Error("the last section of the program does not contain its resources");
   }
   const base = program.slice(0, section.fileOffset);
   const write = new DataView(base.buffer);

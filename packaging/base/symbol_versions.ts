@@ -1,24 +1,24 @@
 /**
- * Which versions of the C library's symbols an ELF program asks for (gABI, and the GNU extension
- * `.gnu.version_r`): the newest of them is the oldest C library that it starts with.
+ * Symbol versions that an ELF program requires (gABI, and the GNU extension `.gnu.version_r`). The newest
+ * one is the oldest C library that the program runs with.
  *
  * @module
  */
 
 const SECTION_TYPE_VERNEED = 0x6fff_fffe;
 
-/** The newest `GLIBC_x.y` that a 64-bit little-endian ELF program needs, such as "2.27". */
+/** Returns the newest `GLIBC_x.y` that a 64-bit little-endian ELF program needs, such as "2.27". */
 export function lowestGlibc(program: Uint8Array): string {
   const versions = neededVersions(program)
     .map((name) => /^GLIBC_(\d+)\.(\d+)/.exec(name))
     .filter((match) => match !== null)
     .map(([, major, minor]) => [Number(major), Number(minor)] as const);
   const newest = versions.toSorted(([a, b], [c, d]) => a - c || b - d).at(-1);
-  if (!newest) throw new Error("the program asks for no symbol of glibc");
+  if (!newest) throw new Error("the program does not require a symbol of glibc");
   return newest.join(".");
 }
 
-/** Every version name that the program needs of any library. */
+/** Returns all version names that the program needs of any library. */
 export function neededVersions(program: Uint8Array): string[] {
   const view = new DataView(program.buffer, program.byteOffset, program.byteLength);
   const big = (at: number) => Number(view.getBigUint64(at, true));

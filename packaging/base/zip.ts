@@ -1,5 +1,5 @@
 /**
- * Reads the archive in which Deno's own host delivers a base binary.
+ * Reads the archive of a base binary from Deno's download host.
  *
  * @module
  */
@@ -10,7 +10,7 @@ const END_RECORD = 0x06054b50;
 const END_RECORD_BYTES = 22;
 const DEFLATED = 8;
 
-/** Returns the only file of a ZIP archive. Throws for archives of another shape. */
+/** Returns the only file of a ZIP archive. Throws for other archives. */
 export async function onlyFileOf(archive: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   const view = new DataView(archive.buffer, archive.byteOffset, archive.byteLength);
   let end = archive.length - END_RECORD_BYTES;

@@ -1,19 +1,18 @@
 /**
- * What a released binary must be: of its system's format, for its processor, with one payload that
- * is the bundle.
+ * Checks of a released binary: the system's format, its processor, and the bundle as the only payload.
  *
  * @module
  */
 import { checkPayload } from "../base/payload.ts";
 import type { Target } from "../targets.ts";
 
-/** Where each format says which processor it is for, and what it says there. */
+/** Position and values of the processor field in each format. */
 const PROCESSORS: Readonly<
   Record<Target["format"], { at: (view: DataView) => number; codes: Record<string, number> }>
 > = {
   // e_machine
   "elf": { at: (view) => view.getUint16(18, true), codes: { x64: 62, arm64: 183 } },
-  // Machine, behind the signature that e_lfanew points at
+  // Machine, after the signature that e_lfanew points to
   "pe": {
     at: (view) => view.getUint16(view.getUint32(0x3c, true) + 4, true),
     codes: { x64: 0x8664, arm64: 0xaa64 },
@@ -31,7 +30,7 @@ const MAGIC: Readonly<Record<Target["format"], string>> = {
   "mach-o": "cffaedfe",
 };
 
-/** Throws an Error that names the file when it is not what the target says. */
+/** Throws an Error with the file's name if it does not match the target. */
 export function checkBinary(
   file: string,
   binary: Uint8Array,

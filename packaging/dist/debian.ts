@@ -1,5 +1,5 @@
 /**
- * The Debian package: binary, man pages, completions, systemd units and licences, by dpkg-deb.
+ * Debian package: binary, man pages, completions, systemd units and licences, by dpkg-deb.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { lowestGlibc } from "../base/symbol_versions.ts";
 import { fileNameOf, type Target } from "../targets.ts";
 import { runTool } from "./run_tool.ts";
 
-/** Debian's names have no underscores. */
+/** Name of the package. Names in Debian cannot contain underscores. */
 const PACKAGE = "aws-signing-helper";
 
-/** Writes the package for a target beside its binary in `dist`; gives the file's name. */
+/** Writes the package for a target next to its binary in `dist`; returns the file's name. */
 export async function writeDebianPackage(
   { root, dist, target, date }: {
     readonly root: string;
@@ -48,7 +48,7 @@ export async function writeDebianPackage(
       `${tree}/DEBIAN/control`,
       control(target.debian ?? "", glibc, await sizeOf(tree)),
     );
-    // dpkg-deb takes times and modes as they are, but owners by its flag.
+    // dpkg-deb keeps times and modes, but needs a flag for owners.
     await runTool("chmod", ["-R", "u=rwX,go=rX", tree]);
     const output = `${PACKAGE}_${VERSION}_${target.debian}.deb`;
     await runTool("dpkg-deb", [
@@ -85,7 +85,7 @@ async function place(from: string, to: string, mode: number): Promise<void> {
   await Deno.chmod(to, mode);
 }
 
-/** Man pages and long documents are compressed (Debian Policy 12.1 and 12.3). */
+/** Compresses man pages and long documents (Debian Policy 12.1 and 12.3). */
 async function compress(tree: string, folders: readonly string[]): Promise<void> {
   for (const folder of folders) {
     for await (const { name, isFile } of Deno.readDir(`${tree}/${folder}`)) {
@@ -96,7 +96,7 @@ async function compress(tree: string, folders: readonly string[]): Promise<void>
   }
 }
 
-/** In KiB, as the field Installed-Size counts. */
+/** Returns the size in KiB, as in the field Installed-Size. */
 async function sizeOf(tree: string): Promise<string> {
   return (await runTool("du", ["-sk", "--apparent-size", tree])).split(/\s/)[0] ?? "";
 }
@@ -126,8 +126,8 @@ Files: *
 Copyright: 2026 The aws_signing_helper authors
 License: Apache-2.0
  On Debian systems the text of this licence is in
- /usr/share/common-licenses/Apache-2.0. What the binary holds of others is named
- in THIRD-PARTY-LICENSES.gz beside this file.
+ /usr/share/common-licenses/Apache-2.0. Third-party software in the binary is listed
+ in THIRD-PARTY-LICENSES.gz in this directory.
 `;
 
 function changelog(date: Date): string {

@@ -1,13 +1,12 @@
 /**
- * THIRD-PARTY-LICENSES: the licence of every package that is really in the bundle, as the package
- * carries it, and of what the runtime brings.
+ * THIRD-PARTY-LICENSES: the licences of all packages in the bundle and of the runtime's parts.
  *
  * @module
  */
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** A licence whose text the package itself does not carry. */
+/** Licence whose text is not in the package itself. */
 interface KeptLicense {
   /** A file in packaging/licenses. */
   readonly text: string;
@@ -22,7 +21,7 @@ const KEPT: Readonly<Record<string, readonly KeptLicense[]>> = {
   ],
 };
 
-/** What the runtime is made of and asks to be named for. */
+/** Components of the runtime whose licences require a notice. */
 const RUNTIME: readonly (readonly [string, KeptLicense])[] = [
   [`deno ${Deno.version.deno}`, {
     text: "mit",
@@ -34,11 +33,11 @@ const RUNTIME: readonly (readonly [string, KeptLicense])[] = [
   }],
 ];
 
-/** A package in the bundle. */
+/** Package in the bundle. */
 export interface BundledPackage {
   readonly name: string;
   readonly version: string;
-  /** SPDX, as its package.json says. */
+  /** SPDX identifier from its package.json. */
   readonly license: string;
   readonly folder: string;
 }
@@ -62,7 +61,7 @@ export async function bundledPackages(
   );
 }
 
-/** The whole text. Throws when a package has no licence text anywhere. */
+/** Returns the whole text. Throws if a package has no licence text. */
 export async function thirdPartyLicenses(packages: readonly BundledPackage[]): Promise<string> {
   const parts = await Promise.all(
     packages.map(async (bundled) =>
@@ -73,7 +72,7 @@ export async function thirdPartyLicenses(packages: readonly BundledPackage[]): P
     RUNTIME.map(async ([title, kept]) => part(title, await keptText(kept))),
   );
   return [
-    "The binary of aws_signing_helper holds the following software of others. The runtime, Deno, is",
+    "The binary of aws_signing_helper contains the following third-party software. The runtime, Deno, is",
     "itself built from further libraries; their licences are named in its source,",
     "https://github.com/denoland/deno.\n",
     ...parts,
@@ -92,12 +91,12 @@ async function licenseOf({ name, folder }: BundledPackage): Promise<string> {
     }
   }
   const kept = KEPT[name];
-  if (!kept) throw new Error(`${name} carries no licence text: add it to packaging/licenses`);
+  if (!kept) throw new Error(`${name} has no licence text; add it to packaging/licenses`);
   return (await Promise.all(kept.map(keptText))).join("\n\n");
 }
 
 async function keptText({ text, copyright }: KeptLicense): Promise<string> {
   const here = dirname(fileURLToPath(import.meta.url));
-  const words = await Deno.readTextFile(`${here}/../licenses/${text}.txt`);
-  return `${copyright.join("\n")}\n\n${words}`;
+  const license = await Deno.readTextFile(`${here}/../licenses/${text}.txt`);
+  return `${copyright.join("\n")}\n\n${license}`;
 }

@@ -1,6 +1,6 @@
 /**
- * What package managers of other systems read: a Homebrew formula, winget's three manifests and
- * scoop's one, from the sums of the binaries. Pure.
+ * Manifests for package managers: a Homebrew formula, three manifests for winget and one for scoop, from
+ * the checksums of the binaries. Pure.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import { PROGRAM } from "../../src/cli/program.ts";
 import { VERSION } from "../../src/cli/commands/version.ts";
 import { fileNameOf, TARGETS } from "../targets.ts";
 
-/** What stands in all of them. */
+/** Data in all manifests. */
 export interface ReleaseData {
-  /** The folder that the release's files will stand in, without a slash at its end. */
+  /** URL of the folder with the release's files, without a trailing slash. */
   readonly url: string;
   /** Hex SHA-256 by the file's name. */
   readonly sums: ReadonlyMap<string, string>;
@@ -22,7 +22,7 @@ const LICENSE = "Apache-2.0";
 const WINGET_ID = "AwsSigningHelper.AwsSigningHelper";
 const WINGET_SCHEMA = "1.6.0";
 
-/** Every file by its path in the release's folder. */
+/** Returns all files by their path in the release's folder. */
 export function packageManifests(data: ReleaseData): ReadonlyMap<string, string> {
   const winget = `winget/${WINGET_ID}`;
   return new Map([

@@ -1,16 +1,16 @@
 /**
- * Running the programs that releases are made with.
+ * Runs the tools that build releases.
  *
  * @module
  */
 
-/** How a program is run. */
+/** Options of a run. */
 export interface ToolOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Runs a program and gives its standard output; an Error with what it said when it fails. */
+/** Runs a program and returns its standard output. Throws with its standard error if it fails. */
 export async function runTool(
   command: string,
   args: readonly string[],
@@ -28,7 +28,7 @@ export async function runTool(
   throw new Error(`${command} ${args[0] ?? ""} failed: ${decode(output.stderr).slice(-2000)}`);
 }
 
-/** Hex SHA-256. */
+/** Returns the SHA-256 in hex. */
 export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");

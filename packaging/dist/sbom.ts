@@ -1,7 +1,7 @@
 /**
- * The bill of materials (CycloneDX 1.6, JSON). The tool, `@cyclonedx/cyclonedx-esbuild`, reads what
- * esbuild really put into the bundle; tools that read a lock would also list what is only built or
- * tested with, and none of them reads deno.lock.
+ * Bill of materials (CycloneDX 1.6, JSON). The tool, `@cyclonedx/cyclonedx-esbuild`, reads the contents
+ * of the bundle from esbuild. Tools that read a lock would also list packages for builds and tests only,
+ * and they do not support deno.lock.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { PROGRAM } from "../../src/cli/program.ts";
 import { VERSION } from "../../src/cli/commands/version.ts";
 import { runTool } from "./run_tool.ts";
 
-/** Writes `output` from esbuild's metafile. `folder` keeps the installed tool. */
+/** Writes `output` from esbuild's metafile. The tool is installed in `folder`. */
 export async function writeSbom(
   { root, folder, metafile, output, date }: {
     readonly root: string;

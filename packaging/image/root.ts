@@ -1,28 +1,28 @@
 /**
- * The root file systems of the container images: shared libraries of Debian packages, certificates,
- * a user, and nothing that could be run beside the program.
+ * Root file systems of the container images: shared libraries of Debian packages, certificates, a user,
+ * and no other executable than the program.
  *
  * @module
  */
 import { PROGRAM } from "../../src/cli/program.ts";
 import { runTool } from "../dist/run_tool.ts";
 
-/** The Debian release that images are made of. */
+/** Debian release of the images. */
 export const SUITE = "bookworm";
 
-/** Who the program runs as, as distroless images have it. */
+/** User of the program, the same as in distroless images. */
 export const USER = 65532;
 
-/** What an image has beside the base. */
+/** Contents of an image in addition to the base. */
 export interface Variant {
-  /** Behind the version in the tag; empty for the base. */
+  /** Suffix of the version in the tag; empty for the base. */
   readonly suffix: "" | "-pkcs11" | "-tpm";
   readonly packages: readonly string[];
-  /** What is kept of them and of what they depend on, by paths below the root. */
+  /** Paths to keep of the packages and their dependencies, below the root. */
   readonly files: RegExp;
 }
 
-/** Every image. The base is what the others stand on. */
+/** All images. The others are built on the base. */
 export const VARIANTS: readonly [Variant, ...Variant[]] = [
   {
     suffix: "",
@@ -58,8 +58,8 @@ export const VARIANTS: readonly [Variant, ...Variant[]] = [
 ];
 
 /**
- * Puts the libraries of a variant's packages, and of what they depend on, below `root`. Packages are
- * taken apart, not installed: no program of theirs runs.
+ * Adds the libraries of a variant's packages and their dependencies below `root`. The packages are
+ * extracted, not installed, so that none of their programs run.
  */
 export async function writeLibraries(
   { packages, files }: Variant,
@@ -85,7 +85,7 @@ export async function writeLibraries(
   }
 }
 
-/** Copies files with their folders and links as they are. */
+/** Copies files with their folders and links. */
 async function copyFiles(from: string, to: string, files: readonly string[]): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
   const archive = await Deno.makeTempFile();
@@ -100,11 +100,11 @@ async function copyFiles(from: string, to: string, files: readonly string[]): Pr
   }
 }
 
-/** The certificates that Debian trusts, users, names, and folders that programs expect. */
+/** Adds Debian's trusted certificates, users, name services, and folders that programs expect. */
 export async function writeSurroundings(root: string): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
-    await Deno.chmod(folder, 0o755); // apt fetches as a user of its own
+    await Deno.chmod(folder, 0o755); // apt downloads as another user
     await runTool("apt-get", ["-qq", "download", "ca-certificates"], { cwd: folder });
     for await (const { name } of Deno.readDir(folder)) {
       await runTool("dpkg-deb", ["-x", `${folder}/${name}`, `${folder}/whole`]);
@@ -123,7 +123,7 @@ export async function writeSurroundings(root: string): Promise<void> {
     `root:x:0:0:root:/root:/nonexistent\nnonroot:x:${USER}:${USER}::/home/nonroot:/nonexistent\n`,
   );
   await write(`${root}/etc/group`, `root:x:0:\nnonroot:x:${USER}:\n`);
-  // Runtimes mount their own over it.
+  // Runtimes mount their own file over it.
   await write(`${root}/etc/hosts`, "127.0.0.1 localhost\n");
   await write(`${root}/etc/nsswitch.conf`, "passwd: files\ngroup: files\nhosts: files dns\n");
   for (const [home, owner] of [["/root", 0], ["/home/nonroot", USER]] as const) {
@@ -134,7 +134,7 @@ export async function writeSurroundings(root: string): Promise<void> {
   // The path of the program in the image that AWS publishes.
   await Deno.mkdir(`${root}/usr/local/bin`, { recursive: true });
   await Deno.symlink(`/usr/bin/${PROGRAM}`, `${root}/usr/local/bin/${PROGRAM}`);
-  // What a runtime mounts on; not every one makes them in a file system that is read-only.
+  // Mount points of runtimes; not all runtimes create them in a read-only file system.
   for (const name of ["dev", "proc", "sys", "tmp"]) await Deno.mkdir(`${root}/${name}`);
   await Deno.chmod(`${root}/tmp`, 0o1777);
 }

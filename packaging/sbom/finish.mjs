@@ -1,8 +1,7 @@
-// deno-lint-ignore-file no-console -- a build script talks to the terminal it runs in
+// deno-lint-ignore-file no-console -- a build script prints its progress
 /**
- * Finishes a bill of materials that cyclonedx-esbuild wrote: names the program, adds the runtime that
- * the binary also holds, leaves out the program's own modules, and judges the result by CycloneDX's
- * schema. Run by Node.js from a folder in which the tool is installed.
+ * Finishes a bill of materials of cyclonedx-esbuild: adds the program's name and the runtime in the
+ * binary, removes the program's own modules, and validates the result with CycloneDX's schema. Run by Node.js from a folder in which the tool is installed.
  *
  * Usage: node finish.mjs BOM PROGRAM VERSION DENO_VERSION TIMESTAMP
  */

@@ -1,6 +1,5 @@
 /**
- * Replacing a file in one step: whoever reads it, at whatever moment, finds the old one or the new
- * one, whole; also after a crash.
+ * Atomic replacement of a file: readers see the complete old or new content, also after a crash.
  *
  * @module
  */
@@ -29,21 +28,21 @@ const PRIVATE = 0o600;
 
 /**
  * Writes `bytes` to a new file of mode 0600 next to `path`, syncs it, and renames it to `path`. With
- * `owner` the file gets that owner and mode. A group that this user is not in is left out, and its
- * permissions with it.
+ * `owner` the file gets that owner and mode. A group that this user is not in is
+ * omitted, with its permissions.
  *
- * Throws the system's error; then `path` is as it was, and nothing is left beside it.
+ * Throws the system's error; then `path` is unchanged, and no temporary file is left.
  */
 export function replaceFile(path: string, bytes: Uint8Array, owner?: Owner): void {
-  const temporary = join(dirname(path), `${temporaryStart(path)}${randomName()}.tmp`);
-  // The descriptor and not the name is given its owner and mode: in a directory that others can
-  // write to, the name may come to stand for another file. (Windows has no O_NOFOLLOW.)
+  const temporary = join(dirname(path), `${temporaryPrefix(path)}${randomName()}.tmp`);
+  // Owner and mode are set on the descriptor, not on the path: in a directory that others can write
+  // to, the path may lead to another file by then. (Windows has no O_NOFOLLOW.)
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL |
     (constants.O_NOFOLLOW ?? 0);
   const descriptor = openSync(temporary, flags, PRIVATE);
   try {
     try {
-      const hasGroup = owner ? giveTo(descriptor, owner) : false;
+      const hasGroup = owner ? changeOwner(descriptor, owner) : false;
       const mode = (owner?.mode ?? PRIVATE) & (hasGroup ? 0o777 : 0o707);
       if (Deno.build.os !== "windows") fchmodSync(descriptor, mode); // whatever the umask is
       for (let written = 0; written < bytes.length;) {
@@ -62,12 +61,12 @@ export function replaceFile(path: string, bytes: Uint8Array, owner?: Owner): voi
 }
 
 /**
- * Removes what writers that were killed left beside `path`. Only for the holder of the lock that
- * every writer of `path` takes: what others are writing would be removed too.
+ * Removes temporary files that killed writers left next to `path`. Call it only while holding the lock
+ * that every writer of `path` takes: it also removes files that are being written.
  */
 export function removeLeftovers(path: string): void {
   const directory = dirname(path);
-  const start = temporaryStart(path);
+  const start = temporaryPrefix(path);
   for (const { name, isFile } of Deno.readDirSync(directory)) {
     if (isFile && name.startsWith(start) && /^[0-9a-f]{16}\.tmp$/.test(name.slice(start.length))) {
       removeQuietly(join(directory, name));
@@ -75,7 +74,7 @@ export function removeLeftovers(path: string): void {
   }
 }
 
-function temporaryStart(path: string): string {
+function temporaryPrefix(path: string): string {
   return `.${basename(path)}.aws_signing_helper.`;
 }
 
@@ -83,8 +82,8 @@ function randomName(): string {
   return encodeHex(crypto.getRandomValues(new Uint8Array(8)));
 }
 
-/** Changes the owner. Returns false if the group could not be given. */
-function giveTo(descriptor: number, { uid, gid }: Owner): boolean {
+/** Changes the owner. Returns false if the group could not be changed. */
+function changeOwner(descriptor: number, { uid, gid }: Owner): boolean {
   if (Deno.build.os === "windows") return true;
   const has = fstatSync(descriptor);
   if (has.uid === uid && has.gid === gid) return true;
@@ -97,14 +96,14 @@ function giveTo(descriptor: number, { uid, gid }: Owner): boolean {
   }
 }
 
-/** So that the new name, too, is on the disk. Not every file system can, and none need. */
+/** Syncs the directory. Errors are ignored: not every file system supports it. */
 function syncDirectory(directory: string): void {
   if (Deno.build.os === "windows") return;
   try {
     using opened = Deno.openSync(directory);
     opened.syncSync();
   } catch {
-    // the file itself is whole under either name
+    // the old or the new file is complete
   }
 }
 
@@ -112,6 +111,6 @@ function removeQuietly(path: string): void {
   try {
     Deno.removeSync(path);
   } catch {
-    // it is gone, or the directory has become one that nothing can be done about
+    // already removed, or the directory is not writable any more
   }
 }

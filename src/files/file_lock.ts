@@ -1,6 +1,6 @@
 /**
- * A lock that processes of this program honour: flock(2) on a file of its own, which goes away with
- * the lock. The kernel lets go of it when its holder dies, so that none can be left behind.
+ * Lock between processes of this program: flock(2) on a lock file, which is removed on release. The
+ * kernel releases the lock when its holder dies, so that locks are never stale.
  *
  * @module
  */
@@ -9,61 +9,60 @@ import { HelperError, messageOf } from "../errors.ts";
 import { errnoOf } from "./file_errors.ts";
 import { HeldEntry } from "./held_entry.ts";
 
-/** Pause between two tries, milliseconds. */
-const POLL = 20;
+/** Interval between two attempts, milliseconds. */
+const POLL_INTERVAL = 20;
 
-/** What waiting touches. */
-export interface Waiting {
+/** Injected clock and timer for waiting. */
+export interface WaitDeps {
   /** Milliseconds from any origin, never going back. */
   monotonic(): number;
   sleep(milliseconds: number): Promise<void>;
-  /** Ends the wait early, with its reason. */
+  /** Ends the wait early, by throwing its reason. */
   readonly signal?: AbortSignal;
 }
 
-/** The lock that belongs to the file at `path`, beside it. */
+/** Returns the path of the lock file next to `path`. */
 export function lockPathOf(path: string): string {
   return join(dirname(path), `.${basename(path)}.aws_signing_helper.lock`);
 }
 
 /**
- * Locks the file at `path`, making it if need be, and waits for that no longer than `max`
- * milliseconds: undefined when somebody else holds the lock for all that time. Messages name it by
- * `label`.
+ * Locks the lock file at `path`, which is created if it does not exist. Returns undefined if another
+ * process holds the lock for `timeout` milliseconds. Messages contain `label` instead of the path.
  *
- * Throws the system's error when the file can be neither made nor opened, and `credentials-file`
- * when something else stands at `path` or the file system knows no locks.
+ * Throws the system's error if the file cannot be created or opened, and `credentials-file` if `path`
+ * is not a regular file or the file system does not support locks.
  */
 export async function lockFile(
   path: string,
-  max: number,
-  waiting: Waiting,
+  timeout: number,
+  deps: WaitDeps,
   label: string = path,
 ): Promise<Disposable | undefined> {
-  const start = waiting.monotonic();
+  const start = deps.monotonic();
   const first = tryLock(path, label);
   if (first) return first;
   using _library = HeldEntry.keepReady();
   for (;;) {
-    waiting.signal?.throwIfAborted();
+    deps.signal?.throwIfAborted();
     const lock = tryLock(path, label);
     if (lock) return lock;
-    if (waiting.monotonic() - start >= max) return undefined;
-    await waiting.sleep(POLL);
+    if (deps.monotonic() - start >= timeout) return undefined;
+    await deps.sleep(POLL_INTERVAL);
   }
 }
 
-/** One try: undefined when somebody else has the lock, or had it until now. */
+/** Tries once; returns undefined if another process has the lock, or had it until now. */
 function tryLock(path: string, label: string): Disposable | undefined {
   const file = openLockFile(path, label);
   if (!file) return undefined;
   try {
-    if (file.tryLockSync(true) && standsAt(file, path)) return held(file, path);
+    if (file.tryLockSync(true) && isAtPath(file, path)) return lockHandle(file, path);
   } catch (cause) {
     file.close();
     throw new HelperError(
       "credentials-file",
-      `the file system of ${label} has no locks (${messageOf(cause)}); use a directory on another`,
+      `${label}: the file system does not support locks (${messageOf(cause)}); use another one`,
       { cause },
     );
   }
@@ -71,15 +70,15 @@ function tryLock(path: string, label: string): Disposable | undefined {
   return undefined;
 }
 
-function held(file: Deno.FsFile, path: string): Disposable {
+function lockHandle(file: Deno.FsFile, path: string): Disposable {
   return {
     [Symbol.dispose]() {
       try {
-        // Before the lock is let go: whoever waits then finds that this file is no longer the one.
-        // Windows lets nobody remove a file that is open; there it stays.
+        // Remove before unlocking, so that waiting processes see a new file.
+        // Windows cannot remove an open file; there it stays.
         if (Deno.build.os !== "windows") Deno.removeSync(path);
       } catch {
-        // somebody removed it, or took the directory away: the next run makes another
+        // already removed, perhaps with its directory; the next run creates another
       } finally {
         file.close();
       }
@@ -87,7 +86,7 @@ function held(file: Deno.FsFile, path: string): Disposable {
   };
 }
 
-/** Makes or opens the lock file, never through a link; undefined if it went away meanwhile. */
+/** Creates or opens the lock file, never through a link; undefined if it was removed meanwhile. */
 function openLockFile(path: string, label: string): Deno.FsFile | undefined {
   const rights = { read: true, write: true };
   try {
@@ -95,7 +94,7 @@ function openLockFile(path: string, label: string): Deno.FsFile | undefined {
   } catch (thrown) {
     if (errnoOf(thrown) !== "EEXIST") throw thrown;
   }
-  // Linux: what is checked is what is opened, even in a directory of another user.
+  // Linux: the checked file is the opened file, even in a directory of another user.
   using held = HeldEntry.isSupported ? HeldEntry.open(path) : undefined;
   if (HeldEntry.isSupported && !held) return undefined;
   try {
@@ -103,7 +102,7 @@ function openLockFile(path: string, label: string): Deno.FsFile | undefined {
     if (!info.isFile) {
       throw new HelperError(
         "credentials-file",
-        `${label} is in the place of the lock and is not a file; remove it`,
+        `${label}: the lock path is not a regular file; remove it`,
       );
     }
     return Deno.openSync(held?.path ?? path, rights);
@@ -113,9 +112,9 @@ function openLockFile(path: string, label: string): Deno.FsFile | undefined {
   }
 }
 
-/** Whether the open file is still the one that stands at `path`, and is no link's target. */
-function standsAt(file: Deno.FsFile, path: string): boolean {
-  if (Deno.build.os === "windows") return true; // where it is never removed
+/** Returns whether the open file is still the one at `path`, and not the target of a link. */
+function isAtPath(file: Deno.FsFile, path: string): boolean {
+  if (Deno.build.os === "windows") return true; // the lock file is never removed
   const open = file.statSync();
   try {
     const existing = Deno.lstatSync(path);

@@ -1,8 +1,8 @@
 /**
- * Places of files that are replaced or locked, found so that nobody else can redirect them.
+ * Directories of files that are replaced or locked, found so that other users cannot redirect them.
  *
- * A path is walked part by part. A symbolic link is followed only if the link and its directory
- * belong to root or to this user. From the first part that somebody else could exchange, directories
+ * A path is resolved part by part. A symbolic link is followed only if the link and its directory
+ * belong to root or to this user. From the first part that another user could exchange, directories
  * are held by descriptor (Linux). Elsewhere root does not use directories of other users.
  *
  * @module
@@ -25,12 +25,12 @@ export interface FindOptions {
   readonly followLast?: boolean;
 }
 
-/** A path that another user can exchange on the way; the message continues a sentence. */
+/** Another user can exchange a part of the path. The message continues a sentence. */
 export class UntrustedPathError extends Error {
   override readonly name = "UntrustedPathError";
 }
 
-/** A directory, and the name of a file in it that need not exist. */
+/** Directory, and the name of a file in it that need not exist. */
 export class FilePlace implements Disposable {
   private constructor(
     /** The file's name in its directory. */
@@ -45,7 +45,7 @@ export class FilePlace implements Disposable {
    */
   static find(path: string, options: FindOptions = {}): FilePlace {
     if (Deno.build.os === "windows") return FilePlace.#findOnWindows(path, options);
-    const walk = new Walk(path, options);
+    const walk = new PathWalk(path, options);
     try {
       return new FilePlace(walk.toLast(), walk.directory);
     } catch (thrown) {
@@ -58,12 +58,16 @@ export class FilePlace implements Disposable {
     const target = followLast === false ? path : realPath(path);
     const directory = dirname(target);
     if (makeDirectories) Deno.mkdirSync(directory, { recursive: true });
-    return new FilePlace(basename(target), { ...ROOT, access: directory, named: directory });
+    return new FilePlace(basename(target), {
+      ...ROOT,
+      accessPath: directory,
+      displayPath: directory,
+    });
   }
 
-  /** The directory's path without links, for messages. */
+  /** Path of the directory without links, for messages. */
   get directory(): string {
-    return this.inside.named;
+    return this.inside.displayPath;
   }
 
   /** True if a directory on the path belongs to another user, who is not root. */
@@ -71,14 +75,14 @@ export class FilePlace implements Disposable {
     return this.inside.isForeign;
   }
 
-  /** The path of the directory itself, for the system's calls. */
+  /** Path of the directory itself, for system calls. */
   get directoryPath(): string {
-    return `${this.inside.access}/.`;
+    return `${this.inside.accessPath}/.`;
   }
 
-  /** The path of the file, or of another one in the directory, for the system's calls. */
+  /** Returns the path of the file, or of another one in the directory, for system calls. */
   path(name: string = this.name): string {
-    return join(this.inside.access, name);
+    return join(this.inside.accessPath, name);
   }
 
   [Symbol.dispose](): void {
@@ -86,7 +90,7 @@ export class FilePlace implements Disposable {
   }
 }
 
-/** The target of `path`, link by link; the last part need not exist. */
+/** Returns the target of `path`, link by link; the last part need not exist. */
 function realPath(path: string): string {
   try {
     return Deno.realPathSync(path);
@@ -97,17 +101,17 @@ function realPath(path: string): string {
   try {
     link = Deno.readLinkSync(path);
   } catch {
-    return path; // nothing is there yet
+    return path; // does not exist yet
   }
   return realPath(isAbsolute(link) ? link : join(Deno.realPathSync(dirname(path)), link));
 }
 
-/** A directory on the way. */
+/** Directory on the path. */
 interface Directory {
-  /** Its path for the system's calls. */
-  readonly access: string;
+  /** Its path for system calls. */
+  readonly accessPath: string;
   /** Its path for messages. */
-  readonly named: string;
+  readonly displayPath: string;
   readonly held: HeldEntry | undefined;
   readonly mode: number;
   /** True if root or this user owns it. */
@@ -117,22 +121,22 @@ interface Directory {
 }
 
 const ROOT: Directory = {
-  access: "/",
-  named: "/",
+  accessPath: "/",
+  displayPath: "/",
   held: undefined,
   mode: 0o755,
   isOwn: true,
   isForeign: false,
 };
 
-/** Something found in a directory; disposed of by the one who finds it. */
+/** Entry of a directory; the caller that found it disposes of it. */
 interface Entry {
   readonly info: Deno.FileInfo;
   readonly held: HeldEntry | undefined;
 }
 
-/** One walk along a path. */
-class Walk {
+/** Resolution of one path. */
+class PathWalk {
   directory: Directory = ROOT;
   readonly #user = Deno.uid();
   readonly #parts: string[];
@@ -167,9 +171,9 @@ class Walk {
     }
   }
 
-  /** The entry `name`; undefined if there is none and it is the last part. */
+  /** Returns the entry `name`; undefined if it does not exist and is the last part. */
   #find(name: string, isLast: boolean): Entry | undefined {
-    const path = join(this.directory.access, name);
+    const path = join(this.directory.accessPath, name);
     let info: Deno.FileInfo;
     try {
       info = Deno.lstatSync(path);
@@ -184,16 +188,16 @@ class Walk {
     if (!this.#canBeExchanged(info)) return { info, held: undefined };
     if (!HeldEntry.isSupported) {
       if (this.#user !== 0 || this.directory.isOwn) return { info, held: undefined };
-      throw this.#untrusted(`${this.directory.named} belongs to another user`);
+      throw this.#untrusted(`${this.directory.displayPath} belongs to another user`);
     }
     // The last part is opened later, never through a link.
     if (isLast && !info.isSymlink) return { info, held: undefined };
     const held = HeldEntry.open(path);
-    if (!held) throw this.#untrusted(`${this.#named(name)} changed while it was opened`);
+    if (!held) throw this.#untrusted(`${this.#displayPath(name)} changed while it was opened`);
     return { info: held.stat(), held };
   }
 
-  /** Returns whether somebody else can put another entry in the place of this one. */
+  /** Returns whether another user can replace this entry. */
   #canBeExchanged({ uid }: Deno.FileInfo): boolean {
     const { held, isOwn, mode } = this.directory;
     if (held || !isOwn) return true;
@@ -207,11 +211,11 @@ class Walk {
 
   #follow(name: string, { info, held }: Entry): void {
     if (++this.#links > MAX_LINKS) throw systemError("ELOOP");
-    const { access, isForeign } = this.directory;
+    const { accessPath, isForeign } = this.directory;
     if (isForeign || !this.#isOwn(info.uid)) {
-      throw this.#untrusted(`${this.#named(name)} is a symbolic link of another user`);
+      throw this.#untrusted(`${this.#displayPath(name)} is a symbolic link of another user`);
     }
-    const target = held ? held.readLink() : Deno.readLinkSync(join(access, name));
+    const target = held ? held.readLink() : Deno.readLinkSync(join(accessPath, name));
     if (target === undefined) throw systemError("ENOENT");
     this.#parts.unshift(...partsOf(target));
     if (isAbsolute(target)) this.#move(ROOT);
@@ -224,8 +228,8 @@ class Walk {
     }
     const isOwn = this.#isOwn(info.uid);
     this.#move({
-      access: held?.path ?? join(this.directory.access, name),
-      named: this.#named(name),
+      accessPath: held?.path ?? join(this.directory.accessPath, name),
+      displayPath: this.#displayPath(name),
       held,
       mode: info.mode ?? 0,
       isOwn,
@@ -234,14 +238,14 @@ class Walk {
   }
 
   #goUp(): void {
-    const { access, named, held } = this.directory;
-    const path = held ? `${access}/..` : dirname(named);
+    const { accessPath, displayPath, held } = this.directory;
+    const path = held ? `${accessPath}/..` : dirname(displayPath);
     const parent = held ? HeldEntry.open(path) : undefined;
     const info = parent ? parent.stat() : Deno.statSync(path);
     const isOwn = this.#isOwn(info.uid);
     this.#move({
-      access: parent?.path ?? path,
-      named: dirname(named),
+      accessPath: parent?.path ?? path,
+      displayPath: dirname(displayPath),
       held: parent,
       mode: info.mode ?? 0,
       isOwn,
@@ -254,8 +258,8 @@ class Walk {
     this.directory = to;
   }
 
-  #named(name: string): string {
-    return join(this.directory.named, name);
+  #displayPath(name: string): string {
+    return join(this.directory.displayPath, name);
   }
 
   #untrusted(what: string): UntrustedPathError {
@@ -275,7 +279,7 @@ function makeDirectory(path: string): void {
   }
 }
 
-/** An error as the system has it, for what this module finds out by itself. */
+/** Creates an error with a system code, for errors that this module detects itself. */
 function systemError(code: string): Error {
   return Object.assign(new Error(code), { code });
 }

@@ -23,7 +23,7 @@ const NO_DIRECTORY = -100;
 /** PATH_MAX. */
 const MAX_LINK_LENGTH = 4096;
 
-/** Something in a directory that was opened without following a link, for its path only (O_PATH). */
+/** Directory entry that was opened by O_PATH, without following a link. */
 export class HeldEntry implements Disposable {
   private constructor(readonly descriptor: number) {}
 
@@ -31,7 +31,7 @@ export class HeldEntry implements Disposable {
   static readonly isSupported = Deno.build.os === "linux";
 
   /**
-   * Opens `path`; a symbolic link in its last part is held itself. Undefined if it cannot be opened.
+   * Opens `path`, without following a link in its last part. Returns undefined if that fails.
    */
   static open(path: string): HeldEntry | undefined {
     const flags = O_PATH | O_CLOEXEC | constants.O_NOFOLLOW;
@@ -48,7 +48,7 @@ export class HeldEntry implements Disposable {
     return { [Symbol.dispose]: () => HeldEntry.isSupported && release() };
   }
 
-  /** A path to what is held, for the system's calls. */
+  /** Path to the held entry, for system calls. */
   get path(): string {
     return `/proc/self/fd/${this.descriptor}`;
   }
@@ -58,7 +58,7 @@ export class HeldEntry implements Disposable {
     return Deno.statSync(this.path);
   }
 
-  /** Reads where a held symbolic link leads; undefined if it is not a link. */
+  /** Reads the target of a held symbolic link; undefined if it is not a link. */
   readLink(): string | undefined {
     const buffer = new Uint8Array(MAX_LINK_LENGTH);
     const { readlinkat } = acquire();
@@ -79,7 +79,7 @@ export class HeldEntry implements Disposable {
 let library: Deno.DynamicLibrary<typeof SYMBOLS> | undefined;
 let users = 0;
 
-/** Returns the C library's functions; each call needs one of {@link release}. */
+/** Returns the C library's functions; pair each call with {@link release}. */
 function acquire(): Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] {
   library ??= Deno.dlopen("libc.so.6", SYMBOLS);
   users++;

@@ -1,5 +1,5 @@
 /**
- * Reading of files that others provide: keys, certificates, passwords, settings.
+ * Input files: keys, certificates, passwords, settings.
  *
  * Opening never waits (O_NONBLOCK), and everything is decided on the descriptor. A regular file is
  * read; a pipe is read to its end while a program writes to it; devices and directories are refused.
@@ -25,8 +25,8 @@ export const SOURCE_LIMITS = {
   writer: 800,
   /** Time for a pipe, or a file of a slow file system, to be read to its end. */
   total: 60_000,
-  /** The first and the longest pause between two looks at a pipe. */
-  pause: { first: 1, max: 20 },
+  /** First and maximum interval between two reads of a pipe. */
+  pollInterval: { first: 1, max: 20 },
 } as const;
 
 /** Reasons of {@link SourceError}. */
@@ -41,7 +41,7 @@ export type SourceFault =
   | "large"
   | "failed";
 
-/** A file that cannot be read. The message continues a sentence that begins with its name. */
+/** The file cannot be read. The message continues a sentence that begins with its name. */
 export class SourceError extends Error {
   override readonly name = "SourceError";
 
@@ -53,15 +53,15 @@ export class SourceError extends Error {
 /** The system has no file for standard input. */
 class NoFileError extends Error {}
 
-/** Options of reading. */
+/** Options of a read. */
 export interface SourceOptions {
-  /** A larger file is refused, bytes. */
+  /** Maximum size, bytes. */
   readonly maxBytes: number;
   /** False refuses pipes, whose contents can be read only once; default true. */
   readonly pipes?: boolean;
 }
 
-/** Reads all of `path` without keeping the process. Throws {@link SourceError}. */
+/** Reads all of `path` without blocking the process. Throws {@link SourceError}. */
 export async function readSource(
   path: string,
   options: SourceOptions,
@@ -70,17 +70,17 @@ export async function readSource(
   try {
     refuseUnopened(path, options);
     return await withTimeout(readAll(source), SOURCE_LIMITS.total, () => {
-      throw slow();
+      throw timeoutError();
     });
   } catch (thrown) {
-    throw asSourceError(thrown);
+    throw toSourceError(thrown);
   } finally {
     source.abandon();
   }
 }
 
 /**
- * Reads all of `path` while the process waits, for what is read once at its start. Throws
+ * Reads all of `path` and blocks the process, for files that are read once at startup. Throws
  * {@link SourceError}.
  */
 export function readSourceSync(path: string, options: SourceOptions): Uint8Array<ArrayBuffer> {
@@ -91,13 +91,15 @@ export function readSourceSync(path: string, options: SourceOptions): Uint8Array
     descriptor = openSync(path, FLAGS);
     const pipe = checkKind(fstatSync(descriptor), path, options);
     for (;;) {
-      const count = tried(() => readSync(descriptor ?? -1, buffer.rest(), 0, buffer.free, null));
+      const count = readIfReady(() =>
+        readSync(descriptor ?? -1, buffer.rest(), 0, buffer.free, null)
+      );
       const pause = buffer.accept(count, pipe);
       if (pause === "end") return buffer.contents();
       if (pause > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
     }
   } catch (thrown) {
-    throw asSourceError(thrown);
+    throw toSourceError(thrown);
   } finally {
     buffer.wipe();
     if (descriptor !== undefined) closeSync(descriptor);
@@ -107,7 +109,7 @@ export function readSourceSync(path: string, options: SourceOptions): Uint8Array
 /** Windows has neither flag. O_NOCTTY: a terminal does not become the process's own. */
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
 
-/** An open file and its descriptor, which is closed when nothing uses it any more. */
+/** Open file; its descriptor is closed when no call uses it any more. */
 class OpenSource {
   #descriptor: number | undefined;
   #isAbandoned = false;
@@ -131,7 +133,7 @@ class OpenSource {
     );
   }
 
-  /** Closes the file, after a call that is still under way. */
+  /** Closes the file, after a running call has ended. */
   abandon(): void {
     this.#isAbandoned = true;
     if (this.#inUse === 0) this.#close();
@@ -158,7 +160,7 @@ class OpenSource {
   }
 }
 
-/** Standard input. Windows has no file of that name, and a socket cannot be opened by it. */
+/** Standard input. Windows does not have this file, and a socket cannot be opened by it. */
 const STANDARD_INPUT = "/dev/stdin";
 
 async function readAll(source: OpenSource): Promise<Uint8Array<ArrayBuffer>> {
@@ -169,7 +171,7 @@ async function readAll(source: OpenSource): Promise<Uint8Array<ArrayBuffer>> {
     if (Deno.build.os === "windows" && path === STANDARD_INPUT) throw new NoFileError();
     await source.open();
     kind = checkKind(await source.stat(), path, options);
-    read = (into) => triedLater(() => source.read(into));
+    read = (into) => readIfReadyAsync(() => source.read(into));
   } catch (thrown) {
     const isInput = path === STANDARD_INPUT && options.pipes !== false;
     if (!isInput || !(thrown instanceof NoFileError || errnoOf(thrown) === "ENXIO")) throw thrown;
@@ -188,40 +190,40 @@ async function readAll(source: OpenSource): Promise<Uint8Array<ArrayBuffer>> {
   }
 }
 
-/** Kinds of what is read: only a FIFO with a name can get its writer later. */
+/** Kinds of input; only a named FIFO can get its writer later. */
 type Kind = "file" | "pipe" | "named-fifo";
 
 function checkKind(info: Stats, path: string, { pipes }: SourceOptions): Kind {
   if (info.isFile()) return "file";
   if (info.isDirectory()) throw new SourceError("directory", "is a directory; name a file in it");
   if (info.isFIFO() || info.isSocket()) {
-    if (pipes === false) throw notRegular();
+    if (pipes === false) throw notRegularError();
     return /^\/(dev\/(stdin|fd\/)|proc\/)/.test(path) ? "pipe" : "named-fifo";
   }
   if (isNullDevice(info)) return "file";
   throw new SourceError("device", "is a device; name a file");
 }
 
-/** Refuses a pipe that must not be read before it is opened: its writer would lose its reader. */
+/** Refuses a pipe without opening it: opening and closing would break its writer. */
 function refuseUnopened(path: string, { pipes }: SourceOptions): void {
-  if (pipes === false && Deno.statSync(path).isFifo) throw notRegular();
+  if (pipes === false && Deno.statSync(path).isFifo) throw notRegularError();
 }
 
-function notRegular(): SourceError {
+function notRegularError(): SourceError {
   return new SourceError("pipe", "is not a regular file; name another");
 }
 
 function isNullDevice(info: Stats): boolean {
-  if (Deno.build.os === "windows") return true; // NUL has no number of its own
+  if (Deno.build.os === "windows") return true; // NUL has no device number
   return info.isCharacterDevice() && info.rdev === Deno.statSync("/dev/null").rdev;
 }
 
-/** The bytes read so far, and the meaning of the last read. */
+/** Collects the bytes read, and decides when to read again. */
 class SourceBuffer {
   #bytes = new Uint8Array(16 * 1024);
   #length = 0;
   #hadWriter = false;
-  #pause: number = SOURCE_LIMITS.pause.first;
+  #pause: number = SOURCE_LIMITS.pollInterval.first;
   readonly #started = performance.now();
 
   constructor(private readonly maxBytes: number) {}
@@ -230,7 +232,7 @@ class SourceBuffer {
     return this.#bytes.length - this.#length;
   }
 
-  /** Returns where the next bytes go. */
+  /** Returns the free part of the buffer. */
   rest(): Uint8Array {
     if (this.free === 0) this.#grow();
     return this.#bytes.subarray(this.#length);
@@ -242,14 +244,14 @@ class SourceBuffer {
    */
   accept(count: number | undefined, kind: Kind): number | "end" {
     const elapsed = performance.now() - this.#started;
-    if (elapsed > SOURCE_LIMITS.total) throw slow();
+    if (elapsed > SOURCE_LIMITS.total) throw timeoutError();
     if (count) {
       this.#length += count;
       this.#hadWriter = true;
       if (this.#length > this.maxBytes) {
         throw new SourceError("large", `is larger than ${sizeOf(this.maxBytes)}; check the path`);
       }
-      this.#pause = SOURCE_LIMITS.pause.first;
+      this.#pause = SOURCE_LIMITS.pollInterval.first;
       return 0;
     }
     if (count === undefined) this.#hadWriter = true;
@@ -258,7 +260,7 @@ class SourceBuffer {
       throw new SourceError("no-writer", "is a FIFO that no program writes to; start its writer");
     }
     const pause = this.#pause;
-    this.#pause = Math.min(2 * pause, SOURCE_LIMITS.pause.max);
+    this.#pause = Math.min(2 * pause, SOURCE_LIMITS.pollInterval.max);
     return pause;
   }
 
@@ -282,13 +284,13 @@ function sizeOf(bytes: number): string {
   return bytes < 1 << 20 ? `${bytes >> 10} KiB` : `${bytes >> 20} MiB`;
 }
 
-function slow(): SourceError {
+function timeoutError(): SourceError {
   const seconds = SOURCE_LIMITS.total / 1000;
   return new SourceError("slow", `did not end within ${seconds} s; check what writes to it`);
 }
 
-/** Returns what `call` returns; undefined if there is nothing to read yet. */
-function tried(call: () => number): number | undefined {
+/** Returns the result of `call`; undefined if no data is ready. */
+function readIfReady(call: () => number): number | undefined {
   try {
     return call();
   } catch (thrown) {
@@ -297,7 +299,7 @@ function tried(call: () => number): number | undefined {
   }
 }
 
-async function triedLater(call: () => Promise<number>): Promise<number | undefined> {
+async function readIfReadyAsync(call: () => Promise<number>): Promise<number | undefined> {
   try {
     return await call();
   } catch (thrown) {
@@ -314,7 +316,7 @@ function errnoOf(thrown: unknown): unknown {
   return thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
 }
 
-function asSourceError(cause: unknown): SourceError {
+function toSourceError(cause: unknown): SourceError {
   if (cause instanceof SourceError) return cause;
   switch (errnoOf(cause)) {
     case "ENOENT":

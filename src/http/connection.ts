@@ -1,5 +1,5 @@
 /**
- * Connections to the service: TCP, a proxy's tunnel where one is used, TLS.
+ * Connections to the service: TCP, the tunnel of a proxy if there is one, TLS.
  *
  * @module
  */
@@ -10,26 +10,26 @@ import { type Proxy, proxyLabel } from "./proxy.ts";
 import { connectTcp } from "./tcp_connection.ts";
 import { withTimeout } from "../timeout.ts";
 
-/** How a connection is made. */
+/** Options of a connection. */
 export interface ConnectionOptions {
   /** False accepts any server certificate. */
   readonly verifyServer: boolean;
-  /** PEM certificates trusted beside the system's. */
+  /** PEM certificates trusted in addition to the system's. */
   readonly extraAuthorities: readonly string[];
-  /** A proxy that tunnels. */
+  /** Proxy to tunnel through. */
   readonly proxy?: Proxy;
   /** Names the proxy variable that is ignored, for errors. */
   readonly ignoredProxy?: string;
 }
 
-/** Time to a connection, milliseconds. */
+/** Timeout for the TCP connection, milliseconds. */
 export const CONNECT_TIMEOUT = 5_000;
 
 /**
- * Connects to the host of `url`, through the proxy if there is one. `onStream` is given every stream
- * as soon as it stands, so that the caller can close it at any time.
+ * Connects to the host of `url`, through the proxy if there is one. `onStream` gets every stream
+ * when it is open, so that the caller can close it at any time.
  *
- * Throws `network`, `network-timeout` and `proxy` errors, and what TLS throws.
+ * Throws `network`, `network-timeout`, `proxy`, and TLS errors.
  */
 export async function connect(
   url: URL,
@@ -37,9 +37,12 @@ export async function connect(
   onStream: (stream: ByteStream) => void,
 ): Promise<ByteStream> {
   const { proxy } = options;
-  const connection = await connectInTime(proxy?.url ?? url, proxy ? proxyLabel(proxy) : url.host);
+  const connection = await connectWithTimeout(
+    proxy?.url ?? url,
+    proxy ? proxyLabel(proxy) : url.host,
+  );
   onStream(connection);
-  // Else the request waits for the end of the handshake to be acknowledged, 40 ms.
+  // Otherwise the request waits 40 ms for the acknowledgement of the handshake.
   connection.setNoDelay(true);
   if (proxy) await openTunnel(connection, url, proxy);
   if (url.protocol === "http:") return connection;
@@ -61,7 +64,7 @@ export async function connect(
   return secure;
 }
 
-async function connectInTime(peer: URL, label: string): Promise<Deno.TcpConn> {
+async function connectWithTimeout(peer: URL, label: string): Promise<Deno.TcpConn> {
   const connecting = connectTcp(bareHost(peer), portOf(peer));
   return await withTimeout(connecting, CONNECT_TIMEOUT, () => {
     connecting.then((connection) => connection.close(), () => {});
@@ -78,60 +81,60 @@ async function openTunnel(connection: Deno.TcpConn, url: URL, proxy: Proxy): Pro
   const target = `${url.hostname}:${portOf(url)}`;
   const headers = new Map([["host", target]]);
   if (username !== "") {
-    const credentials = `${decoded(username)}:${decoded(password)}`;
+    const credentials = `${decodePercent(username)}:${decodePercent(password)}`;
     headers.set("proxy-authorization", `Basic ${encodeBase64(credentials)}`);
   }
-  const { status, headers: answered } = await requestTunnel(connection, {
+  const { status, headers: responseHeaders } = await requestTunnel(connection, {
     method: "CONNECT",
     target,
     headers,
   })
     .catch((cause) => {
       if (!(cause instanceof HttpProtocolError)) throw cause;
-      const sentence = `${proxyLabel(proxy)} does not answer as an HTTP proxy`;
+      const sentence = `${proxyLabel(proxy)} did not respond as an HTTP proxy`;
       throw new HelperError("network", `${sentence}; check the variable`, { cause });
     });
   if (status < 200 || status > 299) {
-    // A proxy that refuses will refuse again; one that cannot reach the service may later.
+    // A refusal (4xx) is permanent; a proxy that cannot reach the service (5xx) may reach it later.
     throw new HelperError(
       status < 500 ? "proxy" : "network",
       status === 407
-        ? authenticationProblem(proxy, answered.get("proxy-authenticate") ?? "")
-        : `${proxyLabel(proxy)} answered ${status} when asked to connect to ${target}`,
+        ? proxyAuthenticationMessage(proxy, responseHeaders.get("proxy-authenticate") ?? "")
+        : `${proxyLabel(proxy)} returned status ${status} for CONNECT ${target}`,
     );
   }
 }
 
 /** Returns the message for a 407 response, by the schemes that the proxy offers (RFC 9110, 11.7.1). */
-function authenticationProblem(proxy: Proxy, offered: string): string {
+function proxyAuthenticationMessage(proxy: Proxy, offered: string): string {
   const label = proxyLabel(proxy);
   const schemes = PROXY_SCHEMES.filter((scheme) =>
     new RegExp(`(^|,)\\s*${scheme}\\b`, "i").test(offered)
   );
   if (schemes.length > 0 && !schemes.includes("Basic")) {
-    return `${label} wants ${
+    return `${label} requires ${
       schemes.join(" or ")
     } authentication (407); only Basic is supported; ` +
       "use a local proxy that adds it, such as cntlm or px";
   }
   return proxy.url.username === ""
-    ? `${label} wants a user and password (407); write them into the variable`
-    : `${label} refuses the user and password (407); correct them in the variable`;
+    ? `${label} requires a user and password (407); add them to the variable`
+    : `${label} rejected the user and password (407); correct them in the variable`;
 }
 
 /** Authentication schemes of proxies, as registered with IANA. */
 const PROXY_SCHEMES = ["Basic", "Digest", "NTLM", "Negotiate", "Kerberos", "Bearer"] as const;
 
-/** A URL's user or password, percent-decoded where it is encoded. */
-function decoded(text: string): string {
+/** Percent-decodes a URL's user or password; returns it unchanged if it is not encoded. */
+function decodePercent(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text; // a percent sign that stands for itself
+    return text; // contains a literal percent sign
   }
 }
 
-/** The host without the brackets of an IPv6 address. */
+/** Returns the host without the brackets of an IPv6 address. */
 function bareHost(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, "");
 }

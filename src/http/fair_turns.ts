@@ -1,20 +1,20 @@
 /**
- * Turns for other work between reads that are always ready.
+ * Yields to other work between reads that are always ready.
  *
- * A read that has its data at once continues in a microtask. A peer that sends without end would so
- * keep timers, signals and other requests waiting for ever.
+ * A read whose data is ready continues in a microtask. So a peer that never stops sending would keep
+ * timers, signals and other requests waiting for ever.
  *
  * @module
  */
 
-/** Time without a turn for others, milliseconds. */
+/** Maximum time without yielding, milliseconds. */
 const MAX_UNINTERRUPTED = 10;
 
-/** Measures how long one reader has had the process to itself. */
+/** Yields when one reader has run for too long. */
 export class FairTurns {
   #since = performance.now();
 
-  /** Lets timers, signals and requests run if it is time; call it before each read. */
+  /** Lets timers, signals and requests run if the time is up; call it before each read. */
   async next(): Promise<void> {
     if (performance.now() - this.#since < MAX_UNINTERRUPTED) return;
     await new Promise((resolve) => setTimeout(resolve, 0));

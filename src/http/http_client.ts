@@ -1,6 +1,6 @@
 /**
- * Sending one request to the service: connection, exchange, limits of time, and what failures mean.
- * Trust and proxies are decided here and by flags alone, never by variables that Deno would follow.
+ * HTTP client for one request to the service: connection, exchange, timeout, and error messages. Only
+ * flags decide trust and proxies, never environment variables that Deno would follow.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { type Proxy, proxyLabel } from "./proxy.ts";
 import type { HttpRequest } from "./request.ts";
 import { withTimeout } from "../timeout.ts";
 
-/** How requests are sent. */
+/** Options of the client. */
 export interface HttpOptions extends ConnectionOptions {
   readonly userAgent: string;
 }
@@ -28,36 +28,36 @@ export type SendRequest = (
 ) => Promise<HttpResponse>;
 
 /**
- * Begins what the first TLS connection would wait for, in another thread, as the program's loader
- * does where it is known from the start that there will be a connection.
+ * Starts gathering entropy in another thread; the first TLS connection would wait for it. The program's
+ * loader does the same for commands that always connect.
  */
 export function warmUpTls(): void {
   void crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
 }
 
 /**
- * A sender for these options. What it throws: `network` (no connection, or it broke),
- * `network-timeout`, `proxy` (it refuses), `tls` (the server's certificate or the handshake), `service-answer` (not HTTP,
- * or too large).
+ * Returns a sender for these options. It throws `network` (no connection, or a broken one),
+ * `network-timeout`, `proxy` (refused), `tls` (server certificate or handshake), and `service-answer`
+ * (not HTTP, or too large).
  */
 export function createSender(options: HttpOptions): SendRequest {
   return async (request, timeoutMilliseconds) => {
     const { url } = request;
     const open: ByteStream[] = [];
-    const answer = send(request, options, (stream) => open.push(stream));
+    const response = send(request, options, (stream) => open.push(stream));
     try {
-      return await withTimeout(answer, timeoutMilliseconds, () => {
+      return await withTimeout(response, timeoutMilliseconds, () => {
         throw new HelperError(
           "network-timeout",
-          `no answer from ${url.host} within ${Math.ceil(timeoutMilliseconds) / 1000} s; ` +
+          `no response from ${url.host} within ${Math.ceil(timeoutMilliseconds) / 1000} s; ` +
             "check the network, --endpoint and proxies",
         );
       });
     } catch (thrown) {
-      throw withProxyNote(asHelperError(thrown, url, options.proxy), options);
+      throw addProxyNote(toHelperError(thrown, url, options.proxy), options);
     } finally {
       open.reverse().forEach(closeQuietly);
-      answer.catch(() => {}); // what closing does to a request that is too late
+      response.catch(() => {}); // after a timeout, closing the streams rejects it
     }
   };
 }
@@ -80,12 +80,12 @@ function closeQuietly(stream: ByteStream): void {
   try {
     stream.close();
   } catch {
-    // closed already, or become part of another stream
+    // already closed, or taken over by another stream
   }
 }
 
-/** Adds the proxy that was used, or the variable that was ignored, to an error of the connection. */
-function withProxyNote(
+/** Adds the used proxy, or the ignored variable, to a connection error. */
+function addProxyNote(
   error: HelperError,
   { proxy, ignoredProxy }: ConnectionOptions,
 ): HelperError {
@@ -98,85 +98,86 @@ function withProxyNote(
   return new HelperError(error.code, `${error.message}; ${note}`, { cause: error.cause });
 }
 
+/** Error message for a failed connection. */
 interface Failure {
-  /** What Deno, rustls or Node say. */
-  readonly said: RegExp;
+  /** Message of Deno, rustls or Node. */
+  readonly pattern: RegExp;
   readonly code: "tls" | "network";
-  /** What it means for `host`, the one that was connected to. */
-  readonly means: (host: string) => string;
-  /** The message for a proxy, if it can fail before the proxy has connected to the service. */
+  /** Returns our message for the `host` of the connection. */
+  readonly message: (host: string) => string;
+  /** Returns the message for a proxy, if the failure can happen before the tunnel is open. */
   readonly atProxy?: (proxy: string) => string;
 }
 
-/** What can go wrong on the way; the first that matches decides. */
+/** Failures of a connection; the first match decides. */
 const FAILURES: readonly Failure[] = [
   {
-    said: /UnknownIssuer|unable to get local issuer|self.signed/i,
+    pattern: /UnknownIssuer|unable to get local issuer|self.signed/i,
     code: "tls",
-    means: (host) =>
+    message: (host) =>
       `the TLS certificate of ${host} is signed by an authority this system does not trust; ` +
       "name the authority with --ca-bundle or install the system's CA certificates",
   },
   {
-    said: /CaUsedAsEndEntity/i,
+    pattern: /CaUsedAsEndEntity/i,
     code: "tls",
-    means: (host) =>
+    message: (host) =>
       `the TLS certificate of ${host} is itself a CA certificate (CA:TRUE); ` +
       "issue a server certificate with it, and name the CA with --ca-bundle",
   },
   {
-    said: /not valid for name|NotValidForName/i,
+    pattern: /not valid for name|NotValidForName/i,
     code: "tls",
-    means: (host) => `the TLS certificate of ${host} is for another name; check --endpoint`,
+    message: (host) => `the TLS certificate of ${host} is for another name; check --endpoint`,
   },
   {
-    said: /expired|not ?valid ?yet/i,
+    pattern: /expired|not ?valid ?yet/i,
     code: "tls",
-    means: (host) =>
+    message: (host) =>
       `the TLS certificate of ${host} is not valid at this time; check this machine's clock`,
   },
   {
-    said: /invalid peer certificate/i,
+    pattern: /invalid peer certificate/i,
     code: "tls",
-    means: (host) =>
+    message: (host) =>
       `the TLS certificate of ${host} cannot be accepted; check --endpoint and --ca-bundle`,
   },
   {
-    said: /HandshakeFailure|received fatal alert|InvalidContentType|corrupt message|handshake/i,
+    pattern: /HandshakeFailure|received fatal alert|InvalidContentType|corrupt message|handshake/i,
     code: "tls",
-    means: (host) => `the TLS handshake with ${host} failed; check --endpoint`,
+    message: (host) => `the TLS handshake with ${host} failed; check --endpoint`,
   },
   {
-    said: /dns error|failed to lookup|ENOTFOUND|EAI_AGAIN|getaddrinfo/i,
+    pattern: /dns error|failed to lookup|ENOTFOUND|EAI_AGAIN|getaddrinfo/i,
     code: "network",
-    means: (host) => `${host} cannot be found; check --endpoint, --region and DNS`,
+    message: (host) => `${host} cannot be found; check --endpoint, --region and DNS`,
     atProxy: (proxy) => `${proxy} cannot be found; check the variable and DNS`,
   },
   {
-    said: /refused/i,
+    pattern: /refused/i,
     code: "network",
-    means: (host) => `${host} refuses connections; check --endpoint and the network`,
+    message: (host) => `${host} refuses connections; check --endpoint and the network`,
     atProxy: (proxy) => `${proxy} refuses connections; check the variable and the network`,
   },
 ];
 
-function asHelperError(thrown: unknown, url: URL, proxy: Proxy | undefined): HelperError {
+function toHelperError(thrown: unknown, url: URL, proxy: Proxy | undefined): HelperError {
   if (thrown instanceof HelperError) return thrown;
   if (thrown instanceof HttpProtocolError) {
     return new HelperError(
       "service-answer",
-      `${url.host} did not answer as the service does (${thrown.message}); check --endpoint`,
+      `${url.host}: the response is not the service's (${thrown.message}); check --endpoint`,
       { cause: thrown },
     );
   }
   const text = messageOf(thrown);
-  const failure = FAILURES.find(({ said }) => said.test(text));
+  const failure = FAILURES.find(({ pattern }) => pattern.test(text));
   if (!failure) {
     const sentence = `the connection to ${url.host} broke; try again`;
     return new HelperError("network", sentence, { cause: thrown });
   }
   const message = failure.atProxy && proxy
     ? failure.atProxy(proxyLabel(proxy))
-    : failure.means(url.host);
+    : failure.message(url.host);
   return new HelperError(failure.code, message, { cause: thrown });
 }

@@ -1,26 +1,25 @@
 /**
- * One HTTP/1.1 request and its answer over a connection of its own (RFC 9112).
+ * HTTP/1.1 exchange of one request and one response over its own connection (RFC 9112).
  *
- * Deno's fetch cannot do what is asked here: skip verification in a compiled program, time the
- * connection apart from the answer, or keep a proxy's password from the service behind it; and
- * Node's client in Deno hangs or crashes when an answer breaks off. What is left to do for one
- * request on one connection is little.
+ * Deno's fetch cannot skip verification in a compiled program. It has no separate timeout for the
+ * connection, and it sends a proxy's password to the service too. Node's client in Deno hangs or crashes
+ * on a truncated response. One request on one connection needs little code.
  *
  * @module
  */
 import { FairTurns } from "./fair_turns.ts";
 import { concatenate } from "../bytes.ts";
 
-/** A connection: bytes in both directions. `Deno.Conn` is one. */
+/** Connection: bytes in both directions. `Deno.Conn` is one. */
 export interface ByteStream {
-  /** Reads into `buffer`: the number of bytes, or null at the end. */
+  /** Reads into `buffer`; returns the number of bytes, or null at the end. */
   read(buffer: Uint8Array): Promise<number | null>;
-  /** Writes some of `bytes`: their number. */
+  /** Writes some of `bytes`; returns their number. */
   write(bytes: Uint8Array): Promise<number>;
   close(): void;
 }
 
-/** A request as it goes on the wire. */
+/** Request as sent. */
 export interface HttpRequest {
   readonly method: string;
   /** Path and query, or `host:port` for CONNECT. */
@@ -29,20 +28,20 @@ export interface HttpRequest {
   readonly body?: Uint8Array;
 }
 
-/** The answer; header names are in lower case, repeated headers joined by commas. */
+/** Response; header names are in lower case, repeated headers joined by commas. */
 export interface HttpResponse {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
   readonly body: Uint8Array;
 }
 
-/** The answer breaks the protocol or a limit: whoever answered is not the service. */
+/** The response breaks the protocol or a limit, so it is not the service's. */
 export class HttpProtocolError extends Error {
   override readonly name = "HttpProtocolError";
 }
 
-/** The connection ended before the answer did. */
-export class TruncatedAnswerError extends Error {
+/** The connection ended before the response did. */
+export class TruncatedResponseError extends Error {
   override readonly name = "TruncatedAnswerError";
 }
 
@@ -67,9 +66,9 @@ export const RESPONSE_LIMITS = {
 } as const;
 
 /**
- * Sends `request` and reads the answer, which must be the connection's last.
+ * Sends `request` and reads the response, which must be the last of the connection.
  *
- * Throws {@link HttpProtocolError}, {@link TruncatedAnswerError}, and what the stream throws.
+ * Throws {@link HttpProtocolError}, {@link TruncatedResponseError}, and the stream's errors.
  */
 export async function exchange(stream: ByteStream, request: HttpRequest): Promise<HttpResponse> {
   await sendRequest(stream, request);
@@ -82,7 +81,7 @@ export async function exchange(stream: ByteStream, request: HttpRequest): Promis
   return { ...head, body: await reader.readBody(head) };
 }
 
-/** Asks a proxy for a tunnel (RFC 9110 section 9.3.6) and returns the head of its response. */
+/** Requests a tunnel from a proxy (RFC 9110 section 9.3.6) and returns the head of its response. */
 export async function requestTunnel(
   stream: ByteStream,
   request: HttpRequest,
@@ -92,12 +91,12 @@ export async function requestTunnel(
   const head = await reader.readHead();
   // The client speaks first in a tunnel. Bytes read ahead would be lost.
   if (head.status < 300 && reader.hasUnread) {
-    throw new HttpProtocolError("data before the tunnel's use");
+    throw new HttpProtocolError("data before the tunnel was used");
   }
   return head;
 }
 
-/** One write for head and body: a second one would wait for the first to be acknowledged. */
+/** Sends head and body in one write: a second write would wait for the acknowledgement of the first. */
 async function sendRequest(stream: ByteStream, request: HttpRequest): Promise<void> {
   const lines = [`${request.method} ${request.target} HTTP/1.1`];
   for (const [name, value] of request.headers) {
@@ -117,9 +116,9 @@ async function sendRequest(stream: ByteStream, request: HttpRequest): Promise<vo
 
 type ResponseHead = Omit<HttpResponse, "body">;
 
-/** Reads a response piece by piece within {@link RESPONSE_LIMITS}; keeps what was read ahead. */
+/** Reads a response within {@link RESPONSE_LIMITS}; keeps bytes that were read ahead. */
 class ResponseReader {
-  /** The bytes received; those before `#start` are used up. */
+  /** The bytes received; those before `#start` are consumed. */
   #buffer = new Uint8Array(16_384);
   #start = 0;
   #end = 0;
@@ -131,7 +130,7 @@ class ResponseReader {
 
   constructor(readonly stream: ByteStream) {}
 
-  /** True if more was received than was read. */
+  /** True if received bytes are unread. */
   get hasUnread(): boolean {
     return this.#end > this.#start;
   }
@@ -163,7 +162,7 @@ class ResponseReader {
     }
     const length = headers.get("content-length");
     if (length === undefined) return await this.#readToEnd();
-    if (!/^\d{1,15}$/.test(length)) throw new HttpProtocolError("a content-length that is none");
+    if (!/^\d{1,15}$/.test(length)) throw new HttpProtocolError("an invalid content-length");
     return await this.#readExactly(Number(length));
   }
 
@@ -173,14 +172,14 @@ class ResponseReader {
     for (;;) {
       const line = await this.#readLine(RESPONSE_LIMITS.chunkLine);
       const size = /^([0-9A-Fa-f]{1,8})(?:[ \t]*;.*)?$/.exec(line)?.[1];
-      if (size === undefined) throw new HttpProtocolError("a chunk without its size");
+      if (size === undefined) throw new HttpProtocolError("a chunk without a size");
       const length = parseInt(size, 16);
       if (length === 0) break;
       total += length;
       checkSize(total);
       if (chunks.length === RESPONSE_LIMITS.chunks) throw new HttpProtocolError("too many chunks");
       chunks.push(await this.#readExactly(length));
-      if (await this.#readLine(0) !== "") throw new HttpProtocolError("a chunk without its end");
+      if (await this.#readLine(0) !== "") throw new HttpProtocolError("a chunk without an end");
     }
     while (await this.#readHeadLine() !== "") {
       // Trailer fields are not used.
@@ -191,7 +190,7 @@ class ResponseReader {
   async #readExactly(length: number): Promise<Uint8Array> {
     checkSize(length);
     while (this.#end - this.#start < length) {
-      if (!await this.#fill()) throw new TruncatedAnswerError("the answer breaks off");
+      if (!await this.#fill()) throw new TruncatedResponseError("the response is truncated");
     }
     return this.#take(length);
   }
@@ -201,7 +200,7 @@ class ResponseReader {
     return this.#take(this.#end - this.#start);
   }
 
-  /** A line of a head or trailer, within the limits of all of them together. */
+  /** Reads a line of a head or trailer, within their common limits. */
   async #readHeadLine(): Promise<string> {
     if (++this.#headLines > RESPONSE_LIMITS.lines) throw new HttpProtocolError("too many headers");
     const line = await this.#readLine(RESPONSE_LIMITS.head - this.#headBytes);
@@ -209,7 +208,7 @@ class ResponseReader {
     return line;
   }
 
-  /** A line without its end. */
+  /** Reads a line; returns it without its line end. */
   async #readLine(max: number): Promise<string> {
     for (let searched = 0;;) {
       const end = this.#buffer.subarray(0, this.#end).indexOf(LINE_FEED, this.#start + searched);
@@ -220,15 +219,15 @@ class ResponseReader {
         return line.replace(/\r$/, "");
       }
       searched = length;
-      if (!await this.#fill()) throw new TruncatedAnswerError("the answer breaks off");
+      if (!await this.#fill()) throw new TruncatedResponseError("the response is truncated");
     }
   }
 
-  /** Reads more; false at the end of the connection. */
+  /** Reads more; returns false at the end of the connection. */
   async #fill(): Promise<boolean> {
     if (++this.#reads > RESPONSE_LIMITS.reads) throw new HttpProtocolError("too many pieces");
     await this.#turns.next();
-    this.#makeRoom();
+    this.#ensureCapacity();
     const length = await this.stream.read(this.#buffer.subarray(this.#end));
     if (length === null) return false;
     this.#end += length;
@@ -237,8 +236,8 @@ class ResponseReader {
     return true;
   }
 
-  /** Moves what is unread to the front, or into a larger buffer, if the end is reached. */
-  #makeRoom(): void {
+  /** Moves the unread bytes to the front, or into a larger buffer, if the buffer is full. */
+  #ensureCapacity(): void {
     if (this.#end < this.#buffer.length) return;
     const unread = this.#buffer.subarray(this.#start, this.#end);
     const isHalfUsed = this.#start >= this.#buffer.length / 2;
@@ -261,6 +260,6 @@ const LATIN1 = new TextDecoder("latin1");
 
 function checkSize(bytes: number): void {
   if (bytes > RESPONSE_LIMITS.body) {
-    throw new HttpProtocolError(`an answer larger than ${RESPONSE_LIMITS.body} bytes`);
+    throw new HttpProtocolError(`a response larger than ${RESPONSE_LIMITS.body} bytes`);
   }
 }

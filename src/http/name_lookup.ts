@@ -1,12 +1,13 @@
 /**
- * Names by the system's resolver, all addresses of each.
+ * Name lookup by the system's resolver. A separate file, because it is imported only when a second
+ * address is needed: `node:dns` would slow down the start.
  *
  * @module
  */
 import dns from "node:dns/promises";
 
-/** All addresses of `hostname`, in the system's order. Throws what the resolver says. */
+/** Returns all addresses of `hostname`, in the system's order. Throws the resolver's error. */
 export async function lookup(hostname: string): Promise<readonly string[]> {
-  const answers = await dns.lookup(hostname, { all: true, order: "verbatim" });
-  return answers.map(({ address }) => address);
+  const addresses = await dns.lookup(hostname, { all: true, order: "verbatim" });
+  return addresses.map(({ address }) => address);
 }

@@ -1,5 +1,5 @@
 /**
- * The proxy for a request, from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY in either case, as
+ * Proxy selection for a request, from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY in either case, as
  * curl reads them. Pure.
  *
  * @module
@@ -7,7 +7,7 @@
 import { HelperError } from "../errors.ts";
 import { isInNetwork } from "./address.ts";
 
-/** The variables that name proxies. Deno's fetch would use them by itself. */
+/** Variables that name proxies. Deno's fetch would use them too. */
 export const PROXY_VARIABLES = [
   "HTTPS_PROXY",
   "https_proxy",
@@ -27,11 +27,11 @@ export interface Proxy {
   readonly variable: string;
 }
 
-/** The proxy to use, or why the one that a variable names is not used. */
+/** The proxy to use, or the reason why a variable's proxy is not used. */
 export interface ProxyChoice {
   /** Undefined for a direct connection. */
   readonly proxy?: Proxy;
-  /** The end of a sentence that names the variable that is ignored. */
+  /** Part of a message that names the ignored variable. */
   readonly ignoredProxy?: string;
 }
 
@@ -60,7 +60,7 @@ export function chooseProxy(
     if (exceptions && matchesNoProxy(environment(exceptions) ?? "", target)) {
       return { ignoredProxy: `${variable} is not used (${exceptions} lists this host)` };
     }
-    // AWS's helper does not read ALL_PROXY: where it is for other programs, nothing may fail.
+    // AWS's helper does not read ALL_PROXY. A SOCKS proxy for other programs must not cause an error.
     if (/^all_proxy$/i.test(variable) && /^socks/i.test(value)) {
       return { ignoredProxy: `${variable} is ignored (SOCKS proxies are not supported)` };
     }

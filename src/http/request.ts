@@ -2,7 +2,7 @@
 export interface HttpRequest {
   readonly url: URL;
   readonly method: "POST" | "GET";
-  /** All headers but Host, which is the URL's. */
+  /** All headers except Host, which comes from the URL. */
   readonly headers: ReadonlyMap<string, string>;
   readonly body: Uint8Array<ArrayBuffer>;
 }

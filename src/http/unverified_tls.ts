@@ -1,6 +1,6 @@
 /**
- * TLS that accepts any server certificate, for `--no-verify-ssl`. Deno's own TLS cannot be told to in
- * a compiled program; Node's can, over a connection that is given the form of a Node stream.
+ * TLS that accepts any server certificate, for `--no-verify-ssl`. Deno's own TLS cannot do this in a
+ * compiled program. Node's TLS can, over a connection that is wrapped as a Node stream.
  *
  * @module
  */
@@ -10,17 +10,17 @@ import tls from "node:tls";
 import { FairTurns } from "./fair_turns.ts";
 import type { ByteStream } from "./http_exchange.ts";
 
-/** TLS that has begun: it must not be written to before the handshake is done. */
-export interface BegunTls extends ByteStream {
+/** TLS connection; do not write to it before the handshake is done. */
+export interface TlsStream extends ByteStream {
   handshake(): Promise<void>;
 }
 
-/** Decrypted bytes that wait for a reader; the connection is not read beyond them. */
+/** Maximum of decrypted unread bytes; then reading from the connection pauses. */
 const MAX_UNREAD = 65_536;
 
-/** Starts TLS on `connection`, which it closes with itself. */
-export function startUnverifiedTls(connection: Deno.Conn, hostname: string): BegunTls {
-  const transport = asDuplex(connection);
+/** Starts TLS on `connection`; closing the result closes both. */
+export function startUnverifiedTls(connection: Deno.Conn, hostname: string): TlsStream {
+  const transport = toDuplex(connection);
   const socket = tls.connect({
     socket: transport,
     rejectUnauthorized: false,
@@ -28,9 +28,9 @@ export function startUnverifiedTls(connection: Deno.Conn, hostname: string): Beg
     ...(/^[\d.]+$|:/.test(hostname) ? {} : { servername: hostname }),
   });
   const failure = Promise.withResolvers<never>();
-  failure.promise.catch(() => {}); // whoever reads or writes is told
+  failure.promise.catch(() => {}); // readers and writers get the error
   const secure = new Promise<void>((resolve) => socket.on("secureConnect", () => resolve()));
-  // By events: the stream's own iterator never yields here.
+  // With events, because the stream's iterator never yields here.
   const received: Uint8Array[] = [];
   let unread = 0;
   let ended = false;
@@ -50,7 +50,7 @@ export function startUnverifiedTls(connection: Deno.Conn, hostname: string): Beg
     wake();
   });
   socket.on("error", failure.reject);
-  transport.on("error", failure.reject); // TLS says goodbye to a connection that is closed
+  transport.on("error", failure.reject); // TLS sends close_notify to a closed connection
   socket.on("close", () => failure.reject(new Error("the connection is closed")));
   return {
     handshake: () => Promise.race([secure, failure.promise]),
@@ -83,7 +83,7 @@ export function startUnverifiedTls(connection: Deno.Conn, hostname: string): Beg
   };
 }
 
-function asDuplex(connection: Deno.Conn): Duplex {
+function toDuplex(connection: Deno.Conn): Duplex {
   const turns = new FairTurns();
   return new Duplex({
     read() {
@@ -116,6 +116,6 @@ function closeQuietly(connection: Deno.Conn): void {
   try {
     connection.close();
   } catch {
-    // closed already
+    // already closed
   }
 }

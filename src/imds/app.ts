@@ -1,7 +1,6 @@
 /**
- * The endpoint as a function from requests to answers: IMDSv2 for credentials and region, the container
- * credentials of one role, and a health probe. It knows no socket; clocks, tokens and credentials
- * come in.
+ * HTTP application of the endpoint: IMDSv2 for credentials and region, container credentials of one
+ * role, and a health probe. It opens no socket; clocks, tokens and credentials are parameters.
  *
  * @module
  */
@@ -19,26 +18,26 @@ import { targetReader } from "./request_target.ts";
 import { timingSafeEqual } from "./timing_safe_equal.ts";
 import { TOKEN_SECONDS, type TokenStore } from "./tokens.ts";
 
-/** What the endpoint answers from. */
+/** State that the endpoint serves, and its dependencies. */
 export interface Endpoint {
   readonly tokens: TokenStore;
-  /** The credentials, if they are valid now. `now` is read from the steady clock. */
+  /** Returns the credentials if they are valid at `now`, a time of `monotonic`. */
   credentials(now: number): ServedCredentials | undefined;
   health(): Health;
   /** The role's name: the last part of its ARN. */
   readonly roleName: string;
   readonly roleArn: string;
   readonly region: string;
-  /** Whether a request may name this host. */
+  /** Returns whether a request may name this host. */
   isAllowedHost(authority: string): boolean;
-  /** What container clients must send in `Authorization`; absent: no such endpoint. */
+  /** Value of `Authorization` that container clients must send; absent: no container endpoint. */
   readonly containerToken?: string;
-  /** Is told of each request when it has been answered. */
+  /** Called after each response. */
   readonly log?: (entry: AccessEntry) => void;
   monotonic(): number;
 }
 
-/** One answered request. */
+/** One request that was answered. */
 export interface AccessEntry {
   readonly method: string;
   readonly path: string;
@@ -47,18 +46,21 @@ export interface AccessEntry {
   readonly client: string;
 }
 
-/** What the server says of a request's connection. */
+/** Connection of a request. */
 export interface Connection {
-  /** Who asks: an address, with the user where the system tells. */
+  /** Returns the client's address, with its user if the system reports it. */
   client(): string;
-  /** When the request came in, milliseconds on the steady clock. */
+  /** Arrival of the request, milliseconds of the monotonic clock. */
   readonly received: number;
 }
 
-/** Answers one request. */
-export type Answer = (request: Request, connection: Connection) => Response | Promise<Response>;
+/** Handles one request. */
+export type RequestHandler = (
+  request: Request,
+  connection: Connection,
+) => Response | Promise<Response>;
 
-/** What hono hands on: its own wrapping of a request costs more than the rest of an answer. */
+/** Hono bindings: the raw Request, because Hono's wrapper is slower than the whole response. */
 type Environment = {
   Bindings: { readonly request: Request; readonly connection: Connection };
 };
@@ -70,11 +72,11 @@ const HEADER = {
 const TEXT = { "content-type": "text/plain" } as const;
 const JSON_TYPE = { "content-type": "application/json" } as const;
 const ROLES = "/latest/meta-data/iam/security-credentials";
-/** A name for the role in whose credentials anybody is interested. */
+/** Alias for the role's name. */
 const ROLE_ALIAS = "default";
 
-/** Makes the endpoint. */
-export async function createApp(endpoint: Endpoint): Promise<Answer> {
+/** Creates the request handler of the endpoint. */
+export async function createApp(endpoint: Endpoint): Promise<RequestHandler> {
   const { Hono } = await import("hono");
   const read = targetReader((authority) => endpoint.isAllowedHost(authority));
   const app = new Hono<Environment>({ getPath: ({ url }) => read(url).path });
@@ -85,9 +87,9 @@ export async function createApp(endpoint: Endpoint): Promise<Answer> {
     addContainerCredentials(app, endpoint, endpoint.containerToken);
   }
   app.onError(() => reply("internal error", 500, TEXT));
-  // Around hono and not as its middleware, which would make every answer wait for a few promises.
+  // Not a Hono middleware: that would add a few promises to every response.
   const isValidHost = hostHeaderCheck();
-  const answer: Answer = (request, connection) => {
+  const handle: RequestHandler = (request, connection) => {
     if (!isValidHost(request.headers.get("host"))) {
       return reply("Host: not one valid host name or address", 400, TEXT);
     }
@@ -96,11 +98,11 @@ export async function createApp(endpoint: Endpoint): Promise<Answer> {
       : reply(hostRefusal(read(request.url).authority), 403, TEXT);
   };
   const { log } = endpoint;
-  if (!log) return answer;
+  if (!log) return handle;
   return async (request, connection) => {
     const { method } = request;
     const { path } = read(request.url);
-    const response = await answer(request, connection);
+    const response = await handle(request, connection);
     log({
       method,
       path,
@@ -112,31 +114,31 @@ export async function createApp(endpoint: Endpoint): Promise<Answer> {
   };
 }
 
-/** hono's own answers take their headers apart first. */
+/** Creates a response. Hono's own helpers are slower, because they parse the headers first. */
 function reply(body: string, status: number, headers: Readonly<Record<string, string>>): Response {
   return new Response(body, { status, headers });
 }
 
-type Handler = (context: Context<Environment>) => Response;
+type RouteHandler = (context: Context<Environment>) => Response;
 
-/** Answers `method` alone, and others with 405. */
-function only(method: "GET" | "PUT", handler: Handler): Handler {
-  // hono asks for the answer to HEAD as it does for GET, and leaves the body out
+/** Wraps a handler so that other methods get status 405. */
+function allowMethod(method: "GET" | "PUT", handler: RouteHandler): RouteHandler {
+  // For HEAD, Hono calls the handler of GET and drops the body.
   const allow = method === "GET" ? "GET, HEAD" : method;
   return (context) => {
-    const asked = context.env.request.method;
-    if (asked === method || (asked === "HEAD" && method === "GET")) return handler(context);
+    const requested = context.env.request.method;
+    if (requested === method || (requested === "HEAD" && method === "GET")) return handler(context);
     return reply("method not allowed", 405, { ...TEXT, allow });
   };
 }
 
 function addTokens(app: Hono<Environment>, { tokens }: Endpoint): void {
-  const issue = only("PUT", ({ env: { request, connection } }) => {
+  const issue = allowMethod("PUT", ({ env: { request, connection } }) => {
     if (request.headers.has("x-forwarded-for")) {
-      return reply("requests that were forwarded get no token", 400, TEXT);
+      return reply("forwarded requests do not get a token", 400, TEXT);
     }
-    const wish = request.headers.get(HEADER.tokenSeconds) ?? String(TOKEN_SECONDS.max);
-    const seconds = /^\d{1,5}$/.test(wish) ? Number(wish) : NaN;
+    const header = request.headers.get(HEADER.tokenSeconds) ?? String(TOKEN_SECONDS.max);
+    const seconds = /^\d{1,5}$/.test(header) ? Number(header) : NaN;
     if (!(seconds >= TOKEN_SECONDS.min && seconds <= TOKEN_SECONDS.max)) {
       return reply(
         `${HEADER.tokenSeconds} must be ${TOKEN_SECONDS.min} to ${TOKEN_SECONDS.max}`,
@@ -150,57 +152,59 @@ function addTokens(app: Hono<Environment>, { tokens }: Endpoint): void {
   app.all("/latest/api/token", issue);
 }
 
-/** An answer's status, type and body, before the token's remaining life is put on it. */
+/** Response without the header for the token's remaining lifetime. */
 type Document = readonly [status: 200 | 404 | 500, type: Readonly<Record<string, string>>, string];
 
 function addMetadata(app: Hono<Environment>, endpoint: Endpoint): void {
   const { tokens, roleName, region } = endpoint;
-  const withToken = (document: (context: Context<Environment>) => Document): Handler => {
-    const answer = answerer();
-    return only("GET", (context) => {
+  const withToken = (document: (context: Context<Environment>) => Document): RouteHandler => {
+    const respond = memoizeResponse();
+    return allowMethod("GET", (context) => {
       const { request, connection } = context.env;
       const token = request.headers.get(HEADER.token);
       const remaining = token === null ? undefined : tokens.remaining(token, connection.received);
-      if (remaining === undefined) return reply("a valid token is needed", 401, TEXT);
-      return answer(document(context), remaining);
+      if (remaining === undefined) return reply("a valid token is required", 401, TEXT);
+      return respond(document(context), remaining);
     });
   };
 
-  const credentials = rendered(
+  const credentials = memoizeDocument(
     endpoint,
     (current): Document => [200, JSON_TYPE, metadataCredentials(current)],
     [500, TEXT, NO_CREDENTIALS],
   );
-  const ofRole = ({ env }: Context<Environment>) => credentials(env.connection);
+  const roleCredentials = ({ env }: Context<Environment>) => credentials(env.connection);
   const names = [...new Set([roleName, ROLE_ALIAS])];
   const listed: Document = [200, TEXT, roleName];
   app.all(ROLES, withToken(() => listed));
-  for (const name of names) app.all(`${ROLES}/${name}`, withToken(ofRole));
+  for (const name of names) app.all(`${ROLES}/${name}`, withToken(roleCredentials));
   const placed: Document = [200, TEXT, region];
   app.all("/latest/meta-data/placement/region", withToken(() => placed));
-  // SDKs that ask for the zone take its last letter off.
+  // SDKs that request the zone remove its last letter.
   const zone: Document = [200, TEXT, `${region}a`];
   app.all("/latest/meta-data/placement/availability-zone", withToken(() => zone));
   const identity: Document = [200, JSON_TYPE, identityDocument(region)];
   app.all("/latest/dynamic/instance-identity/document", withToken(() => identity));
 
-  // A parameter beside fixed names would make hono look for all paths in a slower way.
-  const ofOther = withToken((context) =>
-    names.includes(decoded(lastPart(context.req.path))) ? ofRole(context) : NO_SUCH_ROLE
+  // Not a path parameter: next to fixed names, Hono would use a slower router for all paths.
+  const otherRole = withToken((context) =>
+    names.includes(decodePercent(lastSegment(context.req.path)))
+      ? roleCredentials(context)
+      : NO_SUCH_ROLE
   );
   const isRole = (path: string) =>
     path.startsWith(`${ROLES}/`) && path.lastIndexOf("/") === ROLES.length;
   app.notFound((context) =>
-    isRole(context.req.path) ? ofOther(context) : reply("not found", 404, TEXT)
+    isRole(context.req.path) ? otherRole(context) : reply("not found", 404, TEXT)
   );
 }
 
-function lastPart(path: string): string {
+function lastSegment(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** Without percent escapes, if it has proper ones. */
-function decoded(text: string): string {
+/** Returns the text without percent escapes; unchanged if they are malformed. */
+function decodePercent(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
@@ -209,15 +213,15 @@ function decoded(text: string): string {
 }
 
 const NO_SUCH_ROLE: Document = [404, TEXT, "no such role"];
-const NO_AUTHORIZATION = "no Authorization header; this client may not read " +
-  "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: set AWS_CONTAINER_AUTHORIZATION_TOKEN too";
+const NO_AUTHORIZATION = "no Authorization header; clients that ignore " +
+  "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE need AWS_CONTAINER_AUTHORIZATION_TOKEN";
 const NO_CREDENTIALS = "no valid credentials at this time; see /healthz";
 
 /**
- * Puts the token's remaining life on documents. The last answer is kept: those of one second are the
- * same, and a copy takes a fraction of the time of a new one.
+ * Returns a function that adds the token's remaining lifetime to a document. It keeps the last response:
+ * responses of one second are equal, and a clone is much faster than a new response.
  */
-function answerer(): (document: Document, remaining: number) => Response {
+function memoizeResponse(): (document: Document, remaining: number) => Response {
   let last: { document: Document; remaining: number; response: Response } | undefined;
   return (document, remaining) => {
     if (last?.document !== document || last.remaining !== remaining) {
@@ -229,8 +233,8 @@ function answerer(): (document: Document, remaining: number) => Response {
   };
 }
 
-/** Renders the current credentials, once for each set of them; `none` while there are none. */
-function rendered<T>(
+/** Returns a function that renders the current credentials, once a set; `none` if there are none. */
+function memoizeDocument<T>(
   endpoint: Endpoint,
   render: (credentials: ServedCredentials) => T,
   none: T,
@@ -247,7 +251,7 @@ function rendered<T>(
 }
 
 function addHealth(app: Hono<Environment>, { health }: Endpoint): void {
-  const report = only("GET", () => {
+  const report = allowMethod("GET", () => {
     const found = health();
     return reply(JSON.stringify(found), found.status === "expired" ? 503 : 200, JSON_TYPE);
   });
@@ -259,12 +263,12 @@ function addContainerCredentials(
   endpoint: Endpoint,
   containerToken: string,
 ): void {
-  const credentials = rendered(
+  const credentials = memoizeDocument(
     endpoint,
     (current) => containerCredentials(current, endpoint.roleArn),
     undefined,
   );
-  const answer = only("GET", (context) => {
+  const handler = allowMethod("GET", (context) => {
     const { request, connection } = context.env;
     const refuse = (status: 401 | 404 | 500, code: string, message: string) =>
       reply(JSON.stringify({ code, message }), status, JSON_TYPE);
@@ -281,5 +285,5 @@ function addContainerCredentials(
       ? refuse(500, "NoCredentials", NO_CREDENTIALS)
       : reply(body, 200, JSON_TYPE);
   });
-  app.all("/role/:role", answer);
+  app.all("/role/:role", handler);
 }

@@ -1,5 +1,5 @@
 /**
- * The secret that container clients send in `Authorization`.
+ * Secret that container clients send in `Authorization`.
  *
  * @module
  */
@@ -9,12 +9,12 @@ import { replaceFile } from "../files/atomic_file.ts";
 import { FilePlace, UntrustedPathError } from "../files/file_place.ts";
 import { HelperError } from "../errors.ts";
 
-/** A place for the token that holds something else; the message continues a sentence. */
+/** The token file's path is not a regular file. The message continues a sentence. */
 class NotReplaceableError extends Error {
   override readonly name = "NotReplaceableError";
 }
 
-/** The token, and the file it was written to, which goes away at the end. */
+/** The token, and its file, which is removed on disposal. */
 export interface ContainerToken extends Disposable {
   readonly text: string;
   readonly file?: string;
@@ -23,9 +23,9 @@ export interface ContainerToken extends Disposable {
 const TOKEN_BYTES = 48;
 
 /**
- * Makes a token; with `file` it is written there, mode 0600, for AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE.
+ * Creates a token. Writes it to `file`, mode 0600, for AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE.
  *
- * Throws `listen` naming the flag when the file cannot be written.
+ * Throws `listen`, with the flag's name, if the file cannot be written.
  */
 export function containerToken(
   file: string | undefined,
@@ -36,7 +36,7 @@ export function containerToken(
   let place: FilePlace | undefined;
   let written: Deno.FileInfo;
   try {
-    // Kept until the end: the file is then removed from the directory that it was made in.
+    // Kept until disposal, so that the file is removed from the directory it was created in.
     place = FilePlace.find(file, { followLast: false });
     checkReplaceable(place.path());
     replaceFile(place.path(), new TextEncoder().encode(text));
@@ -62,7 +62,7 @@ export function containerToken(
       try {
         if (isSameFile(Deno.lstatSync(place.path()), written)) Deno.removeSync(place.path());
       } catch {
-        // removed by somebody else
+        // already removed
       } finally {
         place[Symbol.dispose]();
       }
@@ -71,8 +71,8 @@ export function containerToken(
 }
 
 /**
- * Throws {@link NotReplaceableError} for anything but a regular file. A rename replaces devices, too:
- * root would take `/dev/null` from the whole machine, and `/dev/stdout` is a link.
+ * Throws {@link NotReplaceableError} for anything but a regular file. A rename would replace
+ * devices too: root could destroy `/dev/null`, and `/dev/stdout` is a link.
  */
 function checkReplaceable(path: string): void {
   let info: Deno.FileInfo;
@@ -91,7 +91,7 @@ function checkReplaceable(path: string): void {
   throw new NotReplaceableError(`it is ${kind}; name another file`);
 }
 
-/** Returns true if both are of one file: another server may have written its own token meanwhile. */
+/** Returns whether both are one file. Another server may have written its own token meanwhile. */
 function isSameFile(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
   return a.ino === b.ino && a.dev === b.dev;
 }

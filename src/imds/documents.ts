@@ -1,18 +1,17 @@
 /**
- * What the endpoint answers: the documents that SDKs read, made from credentials, role and region.
- * Pure.
+ * Response documents that SDKs read, made from credentials, role and region. Pure.
  *
  * @module
  */
 import { formatTime } from "../credentials/refresh/session.ts";
 import type { SessionCredentials } from "../rolesanywhere/create_session.ts";
 
-/** Credentials, and when they were fetched. */
+/** Credentials, and the time of their fetch. */
 export interface ServedCredentials extends SessionCredentials {
   readonly fetched: Date;
 }
 
-/** `…/security-credentials/<role>` of the instance metadata service (Amazon EC2 User Guide). */
+/** Returns `…/security-credentials/<role>` of the instance metadata service (Amazon EC2 User Guide). */
 export function metadataCredentials(credentials: ServedCredentials): string {
   return JSON.stringify({
     Code: "Success",
@@ -25,7 +24,7 @@ export function metadataCredentials(credentials: ServedCredentials): string {
   });
 }
 
-/** What a container credential provider reads (AWS SDKs and Tools Reference Guide). */
+/** Returns the document of a container credential provider (AWS SDKs and Tools Reference Guide). */
 export function containerCredentials(credentials: ServedCredentials, roleArn: string): string {
   return JSON.stringify({
     AccessKeyId: credentials.accessKeyId,
@@ -36,19 +35,19 @@ export function containerCredentials(credentials: ServedCredentials, roleArn: st
   });
 }
 
-/** The instance identity document, with what is known: the region. */
+/** Returns the instance identity document with the only known field, the region. */
 export function identityDocument(region: string): string {
   return JSON.stringify({ region });
 }
 
-/** How the engine is, for probes. */
+/** Health of the refresher, for probes. */
 export interface Health {
-  /** `ok`; `failing` when the last refresh failed and credentials are still valid; `expired`. */
+  /** `ok`; `failing` if the last refresh failed and credentials are still valid; `expired`. */
   readonly status: "ok" | "failing" | "expired";
   /** Seconds since the last refresh. */
   readonly ageSeconds: number;
-  /** Seconds for which the credentials are valid, 0 when they are not. */
+  /** Remaining validity of the credentials; 0 if they are expired. */
   readonly remainingSeconds: number;
-  /** The code of the last refresh's error, and how many have failed in a row. */
+  /** Error code of the last refresh, and the number of failures in a row. */
   readonly lastError: { readonly code: string; readonly failures: number } | null;
 }

@@ -1,6 +1,6 @@
 /**
  * Host header check. A web page whose name was changed to resolve to this machine (DNS rebinding)
- * sends that name, and is refused. An address cannot be rebound, so every address literal is allowed.
+ * sends that name and is refused. An address cannot be rebound, so every address literal is allowed.
  *
  * @module
  */
@@ -17,13 +17,13 @@ const MAX_NAME_LENGTH = 253;
  * literals, `localhost` and these names, in upper or lower case, with or without a trailing dot.
  */
 export function hostCheck(names: readonly string[]): (authority: string) => boolean {
-  const allowed = new Set(["localhost", ...names.map(normalized)]);
+  const allowed = new Set(["localhost", ...names.map(normalizeHost)]);
   const isAllowed = (authority: string): boolean => {
     if (isIpv6(authority)) return true; // `::1` without brackets, as AWS's Common Runtime sends it
     const host = hostOf(authority);
     return host !== undefined && (allowed.has(host) || isIpv4(host) || isIpv6(host));
   };
-  // Clients send the same host again and again.
+  // Clients repeat the same host.
   let last = { authority: "", allowed: false };
   return (authority) => {
     if (authority !== last.authority) last = { authority, allowed: isAllowed(authority) };
@@ -40,16 +40,16 @@ export function hostRefusal(authority: string): string {
 }
 
 /**
- * Returns the names of `--allow-host`; each text may hold several, separated by commas or blanks, as a
- * variable has one text for all. Throws `usage` for what is not a host name.
+ * Returns the names of `--allow-host`. A text may hold several, separated by commas or blanks, because
+ * an environment variable holds all of them. Throws `usage` for anything else.
  */
 export function parseHostNames(texts: readonly string[], source: string): string[] {
   return texts.flatMap((text) => text.split(/[\s,]+/)).filter((text) => text !== "").map((text) => {
-    const name = normalized(text);
+    const name = normalizeHost(text);
     if (isName(name) || isIpv6(name)) return name;
     throw new HelperError(
       "usage",
-      `${source}${refusedValue(text)}: not a host name; give one without scheme, port or wildcard`,
+      `${source}${refusedValue(text)}: not a host name; use one without scheme, port or wildcard`,
     );
   });
 }
@@ -59,10 +59,10 @@ function hostOf(authority: string): string | undefined {
   const [, bracketed, host] = /^(?:\[([^\]@/]+)\]|([^:@/[\]\s]+))(?::\d{0,5})?$/.exec(authority) ??
     [];
   if (bracketed !== undefined) return isIpv6(bracketed) ? bracketed : undefined;
-  return host === undefined ? undefined : normalized(host);
+  return host === undefined ? undefined : normalizeHost(host);
 }
 
-function normalized(host: string): string {
+function normalizeHost(host: string): string {
   return host.toLowerCase().replace(/\.$/, "");
 }
 

@@ -10,15 +10,15 @@ import { isIpv6 } from "./host_check.ts";
 const MAX_PORT = 65_535;
 /** Unreserved characters, sub-delimiters and percent escapes. */
 const NAME = /^(?:[a-z0-9._~!$&'()*+,;=-]|%[0-9a-f]{2})+$/i;
-/** A last label that makes a host an IPv4 address, as URLs are read. */
+/** Last label that makes a host an IPv4 address (URL Standard). */
 const NUMERIC_LABEL = /(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$/i;
 
 /**
- * Returns a function that checks the value of a request's Host headers. Several are joined by ", ",
- * which no valid host contains; null means that there is none.
+ * Returns a function that checks the value of a request's Host headers. Several headers are joined by
+ * ", ", which no valid host contains; null means no header.
  */
 export function hostHeaderCheck(): (value: string | null) => boolean {
-  // Clients send the same host again and again.
+  // Clients repeat the same host.
   let last: { value: string | null; valid: boolean } = { value: null, valid: false };
   return (value) => {
     if (value !== last.value) last = { value, valid: value !== null && isValidHost(value) };

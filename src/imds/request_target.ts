@@ -1,23 +1,23 @@
 /**
- * What a request's URL says: the path that is asked for, and the host that is named. Pure.
+ * Request target: the requested path and host. Pure.
  *
  * @module
  */
 
-/** What a request's URL says. */
+/** Parts of a request's URL. */
 export interface RequestTarget {
   readonly url: string;
-  /** The path in its shortest form: `/latest/…` for every version, no empty or last empty segment. */
+  /** The normalized path: `/latest/…` for every version, no empty segments. */
   readonly path: string;
-  /** The host, and the port if there is one, as the client sent them. */
+  /** Host, and port if present, as sent. */
   readonly authority: string;
-  /** Whether it names this endpoint. */
+  /** True if the host is allowed. */
   readonly isAllowed: boolean;
 }
 
 /**
- * Makes the reader of URLs as Deno's server gives them: scheme, the host as it was sent, and the
- * request's target. It remembers the last: clients ask for one again and again.
+ * Returns a reader of request URLs as Deno's server builds them: scheme, host as sent, request target.
+ * It remembers the last URL, because clients repeat one.
  */
 export function targetReader(
   isAllowedHost: (authority: string) => boolean,
@@ -35,7 +35,7 @@ export function targetReader(
 /** Versions of the metadata service; EC2 lists them with the first, 1.0. */
 const VERSION = /^\/(\d{4}-\d\d-\d\d|1\.0)(?=\/|$)/;
 
-/** Returns the path with runs of slashes collapsed, without a trailing one, and of version latest. */
+/** Returns the path with single slashes, without a trailing slash, and with version `latest`. */
 function pathOf(url: string): string {
   const start = url.indexOf("/", url.indexOf("://") + 3);
   if (start < 0) return "/";
@@ -44,7 +44,7 @@ function pathOf(url: string): string {
   return (path.length > 1 ? path.replace(/\/$/, "") : path).replace(VERSION, "/latest");
 }
 
-/** The host and port that a request names: by its target where that is absolute, else by Host. */
+/** Returns the requested host and port: of an absolute target, else of the Host header. */
 function authorityOf(url: string): string {
   const start = url.indexOf("://") + 3;
   const end = url.indexOf("/", start);

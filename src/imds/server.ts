@@ -1,11 +1,11 @@
 /**
- * The endpoint's server: listens where it is told, sends packets no further than the hop limit allows,
- * ends connections that only take up room, and finishes what is in flight when it ends.
+ * HTTP server of the endpoint: listens on one address, sets the hop limit, closes idle connections, and
+ * finishes the requests in flight when it stops.
  *
  * @module
  */
 import { HelperError, messageOf } from "../errors.ts";
-import type { Answer } from "./app.ts";
+import type { RequestHandler } from "./app.ts";
 import type { BindAddress } from "./listener/bind_address.ts";
 import { checkBound, listeningSockets } from "./listener/bound_address.ts";
 import { CONNECTION_LIMITS, IdleConnections, maxConnections } from "./listener/idle_connections.ts";
@@ -16,36 +16,36 @@ import { ServerSockets, SocketCalls } from "./listener/sockets.ts";
 import { clearSocketPath, removeSocket, withPrivateMode } from "./listener/unix_socket.ts";
 import { withTimeout } from "../timeout.ts";
 
-/** What a server is started with. */
+/** Options of a server. */
 export interface ServerOptions {
   readonly bind: BindAddress;
   /** The IP hop limit (TTL) of every packet, 1 to 255. */
   readonly hopLimit: number;
-  readonly answer: Answer;
-  /** Refuses clients on other machines, who reach addresses of the loopback interface too. */
-  readonly onlyThisMachine: boolean;
+  readonly handler: RequestHandler;
+  /** Refuses clients on other machines, which can reach addresses of the loopback interface too. */
+  readonly localOnly: boolean;
   /** Milliseconds from any origin, never going back. */
   readonly monotonic: () => number;
-  /** Tells the user what the server does for itself; never a secret. */
-  readonly warn: (words: string) => void;
+  /** Reports actions of the server to the user; never a secret. */
+  readonly warn: (message: string) => void;
 }
 
-/** Milliseconds. */
-const PERIODS = {
-  /** How often connections are looked at. */
-  look: 500,
-  /** How often at the end, when those that are idle are ended at once. */
-  lookAtEnd: 50,
-  /** How long it takes at the most from an answer to its last byte on the wire. */
-  sending: 200,
-  /** What is in flight at the end may take so long. */
-  end: 4_000,
+/** Times, milliseconds. */
+const INTERVALS = {
+  /** Interval between checks of the connections. */
+  check: 500,
+  /** The same during shutdown, when idle connections are closed at once. */
+  shutdownCheck: 50,
+  /** Maximum time from a response to its last byte on the wire. */
+  send: 200,
+  /** Timeout for the requests in flight at shutdown. */
+  shutdown: 4_000,
 } as const;
 
-const ELSEWHERE = "this address is for programs on its own machine; " +
-  "start serve with --allow-remote to answer others";
+const REMOTE_CLIENT = "this address is for programs on its own machine only; " +
+  "start serve with --allow-remote to allow others";
 
-/** A running server. Disposing of it waits for what is in flight. */
+/** Running server. Disposing of it waits for the requests in flight. */
 export class EndpointServer implements AsyncDisposable {
   /** The port it listens on; 0 on a Unix socket. */
   readonly port: number;
@@ -55,14 +55,13 @@ export class EndpointServer implements AsyncDisposable {
   readonly #owners = new SocketOwners();
   readonly #idle: IdleConnections;
   readonly #timer: number;
-  /** Requests that are being answered, by the client's port. */
+  /** Number of requests in flight, by the client's port. */
   readonly #inFlight = new Map<number, number>();
   #server: Deno.HttpServer;
   #ending = false;
 
   /**
-   * Starts listening; requests are answered from then on. Throws `listen` naming the address and what
-   * to do.
+   * Starts listening and handling requests. Throws `listen` with the address and the remedy.
    */
   static async start(options: ServerOptions): Promise<EndpointServer> {
     const { bind } = options;
@@ -87,36 +86,36 @@ export class EndpointServer implements AsyncDisposable {
       this.#calls[Symbol.dispose]();
       throw thrown;
     }
-    this.#timer = setInterval(() => this.#look(), PERIODS.look);
+    this.#timer = setInterval(() => this.#checkConnections(), INTERVALS.check);
   }
 
-  /** Ends: takes no more connections, answers what is in flight, and closes everything. */
+  /** Stops accepting connections, finishes the requests in flight, and closes everything. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#ending) return;
     this.#ending = true;
     clearInterval(this.#timer);
     const { monotonic, bind } = this.#options;
-    const deadline = monotonic() + PERIODS.end;
+    const deadline = monotonic() + INTERVALS.shutdown;
     const endIdle = setInterval(() => {
       const late = monotonic() >= deadline;
       for (const connection of this.#sockets?.connections() ?? []) {
-        if (late || this.#isAnswered(connection.clientPort)) this.#sockets?.end(connection);
+        if (late || this.#isIdle(connection.clientPort)) this.#sockets?.end(connection);
       }
-    }, PERIODS.lookAtEnd);
+    }, INTERVALS.shutdownCheck);
     const shutdown = this.#server.shutdown().catch(() => {});
-    await withTimeout(shutdown, PERIODS.end + 2 * PERIODS.lookAtEnd, () => {});
+    await withTimeout(shutdown, INTERVALS.shutdown + 2 * INTERVALS.shutdownCheck, () => {});
     clearInterval(endIdle);
     this.#calls[Symbol.dispose]();
     this.#owners[Symbol.dispose]();
     if (bind.kind === "unix") removeSocket(bind.path);
   }
 
-  /** Listens, and checks where. Throws `listen`; nothing listens then. */
+  /** Listens, and checks the bound address. Throws `listen`; then nothing listens. */
   #listen(port: number): Deno.HttpServer {
     const { bind } = this.#options;
     const before = listeningSockets(this.#calls);
     const server = this.#serve(port);
-    server.finished.catch(() => {}); // a broken listener is found and opened again
+    server.finished.catch(() => {}); // a broken listener is detected and reopened
     try {
       checkBound(this.#calls, before, bind.kind === "ip" ? { ...bind, port } : bind);
       return server;
@@ -129,7 +128,7 @@ export class EndpointServer implements AsyncDisposable {
 
   #serve(port: number): Deno.HttpServer {
     const { bind } = this.#options;
-    const onListen = () => {}; // else Deno writes a line of its own
+    const onListen = () => {}; // otherwise Deno prints a line
     const onError = () => new Response("internal error", { status: 500 });
     try {
       if (bind.kind === "unix") {
@@ -138,7 +137,7 @@ export class EndpointServer implements AsyncDisposable {
           Deno.serve(
             { path, onListen, onError },
             (request) =>
-              this.#options.answer(request, {
+              this.#options.handler(request, {
                 client: () => "unix",
                 received: this.#options.monotonic(),
               }),
@@ -147,50 +146,50 @@ export class EndpointServer implements AsyncDisposable {
       }
       return Deno.serve(
         { hostname: bind.address, port, onListen, onError },
-        (request, { remoteAddr }) => this.#answer(request, remoteAddr),
+        (request, { remoteAddr }) => this.#handle(request, remoteAddr),
       );
     } catch (thrown) {
-      throw asListenError(thrown, bind);
+      throw toListenError(thrown, bind);
     }
   }
 
-  #answer(request: Request, remote: Deno.NetAddr): Response | Promise<Response> {
+  #handle(request: Request, remote: Deno.NetAddr): Response | Promise<Response> {
     const { port } = remote;
     const received = this.#options.monotonic();
-    this.#idle.requested(port, received);
-    if (this.#isFromElsewhere(remote.hostname)) return new Response(ELSEWHERE, { status: 403 });
-    const answer = this.#options.answer(request, {
+    this.#idle.onRequest(port, received);
+    if (this.#isRemote(remote.hostname)) return new Response(REMOTE_CLIENT, { status: 403 });
+    const response = this.#options.handler(request, {
       client: () => this.#clientOf(remote),
       received,
     });
-    return answer instanceof Promise ? this.#answerLater(answer, port) : answer;
+    return response instanceof Promise ? this.#trackInFlight(response, port) : response;
   }
 
-  /** Clients on this machine send from the address that they ask, unless they choose another. */
-  #isFromElsewhere(client: string): boolean {
-    const { bind, onlyThisMachine } = this.#options;
+  /** Clients on this machine connect from the server's own address, unless they choose another. */
+  #isRemote(client: string): boolean {
+    const { bind, localOnly: onlyThisMachine } = this.#options;
     return onlyThisMachine && bind.kind === "ip" && client !== bind.address &&
       !isLocalAddress(client);
   }
 
-  async #answerLater(answer: Promise<Response>, port: number): Promise<Response> {
+  async #trackInFlight(response: Promise<Response>, port: number): Promise<Response> {
     this.#inFlight.set(port, (this.#inFlight.get(port) ?? 0) + 1);
     try {
-      return await answer;
+      return await response;
     } finally {
       const left = (this.#inFlight.get(port) ?? 1) - 1;
       if (left > 0) this.#inFlight.set(port, left);
       else this.#inFlight.delete(port);
-      this.#idle.answered(port, this.#options.monotonic());
+      this.#idle.onResponse(port, this.#options.monotonic());
     }
   }
 
-  /** Whether nothing is being answered on a connection, and the last answer has been sent. */
-  #isAnswered(clientPort: number): boolean {
-    return !this.#inFlight.has(clientPort) && this.#idle.idleFor(clientPort) > PERIODS.sending;
+  /** Returns whether a connection has no request in flight and its last response was sent. */
+  #isIdle(clientPort: number): boolean {
+    return !this.#inFlight.has(clientPort) && this.#idle.idleFor(clientPort) > INTERVALS.send;
   }
 
-  /** The client's address and, where the kernel tells, its user. */
+  /** Returns the client's address and, if the kernel reports it, its user. */
   #clientOf({ hostname, port }: Deno.NetAddr): string {
     const { bind } = this.#options;
     const address = bind.kind === "ip" ? bind.address : "";
@@ -203,19 +202,19 @@ export class EndpointServer implements AsyncDisposable {
 
   #limitHops(): void {
     this.#sockets?.setHopLimit(this.#options.hopLimit);
-    // Whoever connected a moment before has the system's own limit.
+    // Connections accepted before this have the system's default TTL.
     for (const connection of this.#sockets?.connections() ?? []) this.#sockets?.end(connection);
   }
 
-  /** Ends connections that take up room; listens anew when the listener has broken. */
-  #look(): void {
+  /** Closes idle connections; reopens a broken listener. */
+  #checkConnections(): void {
     if (!this.#sockets) return;
     const overdue = this.#idle.overdue(this.#sockets.connections());
     for (const connection of overdue) this.#sockets.end(connection);
     if (this.#sockets.isListening()) return;
-    // The runtime gives the listener up when the process may open no more files.
+    // The runtime closes the listener if the process reaches its limit of open files.
     this.#options.warn(
-      "the listener broke, as it does when too many files are open; it is made anew",
+      "the listening socket failed (too many open files?); reopening it",
     );
     try {
       this.#server = this.#listen(this.port);
@@ -226,7 +225,7 @@ export class EndpointServer implements AsyncDisposable {
   }
 }
 
-/** Throws `listen` if the process may open too few files to serve. */
+/** Throws `listen` if the process's limit of open files is too low to serve. */
 export function checkOpenFiles(): void {
   const { minFiles } = CONNECTION_LIMITS;
   const openFiles = raiseOpenFilesLimit();
@@ -239,19 +238,19 @@ export function checkOpenFiles(): void {
 }
 
 /**
- * Throws `listen` when the address cannot be listened on, before anything is asked of the service for
- * it. It may still be taken until the server starts.
+ * Throws `listen` if the address cannot be listened on, before any request to the service. Another
+ * program can still take the address until the server starts.
  */
-export async function checkFree(bind: BindAddress): Promise<void> {
+export async function checkAvailable(bind: BindAddress): Promise<void> {
   if (bind.kind === "unix") return await clearSocketPath(bind.path);
   try {
     Deno.listen({ hostname: bind.address, port: bind.port }).close();
   } catch (thrown) {
-    throw asListenError(thrown, bind);
+    throw toListenError(thrown, bind);
   }
 }
 
-function asListenError(cause: unknown, bind: BindAddress): HelperError {
+function toListenError(cause: unknown, bind: BindAddress): HelperError {
   if (cause instanceof HelperError) return cause;
   const [flag, what] = bind.kind === "unix"
     ? ["--bind", bind.path]

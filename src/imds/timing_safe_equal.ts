@@ -1,17 +1,15 @@
 /**
- * Comparing secrets.
+ * Comparison of secrets.
  *
  * @module
  */
 
 /**
- * Whether both are the same, in a time that tells nothing but whether they are of one length: every
- * character is looked at, whatever the ones before it were.
+ * Returns whether both texts are equal. The time depends on their length only: every character is
+ * compared, whatever the result so far. Characters before `start` are not compared.
  *
- * What stands before `start` is not looked at.
- *
- * On texts as they come, since the endpoint compares one at each request and turning them into bytes for
- * `@std/crypto` costs a fifth of the whole answer.
+ * Compares strings, because encoding them for `@std/crypto` at each request would take a fifth of the
+ * time of a whole response.
  */
 export function timingSafeEqual(a: string, b: string, start = 0): boolean {
   if (a.length !== b.length) return false;

@@ -1,21 +1,21 @@
 /**
- * The session tokens of IMDSv2: made, remembered, checked.
+ * Session tokens of IMDSv2.
  *
  * A token has 56 characters of base64, like EC2's: AWS's Common Runtime drops tokens of more than 64.
- * The first 12 find it. The other 44 (264 random bits) are compared in constant time, so that the time
- * of a response does not depend on them.
+ * The first 12 are the key in the store. The other 44 (264 random bits) are compared in constant time,
+ * so that the time of a response does not depend on them.
  *
- * There are at most 256. When one more is asked for, the client that holds the most gives up the one
- * that expires first: a client that asks for many takes room from itself, not from others.
+ * There are at most 256. A further token replaces the token that expires first, of the client with the
+ * most tokens. So a client that requests many replaces its own, not those of others.
  *
  * @module
  */
 import { encodeBase64 } from "@std/encoding/base64";
 import { timingSafeEqual } from "./timing_safe_equal.ts";
 
-/** The limits of a token's life, seconds; without a wish it is the most. */
+/** Limits of a token's lifetime, seconds; the default is the maximum. */
 export const TOKEN_SECONDS = { min: 1, max: 21_600 } as const;
-/** So many tokens are remembered. */
+/** Maximum number of tokens. */
 export const MAX_TOKENS = 256;
 
 const TOKEN_BYTES = 42;
@@ -23,33 +23,33 @@ const NAME_LENGTH = 12;
 
 interface Token {
   readonly text: string;
-  /** Milliseconds on the steady clock. */
+  /** Milliseconds of the monotonic clock. */
   readonly expires: number;
   readonly client: string;
 }
 
-/** The tokens that are valid. */
+/** Store of the valid tokens. */
 export class TokenStore {
   readonly #tokens = new Map<string, Token>();
 
   /**
    * @param monotonic milliseconds from any origin, never going back
-   * @param randomBytes gives so many unpredictable bytes
+   * @param randomBytes returns `length` unpredictable bytes
    */
   constructor(
     private readonly monotonic: () => number,
     private readonly randomBytes: (length: number) => Uint8Array,
   ) {}
 
-  /** How many are remembered, expired ones included until they are swept. */
+  /** Number of tokens, including expired ones that are not yet swept. */
   get size(): number {
     return this.#tokens.size;
   }
 
-  /** A new token for `client`, valid for so many seconds. */
+  /** Returns a new token for `client`, valid for this number of seconds. */
   issue(seconds: number, client: string): string {
     this.sweep();
-    if (this.#tokens.size >= MAX_TOKENS) this.#makeRoom();
+    if (this.#tokens.size >= MAX_TOKENS) this.#evictOne();
     const token = encodeBase64(this.randomBytes(TOKEN_BYTES));
     this.#tokens.set(token.slice(0, NAME_LENGTH), {
       text: token,
@@ -60,8 +60,8 @@ export class TokenStore {
   }
 
   /**
-   * Seconds that remain of a token's life, rounded up; undefined when it is not valid. `now` is read
-   * from the steady clock.
+   * Returns the remaining lifetime of a token in seconds, rounded up; undefined if it is not valid. `now`
+   * is a time of `monotonic`.
    */
   remaining(token: string, now = this.monotonic()): number | undefined {
     const known = this.#tokens.get(token.slice(0, NAME_LENGTH));
@@ -71,13 +71,13 @@ export class TokenStore {
     return Math.ceil(milliseconds / 1000);
   }
 
-  /** Forgets what has expired. */
+  /** Removes the expired tokens. */
   sweep(): void {
     const now = this.monotonic();
     for (const [name, { expires }] of this.#tokens) if (expires <= now) this.#tokens.delete(name);
   }
 
-  #makeRoom(): void {
+  #evictOne(): void {
     const held = new Map<string, number>();
     for (const { client } of this.#tokens.values()) held.set(client, (held.get(client) ?? 0) + 1);
     const max = Math.max(...held.values());

@@ -1,23 +1,23 @@
 /**
- * How each kind of key signs a CreateSession request: the one table of the signing algorithms of
- * IAM Roles Anywhere ("Signing process", AWS IAM Roles Anywhere User Guide).
+ * Signing algorithms of CreateSession requests, by type of key
+ * ("Signing process", AWS IAM Roles Anywhere User Guide).
  *
  * @module
  */
 import type { Digest } from "../keystore/types.ts";
 import type { KeyType } from "../x509/key_types.ts";
 
-/** What is to be known about signing with one kind of key. */
+/** Signing algorithm for one type of key. */
 export interface SigningAlgorithm {
   /** The name in `Authorization` and in the string to sign. */
   readonly name: "AWS4-X509-RSA-SHA256" | "AWS4-X509-ECDSA-SHA256" | "AWS4-X509-MLDSA";
-  /** The digest the string to sign is signed with; ML-DSA ignores it. */
+  /** Digest for the signature of the string to sign; ML-DSA ignores it. */
   readonly digest: Digest;
   /** `keyType` in the output of read-certificate-data. */
   readonly keyType: KeyType;
   /** `supportedAlgorithms` in the output of read-certificate-data. */
   readonly supportedAlgorithms: readonly string[];
-  /** Whether sign-string's message ends with the hash of the public key. */
+  /** True if sign-string's message ends with the hash of the public key. */
   readonly testMessageHasPublicKey: boolean;
 }
 
@@ -27,7 +27,7 @@ const ML_DSA = {
   testMessageHasPublicKey: false,
 } as const;
 
-/** The table. */
+/** Signing algorithms of IAM Roles Anywhere. */
 export const SIGNING_ALGORITHMS: Readonly<Record<KeyType, SigningAlgorithm>> = {
   "RSA": {
     name: "AWS4-X509-RSA-SHA256",

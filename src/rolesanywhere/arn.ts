@@ -1,5 +1,5 @@
 /**
- * The Amazon Resource Names that a session is made of.
+ * Amazon Resource Names of a session.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export interface Arn {
   readonly resource: string;
 }
 
-/** What each of the three ARNs must look like. */
+/** Flag, pattern and example of each of the three ARNs. */
 export const ARN_KINDS = {
   role: {
     flag: "--role-arn",
@@ -48,8 +48,8 @@ export interface SessionArns {
 }
 
 /**
- * Parses the three ARNs and checks that they can work together: trust anchor and profile in one
- * region, all in one partition. Throws `usage` naming the source of the text, a flag by default.
+ * Parses the three ARNs and checks that they match: trust anchor and profile in one region, all in one
+ * partition. Throws `usage` with the source of the text, a flag by default.
  */
 export function parseSessionArns(
   texts: Readonly<Record<keyof typeof ARN_KINDS, string>>,

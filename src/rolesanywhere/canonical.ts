@@ -1,11 +1,11 @@
 /**
- * The canonical request and the string to sign of an AWS4-X509 signature ("Signing process", AWS
+ * Canonical request and string to sign of an AWS4-X509 signature ("Signing process", AWS
  * IAM Roles Anywhere User Guide; AWS Signature Version 4). Pure.
  *
  * @module
  */
 
-/** A request as it will stand on the wire. */
+/** Request as sent. */
 export interface SignableRequest {
   readonly method: string;
   /** Absolute path, as sent. */
@@ -16,7 +16,7 @@ export interface SignableRequest {
   readonly headers: ReadonlyMap<string, string>;
 }
 
-/** Percent-encodes all but RFC 3986's unreserved characters. */
+/** Percent-encodes all characters except the unreserved ones of RFC 3986. */
 export function encodeUriComponent(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,
@@ -24,7 +24,7 @@ export function encodeUriComponent(text: string): string {
   );
 }
 
-/** The query string, sorted by encoded name and value; sent and signed alike. */
+/** Returns the query string, sorted by encoded name and value; it is sent and signed in this form. */
 export function canonicalQuery(query: ReadonlyMap<string, string>): string {
   return [...query]
     .map(([name, value]) => [encodeUriComponent(name), encodeUriComponent(value)] as const)
@@ -33,12 +33,12 @@ export function canonicalQuery(query: ReadonlyMap<string, string>): string {
     .join("&");
 }
 
-/** The names of the signed headers, sorted, between semicolons. */
+/** Returns the names of the signed headers, sorted and joined by semicolons. */
 export function signedHeaderNames(headers: ReadonlyMap<string, string>): string {
   return [...headers.keys()].sort(compare).join(";");
 }
 
-/** The canonical request; `bodyHash` is the lower-case hex SHA-256 of the body. */
+/** Returns the canonical request; `bodyHash` is the lower-case hex SHA-256 of the body. */
 export function canonicalRequest(request: SignableRequest, bodyHash: string): string {
   const headers = [...request.headers]
     .sort(([a], [b]) => compare(a, b))
@@ -54,12 +54,12 @@ export function canonicalRequest(request: SignableRequest, bodyHash: string): st
   ].join("\n");
 }
 
-/** Signature Version 4 encodes the segments of the path once more than the wire does. */
+/** Encodes the segments of the path; Signature Version 4 encodes a sent path once more. */
 function canonicalPath(path: string): string {
   return path === "" ? "/" : path.split("/").map(encodeUriComponent).join("/");
 }
 
-/** The string to sign; `requestHash` is the lower-case hex SHA-256 of the canonical request. */
+/** Returns the string to sign; `requestHash` is the lower-case hex SHA-256 of the canonical request. */
 export function stringToSign(
   algorithm: string,
   amzDate: string,
@@ -69,12 +69,12 @@ export function stringToSign(
   return [algorithm, amzDate, scope, requestHash].join("\n");
 }
 
-/** `date/region/rolesanywhere/aws4_request`. */
+/** Returns `date/region/rolesanywhere/aws4_request`. */
 export function credentialScope(amzDate: string, region: string): string {
   return `${amzDate.slice(0, 8)}/${region}/rolesanywhere/aws4_request`;
 }
 
-/** A time as `YYYYMMDDThhmmssZ`. */
+/** Formats a time as `YYYYMMDDThhmmssZ`. */
 export function formatAmzDate(time: Date): string {
   return time.toISOString().replace(/[:-]|\.\d{3}/g, "");
 }

@@ -1,12 +1,12 @@
 /**
- * The difference between this machine's clock and a server's, by a response's `Date` header. Pure.
+ * Difference between this machine's clock and a server's, by a response's `Date` header. Pure.
  *
  * @module
  */
 
 /**
- * Returns how far this machine's clock is ahead of the server's, in milliseconds, negative if it is
- * behind; 0 within the header's precision. `before` and `after` enclose the request.
+ * Returns by how many milliseconds this machine's clock is ahead of the server's. A negative result means
+ * slow; 0 means equal within the header's precision. `before` and `after` enclose the request.
  *
  * Returns undefined for a header that is absent or is not a date.
  */
@@ -19,6 +19,6 @@ export function clockDifference(
   if (Number.isNaN(theirs)) return undefined;
   // The header has whole seconds.
   const ahead = before.getTime() - (theirs + 1000);
-  const behind = theirs - after.getTime();
-  return ahead > 0 ? ahead : behind > 0 ? -behind : 0;
+  const late = theirs - after.getTime();
+  return ahead > 0 ? ahead : late > 0 ? -late : 0;
 }

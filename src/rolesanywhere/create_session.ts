@@ -1,5 +1,5 @@
 /**
- * The CreateSession call of IAM Roles Anywhere: request, retries, answer and errors.
+ * CreateSession call of IAM Roles Anywhere: request, retries, response and errors.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { HttpResponse } from "../http/http_exchange.ts";
 import { clockDifference } from "./clock_difference.ts";
 import { signRequest } from "./sign.ts";
 
-/** What a session is made of. */
+/** Parameters of a session. */
 export interface SessionRequest {
   readonly endpoint: URL;
   /** The signing region. */
@@ -30,7 +30,7 @@ export interface SessionCredentials {
   readonly expiration: Date;
 }
 
-/** What touches the world outside. */
+/** Injected dependencies of a call. */
 export interface CreateSessionDeps {
   readonly send: SendRequest;
   readonly now: () => Date;
@@ -39,22 +39,22 @@ export interface CreateSessionDeps {
   readonly sleep: (milliseconds: number) => Promise<void>;
   /** 0 to 1, 1 excluded. */
   readonly random: () => number;
-  readonly debug: (words: string) => void;
+  readonly debug: (message: string) => void;
 }
 
-/** Limits of a call, milliseconds where not said otherwise. */
+/** Limits of a call; times in milliseconds. */
 export const CALL_LIMITS = {
-  /** One request and its answer. */
+  /** Timeout of one request and its response. */
   request: 15_000,
-  /** All attempts and the pauses between them. */
+  /** Timeout of all attempts and the delays between them. */
   total: 30_000,
   /** Number of attempts. */
   attempts: 5,
-  /** The longest pause before the second attempt; it doubles with each. */
-  firstPause: 500,
+  /** Maximum delay before the second attempt; it doubles with each attempt. */
+  firstDelay: 500,
 } as const;
 
-/** Error codes that say "later", whatever their status. */
+/** AWS throttling error codes, whatever the HTTP status. */
 const THROTTLING_CODES = new Set([
   "BandwidthLimitExceeded",
   "LimitExceededException",
@@ -70,17 +70,16 @@ const THROTTLING_CODES = new Set([
   "TooManyRequestsException",
 ]);
 
-/** Error codes of this family that another attempt may heal. */
-const RETRIED: ReadonlySet<ErrorCode> = new Set(
+/** Error codes after which a retry can succeed. */
+const RETRYABLE_CODES: ReadonlySet<ErrorCode> = new Set(
   ["service-throttled", "service-unavailable", "network", "network-timeout"] as const,
 );
 
 /**
- * Asks for a session, with retries that are signed anew each time.
+ * Requests a session; each retry is signed again.
  *
- * Throws `service-refused`, `service-throttled`, `service-unavailable` (the service's own code and
- * text), `service-answer`, `session-expired`, and what the sender throws; key errors from signing
- * pass through.
+ * Throws `service-refused`, `service-throttled`, `service-unavailable` (with the service's code and
+ * text), `service-answer`, `session-expired`, the sender's errors, and key errors from signing.
  */
 export async function createSession(
   request: SessionRequest,
@@ -90,32 +89,34 @@ export async function createSession(
   const started = deps.monotonic();
   let before = deps.now();
   for (let attempt = 1;; attempt++) {
-    const left = CALL_LIMITS.total - (deps.monotonic() - started);
+    const remaining = CALL_LIMITS.total - (deps.monotonic() - started);
     let failure: HelperError;
-    let answer: HttpResponse | undefined;
+    let response: HttpResponse | undefined;
     try {
       before = deps.now();
-      answer = await attemptSession(
+      response = await attemptSession(
         request,
         identity,
         deps,
-        Math.min(CALL_LIMITS.request, left),
+        Math.min(CALL_LIMITS.request, remaining),
       );
-      if (answer.status >= 200 && answer.status < 300) {
-        return unexpired(readCredentials(answer), deps.now());
+      if (response.status >= 200 && response.status < 300) {
+        return checkNotExpired(readCredentials(response), deps.now());
       }
-      failure = withClockDifference(readServiceError(answer), answer, before, deps.now());
+      failure = addClockDifference(readServiceError(response), response, before, deps.now());
     } catch (thrown) {
       if (!(thrown instanceof HelperError)) throw thrown;
       failure = thrown;
     }
-    const pause = backoffDelay(attempt + 1, deps.random(), answer?.headers.get("retry-after"));
-    const leftAfter = CALL_LIMITS.total - (deps.monotonic() - started) - pause;
-    if (!RETRIED.has(failure.code) || attempt === CALL_LIMITS.attempts || leftAfter <= 0) {
+    const delay = backoffDelay(attempt + 1, deps.random(), response?.headers.get("retry-after"));
+    const remainingAfter = CALL_LIMITS.total - (deps.monotonic() - started) - delay;
+    if (
+      !RETRYABLE_CODES.has(failure.code) || attempt === CALL_LIMITS.attempts || remainingAfter <= 0
+    ) {
       throw failure;
     }
-    deps.debug(`attempt ${attempt}: ${failure.message}; trying again in ${pause} ms`);
-    await deps.sleep(pause);
+    deps.debug(`attempt ${attempt}: ${failure.message}; retrying in ${delay} ms`);
+    await deps.sleep(delay);
   }
 }
 
@@ -147,27 +148,27 @@ async function attemptSession(
     deps.debug,
   );
   deps.debug(`POST ${signed.url.origin}${signed.url.pathname}`);
-  const answer = await deps.send(signed, timeout);
-  const id = answer.headers.get("x-amzn-requestid");
-  deps.debug(`answer: ${answer.status}${id ? `, request id ${id}` : ""}`);
-  return answer;
+  const response = await deps.send(signed, timeout);
+  const id = response.headers.get("x-amzn-requestid");
+  deps.debug(`response: ${response.status}${id ? `, request id ${id}` : ""}`);
+  return response;
 }
 
-/** Milliseconds: exponential with full jitter, never less than the service asked for. */
+/** Returns milliseconds: exponential with full jitter, at least the service's `Retry-After`. */
 function backoffDelay(attempt: number, random: number, retryAfter: string | undefined): number {
-  const max = CALL_LIMITS.firstPause * 2 ** (attempt - 2);
-  const asked = /^\d{1,4}$/.test(retryAfter ?? "") ? Number(retryAfter) * 1000 : 0;
-  return Math.max(Math.round(random * max), asked);
+  const max = CALL_LIMITS.firstDelay * 2 ** (attempt - 2);
+  const requested = /^\d{1,4}$/.test(retryAfter ?? "") ? Number(retryAfter) * 1000 : 0;
+  return Math.max(Math.round(random * max), requested);
 }
 
-function readCredentials(answer: HttpResponse): SessionCredentials {
+function readCredentials(response: HttpResponse): SessionCredentials {
   const refuse = (what: string) =>
     new HelperError(
       "service-answer",
-      `the endpoint answered ${answer.status} ${what}; check --endpoint`,
+      `the endpoint returned HTTP ${response.status} ${what}; check --endpoint`,
     );
-  const parsed = parseJson(answer.body);
-  if (parsed === undefined) throw refuse("with something that is not JSON");
+  const parsed = parseJson(response.body);
+  if (parsed === undefined) throw refuse("with a body that is not JSON");
   const sets = property(parsed, "credentialSet");
   const credentials = property(Array.isArray(sets) ? sets[0] : undefined, "credentials");
   if (credentials === undefined) throw refuse("without credentials");
@@ -190,9 +191,9 @@ function readCredentials(answer: HttpResponse): SessionCredentials {
 
 /**
  * Returns the credentials if they are valid at `now`. Throws `session-expired`, which is not retried
- * within a call: the next session would be expired as well.
+ * within a call: the next session would be expired too.
  */
-export function unexpired(credentials: SessionCredentials, now: Date): SessionCredentials {
+export function checkNotExpired(credentials: SessionCredentials, now: Date): SessionCredentials {
   if (credentials.expiration > now) return credentials;
   const seconds = Math.round((now.getTime() - credentials.expiration.getTime()) / 1000);
   throw new HelperError(
@@ -201,41 +202,41 @@ export function unexpired(credentials: SessionCredentials, now: Date): SessionCr
   );
 }
 
-function readServiceError(answer: HttpResponse): HelperError {
-  const parsed = parseJson(answer.body);
+function readServiceError(response: HttpResponse): HelperError {
+  const parsed = parseJson(response.body);
   const text = (name: string): string | undefined => {
     const value = property(parsed, name);
     return typeof value === "string" && value !== "" ? value : undefined;
   };
-  const header = answer.headers.get("x-amzn-errortype")?.split(":")[0];
+  const header = response.headers.get("x-amzn-errortype")?.split(":")[0];
   // A body's type may carry a namespace before a "#" (AWS JSON protocols).
   const named = header || text("code") || text("__type")?.split("#").at(-1)?.split(":")[0];
-  const words = text("message") ?? text("Message");
-  const what = `${named ? printable(named) : `HTTP ${answer.status}`}${
-    words ? `: ${printable(words)}` : ""
+  const message = text("message") ?? text("Message");
+  const what = `${named ? printable(named) : `HTTP ${response.status}`}${
+    message ? `: ${printable(message)}` : ""
   }`;
-  const { status } = answer;
+  const { status } = response;
   if (status === 429 || (named && THROTTLING_CODES.has(named))) {
     return new HelperError("service-throttled", what);
   }
   if (status >= 500) {
     return new HelperError(
       "service-unavailable",
-      words ? what : `${what}: the service is unavailable; try again later`,
+      message ? what : `${what}: the service is unavailable; try again later`,
     );
   }
   if (status >= 400 && named) return new HelperError("service-refused", what);
   return new HelperError(
     "service-answer",
-    `the endpoint answered HTTP ${status}, not as IAM Roles Anywhere does; check --endpoint`,
+    `the endpoint returned HTTP ${status} without an error of IAM Roles Anywhere; check --endpoint`,
   );
 }
 
-/** A refusal of the request's time, by SigV4's own texts. */
+/** Messages of SigV4 that refuse the request's time. */
 const TIME_REFUSAL = /signature[^.]*(expired|not yet current)|clock|RequestTimeTooSkewed/i;
 
-/** Adds this machine's clock difference to a refusal that is about the request's time. */
-function withClockDifference(
+/** Adds this machine's clock difference to an error about the request's time. */
+function addClockDifference(
   error: HelperError,
   { headers }: HttpResponse,
   before: Date,

@@ -1,6 +1,6 @@
 /**
- * Where CreateSession is sent: the service's endpoint rules, by partition and region (the rule set
- * and partition data that AWS publishes for its SDKs).
+ * Endpoint of the service, by partition and region (the rule set and partition data that AWS publishes
+ * for its SDKs).
  *
  * @module
  */
@@ -13,7 +13,7 @@ interface Partition {
   readonly dualStackDnsSuffix: string;
 }
 
-/** AWS's partitions; the first also takes regions that none knows. */
+/** AWS's partitions; the first is also used for unknown regions. */
 export const PARTITIONS = [
   {
     name: "aws",
@@ -65,10 +65,10 @@ export const PARTITIONS = [
   },
 ] as const satisfies readonly Partition[];
 
-/** What decides the endpoint. */
+/** Settings that determine the endpoint. */
 export interface EndpointChoice {
   readonly region?: string;
-  /** A URL that stands for all rules. */
+  /** A URL that replaces the rules. */
   readonly endpoint?: string;
   readonly useFips: boolean;
   readonly useDualStack: boolean;
@@ -78,20 +78,20 @@ export interface EndpointChoice {
   readonly endpointSource?: string;
 }
 
-/** Plain http is for a helper or test on the same machine only: the answer holds credentials. */
+/** Hosts that may use plain http. The response contains credentials. */
 const LOOPBACK_HOSTS = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
-/** Text that is shown in a message: a host with a scheme or a port, so that it is not a password. */
+/** Text that messages may show: a host with a scheme or a port, which is not a password. */
 const LIKE_ENDPOINT = /^(?:[a-z]+:\/\/[\w.-]{1,80}(?::\d{1,5})?|[\w.-]{1,80}:\d{1,5})\/?$/i;
 
 /**
- * The service's base URL, without a trailing slash in its path.
+ * Returns the service's base URL, without a trailing slash in its path.
  *
- * Throws `usage` for a URL that cannot be used and for choices that exclude each other.
+ * Throws `usage` for an unusable URL and for settings that exclude each other.
  */
 export function resolveEndpoint(choice: EndpointChoice): URL {
   const { region } = choice;
-  // Signatures name the region, whatever the endpoint is.
+  // Signatures contain the region, whatever the endpoint is.
   if (region !== undefined && !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(region)) {
     throw new HelperError(
       "usage",
@@ -109,7 +109,7 @@ export function resolveEndpoint(choice: EndpointChoice): URL {
     }
     return parseEndpoint(choice.endpoint, choice.endpointSource ?? "--endpoint");
   }
-  if (region === undefined) throw new HelperError("usage", "no region is known; give --region");
+  if (region === undefined) throw new HelperError("usage", "no region is known; set --region");
   const partition = PARTITIONS.find(({ regions }) => regions.test(region)) ?? PARTITIONS[0];
   const service = choice.useFips ? "rolesanywhere-fips" : "rolesanywhere";
   const suffix = choice.useDualStack ? partition.dualStackDnsSuffix : partition.dnsSuffix;

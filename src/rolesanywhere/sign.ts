@@ -1,5 +1,5 @@
 /**
- * Signing a CreateSession request with an identity.
+ * Signature of a CreateSession request.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import {
   stringToSign,
 } from "./canonical.ts";
 
-/** A request before it is signed. */
+/** Request before signing. */
 export interface UnsignedRequest {
   /** The service's base URL; its path is a prefix. */
   readonly endpoint: URL;
@@ -29,16 +29,16 @@ export interface UnsignedRequest {
 }
 
 /**
- * Signs `request` at time `now` for `region`. One signature is made.
+ * Signs `request` at time `now` for `region`, with one signature.
  *
- * `debug` is given the canonical request and the string to sign; neither holds a secret.
+ * `debug` gets the canonical request and the string to sign; neither contains a secret.
  */
 export async function signRequest(
   request: UnsignedRequest,
   identity: Identity,
   region: string,
   now: Date,
-  debug: (words: string) => void,
+  debug: (message: string) => void,
 ): Promise<HttpRequest> {
   const algorithm = SIGNING_ALGORITHMS[publicKeyOf(identity.certificate).keyType];
   const amzDate = formatAmzDate(now);

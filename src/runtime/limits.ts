@@ -1,5 +1,5 @@
 /**
- * Limits of this process: core dumps, signals without a meaning, open files.
+ * Limits of this process: core dumps, unused signals, open files.
  *
  * @module
  */
@@ -45,7 +45,7 @@ export function disableCoreDumps(operatingSystem: string = Deno.build.os): boole
   }
 }
 
-/** Ignores signals that would end the process without a meaning for it, such as SIGUSR1. */
+/** Ignores signals that the program does not use and that would end it, such as SIGUSR1. */
 export function ignoreMeaninglessSignals(operatingSystem: string = Deno.build.os): void {
   const system = POSIX_SYSTEMS[operatingSystem];
   if (!system) return;
@@ -81,8 +81,8 @@ function reportWithoutHeap(): boolean {
 }
 
 /**
- * Lets the process open as many files as the system allows: each connection is one. Returns the limit;
- * undefined if there is none.
+ * Raises the limit of open files to the system's maximum, because each connection is one. Returns the
+ * limit; undefined if there is none.
  */
 export function raiseOpenFilesLimit(operatingSystem: string = Deno.build.os): number | undefined {
   const system = POSIX_SYSTEMS[operatingSystem];

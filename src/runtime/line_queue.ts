@@ -1,38 +1,38 @@
 /**
- * Lines on their way to a stream whose reader may be slow or gone: a bounded queue that never blocks
- * and never throws. Pure.
+ * Bounded queue of lines for a stream whose reader may be slow or gone. It never blocks and never
+ * throws. Pure.
  *
  * @module
  */
 
-/** Result of one attempt to write: how many bytes were taken, or that nobody will read any more. */
-export type Written = number | "full" | "gone";
+/** Result of a write: the number of bytes written, "full", or "gone" if the reader has closed it. */
+export type WriteResult = number | "full" | "gone";
 
-/** Bytes that may wait. */
+/** Maximum of queued bytes. */
 export const MAX_WAITING_BYTES = 256 * 1024;
-/** No more at once: a pipe takes so much whole (PIPE_BUF of Linux). */
+/** Maximum of one write: a pipe accepts this atomically (PIPE_BUF of Linux). */
 const MAX_CHUNK = 4096;
 
-/** The queue. */
+/** Bounded queue of lines. */
 export class LineQueue {
   readonly #waiting: Uint8Array[] = [];
   #bytes = 0;
   #dropped = 0;
 
   /** @param write writes some bytes without blocking, and never throws */
-  constructor(private readonly write: (bytes: Uint8Array) => Written) {}
+  constructor(private readonly write: (bytes: Uint8Array) => WriteResult) {}
 
-  /** Lines that were dropped since the last report of them. */
+  /** Number of lines dropped since the last report. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Returns true while lines wait. */
+  /** True while lines are queued. */
   get isWaiting(): boolean {
     return this.#bytes > 0;
   }
 
-  /** Adds a line and writes what can be written. A line that does not fit is dropped and counted. */
+  /** Adds a line and flushes. A line that does not fit is dropped and counted. */
   add(line: string): void {
     this.flush();
     const bytes = new TextEncoder().encode(`${line}\n`);

@@ -1,19 +1,19 @@
 /**
- * Removes the variables that would steer the runtime. Imported first by the program and its loader.
+ * Removes the variables that would configure the runtime. The program and its loader import this first.
  *
  * @module
  */
 
-/** Prefixes of which every variable is removed: other versions of the runtime know others. */
+/** Prefixes of removed variables: other versions of the runtime have other variables. */
 export const REMOVED_PREFIXES: readonly string[] = ["DENO_", "NODE_", "OTEL_"];
 
 /** The program and its loader each have a copy of this module. */
 const REMOVED = Symbol.for("aws_signing_helper.removed-variables");
 
 /**
- * Removes variables of these names and of {@link REMOVED_PREFIXES} from the process, once. Returns what
- * was removed: the program itself reads some of them. `names` is `REMOVED_VARIABLES`; the loader has
- * them without the table, which would take it a millisecond.
+ * Removes variables of these names and of {@link REMOVED_PREFIXES} from the process, once. Returns the
+ * removed variables: the program itself reads some of them. `names` is `REMOVED_VARIABLES`; the loader
+ * has a copy, because loading the table would take a millisecond.
  */
 export function removeRuntimeVariables(names: readonly string[]): ReadonlyMap<string, string> {
   const holder: typeof globalThis & { [REMOVED]?: ReadonlyMap<string, string> } = globalThis;

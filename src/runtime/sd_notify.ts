@@ -1,6 +1,6 @@
 /**
- * Telling systemd how the service is (sd_notify(3)): one datagram to the socket that NOTIFY_SOCKET
- * names. Deno has no such sockets, so this is by the C library.
+ * Service notification for systemd (sd_notify(3)): one datagram to the socket in NOTIFY_SOCKET. It uses
+ * the C library, because Deno does not have such sockets.
  *
  * @module
  */
@@ -24,12 +24,12 @@ const MSG_NOSIGNAL = 0x4000;
 /** sizeof(sockaddr_un.sun_path) */
 const MAX_PATH_BYTES = 108;
 
-/** Sends a state such as `READY=1`; gives whether it was sent. Linux only. */
+/** Sends a state such as `READY=1`; returns whether it was sent. Linux only. */
 export type Notify = (state: string) => boolean;
 
 /**
- * Makes the sender for a socket: an absolute path, or a name behind `@` in the abstract namespace.
- * Without a socket, nothing is sent. A service that cannot notify runs all the same.
+ * Returns the sender for a socket: an absolute path, or `@` and a name in the abstract namespace.
+ * Without a socket nothing is sent. Failures are not errors: the service runs without notification.
  */
 export function systemdNotifier(socket: string | undefined): Notify {
   if (!socket || Deno.build.os !== "linux" || !/^[/@]/.test(socket)) return () => false;

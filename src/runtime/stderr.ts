@@ -1,10 +1,10 @@
 /**
- * Standard error of commands that stay: a line is written if that is possible at once, waits if not,
- * and is dropped if too many wait.
+ * Standard error of long-running commands: a line is written at once if possible, otherwise queued, and
+ * dropped if the queue is full.
  *
  * @module
  */
-import { LineQueue, type Written } from "./line_queue.ts";
+import { LineQueue, type WriteResult } from "./line_queue.ts";
 import { POSIX_SYSTEMS, type PosixSystem } from "./system_table.ts";
 
 const SYMBOLS = {
@@ -18,21 +18,21 @@ const SYMBOLS = {
 
 const STDERR = 2;
 const PATH = "/dev/fd/2";
-/** Interval at which waiting lines are tried again, milliseconds. */
+/** Interval between retries of queued lines, milliseconds. */
 const RETRY_INTERVAL = 500;
 /** Timeout for a slow reader at the end of the process, milliseconds. */
 const DRAIN_TIMEOUT = 500;
 const DRAIN_INTERVAL = 20;
 
-/** A log that never blocks and never throws. */
+/** Log that never blocks and never throws. */
 export interface Log {
   /** Writes one line. */
-  say(line: string): void;
-  /** Waits for what is still to be written, but not long. */
+  writeLine(line: string): void;
+  /** Waits a short time for the queued lines. */
   drain(): Promise<void>;
 }
 
-/** Creates the log of a command that stays. */
+/** Creates the log of a long-running command. */
 export function createLog(operatingSystem: string = Deno.build.os): Log {
   const system = POSIX_SYSTEMS[operatingSystem];
   const queue = new LineQueue(system ? posixWriter(system) : writeOrDrop);
@@ -44,7 +44,7 @@ export function createLog(operatingSystem: string = Deno.build.os): Log {
     timer = undefined;
   };
   return {
-    say: (line) => {
+    writeLine: (line) => {
       queue.add(line);
       if (!queue.isWaiting || timer !== undefined) return;
       timer = setInterval(retry, RETRY_INTERVAL);
@@ -59,8 +59,8 @@ export function createLog(operatingSystem: string = Deno.build.os): Log {
   };
 }
 
-/** Windows: no call returns whether a write would block. */
-function writeOrDrop(bytes: Uint8Array): Written {
+/** Writes or drops. On Windows no call returns whether a write would block. */
+function writeOrDrop(bytes: Uint8Array): WriteResult {
   try {
     return Deno.stderr.writeSync(bytes);
   } catch {
@@ -68,9 +68,9 @@ function writeOrDrop(bytes: Uint8Array): Written {
   }
 }
 
-function posixWriter(system: PosixSystem): (bytes: Uint8Array) => Written {
+function posixWriter(system: PosixSystem): (bytes: Uint8Array) => WriteResult {
   const { symbols } = Deno.dlopen(system.library, SYMBOLS);
-  const descriptor = reopened(system, symbols.open) ?? STDERR;
+  const descriptor = reopenNonBlocking(system, symbols.open) ?? STDERR;
   // struct pollfd: int fd, short events, short revents
   const polled = new DataView(new ArrayBuffer(8));
   polled.setInt32(0, descriptor, true);
@@ -81,17 +81,17 @@ function posixWriter(system: PosixSystem): (bytes: Uint8Array) => Written {
     if (symbols.poll(buffer, 1n, 0) < 1) return "full";
     const events = polled.getInt16(6, true);
     if ((events & system.poll.broken) !== 0) return "gone";
-    // A copy: the call takes a buffer of its own.
+    // Copies, because the call needs its own buffer.
     const written = symbols.write(descriptor, Uint8Array.from(bytes), BigInt(bytes.length));
     return written < 0n ? "full" : Number(written);
   };
 }
 
 /**
- * Opens a pipe or terminal again: not to block is a property of an open file, which other processes
- * share. Undefined for other files, and where /proc or a permission is missing: poll(2) must do.
+ * Reopens a pipe or terminal, because O_NONBLOCK belongs to the open file, which other processes share.
+ * Returns undefined for other files, and without /proc or permission; then only poll(2) is used.
  */
-function reopened(
+function reopenNonBlocking(
   { openWithoutBlocking }: PosixSystem,
   open: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"]["open"],
 ): number | undefined {

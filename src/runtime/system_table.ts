@@ -1,13 +1,13 @@
 /**
- * Functions and constants of the operating systems for a process that stays: the one table of them
+ * Functions and constants of the operating systems for long-running commands
  * (`<sys/resource.h>`, `<sys/prctl.h>`, `<signal.h>`, `<poll.h>`, `<fcntl.h>`, `werapi.h`).
  *
  * @module
  */
 
-/** A system with POSIX functions. */
+/** System with POSIX functions. */
 export interface PosixSystem {
-  /** The library with the functions. */
+  /** Library with the functions. */
   readonly library: string;
   /** RLIMIT_CORE and RLIMIT_NOFILE. */
   readonly limits: { readonly core: number; readonly openFiles: number };

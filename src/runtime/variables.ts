@@ -1,7 +1,7 @@
 /**
- * Environment variables that the runtime (Deno's base binary) knows: the one table of them.
+ * Environment variables that the runtime (Deno's base binary) reads.
  *
- * `packaging/base/environment.ts` takes those out of the base binary that it reads before this
+ * `packaging/base/environment.ts` removes those from the base binary that it reads before this
  * program's first line. `remove_variables.ts` removes the rest before their first use.
  *
  * @module
@@ -9,19 +9,19 @@
 
 /** Handling of a variable. */
 export type Handling =
-  /** Read before our first line: the base binary's name for it is made impossible. */
+  /** Read before our first line: its name is changed in the base binary. */
   | "renamed"
   /** Read later, or never: removed from the process before anything can read it. */
   | "removed"
   /** Kept: its effect is harmless, or users and native libraries rely on it. */
   | "kept";
 
-/** One variable of the runtime. */
+/** Variable of the runtime. */
 export interface RuntimeVariable {
   readonly handling: Handling;
-  /** Its effect on this program if it were followed. */
+  /** Its effect on this program if the runtime followed it. */
   readonly effect: string;
-  /** The base binaries of other systems do not know it. */
+  /** True if only the Linux base binary reads it. */
   readonly linuxOnly?: true;
 }
 
@@ -37,7 +37,7 @@ const PROXY = "a proxy of fetch; this program reads it for --with-proxy";
 const COLOURS = "colours of the runtime's own messages";
 const LANGUAGE = "the language of dates and numbers, which are not printed";
 
-/** All variables whose names the base binary holds. */
+/** All variables whose names the base binary contains. */
 export const RUNTIME_VARIABLES: Readonly<Record<string, RuntimeVariable>> = {
   DENO_LOG: renamed("the runtime's log on standard error"),
   DENO_LOG_STYLE: renamed("colours of that log"),
@@ -62,7 +62,7 @@ export const RUNTIME_VARIABLES: Readonly<Record<string, RuntimeVariable>> = {
   DENO_TRUST_PROXY_HEADERS: removed("a header of a request replaces the client's address"),
   DENO_CERT: removed("trusts another certificate authority"),
   DENO_TLS_CA_STORE: removed("chooses the trusted authorities; set to the system's"),
-  DENO_TRACE_PERMISSIONS: removed("stack traces of permission checks, of which there are none"),
+  DENO_TRACE_PERMISSIONS: removed("stack traces of permission checks, which do not happen"),
   DENO_UNSTABLE_FFI_TRACE_TURBO: removed("prints the code of foreign calls"),
   DENO_USE_WRITEVP: removed("another system call for writing to sockets"),
   DENO_NO_FILTER_FRAMES: removed("frames of the runtime in stack traces"),
@@ -155,6 +155,6 @@ export const RUNTIME_VARIABLES: Readonly<Record<string, RuntimeVariable>> = {
   XDG_DATA_HOME: kept("none; a folder that is not used"),
 };
 
-/** The names of all that are not kept. */
+/** Names of all variables that are not kept. */
 export const REMOVED_VARIABLES: readonly string[] = Object.entries(RUNTIME_VARIABLES)
   .filter(([, { handling }]) => handling !== "kept").map(([name]) => name);

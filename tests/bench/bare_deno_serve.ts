@@ -1,4 +1,4 @@
-/** The least that a server on this runtime costs: one answer as long as credentials, no routing. */
+/** Minimal server on this runtime: one response with the length of credentials, without routing. */
 const body = "x".repeat(Number(Deno.args[0] ?? 678));
 const headers = { "content-type": "application/json" };
 const server = Deno.serve(

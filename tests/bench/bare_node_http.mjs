@@ -1,4 +1,4 @@
-// The same answer from Node's http server.
+// The same response from Node's http server.
 import { createServer } from "node:http";
 
 import process from "node:process";

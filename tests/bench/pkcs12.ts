@@ -5,13 +5,13 @@ import { openssl } from "../support/openssl.ts";
 const PASSWORD = "pass:password";
 const ITERATIONS = 600_000;
 const RUNS = 5;
-/** Containers by what writes them: options of `openssl pkcs12 -export`. */
+/** Containers by their writer: options of `openssl pkcs12 -export`. */
 const KINDS: Readonly<Record<string, readonly string[]>> = {
   "NSS, GnuTLS": [],
   "NSS, 3DES": ["-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"],
 };
 
-/** Makes PKCS#12 files of 600 000 iterations. Returns what opens each: openssl, then the program. */
+/** Makes PKCS#12 files of 600 000 iterations. Returns the commands that open each: openssl, then the program. */
 export async function pkcs12Subjects(binary: string, directory: string) {
   const { keyPath, certificatePath } = await createAuthority(directory, { subject: "/CN=bench" });
   const subjects = [];

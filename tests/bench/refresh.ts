@@ -1,6 +1,6 @@
-// deno-lint-ignore-file no-console -- a benchmark talks to the terminal it runs in
+// deno-lint-ignore-file no-console -- a benchmark prints its results
 /**
- * `make bench`, third part: the answers of `serve` while it refreshes its session with a service that
+ * `make bench`, third part: the latency of `serve` while it refreshes its session with a service that
  * takes 500 ms, compared with those between refreshes in the same run. Ends with 1 when the target is
  * missed.
  *
@@ -12,7 +12,7 @@ import { runLoad } from "../support/load_process.ts";
 import { CREDENTIALS_PATH, ServeProcess } from "../support/serve_process.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 
-/** What the service takes for each session, milliseconds. */
+/** Latency of the service for each session, milliseconds. */
 const LATENCY = 500;
 /** Sessions this short are renewed after 2.5 to 3 seconds. */
 const SESSION_SECONDS = 6;
@@ -48,7 +48,7 @@ await using scenario = await SessionScenario.create({}, {
 await using serve = await ServeProcess.start(scenario);
 const token = await serve.token();
 
-/** When each call arrived, milliseconds since 1970. */
+/** Times of the calls, milliseconds since 1970. */
 const calls: number[] = [];
 let seen = scenario.emulator.requests.length;
 const watch = setInterval(() => {

@@ -1,7 +1,7 @@
-// deno-lint-ignore-file no-console -- a benchmark talks to the terminal it runs in
+// deno-lint-ignore-file no-console -- a benchmark prints its results
 /**
  * `make bench`: start-up, peak memory and size of the binary, each as a ratio to a compiled hello
- * world measured in the same run, turn by turn. Ends with 1 when a target is missed.
+ * world measured in the same run, in turns. Ends with 1 if a target is missed.
  *
  * Usage: deno run -A tests/bench/run.ts BINARY
  *
@@ -28,11 +28,11 @@ interface Subject {
   readonly target?: number;
   /** Name of the subject that the ratio is to; default: hello world. */
   readonly against?: string;
-  /** Fewer runs than {@link RUNS}, for what takes long. */
+  /** Number of runs instead of {@link RUNS}, for slow subjects. */
   readonly runs?: number;
 }
 
-/** All of the programs' environment, but for what a subject adds. */
+/** Environment of the programs, without the additions of a subject. */
 const environment: Record<string, string> = { PATH: "/usr/bin:/bin", HOME: "/nonexistent" };
 
 async function time({ command, env }: Subject): Promise<number> {
@@ -51,7 +51,7 @@ async function time({ command, env }: Subject): Promise<number> {
   return elapsed;
 }
 
-/** Peak resident memory in MB, as the kernel counts it. */
+/** Returns the peak resident memory in MB, by the kernel. */
 async function peakMemory({ command, env = {} }: Subject): Promise<number> {
   const script = "import resource, subprocess, sys\n" +
     "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)\n" +
@@ -70,7 +70,7 @@ function median(values: readonly number[]): number {
   return ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle) - 1] ?? 0)) / 2;
 }
 
-/** hello world, compiled with the flags of the real build. */
+/** Compiles hello world with the flags of the real build. */
 async function compileHelloWorld(output: string): Promise<void> {
   const compile = async (env: Record<string, string>) =>
     await new Deno.Command(Deno.execPath(), {
@@ -95,7 +95,7 @@ async function compileHelloWorld(output: string): Promise<void> {
 }
 
 /**
- * Both programs are written alike just before they are measured: how a file came into the page cache
+ * Copies a program just before it is measured, both in the same way: how a file came into the page cache
  * makes up to a tenth of the time in which a program starts from it.
  */
 async function freshCopy(program: string, name: string): Promise<string> {

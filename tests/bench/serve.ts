@@ -1,7 +1,7 @@
-// deno-lint-ignore-file no-console -- a benchmark talks to the terminal it runs in
+// deno-lint-ignore-file no-console -- a benchmark prints its results
 /**
- * `make bench`, second part: how many requests a second `serve` answers with credentials, and how late,
- * beside a bare `Deno.serve` and Node's http server in the same run, turn by turn. Ends with 1 when
+ * `make bench`, second part: requests a second and latency of `serve` for credentials,
+ * compared with a bare `Deno.serve` and Node's http server in the same run, in turns. Ends with 1 if
  * the target is missed.
  *
  * Usage: deno run -A tests/bench/serve.ts
@@ -86,7 +86,7 @@ for (const connections of [1, 16, 64]) {
 }
 const reached = ratio >= TARGET;
 console.log(
-  `serve beside bare Deno.serve at 16 connections: ${ratio.toFixed(2)} ` +
+  `serve to bare Deno.serve at 16 connections: ${ratio.toFixed(2)} ` +
     `${reached ? "reached" : "MISSED"} (to reach: ${TARGET})`,
 );
 Deno.exitCode = reached ? 0 : 1; // not Deno.exit: the servers are ended first

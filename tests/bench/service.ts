@@ -1,6 +1,6 @@
 /**
- * The service of a benchmark, in a process of its own so that it does not share a processor with the
- * stopwatch: makes all that a session needs, prints it as one line of JSON, and ends with its standard
+ * Service of a benchmark, in its own process, so that it does not share a processor with the
+ * stopwatch: creates everything for a session, prints it as one line of JSON, and ends with its standard
  * input.
  *
  * Usage: deno run -A tests/bench/service.ts [LATENCY-MILLISECONDS]

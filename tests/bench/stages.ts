@@ -1,6 +1,6 @@
-// deno-lint-ignore-file no-console -- a benchmark talks to the terminal it runs in
+// deno-lint-ignore-file no-console -- a benchmark prints its results
 /**
- * Benchmark of the build's stages: the program built without one of them, next to the program as it is.
+ * Benchmark of the build's stages: the program built without one of them, compared with the whole program.
  *
  * Usage: deno run -A tests/bench/stages.ts
  *
@@ -13,7 +13,7 @@ import {
   compile,
   installPackages,
   PACKAGES,
-  preparedBase,
+  prepareBase,
 } from "../../packaging/build.ts";
 import { importMap, makeBundle, OPTIONS, packageFile } from "../../packaging/bundle.ts";
 import { tokenSubject } from "./token.ts";
@@ -100,7 +100,7 @@ function median(values: readonly number[]): number {
 }
 
 await installPackages();
-const { path: base } = await preparedBase(Deno.build.target);
+const { path: base } = await prepareBase(Deno.build.target);
 const binaries = new Map<string, string>();
 for (const [index, [name, make]] of Object.entries(VARIANTS).entries()) {
   const folder = `${FOLDER}/${index}`;

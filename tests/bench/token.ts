@@ -1,5 +1,5 @@
 /**
- * A token to measure with: SoftHSM with an EC key and its certificate.
+ * Token for the benchmark: SoftHSM with an EC key and its certificate.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { openssl } from "../support/openssl.ts";
 import { compileFiller, SOFTHSM } from "../support/pkcs11_modules.ts";
 import { PIN, SoftHsm } from "../support/soft_hsm.ts";
 
-/** What `sign-string` needs to sign on the token; dispose of it. */
+/** Arguments for `sign-string` with the token; dispose of it. */
 export interface TokenSubject extends Disposable {
   readonly flags: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -16,7 +16,7 @@ export interface TokenSubject extends Disposable {
 
 const CERTIFICATES = 500;
 
-/** A token with many certificates, and what lists them: pkcs11-tool, then the program. */
+/** Commands that list a token with many certificates: pkcs11-tool, then the program. */
 export interface ListingSubjects extends Disposable {
   readonly subjects: readonly {
     readonly name: string;

@@ -44,7 +44,7 @@ export interface ClientCommand {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** A cell of README's table: "yes", "yes" with what it needs, or "no". */
+/** A cell of README's table: "yes", "yes" with a condition, or "no". */
 export type Cell = "no" | "yes" | `yes, ${string}`;
 
 /** A client's row of README's table. */
@@ -95,7 +95,7 @@ export function expected({ cells }: AwsClient, way: Way): boolean | undefined {
   }
 }
 
-/** A program that finds AWS credentials by itself and signs a request with them. */
+/** A program that finds AWS credentials and signs a request with them. */
 export interface AwsClient {
   readonly name: string;
   readonly service: "sts" | "s3" | "ecr";
@@ -123,7 +123,7 @@ function python(script: string, ...args: string[]): string[] {
   return [PYTHON, scriptOf(`python/${script}`), ...args];
 }
 
-/** A script for the Python with the libraries. */
+/** Describes a script for the Python with the libraries. */
 function library(script: string, ...args: string[]): string[] {
   return [CLIENT_LIBRARIES, scriptOf(`python/${script}`), ...args];
 }
@@ -139,7 +139,7 @@ function nodeScript(name: string): string {
   return script;
 }
 
-/** A library that uses the Rust crate object_store, which has its own variable for the metadata endpoint. */
+/** Describes a library with the Rust crate object_store, which has its own variable for the metadata endpoint. */
 function objectStore(name: string, version: string, update: Cell): AwsClient {
   return {
     name,
@@ -490,7 +490,7 @@ export const AWS_CLIENTS: readonly AwsClient[] = [
   },
 ];
 
-/** The registry for which a password is asked. */
+/** The registry of the requested password. */
 export const REGISTRY = "123456789012.dkr.ecr.eu-central-1.amazonaws.com";
 
 /** Returns the client's cells in README's table. */

@@ -13,14 +13,14 @@ import type { ClientRun } from "./clients_worker.ts";
 const WORKER = fileURLToPath(new URL("clients_worker.ts", import.meta.url));
 /** A worker that takes longer hangs, milliseconds. */
 const WORK_TIMEOUT = 400_000;
-/** Gives the namespace's loopback device the address of EC2's metadata service, or not. */
+/** Adds the address of EC2's metadata service to the namespace's loopback device, or not. */
 const WITH_ADDRESS = 'ip link set lo up; ip address add 169.254.169.254/32 dev lo; exec "$@"';
 const WITHOUT_ADDRESS = 'ip link set lo up; exec "$@"';
 
 for (const way of WAYS) {
   testWith(
     ["binary", "network-namespace", "mount-namespace", "program:ip"],
-    `clients of AWS get credentials by ${way}, where README says so`,
+    `clients of AWS get credentials by ${way}, if README lists it`,
     async (t) => {
       const runs = await runClients(way);
       for (const client of AWS_CLIENTS) {
@@ -57,7 +57,7 @@ async function runClients(way: Way, client?: string): Promise<ClientRun[]> {
   return stdout.trim().split("\n").map((line): ClientRun => JSON.parse(line));
 }
 
-/** A client that failed is run once more, without others: most wait for metadata one second only. */
+/** Runs a failed client again without others: most wait for metadata one second only. */
 async function checkSuccess({ name }: AwsClient, way: Way, first: ClientRun): Promise<void> {
   const run = isFine(first) ? first : (await runClients(way, name))[0];
   assertExists(run);
@@ -68,10 +68,10 @@ async function checkSuccess({ name }: AwsClient, way: Way, first: ClientRun): Pr
   );
 }
 
-/** Another version than the table's may find what this one does not. */
+/** Checks a client that finds no credentials. Another version than the table's may find them. */
 function checkFailure(client: AwsClient, run: ClientRun): void {
   if (installedVersion(client) !== client.version) return;
-  assertEquals(run.verified, 0, "README's table says that it finds no credentials in this way");
+  assertEquals(run.verified, 0, 'README\'s table has "no" for this way');
 }
 
 function isFine({ code, proven, refused, verified }: ClientRun): boolean {

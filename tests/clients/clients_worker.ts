@@ -1,6 +1,6 @@
 /**
  * Runs the clients of AWS_CLIENTS by one way, and prints a JSON line with the result of each. It listens
- * on addresses that are free only in a network namespace of its own.
+ * on addresses that are free only in its own network namespace.
  *
  * Usage: deno run -A tests/clients/clients_worker.ts WAY [CLIENT]
  *

@@ -6,7 +6,7 @@ import { JAVASCRIPT_CLIENT, PYTHON } from "../support/tools.ts";
 
 interface Client {
   readonly name: string;
-  /** Puts the client where it can run; gives the command that prints the credentials as JSON. */
+  /** Installs the client; returns the command that prints the credentials as JSON. */
   command(): Promise<readonly [program: string, script: string]>;
 }
 
@@ -20,7 +20,7 @@ const CLIENTS: readonly Client[] = [
   {
     name: "the AWS SDK for JavaScript",
     async command() {
-      // Node looks for packages beside the script.
+      // Node looks for packages next to the script.
       const script = `${JAVASCRIPT_CLIENT}print_credentials.mjs`;
       await Deno.copyFile(scriptOf("javascript/print_credentials.mjs"), script);
       return ["node", script];
@@ -50,7 +50,7 @@ for (const client of CLIENTS) {
         AWS_SHARED_CREDENTIALS_FILE: directory.join("no credentials"),
         AWS_PROFILE: "anywhere",
         AWS_EC2_METADATA_DISABLED: "true",
-        NODE_NO_WARNINGS: "1", // the SDK tells of Node versions it will leave behind
+        NODE_NO_WARNINGS: "1", // the SDK warns of Node versions that it will not support
       },
     });
     assertEquals({ code, stderr }, { code: 0, stderr: "" });

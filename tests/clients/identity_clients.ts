@@ -3,21 +3,21 @@ import { fileURLToPath } from "node:url";
 import type { Need } from "../support/needs.ts";
 import { AWS_CLI, compiledClient, JAVASCRIPT_CLIENT, PYTHON } from "../support/tools.ts";
 
-/** A program of an AWS SDK that asks STS who the caller is, by the SDK's default chains. */
+/** A program of an AWS SDK that asks STS for the caller's identity, by the SDK's default chains. */
 export interface IdentityClient {
   readonly name: string;
   /** Program and arguments; it prints account, ARN and user id, with tabs between. */
   readonly command: readonly [program: string, ...args: string[]];
-  /** Where it asks for the region, and what for. */
+  /** Source of the region, and its use. */
   readonly region: {
     readonly path: string;
     /**
-     * `signing`: it signs for the region that it is told there. `defaults`: it must be told the region,
+     * `signing`: it signs for the region that it reads there. `defaults`: it needs a configured region,
      * and compares the two to find its defaults mode.
      */
     readonly use: "signing" | "defaults";
   };
-  /** What else than Python and Node it needs of the machine. */
+  /** Needs of the machine besides Python and Node. */
   readonly need?: Need;
 }
 
@@ -73,7 +73,7 @@ export const IDENTITY_CLIENTS: readonly IdentityClient[] = [
   },
 ];
 
-/** Puts a script where Node finds its packages, which is beside them; gives its path there. */
+/** Puts a script next to its packages, where Node finds them; returns its path there. */
 function nodeScript(name: string): string {
   const script = `${JAVASCRIPT_CLIENT}${name}`;
   Deno.copyFileSync(new URL(`javascript/${name}`, import.meta.url), script);

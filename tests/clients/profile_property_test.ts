@@ -2,7 +2,7 @@ import { assertEquals, assertGreater } from "@std/assert";
 import { encodeBase64 } from "@std/encoding/base64";
 import { fileURLToPath } from "node:url";
 
-import { withCredentials } from "../../src/credentials/profile/profile_text.ts";
+import { setCredentials } from "../../src/credentials/profile/profile_text.ts";
 import { HelperError } from "../../src/errors.ts";
 import { runProgram } from "../support/binary.ts";
 import { generateCredentialsFile } from "../support/generated_credentials_file.ts";
@@ -15,7 +15,7 @@ const SEED = 20260101;
 
 const JUDGE = fileURLToPath(new URL("python/judge_profiles.py", import.meta.url));
 
-/** One generated file, before and after, for the judge. */
+/** Generates a file, before and after, for judge_profiles.py. */
 function makeCase(pick: (bound: number) => number, number: number) {
   const { text, profile } = generateCredentialsFile(pick);
   const credentials = {
@@ -26,7 +26,7 @@ function makeCase(pick: (bound: number) => number, number: number) {
   };
   let after: string | null;
   try {
-    after = withCredentials(text, profile, credentials, "the file");
+    after = setCredentials(text, profile, credentials, "the file");
   } catch (thrown) {
     if (!(thrown instanceof HelperError)) throw thrown;
     after = null;
@@ -43,7 +43,7 @@ function makeCase(pick: (bound: number) => number, number: number) {
   };
 }
 
-Deno.test(`withCredentials() gives botocore the new keys and leaves the rest of ${FILES} generated files`, async () => {
+Deno.test(`setCredentials() sets the new keys for botocore and keeps the rest of ${FILES} generated files`, async () => {
   using directory = new TemporaryDirectory();
   const pick = seededRandom(SEED);
   const lines = Array.from({ length: FILES }, (_, i) => `${JSON.stringify(makeCase(pick, i))}\n`);
@@ -52,7 +52,7 @@ Deno.test(`withCredentials() gives botocore the new keys and leaves the rest of 
   assertEquals({ code, stderr }, { code: 0, stderr: "" });
   const { counts, problems } = JSON.parse(stdout);
   assertEquals(problems.slice(0, 3), []);
-  // The judge has seen enough of every kind.
+  // Every kind occurred often enough.
   assertGreater(counts.botocore, 2000);
   assertGreater(counts.lenient, 2500);
   for (const kind of ["appended", "inserted", "replaced"]) assertGreater(counts[kind], 300, kind);

@@ -50,7 +50,7 @@ const PUT = { method: "PUT", path: KEY, body: "the body" };
 
 testWith(
   ["python-client"],
-  "S3Service keeps an object for those who sign with known credentials",
+  "S3Service stores an object for requests signed with known credentials",
   async () => {
     await using s3 = new S3Service(() => [ISSUED]);
     assertEquals(await send(s3.url, await signedByBotocore(s3.url, PUT)), "200 ");
@@ -62,7 +62,7 @@ testWith(
 
 testWith(
   ["python-client"],
-  "S3Service refuses what was changed, or is signed with what it does not know",
+  "S3Service refuses changed requests, and signatures with unknown credentials",
   async (t) => {
     await using s3 = new S3Service(() => [ISSUED]);
     const signed = await signedByBotocore(s3.url, PUT);
@@ -134,7 +134,7 @@ function verifyExample(letter: string): void {
   });
 }
 
-Deno.test("verifySignature() takes AWS's documented example of signed chunks, and no other data", () => {
+Deno.test("verifySignature() accepts AWS's documented example of signed chunks, and no other data", () => {
   verifyExample("a");
   assertThrows(() => verifyExample("b"), SignatureRefusal);
 });

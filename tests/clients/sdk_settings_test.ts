@@ -7,7 +7,7 @@ import { testWith } from "../support/needs.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { PYTHON } from "../support/tools.ts";
 
-/** A configuration file and environment; botocore is asked what they mean. */
+/** A configuration file and environment; botocore reports their meaning. */
 interface Case {
   readonly name: string;
   readonly config?: string;
@@ -67,16 +67,16 @@ const CASES: readonly Case[] = [
     config: `[default]\nservices = local\nendpoint_url = https://one.example\n${NESTED}`,
   },
   {
-    name: "FIPS beside an endpoint's URL",
+    name: "FIPS with an endpoint's URL",
     env: { AWS_ENDPOINT_URL: "https://e.example", AWS_USE_FIPS_ENDPOINT: "true" },
   },
   {
-    name: "FIPS by variable beside an endpoint's URL in the file",
+    name: "FIPS by variable with an endpoint's URL in the file",
     config: "[default]\nendpoint_url = https://one.example\n",
     env: { AWS_USE_FIPS_ENDPOINT: "true" },
   },
   {
-    name: "dual-stack in the file beside an endpoint's URL",
+    name: "dual-stack in the file with an endpoint's URL",
     config: "[default]\nuse_dualstack_endpoint = true\n",
     env: { AWS_ENDPOINT_URL: "https://e.example" },
   },
@@ -131,11 +131,11 @@ const CLIENT = fileURLToPath(new URL("python/resolve_settings.py", import.meta.u
 
 testWith(
   ["python-client"],
-  "settings of AWS SDKs mean to the binary what they mean to botocore",
+  "the binary reads settings of AWS SDKs like botocore",
   async (t) => {
     await using scenario = await SessionScenario.create();
     const { directory, identity } = scenario;
-    // The proxy notes where the binary wants to go, and refuses.
+    // The proxy records the target of the binary, and refuses.
     await using proxy = new ConnectProxy("HTTP/1.1 403 Forbidden\r\n\r\n");
     const at = scenario.serviceFlags.indexOf("--endpoint");
     const flags = [
@@ -153,7 +153,7 @@ testWith(
         const expected: { url?: string; bundle?: string | null; error?: string } = JSON.parse(
           judged.stdout,
         );
-        // A section that is not there stops botocore; the binary does without it.
+        // A missing section is an error for botocore; the binary continues without it.
         assertEquals(expected.error, name === "other services" ? "InvalidConfigError" : undefined);
         const { url = "https://rolesanywhere.us-east-1.amazonaws.com" } = expected;
         const seen = proxy.heads.length;
@@ -225,7 +225,7 @@ Deno.test("a configuration file that is a FIFO, a directory, too large or wrong 
   }
 });
 
-Deno.test("a setting that cannot be right is named with its file, not with a flag", async () => {
+Deno.test("an invalid setting is reported with its file, not with a flag", async () => {
   await using scenario = await SessionScenario.create();
   const config = scenario.directory.write("config", "[default]\nendpoint_url = ftp://x\n");
   const at = scenario.flags.indexOf("--endpoint");

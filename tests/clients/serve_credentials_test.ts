@@ -1,6 +1,6 @@
 /**
  * AWS SDKs find `serve` of the real binary, take its credentials, and sign with them; a service that
- * knows what CreateSession gave out verifies the signature.
+ * knows the vended sessions verifies the signature.
  */
 import { assertEquals } from "@std/assert";
 
@@ -11,7 +11,7 @@ import { ARN_FLAGS, SessionScenario } from "../support/session_scenario.ts";
 import { IDENTITY_CLIENTS, type IdentityClient } from "./identity_clients.ts";
 import { StsService } from "./sts_service.ts";
 
-/** None that an SDK would take of itself. */
+/** A region that is not a default of an SDK. */
 const REGION = "eu-central-1";
 const REGION_FLAGS = ARN_FLAGS.map((flag) => flag.replace("us-east-1", REGION));
 
@@ -25,9 +25,9 @@ interface Way {
   readonly environment: (exported: Environment) => Environment;
   /** The last of these lines. */
   readonly lastExport: string;
-  /** Where the credentials are read. */
+  /** Path of the credentials. */
   readonly path: string;
-  /** Whether the region can be had in this way too. */
+  /** True if this way has the region too. */
   readonly tellsRegion: boolean;
 }
 
@@ -51,7 +51,7 @@ const WAYS: readonly Way[] = [
     }),
   },
   {
-    name: "the container endpoint, the metadata endpoint beside it",
+    name: "the container endpoint, and the metadata endpoint",
     flags: () => ["--container-credentials"],
     environment: (exported) => exported,
     lastExport: "AWS_CONTAINER_AUTHORIZATION_TOKEN",
@@ -59,7 +59,7 @@ const WAYS: readonly Way[] = [
     tellsRegion: true,
   },
   {
-    name: "the container endpoint alone, its token in a file",
+    name: "the container endpoint only, its token in a file",
     flags: ({ directory }) => [
       "--container-credentials",
       "--container-token-file",
@@ -124,14 +124,14 @@ async function signsWithServedCredentials(client: IdentityClient, way: Way): Pro
   checkAnswered(answeredBy(serve), [way.path, ...way.tellsRegion ? [client.region.path] : []]);
 }
 
-/** No region at all where the client signs for the one that it finds. */
+/** Returns settings without a region for clients that sign for the one that they find. */
 function regionSettings(client: IdentityClient, way: Way): Environment {
   if (!way.tellsRegion) return { AWS_REGION: REGION, AWS_DEFAULT_REGION: REGION };
   if (client.region.use === "signing") return {};
   return { AWS_REGION: REGION, AWS_DEFAULT_REGION: REGION, AWS_DEFAULTS_MODE: "auto" };
 }
 
-/** No other credentials, no metadata service of version 1, and no proxy. */
+/** Returns variables that exclude other credentials, metadata of version 1, and proxies. */
 function nothingElse({ directory }: SessionScenario): Environment {
   return {
     HOME: directory.path,
@@ -139,11 +139,11 @@ function nothingElse({ directory }: SessionScenario): Environment {
     AWS_SHARED_CREDENTIALS_FILE: directory.join("no credentials"),
     AWS_EC2_METADATA_V1_DISABLED: "true",
     NO_PROXY: "127.0.0.1",
-    NODE_NO_WARNINGS: "1", // the SDK tells of Node versions it will leave behind
+    NODE_NO_WARNINGS: "1", // the SDK warns of Node versions that it will not support
   };
 }
 
-/** Each of these paths was read, and nothing was refused but a document that some SDKs try first. */
+/** Checks that each path was read, and nothing refused but a document that some SDKs try first. */
 function checkAnswered(answered: readonly string[], paths: readonly string[]): void {
   const expected = paths.map((path) => `GET ${path} 200`);
   assertEquals(expected.filter((line) => !answered.includes(line)), [], answered.join("\n"));
@@ -151,7 +151,7 @@ function checkAnswered(answered: readonly string[], paths: readonly string[]): v
   assertEquals(answered.filter((line) => !fine.test(line)), []);
 }
 
-/** The requests of its access log: `METHOD PATH STATUS` each. */
+/** Returns the requests in its access log, each as `METHOD PATH STATUS`. */
 function answeredBy({ binary }: ServeProcess): string[] {
   return binary.lines.flatMap((line) => {
     const [entry] = /\{"event":"request".*\}$/.exec(line) ?? [];

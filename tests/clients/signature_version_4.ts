@@ -10,7 +10,7 @@ import { canonicalRequest, type S3Form, stringToSign } from "../emulator/canonic
 import { headerValues, type RawRequest } from "../emulator/raw_request.ts";
 import { chunks } from "./streamed_body.ts";
 
-/** Credentials that a service has given out; temporary ones have a token and an end. */
+/** Credentials that a service has issued; temporary ones have a token and an expiry. */
 export interface KnownCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -18,7 +18,7 @@ export interface KnownCredentials {
   readonly expiration?: string;
 }
 
-/** What a service knows when it verifies. */
+/** Input of the verification. */
 export interface VerificationRules {
   readonly known: readonly KnownCredentials[];
   /** The service's name in credential scopes. */
@@ -26,7 +26,7 @@ export interface VerificationRules {
   readonly now: Date;
 }
 
-/** Who signed, and for which region. */
+/** Signer of a request, and its region. */
 export interface VerifiedSignature {
   readonly accessKeyId: string;
   readonly region: string;
@@ -54,7 +54,7 @@ const UNSIGNED_PAYLOADS: readonly string[] = [
 ];
 /** Begins the values of x-amz-content-sha256 that have each chunk signed. */
 const CHUNK_ALGORITHM = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
-/** How far a request's time may be from the service's, milliseconds. */
+/** Maximum difference between a request's time and the service's, milliseconds. */
 const MAX_SKEW = 15 * 60 * 1000;
 
 /** Verifies scope, time, token, signed headers and signature; throws SignatureRefusal. */
@@ -99,7 +99,7 @@ function checkSignature(
   }
 }
 
-/** Checks x-amz-content-sha256 against the body, unless it says that the body is not signed or in chunks. */
+/** Checks x-amz-content-sha256 against the body, unless its value means an unsigned body or chunks. */
 function s3Form(request: RawRequest): S3Form {
   const payloadHash = oneHeader(request, "x-amz-content-sha256");
   if (UNSIGNED_PAYLOADS.includes(payloadHash)) return { payloadHash };
@@ -140,7 +140,7 @@ function oneHeader(request: RawRequest, name: string): string {
   if (value === undefined) {
     throw new SignatureRefusal("MissingAuthenticationToken", `${name} is missing`);
   }
-  if (more.length > 0) throw new SignatureRefusal("IncompleteSignature", `${name} stands twice`);
+  if (more.length > 0) throw new SignatureRefusal("IncompleteSignature", `${name} is repeated`);
   return value;
 }
 
@@ -156,7 +156,7 @@ function checkTime(time: string, date: string, now: Date): void {
   }
 }
 
-/** Host and all of x-amz-* must be signed, in order of their names. */
+/** Checks that Host and all of x-amz-* are signed, in order of their names. */
 function checkSignedHeaders(request: RawRequest, signedHeaders: readonly string[]): void {
   const sent = new Set(request.headers.map(([name]) => name.toLowerCase()));
   const needed = [...sent].filter((name) => name === "host" || name.startsWith("x-amz-"));

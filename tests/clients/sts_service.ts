@@ -4,16 +4,16 @@ import type { RawRequest } from "../emulator/raw_request.ts";
 import { type KnownCredentials, SignatureRefusal } from "./signature_version_4.ts";
 import { escapeXml, VerifyingService, xml } from "./verifying_service.ts";
 
-/** What GetCallerIdentity says. */
+/** Result of GetCallerIdentity. */
 export interface CallerIdentity {
   readonly account: string;
   readonly arn: string;
   readonly userId: string;
 }
 
-/** GetCallerIdentity of AWS STS on loopback, for those who sign with credentials that it knows. */
+/** GetCallerIdentity of AWS STS on loopback, for requests signed with known credentials. */
 export class StsService extends VerifyingService {
-  /** Its answer to all; random, so that none can know it who has not read it. */
+  /** Its response to all requests; random, so that only its readers know it. */
   readonly identity: CallerIdentity;
 
   /** @param known the credentials given out so far, asked for at each request */

@@ -20,7 +20,7 @@ interface SignedRequest {
   readonly body: string;
 }
 
-/** How botocore is asked to sign, where that is not as the service wants it. */
+/** Settings of botocore for signatures that the service refuses. */
 type Deviation = Partial<typeof ISSUED & { service: string; body: string }>;
 
 async function signedByBotocore(url: string, deviation: Deviation = {}): Promise<SignedRequest> {
@@ -47,14 +47,14 @@ function changedHeader(
   return { ...rest, headers: { ...headers, [name]: change(headers[name] ?? "") } };
 }
 
-Deno.test("StsService answers those whose request botocore signed with known credentials", async () => {
+Deno.test("StsService accepts requests that botocore signed with known credentials", async () => {
   await using sts = new StsService(() => [ISSUED]);
   const answer = await send(sts.url, await signedByBotocore(sts.url));
   assertEquals(answer, `200 ${sts.identity.userId}`);
   assertEquals(sts.calls, [{ accessKeyId: ISSUED.accessKeyId, region: "eu-west-3" }]);
 });
 
-// What is done to the request after it was signed, and how it is refused.
+// Changes of the request after signing, and their refusals.
 const TAMPERED: readonly [string, (request: SignedRequest) => SignedRequest, string][] = [
   ["body", (request) => ({ ...request, body: `${BODY}&A=1` }), "SignatureDoesNotMatch"],
   ["query", (request) => ({ ...request, path: "/?A=1" }), "SignatureDoesNotMatch"],
@@ -125,7 +125,7 @@ const WRONGLY_SIGNED: readonly [string, Deviation, string][] = [
   ["another action", { body: "Action=GetSessionToken" }, "InvalidAction"],
 ];
 
-Deno.test("StsService refuses a request that is signed with what it does not know", async (t) => {
+Deno.test("StsService refuses a request that is signed with unknown credentials", async (t) => {
   await using sts = new StsService(() => [ISSUED]);
   for (const [what, deviation, code] of WRONGLY_SIGNED) {
     await t.step(what, async () => {
@@ -164,7 +164,7 @@ const EXAMPLE = {
   }],
 } as const;
 
-Deno.test("verifySignature() takes AWS's documented example, within 15 minutes of its time", () => {
+Deno.test("verifySignature() accepts AWS's documented example, within 15 minutes of its time", () => {
   const at = (time: string) =>
     verifySignature(EXAMPLE.request, {
       known: EXAMPLE.known,

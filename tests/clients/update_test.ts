@@ -7,9 +7,9 @@ import { JAVASCRIPT_CLIENT, PYTHON } from "../support/tools.ts";
 
 const scriptOf = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-/** What boto3 and the AWS SDK for JavaScript find with this environment. */
+/** Returns the credentials that boto3 and the AWS SDK for JavaScript find in this environment. */
 async function readBySdks(env: Record<string, string>) {
-  // Node looks for packages beside the script.
+  // Node looks for packages next to the script.
   const script = `${JAVASCRIPT_CLIENT}print_credentials.mjs`;
   await Deno.copyFile(scriptOf("javascript/print_credentials.mjs"), script);
   const commands = [

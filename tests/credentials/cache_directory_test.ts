@@ -14,31 +14,31 @@ const OTHER = "f".repeat(64);
 const names = (directory: TemporaryDirectory) =>
   [...Deno.readDirSync(directory.path)].map(({ name }) => name).toSorted();
 
-Deno.test("directoryFault() finds none in a directory of mode 0700, nor where there is none yet", () => {
+Deno.test("directoryFault() finds none in a directory of mode 0700, and in a missing one", () => {
   using directory = new TemporaryDirectory();
   assertEquals(directoryFault(directory.path), undefined);
   assertEquals(directoryFault(directory.join("not", "yet")), undefined);
 });
 
-Deno.test("directoryFault() says what speaks against a directory", () => {
+Deno.test("directoryFault() returns why a directory must not be used", () => {
   using directory = new TemporaryDirectory();
   const path = directory.join("cache");
   Deno.mkdirSync(path, { mode: 0o700 });
   Deno.symlinkSync("cache", directory.join("link"));
   assertEquals(directoryFault(directory.join("link")), "is a symbolic link");
-  assertEquals(directoryFault(directory.write("file", "")), "is no directory");
+  assertEquals(directoryFault(directory.write("file", "")), "is not a directory");
   Deno.chmodSync(path, 0o750);
-  assertEquals(directoryFault(path), "is open to others (mode 750; chmod 700 closes it)");
+  assertEquals(directoryFault(path), "is open to others (mode 750); run chmod 700");
 });
 
-testWith(["root"], "directoryFault() says that a directory belongs to another user", () => {
+testWith(["root"], "directoryFault() detects a directory of another user", () => {
   using directory = new TemporaryDirectory();
   Deno.chownSync(directory.path, 12, 34);
   assertEquals(directoryFault(directory.path), "belongs to another user");
   Deno.chownSync(directory.path, 0, 0);
 });
 
-Deno.test("sweepDirectory() removes what is too old to be of use, and nothing else", () => {
+Deno.test("sweepDirectory() removes stale files, and nothing else", () => {
   using directory = new TemporaryDirectory();
   const now = new Date("2026-01-02T00:00:00Z");
   const hours = (count: number) => new Date(now.getTime() - count * 3_600_000);
@@ -64,7 +64,7 @@ Deno.test("sweepDirectory() removes what is too old to be of use, and nothing el
   );
 });
 
-Deno.test("clearDirectory() removes every session and what belongs to it, and gives their number", () => {
+Deno.test("clearDirectory() removes every session and its other files, and returns their number", () => {
   using directory = new TemporaryDirectory();
   const target = directory.write("target", "text");
   Deno.symlinkSync("target", directory.join(`${OTHER}.json`));
@@ -76,7 +76,7 @@ Deno.test("clearDirectory() removes every session and what belongs to it, and gi
   assertEquals(clearDirectory(directory.path), 0);
 });
 
-Deno.test("clearDirectory() finds none where there is no directory", () => {
+Deno.test("clearDirectory() returns 0 if the directory does not exist", () => {
   using directory = new TemporaryDirectory();
   assertEquals(clearDirectory(directory.join("none")), 0);
 });

@@ -18,7 +18,7 @@ function written(directory: TemporaryDirectory): string {
   return directory.join("entry");
 }
 
-Deno.test("readEntry() gives what writeEntry() has kept, in a file of mode 0600", () => {
+Deno.test("readEntry() returns the session that writeEntry() stored, in a file of mode 0600", () => {
   using directory = new TemporaryDirectory();
   const path = written(directory);
   assertEquals(readEntry(path, KEY), {
@@ -29,12 +29,12 @@ Deno.test("readEntry() gives what writeEntry() has kept, in a file of mode 0600"
   assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
 });
 
-Deno.test("readEntry() gives none when there is no file", () => {
+Deno.test("readEntry() returns none if the file does not exist", () => {
   using directory = new TemporaryDirectory();
   assertEquals(readEntry(directory.join("entry"), KEY), { kind: "none" });
 });
 
-/** What may stand in the place of a session, made of a directory with one in "entry". */
+/** Unusable entries, made in a directory with a session in "entry". */
 const UNUSABLE: Record<string, [make: (directory: TemporaryDirectory) => void, why: string]> = {
   "a link to a session": [(directory) => {
     Deno.renameSync(directory.join("entry"), directory.join("real"));
@@ -54,36 +54,36 @@ const UNUSABLE: Record<string, [make: (directory: TemporaryDirectory) => void, w
   ],
   "an empty file": [(directory) => {
     directory.write("entry", "");
-  }, "holds no session"],
+  }, "does not contain a session"],
   "half a session": [(directory) => {
     directory.write("entry", Deno.readTextFileSync(directory.join("entry")).slice(0, 50));
-  }, "holds no session"],
-  "bytes that are no text": [(directory) => {
+  }, "does not contain a session"],
+  "bytes that are not text": [(directory) => {
     directory.write("entry", Uint8Array.of(0xff, 0, 0xfe));
-  }, "holds no session"],
-  "JSON that is no session": [(directory) => {
+  }, "does not contain a session"],
+  "JSON that is not a session": [(directory) => {
     directory.write("entry", "null");
-  }, "holds no session of this name"],
+  }, "does not contain the session of its name"],
   "a session without its token": [(directory) => {
     replaceIn(directory, '"TOKEN"', "7");
-  }, "holds no session of this name"],
+  }, "does not contain the session of its name"],
   "a session without a time": [(directory) => {
     replaceIn(directory, "2026-01-01T01:02:03.456Z", "tomorrow");
-  }, "holds no session of this name"],
+  }, "does not contain the session of its name"],
   "the session of another key": [(directory) => {
     replaceIn(directory, KEY, KEY.replace("0", "1"));
-  }, "holds no session of this name"],
+  }, "does not contain the session of its name"],
   "a large file": [(directory) => {
     directory.write("entry", " ".repeat(70_000));
   }, "is too large to be a session"],
   "a directory": [(directory) => {
     Deno.removeSync(directory.join("entry"));
     Deno.mkdirSync(directory.join("entry"));
-  }, "is no file"],
+  }, "is not a regular file"],
   "a pipe": [(directory) => {
     Deno.removeSync(directory.join("entry"));
     new Deno.Command("mkfifo", { args: [directory.join("entry")] }).outputSync();
-  }, "is no file"],
+  }, "is not a regular file"],
 };
 
 function replaceIn(directory: TemporaryDirectory, before: string, after: string): void {

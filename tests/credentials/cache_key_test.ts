@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 
-import { type CachedSession, cacheKey } from "../../src/credentials/cache/cache_key.ts";
+import { cacheKey, type CacheKeyInput } from "../../src/credentials/cache/cache_key.ts";
 import { parseSessionArns } from "../../src/rolesanywhere/arn.ts";
 
 const ANCHOR = "arn:aws:rolesanywhere:us-east-1:123456789012:trust-anchor/t";
@@ -18,7 +18,7 @@ interface Parts {
   verifyServer?: boolean;
 }
 
-const session = (parts: Parts = {}): CachedSession => ({
+const session = (parts: Parts = {}): CacheKeyInput => ({
   request: {
     arns: parseSessionArns({
       role: parts.role ?? "arn:aws:iam::123456789012:role/r",

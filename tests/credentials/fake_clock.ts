@@ -5,10 +5,10 @@ interface Timer {
   readonly then: () => void;
 }
 
-/** Clocks that move when the test says so, with timers on the steady one. */
+/** Clocks that the test moves, with timers on the monotonic one. */
 export class FakeClock implements RefreshDeps {
   /** Milliseconds of both clocks. */
-  #steady = 0;
+  #monotonic = 0;
   #wall: number;
   readonly #timers = new Set<Timer>();
 
@@ -21,7 +21,7 @@ export class FakeClock implements RefreshDeps {
   }
 
   monotonic(): number {
-    return this.#steady;
+    return this.#monotonic;
   }
 
   random(): number {
@@ -29,43 +29,43 @@ export class FakeClock implements RefreshDeps {
   }
 
   startTimer(milliseconds: number, then: () => void): () => void {
-    const timer = { due: this.#steady + milliseconds, then };
+    const timer = { due: this.#monotonic + milliseconds, then };
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);
   }
 
-  /** How many timers are set. */
+  /** Number of active timers. */
   get pending(): number {
     return this.#timers.size;
   }
 
-  /** Moves the wall clock alone, as when somebody sets it or the machine has slept. */
+  /** Moves only the wall clock, like a clock change or a sleep of the machine. */
   jump(milliseconds: number): void {
     this.#wall += milliseconds;
   }
 
-  /** Lets time pass, timer by timer, with all that follows from each. */
+  /** Lets time pass, timer by timer, with all consequences of each. */
   async pass(milliseconds: number): Promise<void> {
-    const end = this.#steady + milliseconds;
+    const end = this.#monotonic + milliseconds;
     for (;;) {
       await settle();
       const next = [...this.#timers].sort((a, b) => a.due - b.due)[0];
       if (!next || next.due > end) break;
       this.#timers.delete(next);
-      this.#move(next.due - this.#steady);
+      this.#move(next.due - this.#monotonic);
       next.then();
     }
-    this.#move(end - this.#steady);
+    this.#move(end - this.#monotonic);
     await settle();
   }
 
   #move(milliseconds: number): void {
-    this.#steady += milliseconds;
+    this.#monotonic += milliseconds;
     this.#wall += milliseconds;
   }
 }
 
-/** Lets everything run that waits for no timer. */
+/** Runs everything that does not wait for a timer. */
 async function settle(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();
 }

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 
 import { readIniLines } from "../../src/credentials/profile/ini_lines.ts";
 
-/** Each line as `kind name=value`. */
+/** Returns each line as `kind name=value`. */
 function read(text: string): string[] {
   return readIniLines(text).map(({ kind, name, value }) =>
     kind === "setting"
@@ -22,7 +22,7 @@ const LINES: Record<string, [text: string, lines: string[]]> = {
     "setting k=v",
   ]],
   "the last bracket as a section's end": ["[a]b] # see [1", ["section a]b"]],
-  "what follows a section's bracket as nothing": ["  [a b]  ; mine", ["section a b"]],
+  "text after a section's bracket as nothing": ["  [a b]  ; mine", ["section a b"]],
   "blanks within brackets as part of the name": ["[ a ]", ["section  a "]],
   "empty brackets as no section": ["[a]\n[]\n[b", ["section a", "stray", "stray"]],
   "keys in lower case": ["[a]\nAWS_Key\t: V v ", ["section a", "setting aws_key=V v"]],
@@ -32,11 +32,11 @@ const LINES: Record<string, [text: string, lines: string[]]> = {
     "setting l=a=b",
   ]],
   "an empty value": ["[a]\nk =\nl = ", ["section a", "setting k=", "setting l="]],
-  "what is indented deeper than a setting as its value": [
+  "a line indented deeper than a setting as its value": [
     "[a]\nk = v\n  m = w\n n\nl = v",
     ["section a", "setting k=v", "continuation", "continuation", "setting l=v"],
   ],
-  "a value's lines behind blank lines and comments": [
+  "a value's lines after blank lines and comments": [
     "[a]\nk = v\n\n# c\n  w",
     ["section a", "setting k=v", "blank", "comment", "continuation"],
   ],
@@ -60,7 +60,7 @@ const LINES: Record<string, [text: string, lines: string[]]> = {
     "section d",
     "comment",
   ]],
-  "a comment sign behind a value as a part of it": ["[a]\nk = v # c", [
+  "a comment sign after a value as a part of it": ["[a]\nk = v # c", [
     "section a",
     "setting k=v # c",
   ]],
@@ -88,7 +88,7 @@ for (const [what, [text, lines]] of Object.entries(LINES)) {
   });
 }
 
-Deno.test("readIniLines() gives lines that make up the text, whatever ends them", () => {
+Deno.test("readIniLines() returns lines that make up the text, whatever their line ends", () => {
   const text = "\ufeff[a]\r\n\r\n k = v \n# c\rlast";
   const lines = readIniLines(text);
   const joined = lines.map(({ start, end, lineEnd }) => text.slice(start, end) + lineEnd).join("");

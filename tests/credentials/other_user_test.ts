@@ -11,7 +11,7 @@ const RUNS = 500;
 for (const swaps of ["file", "directory"] as const) {
   testWith(
     ["other-user"],
-    `writeProfile() by root gives nothing of root's to a user who swaps the ${swaps}`,
+    `writeProfile() by root does not expose root's files to a user who swaps the ${swaps}`,
     async () => {
       using directory = new TemporaryDirectory();
       await using user = await SwappingUser.start(swaps, directory);
@@ -23,7 +23,7 @@ for (const swaps of ["file", "directory"] as const) {
       assertEquals(stderr, "");
       assertEquals(await user.stop(), "nothing of root's was read or changed");
       const outcomes: Record<string, number> = JSON.parse(stdout);
-      // Both happened, so that the swaps met the runs.
+      // Both outcomes happened, so the swaps overlapped the runs.
       assertGreater(outcomes["written"] ?? 0, 0, stdout);
       assert(Object.keys(outcomes).some((outcome) => outcome.includes("run this as")), stdout);
     },

@@ -39,7 +39,7 @@ async function refusal(path: string, lockTimeout = 10_000): Promise<string> {
   return error.message;
 }
 
-Deno.test("writeProfile() makes the file 0600 and every directory to it 0700", async () => {
+Deno.test("writeProfile() creates the file with 0600 and every directory to it with 0700", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.join("home", ".aws", "credentials");
   assertEquals(await write(path), []);
@@ -73,7 +73,7 @@ Deno.test("writeProfile() warns that a hard link keeps the old credentials", asy
   assertEquals(await write(path), []);
 });
 
-Deno.test("writeProfile() keeps symbolic links, through which others find the file", async () => {
+Deno.test("writeProfile() keeps symbolic links to the file", async () => {
   using directory = new TemporaryDirectory();
   const target = directory.write("real/target", "", 0o600);
   Deno.mkdirSync(directory.join("home"));
@@ -86,7 +86,7 @@ Deno.test("writeProfile() keeps symbolic links, through which others find the fi
   assertEquals([...Deno.readDirSync(directory.join("home"))].length, 2);
 });
 
-Deno.test("writeProfile() makes the file that a symbolic link names", async () => {
+Deno.test("writeProfile() creates the target of a symbolic link", async () => {
   using directory = new TemporaryDirectory();
   Deno.symlinkSync("away/target", directory.join("credentials"));
   assertEquals(await write(directory.join("credentials")), []);
@@ -103,12 +103,12 @@ testWith(["root"], "writeProfile() keeps the owner", async () => {
   assertEquals([uid, gid, Deno.readTextFileSync(path)], [12, 34, SECTION]);
 });
 
-Deno.test("writeProfile() keeps the bytes of a file that is not UTF-8, and says what that means", async () => {
+Deno.test("writeProfile() keeps the bytes of a file that is not UTF-8, and warns", async () => {
   using directory = new TemporaryDirectory();
   const before = Uint8Array.from([..."# sch\xfcssel\n[p\xe9]\nk=v\n\n"], (c) => c.charCodeAt(0));
   const path = directory.write("credentials", before);
   assertEquals(await write(path, "pé"), [
-    `${path} is not UTF-8 text, so that the AWS CLI and boto3 refuse it; convert it`,
+    `${path} is not UTF-8 text, which the AWS CLI and boto3 refuse; convert it`,
   ]);
   const after = Deno.readFileSync(path);
   const section = new TextEncoder().encode(SECTION.replace("[p]", "[pé]"));
@@ -117,7 +117,7 @@ Deno.test("writeProfile() keeps the bytes of a file that is not UTF-8, and says 
   assertEquals(Deno.readFileSync(path), after);
 });
 
-Deno.test("writeProfile() removes what killed writers left", async () => {
+Deno.test("writeProfile() removes temporary files of killed writers", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.join("credentials");
   directory.write(".credentials.aws_signing_helper.0123456789abcdef.tmp", "half");
@@ -138,7 +138,7 @@ Deno.test("writeProfile() loses none of 20 profiles that are written at once", a
   ]]);
 });
 
-Deno.test("writeProfile() says who is in the way when the lock is held too long", async () => {
+Deno.test("writeProfile() names the lock's holder when the lock is held too long", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.write("credentials", "[o]\n");
   using _held = await lockFile(lockPathOf(path), 0, WAITING);
@@ -152,16 +152,16 @@ Deno.test("writeProfile() says who is in the way when the lock is held too long"
 
 interface Refused {
   readonly what: string;
-  /** Makes what is in the way, and gives the path to write to. */
+  /** Creates the obstacle, and returns the path to write to. */
   make(directory: TemporaryDirectory): string;
-  readonly says: RegExp;
+  readonly message: RegExp;
 }
 
 const REFUSED: readonly Refused[] = [
   {
     what: "a read-only file",
     make: (directory) => directory.write("credentials", "[o]\n", 0o400),
-    says:
+    message:
       /credentials was not changed: it is read-only; allow its owner to write to it \(chmod u\+w\), or name another$/,
   },
   {
@@ -170,22 +170,22 @@ const REFUSED: readonly Refused[] = [
       Deno.mkdirSync(directory.join("credentials"));
       return directory.join("credentials");
     },
-    says: /it is a directory; name a file in it$/,
+    message: /it is a directory; name a file in it$/,
   },
   {
     what: "a device",
     make: () => "/dev/null",
-    says: /^\/dev\/null was not changed: it is not a regular file; name another$/,
+    message: /^\/dev\/null was not changed: it is not a regular file; name another$/,
   },
   {
     what: "a file as a directory",
     make: (directory) => `${directory.write("file", "")}/credentials`,
-    says: /a part of .*\/file is a file, not a directory; check the path$/,
+    message: /a part of .*\/file is a file, not a directory; check the path$/,
   },
   {
     what: "a file below a file as a directory",
     make: (directory) => `${directory.write("file", "")}/.aws/credentials`,
-    says: /a part of .*\/file\/\.aws is a file, not a directory; check the path$/,
+    message: /a part of .*\/file\/\.aws is a file, not a directory; check the path$/,
   },
   {
     what: "a link that leads back to itself",
@@ -193,37 +193,37 @@ const REFUSED: readonly Refused[] = [
       Deno.symlinkSync("credentials", directory.join("credentials"));
       return directory.join("credentials");
     },
-    says: /is a symbolic link that leads back to itself; correct it$/,
+    message: /is a symbolic link that leads back to itself; correct it$/,
   },
   {
     what: "a UTF-16 file",
     make: (directory) => directory.write("credentials", Uint8Array.of(0xff, 0xfe, 0x5b, 0)),
-    says: /it is UTF-16 text, which AWS SDKs do not read; save it as UTF-8$/,
+    message: /it is UTF-16 text, which AWS SDKs do not read; save it as UTF-8$/,
   },
   {
     what: "a directory that cannot be made",
     make: () => "/proc/nowhere/credentials",
-    says:
+    message:
       /^\/proc\/nowhere\/credentials was not changed: \/proc\/nowhere does not exist; check the path$/,
   },
 ];
 
-for (const { what, make, says } of REFUSED) {
+for (const { what, make, message } of REFUSED) {
   Deno.test(`writeProfile() throws credentials-file and changes nothing when there is ${what}`, async () => {
     using directory = new TemporaryDirectory();
     const path = make(directory);
     const before = names(directory);
-    assertMatch(await refusal(path), says);
+    assertMatch(await refusal(path), message);
     assertEquals(names(directory), before);
   });
 }
 
-Deno.test("writeProfile() reads the file again when somebody without the lock changes it meanwhile", async () => {
+Deno.test("writeProfile() reads the file again if a program without the lock changes it meanwhile", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.write("credentials", "[o]\n");
   const real = Deno.lstatSync;
   let looks = 0;
-  // After it was read and before it is looked at again, an editor saves the file.
+  // An editor saves the file after it was read and before it is checked again.
   Deno.lstatSync = (name) => {
     if (name === path && ++looks === 2) Deno.writeTextFileSync(path, "[o]\nregion = new\n");
     return real(name);

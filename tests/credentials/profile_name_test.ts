@@ -15,7 +15,7 @@ for (
     "日本",
   ]
 ) {
-  Deno.test(`checkProfileName() takes "${name}"`, () => {
+  Deno.test(`checkProfileName() accepts "${name}"`, () => {
     checkProfileName(name, "--profile");
   });
 }
@@ -24,18 +24,18 @@ const REFUSED: Record<string, string> = {
   "": "is empty",
   " a": "begins or ends with a space",
   "a\u00a0": "begins or ends with a space",
-  "a\nb": "holds a character that cannot be seen",
-  "a\rb": "holds a character that cannot be seen",
-  "a\0": "holds a character that cannot be seen",
-  "a\u001b[2Jb": "holds a character that cannot be seen",
-  "a\u202eb": "holds a character that cannot be seen",
-  "a\u2028b": "holds a character that cannot be seen",
-  "\ud800": "holds a character that cannot be seen",
-  "a]b": "holds one of",
-  "[a": "holds one of",
-  "a #b": "holds one of",
-  "a;b": "holds one of",
-  "DEFAULT": "stands for every profile at once",
+  "a\nb": "contains an invisible character",
+  "a\rb": "contains an invisible character",
+  "a\0": "contains an invisible character",
+  "a\u001b[2Jb": "contains an invisible character",
+  "a\u202eb": "contains an invisible character",
+  "a\u2028b": "contains an invisible character",
+  "\ud800": "contains an invisible character",
+  "a]b": "contains one of",
+  "[a": "contains one of",
+  "a #b": "contains one of",
+  "a;b": "contains one of",
+  "DEFAULT": "applies to every profile",
   "__proto__": "is not read by AWS SDKs",
   "profile __proto__": "is not read by AWS SDKs",
 };
@@ -48,7 +48,7 @@ for (const [name, why] of Object.entries(REFUSED)) {
       why,
     );
     assertEquals(error.code, "usage");
-    // What a terminal would follow must not be in it.
+    // It must not contain terminal control characters.
     assertEquals(/[\p{C}\p{Zl}\p{Zp}]/u.test(error.message), false, error.message);
     assertMatch(error.message, /^--profile \(from AWS_PROFILE\) ".*" cannot be a profile: it /);
   });

@@ -1,6 +1,6 @@
 import { assertEquals, assertLess, assertThrows } from "@std/assert";
 
-import { withCredentials } from "../../src/credentials/profile/profile_text.ts";
+import { setCredentials } from "../../src/credentials/profile/profile_text.ts";
 import { HelperError } from "../../src/errors.ts";
 
 const CREDENTIALS = {
@@ -10,14 +10,14 @@ const CREDENTIALS = {
   expiration: new Date(0),
 };
 
-const write = (text: string, profile = "p") => withCredentials(text, profile, CREDENTIALS, "FILE");
+const write = (text: string, profile = "p") => setCredentials(text, profile, CREDENTIALS, "FILE");
 
 const ADDED = "aws_access_key_id = ID\naws_secret_access_key = SECRET\naws_session_token = TOKEN\n";
 
 const TEXTS: Record<string, [before: string, after: string]> = {
   "an empty file": ["", `[p]\n${ADDED}`],
-  "a byte order mark alone": ["\ufeff", `\ufeff[p]\n${ADDED}`],
-  "another profile, behind a blank line": ["[o]\nk=v\n", `[o]\nk=v\n\n[p]\n${ADDED}`],
+  "a byte order mark only": ["\ufeff", `\ufeff[p]\n${ADDED}`],
+  "another profile, after a blank line": ["[o]\nk=v\n", `[o]\nk=v\n\n[p]\n${ADDED}`],
   "another profile and a blank line": ["[o]\nk=v\n\n", `[o]\nk=v\n\n[p]\n${ADDED}`],
   "another profile without a last line end": [
     "[o]\nk=v",
@@ -30,7 +30,7 @@ const TEXTS: Record<string, [before: string, after: string]> = {
   "the profile as the only line": ["[p]", `[p]\n${ADDED.trimEnd()}`],
   "the profile first": ["[p]\nk=v\n[o]\n", `[p]\n${ADDED}k=v\n[o]\n`],
   "the profile in the middle": ["[o]\n[p]\n\n# c\n[q]\n", `[o]\n[p]\n${ADDED}\n# c\n[q]\n`],
-  "the profile last, with a comment behind its name": [
+  "the profile last, with a comment after its name": [
     "[o]\n[p] # mine\nk=v",
     `[o]\n[p] # mine\n${ADDED}k=v`,
   ],
@@ -80,7 +80,7 @@ const TEXTS: Record<string, [before: string, after: string]> = {
     `[p]\n${ADDED.trimEnd()}\n  more`,
     `[p]\n${ADDED.trimEnd()}`,
   ],
-  "a comment behind a value": [
+  "a comment after a value": [
     "[p]\n  aws_access_key_id = old ; of May\n",
     "[p]\n; of May\n  aws_access_key_id = ID\n  aws_secret_access_key = SECRET\n" +
     "  aws_session_token = TOKEN\n",
@@ -102,34 +102,34 @@ const TEXTS: Record<string, [before: string, after: string]> = {
 };
 
 for (const [what, [before, after]] of Object.entries(TEXTS)) {
-  Deno.test(`withCredentials() writes into ${what}`, () => {
+  Deno.test(`setCredentials() writes into ${what}`, () => {
     assertEquals(write(before), after);
     assertEquals(write(after), after);
   });
 }
 
 for (const name of ["my profile", "profile x", "a.b-c_d/e@f%g:h+i", "münchen"]) {
-  Deno.test(`withCredentials() finds the section [${name}] again`, () => {
+  Deno.test(`setCredentials() finds the section [${name}] again`, () => {
     assertEquals(write(write("", name), name), `[${name}]\n${ADDED}`);
   });
 }
 
 for (const line of ["  region = eu-west-1", "  [other]", "\tk:v"]) {
-  Deno.test(`withCredentials() throws rather than lose "${line.trim()}" below a value`, () => {
+  Deno.test(`setCredentials() throws rather than lose "${line.trim()}" below a value`, () => {
     const error = assertThrows(() => write(`[p]\naws_session_token = a\n${line}\n`), HelperError);
     assertEquals([error.code, error.exitCode], ["credentials-file", 1]);
     assertEquals(
       error.message,
-      "FILE was not changed: line 3 is indented and so a part of the value of aws_session_token, " +
-        "which would be replaced; move it to the beginning of its line",
+      "FILE was not changed: line 3 is indented, so it belongs to the value of aws_session_token, " +
+        "which would be replaced; remove the indentation",
     );
   });
 }
 
 for (const token of ["a\ncredential_process = evil", "a b", "", "#a", "\u00fc", "a\r", "a\0"]) {
-  Deno.test(`withCredentials() throws service-answer for the token ${JSON.stringify(token)}`, () => {
+  Deno.test(`setCredentials() throws service-answer for the token ${JSON.stringify(token)}`, () => {
     const error = assertThrows(
-      () => withCredentials("", "p", { ...CREDENTIALS, sessionToken: token }, "FILE"),
+      () => setCredentials("", "p", { ...CREDENTIALS, sessionToken: token }, "FILE"),
       HelperError,
     );
     assertEquals(error.code, "service-answer");
@@ -137,7 +137,7 @@ for (const token of ["a\ncredential_process = evil", "a b", "", "#a", "\u00fc", 
   });
 }
 
-Deno.test("withCredentials() takes little time for 10 MB of profiles and for lines of 100 KiB", () => {
+Deno.test("setCredentials() takes little time for 10 MB of profiles and for lines of 100 KiB", () => {
   const profile = (i: number) =>
     `[profile-${i}]\naws_access_key_id = AKIA${i}\nk = ${"v".repeat(60)}\n`;
   const many = Array.from({ length: 100_000 }, (_, i) => profile(i)).join("");

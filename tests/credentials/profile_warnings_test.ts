@@ -9,14 +9,14 @@ const KEYS = "aws_access_key_id = a\naws_secret_access_key = b\naws_session_toke
 
 const QUIET: Record<string, string> = {
   "nothing": "",
-  "keys alone": `[p]\n${KEYS}`,
+  "keys only": `[p]\n${KEYS}`,
   "other settings": `[p]\n${KEYS}region = x\nsource_profile = y\naws_account_id = 111122223333\n`,
   "settings of another profile": `[o]\nrole_arn = x\nsso_account_id = y\n[p]\n${KEYS}`,
   "nested settings": `[p]\n${KEYS}s3 =\n  role_arn = x\n  aws_session_token_x = y\n`,
 };
 
 for (const [what, text] of Object.entries(QUIET)) {
-  Deno.test(`profileWarnings() gives none for ${what}`, () => {
+  Deno.test(`profileWarnings() returns none for ${what}`, () => {
     assertEquals(warnings(text), []);
   });
 }
@@ -24,9 +24,9 @@ for (const [what, text] of Object.entries(QUIET)) {
 const REFUSED = ": the AWS CLI and boto3 refuse such a file";
 const FIRST = "which AWS SDKs may follow before the keys of [p]";
 
-const TOLD: Record<string, [text: string, told: string[]]> = {
+const WARNED: Record<string, [text: string, expected: string[]]> = {
   "a byte order mark": [`\ufeff[p]\n`, [
-    "FILE begins with a byte order mark, so that the AWS CLI and boto3 refuse it; save it without",
+    "FILE begins with a byte order mark, which the AWS CLI and boto3 refuse; save it without",
   ]],
   "a line before the first section": ["k = v\n[p]\n", [
     `line 1 of FILE is before the first section${REFUSED}`,
@@ -57,23 +57,23 @@ const TOLD: Record<string, [text: string, told: string[]]> = {
     "line 2 of FILE names the account 444455556666, and the role is in 111122223333",
   ]],
   "a key in capitals": ["[p]\nAWS_Session_Token = x\n", [
-    "line 2 of FILE writes aws_session_token as only Python's SDK reads it; use small letters and =",
+    "line 2 of FILE writes aws_session_token as only Python's SDK reads it; use lower case and =",
   ]],
   "a key before a colon": ["[p]\naws_session_token: x=\n", [
-    "line 2 of FILE writes aws_session_token as only Python's SDK reads it; use small letters and =",
+    "line 2 of FILE writes aws_session_token as only Python's SDK reads it; use lower case and =",
   ]],
   "a key of ours in another's value": ["[p]\nregion = x\n  aws_session_token = y\n", [
-    "line 3 of FILE is indented, and so a part of the setting above it to most SDKs",
+    "line 3 of FILE is indented, so most SDKs read it as part of the setting above",
   ]],
 };
 
-for (const [what, [text, told]] of Object.entries(TOLD)) {
-  Deno.test(`profileWarnings() tells of ${what}`, () => {
-    assertEquals(warnings(text), told);
+for (const [what, [text, expected]] of Object.entries(WARNED)) {
+  Deno.test(`profileWarnings() warns of ${what}`, () => {
+    assertEquals(warnings(text), expected);
   });
 }
 
-Deno.test("profileWarnings() asks whether another name was meant when it begins with profile", () => {
+Deno.test("profileWarnings() suggests another name for one that begins with profile", () => {
   assertEquals(warnings("[profile x]\n", "profile x"), [
     "[profile x]: only Python's SDK reads a profile of this name in FILE; was --profile x meant?",
   ]);

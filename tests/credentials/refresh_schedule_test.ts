@@ -18,7 +18,7 @@ const HOUR = 60 * MINUTE;
 const ALMOST_ONE = 1 - Number.EPSILON;
 
 for (const life of [15, 30, 40, 50, 60, 90, 720].map((minutes) => minutes * MINUTE)) {
-  Deno.test(`renewalDelay() leaves what SDKs and retries need when a session lasts ${life / MINUTE} minutes`, () => {
+  Deno.test(`renewalDelay() leaves enough time for SDKs and retries if a session lasts ${life / MINUTE} minutes`, () => {
     for (const first of [true, false]) {
       for (const random of [0, 0.5, ALMOST_ONE]) {
         const delay = renewalDelay(life, first, random);
@@ -34,11 +34,11 @@ for (const life of [15, 30, 40, 50, 60, 90, 720].map((minutes) => minutes * MINU
   });
 }
 
-Deno.test("renewalDelay() is over before botocore complains, with five minutes to retry, when a session lasts an hour", () => {
+Deno.test("renewalDelay() ends before botocore warns, with five minutes for retries, when a session lasts an hour", () => {
   assertEquals(HOUR - renewalDelay(HOUR, false, ALMOST_ONE) >= 20 * MINUTE + 5 * MINUTE - 1, true);
 });
 
-Deno.test("retryDelay() doubles from a second to five minutes with full jitter", () => {
+Deno.test("backoffDelay() doubles from a second to five minutes with full jitter", () => {
   const max = (failures: number) => backoffDelay(failures, "network", ALMOST_ONE);
   assertEquals([1, 2, 3, 4].map((n) => Math.round(max(n))), [1000, 2000, 4000, 8000]);
   for (const failures of [10, 100, 1e9]) {
@@ -47,7 +47,7 @@ Deno.test("retryDelay() doubles from a second to five minutes with full jitter",
   }
 });
 
-Deno.test("retryDelay() waits about half an hour when the service refused", () => {
+Deno.test("backoffDelay() is about half an hour after a refusal of the service", () => {
   for (const random of [0, 0.5, ALMOST_ONE]) {
     const delay = backoffDelay(1, "service-refused", random);
     assert(delay >= 27 * MINUTE - 1 && delay <= 33 * MINUTE + 1);
@@ -70,13 +70,13 @@ Deno.test("a fleet of 10,000 that starts in one second does not call together ov
   const later = callsPerMinute.slice(60);
   const average = later.reduce((sum, calls) => sum + calls, 0) / later.length;
   const peak = Math.max(...later);
-  // The figure stands in the name of the step, so that every run shows it.
+  // The name of the step contains the figure, so that every run shows it.
   const figures = `peak ${peak} calls a minute, average ${average.toFixed(0)}, ratio ${
     (peak / average).toFixed(2)
   }`;
   await t.step(`one-hour sessions, after the first hour: ${figures}`, () => {
     assertLessOrEqual(peak / average, 2);
   });
-  // The starts aside, the first hour is no worse.
+  // Apart from the starts, the first hour is not worse.
   assertLessOrEqual(Math.max(...callsPerMinute.slice(1, 60)) / average, 2);
 });

@@ -8,14 +8,14 @@ import { FakeClock } from "./fake_clock.ts";
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-/** A service on a fake clock, and the engine's words about it. */
-class Scene {
+/** Service on a fake clock, with the refresher's events. */
+class RefresherFixture {
   readonly clock = new FakeClock();
   readonly calls: number[] = [];
   readonly events: RefreshEvent[] = [];
   life = HOUR;
   failWith: ErrorCode | undefined;
-  /** While set, calls are answered when it resolves. */
+  /** While set, responses wait until it resolves. */
   hang: Promise<void> | undefined;
   atOnce = 0;
   maxAtOnce = 0;
@@ -51,114 +51,114 @@ class Scene {
 }
 
 Deno.test("start() throws the first failure and sets no timer", async () => {
-  const scene = new Scene();
-  scene.failWith = "service-refused";
-  const error = await assertRejects(() => scene.start(), HelperError);
+  const fixture = new RefresherFixture();
+  fixture.failWith = "service-refused";
+  const error = await assertRejects(() => fixture.start(), HelperError);
   assertEquals(error.code, "service-refused");
-  assertEquals([scene.clock.pending, scene.events.length], [0, 0]);
+  assertEquals([fixture.clock.pending, fixture.events.length], [0, 0]);
 });
 
-Deno.test("the engine renews ahead of time for a day, and never has less than 25 minutes left", async () => {
-  const scene = new Scene();
-  const refresher = await scene.start();
+Deno.test("the refresher renews early for a day, and never has less than 25 minutes left", async () => {
+  const fixture = new RefresherFixture();
+  const refresher = await fixture.start();
   for (let minute = 0; minute < 24 * 60; minute++) {
-    await scene.clock.pass(MINUTE);
-    const left = (refresher.credentials?.expiration.getTime() ?? 0) - scene.clock.now().getTime();
+    await fixture.clock.pass(MINUTE);
+    const left = (refresher.credentials?.expiration.getTime() ?? 0) - fixture.clock.now().getTime();
     assert(left >= 24 * MINUTE, `${left / MINUTE} minutes left`);
   }
-  const gaps = scene.calls.slice(1).map((time, i) => time - (scene.calls[i] ?? 0));
+  const gaps = fixture.calls.slice(1).map((time, i) => time - (fixture.calls[i] ?? 0));
   assert(gaps.slice(1).every((gap) => gap > 29 * MINUTE && gap < 36 * MINUTE), String(gaps));
-  assertEquals(scene.maxAtOnce, 1);
+  assertEquals(fixture.maxAtOnce, 1);
   await refresher.stop();
-  assertEquals(scene.clock.pending, 0);
+  assertEquals(fixture.clock.pending, 0);
 });
 
-Deno.test("the engine keeps what is valid while the service fails for an hour, then has none, then recovers", async () => {
-  const scene = new Scene();
-  scene.clock.chance = 0.999;
-  const refresher = await scene.start();
-  const [first] = scene.events;
+Deno.test("the refresher keeps valid credentials while the service fails for an hour, then has none, then recovers", async () => {
+  const fixture = new RefresherFixture();
+  fixture.clock.chance = 0.999;
+  const refresher = await fixture.start();
+  const [first] = fixture.events;
   assert(first?.kind === "refreshed");
-  scene.failWith = "service-unavailable";
-  await scene.clock.pass(59 * MINUTE);
+  fixture.failWith = "service-unavailable";
+  await fixture.clock.pass(59 * MINUTE);
   assertEquals(refresher.credentials, first.credentials);
   assertGreater(refresher.state.failures, 5);
   assertEquals(refresher.state.lastError?.code, "service-unavailable");
-  await scene.clock.pass(2 * MINUTE);
+  await fixture.clock.pass(2 * MINUTE);
   assertEquals(refresher.credentials, undefined);
-  assertEquals(scene.kinds().filter((kind) => kind === "expired").length, 1);
-  const attempts = scene.calls.length;
-  await scene.clock.pass(HOUR);
-  assert(scene.calls.length - attempts <= 14, "at most one call in five minutes or so");
-  scene.failWith = undefined;
-  await scene.clock.pass(6 * MINUTE);
-  assertEquals(refresher.credentials?.accessKeyId, `ASIA${scene.calls.length}`);
+  assertEquals(fixture.kinds().filter((kind) => kind === "expired").length, 1);
+  const attempts = fixture.calls.length;
+  await fixture.clock.pass(HOUR);
+  assert(fixture.calls.length - attempts <= 14, "at most one call in five minutes or so");
+  fixture.failWith = undefined;
+  await fixture.clock.pass(6 * MINUTE);
+  assertEquals(refresher.credentials?.accessKeyId, `ASIA${fixture.calls.length}`);
   assertEquals(refresher.state.failures, 0);
   assertEquals(refresher.state.lastError, undefined);
   await refresher.stop();
 });
 
-Deno.test("the engine asks seldom when the service refuses", async () => {
-  const scene = new Scene();
-  const refresher = await scene.start();
-  scene.failWith = "service-refused";
-  await scene.clock.pass(5 * HOUR);
-  assert(scene.calls.length >= 9 && scene.calls.length <= 12, String(scene.calls.length));
+Deno.test("the refresher retries rarely after a refusal of the service", async () => {
+  const fixture = new RefresherFixture();
+  const refresher = await fixture.start();
+  fixture.failWith = "service-refused";
+  await fixture.clock.pass(5 * HOUR);
+  assert(fixture.calls.length >= 9 && fixture.calls.length <= 12, String(fixture.calls.length));
   await refresher.stop();
 });
 
-Deno.test("the engine makes one call at a time while the service hangs, and stop() waits for it", async () => {
-  const scene = new Scene();
-  const refresher = await scene.start();
+Deno.test("the refresher makes one call at a time while the service hangs, and stop() waits for it", async () => {
+  const fixture = new RefresherFixture();
+  const refresher = await fixture.start();
   const { promise, resolve } = Promise.withResolvers<void>();
-  scene.hang = promise;
-  await scene.clock.pass(40 * MINUTE);
+  fixture.hang = promise;
+  await fixture.clock.pass(40 * MINUTE);
   const both = [refresher.refresh(), refresher.refresh()];
-  await scene.clock.pass(40 * MINUTE);
-  assertEquals([scene.calls.length, scene.maxAtOnce], [2, 1]);
+  await fixture.clock.pass(40 * MINUTE);
+  assertEquals([fixture.calls.length, fixture.maxAtOnce], [2, 1]);
   assertEquals(refresher.credentials, undefined);
   let stopped = false;
   const stopping = refresher.stop().then(() => stopped = true);
-  await scene.clock.pass(MINUTE);
+  await fixture.clock.pass(MINUTE);
   assertEquals(stopped, false);
   resolve();
   await Promise.all([...both, stopping]);
   assertEquals(refresher.credentials?.accessKeyId, "ASIA2");
-  assertEquals(scene.clock.pending, 0);
+  assertEquals(fixture.clock.pending, 0);
 });
 
-Deno.test("the engine renews at once when the machine has slept through the renewal", async () => {
-  const scene = new Scene();
-  const refresher = await scene.start();
-  scene.clock.jump(8 * HOUR);
-  await scene.clock.pass(31_000);
-  assertEquals(scene.calls.length, 2);
-  assertEquals(scene.kinds(), ["refreshed", "clock-jump", "expired", "refreshed"]);
+Deno.test("the refresher renews at once if the machine slept through the renewal", async () => {
+  const fixture = new RefresherFixture();
+  const refresher = await fixture.start();
+  fixture.clock.jump(8 * HOUR);
+  await fixture.clock.pass(31_000);
+  assertEquals(fixture.calls.length, 2);
+  assertEquals(fixture.kinds(), ["refreshed", "clock-jump", "expired", "refreshed"]);
   assertEquals(refresher.credentials?.accessKeyId, "ASIA2");
   await refresher.stop();
 });
 
-Deno.test("the engine does not take credentials for longer-lived when the clock is set back", async () => {
-  const scene = new Scene();
-  const refresher = await scene.start();
-  scene.failWith = "network";
-  scene.clock.jump(-12 * HOUR);
-  await scene.clock.pass(61 * MINUTE);
+Deno.test("the refresher does not extend credentials if the clock is set back", async () => {
+  const fixture = new RefresherFixture();
+  const refresher = await fixture.start();
+  fixture.failWith = "network";
+  fixture.clock.jump(-12 * HOUR);
+  await fixture.clock.pass(61 * MINUTE);
   assertEquals(refresher.credentials, undefined);
-  assertLess(scene.calls[1] ?? Infinity, 36 * MINUTE);
+  assertLess(fixture.calls[1] ?? Infinity, 36 * MINUTE);
   await refresher.stop();
 });
 
-Deno.test("start() throws session-expired when the first session is over as it comes", async () => {
-  const scene = new Scene();
-  scene.life = 0;
-  const error = await assertRejects(() => scene.start(), HelperError);
-  assertEquals([error.code, error.exitCode, scene.clock.pending], ["session-expired", 5, 0]);
+Deno.test("start() throws session-expired if the first session has expired on arrival", async () => {
+  const fixture = new RefresherFixture();
+  fixture.life = 0;
+  const error = await assertRejects(() => fixture.start(), HelperError);
+  assertEquals([error.code, error.exitCode, fixture.clock.pending], ["session-expired", 5, 0]);
 });
 
-Deno.test("the engine backs off as after failures when sessions are over as they come", async () => {
-  const expired = new Scene();
-  const failing = new Scene();
+Deno.test("the refresher backs off if sessions have expired on arrival", async () => {
+  const expired = new RefresherFixture();
+  const failing = new RefresherFixture();
   const refreshers = [await expired.start(), await failing.start()];
   expired.life = -1;
   failing.failWith = "network";
@@ -167,7 +167,7 @@ Deno.test("the engine backs off as after failures when sessions are over as they
   assertLess(expired.calls.length, 40);
   const failure = expired.events.findLast(({ kind }) => kind === "failed");
   assertEquals(failure?.kind === "failed" && failure.error.code, "session-expired");
-  // What is still valid is kept.
+  // The credentials that are still valid are kept.
   assertEquals(expired.events.find(({ kind }) => kind === "failed")?.kind, "failed");
   expired.life = HOUR;
   await expired.clock.pass(6 * MINUTE);
@@ -176,27 +176,27 @@ Deno.test("the engine backs off as after failures when sessions are over as they
 });
 
 for (const life of [1, 100, 2_000, 9_999]) {
-  Deno.test(`the engine does not ask without end for sessions of ${life} ms`, async () => {
-    const scene = new Scene();
-    scene.life = life;
-    const refresher = await scene.start();
-    await scene.clock.pass(10 * MINUTE);
-    assertLess(scene.calls.length, 10 + 10 * 60 / 5 + 2);
+  Deno.test(`the refresher limits its calls for sessions of ${life} ms`, async () => {
+    const fixture = new RefresherFixture();
+    fixture.life = life;
+    const refresher = await fixture.start();
+    await fixture.clock.pass(10 * MINUTE);
+    assertLess(fixture.calls.length, 10 + 10 * 60 / 5 + 2);
     await refresher.stop();
   });
 }
 
-Deno.test("the engine reports a fault of the program as internal and goes on", async () => {
-  const scene = new Scene();
-  const refresher = await scene.start();
-  scene.hang = Promise.reject(new TypeError("secret text"));
-  await scene.clock.pass(40 * MINUTE);
-  const failure = scene.events.find((event) => event.kind === "failed");
+Deno.test("the refresher reports a fault of the program as internal and continues", async () => {
+  const fixture = new RefresherFixture();
+  const refresher = await fixture.start();
+  fixture.hang = Promise.reject(new TypeError("secret text"));
+  await fixture.clock.pass(40 * MINUTE);
+  const failure = fixture.events.find((event) => event.kind === "failed");
   assert(failure?.kind === "failed");
   assertEquals(failure.error.code, "internal");
   assertEquals(failure.error.message.includes("secret"), false);
-  scene.hang = undefined;
-  await scene.clock.pass(6 * MINUTE);
+  fixture.hang = undefined;
+  await fixture.clock.pass(6 * MINUTE);
   assertEquals(refresher.state.failures, 0);
   await refresher.stop();
 });

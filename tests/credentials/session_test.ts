@@ -36,16 +36,16 @@ Deno.test("checkValidity() accepts the first and the last moment, and a clock fi
   }
 });
 
-Deno.test("checkValidity() throws certificate-validity naming source and date outside of it", () => {
+Deno.test("checkValidity() throws certificate-validity, with source and date, outside the validity", () => {
   const cases: [Date, string][] = [
     [at(NOT_AFTER, 1), "expired at 2026-02-01T00:00:00Z"],
     [at(NOT_AFTER, 1e10), "expired at 2026-02-01T00:00:00Z"],
     [at(NOT_BEFORE, -5 * 60_000 - 1), "not valid before 2026-01-01T00:00:00Z"],
   ];
-  for (const [now, words] of cases) {
+  for (const [now, message] of cases) {
     const error = assertThrows(() => checkValidity(certificate, "leaf.pem", now), HelperError);
     assertEquals(error.code, "certificate-validity");
-    assertStringIncludes(error.message, words);
+    assertStringIncludes(error.message, message);
     assertStringIncludes(error.message, "leaf.pem");
   }
 });
@@ -61,7 +61,7 @@ Deno.test("formatTime() writes UTC seconds", () => {
   assertEquals(formatTime(new Date("2026-01-02T03:04:05.678+01:00")), "2026-01-02T02:04:05Z");
 });
 
-Deno.test("vendCredentials() asks nobody, and closes the key, when the certificate has expired", async () => {
+Deno.test("vendCredentials() makes no call, and closes the key, if the certificate has expired", async () => {
   const keystore = new FakeKeystore({
     "leaf.pem": { publicKey: publicKeyOf(certificate), certificates: [certificate] },
   });

@@ -24,16 +24,16 @@ function response(now: Date): Uint8Array {
   return new TextEncoder().encode(JSON.stringify({ credentialSet: [{ credentials }] }));
 }
 
-/** A vendor of a certificate and a key in files, the serial numbers it sent, and its words. */
-class Scene implements Disposable {
+/** Vendor of a certificate and a key in files, with the sent serial numbers and its messages. */
+class VendorFixture implements Disposable {
   readonly directory = new TemporaryDirectory();
   readonly certificate = this.directory.join("certificate.pem");
   readonly key = this.directory.join("key.pem");
-  readonly said: string[] = [];
+  readonly messages: string[] = [];
   readonly sent: string[] = [];
   now = new Date();
 
-  /** Issues a pair; gives its serial number as it will be sent. */
+  /** Issues a pair; returns its serial number as sent. */
   async issue(serial: bigint, days = 365): Promise<{ certificate: string; key: string }> {
     const authority = await createAuthority(this.directory, { subject: "/CN=Authority" });
     const { certificatePem, keyPem } = await issueCertificate(authority, {
@@ -76,7 +76,7 @@ class Scene implements Disposable {
       () => Promise.resolve(keystore),
       context,
       deps,
-      (words) => this.said.push(words),
+      (message) => this.messages.push(message),
     );
   }
 
@@ -86,85 +86,91 @@ class Scene implements Disposable {
 }
 
 Deno.test("vend() signs with the new pair when both files have changed", async () => {
-  using scene = new Scene();
-  scene.install(await scene.issue(1n));
-  await using vendor = scene.vendor();
+  using fixture = new VendorFixture();
+  fixture.install(await fixture.issue(1n));
+  await using vendor = fixture.vendor();
   await vendor.vend();
-  scene.install(await scene.issue(2n));
+  fixture.install(await fixture.issue(2n));
   await vendor.vend();
-  assertEquals([scene.sent, scene.said], [["1", "2"], []]);
+  assertEquals([fixture.sent, fixture.messages], [["1", "2"], []]);
 });
 
-const SPOILS: Record<string, (scene: Scene, next: { certificate: string; key: string }) => void> = {
-  "only the certificate has been replaced": (scene, { certificate }) =>
-    scene.install({ certificate }),
-  "only the key has been replaced": (scene, { key }) => scene.install({ key }),
-  "the key is half written": (scene, { certificate, key }) =>
-    scene.install({ certificate, key: key.slice(0, 100) }),
-  "the certificate is empty": (scene) => scene.install({ certificate: "" }),
-  "the files are gone": (scene) => Deno.removeSync(scene.certificate),
+const SPOILS: Record<
+  string,
+  (fixture: VendorFixture, next: { certificate: string; key: string }) => void
+> = {
+  "only the certificate has been replaced": (fixture, { certificate }) =>
+    fixture.install({ certificate }),
+  "only the key has been replaced": (fixture, { key }) => fixture.install({ key }),
+  "the key is half written": (fixture, { certificate, key }) =>
+    fixture.install({ certificate, key: key.slice(0, 100) }),
+  "the certificate is empty": (fixture) => fixture.install({ certificate: "" }),
+  "the files are gone": (fixture) => Deno.removeSync(fixture.certificate),
 };
 
 for (const [what, spoil] of Object.entries(SPOILS)) {
-  Deno.test(`vend() warns once and signs with the pair before when ${what}`, async () => {
-    using scene = new Scene();
-    scene.install(await scene.issue(1n));
-    await using vendor = scene.vendor();
+  Deno.test(`vend() warns once and signs with the previous pair if ${what}`, async () => {
+    using fixture = new VendorFixture();
+    fixture.install(await fixture.issue(1n));
+    await using vendor = fixture.vendor();
     await vendor.vend();
-    const next = await scene.issue(2n);
-    spoil(scene, next);
+    const next = await fixture.issue(2n);
+    spoil(fixture, next);
     await vendor.vend();
     await vendor.vend();
-    assertEquals(scene.sent, ["1", "1", "1"]);
-    assertEquals(scene.said.length, 1);
-    assertStringIncludes(scene.said[0] ?? "", "the key and certificate read before are still used");
-    scene.install(next);
+    assertEquals(fixture.sent, ["1", "1", "1"]);
+    assertEquals(fixture.messages.length, 1);
+    assertStringIncludes(
+      fixture.messages[0] ?? "",
+      "the key and certificate read before are still used",
+    );
+    fixture.install(next);
     await vendor.vend();
-    assertEquals([scene.sent.at(-1), scene.said.length], ["2", 1]);
+    assertEquals([fixture.sent.at(-1), fixture.messages.length], ["2", 1]);
   });
 }
 
-Deno.test("vend() throws when nothing was ever readable, or what was has expired", async () => {
-  using scene = new Scene();
-  await using vendor = scene.vendor();
+Deno.test("vend() throws if no pair was ever usable, or the last one has expired", async () => {
+  using fixture = new VendorFixture();
+  await using vendor = fixture.vendor();
   const missing = await assertRejects(() => vendor.vend(), HelperError);
   assertEquals(missing.code, "key-not-found");
-  scene.install(await scene.issue(1n, 2));
+  fixture.install(await fixture.issue(1n, 2));
   await vendor.vend();
-  Deno.removeSync(scene.key);
-  scene.now = new Date(scene.now.getTime() + 3 * 24 * 3_600_000);
+  Deno.removeSync(fixture.key);
+  fixture.now = new Date(fixture.now.getTime() + 3 * 24 * 3_600_000);
   await assertRejects(() => vendor.vend(), HelperError, "does not exist");
 });
 
 Deno.test("vend() warns once of each certificate that is about to expire", async () => {
-  using scene = new Scene();
-  scene.install(await scene.issue(1n, 365));
-  await using vendor = scene.vendor();
+  using fixture = new VendorFixture();
+  fixture.install(await fixture.issue(1n, 365));
+  await using vendor = fixture.vendor();
   await vendor.vend();
-  assertEquals(scene.said, []);
-  scene.now = new Date(scene.now.getTime() + 352 * 24 * 3_600_000);
+  assertEquals(fixture.messages, []);
+  fixture.now = new Date(fixture.now.getTime() + 352 * 24 * 3_600_000);
   await vendor.vend();
   await vendor.vend();
-  assertEquals(scene.said.length, 1);
+  assertEquals(fixture.messages.length, 1);
   assert(
     /^warning: the certificate in .*certificate\.pem expires at \S+Z; renew it$/.test(
-      scene.said[0] ?? "",
+      fixture.messages[0] ?? "",
     ),
   );
 });
 
-Deno.test("vend() asks for a passphrase once, and again when it no longer fits", async () => {
-  using scene = new Scene();
+Deno.test("vend() prompts for a passphrase once, and again if it is wrong", async () => {
+  using fixture = new VendorFixture();
   const lock = async (key: string, passphrase: string) => {
-    const plain = scene.directory.write("plain.pem", key);
+    const plain = fixture.directory.write("plain.pem", key);
     const args = ["pkcs8", "-topk8", "-in", plain, "-passout", `pass:${passphrase}`];
     return new TextDecoder().decode(await openssl(args));
   };
-  const first = await scene.issue(1n);
-  scene.install({ ...first, key: await lock(first.key, "one") });
+  const first = await fixture.issue(1n);
+  fixture.install({ ...first, key: await lock(first.key, "one") });
   const answers = ["one", "two"];
   const questions: string[] = [];
-  await using vendor = scene.vendor({
+  await using vendor = fixture.vendor({
     ...NO_CONTEXT,
     prompt: (question) => {
       questions.push(question);
@@ -174,8 +180,8 @@ Deno.test("vend() asks for a passphrase once, and again when it no longer fits",
   await vendor.vend();
   await vendor.vend();
   assertEquals(questions.length, 1);
-  const second = await scene.issue(2n);
-  scene.install({ ...second, key: await lock(second.key, "two") });
+  const second = await fixture.issue(2n);
+  fixture.install({ ...second, key: await lock(second.key, "two") });
   await vendor.vend();
-  assertEquals([questions.length, scene.sent], [2, ["1", "1", "2"]]);
+  assertEquals([questions.length, fixture.sent], [2, ["1", "1", "2"]]);
 });

@@ -90,7 +90,7 @@ testWith(
       env: { AWS_SHARED_CREDENTIALS_FILE: scenario.directory.join("new") },
     });
     assertEquals(locked.code, 1);
-    assertMatch(locked.stderr, new RegExp(`${lock} is in the place of the lock and is not a file`));
+    assertMatch(locked.stderr, new RegExp(`${lock}: the lock path is not a regular file`));
     assertLess(performance.now() - started, 4 * SOON);
   },
 );

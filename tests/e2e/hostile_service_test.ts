@@ -11,7 +11,7 @@ import { RunningBinary } from "../support/running_binary.ts";
 import { CREDENTIALS_PATH, ServeProcess } from "../support/serve_process.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 
-/** The contract's limit for an end by signal, milliseconds, and what a busy machine may add. */
+/** The contract's limit for an exit by signal, milliseconds, and an allowance for a busy machine. */
 const END_TIMEOUT = 5_000;
 
 const KINDS: [string, EndlessResponse][] = Object.entries(ENDLESS);
@@ -28,9 +28,9 @@ for (const [name, endless] of KINDS.filter(isQuick)) {
     assertEquals([code, stdout], [1, ""], stderr);
     assertMatch(
       stderr,
-      /did not answer as the service does \([a-zA-Z0-9 /.]+\); check --endpoint\n$/,
+      /the response is not the service's \([a-zA-Z0-9 /.]+\); check --endpoint\n$/,
     );
-    // It was counted, not timed out.
+    // A limit was reached, not the timeout.
     assertLess(performance.now() - started, 14_000);
     assertEquals(service.requests, 1);
   });
@@ -45,7 +45,7 @@ for (const name of ["interim responses", "header lines", "a header line", "blank
       { env: { HTTPS_PROXY: proxy.url } },
     );
     assertEquals([code, stdout], [6, ""], stderr);
-    assertMatch(stderr, /^aws_signing_helper: the proxy [^\n]* does not answer as an HTTP proxy/);
+    assertMatch(stderr, /^aws_signing_helper: the proxy [^\n]* did not respond as an HTTP proxy/);
   });
 }
 
@@ -55,7 +55,7 @@ Deno.test("health refuses a response without end", async () => {
   assertEquals([code, stdout], [6, ""]);
 });
 
-/** Sends on while `serve` renews a session of 20 s, which it does after 2.5 to 10 s. */
+/** Keeps sending while `serve` renews a session of 20 s, which it does after 2.5 to 10 s. */
 async function checkServe(endless: EndlessResponse): Promise<void> {
   await using scenario = await SessionScenario.create();
   const first = sessionResponse(20);

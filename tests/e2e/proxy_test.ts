@@ -70,34 +70,35 @@ Deno.test("credential-process honours networks in NO_PROXY", async () => {
   }
 });
 
-/** Environments in which a connection to nobody fails, and what the message ends with. */
+/** Environments in which a connection fails, and the expected message. */
 const FAILING: readonly {
   name: string;
   env: Record<string, string>;
   flags?: readonly string[];
-  says: RegExp;
+  message: RegExp;
 }[] = [
   {
     name: "--with-proxy=false",
     env: { HTTPS_PROXY: "http://u:hunter2@proxy.invalid:3128" },
     flags: ["--with-proxy=false"],
-    says: /127\.0\.0\.1:9 refuses connections.*; HTTPS_PROXY is ignored \(--with-proxy=false\)\n$/,
+    message:
+      /127\.0\.0\.1:9 refuses connections.*; HTTPS_PROXY is ignored \(--with-proxy=false\)\n$/,
   },
   {
     name: "NO_PROXY",
     env: { https_proxy: "http://u:hunter2@proxy.invalid:3128", NO_PROXY: "127.0.0.0/8" },
-    says:
+    message:
       /127\.0\.0\.1:9 refuses connections.*; https_proxy is not used \(NO_PROXY lists this host\)/,
   },
   {
     name: "a proxy's name that does not exist",
     env: { ALL_PROXY: "http://u:hunter2@proxy.invalid:3128" },
-    says: /the proxy proxy\.invalid:3128 \(ALL_PROXY\) cannot be found/,
+    message: /the proxy proxy\.invalid:3128 \(ALL_PROXY\) cannot be found/,
   },
-  { name: "no variable", env: {}, says: /127\.0\.0\.1:9 refuses connections; check [^;]*\n$/ },
+  { name: "no variable", env: {}, message: /127\.0\.0\.1:9 refuses connections; check [^;]*\n$/ },
 ];
 
-for (const { name, env, flags = [], says } of FAILING) {
+for (const { name, env, flags = [], message } of FAILING) {
   Deno.test(`a connection that fails names the proxy, used or ignored: ${name}`, async () => {
     await using scenario = await SessionScenario.create();
     const { code, stderr } = await runBinary(
@@ -110,12 +111,12 @@ for (const { name, env, flags = [], says } of FAILING) {
       { env },
     );
     assertEquals(code, 6);
-    assertMatch(stderr, says);
+    assertMatch(stderr, message);
     assert(!stderr.includes("hunter2"));
   });
 }
 
-Deno.test("a TLS failure behind a proxy names the proxy", async () => {
+Deno.test("a TLS failure through a proxy names the proxy", async () => {
   await using scenario = await SessionScenario.create();
   await using proxy = new ConnectProxy();
   const args = scenario.flags.filter((word) =>
@@ -129,7 +130,7 @@ Deno.test("a TLS failure behind a proxy names the proxy", async () => {
   assertStringIncludes(stderr, `connected through the proxy 127.0.0.1:${proxy.port} (HTTPS_PROXY)`);
 });
 
-Deno.test("a proxy that wants NTLM or Negotiate is named as that", async () => {
+Deno.test("a proxy that requires NTLM or Negotiate is reported", async () => {
   await using scenario = await SessionScenario.create();
   await using proxy = new ConnectProxy(
     "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Negotiate\r\n" +
@@ -139,11 +140,11 @@ Deno.test("a proxy that wants NTLM or Negotiate is named as that", async () => {
     env: { HTTPS_PROXY: `http://CORP%5Cuser:hunter2@127.0.0.1:${proxy.port}` },
   });
   assertEquals(code, 6);
-  assertStringIncludes(stderr, "wants NTLM or Negotiate authentication (407)");
+  assertStringIncludes(stderr, "requires NTLM or Negotiate authentication (407)");
   assertEquals(stderr.includes("hunter2"), false);
 });
 
-Deno.test("a backslash in the proxy's user is named", async () => {
+Deno.test("a backslash in the proxy's user is reported", async () => {
   await using scenario = await SessionScenario.create();
   const { code, stderr } = await runBinary(["credential-process", ...scenario.flags], {
     env: { HTTPS_PROXY: "http://CORP\\user:hunter2@127.0.0.1:9" },
@@ -187,12 +188,12 @@ for (const login of [undefined, { user: "build", password: "p4ss" }]) {
 
 testWith(
   ["program:tinyproxy"],
-  "tinyproxy refuses a wrong password, and the message does not hold it",
+  "tinyproxy refuses a wrong password, and the message does not contain it",
   async () => {
     await using scenario = await SessionScenario.create();
     await using proxy = await Tinyproxy.start({ user: "build", password: "p4ss" });
     for (
-      const [userInfo, says] of [["build:hunter2@", /refuses the user|407|401/], [
+      const [userInfo, message] of [["build:hunter2@", /rejected the user|407|401/], [
         "",
         /407|401/,
       ]] as const
@@ -201,7 +202,7 @@ testWith(
         env: { HTTPS_PROXY: `http://${userInfo}127.0.0.1:${proxy.port}` },
       });
       assertEquals(code, 6);
-      assertMatch(stderr, says);
+      assertMatch(stderr, message);
       assertEquals(stderr.includes("hunter2"), false);
     }
   },

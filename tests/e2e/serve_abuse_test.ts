@@ -6,7 +6,7 @@ import { RunningBinary } from "../support/running_binary.ts";
 import { CREDENTIALS_PATH, ServeProcess } from "../support/serve_process.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 
-/** Sends bytes as they are and gives what comes back until the end or a pause. */
+/** Sends bytes unchanged and returns the response until the end or a pause. */
 async function sendRaw(port: number, text: string, pause = 1000): Promise<string> {
   using connection = await Deno.connect({ hostname: "127.0.0.1", port });
   const closing = { timer: 0 };
@@ -89,7 +89,7 @@ Deno.test("serve answers or refuses whatever is sent, and stays up", async (t) =
       `GET ${ROLES} HTTP/1.1\r\n${HOST}bad header\r\n\r\n`,
       /^HTTP\/1.1 400/,
     ],
-    "a host that is none": [`GET ${ROLES} HTTP/1.1\r\nHost: a b\r\n\r\n`, /^HTTP\/1.1 40[03]/],
+    "an invalid host": [`GET ${ROLES} HTTP/1.1\r\nHost: a b\r\n\r\n`, /^HTTP\/1.1 40[03]/],
     "Expect: 100-continue": [
       `PUT /latest/api/token HTTP/1.1\r\n${HOST}Expect: 100-continue\r\nContent-Length: 5\r\n\r\n`,
       /^HTTP\/1.1 (100|200)/,
@@ -193,7 +193,7 @@ Deno.test("serve stays up when 2,000 connections never finish their request, and
   }
 });
 
-/** Milliseconds until /healthz is answered. */
+/** Returns the milliseconds until the response of /healthz. */
 async function answersWithin(url: string, max: number): Promise<number> {
   const started = performance.now();
   while (performance.now() - started < max) {
@@ -208,7 +208,7 @@ async function answersWithin(url: string, max: number): Promise<number> {
   return Infinity;
 }
 
-Deno.test("serve keeps a client's connection through a crowd of 600 that says nothing", async () => {
+Deno.test("serve keeps a client's connection through a crowd of 600 that send nothing", async () => {
   await using scenario = await SessionScenario.create();
   await using serve = await ServeProcess.start(scenario);
   const token = await serve.token();
@@ -238,7 +238,7 @@ Deno.test("serve keeps a client's connection through a crowd of 600 that says no
   assertEquals((await serve.end()).code, 0);
 });
 
-Deno.test("serve refuses to start where it may open too few files", async () => {
+Deno.test("serve does not start if its limit of open files is too low", async () => {
   await using scenario = await SessionScenario.create();
   for (const limit of [20, 24, 127]) {
     await using run = new RunningBinary(["serve", ...scenario.flags, "--port=0"], {}, [

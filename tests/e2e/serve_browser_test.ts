@@ -7,8 +7,8 @@ import { CREDENTIALS_PATH, ServeProcess } from "../support/serve_process.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 
 /**
- * Runs in the page. It asks each base URL for a token by every means that a page has, and returns what
- * it could read, by its means.
+ * Runs in the page. It requests a token from each base URL by every means of a page, and returns what it
+ * could read, by means.
  */
 const ATTACK = `async (bases) => {
   const TOKEN = "/latest/api/token", TTL = "x-aws-ec2-metadata-token-ttl-seconds";
@@ -136,14 +136,14 @@ function attacker(): { port: number } & AsyncDisposable {
   };
 }
 
-/** The means by which a token or credentials were read. */
+/** Returns the means by which a token or credentials were read. */
 function successes(read: Record<string, string>): string[] {
   return Object.entries(read)
     .filter(([, text]) => /^[A-Za-z0-9+/]{56}$|ASIA|AccessKeyId/.test(text))
     .map(([name]) => name);
 }
 
-testWith(["program:chromium"], "no page of a browser gets a token from serve", async (t) => {
+testWith(["program:chromium"], "no page in a browser gets a token from serve", async (t) => {
   await using scenario = await SessionScenario.create();
   await using serve = await ServeProcess.start(scenario, ["--debug", "--container-credentials"]);
   await using page = attacker();

@@ -28,7 +28,10 @@ testWith(
   async () => {
     const { boto3, issued, neighbour, ...rest } = await report("unit");
     assertEquals(boto3, `${issued} iam-role`);
-    assertMatch(String(neighbour), /^this address is for programs on its own machine; .* 403$/);
+    assertMatch(
+      String(neighbour),
+      /^this address is for programs on its own machine only; .* 403$/,
+    );
     assertEquals(rest, {
       statuses: "200 200",
       here: "200",

@@ -4,8 +4,8 @@ import { SessionScenario } from "../support/session_scenario.ts";
 import { PYTHON } from "../support/tools.ts";
 
 /**
- * Asks /healthz over a socket that drops every packet, SYN-ACK included, whose hop limit is below
- * `min` (IP_MINTTL, IPV6_MINHOPCOUNT); gives the status line, or nothing.
+ * Requests /healthz over a socket that drops every packet, SYN-ACK included, whose hop limit is below
+ * `min` (IP_MINTTL, IPV6_MINHOPCOUNT); returns the status line, or nothing.
  */
 const SCRIPT = `
 import socket, sys
@@ -32,7 +32,7 @@ async function askWithMin(url: string, min: number): Promise<string> {
 
 for (const bind of ["127.0.0.1", "::1"]) {
   for (const hops of [1, 5, 64, 200]) {
-    Deno.test(`serve --hop-limit ${hops} on ${bind} reaches a client that asks for ${hops} hops and not for ${hops + 1}`, async () => {
+    Deno.test(`serve --hop-limit ${hops} on ${bind} reaches a client at ${hops} hops and not at ${hops + 1}`, async () => {
       await using scenario = await SessionScenario.create();
       await using serve = await ServeProcess.start(scenario, [
         `--hop-limit=${hops}`,

@@ -9,7 +9,7 @@ const SECONDS = 5;
 /** Sessions so short that several are renewed within a load. */
 const SHORT_SESSION = 4;
 
-/** What a load meets while the service fails in a way, or renews as it should. */
+/** Results of a load while the service fails, or renews sessions. */
 async function loadWith(sessionSeconds: number, mode?: FailureMode) {
   await using scenario = await SessionScenario.create({}, { sessionSeconds });
   await using serve = await ServeProcess.start(scenario);
@@ -32,18 +32,18 @@ const figures = ({ report }: Awaited<ReturnType<typeof loadWith>>) =>
   `${report.perSecond} requests/s, p99 ${report.milliseconds.p99} ms, ` +
   `longest ${report.milliseconds.max} ms`;
 
-/** A load of the machine itself makes answers late too: what counts is what happens in every attempt. */
+/** Number of attempts: a busy machine delays responses too, so only faults in every attempt count. */
 const ATTEMPTS = 4;
 
 const CASES: Record<string, { sessionSeconds: number; mode?: FailureMode }> = {
-  "CreateSession answers": { sessionSeconds: SHORT_SESSION },
+  "CreateSession responds": { sessionSeconds: SHORT_SESSION },
   "CreateSession hangs": { sessionSeconds: 20, mode: "hang" },
-  "CreateSession answers garbage": { sessionSeconds: 20, mode: "wrong-json" },
+  "CreateSession returns garbage": { sessionSeconds: 20, mode: "wrong-json" },
   "CreateSession is unavailable": { sessionSeconds: 20, mode: "unavailable" },
 };
 
 for (const [what, { sessionSeconds, mode }] of Object.entries(CASES)) {
-  Deno.test(`serve under ${CONNECTIONS} connections gives no late or failed answer while ${what}`, async (t) => {
+  Deno.test(`serve under ${CONNECTIONS} connections has no late or failed response while ${what}`, async (t) => {
     for (let attempt = 1;; attempt++) {
       const off = await loadWith(3600);
       const on = await loadWith(sessionSeconds, mode);
@@ -62,7 +62,7 @@ for (const [what, { sessionSeconds, mode }] of Object.entries(CASES)) {
   });
 }
 
-Deno.test("serve keeps answering until the session ends, then 500 with a reason, then recovers", async () => {
+Deno.test("serve keeps responding until the session ends, then returns 500 with a reason, then recovers", async () => {
   await using scenario = await SessionScenario.create({}, { sessionSeconds: 5 });
   await using serve = await ServeProcess.start(scenario);
   scenario.emulator.fail("access-denied");
@@ -96,7 +96,7 @@ Deno.test("serve recovers by itself when the service is back", async () => {
 Deno.test("serve answers every accepted request and ends with 0 within 5 s on SIGTERM under load", async () => {
   await using scenario = await SessionScenario.create();
   await using serve = await ServeProcess.start(scenario);
-  // One more connection that says nothing, as a pool of an SDK holds it.
+  // One more idle connection, as in the pool of an SDK.
   using silent = await Deno.connect({ hostname: "127.0.0.1", port: serve.port });
   const loading = runLoad({
     url: serve.url,
@@ -110,8 +110,8 @@ Deno.test("serve answers every accepted request and ends with 0 within 5 s on SI
   const report = await loading;
   assertEquals([code, report.refused, report.cut], [0, 0, 0]);
   assertLess(milliseconds, 5000);
-  // A connection ends between two requests; what was sent into one that had just ended is not
-  // accepted, and SDKs ask again.
+  // A connection ends between two requests. A request sent just after the end is not accepted, and
+  // SDKs retry it.
   assert(report.requests > 1000, `${report.requests} requests`);
   assertEquals(await silent.read(new Uint8Array(1)), null);
 });

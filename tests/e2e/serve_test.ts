@@ -40,7 +40,7 @@ Deno.test("serve announces itself, serves the session and ends with 0 on SIGTERM
 const FIRST_FAILURES = { "access-denied": 4, "drop": 6, "empty-set": 1 } as const;
 
 for (const [mode, exitCode] of Object.entries(FIRST_FAILURES)) {
-  Deno.test(`serve says why, ends with ${exitCode} and does not listen when the first call meets ${mode}`, async () => {
+  Deno.test(`serve reports the error, exits with ${exitCode} and does not listen if the first call meets ${mode}`, async () => {
     await using scenario = await SessionScenario.create();
     scenario.emulator.fail(mode as keyof typeof FIRST_FAILURES);
     const { code, stdout, stderr } = await runBinary(["serve", ...scenario.flags, "--port=0"]);
@@ -50,7 +50,7 @@ for (const [mode, exitCode] of Object.entries(FIRST_FAILURES)) {
   });
 }
 
-Deno.test("serve names what cannot be listened on, before it asks for a session", async () => {
+Deno.test("serve reports an address that it cannot listen on, before it requests a session", async () => {
   await using scenario = await SessionScenario.create();
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr as Deno.NetAddr;
@@ -59,10 +59,10 @@ Deno.test("serve names what cannot be listened on, before it asks for a session"
     [["--port", String(port)], 1, new RegExp(`127.0.0.1 port ${port}: another program listens`)],
     [["--port", "65536"], 2, /--port is "65536"; it must be a whole number of 0 to 65535/],
     [["--port=0", "--hop-limit=0"], 2, /--hop-limit is "0"; it must be/],
-    [["--port=0", "--bind", "0.0.0.0"], 2, /--bind 0.0.0.0 would hand credentials/],
+    [["--port=0", "--bind", "0.0.0.0"], 2, /--bind 0.0.0.0 would send credentials/],
     [["--port=0", "--bind", "host.example"], 2, /--bind must be/],
     [["--port=0", "--bind", "192.0.2.1", "--allow-remote"], 1, /does not have that address/],
-    [["--bind", file], 1, /a file that is no socket stands there/],
+    [["--bind", file], 1, /the file there is not a socket/],
     [["--bind", scenario.directory.join("no/x.sock")], 1, /the directory .* does not exist/],
     [["--bind", `/tmp/${"x".repeat(120)}`], 1, /must be shorter than/],
     [["--port=0", "--container-token-file", "/tmp/x"], 2, /needs --container-credentials/],
@@ -74,13 +74,13 @@ Deno.test("serve names what cannot be listened on, before it asks for a session"
     [
       ["--port=0", "--allow-host", "http://a.example"],
       2,
-      /--allow-host: not a host name; give/,
+      /--allow-host: not a host name; use/,
     ],
   ];
-  for (const [flags, exitCode, words] of cases) {
+  for (const [flags, exitCode, message] of cases) {
     const { code, stdout, stderr } = await runBinary(["serve", ...scenario.flags, ...flags]);
     assertEquals({ flags, code, stdout }, { flags, code: exitCode, stdout: "" }, stderr);
-    assertMatch(stderr, words);
+    assertMatch(stderr, message);
     assertMatch(stderr, /^aws_signing_helper: [^\n]+\n$/);
   }
   assertEquals(await Deno.readTextFile(file), "not a socket");
@@ -89,7 +89,7 @@ Deno.test("serve names what cannot be listened on, before it asks for a session"
 
 testWith(
   ["network-namespace"],
-  "serve says that this user may not listen on a privileged port",
+  "serve reports that this user may not listen on a privileged port",
   async () => {
     await using scenario = await SessionScenario.create();
     // In a network namespace where ports below 1024 are privileged, without the right to them.
@@ -120,7 +120,7 @@ for (const bind of ["::1", "[::1]", "127.0.0.2", "localhost"]) {
   });
 }
 
-Deno.test("serve listens on a Unix socket that is its user's alone, takes over a dead one, and removes it", async () => {
+Deno.test("serve listens on a Unix socket for its user only, replaces a stale one, and removes it", async () => {
   await using scenario = await SessionScenario.create();
   const path = scenario.directory.join("helper.sock");
   const dead = Deno.listen({ transport: "unix", path });
@@ -147,7 +147,7 @@ Deno.test("serve listens on a Unix socket that is its user's alone, takes over a
 
 testWith(
   ["linux"],
-  "serve does not replace what is not a regular file with its container token",
+  "serve does not replace anything but a regular file with its container token",
   async () => {
     await using scenario = await SessionScenario.create();
     const at = (name: string) => scenario.directory.join(name);
@@ -182,7 +182,7 @@ testWith(
   },
 );
 
-Deno.test("serve leaves another server's container token at its end", async () => {
+Deno.test("serve does not remove another server's container token when it stops", async () => {
   await using scenario = await SessionScenario.create();
   const file = scenario.directory.join("token");
   const flags = ["--container-credentials", "--container-token-file", file];
@@ -193,7 +193,7 @@ Deno.test("serve leaves another server's container token at its end", async () =
   assertEquals(Deno.readTextFileSync(file), token);
 });
 
-Deno.test("serve gives container clients their token in a file, which goes away at the end", async () => {
+Deno.test("serve writes the token for container clients to a file, which is removed at the end", async () => {
   await using scenario = await SessionScenario.create();
   const file = scenario.directory.join("it's a token");
   await using serve = await ServeProcess.start(scenario, [
@@ -221,8 +221,8 @@ Deno.test("serve gives container clients their token in a file, which goes away 
   const without = await fetch(uri);
   assertEquals([without.status, await without.json()], [401, {
     code: "AccessDenied",
-    message: "no Authorization header; this client may not read " +
-      "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: set AWS_CONTAINER_AUTHORIZATION_TOKEN too",
+    message: "no Authorization header; clients that ignore " +
+      "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE need AWS_CONTAINER_AUTHORIZATION_TOKEN",
   }]);
   assertEquals((await serve.end()).code, 0);
   assertEquals(
@@ -232,7 +232,7 @@ Deno.test("serve gives container clients their token in a file, which goes away 
 });
 
 for (const kind of ["path", "abstract"] as const) {
-  Deno.test(`serve tells systemd that it is ready and that it ends, by a socket with ${kind} name`, async () => {
+  Deno.test(`serve notifies systemd when it is ready and when it stops, by a socket with ${kind} name`, async () => {
     await using scenario = await SessionScenario.create();
     const name = kind === "path"
       ? scenario.directory.join("notify")
@@ -245,19 +245,19 @@ for (const kind of ["path", "abstract"] as const) {
       args: ["-c", script, name],
       stdout: "piped",
     }).spawn();
-    const said = listener.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    const saidNext = async () => {
-      let words: string | undefined = "";
-      while (words === "") words = (await said.read()).value?.trim();
-      return words;
+    const reader = listener.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    const nextMessage = async () => {
+      let message: string | undefined = "";
+      while (message === "") message = (await reader.read()).value?.trim();
+      return message;
     };
-    assertEquals(await saidNext(), "bound");
+    assertEquals(await nextMessage(), "bound");
     await using serve = await ServeProcess.start(scenario, [], { NOTIFY_SOCKET: name });
-    assertEquals(await saidNext(), "READY=1");
+    assertEquals(await nextMessage(), "READY=1");
     assertEquals(serve.binary.lines.some((line) => line.includes("Ctrl-C")), false);
     assertEquals((await serve.end()).code, 0);
-    assertEquals(await saidNext(), "STOPPING=1");
-    await said.cancel();
+    assertEquals(await nextMessage(), "STOPPING=1");
+    await reader.cancel();
   });
 }
 
@@ -294,7 +294,7 @@ async function askAs(
   return [Number(lines.at(-1)), lines.slice(0, -1).join("\n")];
 }
 
-Deno.test("serve answers the hosts that --allow-host names, and others with 403 that names the flag", async () => {
+Deno.test("serve accepts the hosts of --allow-host, and refuses others with 403 and the flag's name", async () => {
   await using scenario = await SessionScenario.create();
   const token = scenario.directory.join("token");
   await using serve = await ServeProcess.start(
@@ -336,7 +336,7 @@ Deno.test("serve answers the hosts that --allow-host names, and others with 403 
   }
 });
 
-Deno.test("serve takes the names of --allow-host from its variable, separated by commas or blanks", async () => {
+Deno.test("serve reads the names of --allow-host from its variable, separated by commas or blanks", async () => {
   await using scenario = await SessionScenario.create();
   await using serve = await ServeProcess.start(scenario, [], {
     AWS_SIGNING_HELPER_ALLOW_HOST: "host.docker.internal,helper helper.default.svc",
@@ -347,7 +347,7 @@ Deno.test("serve takes the names of --allow-host from its variable, separated by
   assertEquals((await askAs(serve, "helper.default", "/healthz"))[0], 403);
 });
 
-Deno.test("serve collapses runs of slashes and takes version dates for latest, also for HEAD", async () => {
+Deno.test("serve collapses repeated slashes and treats version dates as latest, also for HEAD", async () => {
   await using scenario = await SessionScenario.create();
   await using serve = await ServeProcess.start(scenario);
   const headers = { "x-aws-ec2-metadata-token": await serve.token() };

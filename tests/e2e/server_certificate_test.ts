@@ -4,7 +4,7 @@ import { runBinary } from "../support/binary.ts";
 import { createAuthority } from "../support/certificates.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 
-Deno.test("a server certificate that is itself a CA is named as that", async () => {
+Deno.test("a server certificate that is itself a CA is reported", async () => {
   await using scenario = await SessionScenario.create();
   // As `openssl req -x509` makes it: CA:TRUE, and a server's names.
   const server = await createAuthority(scenario.directory, {

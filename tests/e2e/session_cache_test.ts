@@ -4,7 +4,7 @@ import { BINARY, runBinary, runProgram } from "../support/binary.ts";
 import { issueCertificate } from "../support/certificates.ts";
 import { ARNS, SessionScenario } from "../support/session_scenario.ts";
 
-/** Runs credential-process with a home directory of its own in the scenario. */
+/** Runs credential-process with its own home directory in the scenario. */
 async function run(scenario: SessionScenario, ...args: string[]) {
   return await runBinary(["credential-process", ...scenario.flags, ...args], {
     env: { HOME: scenario.directory.join("home") },
@@ -31,7 +31,7 @@ Deno.test("credential-process --cache prints a kept session without private key 
   assertEquals(mode(`${cacheOf(scenario)}/${entry}`), 0o600);
 });
 
-Deno.test("credential-process writes nothing without --cache, and says so of --cache-dir", async () => {
+Deno.test("credential-process writes nothing without --cache, and warns of --cache-dir", async () => {
   await using scenario = await SessionScenario.create();
   Deno.mkdirSync(scenario.directory.join("home"));
   assertEquals((await run(scenario)).stderr, "");
@@ -85,7 +85,7 @@ Deno.test("credential-process --cache keeps sessions apart by what shapes them",
   assertEquals(scenario.emulator.requests.length, variants.length);
 });
 
-Deno.test("credential-process --cache --debug tells hit and miss", async () => {
+Deno.test("credential-process --cache --debug logs hit and miss", async () => {
   await using scenario = await SessionScenario.create();
   const miss = await run(scenario, "--cache", "--debug");
   assertMatch(miss.stderr, /^debug: cache: miss, \S+\/[0-9a-f]{64}\.json\n/);
@@ -98,7 +98,7 @@ Deno.test("credential-process --cache --debug tells hit and miss", async () => {
   }
 });
 
-/** Rewrites the kept session as if it had been fetched for `lifetime` minutes, with so many left. */
+/** Rewrites the cached session as one of `lifetime` minutes, with this remaining time. */
 function ageEntry(scenario: SessionScenario, lifetime: number, remaining: number): void {
   const path = `${cacheOf(scenario)}/${entriesOf(scenario)[0]}`;
   const at = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOString();
@@ -130,8 +130,8 @@ for (
 }
 
 for (
-  const [what, spoil, says] of [
-    ["corrupt", (path: string) => Deno.truncateSync(path, 40), "holds no session"],
+  const [what, spoil, message] of [
+    ["corrupt", (path: string) => Deno.truncateSync(path, 40), "does not contain a session"],
     [
       "open to others",
       (path: string) => Deno.chmodSync(path, 0o644),
@@ -149,7 +149,7 @@ for (
     const path = `${cacheOf(scenario)}/${entriesOf(scenario)[0]}`;
     spoil(path);
     const { code, stdout, stderr } = await run(scenario, "--cache");
-    assertEquals([code, stderr], [0, `warning: ${path} ${says}; it is not used\n`]);
+    assertEquals([code, stderr], [0, `warning: ${path} ${message}; it is not used\n`]);
     assertEquals(JSON.parse(stdout).AccessKeyId, scenario.emulator.issued[1]?.accessKeyId);
     assertEquals((await run(scenario, "--cache")).stdout, stdout);
   });
@@ -163,7 +163,7 @@ Deno.test("credential-process --cache uses no directory that others can enter", 
   assertEquals([code, stderr], [
     0,
     `warning: the cache is not used: ${cacheOf(scenario)} is open to others ` +
-    "(mode 755; chmod 700 closes it)\n",
+    "(mode 755); run chmod 700\n",
   ]);
   assertEquals(entriesOf(scenario), []);
 });
@@ -183,7 +183,7 @@ Deno.test("credential-process --cache does not take a certificate's pipe away", 
   );
 });
 
-Deno.test("credential-process --cache tells of a certificate that is not there as ever", async () => {
+Deno.test("credential-process --cache reports a missing certificate as without a cache", async () => {
   await using scenario = await SessionScenario.create();
   Deno.removeSync(scenario.identity.certificatePath);
   const { code, stdout, stderr } = await run(scenario, "--cache");

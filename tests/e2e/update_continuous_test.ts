@@ -4,7 +4,7 @@ import { testWith } from "../support/needs.ts";
 import { RunningBinary } from "../support/running_binary.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 
-/** Starts `update` with a home directory of its own in the scenario. */
+/** Starts `update` with its own home directory in the scenario. */
 const start = (scenario: SessionScenario, wrapper?: string[]) =>
   new RunningBinary(["update", ...scenario.flags], { HOME: scenario.directory.path }, wrapper);
 
@@ -17,7 +17,7 @@ const WROTE =
   /: wrote \[default\] of .*, valid until \S+Z; the next refresh is at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  Deno.test(`update writes again and again, announces each in one line, and ends with 0 on ${signal}`, async () => {
+  Deno.test(`update keeps writing, logs one line for each write, and exits with 0 on ${signal}`, async () => {
     await using scenario = await SessionScenario.create({}, { sessionSeconds: 2 });
     await using running = start(scenario);
     for (let i = 0; i < 3; i++) await running.said(WROTE, i);
@@ -42,15 +42,15 @@ Deno.test("update refreshes a session of an hour 20 minutes or more before its e
   assertEquals((await running.end()).code, 0);
 });
 
-Deno.test("update lives through failures: the old credentials stay, the failure is told once, the next success again", async () => {
+Deno.test("update survives failures: the old credentials stay, the failure is reported once, and so is the next success", async () => {
   await using scenario = await SessionScenario.create({}, { sessionSeconds: 2 });
   await using running = start(scenario);
   await running.said(WROTE);
   scenario.emulator.fail("resource-not-found", 1);
   scenario.emulator.fail("validation");
-  const told = await running.said(/warning: the refresh failed: ResourceNotFoundException/);
+  const warning = await running.said(/warning: the refresh failed: ResourceNotFoundException/);
   assertMatch(
-    told,
+    warning,
     /: warning: the refresh failed: ResourceNotFoundException: Trust anchor was not found; \[default\] of \S+ stays valid until \S+; the next attempt is at \S+$/,
   );
   const { issued } = scenario.emulator;
@@ -62,13 +62,13 @@ Deno.test("update lives through failures: the old credentials stay, the failure 
   assertEquals((await running.end()).code, 0);
 });
 
-Deno.test("update waits for a service that is not there yet when it starts", async () => {
+Deno.test("update waits for a service that is not available at startup", async () => {
   await using scenario = await SessionScenario.create();
   scenario.emulator.fail("unavailable");
   await using running = start(scenario);
-  const told = await running.said(/warning/);
+  const warning = await running.said(/warning/);
   assertMatch(
-    told,
+    warning,
     /: warning: the refresh failed: ServiceUnavailableException: [^;]*; \[default\] of \S+ has not been renewed; the next attempt is at \S+$/,
   );
   scenario.emulator.recover();
@@ -78,7 +78,7 @@ Deno.test("update waits for a service that is not there yet when it starts", asy
   assertEquals((await running.end()).code, 0);
 });
 
-Deno.test("update ends with the exit code of a failure at its start that time does not heal", async () => {
+Deno.test("update exits with the code of a permanent failure at startup", async () => {
   await using scenario = await SessionScenario.create();
   scenario.emulator.fail("access-denied");
   await using running = start(scenario);
@@ -86,7 +86,7 @@ Deno.test("update ends with the exit code of a failure at its start that time do
   assertMatch(running.lines.join("\n"), /^aws_signing_helper: AccessDeniedException: [^\n]*$/);
 });
 
-Deno.test("update ends with 0 when a signal comes before the first credentials", async () => {
+Deno.test("update exits with 0 if a signal comes before the first credentials", async () => {
   await using scenario = await SessionScenario.create();
   scenario.emulator.fail("hang");
   await using running = start(scenario);
@@ -97,7 +97,7 @@ Deno.test("update ends with 0 when a signal comes before the first credentials",
   assertEquals(await running.end(), { code: 0, stdout: "" });
 });
 
-Deno.test("update writes a session that could not be written later, without asking for another", async () => {
+Deno.test("update writes a session later if it could not be written, without a new call", async () => {
   await using scenario = await SessionScenario.create({}, { sessionSeconds: 6 });
   await using running = start(scenario);
   await running.said(WROTE);
@@ -116,7 +116,7 @@ Deno.test("update writes a session that could not be written later, without aski
   assertEquals((await running.end()).code, 0);
 });
 
-testWith(["linux"], "update goes on after a hangup when nohup has started it", async () => {
+testWith(["linux"], "update continues after a hangup if nohup started it", async () => {
   await using scenario = await SessionScenario.create({}, { sessionSeconds: 2 });
   await using running = start(scenario, ["nohup"]);
   await running.said(WROTE);

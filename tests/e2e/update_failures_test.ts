@@ -10,12 +10,12 @@ const OLD = "[default]\naws_access_key_id = OLD\n";
 
 testWith(
   ["mount-namespace"],
-  "update --once on a full disk leaves the old file, says so and exits 1",
+  "update --once on a full disk leaves the old file, reports it and exits 1",
   async () => {
     await using scenario = await SessionScenario.create();
     const disk = scenario.directory.join("disk");
     Deno.mkdirSync(disk);
-    // The mount is seen by these programs alone, so they must look at what is left, too.
+    // Only these programs see the mount, so they must check the remaining files too.
     const script = `mount -t tmpfs -o size=64k tmpfs ${disk}
       printf '%s' '${OLD}' > ${disk}/credentials
       chmod 600 ${disk}/credentials
@@ -34,7 +34,7 @@ testWith(
     assertEquals(
       stderr,
       `aws_signing_helper: ${disk}/credentials was not changed: the disk of ${disk} is full; ` +
-        "make room and try again\n",
+        "free some space and try again\n",
     );
   },
 );
@@ -56,7 +56,7 @@ testWith(
     assertEquals(
       stderr,
       `warning: ${path} can be read by others (mode 640); run chmod 600 ${path}\n` +
-        `warning: ${path} is written in place, as it is a mount point: a reader may see it half ` +
+        `warning: ${path} is written in place, because it is a mount point: a reader may see it half ` +
         "written\n",
     );
     const text = Deno.readTextFileSync(mounted);
@@ -93,7 +93,7 @@ testWith(
     const first = running.lines.findIndex((line) => /wrote/.test(line)) + 1;
     await running.said(/wrote \[default\]/, first);
     assertEquals(running.lines.filter((line) => /written in place/.test(line)), [
-      `warning: ${home}/.aws/credentials is written in place, as its directory is not writable: a ` +
+      `warning: ${home}/.aws/credentials is written in place, because its directory is not writable: a ` +
       "reader may see it half written",
     ]);
     const text = Deno.readTextFileSync(mounted);
@@ -129,7 +129,7 @@ testWith(
 
 testWith(
   ["mount-namespace"],
-  "update --once restores a mounted file that its full disk cannot take",
+  "update --once restores a mounted file if the disk is full",
   async () => {
     await using scenario = await SessionScenario.create();
     const disk = scenario.directory.join("disk");
@@ -150,11 +150,11 @@ testWith(
     ], { env: { HOME: scenario.directory.path } });
     assertEquals(stdout, `code 1\n${old}`);
     assertStringIncludes(stderr, `${path} was not changed: `);
-    assertStringIncludes(stderr, "is full; make room and try again");
+    assertStringIncludes(stderr, "is full; free some space and try again");
   },
 );
 
-Deno.test("update --once leaves the old file when a write is cut off in the middle", async () => {
+Deno.test("update --once keeps the old file if a write is interrupted", async () => {
   await using scenario = await SessionScenario.create();
   const old = OLD + `# ${"x".repeat(70)}\n`.repeat(100);
   const path = scenario.directory.write(".aws/credentials", old);
@@ -181,7 +181,7 @@ async function runUnprivileged(scenario: SessionScenario, args: readonly string[
   return await other.run(command, { env });
 }
 
-/** Gives everything in the scenario to the user of {@link runUnprivileged}. */
+/** Makes the user of {@link runUnprivileged} the owner of everything in the scenario. */
 async function giveAway(scenario: SessionScenario): Promise<void> {
   if (Deno.uid() === 0) await giveToOther(scenario.directory.path);
 }
@@ -200,7 +200,7 @@ testWith(
       assertEquals({ code, stdout }, { code: 0, stdout: "" });
       assertEquals(
         stderr,
-        `warning: ${path} is written in place, as its directory is not writable: a reader may see ` +
+        `warning: ${path} is written in place, because its directory is not writable: a reader may see ` +
           "it half written\n",
       );
       const [issued] = scenario.emulator.issued;
@@ -225,7 +225,7 @@ testWith(
   },
 );
 
-testWith(NEEDS, "update --once leaves a read-only file, says so and exits 1", async () => {
+testWith(NEEDS, "update --once leaves a read-only file, reports it and exits 1", async () => {
   await using scenario = await SessionScenario.create();
   const path = scenario.directory.write(".aws/credentials", OLD, 0o400);
   await giveAway(scenario);
@@ -237,7 +237,7 @@ testWith(NEEDS, "update --once leaves a read-only file, says so and exits 1", as
 
 testWith(
   ["other-user"],
-  "update --once leaves a file of another user, says so and exits 1",
+  "update --once leaves a file of another user, reports it and exits 1",
   async () => {
     await using scenario = await SessionScenario.create();
     const path = scenario.directory.write(".aws/credentials", OLD, 0o644);
@@ -250,7 +250,7 @@ testWith(
   },
 );
 
-Deno.test("update --once waits ten seconds for the lock, then says so and exits 1", async () => {
+Deno.test("update --once waits ten seconds for the lock, then reports it and exits 1", async () => {
   await using scenario = await SessionScenario.create();
   const path = scenario.directory.write(".aws/credentials", OLD);
   const lock = scenario.directory.write(".aws/.credentials.aws_signing_helper.lock", "");

@@ -6,17 +6,17 @@ import { SessionScenario } from "../support/session_scenario.ts";
 import { seededRandom } from "../x509/seeded_random.ts";
 
 const KILLS = 200;
-/** Runs that are killed side by side, each with a file of its own. */
+/** Number of runs that are killed in parallel, each with its own file. */
 const LANES = 2;
 
-/** As much as makes writing take a good part of the time. */
+/** Size that makes writing take a good part of the time. */
 const BULK = `# ${"x".repeat(78)}\n`.repeat(6_000);
 const BEFORE = `${BULK}[first]\nregion = eu-west-1\n\n[default]\n`;
 const AFTER = `output = json\n${BULK}[last]\nk = v`;
 
 const isTemporary = (name: string) => name.endsWith(".tmp");
 
-/** The session that the file holds, which must be whole and one that was issued. */
+/** Returns the session in the file, which must be complete and issued. */
 function sessionIn(text: string, { emulator }: SessionScenario): string {
   assert(text.startsWith(BEFORE) && text.endsWith(AFTER));
   const lines = text.slice(BEFORE.length, -AFTER.length);
@@ -30,7 +30,7 @@ function sessionIn(text: string, { emulator }: SessionScenario): string {
   return key;
 }
 
-Deno.test(`update leaves the old file or the new one, whole, at each of ${KILLS} kill -9`, async () => {
+Deno.test(`update leaves the complete old or new file at each of ${KILLS} kill -9`, async () => {
   // Refreshed often; one of a second could have expired on arrival.
   await using scenario = await SessionScenario.create({}, { sessionSeconds: 3 });
   const pick = seededRandom(9);
@@ -49,7 +49,7 @@ Deno.test(`update leaves the old file or the new one, whole, at each of ${KILLS}
     }
     const firstWrite = performance.now() - started;
 
-    /** Most kills come at any time up to well behind the first write; some during one. */
+    /** Waits for the kill: most come at any time until well after the first write; some during a write. */
     async function waitToKill(): Promise<void> {
       const aimed = pick(4) === 0;
       const max = aimed ? 20 * firstWrite : firstWrite * (pick(5) === 0 ? 4 : 1.4);
@@ -73,7 +73,7 @@ Deno.test(`update leaves the old file or the new one, whole, at each of ${KILLS}
       const leftovers = names().filter(isTemporary).length;
       seen.leftovers += leftovers;
       assertLessOrEqual(leftovers, 1);
-      assertLessOrEqual(names().length, 3); // the file, one leftover, a lock that nobody holds
+      assertLessOrEqual(names().length, 3); // the file, one leftover, a lock file that is not locked
     }
     const { code } = await runBinary(["update", ...scenario.flags, "--once"], { env: home });
     assertEquals([code, names()], [0, ["credentials"]]);

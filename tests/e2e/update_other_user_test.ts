@@ -5,13 +5,13 @@ import { testWith } from "../support/needs.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { SwappingUser, USER } from "../support/swapping_user.ts";
 
-/** `make fuzz` asks for 2,000. */
+/** Number of runs; `make fuzz` sets 2,000. */
 const RUNS = Number(Deno.env.get("SWAP_RUNS") ?? 40);
 
 for (const swaps of ["file", "directory"] as const) {
   testWith(
     ["linux", "other-user"],
-    `update --once by root, ${RUNS} times, gives nothing of root's to a user who swaps the ${swaps}`,
+    `update --once by root, ${RUNS} times, does not expose root's files to a user who swaps the ${swaps}`,
     async () => {
       await using scenario = await SessionScenario.create();
       await using user = await SwappingUser.start(swaps, scenario.directory);
@@ -24,7 +24,7 @@ for (const swaps of ["file", "directory"] as const) {
         outcomes[code] = (outcomes[code] ?? 0) + 1;
       }
       assertEquals(await user.stop(), "nothing of root's was read or changed");
-      // Both happened, so that the swaps met the runs.
+      // Both outcomes happened, so the swaps overlapped the runs.
       assertEquals(Object.keys(outcomes), ["0", "1"], JSON.stringify(outcomes));
     },
   );
@@ -63,7 +63,7 @@ testWith(
 
 testWith(
   ["linux", "other-user"],
-  "root's cache, container token and lock do not go where a user's link leads",
+  "root's cache, container token and lock do not follow a user's link",
   async () => {
     await using scenario = await SessionScenario.create();
     const home = scenario.directory.join("home");

@@ -9,7 +9,7 @@ const section = (profile: string, issued: SessionCredentials | undefined) =>
   `aws_secret_access_key = ${issued?.secretAccessKey}\n` +
   `aws_session_token = ${issued?.sessionToken}\n`;
 
-/** Runs `update --once` with a home directory of its own in the scenario. */
+/** Runs `update --once` with its own home directory in the scenario. */
 async function updateOnce(
   scenario: SessionScenario,
   args: readonly string[] = [],
@@ -29,7 +29,7 @@ const outcome = ({ code, stdout, stderr }: Awaited<ReturnType<typeof runBinary>>
   stderr,
 });
 
-Deno.test("update --once makes ~/.aws/credentials and says nothing", async () => {
+Deno.test("update --once creates ~/.aws/credentials and prints nothing", async () => {
   await using scenario = await SessionScenario.create();
   assertEquals(outcome(await updateOnce(scenario)), SILENT);
   const path = scenario.directory.join(".aws/credentials");
@@ -39,7 +39,7 @@ Deno.test("update --once makes ~/.aws/credentials and says nothing", async () =>
   assertEquals([...Deno.readDirSync(scenario.directory.join(".aws"))].length, 1);
 });
 
-Deno.test("update --once takes the profile from its flag, its variable, AWS_PROFILE, or none", async () => {
+Deno.test("update --once reads the profile from its flag, its variable, AWS_PROFILE, or none", async () => {
   await using scenario = await SessionScenario.create();
   const file = scenario.directory.join("shared");
   const env = { AWS_SHARED_CREDENTIALS_FILE: file, AWS_PROFILE: "from AWS" };
@@ -72,7 +72,7 @@ Deno.test("update --once changes nothing but the values", async () => {
   assertEquals(Deno.readTextFileSync(path), after);
 });
 
-Deno.test("update --once warns of a wider mode and of settings that come first", async () => {
+Deno.test("update --once warns of a wider mode and of settings with priority", async () => {
   await using scenario = await SessionScenario.create();
   const path = scenario.directory.write(
     ".aws/credentials",
@@ -90,7 +90,7 @@ Deno.test("update --once warns of a wider mode and of settings that come first",
 });
 
 for (const name of [" a", "a]", "a\nb", "DEFAULT"]) {
-  Deno.test(`update refuses the profile ${JSON.stringify(name)} before it asks for anything`, async () => {
+  Deno.test(`update refuses the profile ${JSON.stringify(name)} before any request`, async () => {
     await using scenario = await SessionScenario.create();
     const { code, stdout, stderr } = await updateOnce(scenario, [`--profile=${name}`]);
     assertEquals({ code, stdout }, { code: 2, stdout: "" });
@@ -102,7 +102,7 @@ for (const name of [" a", "a]", "a\nb", "DEFAULT"]) {
   });
 }
 
-Deno.test("update --once leaves the file alone when it gets no credentials", async () => {
+Deno.test("update --once does not change the file if it gets no credentials", async () => {
   await using scenario = await SessionScenario.create();
   const path = scenario.directory.write(".aws/credentials", "[default]\nmine = yes\n", 0o644);
   scenario.emulator.fail("access-denied");

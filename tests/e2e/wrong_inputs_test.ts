@@ -206,7 +206,7 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
     { name: "the service refuses access", args: more(), failure: "access-denied", code: 4, says: /^aws_signing_helper: AccessDeniedException: Untrusted certificate\. Insufficient certificate\n$/ },
     { name: "the service refuses a value", args: more(), failure: "validation", code: 4, says: /^aws_signing_helper: ValidationException: / },
     { name: "the service knows no such trust anchor", args: more(), failure: "resource-not-found", code: 4, says: /^aws_signing_helper: ResourceNotFoundException: / },
-    { name: "the service refuses, with the code in the body", args: more(), failure: "body-code-only", code: 4, says: /^aws_signing_helper: AccessDeniedException: Only the body says so/ },
+    { name: "the service refuses, with the code in the body", args: more(), failure: "body-code-only", code: 4, says: /^aws_signing_helper: AccessDeniedException: The code is in the body only/ },
     { name: "the service throttles", args: more(), failure: "throttled", code: 5, says: /^aws_signing_helper: ThrottlingException: Rate exceeded/ },
     { name: "the service fails", args: more(), failure: "service-error", code: 5, says: /^aws_signing_helper: InternalServerException: / },
     { name: "the service is unavailable", args: more(), failure: "unavailable", code: 5, says: /^aws_signing_helper: ServiceUnavailableException: / },
@@ -311,7 +311,7 @@ Deno.test("the binary answers every wrong input with one sentence and its exit c
   await t.step("credential-process gives up on a service that never answers", async () => {
     const { result: { code, stdout, stderr }, seconds } = await asked;
     assertEquals({ code, stdout }, { code: 6, stdout: "" });
-    assertMatch(stderr, /^aws_signing_helper: no answer from localhost:\d+ within [\d.]+ s/);
+    assertMatch(stderr, /^aws_signing_helper: no response from localhost:\d+ within [\d.]+ s/);
     assert(seconds > 25 && seconds < 33, `it took ${seconds} s`);
   });
   assert(rows.length >= 100, "the table has lost rows");

@@ -1,23 +1,23 @@
-/** What the emulator does with a request, once decided. */
-export interface Answer {
+/** Response of the emulator to a request. */
+export interface EmulatedResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array<ArrayBuffer>;
   /**
-   * How the answer travels: all of it, no octet of it before the connection is closed, never with
-   * the connection left open, or the headers and half of the body before the connection is closed.
+   * Delivery of the response: complete; nothing before the connection is closed; nothing, with the
+   * connection left open; or the headers and half of the body before the connection is closed.
    */
   readonly delivery: "whole" | "drop" | "hang" | "half";
-  /** Waited before the first octet. */
+  /** Delay before the first octet. */
   readonly delayMilliseconds: number;
 }
 
-/** A whole answer with a JSON body, unless `body` is text already. */
-export function answer(
+/** Returns a complete response with a JSON body, or with `body` if that is text. */
+export function jsonResponse(
   status: number,
   body: unknown,
   headers: Readonly<Record<string, string>> = {},
-): Answer {
+): EmulatedResponse {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   return {
     status,
@@ -28,7 +28,7 @@ export function answer(
   };
 }
 
-/** An error in the shape of the service: the code in `x-amzn-errortype`, the text in `message`. */
-export function errorAnswer(status: number, code: string, message: string): Answer {
-  return answer(status, { message }, { "x-amzn-errortype": code });
+/** Returns an error in the form of the service: the code in `x-amzn-errortype`, the text in `message`. */
+export function errorAnswer(status: number, code: string, message: string): EmulatedResponse {
+  return jsonResponse(status, { message }, { "x-amzn-errortype": code });
 }

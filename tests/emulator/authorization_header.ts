@@ -1,6 +1,6 @@
 import { Refusal } from "./refusals.ts";
 
-/** What the Authorization header says. */
+/** Parts of the Authorization header. */
 export interface Authorization {
   readonly algorithm: string;
   /** The certificate's serial number in decimal, as sent. */

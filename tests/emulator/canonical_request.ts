@@ -9,8 +9,8 @@ export interface S3Form {
 }
 
 /**
- * The canonical request (SigV4, task 1 of the Roles Anywhere signing process) of what came over the
- * wire. Every name in `signedHeaders` must be on the request. Throws URIError on a broken escape.
+ * Returns the canonical request (SigV4, task 1 of the Roles Anywhere signing process) of a received
+ * request. Every name in `signedHeaders` must be on the request. Throws URIError on a broken escape.
  */
 export function canonicalRequest(
   request: RawRequest,
@@ -29,7 +29,7 @@ export function canonicalRequest(
   ].join("\n");
 }
 
-/** The string to sign (task 2): `date` is X-Amz-Date as sent, `scope` the credential scope. */
+/** Returns the string to sign (task 2): `date` is X-Amz-Date as sent, `scope` the credential scope. */
 export function stringToSign(
   algorithm: string,
   date: string,

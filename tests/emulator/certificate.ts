@@ -8,7 +8,7 @@ import {
   readOnly,
 } from "../support/der.ts";
 
-/** What the emulator needs to know of an X.509 certificate (RFC 5280). */
+/** Fields of an X.509 certificate that the emulator needs (RFC 5280). */
 export interface Certificate {
   readonly der: Uint8Array<ArrayBuffer>;
   readonly toBeSigned: Uint8Array<ArrayBuffer>;
@@ -39,7 +39,7 @@ const COMMON_NAME = "2.5.4.3";
 const BASIC_CONSTRAINTS = "2.5.29.19";
 const KEY_USAGE = "2.5.29.15";
 
-/** Whether two byte strings are the same. */
+/** Returns whether two byte strings are equal. */
 export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((octet, index) => octet === other[index]);
 }
@@ -77,7 +77,7 @@ export function readCertificate(der: Uint8Array<ArrayBuffer>): Certificate {
   };
 }
 
-/** The certificates in a PEM text, in order. Throws RangeError or TypeError on a broken one. */
+/** Reads the certificates in a PEM text, in order. Throws RangeError or TypeError on a broken one. */
 export function readCertificates(pem: string): Certificate[] {
   const blocks = pem.matchAll(/-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/g);
   return [...blocks].map(([, text = ""]) =>
@@ -85,7 +85,7 @@ export function readCertificates(pem: string): Certificate[] {
   );
 }
 
-/** The OBJECT IDENTIFIERs of a SubjectPublicKeyInfo: algorithm and, for EC keys, the curve. */
+/** Returns the OBJECT IDENTIFIERs of a SubjectPublicKeyInfo: algorithm and, for EC keys, the curve. */
 export function publicKeyIdentifiers(
   publicKeyInfo: Uint8Array<ArrayBuffer>,
 ): { algorithm: string; curve: string | undefined } {
@@ -97,7 +97,7 @@ export function publicKeyIdentifiers(
   };
 }
 
-/** The bits of a SubjectPublicKeyInfo's key. */
+/** Returns the bits of a SubjectPublicKeyInfo's key. */
 export function publicKeyBits(publicKeyInfo: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const [, bits] = readElements(readOnly(publicKeyInfo, 0x30).contents);
   return bitString(required(bits));

@@ -3,8 +3,8 @@ import { Refusal } from "./refusals.ts";
 import { type HashName, verifySignature } from "./signature.ts";
 
 /**
- * The signatures a certificate may bear: the service takes SHA-256 or stronger, never SHA-1 or MD5.
- * RSA-PSS is left out: node:crypto cannot be told its parameters from here.
+ * Signature algorithms of certificates: the service takes SHA-256 or stronger, never SHA-1 or MD5.
+ * RSA-PSS is not supported: its parameters cannot be passed to node:crypto here.
  */
 const SIGNATURE_HASHES: Readonly<Record<string, HashName>> = {
   "1.2.840.113549.1.1.11": "SHA-256",
@@ -13,7 +13,7 @@ const SIGNATURE_HASHES: Readonly<Record<string, HashName>> = {
   "1.2.840.10045.4.3.2": "SHA-256",
   "1.2.840.10045.4.3.3": "SHA-384",
   "1.2.840.10045.4.3.4": "SHA-512",
-  // ML-DSA hashes by itself: verifySignature() does not look at the name.
+  // ML-DSA includes hashing: verifySignature() ignores the name.
   "2.16.840.1.101.3.4.3.17": "SHA-512",
   "2.16.840.1.101.3.4.3.18": "SHA-512",
   "2.16.840.1.101.3.4.3.19": "SHA-512",
@@ -21,7 +21,7 @@ const SIGNATURE_HASHES: Readonly<Record<string, HashName>> = {
 
 /**
  * Finds a path from the end-entity certificate through `intermediates` (in any order) to a trust
- * anchor, and gives the anchor. Throws Refusal if there is none, or none that is valid at `time`.
+ * anchor, and returns the anchor. Throws Refusal if no path exists that is valid at `time`.
  */
 export async function findTrustAnchor(
   endEntity: Certificate,

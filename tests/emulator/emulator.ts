@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 
-import { type Answer, answer, errorAnswer } from "./answer.ts";
+import { type EmulatedResponse, errorAnswer, jsonResponse } from "./answer.ts";
 import { type Certificate, readCertificates } from "./certificate.ts";
 import { type FailureMode, FAILURES } from "./failures.ts";
 import { BadHttp, HttpConnection } from "./http_connection.ts";
@@ -10,37 +10,37 @@ import { Refusal, type RefusalReason } from "./refusals.ts";
 import { createSession, type SessionBody, type SessionCredentials } from "./session.ts";
 import { verifyRequest } from "./verify_request.ts";
 
-/** How an emulator is started. */
+/** Options of an emulator. */
 export interface EmulatorOptions {
   /** PEM; each may hold several certificates. */
   readonly trustAnchors: readonly string[];
   /** PEM of the server's certificate (not a CA's) and key. Absent: plain HTTP. */
   readonly tls?: { readonly certificate: string; readonly key: string };
-  /** The region it stands for. */
+  /** The region of the emulated endpoint. */
   readonly region: string;
   /** Default: the machine's clock. */
   readonly clock?: () => Date;
-  /** How far a request's date may be from the clock, milliseconds; default the service's 5 minutes. */
+  /** Maximum difference between a request's date and the clock, milliseconds; default the service's 5 minutes. */
   readonly clockSkew?: number;
   /** Default 0: a free one. */
   readonly port?: number;
   /** The endpoint's path before `/sessions`, e.g. `/prefix`. */
   readonly pathPrefix?: string;
-  /** Added to every answer. */
+  /** Added to every response. */
   readonly latencyMilliseconds?: number;
-  /** Life of the sessions whatever is asked for, as a role's maximum would; any number of seconds. */
+  /** Lifetime of all sessions, whatever the request, in seconds; like the maximum of a role. */
   readonly sessionSeconds?: number;
 }
 
-/** A request that came in, and what became of it. */
+/** Received request and its result. */
 export interface RecordedRequest extends RawRequest {
-  /** When it had been read, by the emulator's clock. */
+  /** Time when it had been read, by the emulator's clock. */
   readonly time: Date;
-  /** The rule that the request broke, found out even when a failure mode had the last word. */
+  /** The rule that the request broke, even if a failure mode replaced the response. */
   readonly refusal: { readonly reason: RefusalReason; readonly message: string } | null;
-  /** The failure mode that shaped the answer. */
+  /** The failure mode of the response. */
   readonly failure: FailureMode | null;
-  /** `status` is 0 and `code` null when no answer was sent; `code` is null on success. */
+  /** `status` is 0 and `code` null if no response was sent; `code` is null on success. */
   readonly outcome: { readonly status: number; readonly code: string | null };
 }
 
@@ -51,16 +51,16 @@ interface QueuedFailure {
 }
 
 /**
- * Plays `POST /sessions` of AWS IAM Roles Anywhere on 127.0.0.1. It verifies the whole of each
+ * Emulates `POST /sessions` of AWS IAM Roles Anywhere on 127.0.0.1. It verifies the whole of each
  * request from AWS's public documentation, and fails on demand in the ways of `FAILURES`.
  */
 export class CreateSessionEmulator implements AsyncDisposable {
   /** Every request in order of arrival. */
   readonly requests: RecordedRequest[] = [];
-  /** The credentials of every session that was given out whole, in order. */
+  /** The credentials of every session that was sent completely, in order. */
   readonly issued: SessionCredentials[] = [];
   readonly port: number;
-  /** What clients take as their endpoint: scheme, `localhost`, port and path prefix. */
+  /** Endpoint for clients: scheme, `localhost`, port and path prefix. */
   readonly url: string;
 
   readonly #options: EmulatorOptions;
@@ -72,7 +72,7 @@ export class CreateSessionEmulator implements AsyncDisposable {
   #failures: QueuedFailure[] = [];
 
   /**
-   * Starts an emulator that is ready when the promise is. Rejects if the port is taken or a PEM is
+   * Starts an emulator; it is ready when the promise resolves. Rejects if the port is taken or a PEM is
    * broken.
    */
   static start(options: EmulatorOptions): Promise<CreateSessionEmulator> {
@@ -96,14 +96,14 @@ export class CreateSessionEmulator implements AsyncDisposable {
   }
 
   /**
-   * Lets the next `times` requests fail so, after those that were queued before. `milliseconds` is
+   * Makes the next `times` requests fail, after failures that were queued before. `milliseconds` is
    * the delay of `slow`.
    */
   fail(mode: FailureMode, times = Infinity, milliseconds = 1000): void {
     if (times > 0) this.#failures.push({ mode, remaining: times, milliseconds });
   }
 
-  /** Forgets all queued failures. */
+  /** Removes all queued failures. */
   recover(): void {
     this.#failures = [];
   }
@@ -134,8 +134,8 @@ export class CreateSessionEmulator implements AsyncDisposable {
         open = request !== null && await this.#handle(connection, request);
       }
     } catch (error) {
-      // A client that goes away or refuses the certificate is the client's business; so is what is
-      // not HTTP. A fault of the emulator must not pass for that.
+      // Ignore clients that disconnect, refuse the certificate or do not send HTTP. Report faults of the
+      // emulator itself.
       if (!isConnectionError(error)) throw error;
     } finally {
       connection.close();
@@ -143,7 +143,7 @@ export class CreateSessionEmulator implements AsyncDisposable {
     }
   }
 
-  /** Gives whether the connection can be used again. */
+  /** Returns whether the connection can be used again. */
   async #handle(connection: HttpConnection, request: RawRequest): Promise<boolean> {
     const chosen = await this.#decide(request);
     const latency = this.#options.latencyMilliseconds ?? 0;
@@ -158,7 +158,7 @@ export class CreateSessionEmulator implements AsyncDisposable {
     return chosen.delivery === "whole" && persistence.toLowerCase() !== "close";
   }
 
-  async #decide(request: RawRequest): Promise<Answer> {
+  async #decide(request: RawRequest): Promise<EmulatedResponse> {
     const time = this.#options.clock?.() ?? new Date();
     const { honest, session, refusal } = await this.#judge(request, time);
     const failure = this.#nextFailure();
@@ -185,7 +185,7 @@ export class CreateSessionEmulator implements AsyncDisposable {
   }
 
   async #judge(request: RawRequest, time: Date): Promise<{
-    honest: Answer;
+    honest: EmulatedResponse;
     session: { body: SessionBody; credentials: SessionCredentials } | null;
     refusal: RecordedRequest["refusal"];
   }> {
@@ -197,7 +197,7 @@ export class CreateSessionEmulator implements AsyncDisposable {
     };
     try {
       const session = createSession(await verifyRequest(request, rules), time, sessionSeconds);
-      return { honest: answer(201, session.body), session, refusal: null };
+      return { honest: jsonResponse(201, session.body), session, refusal: null };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       const { status, code, message, reason } = error;
@@ -220,7 +220,7 @@ function isConnectionError(error: unknown): boolean {
   return Object.values(Deno.errors).some((kind) => error instanceof kind);
 }
 
-/** Waits so long, or until the signal. */
+/** Waits for the time, or until the signal. */
 async function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
   if (milliseconds <= 0 || signal.aborted) return;
   const { promise, resolve } = Promise.withResolvers<void>();

@@ -23,7 +23,7 @@ function client(): Deno.HttpClient {
   return Deno.createHttpClient({ caCerts: [pki.root.certificatePem], http2: false });
 }
 
-/** Sends a signed request to the emulator and reads the whole answer. */
+/** Sends a signed request to the emulator and reads the whole response. */
 async function send(
   emulator: CreateSessionEmulator,
   options: SigningOptions = {},
@@ -44,7 +44,7 @@ async function send(
 }
 
 for (const [scheme, tls] of [["https", TLS], ["http", undefined]] as const) {
-  Deno.test(`CreateSessionEmulator answers in the service's shape over ${scheme}`, async () => {
+  Deno.test(`CreateSessionEmulator responds in the service's form over ${scheme}`, async () => {
     await using emulator = await CreateSessionEmulator.start({
       trustAnchors: [pki.root.certificatePem],
       region: "us-east-1",
@@ -75,7 +75,7 @@ for (const [scheme, tls] of [["https", TLS], ["http", undefined]] as const) {
   });
 }
 
-Deno.test("CreateSessionEmulator counts the expiration from its clock when it issues", async () => {
+Deno.test("CreateSessionEmulator sets the expiration by its clock", async () => {
   await using now = await start({ clock: () => new Date(NOW.getTime() + 900) });
   await send(now, { body: '{"durationSeconds":900}' });
   const expiration = new Date(NOW.getTime() + 900_000).toISOString().replace(".000Z", "Z");
@@ -86,7 +86,7 @@ Deno.test("CreateSessionEmulator counts the expiration from its clock when it is
   assertEquals(Date.parse(short.issued[0]?.expiration ?? ""), NOW.getTime() + 5000);
 });
 
-Deno.test("CreateSessionEmulator gives other credentials for each session", async () => {
+Deno.test("CreateSessionEmulator returns different credentials for each session", async () => {
   await using emulator = await start();
   await send(emulator);
   await send(emulator);
@@ -97,7 +97,7 @@ Deno.test("CreateSessionEmulator gives other credentials for each session", asyn
   assertNotEquals(first.sessionToken, second.sessionToken);
 });
 
-Deno.test("CreateSessionEmulator answers a refusal as the service does", async () => {
+Deno.test("CreateSessionEmulator returns a refusal like the service", async () => {
   await using emulator = await start();
   const { status, headers, text } = await send(emulator, { region: "us-west-2" });
   assertEquals(status, 403);
@@ -107,14 +107,14 @@ Deno.test("CreateSessionEmulator answers a refusal as the service does", async (
   assertEquals(emulator.issued, []);
 });
 
-Deno.test("CreateSessionEmulator serves below its path prefix when it has one", async () => {
+Deno.test("CreateSessionEmulator serves below its path prefix if it has one", async () => {
   await using emulator = await start({ pathPrefix: "/some/prefix" });
   assertEquals(new URL(emulator.url).pathname, "/some/prefix");
   assertEquals((await send(emulator, { path: "/some/prefix/sessions" })).status, 201);
   assertEquals((await send(emulator)).status, 404);
 });
 
-Deno.test("CreateSessionEmulator records headers and target as they were on the wire", async () => {
+Deno.test("CreateSessionEmulator records headers and target as sent", async () => {
   await using emulator = await CreateSessionEmulator.start({
     trustAnchors: [pki.root.certificatePem],
     region: "us-east-1",
@@ -139,7 +139,7 @@ Deno.test("CreateSessionEmulator records headers and target as they were on the 
   assertEquals(new TextDecoder().decode(request?.body), "abcde");
 });
 
-Deno.test("CreateSessionEmulator answers several requests on one connection", async () => {
+Deno.test("CreateSessionEmulator handles several requests on one connection", async () => {
   await using emulator = await CreateSessionEmulator.start({
     trustAnchors: [pki.root.certificatePem],
     region: "us-east-1",
@@ -153,7 +153,7 @@ Deno.test("CreateSessionEmulator answers several requests on one connection", as
   assertEquals(emulator.issued.length, 2);
 });
 
-Deno.test("CreateSessionEmulator lives on when a client is not to be understood", async () => {
+Deno.test("CreateSessionEmulator keeps running if a client sends garbage", async () => {
   await using emulator = await start();
   using http = Deno.createHttpClient({ http2: false });
   await assertRejects(() => fetch(emulator.url, { client: http }), TypeError);
@@ -165,20 +165,20 @@ Deno.test("CreateSessionEmulator lives on when a client is not to be understood"
   assertEquals(emulator.requests.length, 1);
 });
 
-Deno.test("CreateSessionEmulator waits so long when it has a latency", async () => {
+Deno.test("CreateSessionEmulator delays responses by its latency", async () => {
   await using emulator = await start({ latencyMilliseconds: 60 });
   const before = performance.now();
   assertEquals((await send(emulator)).status, 201);
   assert(performance.now() - before >= 59);
 });
 
-Deno.test("CreateSessionEmulator rejects when it is given no trust anchor or a taken port", async () => {
+Deno.test("CreateSessionEmulator rejects without a trust anchor or with a port in use", async () => {
   await assertRejects(() => start({ trustAnchors: [] }), TypeError, "no trust anchor");
   await using emulator = await start();
   await assertRejects(() => start({ port: emulator.port }), Deno.errors.AddrInUse);
 });
 
-Deno.test("fail() lasts so many times and in turn, recover() ends it", async () => {
+Deno.test("fail() affects a number of requests in order, recover() ends it", async () => {
   await using emulator = await start();
   emulator.fail("throttled", 2);
   emulator.fail("service-error", 1);
@@ -199,7 +199,7 @@ Deno.test("fail() lasts so many times and in turn, recover() ends it", async () 
   ]);
 });
 
-Deno.test("fail() does not hide a broken rule when the failure mode has the last word", async () => {
+Deno.test("fail() does not hide a broken rule if the failure mode replaces the response", async () => {
   await using emulator = await start();
   emulator.fail("throttled");
   assertEquals((await send(emulator, { serial: "1" })).status, 429);
@@ -209,7 +209,7 @@ Deno.test("fail() does not hide a broken rule when the failure mode has the last
   assertEquals((await send(emulator, { serial: "1" })).status, 403);
 });
 
-/** What a client sees of each failure mode that answers. */
+/** Responses of the failure modes. */
 const ANSWERED: Partial<Record<FailureMode, [status: number, code: string | null, text: RegExp]>> =
   {
     "access-denied": [403, "AccessDeniedException", /^\{"message":"Untrusted certificate/],
@@ -232,7 +232,7 @@ const ANSWERED: Partial<Record<FailureMode, [status: number, code: string | null
   };
 
 for (const [mode, [status, code, text]] of Object.entries(ANSWERED)) {
-  Deno.test(`fail() answers ${status} as the table says when the mode is ${mode}`, async () => {
+  Deno.test(`fail() responds with ${status} if the mode is ${mode}`, async () => {
     await using emulator = await start();
     emulator.fail(mode as FailureMode, 1, 50);
     const before = performance.now();
@@ -260,7 +260,7 @@ for (const [scheme, tls] of [["https", TLS], ["http", undefined]] as const) {
   const open = () =>
     CreateSessionEmulator.start({ ...options, ...(tls === undefined ? {} : { tls }) });
 
-  Deno.test(`fail() closes before any answer over ${scheme} when the mode is drop`, async () => {
+  Deno.test(`fail() closes before any response over ${scheme} when the mode is drop`, async () => {
     await using emulator = await open();
     emulator.fail("drop");
     using connection = await connect(emulator, tls !== undefined);
@@ -286,7 +286,7 @@ for (const [scheme, tls] of [["https", TLS], ["http", undefined]] as const) {
     assertEquals(emulator.issued, []);
   });
 
-  Deno.test(`fail() never answers over ${scheme} when the mode is hang`, async () => {
+  Deno.test(`fail() never responds over ${scheme} when the mode is hang`, async () => {
     await using emulator = await open();
     emulator.fail("hang");
     const signal = AbortSignal.timeout(80);
@@ -307,7 +307,7 @@ for (const [scheme, tls] of [["https", TLS], ["http", undefined]] as const) {
   });
 }
 
-Deno.test("CreateSessionEmulator cuts a slow answer short when disposed", async () => {
+Deno.test("CreateSessionEmulator aborts a slow response when disposed", async () => {
   const before = performance.now();
   let pending: Promise<unknown>;
   {
@@ -328,7 +328,7 @@ function connect(emulator: CreateSessionEmulator, tls: boolean): Promise<Deno.Co
   return tls ? Deno.connectTls({ hostname, port, caCerts }) : Deno.connect({ hostname, port });
 }
 
-/** All that comes until the connection ends, in whatever way it ends. */
+/** Reads everything until the connection ends or breaks. */
 async function readAll(connection: Deno.Conn): Promise<string> {
   let text = "";
   const buffer = new Uint8Array(65536);

@@ -1,10 +1,10 @@
-import { type Answer, answer, errorAnswer } from "./answer.ts";
+import { type EmulatedResponse, errorAnswer, jsonResponse } from "./answer.ts";
 import type { SessionBody } from "./session.ts";
 
-/** What a failure mode is made from. */
+/** Input of a failure mode. */
 interface FailureContext {
-  /** What the emulator would have answered. */
-  readonly honest: Answer;
+  /** The response without the failure. */
+  readonly honest: EmulatedResponse;
   /** The session in `honest`; null when the request was refused. */
   readonly session: SessionBody | null;
   /** For `slow`. */
@@ -13,7 +13,7 @@ interface FailureContext {
 
 const HUGE_ANSWER_OCTETS = 32 * 1024 * 1024;
 
-/** Services built on Amazon's Coral put a URL behind the code; clients cut it off at the colon. */
+/** Services built on Amazon's Coral put a URL after the code; clients remove it from the colon on. */
 const CORAL_SUFFIX = ":http://internal.amazon.com/coral/com.amazon.coral.service/";
 
 const html = `<!DOCTYPE html>
@@ -22,8 +22,8 @@ const html = `<!DOCTYPE html>
 `;
 
 /**
- * Each way in which the service, or what stands between, can fail. A mode that spoils a session
- * lets the refusal of a bad request stand.
+ * Failures of the service, and of the network in between. A mode that damages a session does not change
+ * the refusal of a bad request.
  */
 export const FAILURES = {
   "access-denied": () =>
@@ -39,9 +39,9 @@ export const FAILURES = {
   "service-error": () => errorAnswer(500, "InternalServerException", "Internal server error"),
   "unavailable": () => errorAnswer(503, "ServiceUnavailableException", "Service is unavailable"),
   "body-code-only": () =>
-    answer(403, { __type: "AccessDeniedException", message: "Only the body says so" }),
-  "html-500": () => answer(502, html, { "content-type": "text/html" }),
-  "redirect": () => answer(302, "", { location: "/elsewhere/sessions" }),
+    jsonResponse(403, { __type: "AccessDeniedException", message: "The code is in the body only" }),
+  "html-500": () => jsonResponse(502, html, { "content-type": "text/html" }),
+  "redirect": () => jsonResponse(302, "", { location: "/elsewhere/sessions" }),
 
   "signature-expired": () => signatureRefusal("Signature expired: 20261127T000000Z", -400_000),
   "signature-not-current": () => signatureRefusal("Signature not yet current", 0),
@@ -51,25 +51,27 @@ export const FAILURES = {
   "half-answer": ({ honest }) => ({ ...honest, delivery: "half" }),
   "slow": ({ honest, milliseconds }) => ({ ...honest, delayMilliseconds: milliseconds }),
 
-  "wrong-json": () => answer(201, '{"credentialSet": [{"credentials": '),
+  "wrong-json": () => jsonResponse(201, '{"credentialSet": [{"credentials": '),
   "empty-set": spoil((session) => ({ ...session, credentialSet: [] })),
   "huge-answer": spoil((session) => ({ ...session, padding: "x".repeat(HUGE_ANSWER_OCTETS) })),
   "missing-fields": spoil((session) => withCredentials(session, { sessionToken: undefined })),
   "bad-expiration": spoil((session) => withCredentials(session, { expiration: "tomorrow" })),
-} as const satisfies Record<string, (context: FailureContext) => Answer>;
+} as const satisfies Record<string, (context: FailureContext) => EmulatedResponse>;
 
 /** The name of a failure mode. */
 export type FailureMode = keyof typeof FAILURES;
 
-/** SigV4's refusal of a time, by a service whose clock is off by `offset` milliseconds. */
-function signatureRefusal(message: string, offset: number): Answer {
+/** Returns SigV4's refusal of a time, by a service whose clock is off by `offset` milliseconds. */
+function signatureRefusal(message: string, offset: number): EmulatedResponse {
   const refusal = errorAnswer(403, "InvalidSignatureException", message);
   const date = new Date(Date.now() + offset).toUTCString();
   return { ...refusal, headers: { ...refusal.headers, date } };
 }
 
-function spoil(change: (session: SessionBody) => unknown): (context: FailureContext) => Answer {
-  return ({ honest, session }) => session === null ? honest : answer(201, change(session));
+function spoil(
+  change: (session: SessionBody) => unknown,
+): (context: FailureContext) => EmulatedResponse {
+  return ({ honest, session }) => session === null ? honest : jsonResponse(201, change(session));
 }
 
 function withCredentials(session: SessionBody, change: Record<string, unknown>): unknown {

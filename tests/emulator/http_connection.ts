@@ -1,18 +1,18 @@
 import { STATUS_CODES } from "node:http";
 
-import type { Answer } from "./answer.ts";
+import type { EmulatedResponse } from "./answer.ts";
 import type { RawRequest } from "./raw_request.ts";
 
 const MAX_HEAD_BYTES = 128 * 1024;
 const MAX_BODY_BYTES = 1024 * 1024;
 
-/** Thrown where a client does not speak HTTP/1.1 as the emulator reads it. */
+/** The client did not send HTTP/1.1 as the emulator reads it. */
 export class BadHttp extends Error {
   override readonly name = "BadHttp";
 }
 
 /**
- * One HTTP/1.1 connection, server side (RFC 9112). It stands here because Deno's node:http gives
+ * One HTTP/1.1 connection, server side (RFC 9112). It exists because Deno's node:http returns
  * request headers sorted, joined and in lower case, and its `socket.destroy()` closes nothing.
  */
 export class HttpConnection {
@@ -20,7 +20,7 @@ export class HttpConnection {
 
   constructor(readonly connection: Deno.Conn) {}
 
-  /** The next request; null when the client has closed. Throws BadHttp on what is not HTTP/1.1. */
+  /** Reads the next request; null if the client has closed. Throws BadHttp on what is not HTTP/1.1. */
   async read(): Promise<RawRequest | null> {
     const lines: string[] = [];
     for (let size = 0;;) {
@@ -45,8 +45,8 @@ export class HttpConnection {
     return { method, url, headers, body: await this.#body(headers) };
   }
 
-  /** Sends all of the answer, or its head and half of its body. */
-  async write(answer: Answer): Promise<void> {
+  /** Sends the whole response, or its head and half of its body. */
+  async write(answer: EmulatedResponse): Promise<void> {
     const head = [
       `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ""}`,
       ...Object.entries(answer.headers).map(([name, value]) => `${name}: ${value}`),

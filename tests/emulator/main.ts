@@ -15,7 +15,7 @@ if (import.meta.main) {
   try {
     await run(readOptions(Deno.args));
   } catch (error) {
-    say(Deno.stderr, `emulator: ${error instanceof Error ? error.message : String(error)}`);
+    printLine(Deno.stderr, `emulator: ${error instanceof Error ? error.message : String(error)}`);
     Deno.exit(2);
   }
 }
@@ -26,7 +26,7 @@ async function run(options: EmulatorOptions): Promise<void> {
   const stop = () => resolve();
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const signal of signals) Deno.addSignalListener(signal, stop);
-  say(Deno.stdout, `emulator: ${emulator.url}`);
+  printLine(Deno.stdout, `emulator: ${emulator.url}`);
   await promise;
   for (const signal of signals) Deno.removeSignalListener(signal, stop);
 }
@@ -62,6 +62,6 @@ function readOptions(args: readonly string[]): EmulatorOptions {
   };
 }
 
-function say(stream: { writeSync(bytes: Uint8Array): number }, line: string): void {
+function printLine(stream: { writeSync(bytes: Uint8Array): number }, line: string): void {
   stream.writeSync(new TextEncoder().encode(`${line}\n`));
 }

@@ -15,7 +15,7 @@ function emulator(...args: string[]): Deno.Command {
 }
 
 for (const signal of Deno.build.os === "windows" ? [] : ["SIGTERM", "SIGINT"] as const) {
-  Deno.test(`the emulator's program serves and ends with 0 when it gets ${signal}`, async () => {
+  Deno.test(`the emulator's program serves and exits with 0 on ${signal}`, async () => {
     using directory = new TemporaryDirectory();
     const root = await createAuthority(directory, { subject: "/CN=Root" });
     const server = await issueCertificate(root, { subject: "/CN=s", hosts: ["localhost"] });
@@ -48,7 +48,7 @@ for (const signal of Deno.build.os === "windows" ? [] : ["SIGTERM", "SIGINT"] as
   });
 }
 
-Deno.test("the emulator's program ends with 2 and one line when it cannot start", async () => {
+Deno.test("the emulator's program exits with 2 and one line if it cannot start", async () => {
   for (
     const args of [[], ["--region"], ["--nothing"], ["--region", "x", "--trust-anchor", "/none"], [
       "--region",

@@ -1,6 +1,6 @@
 /**
- * TCP_NODELAY for a TLS listener, as servers of HTTPS have it. Deno has no way to ask for it there, and
- * writes each record by itself: the rest of its part of a handshake then waits until the client
+ * TCP_NODELAY for a TLS listener, as set by servers of HTTPS. Deno cannot set it there, and writes each
+ * record by itself: the rest of its part of a handshake then waits until the client
  * acknowledges the first, which takes 40 ms more often than not.
  *
  * @module
@@ -19,7 +19,7 @@ const TCP_NODELAY = 1;
 
 /**
  * Lets connections to the listener on `port` send without delay: they inherit the option from it.
- * Does nothing on other systems than Linux. Throws when no socket of this process has that port.
+ * Does nothing on other systems than Linux. Throws if no socket of this process has that port.
  */
 export function sendWithoutDelay(port: number): void {
   if (Deno.build.os !== "linux") return;
@@ -36,7 +36,7 @@ export function sendWithoutDelay(port: number): void {
   }
 }
 
-/** This process' sockets with that port of their own. */
+/** Returns this process's sockets with that local port. */
 function socketsAt(port: number, { symbols }: Deno.DynamicLibrary<typeof SYMBOLS>): number[] {
   return [...Deno.readDirSync("/proc/self/fd")].map(({ name }) => Number(name)).filter((socket) => {
     const address = new DataView(new ArrayBuffer(128));

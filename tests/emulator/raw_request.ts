@@ -1,4 +1,4 @@
-/** A request as it stood on the wire. */
+/** Request as sent. */
 export interface RawRequest {
   readonly method: string;
   /** The request target: path and query, undecoded. */
@@ -8,14 +8,14 @@ export interface RawRequest {
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-/** All values of the header, whatever the case of its name; empty if it is absent. */
+/** Returns all values of the header, by its name in any case; empty if it is absent. */
 export function headerValues(request: RawRequest, name: string): string[] {
   return request.headers
     .filter(([candidate]) => candidate.toLowerCase() === name.toLowerCase())
     .map(([, value]) => value);
 }
 
-/** The request target's path and its query (without the question mark, "" if there is none). */
+/** Returns the request target's path and its query (without the question mark, "" if there is none). */
 export function splitTarget(target: string): { path: string; query: string } {
   const at = target.indexOf("?");
   if (at < 0) return { path: target, query: "" };
@@ -23,7 +23,7 @@ export function splitTarget(target: string): { path: string; query: string } {
 }
 
 /**
- * The query's names and values, percent-decoded, in order; a plus sign stays one (RFC 3986).
+ * Returns the query's names and values, percent-decoded, in order; a plus sign stays one (RFC 3986).
  * Throws URIError on a broken escape.
  */
 export function queryParameters(query: string): [name: string, value: string][] {

@@ -1,4 +1,4 @@
-/** An exception's code and status as the service answers it. */
+/** Code and status of an exception of the service. */
 interface RefusalKind {
   readonly status: number;
   readonly code: string;
@@ -22,12 +22,12 @@ const unknown = (message: string): RefusalKind => ({
 });
 
 /**
- * Why a request is refused, with the answer for it. The codes and the "Untrusted certificate" text
+ * Reasons of refusals, with their responses. The codes and the "Untrusted certificate" text
  * are the service's; AWS documents no text for the others, so theirs are ours.
  */
 export const REFUSALS = {
-  "unknown-path": unknown("There is no such operation"),
-  "unknown-method": unknown("There is no such operation with this method"),
+  "unknown-path": unknown("This operation does not exist"),
+  "unknown-method": unknown("This operation does not exist with this method"),
 
   "authorization-missing": denied("Missing Authorization header"),
   "authorization-malformed": invalid("Malformed Authorization header"),
@@ -41,7 +41,7 @@ export const REFUSALS = {
   "signed-headers-malformed": invalid("SignedHeaders must be in lower case, sorted and unique"),
   "signed-headers-incomplete": denied("A header that must be signed is not in SignedHeaders"),
   "signed-header-absent": denied("A header in SignedHeaders is not in the request"),
-  "header-repeated": invalid("A header stands more than once"),
+  "header-repeated": invalid("A header is repeated"),
   "serial-mismatch": denied("Credential does not name the certificate's serial number"),
   "signature-mismatch": denied("Signature does not match the request"),
 
@@ -57,7 +57,7 @@ export const REFUSALS = {
   "untrusted": denied("Untrusted certificate. Insufficient certificate"),
 
   "parameter-missing": invalid("A required parameter is missing"),
-  "parameter-repeated": invalid("A parameter stands more than once"),
+  "parameter-repeated": invalid("A parameter is repeated"),
   "parameter-unknown": invalid("Unknown parameter"),
   "parameter-malformed": invalid("A parameter is not a well-formed ARN of its kind"),
   "parameter-region-mismatch": invalid("Profile and trust anchor must be in this region"),
@@ -69,10 +69,10 @@ export const REFUSALS = {
   "session-name-invalid": invalid("roleSessionName must be 2 to 64 of [\\w+=,.@-]"),
 } as const satisfies Record<string, RefusalKind>;
 
-/** The emulator's own name for a refusal; finer than the service's code. */
+/** Name of a refusal in the emulator, more specific than the service's code. */
 export type RefusalReason = keyof typeof REFUSALS;
 
-/** Thrown where a request breaks a rule. `message` is what the client gets to read. */
+/** A request breaks a rule. The client gets `message`. */
 export class Refusal extends Error {
   readonly status: number;
   readonly code: string;

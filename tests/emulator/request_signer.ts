@@ -4,7 +4,7 @@ import { createHash, createPrivateKey, sign, X509Certificate } from "node:crypto
 import { openssl } from "../support/openssl.ts";
 import type { RawRequest } from "./raw_request.ts";
 
-/** Who signs. */
+/** Signer of a request. */
 export interface Identity {
   readonly certificatePem: string;
   readonly keyPem: string;
@@ -12,7 +12,7 @@ export interface Identity {
   readonly sign?: (message: Uint8Array) => Uint8Array;
 }
 
-/** What to ask for, and each thing that a test wants to be otherwise than it should be. */
+/** Parameters of a request, and deviations that a test needs. */
 export interface SigningOptions {
   readonly algorithm?: string;
   readonly method?: string;
@@ -27,9 +27,9 @@ export interface SigningOptions {
   readonly contentType?: string;
   /** PEM certificates for X-Amz-X509-Chain. */
   readonly chain?: readonly string[];
-  /** Sent and signed besides the usual ones. */
+  /** Additional headers, sent and signed. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Changes the list of signed headers, which comes sorted. */
+  /** Changes the sorted list of signed headers. */
   readonly signedHeaders?: (names: string[]) => string[];
 }
 
@@ -39,12 +39,12 @@ export const QUERY: readonly (readonly [string, string])[] = [
   ["roleArn", "arn:aws:iam::123456789012:role/path/tester"],
   ["trustAnchorArn", "arn:aws:rolesanywhere:us-east-1:123456789012:trust-anchor/a545a1fc-5d86"],
 ];
-/** A time at which the certificates that the tests make are valid. */
+/** A time at which the tests' certificates are valid. */
 export const NOW = new Date(Math.floor(Date.now() / 1000) * 1000);
 
 /**
  * Makes a signed `POST /sessions` from AWS's description of the signing process. It shares nothing
- * with the code that verifies, so that one mistake cannot stand on both sides.
+ * with the code that verifies, so that both cannot share a mistake.
  */
 export async function signRequest(
   identity: Identity,
@@ -93,7 +93,7 @@ export async function signRequest(
   };
 }
 
-/** The same request with one header's value changed after signing, or left out (null). */
+/** Returns the request with one header's value changed after signing, or removed (null). */
 export function withHeader(request: RawRequest, name: string, value: string | null): RawRequest {
   const others = request.headers.filter(([other]) => other.toLowerCase() !== name.toLowerCase());
   return { ...request, headers: value === null ? others : [...others, [name, value]] };

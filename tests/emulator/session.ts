@@ -2,7 +2,7 @@ import { randomBytes, randomInt, randomUUID } from "node:crypto";
 
 import type { VerifiedRequest } from "./verify_request.ts";
 
-/** The credentials of one session, named as the service's JSON names them. */
+/** Credentials of one session, with the names of the service's JSON. */
 export interface SessionCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -11,7 +11,7 @@ export interface SessionCredentials {
   readonly expiration: string;
 }
 
-/** The body of the service's 201 answer. */
+/** Body of the service's 201 response. */
 export interface SessionBody {
   readonly credentialSet: readonly {
     readonly assumedRoleUser: { readonly arn: string; readonly assumedRoleId: string };
@@ -28,9 +28,9 @@ const CAPITALS_AND_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const TOKEN_OCTETS = 345;
 
 /**
- * Makes a session with fresh random credentials that end `seconds` after `time` (by default as long
- * after as was asked for). The session is named after the certificate's serial number in hex when
- * the request gives no name, as the service does.
+ * Makes a session with fresh random credentials that expire `seconds` after `time` (by default the
+ * requested duration). The session is named after the certificate's serial number in hex when
+ * the request has no name, like the service.
  */
 export function createSession(
   request: VerifiedRequest,

@@ -1,7 +1,7 @@
 import { headerValues, queryParameters, type RawRequest, splitTarget } from "./raw_request.ts";
 import { Refusal } from "./refusals.ts";
 
-/** What a CreateSession request asks for. */
+/** Parameters of a CreateSession request. */
 export interface SessionParameters {
   readonly profileArn: string;
   readonly roleArn: string;
@@ -24,8 +24,8 @@ const DURATION = { min: 900, max: 43_200 } as const;
 const SESSION_NAME = /^[\w+=,.@-]{2,64}$/;
 
 /**
- * Reads and checks what is asked for: the ARNs in the query, the rest in the JSON body. Throws
- * Refusal. The service has a default for durationSeconds; here it must be sent, as our contract says.
+ * Reads and checks the parameters: the ARNs in the query, the rest in the JSON body. Throws
+ * Refusal. The service has a default for durationSeconds; here it is required, as in our contract.
  */
 export function readSessionParameters(request: RawRequest, region: string): SessionParameters {
   const { query } = splitTarget(request.url);

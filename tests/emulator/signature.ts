@@ -4,10 +4,10 @@ import { createPublicKey, verify, webcrypto } from "node:crypto";
 import { readElements, readOnly } from "../support/der.ts";
 import { publicKeyBits, publicKeyIdentifiers } from "./certificate.ts";
 
-/** The kinds of key that Roles Anywhere knows. */
+/** Types of keys that Roles Anywhere supports. */
 export type KeyKind = "RSA" | "EC" | "ML-DSA";
 
-/** The hashes that a signature may be made over. */
+/** Hashes of signatures. */
 export type HashName = "SHA-256" | "SHA-384" | "SHA-512";
 
 const KEY_KINDS: Readonly<Record<string, KeyKind>> = {
@@ -20,7 +20,7 @@ const KEY_KINDS: Readonly<Record<string, KeyKind>> = {
 const CURVE_P521 = "1.3.132.0.35";
 const P521_OCTETS = 66;
 
-/** The kind of a SubjectPublicKeyInfo's key; undefined for one the service does not take. */
+/** Returns the type of a SubjectPublicKeyInfo's key; undefined if the service does not support it. */
 export function keyKind(publicKeyInfo: Uint8Array<ArrayBuffer>): KeyKind | undefined {
   try {
     return KEY_KINDS[publicKeyIdentifiers(publicKeyInfo).algorithm];
@@ -30,9 +30,9 @@ export function keyKind(publicKeyInfo: Uint8Array<ArrayBuffer>): KeyKind | undef
 }
 
 /**
- * Whether `signature` is the key's over `message`: RSA PKCS#1 v1.5 or ECDSA (DER) with `hash`, or
+ * Returns whether `signature` is the key's signature of `message`: RSA PKCS#1 v1.5 or ECDSA (DER) with `hash`, or
  * ML-DSA over the message itself with an empty context, where `hash` does not matter. A key or a
- * signature that cannot be read gives false.
+ * signature that cannot be read returns false.
  */
 export async function verifySignature(
   publicKeyInfo: Uint8Array<ArrayBuffer>,

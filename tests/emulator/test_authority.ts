@@ -2,7 +2,7 @@ import { createAuthority, issueCertificate } from "../support/certificates.ts";
 import { issueMldsaCertificate } from "../support/mldsa_certificate.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
-/** Makes the certificates that the emulator's tests need; nothing of them stays on the disk. */
+/** Creates the certificates for the emulator's tests; no files are left. */
 export async function makeTestAuthority() {
   using directory = new TemporaryDirectory();
   const root = await createAuthority(directory, { subject: "/CN=Test Root", keyType: "ec-p384" });

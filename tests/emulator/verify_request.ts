@@ -9,7 +9,7 @@ import { Refusal } from "./refusals.ts";
 import { readSessionParameters, type SessionParameters } from "./session_parameters.ts";
 import { type KeyKind, keyKind, verifySignature } from "./signature.ts";
 
-/** What a request is verified against. */
+/** Parameters of the verification. */
 export interface VerificationOptions {
   readonly trustAnchors: readonly Certificate[];
   /** The region this endpoint serves. */
@@ -17,11 +17,11 @@ export interface VerificationOptions {
   readonly time: Date;
   /** The endpoint's own path before `/sessions`, e.g. `/prefix`; default none. */
   readonly pathPrefix?: string;
-  /** How far the request's date may be from the time, milliseconds; default the service's 5 minutes. */
+  /** Maximum difference between the request's date and the time, milliseconds; default the service's 5 minutes. */
   readonly clockSkew?: number;
 }
 
-/** A request that passed: who asks, and for what. */
+/** Verified request: its signer and its parameters. */
 export interface VerifiedRequest extends SessionParameters {
   readonly endEntity: Certificate;
 }
@@ -38,7 +38,7 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 
 /**
  * Verifies a CreateSession request as "The IAM Roles Anywhere authentication signing process"
- * (AWS, IAM Roles Anywhere user guide) tells clients to make it. Throws Refusal with the first rule
+ * (AWS, IAM Roles Anywhere user guide) describes it for clients. Throws Refusal with the first rule
  * that it breaks.
  */
 export async function verifyRequest(

@@ -56,7 +56,7 @@ const GOOD: [string, keyof typeof pki, SigningOptions][] = [
 ];
 
 for (const [what, name, options] of GOOD) {
-  Deno.test(`verifyRequest() accepts the request when it comes with ${what}`, async () => {
+  Deno.test(`verifyRequest() accepts a request with ${what}`, async () => {
     const request = await signRequest(pki[name], options);
     const verified = await verifyRequest(request, RULES);
     assertEquals(
@@ -75,20 +75,20 @@ Deno.test("verifyRequest() accepts the query in another order than the canonical
   assertEquals(roleArn, "arn:aws:iam::123456789012:role/path/tester");
 });
 
-Deno.test("verifyRequest() reads blanks and letter case of headers as one sends them", async () => {
+Deno.test("verifyRequest() accepts blanks and any letter case in headers", async () => {
   const request = await signRequest(pki.client, { headers: { "x-amz-other": "a b" } });
   const spaced = withHeader(request, "X-AMZ-Other", "  a   b ");
   await verifyRequest(spaced, RULES);
 });
 
-Deno.test("verifyRequest() wants the endpoint's own path when it has one", async () => {
+Deno.test("verifyRequest() requires the endpoint's own path if it has one", async () => {
   const request = await signRequest(pki.client, { path: "/prefix/sessions" });
   await verifyRequest(request, { ...RULES, pathPrefix: "/prefix" });
   const refusal = await assertRejects(() => verifyRequest(request, RULES), Refusal);
   assertEquals(refusal.reason, "unknown-path");
 });
 
-Deno.test("verifyRequest() encodes the path once more when the wire's path holds escapes", async () => {
+Deno.test("verifyRequest() encodes the path once more if the sent path contains escapes", async () => {
   const request = await signRequest(pki.client, { path: "/a%2520b/sessions" });
   const url = request.url.replace("/a%2520b/", "/a%20b/");
   await verifyRequest({ ...request, url }, { ...RULES, pathPrefix: "/a%20b" });
@@ -160,7 +160,7 @@ const BAD: Bad[] = [
   ["another date in the scope", "scope-date-mismatch", "client", { scopeDate: "20200101" }],
   ["no X-Amz-Date", "date-malformed", "client", {}, tamperHeader("x-amz-date", null)],
   [
-    "an X-Amz-Date that is no date",
+    "an X-Amz-Date that is not a date",
     "date-malformed",
     "client",
     {},
@@ -312,7 +312,7 @@ const BAD: Bad[] = [
     chain: pem(pki.renamedUpper),
   }],
   ["an expired intermediate", "untrusted", "ofExpiredMiddle", { chain: pem(pki.expiredMiddle) }],
-  ["an intermediate that is no CA", "untrusted", "ofNotAnAuthority", {
+  ["an intermediate that is not a CA", "untrusted", "ofNotAnAuthority", {
     chain: pem(pki.notAnAuthority),
   }],
   ["an intermediate that may not sign certificates", "untrusted", "ofNoSigning", {
@@ -326,7 +326,7 @@ const BAD: Bad[] = [
     [`no ${name}`, "parameter-missing", "client", {
       query: QUERY.filter(([other]) => other !== name),
     }],
-    [`a ${name} that is no ARN`, "parameter-malformed", "client", {
+    [`a ${name} that is not an ARN`, "parameter-malformed", "client", {
       query: query({ [name]: "tester" }),
     }],
     [`two of ${name}`, "parameter-repeated", "client", {
@@ -336,7 +336,7 @@ const BAD: Bad[] = [
   ["a role's ARN for the profile", "parameter-malformed", "client", {
     query: query({ profileArn: "arn:aws:iam::123456789012:role/tester" }),
   }],
-  ["a parameter nobody knows", "parameter-unknown", "client", { query: query({ policy: "x" }) }],
+  ["an unknown parameter", "parameter-unknown", "client", { query: query({ policy: "x" }) }],
   ["a profile of another region", "parameter-region-mismatch", "client", {
     query: query({ profileArn: "arn:aws:rolesanywhere:eu-west-1:123456789012:profile/6f49" }),
   }],
@@ -388,7 +388,7 @@ function base64(text: string): string {
 }
 
 for (const [what, reason, name, options, tamper] of BAD) {
-  Deno.test(`verifyRequest() refuses with ${reason} when there is ${what}`, async () => {
+  Deno.test(`verifyRequest() refuses with ${reason} for ${what}`, async () => {
     const signed = await signRequest(pki[name], options);
     const request = tamper?.(signed) ?? signed;
     const refusal = await assertRejects(() => verifyRequest(request, RULES), Refusal);

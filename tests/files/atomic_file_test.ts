@@ -10,7 +10,7 @@ const modeOf = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
 const names = (directory: TemporaryDirectory) =>
   [...Deno.readDirSync(directory.path)].map(({ name }) => name).toSorted();
 
-Deno.test("replaceFile() makes a file of mode 0600 and leaves nothing beside it", () => {
+Deno.test("replaceFile() creates a file of mode 0600 and no other file", () => {
   using directory = new TemporaryDirectory();
   const umask = Deno.umask(0o277);
   try {
@@ -22,7 +22,7 @@ Deno.test("replaceFile() makes a file of mode 0600 and leaves nothing beside it"
   assertEquals([modeOf(directory.join("file")), names(directory)], [0o600, ["file"]]);
 });
 
-Deno.test("replaceFile() puts a new file in the place and leaves the old one to who has it open", () => {
+Deno.test("replaceFile() creates a new file and keeps the old one for programs that have it open", () => {
   using directory = new TemporaryDirectory();
   const path = directory.write("file", "old", 0o644);
   using open = Deno.openSync(path);
@@ -43,21 +43,21 @@ Deno.test("replaceFile() writes all of a large file", () => {
   );
 });
 
-testWith(["root"], "replaceFile() gives the file to its owner", () => {
+testWith(["root"], "replaceFile() sets the file's owner", () => {
   using directory = new TemporaryDirectory();
   replaceFile(directory.join("file"), bytes("text"), { uid: 12, gid: 34 });
   const { uid, gid } = Deno.statSync(directory.join("file"));
   assertEquals([uid, gid, modeOf(directory.join("file"))], [12, 34, 0o600]);
 });
 
-Deno.test("replaceFile() throws and leaves nothing when the name belongs to a directory", () => {
+Deno.test("replaceFile() throws and leaves no file if the path is a directory", () => {
   using directory = new TemporaryDirectory();
   Deno.mkdirSync(directory.join("file"));
   const error = assertThrows(() => replaceFile(directory.join("file"), bytes("text")), Error);
   assertEquals([errnoOf(error), names(directory)], ["EISDIR", ["file"]]);
 });
 
-Deno.test("removeLeftovers() removes what killed writers of this file left, and nothing else", () => {
+Deno.test("removeLeftovers() removes temporary files of killed writers, and nothing else", () => {
   using directory = new TemporaryDirectory();
   const others = [
     ".file.aws_signing_helper.0123456789abcdef.tmp.bak",

@@ -1,14 +1,14 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 
-import { errnoOf, fileProblem } from "../../src/files/file_errors.ts";
+import { errnoOf, fileError } from "../../src/files/file_errors.ts";
 import { HelperError } from "../../src/errors.ts";
 
 const systemError = (code: string) => Object.assign(new Error(`${code}: it said so`), { code });
 
-const SAYS: Record<string, string> = {
-  ENOSPC: "the disk of /d is full; make room and try again",
-  EDQUOT: "the disk quota for /d is used up; make room and try again",
-  EROFS: "/d is on a file system that cannot be written to",
+const MESSAGES: Record<string, string> = {
+  ENOSPC: "the disk of /d is full; free some space and try again",
+  EDQUOT: "the disk quota for /d is used up; free some space and try again",
+  EROFS: "/d is on a read-only file system",
   EACCES: "this user may not write in /d; change its owner or its permissions",
   EPERM: "this user may not write in /d; change its owner or its permissions",
   EISDIR: "/d/f is a directory; name a file",
@@ -19,21 +19,21 @@ const SAYS: Record<string, string> = {
   EIO: "EIO: it said so",
 };
 
-for (const [code, words] of Object.entries(SAYS)) {
-  Deno.test(`fileProblem() says what ${code} means`, () => {
+for (const [code, message] of Object.entries(MESSAGES)) {
+  Deno.test(`fileError() explains ${code}`, () => {
     const cause = systemError(code);
-    const error = fileProblem(cause, "/d/f", "/d");
+    const error = fileError(cause, "/d/f", "/d");
     assertEquals([error.code, error.cause], ["credentials-file", cause]);
-    assertEquals(error.message, `/d/f was not changed: ${words}`);
+    assertEquals(error.message, `/d/f was not changed: ${message}`);
   });
 }
 
-Deno.test("fileProblem() lets errors of the program through", () => {
+Deno.test("fileError() returns errors of the program unchanged", () => {
   const error = new HelperError("interrupted", "enough");
-  assertEquals(fileProblem(error, "/d/f", "/d"), error);
+  assertEquals(fileError(error, "/d/f", "/d"), error);
 });
 
-Deno.test("codeOf() gives the system's names alone", () => {
+Deno.test("errnoOf() returns the system's names only", () => {
   assertEquals(errnoOf(systemError("ENOSPC")), "ENOSPC");
   assertEquals([errnoOf(new Error("x")), errnoOf("ENOSPC"), errnoOf(undefined)], [
     undefined,

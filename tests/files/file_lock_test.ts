@@ -12,7 +12,7 @@ const WAITING = {
 const names = (directory: TemporaryDirectory) =>
   [...Deno.readDirSync(directory.path)].map(({ name }) => name);
 
-Deno.test("lockFile() makes a file that only its owner can read, and takes it away with the lock", async () => {
+Deno.test("lockFile() creates a file that only its owner can read, and removes it with the lock", async () => {
   using directory = new TemporaryDirectory();
   const path = lockPathOf(directory.join("file"));
   {
@@ -24,7 +24,7 @@ Deno.test("lockFile() makes a file that only its owner can read, and takes it aw
   assertEquals(names(directory), []);
 });
 
-Deno.test("lockFile() gives undefined when another holds the lock for all the time", async () => {
+Deno.test("lockFile() returns undefined if another process holds the lock all the time", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.join("lock");
   using _held = await lockFile(path, 0, WAITING);
@@ -33,7 +33,7 @@ Deno.test("lockFile() gives undefined when another holds the lock for all the ti
   assertGreaterOrEqual(performance.now() - started, 100);
 });
 
-Deno.test("lockFile() honours a lock of flock(1), and gets it when that program is killed", async () => {
+Deno.test("lockFile() respects a lock of flock(1), and gets it if that program is killed", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.write("lock", "");
   await using other = new Deno.Command("flock", {
@@ -50,7 +50,7 @@ Deno.test("lockFile() honours a lock of flock(1), and gets it when that program 
   await reader.cancel();
 });
 
-Deno.test("lockFile() lets one after the other in when many wait", async () => {
+Deno.test("lockFile() locks for many waiting processes one after the other", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.join("lock");
   let inside = 0;
@@ -65,7 +65,7 @@ Deno.test("lockFile() lets one after the other in when many wait", async () => {
   assertEquals([max, names(directory)], [1, []]);
 });
 
-Deno.test("lockFile() does not take a lock on a file that is no longer the one of that name", async () => {
+Deno.test("lockFile() does not lock a file that was replaced at its path", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.join("lock");
   const first = await lockFile(path, 0, WAITING);
@@ -76,7 +76,7 @@ Deno.test("lockFile() does not take a lock on a file that is no longer the one o
   assertEquals(await lockFile(path, 50, WAITING), undefined);
 });
 
-Deno.test("lockFile() throws the signal's reason when that comes before the lock", async () => {
+Deno.test("lockFile() throws the signal's reason if the signal comes before the lock", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.join("lock");
   using _held = await lockFile(path, 0, WAITING);
@@ -86,7 +86,7 @@ Deno.test("lockFile() throws the signal's reason when that comes before the lock
   await assertRejects(() => waiting, HelperError, "enough");
 });
 
-Deno.test("lockFile() throws credentials-file when the file system has no locks", async () => {
+Deno.test("lockFile() throws credentials-file if the file system does not support locks", async () => {
   using directory = new TemporaryDirectory();
   const real = Deno.FsFile.prototype.tryLockSync;
   Deno.FsFile.prototype.tryLockSync = () => {
@@ -97,8 +97,8 @@ Deno.test("lockFile() throws credentials-file when the file system has no locks"
     const error = await assertRejects(() => lockFile(path, 0, WAITING), HelperError);
     assertEquals([error.code, error.message], [
       "credentials-file",
-      `the file system of ${path} has no locks (Function not implemented (os error 38)); ` +
-      "use a directory on another",
+      `${path}: the file system does not support locks (Function not implemented (os error 38)); ` +
+      "use another one",
     ]);
   } finally {
     Deno.FsFile.prototype.tryLockSync = real;
@@ -112,7 +112,7 @@ for (
     ["a link to nothing", (path: string) => Deno.symlinkSync("nothing", path)],
   ] as const
 ) {
-  Deno.test(`lockFile() throws credentials-file and touches nothing when ${what} is in the place`, async () => {
+  Deno.test(`lockFile() throws credentials-file and changes nothing if the path is ${what}`, async () => {
     using directory = new TemporaryDirectory();
     directory.write("target", "text", 0o644);
     const path = directory.join("lock");

@@ -6,7 +6,7 @@ import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const USER = 65534;
 
-/** The directory and the name that `path` leads to. */
+/** Returns the directory and the name that `path` leads to. */
 function found(path: string, options = {}): [directory: string, name: string, isForeign: boolean] {
   using place = FilePlace.find(path, options);
   return [place.directory, place.name, place.isForeign];
@@ -24,7 +24,7 @@ Deno.test("find() follows this user's links, also to nothing, from part to part"
   assertEquals(found(`${path}/b/../file`), [`${path}/a`, "file", false]);
 });
 
-Deno.test("find() has the system's errors for loops, files on the way and missing directories", () => {
+Deno.test("find() throws the system's errors for loops, files on the way and missing directories", () => {
   using directory = new TemporaryDirectory();
   const { path } = directory;
   Deno.symlinkSync("loop", `${path}/loop`);
@@ -59,7 +59,7 @@ testWith(["linux"], "find() holds a directory that others can exchange, and clos
 
 testWith(
   ["linux", "other-user"],
-  "find() follows no link of another user, nor any in that user's directories",
+  "find() does not follow links of another user, or links in that user's directories",
   () => {
     using directory = new TemporaryDirectory();
     const { path } = directory;

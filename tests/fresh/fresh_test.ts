@@ -1,5 +1,5 @@
 /**
- * A part of README's two commands where our CI is not: without CAP_SYS_ADMIN and namespaces, as in a
+ * Part of README's two commands under conditions that our CI does not have: without CAP_SYS_ADMIN and namespaces, as in a
  * container, in a checkout below a closed /root whose path has a blank and an umlaut, with a umask that
  * shuts others out, and with variables that could disturb. `make fresh` runs all of both commands.
  */
@@ -23,7 +23,7 @@ const TESTS = [
 
 testWith(
   ["root", "proc-mount", "mount-namespace"],
-  "make demo and tests end well in a container, below /root, in a path with blank and umlaut",
+  "make demo and tests pass in a container, below /root, in a path with blank and umlaut",
   async (t) => {
     using directory = new TemporaryDirectory();
     const home = directory.join("home");
@@ -63,7 +63,7 @@ testWith(
       const lines = stdout.trimEnd().split("\n");
       const summary = lines.slice(lines.findLastIndex((line) => line.startsWith("-- ")));
       assertEquals(code, 0, summary.join("\n"));
-      // Shows that the conditions were those.
+      // Checks the conditions.
       assertMatch(stdout, /^skipped: \d+ tests?: mount-namespace: .*not permitted/m);
     });
     assertEquals([...Deno.readDirSync(directory.join("tmp"))], []);

@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-console -- it talks to the terminal it runs in
+// deno-lint-ignore-file no-console -- it prints its progress
 /**
  * `make fresh`: README's two commands on fresh machines. Makes minimal Debian roots, puts the last commit
  * into each, runs `make demo` and `make test` there under the conditions of {@link ENVIRONMENTS}, and
@@ -16,7 +16,7 @@ import { HOSTILE } from "./hostile.ts";
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 const WORK = `${PROJECT}build/fresh`;
 const ENTER = fileURLToPath(new URL("enter.sh", import.meta.url));
-/** What is run after `make demo`: `test`, or `check` for a short run. */
+/** Target to run after `make demo`: `test`, or `check` for a short run. */
 const target = Deno.env.get("TARGET") ?? "test";
 const INSIDE = fileURLToPath(new URL("inside.sh", import.meta.url));
 
@@ -140,7 +140,7 @@ async function runIn(name: string, environment: Environment): Promise<boolean> {
     };
     await Deno.writeTextFile(log, "");
     const network = { ...enter, IPV6: "" };
-    // What downloads comes first, so that the tests themselves can do without a network.
+    // Downloads come first, so that the tests themselves do not need a network.
     if (await phase("packages", { ...network, DROP: "" }) !== 0) return false;
     if (environment.oldBuild !== undefined) {
       if (await phase("build", network) !== 0) return false;

@@ -2,9 +2,9 @@
  * The interface of a fuzzer, and the loop that runs one.
  *
  * To add one, write `tests/fuzz/NAME_fuzzer.ts` that exports `fuzzer: Fuzzer`. It is found by its
- * file's name: `make test` runs its `shortRounds`, `make fuzz` its `longRounds`, each in a process
- * of its own (`deno run -A tests/fuzz/run.ts NAME --rounds N --seed N` runs one by hand). All
- * randomness must come from the seed that `open` gets. A round throws for what must not happen;
+ * file's name: `make test` runs its `shortRounds`, `make fuzz` its `longRounds`, each in its own
+ * process (`deno run -A tests/fuzz/run.ts NAME --rounds N --seed N` runs one by hand). All
+ * randomness must come from the seed that `open` gets. A round throws if the target misbehaves;
  * the loop itself fails on unhandled rejections, slow rounds and memory that grows.
  *
  * @module
@@ -12,10 +12,10 @@
 import process from "node:process";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
-/** What one round came to, for the table of results: `opened`, `key-format`, `400`. */
+/** Outcome of one round, for the table of results: `opened`, `key-format`, `400`. */
 export type Outcome = string;
 
-/** A target that is ready for input. */
+/** Target that is ready for input. */
 export interface OpenFuzzer extends AsyncDisposable {
   /** Makes one input and tries it. Throws when the target misbehaves. */
   round(): Promise<Outcome> | Outcome;
@@ -42,12 +42,12 @@ export interface FuzzReport {
 }
 
 const DEFAULT_SLOWEST = 1000;
-/** Memory may grow by so much between the first tenth and the end, bytes. */
+/** Maximum growth of memory between the first tenth and the end, bytes. */
 const MEMORY_GROWTH = 64 << 20;
-/** Fewer rounds tell nothing about memory. */
+/** Minimum number of rounds for a check of memory. */
 const MIN_ROUNDS_FOR_MEMORY = 10_000;
 
-/** Runs the rounds. Throws what a round throws, with the number of the round in front. */
+/** Runs the rounds. Throws the error of a round, with its number first. */
 export async function runFuzzer(
   fuzzer: Fuzzer,
   { seed, rounds }: { seed: number; rounds: number },
@@ -90,7 +90,7 @@ export async function runFuzzer(
   return { rounds, outcomes, slowest, memory: [early, late] };
 }
 
-/** CPU time and not the clock's: other programs on the machine must not fail a round. */
+/** Returns CPU time, so that other programs on the machine do not fail a round. */
 function cpuMilliseconds(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;

@@ -8,7 +8,7 @@ import {
   exchange,
   HttpProtocolError,
   requestTunnel,
-  TruncatedAnswerError,
+  TruncatedResponseError,
 } from "../../src/http/http_exchange.ts";
 import type { Mutator } from "../support/mutator.ts";
 
@@ -18,7 +18,7 @@ const BODY = JSON.stringify({
 const OK = "HTTP/1.1 200 OK\r\n";
 const CHUNKED = `${OK}Transfer-Encoding: chunked\r\n\r\n`;
 
-/** Whole responses of every form that the reader knows. */
+/** Complete responses of every form that the reader supports. */
 export const RESPONSES: readonly Uint8Array[] = [
   `HTTP/1.1 201 Created\r\nContent-Length: ${BODY.length}\r\nx-amzn-requestid: 1-2\r\n\r\n${BODY}`,
   `${OK}Connection: close\r\n\r\n${BODY}`,
@@ -30,7 +30,7 @@ export const RESPONSES: readonly Uint8Array[] = [
   "HTTP/1.1 407 Proxy Authentication Required\nProxy-Authenticate: NTLM\n\n",
 ].map((text) => new TextEncoder().encode(text));
 
-/** Words of HTTP, for mutations. */
+/** Tokens of HTTP, for mutations. */
 export const WORDS: readonly string[] = [
   "HTTP/1.1 ",
   "HTTP/1.1 100 \r\n\r\n",
@@ -89,7 +89,7 @@ export class FakeConnection implements ByteStream {
   close(): void {}
 }
 
-/** Reads one response, or asks for a tunnel; returns what came of it. Throws what is not expected. */
+/** Reads one response, or requests a tunnel; returns the outcome. Throws unexpected errors. */
 export async function readResponse(connection: ByteStream, asTunnel: boolean): Promise<string> {
   const headers = new Map([["host", "x"]]);
   try {
@@ -102,7 +102,7 @@ export async function readResponse(connection: ByteStream, asTunnel: boolean): P
     return `${Math.floor(answer.status / 100)}xx`;
   } catch (thrown) {
     if (thrown instanceof HttpProtocolError) return thrown.message.replaceAll(/\d+/g, "N");
-    if (thrown instanceof TruncatedAnswerError) return "truncated";
+    if (thrown instanceof TruncatedResponseError) return "truncated";
     throw thrown;
   }
 }

@@ -1,5 +1,5 @@
 import { readIniLines, settingsOf } from "../../src/credentials/profile/ini_lines.ts";
-import { withCredentials } from "../../src/credentials/profile/profile_text.ts";
+import { setCredentials } from "../../src/credentials/profile/profile_text.ts";
 import { profileWarnings } from "../../src/credentials/profile/profile_warnings.ts";
 import { HelperError } from "../../src/errors.ts";
 import { Mutator } from "../support/mutator.ts";
@@ -70,16 +70,16 @@ function write(text: string): { outcome: string; said: string } {
   const place = { profile: "build", account: "210987654321", label: "credentials" };
   const notes = profileWarnings({ text, ...place });
   try {
-    const written = withCredentials(text, "build", CREDENTIALS, "credentials");
+    const written = setCredentials(text, "build", CREDENTIALS, "credentials");
     const keys = settingsOf(readIniLines(written), "build");
     if (!keys.has("aws_session_token")) throw new Error("the credentials were not written");
-    if (withCredentials(written, "build", CREDENTIALS, "credentials") !== written) {
+    if (setCredentials(written, "build", CREDENTIALS, "credentials") !== written) {
       throw new Error(
         `a second run changes the file again: ${
           JSON.stringify([
             text,
             written,
-            withCredentials(written, "build", CREDENTIALS, "credentials"),
+            setCredentials(written, "build", CREDENTIALS, "credentials"),
           ])
         }`,
       );

@@ -1,5 +1,5 @@
 /**
- * Opening mutated key files as the program does, and judging the errors.
+ * Opens mutated key files like the program, and checks the errors.
  *
  * @module
  */
@@ -44,7 +44,7 @@ export class FixtureMaker {
     return await Deno.readFile(path);
   }
 
-  /** `openssl pkcs8 -topk8` of a key. */
+  /** Runs `openssl pkcs8 -topk8` on a key. */
   async pkcs8(keyPath: string, ...options: string[]): Promise<Uint8Array<ArrayBuffer>> {
     return await this.make(["pkcs8", "-topk8", "-in", keyPath, ...options]);
   }
@@ -78,13 +78,13 @@ export async function openKeyFiles(
   };
 }
 
-/** Everything that the file holds is a secret here: no message may repeat any of it. */
+/** Checks that no message repeats a part of the file, which is secret as a whole. */
 function secretsOf(bytes: Uint8Array): SecretWindows {
   const secrets = new SecretWindows().addText("the passphrase", PASSPHRASE);
   const text = new TextDecoder("latin1").decode(bytes);
   const bodies = [...text.matchAll(/-----BEGIN [^-]*-----(.*?)-----END/gs)];
   if (bodies.length === 0) {
-    // The description of a TPM key is there to be shown: prompts and debug lines name the key by it.
+    // The description of a TPM key is public: prompts and debug lines contain it.
     return secrets.addBytes("the file", bytes).addText("the file's text", text)
       .except("of the build server");
   }
@@ -106,8 +106,8 @@ async function tryFile(path: string): Promise<{ outcome: Outcome; said: string }
   const messages: string[] = [];
   const context = {
     ...scriptedContext({ flag: PASSPHRASE }),
-    say: (words: string) => void messages.push(words),
-    debug: (words: string) => void messages.push(words),
+    say: (message: string) => void messages.push(message),
+    debug: (message: string) => void messages.push(message),
   };
   const outcomes = new Set<Outcome>();
   for (const open of [openAndSign, keystore.readCertificates]) {

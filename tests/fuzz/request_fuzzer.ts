@@ -11,9 +11,9 @@ const WORDS = ["GET ", "PUT ", "HEAD ", "\r\n", "\r\n\r\n", "\n", "\r", "\0", ":
   .concat(["//", "/../", "?", "#", "%00", "x-aws-ec2-metadata-token: ", "X-Forwarded-For: 1\r\n"])
   .concat(["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "127.999.999.999", ":99999", "[::1]", "\t", "é"]);
 const CHECK_INTERVAL = 1000;
-/** The server's memory may grow by so much after the first check, bytes. */
+/** Maximum growth of the server's memory after the first check, bytes. */
 const MEMORY_GROWTH = 64 << 20;
-/** Longest wait for an answer, milliseconds. */
+/** Timeout for a response, milliseconds. */
 const ANSWER_TIMEOUT = 20_000;
 
 /** Requests as bytes on a raw connection to a running `serve`, with and without a token. */
@@ -79,9 +79,9 @@ function makeRequests(port: number, token: string, wrong: string): Uint8Array[] 
   ];
 }
 
-/** Credentials only answer a request that sent the token in its header. */
-function checkSecrets(sent: Uint8Array, answer: string, token: string): void {
-  if (!answer.includes("SecretAccessKey")) return;
+/** Checks that only requests with the token in the header get credentials. */
+function checkSecrets(sent: Uint8Array, response: string, token: string): void {
+  if (!response.includes("SecretAccessKey")) return;
   const text = new TextDecoder("latin1").decode(sent);
   const header = /x-aws-ec2-metadata-token:[ \t]*([^\r\n]*?)[ \t]*\r?\n/gi;
   if ([...text.matchAll(header)].some(([, value]) => value === token)) return;

@@ -1,6 +1,6 @@
-// deno-lint-ignore-file no-console -- it reports to the terminal it runs in
+// deno-lint-ignore-file no-console -- it prints a report
 /**
- * `make fuzz`: runs every fuzzer's long set, each in a process of its own, and prints a line each.
+ * `make fuzz`: runs every fuzzer's long set, each in its own process, and prints a line for each.
  *
  * Usage: deno run -A tests/fuzz/run.ts [NAME…] [--rounds N] [--seed N]
  *

@@ -9,7 +9,7 @@ import { makeServerCertificate } from "../rolesanywhere/tls_authority.ts";
 const OPTIONS: HttpOptions = { verifyServer: true, extraAuthorities: [], userAgent: "test/1" };
 const SERVER = await makeServerCertificate(["localhost", "127.0.0.1"]);
 
-/** A server on loopback that is shut down at the end of the block. */
+/** Starts a server on loopback that is shut down on disposal. */
 function serve(handler: Deno.ServeHandler, tls?: { cert: string; key: string }) {
   const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
   const server = Deno.serve({ ...options, ...tls }, handler);
@@ -19,7 +19,7 @@ function serve(handler: Deno.ServeHandler, tls?: { cert: string; key: string }) 
   };
 }
 
-/** A listener that takes connections and does `then` with each. */
+/** Starts a listener that calls `then` for each connection. */
 function listen(then: (connection: Deno.Conn) => void | Promise<void>) {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const connections: Deno.Conn[] = [];
@@ -38,7 +38,7 @@ function listen(then: (connection: Deno.Conn) => void | Promise<void>) {
         try {
           connection.close();
         } catch {
-          // the test closed it
+          // closed by the test
         }
       }
     },
@@ -75,41 +75,48 @@ const challenge = (...schemes: string[]) =>
     schemes.map((scheme) => `Proxy-Authenticate: ${scheme}\r\n`).join("")
   }\r\n`;
 
-const PROXY_REFUSALS: Record<string, { answer: string; says: string; code?: string }> = {
-  "refuses": { answer: "HTTP/1.1 403 Forbidden\r\n\r\n", says: "403" },
+const PROXY_REFUSALS: Record<string, { response: string; message: string; code?: string }> = {
+  "refuses": { response: "HTTP/1.1 403 Forbidden\r\n\r\n", message: "403" },
   "cannot reach the service": {
-    answer: "HTTP/1.1 502 Bad Gateway\r\n\r\n",
-    says: "502",
+    response: "HTTP/1.1 502 Bad Gateway\r\n\r\n",
+    message: "502",
     code: "network",
   },
-  "asks for a password": {
-    answer: "HTTP/1.0 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n",
-    says: "407",
+  "requires a password": {
+    response: "HTTP/1.0 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n",
+    message: "407",
   },
   "refuses the password": {
-    answer: challenge('Basic realm="p, NTLM"'),
-    says: "refuses the user and password (407)",
+    response: challenge('Basic realm="p, NTLM"'),
+    message: "rejected the user and password (407)",
   },
-  "takes Basic too": { answer: challenge("Negotiate", "NTLM", "Basic"), says: "refuses the user" },
+  "accepts Basic too": {
+    response: challenge("Negotiate", "NTLM", "Basic"),
+    message: "rejected the user",
+  },
   "wants NTLM": {
-    answer: challenge("NTLM"),
-    says: "wants NTLM authentication (407); only Basic is supported",
+    response: challenge("NTLM"),
+    message: "requires NTLM authentication (407); only Basic is supported",
   },
-  "wants NTLM or Negotiate": {
-    answer: challenge("Negotiate", "NTLM"),
-    says: "wants NTLM or Negotiate authentication (407)",
+  "requires NTLM or Negotiate": {
+    response: challenge("Negotiate", "NTLM"),
+    message: "requires NTLM or Negotiate authentication (407)",
   },
-  "does not speak HTTP": { answer: "SSH-2.0-OpenSSH\r\n\r\n", says: "HTTP proxy", code: "network" },
-  "says nothing": { answer: "\r\n\r\n", says: "HTTP proxy", code: "network" },
+  "does not speak HTTP": {
+    response: "SSH-2.0-OpenSSH\r\n\r\n",
+    message: "HTTP proxy",
+    code: "network",
+  },
+  "sends nothing": { response: "\r\n\r\n", message: "HTTP proxy", code: "network" },
 };
 
-/** Both ways of sending keep the same promises. */
+/** Tests for verified and unverified connections. */
 for (const verifyServer of [true, false]) {
   const sender = verifyServer ? "createSender()" : "createSender() without verification";
   const sendBy = (url: string, options?: Partial<HttpOptions>, timeout?: number) =>
     send(url, { verifyServer, ...options }, timeout);
 
-  Deno.test(`${sender} sends method, path, headers and body as they are`, async () => {
+  Deno.test(`${sender} sends method, path, headers and body unchanged`, async () => {
     let seen: unknown;
     await using server = serve(async (incoming) => {
       const url = new URL(incoming.url);
@@ -124,9 +131,9 @@ for (const verifyServer of [true, false]) {
       ];
       return new Response("ok", { status: 201, headers: { "X-Amzn-RequestId": "id" } });
     });
-    const answer = await sendBy(`http://127.0.0.1:${server.port}/a%20b/sessions?x=%2F`);
-    assertEquals([answer.status, text(answer.body)], [201, "ok"]);
-    assertEquals([answer.headers.get("x-amzn-requestid"), answer.headers.get("x-none")], [
+    const response = await sendBy(`http://127.0.0.1:${server.port}/a%20b/sessions?x=%2F`);
+    assertEquals([response.status, text(response.body)], [201, "ok"]);
+    assertEquals([response.headers.get("x-amzn-requestid"), response.headers.get("x-none")], [
       "id",
       undefined,
     ]);
@@ -151,7 +158,7 @@ for (const verifyServer of [true, false]) {
     assertEquals(calls, 1);
   });
 
-  Deno.test(`${sender} throws service-answer when the answer is larger than 1 MiB`, async () => {
+  Deno.test(`${sender} throws service-answer when the response is larger than 1 MiB`, async () => {
     await using server = serve((incoming) => {
       const size = Number(new URL(incoming.url).searchParams.get("size"));
       return new Response(new Uint8Array(size));
@@ -165,11 +172,11 @@ for (const verifyServer of [true, false]) {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = listener.addr;
     listener.close();
-    const words = await refusal(() => sendBy(`https://127.0.0.1:${port}/`), "network");
-    assertStringIncludes(words, `127.0.0.1:${port}`);
+    const error = await refusal(() => sendBy(`https://127.0.0.1:${port}/`), "network");
+    assertStringIncludes(error, `127.0.0.1:${port}`);
   });
 
-  Deno.test(`${sender} throws service-answer when the answer is not HTTP`, async () => {
+  Deno.test(`${sender} throws service-answer when the response is not HTTP`, async () => {
     await using server = listen(async (connection) => {
       await connection.write(new TextEncoder().encode("220 mail.example.com ESMTP\r\n"));
       await connection.read(new Uint8Array(65_536));
@@ -177,15 +184,15 @@ for (const verifyServer of [true, false]) {
     await refusal(() => sendBy(`http://127.0.0.1:${server.port}/`), "service-answer");
   });
 
-  Deno.test(`${sender} throws network-timeout when no answer comes in time`, async () => {
+  Deno.test(`${sender} throws network-timeout when no response comes in time`, async () => {
     await using server = listen(() => {});
     const started = performance.now();
-    const words = await refusal(
+    const error = await refusal(
       () => sendBy(`http://127.0.0.1:${server.port}/`, {}, 200),
       "network-timeout",
     );
     assertLess(performance.now() - started, 1500);
-    assertStringIncludes(words, "0.2 s");
+    assertStringIncludes(error, "0.2 s");
   });
 
   Deno.test(`${sender} goes through an HTTP proxy, with its user and password`, async () => {
@@ -194,11 +201,11 @@ for (const verifyServer of [true, false]) {
       SERVER,
     );
     await using proxy = new ConnectProxy();
-    const answer = await sendBy(`https://localhost:${server.port}/`, {
+    const response = await sendBy(`https://localhost:${server.port}/`, {
       extraAuthorities: [SERVER.authority],
       proxy: proxyAt(`us%40er:pa%3Ass@127.0.0.1:${proxy.port}`),
     });
-    assertEquals(text(answer.body), "none");
+    assertEquals(text(response.body), "none");
     const [head = ""] = proxy.heads;
     assertStringIncludes(head, `CONNECT localhost:${server.port} HTTP/1.1\r\n`);
     assertStringIncludes(
@@ -207,14 +214,14 @@ for (const verifyServer of [true, false]) {
     );
   });
 
-  for (const [what, { answer, says, code = "proxy" }] of Object.entries(PROXY_REFUSALS)) {
+  for (const [what, { response, message, code = "proxy" }] of Object.entries(PROXY_REFUSALS)) {
     Deno.test(`${sender} throws ${code} without the password when the proxy ${what}`, async () => {
-      await using proxy = new ConnectProxy(answer);
+      await using proxy = new ConnectProxy(response);
       const options = { proxy: proxyAt(`user:secret@127.0.0.1:${proxy.port}`) };
-      const words = await refusal(() => sendBy("https://localhost:1/", options), code);
-      assertEquals(words.includes("secret"), false);
-      assertStringIncludes(words, `the proxy 127.0.0.1:${proxy.port} (HTTPS_PROXY)`);
-      assertStringIncludes(words, says);
+      const error = await refusal(() => sendBy("https://localhost:1/", options), code);
+      assertEquals(error.includes("secret"), false);
+      assertStringIncludes(error, `the proxy 127.0.0.1:${proxy.port} (HTTPS_PROXY)`);
+      assertStringIncludes(error, message);
     });
   }
 
@@ -238,41 +245,41 @@ for (const verifyServer of [true, false]) {
   });
 }
 
-/** What a server does with the request, and what the sender makes of it. */
+/** Behaviour of a server, and the sender's result. */
 const BROKEN: Record<string, string | undefined> = {
-  "nothing was answered": undefined,
+  "nothing was sent": undefined,
   "the head is cut off": "HTTP/1.1 201 Created\r\ncontent-le",
   "the body is cut off": "HTTP/1.1 201 Created\r\ncontent-length: 100\r\n\r\nhalf",
   "a chunk is cut off": "HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n64\r\nhalf",
 };
 
-async function answerAndClose(connection: Deno.Conn, answer: string | undefined): Promise<void> {
+async function answerAndClose(connection: Deno.Conn, response: string | undefined): Promise<void> {
   await connection.read(new Uint8Array(65_536));
-  if (answer !== undefined) await connection.write(new TextEncoder().encode(answer));
+  if (response !== undefined) await connection.write(new TextEncoder().encode(response));
   connection.close();
 }
 
-for (const [when, answer] of Object.entries(BROKEN)) {
+for (const [when, response] of Object.entries(BROKEN)) {
   Deno.test(`createSender() throws network when the connection closes and ${when}`, async () => {
-    await using server = listen((connection) => answerAndClose(connection, answer));
+    await using server = listen((connection) => answerAndClose(connection, response));
     await refusal(() => send(`http://127.0.0.1:${server.port}/`), "network");
   });
 
   Deno.test(`createSender() without verification throws network when the connection closes and ${when}`, async () => {
-    await using server = listen((connection) => answerAndClose(connection, answer));
+    await using server = listen((connection) => answerAndClose(connection, response));
     assertEquals(await sendUnverified(`http://127.0.0.1:${server.port}/`), "network");
   });
 }
 
-const HANGING: Record<string, { scheme: string; answer: string }> = {
-  "the answer does not end": { scheme: "http", answer: BROKEN["the body is cut off"] ?? "" },
-  "the TLS handshake hangs": { scheme: "https", answer: "" },
+const HANGING: Record<string, { scheme: string; response: string }> = {
+  "the response does not end": { scheme: "http", response: BROKEN["the body is cut off"] ?? "" },
+  "the TLS handshake hangs": { scheme: "https", response: "" },
 };
 
-for (const [when, { scheme, answer }] of Object.entries(HANGING)) {
+for (const [when, { scheme, response }] of Object.entries(HANGING)) {
   const hang = async (connection: Deno.Conn) => {
     await connection.read(new Uint8Array(65_536));
-    await connection.write(new TextEncoder().encode(answer));
+    await connection.write(new TextEncoder().encode(response));
   };
 
   Deno.test(`createSender() throws network-timeout when ${when}`, async () => {
@@ -291,8 +298,8 @@ for (const [when, { scheme, answer }] of Object.entries(HANGING)) {
 }
 
 /**
- * What comes of a request without verification, within four seconds, in a process of its own: there
- * it can be stopped, and a rejection that nobody handles ends that process and not this one.
+ * Returns the outcome of a request without verification within four seconds. It runs in another process,
+ * which can be stopped, and which an unhandled rejection ends instead of this one.
  */
 async function sendUnverified(url: string): Promise<string> {
   const stopped = AbortSignal.timeout(4000);
@@ -305,7 +312,7 @@ async function sendUnverified(url: string): Promise<string> {
   return stopped.aborted ? "still at it after 4 s" : text(stdout);
 }
 
-Deno.test("createSender() without verification takes a certificate of a wrong name, date and authority", async () => {
+Deno.test("createSender() without verification accepts a certificate of a wrong name, date and authority", async () => {
   const wrong = await makeServerCertificate(["example.com"], {
     notAfter: new Date(Date.now() - 86_400_000),
   });
@@ -320,8 +327,8 @@ Deno.test("createSender() without verification takes a certificate of a wrong na
       (incoming) => new Response(incoming.headers.get("host")),
     );
     const authority = `${host}:${server.addr.port}`;
-    const answer = await send(`https://${authority}/`, { verifyServer: false });
-    assertEquals(text(answer.body), authority);
+    const response = await send(`https://${authority}/`, { verifyServer: false });
+    assertEquals(text(response.body), authority);
   }
 });
 
@@ -330,18 +337,18 @@ Deno.test("createSender() throws tls when the other side does not speak TLS", as
   await refusal(() => send(`https://127.0.0.1:${server.port}/`), "tls");
 });
 
-Deno.test("createSender() trusts the authorities it is given", async () => {
+Deno.test("createSender() trusts the authorities in its options", async () => {
   await using server = serve(() => new Response("ok"), SERVER);
-  const answer = await send(`https://localhost:${server.port}/`, {
+  const response = await send(`https://localhost:${server.port}/`, {
     extraAuthorities: [SERVER.authority],
   });
-  assertEquals(text(answer.body), "ok");
+  assertEquals(text(response.body), "ok");
 });
 
 Deno.test("createSender() throws tls, naming --ca-bundle, when the authority is unknown", async () => {
   await using server = serve(() => new Response("ok"), SERVER);
-  const words = await refusal(() => send(`https://localhost:${server.port}/`), "tls");
-  assertStringIncludes(words, "--ca-bundle");
+  const error = await refusal(() => send(`https://localhost:${server.port}/`), "tls");
+  assertStringIncludes(error, "--ca-bundle");
 });
 
 Deno.test("createSender() throws tls when the certificate is for another name or has expired", async () => {
@@ -353,11 +360,11 @@ Deno.test("createSender() throws tls when the certificate is for another name or
   };
   for (const [why, certificate] of Object.entries(wrong)) {
     await using server = serve(() => new Response("ok"), certificate);
-    const words = await refusal(
+    const error = await refusal(
       () =>
         send(`https://localhost:${server.port}/`, { extraAuthorities: [certificate.authority] }),
       "tls",
     );
-    assertStringIncludes(words, why);
+    assertStringIncludes(error, why);
   }
 });

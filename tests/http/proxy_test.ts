@@ -32,7 +32,7 @@ for (const [when, target, variables, expected] of CHOSEN) {
   });
 }
 
-/** NO_PROXY, target, and whether the target is taken out. */
+/** NO_PROXY, target, and true if the target is excluded. */
 const NO_PROXY: [string, string, boolean][] = [
   ["*", HTTPS, true],
   ["", HTTPS, false],

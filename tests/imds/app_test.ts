@@ -8,7 +8,7 @@ const ROLES = "/latest/meta-data/iam/security-credentials";
 const TTL = "x-aws-ec2-metadata-token-ttl-seconds";
 
 for (const path of [TOKEN, `${TOKEN}/`, `//${TOKEN.slice(1)}`, `////${TOKEN.slice(1)}/`]) {
-  Deno.test(`PUT ${path} gives a token of 56 characters and echoes its life`, async () => {
+  Deno.test(`PUT ${path} returns a token of 56 characters and its lifetime`, async () => {
     const endpoint = await FakeEndpoint.create();
     const answer = await endpoint.ask(path, { method: "PUT", headers: { [TTL]: "60" } });
     assertEquals(answer.status, 200);
@@ -18,7 +18,7 @@ for (const path of [TOKEN, `${TOKEN}/`, `//${TOKEN.slice(1)}`, `////${TOKEN.slic
   });
 }
 
-Deno.test("PUT of a token without a life takes six hours", async () => {
+Deno.test("PUT of a token without a lifetime uses six hours", async () => {
   const endpoint = await FakeEndpoint.create();
   const answer = await endpoint.ask(TOKEN, { method: "PUT" });
   assertEquals([answer.status, answer.headers.get(TTL)], [200, "21600"]);
@@ -27,14 +27,14 @@ Deno.test("PUT of a token without a life takes six hours", async () => {
 for (
   const life of ["0", "21601", "-1", "1.5", "abc", "", " ", "1e3", "0x10", "999999999999", "60, 60"]
 ) {
-  Deno.test(`PUT of a token answers 400 when its life is "${life}"`, async () => {
+  Deno.test(`PUT of a token returns 400 if its lifetime is "${life}"`, async () => {
     const endpoint = await FakeEndpoint.create();
     const answer = await endpoint.ask(TOKEN, { method: "PUT", headers: { [TTL]: life } });
     assertEquals([answer.status, endpoint.tokens.size], [400, 0]);
   });
 }
 
-Deno.test("PUT of a token answers 400 when it was forwarded", async () => {
+Deno.test("PUT of a token returns 400 if it was forwarded", async () => {
   const endpoint = await FakeEndpoint.create();
   for (const value of ["10.0.0.1", ""]) {
     const headers = { "x-forwarded-for": value };
@@ -44,7 +44,7 @@ Deno.test("PUT of a token answers 400 when it was forwarded", async () => {
 });
 
 for (const method of ["GET", "HEAD", "POST", "DELETE", "PATCH", "OPTIONS"]) {
-  Deno.test(`${method} of the token answers 405 with Allow`, async () => {
+  Deno.test(`${method} of the token returns 405 with Allow`, async () => {
     const endpoint = await FakeEndpoint.create();
     const answer = await endpoint.ask(TOKEN, { method });
     assertEquals([answer.status, answer.headers.get("allow")], [405, "PUT"]);
@@ -52,7 +52,7 @@ for (const method of ["GET", "HEAD", "POST", "DELETE", "PATCH", "OPTIONS"]) {
 }
 
 for (const method of ["PUT", "POST", "DELETE", "OPTIONS"]) {
-  Deno.test(`${method} of a document answers 405 with Allow`, async () => {
+  Deno.test(`${method} of a document returns 405 with Allow`, async () => {
     const endpoint = await FakeEndpoint.create();
     const answer = await endpoint.ask(`${ROLES}/`, { method, headers: await endpoint.token() });
     assertEquals([answer.status, answer.headers.get("allow")], [405, "GET, HEAD"]);
@@ -60,7 +60,7 @@ for (const method of ["PUT", "POST", "DELETE", "OPTIONS"]) {
 }
 
 for (const path of [ROLES, `${ROLES}/`, `//${ROLES.slice(1)}/`, `${ROLES}/?x=1`]) {
-  Deno.test(`GET ${path} gives the role's name without a newline`, async () => {
+  Deno.test(`GET ${path} returns the role's name without a newline`, async () => {
     const endpoint = await FakeEndpoint.create();
     const answer = await endpoint.ask(path, { headers: await endpoint.token() });
     assertEquals([answer.status, await answer.text()], [200, "Demo"]);
@@ -69,7 +69,7 @@ for (const path of [ROLES, `${ROLES}/`, `//${ROLES.slice(1)}/`, `${ROLES}/?x=1`]
 }
 
 for (const role of ["Demo", "Demo/", "default", "default/", "%44emo"]) {
-  Deno.test(`GET the credentials of ${role} gives what SDKs read`, async () => {
+  Deno.test(`GET the credentials of ${role} returns the document that SDKs read`, async () => {
     const endpoint = await FakeEndpoint.create();
     const answer = await endpoint.ask(`${ROLES}/${role}`, { headers: await endpoint.token() });
     assertEquals(answer.status, 200);
@@ -87,7 +87,7 @@ for (const role of ["Demo", "Demo/", "default", "default/", "%44emo"]) {
 }
 
 for (const role of ["Other", "demo", "Demo2", "..", "Demo%2F", "%", "Demo/x"]) {
-  Deno.test(`GET the credentials of ${role} answers 404`, async () => {
+  Deno.test(`GET the credentials of ${role} returns 404`, async () => {
     const endpoint = await FakeEndpoint.create();
     const answer = await endpoint.ask(`${ROLES}/${role}`, { headers: await endpoint.token() });
     assertEquals(answer.status, 404);
@@ -113,7 +113,7 @@ const UNKNOWN = [
 ];
 
 for (const path of UNKNOWN) {
-  Deno.test(`${path} answers 404 to every method, with and without a token`, async () => {
+  Deno.test(`${path} returns 404 for every method, with and without a token`, async () => {
     const endpoint = await FakeEndpoint.create();
     const token = await endpoint.token();
     for (const method of ["GET", "HEAD", "PUT", "POST"]) {
@@ -132,7 +132,7 @@ const DOCUMENTS: Record<string, string> = {
 };
 
 for (const [path, body] of Object.entries(DOCUMENTS)) {
-  Deno.test(`GET ${path} needs a token and carries the life that remains of it`, async () => {
+  Deno.test(`GET ${path} requires a token and returns its remaining lifetime`, async () => {
     const endpoint = await FakeEndpoint.create();
     const token = await endpoint.token(60);
     for (const slash of ["", "/"]) {
@@ -151,13 +151,13 @@ for (const [path, body] of Object.entries(DOCUMENTS)) {
   });
 }
 
-Deno.test("an unknown role carries the life that remains of the token too", async () => {
+Deno.test("an unknown role returns the token's remaining lifetime too", async () => {
   const endpoint = await FakeEndpoint.create();
   const answer = await endpoint.ask(`${ROLES}/Other`, { headers: await endpoint.token(60) });
   assertEquals([answer.status, answer.headers.get(TTL)], [404, "60"]);
 });
 
-Deno.test("tokens that take turns are each answered with their own life, and whole", async () => {
+Deno.test("tokens used in turn each get a complete response with their own lifetime", async () => {
   const endpoint = await FakeEndpoint.create();
   const tokens = [[60, await endpoint.token(60)], [90, await endpoint.token(90)]] as const;
   for (const [life, headers] of [...tokens, ...tokens, ...tokens.toReversed()]) {
@@ -168,7 +168,7 @@ Deno.test("tokens that take turns are each answered with their own life, and who
 });
 
 for (const method of ["PUT", "POST"]) {
-  Deno.test(`${method} of any role, known or not, answers 405 with Allow`, async () => {
+  Deno.test(`${method} of any role, known or not, returns 405 with Allow`, async () => {
     const endpoint = await FakeEndpoint.create();
     for (const role of ["Demo", "default", "Other", "%44emo"]) {
       const answer = await endpoint.ask(`${ROLES}/${role}`, { method });
@@ -177,7 +177,7 @@ for (const method of ["PUT", "POST"]) {
   });
 }
 
-Deno.test("a role that is named default is answered under its name", async () => {
+Deno.test("a role with the name default is served under its name", async () => {
   const endpoint = await FakeEndpoint.create({ roleName: "default" });
   const headers = await endpoint.token();
   const answer = await endpoint.ask(`${ROLES}/default`, { headers });
@@ -185,7 +185,7 @@ Deno.test("a role that is named default is answered under its name", async () =>
   assertEquals((await endpoint.ask(`${ROLES}/Demo`, { headers })).status, 404);
 });
 
-Deno.test("HEAD answers as GET does, without a body", async () => {
+Deno.test("HEAD responds like GET, without a body", async () => {
   const endpoint = await FakeEndpoint.create();
   const headers = await endpoint.token();
   const answer = await endpoint.ask(`${ROLES}/Demo`, { method: "HEAD", headers });
@@ -194,7 +194,7 @@ Deno.test("HEAD answers as GET does, without a body", async () => {
   assertEquals((await endpoint.ask(`${ROLES}/Demo`, { method: "HEAD" })).status, 401);
 });
 
-Deno.test("credentials answer 500 with a reason when there are none, and never empty ones", async () => {
+Deno.test("credentials return 500 with a reason if there are none, and are never empty", async () => {
   const endpoint = await FakeEndpoint.create({ containerToken: "secret" });
   const headers = { ...await endpoint.token(60), authorization: "secret" };
   endpoint.credentials = undefined;
@@ -233,7 +233,7 @@ for (
   ]
 ) {
   const status = /^127\.1$|^\d+$|[@[]/.test(host) ? 400 : 403;
-  Deno.test(`a request that names the host ${host} is answered ${status} everywhere`, async () => {
+  Deno.test(`a request with the host ${host} gets ${status} everywhere`, async () => {
     const endpoint = await FakeEndpoint.create({ containerToken: "secret" });
     const headers = { ...await endpoint.token(), authorization: "secret" };
     for (const path of [`${ROLES}/Demo`, "/role/Demo", "/healthz", "/nothing"]) {
@@ -266,7 +266,7 @@ for (
   });
 }
 
-Deno.test("/healthz tells age, remaining life and the last error's code, and 503 without credentials", async () => {
+Deno.test("/healthz returns age, remaining lifetime and the last error's code, and 503 without credentials", async () => {
   const endpoint = await FakeEndpoint.create();
   const ok = await endpoint.ask("/healthz");
   assertEquals([ok.status, await ok.json()], [200, endpoint.health]);
@@ -282,7 +282,7 @@ Deno.test("/healthz tells age, remaining life and the last error's code, and 503
   assertEquals((await endpoint.ask("/healthz")).status, 503);
 });
 
-Deno.test("/role/Demo gives container credentials to who sends the token verbatim", async () => {
+Deno.test("/role/Demo returns container credentials to clients that send the token verbatim", async () => {
   const endpoint = await FakeEndpoint.create({ containerToken: "secret+/=" });
   const answer = await endpoint.ask("/role/Demo", { headers: { authorization: "secret+/=" } });
   assertEquals([answer.status, await answer.json()], [200, {

@@ -15,13 +15,13 @@ const ADDRESSES: Record<string, string> = {
 };
 
 for (const [text, address] of Object.entries(ADDRESSES)) {
-  Deno.test(`parseBindAddress() takes ${text}`, () => {
+  Deno.test(`parseBindAddress() accepts ${text}`, () => {
     assertEquals(parseBindAddress(text, 80, PLAIN), { kind: "ip", address, port: 80 });
   });
 }
 
 for (const text of ["0.0.0.0", "::", "10.0.0.1", "fe80::1", "192.168.0.1"]) {
-  Deno.test(`parseBindAddress() refuses ${text} unless packets stay near or it is meant`, () => {
+  Deno.test(`parseBindAddress() refuses ${text} unless the hop limit is 1 or allowRemote is set`, () => {
     const error = assertThrows(() => parseBindAddress(text, 80, PLAIN), HelperError);
     assertEquals(error.code, "usage");
     assertStringIncludes(error.message, "--hop-limit 1");
@@ -53,14 +53,14 @@ for (
   });
 }
 
-Deno.test("parseBindAddress() takes what has a slash for the path of a Unix socket", () => {
+Deno.test("parseBindAddress() reads text with a slash as the path of a Unix socket", () => {
   for (const text of ["/run/helper.sock", "./helper.sock", "unix:/run/helper.sock"]) {
     const path = text.replace("unix:", "");
     assertEquals(parseBindAddress(text, 80, PLAIN), { kind: "unix", path });
   }
 });
 
-Deno.test("endpointUrl() has brackets around IPv6 and no trailing slash, and names what can be reached", () => {
+Deno.test("endpointUrl() has brackets around IPv6 and no trailing slash, and a reachable address", () => {
   const url = (address: string) => endpointUrl({ address, port: 9911 });
   assertEquals(url("127.0.0.1"), "http://127.0.0.1:9911");
   assertEquals(url("::1"), "http://[::1]:9911");

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
-/** Starts a server in a process of its own; returns the error, or "listens". */
+/** Starts a server in its own process; returns the error, or "listens". */
 async function start(bind: unknown, serveAddress?: string): Promise<string> {
   const module = import.meta.resolve("../../src/imds/server.ts");
   const program = `
@@ -10,7 +10,7 @@ async function start(bind: unknown, serveAddress?: string): Promise<string> {
       const server = await EndpointServer.start({
         bind: ${JSON.stringify(bind)},
         hopLimit: 64,
-        answer: () => new Response("ok"),
+        handler: () => new Response("ok"),
         monotonic: () => performance.now(),
         warn: () => {},
       });
@@ -30,7 +30,7 @@ async function start(bind: unknown, serveAddress?: string): Promise<string> {
 
 const ANY_PORT = { kind: "ip", address: "127.0.0.1", port: 0 };
 
-Deno.test("a server starts where it is told to, on IPv4, IPv6 and a Unix socket", async () => {
+Deno.test("a server starts on the requested address, on IPv4, IPv6 and a Unix socket", async () => {
   using directory = new TemporaryDirectory();
   assertEquals(await start(ANY_PORT), "listens");
   assertEquals(await start({ kind: "ip", address: "0.0.0.0", port: 0 }), "listens");

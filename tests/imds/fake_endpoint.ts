@@ -1,10 +1,10 @@
-import type { Answer, Endpoint } from "../../src/imds/app.ts";
+import type { Endpoint, RequestHandler } from "../../src/imds/app.ts";
 import { createApp } from "../../src/imds/app.ts";
 import type { Health, ServedCredentials } from "../../src/imds/documents.ts";
 import { hostCheck } from "../../src/imds/host_check.ts";
 import { TokenStore } from "../../src/imds/tokens.ts";
 
-/** Credentials as the endpoint serves them. */
+/** Served credentials. */
 export const CREDENTIALS: ServedCredentials = {
   accessKeyId: "ASIAEXAMPLE",
   secretAccessKey: "secret/key",
@@ -13,7 +13,7 @@ export const CREDENTIALS: ServedCredentials = {
   fetched: new Date("2026-01-01T00:00:00.123Z"),
 };
 
-/** An endpoint on a clock that the test moves, asked without a socket. */
+/** Endpoint on a clock that the test moves, called without a socket. */
 export class FakeEndpoint {
   /** Milliseconds. */
   time = 0;
@@ -23,7 +23,7 @@ export class FakeEndpoint {
     () => this.time,
     (length) => crypto.getRandomValues(new Uint8Array(length)),
   );
-  #answer: Answer = () => Response.error();
+  #answer: RequestHandler = () => Response.error();
 
   static async create(parts: Partial<Endpoint> = {}): Promise<FakeEndpoint> {
     const fake = new FakeEndpoint();
@@ -41,14 +41,14 @@ export class FakeEndpoint {
     return fake;
   }
 
-  /** Asks for a path as a client on loopback would. */
+  /** Requests a path as a client on loopback. */
   async ask(
     path: string,
     init: RequestInit & { host?: string; client?: string } = {},
   ): Promise<Response> {
     const request = new Request(`http://127.0.0.1:9911${path}`, init);
     request.headers.set("host", init.host ?? "127.0.0.1:9911");
-    // As Deno's server gives it: the Host header as it was sent, in front of the target.
+    // As Deno's server builds it: the Host header as sent, before the target.
     const url = `http://${init.host ?? "127.0.0.1:9911"}${path}`;
     Object.defineProperty(request, "url", { value: url });
     return await this.#answer(request, {
@@ -57,7 +57,7 @@ export class FakeEndpoint {
     });
   }
 
-  /** A token, and the header that carries it. */
+  /** Returns a token, and the header with it. */
   async token(seconds = 21_600): Promise<Record<string, string>> {
     const answer = await this.ask("/latest/api/token", {
       method: "PUT",

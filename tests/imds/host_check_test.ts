@@ -45,7 +45,7 @@ const REFUSED = [
   "dead:beef",
 ];
 
-Deno.test("hostCheck() allows address literals, localhost and the names it was given", () => {
+Deno.test("hostCheck() allows address literals, localhost and its names", () => {
   const isAllowed = hostCheck(["Host.Docker.Internal.", "helper.default.svc"]);
   for (const host of [...ALLOWED, ...ALLOWED]) {
     assertEquals([host, isAllowed(host)], [host, true]);
@@ -67,7 +67,7 @@ Deno.test("hostRefusal() names the flag, and the host only if it is a name", () 
   }
 });
 
-Deno.test("parseHostNames() takes names in one text or several", () => {
+Deno.test("parseHostNames() accepts names in one text or several", () => {
   assertEquals(
     parseHostNames(["host.docker.internal, my_helper  B.example.", "c"], "--allow-host"),
     ["host.docker.internal", "my_helper", "b.example", "c"],
@@ -81,6 +81,6 @@ for (
   Deno.test(`parseHostNames() refuses ${text} with the flag's name`, () => {
     const error = assertThrows(() => parseHostNames([text], "--allow-host"), HelperError);
     assertEquals(error.code, "usage");
-    assertStringIncludes(error.message, ": not a host name; give one");
+    assertStringIncludes(error.message, ": not a host name; use one");
   });
 }

@@ -11,7 +11,7 @@ const INVALID = [
   ...["[1.2.3.4]", "[]", ":80", "a:1:2", "a:-1", "[::1]x", "é.example", "a%zz", "http://a"],
 ];
 
-Deno.test("hostHeaderCheck() takes one valid host, and nothing else", () => {
+Deno.test("hostHeaderCheck() accepts one valid host, and nothing else", () => {
   const isValid = hostHeaderCheck();
   for (const value of VALID) assertEquals([value, isValid(value)], [value, true]);
   for (const value of INVALID) assertEquals([value, isValid(value)], [value, false]);

@@ -11,7 +11,7 @@ function createStore() {
   return { clock, store };
 }
 
-Deno.test("remaining() counts down to the end of the token's life", () => {
+Deno.test("remaining() counts down to the end of the token's lifetime", () => {
   const { clock, store } = createStore();
   const token = store.issue(2, "a");
   assertEquals(store.remaining(token), 2);
@@ -23,7 +23,7 @@ Deno.test("remaining() counts down to the end of the token's life", () => {
   assertEquals(store.remaining(token), undefined);
 });
 
-Deno.test("remaining() knows no token that differs in any character", () => {
+Deno.test("remaining() refuses a token that differs in any character", () => {
   const { store } = createStore();
   const token = store.issue(60, "a");
   for (let i = 0; i < token.length; i++) {
@@ -36,7 +36,7 @@ Deno.test("remaining() knows no token that differs in any character", () => {
   }
 });
 
-Deno.test("issue() makes room by the token that expires first when one client holds all", () => {
+Deno.test("issue() evicts the token that expires first if one client has all", () => {
   const { store } = createStore();
   const tokens = Array.from({ length: MAX_TOKENS }, (_, i) => store.issue(1000 - i, "a"));
   const last = store.issue(5000, "a");
@@ -54,7 +54,7 @@ Deno.test("issue() sweeps expired tokens before it evicts any", () => {
   assertEquals([store.size, store.remaining(kept)], [2, 99]);
 });
 
-Deno.test("a flood of 10,000 tokens takes room from the client that asks for them alone", () => {
+Deno.test("a flood of 10,000 tokens evicts only tokens of the client that requests them", () => {
   const { store } = createStore();
   const others = ["a", "b", "c"].flatMap((client) =>
     Array.from({ length: 20 }, () => store.issue(10, client))

@@ -1,12 +1,12 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 
-import { checkPayload, withoutPayload } from "../../packaging/base/payload.ts";
+import { checkPayload, removePayload } from "../../packaging/base/payload.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const BUNDLE = bytes("the text of the program");
 
-/** A Mach-O program of these segments, each with its contents, as far as it is looked at. */
+/** Returns a Mach-O program with these segments and contents, as far as our code reads it. */
 function macho(processor: number, segments: readonly (readonly [string, Uint8Array])[]) {
   const commands = segments.length * 72;
   const header = Buffer.alloc(32 + commands);
@@ -36,10 +36,10 @@ const TEXT = ["__TEXT", bytes("code")] as const;
 const LINKEDIT = ["__LINKEDIT", bytes("symbols")] as const;
 const SUI = ["__SUI", BUNDLE] as const;
 
-Deno.test("withoutPayload() takes the segment off a Mach-O program for arm64", () => {
-  const base = withoutPayload(macho(ARM64, [TEXT, SUI, LINKEDIT]));
+Deno.test("removePayload() removes the segment of a Mach-O program for arm64", () => {
+  const base = removePayload(macho(ARM64, [TEXT, SUI, LINKEDIT]));
   const expected = macho(ARM64, [TEXT, LINKEDIT]);
-  // The room of the command stays; what follows moves up by the segment's length.
+  // The command's space stays; the following bytes move up by the segment's length.
   assertEquals(Buffer.from(base).readUInt32LE(16), 2);
   assertEquals(Buffer.from(base).readUInt32LE(20), 2 * 72);
   assertEquals(base.length, expected.length + 72);
@@ -48,25 +48,27 @@ Deno.test("withoutPayload() takes the segment off a Mach-O program for arm64", (
   assertEquals(Number(Buffer.from(base).readBigUInt64LE(linkEdit + 40)), base.length - 7);
 });
 
-Deno.test("withoutPayload() takes what is appended off a Mach-O program for x64", () => {
+Deno.test("removePayload() removes the appended payload of a Mach-O program for x64", () => {
   const stretched = Buffer.concat([bytes("symbols"), MARK, BUNDLE]);
-  const base = withoutPayload(macho(X64, [TEXT, ["__LINKEDIT", stretched]]));
+  const base = removePayload(macho(X64, [TEXT, ["__LINKEDIT", stretched]]));
   assertEquals(Buffer.from(base), macho(X64, [TEXT, LINKEDIT]));
 });
 
-Deno.test("withoutPayload() throws when there is no payload or several", () => {
+Deno.test("removePayload() throws without a payload or for several", () => {
   const wrong: [Uint8Array, string][] = [
     [macho(ARM64, [TEXT, LINKEDIT]), "0 segments __SUI"],
     [macho(ARM64, [TEXT, SUI, SUI, LINKEDIT]), "2 segments __SUI"],
-    [macho(ARM64, [SUI, TEXT, LINKEDIT]), "does not stand before"],
+    [macho(ARM64, [SUI, TEXT, LINKEDIT]), "is not before"],
     [macho(X64, [TEXT, LINKEDIT]), "0 payloads"],
     [macho(X64, [TEXT, ["__LINKEDIT", Buffer.concat([MARK, MARK])]]), "2 payloads"],
     [bytes("#!/bin/sh"), "neither ELF, PE nor Mach-O"],
   ];
-  for (const [program, words] of wrong) assertThrows(() => withoutPayload(program), Error, words);
+  for (const [program, message] of wrong) {
+    assertThrows(() => removePayload(program), Error, message);
+  }
 });
 
-Deno.test("checkPayload() takes a program that holds the bundle once, in its one payload", () => {
+Deno.test("checkPayload() accepts a program that contains the bundle once, in its only payload", () => {
   checkPayload(macho(ARM64, [TEXT, SUI, LINKEDIT]), BUNDLE);
   checkPayload(macho(X64, [TEXT, ["__LINKEDIT", Buffer.concat([MARK, BUNDLE])]]), BUNDLE);
   checkPayload(Buffer.concat([Buffer.from("7f454c46", "hex"), BUNDLE]), BUNDLE);
@@ -75,13 +77,13 @@ Deno.test("checkPayload() takes a program that holds the bundle once, in its one
 
 Deno.test("checkPayload() throws when the bundle is missing, elsewhere, or there are two payloads", () => {
   const wrong: [Uint8Array, string][] = [
-    [macho(ARM64, [["__TEXT", BUNDLE], ["__SUI", bytes("another")], LINKEDIT]), "does not hold"],
+    [macho(ARM64, [["__TEXT", BUNDLE], ["__SUI", bytes("another")], LINKEDIT]), "does not contain"],
     [macho(ARM64, [TEXT, SUI, SUI, LINKEDIT]), "2 segments __SUI"],
     [macho(ARM64, [TEXT, LINKEDIT]), "0 segments __SUI"],
     [Buffer.concat([bytes("MZ"), BUNDLE, BUNDLE]), "two payloads"],
-    [bytes("MZ"), "does not hold"],
+    [bytes("MZ"), "does not contain"],
   ];
-  for (const [program, words] of wrong) {
-    assertThrows(() => checkPayload(program, BUNDLE), Error, words);
+  for (const [program, message] of wrong) {
+    assertThrows(() => checkPayload(program, BUNDLE), Error, message);
   }
 });

@@ -14,7 +14,7 @@ import { SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { PYTHON } from "../support/tools.ts";
 
-/** What LIEF says of each target's binary. */
+/** Expected report of LIEF for each target's binary. */
 const JUDGED: Readonly<Record<string, readonly [format: string, machine: string]>> = {
   "linux-x64": ["ELF", "X86_64"],
   "linux-arm64": ["ELF", "AARCH64"],
@@ -41,7 +41,7 @@ Deno.test("make dist builds a binary for each target, of its format and processo
   }
 });
 
-Deno.test("checkBinary() takes each binary for its own target, with the bundle in it once", () => {
+Deno.test("checkBinary() accepts each binary for its own target, with the bundle once", () => {
   const read = (name: string) => Deno.readFileSync(`${DIST}/${name}`);
   for (const target of TARGETS) {
     const file = fileNameOf(target);
@@ -55,7 +55,7 @@ Deno.test("checkBinary() takes each binary for its own target, with the bundle i
     }
     const changed = bundle.slice();
     changed[100] = (changed[100] ?? 0) ^ 1;
-    assertThrows(() => checkBinary(file, binary, changed, target), Error, "does not hold");
+    assertThrows(() => checkBinary(file, binary, changed, target), Error, "does not contain");
   }
 });
 
@@ -81,7 +81,7 @@ for (const name of ["linux-x64", "linux-arm64"]) {
   });
 }
 
-Deno.test("a second build of the same source is the same binary, where it holds no compiled code", async () => {
+Deno.test("a second build of the same source is the same binary, if it has no code cache", async () => {
   using directory = new TemporaryDirectory();
   const target = TARGETS.find(({ name }) => name === "linux-arm64");
   const released = `${DIST}/${target ? fileNameOf(target) : ""}`;
@@ -121,7 +121,7 @@ testWith(
     const version = await emulated(["version"]);
     assertEquals([version.code, version.stdout], [0, `${VERSION}\n`]);
 
-    // PKCS#1 v1.5 has one signature for a message: this machine's own binary must give the same.
+    // PKCS#1 v1.5 has one signature for a message: this machine's own binary must return the same.
     const { keyPath } = await createAuthority(scenario.directory, {
       subject: "/CN=x",
       keyType: "rsa-2048",
@@ -137,7 +137,7 @@ testWith(
   },
 );
 
-Deno.test("the binary is refused by musl's loader in words that name what is missing", async () => {
+Deno.test("musl's loader refuses the binary and names what is missing", async () => {
   const { code, stderr } = await runProgram("/lib/ld-musl-x86_64.so.1", [
     `${DIST}/aws_signing_helper-${VERSION}-linux-x64`,
     "version",

@@ -10,13 +10,13 @@ const packageOf = (architecture: string) =>
   `${DIST}/aws-signing-helper_${VERSION}_${architecture}.deb`;
 
 for (const architecture of ["amd64", "arm64"]) {
-  Deno.test(`the .deb for ${architecture} says what it needs, and lintian finds no error in it`, async () => {
+  Deno.test(`the .deb for ${architecture} declares its dependencies, and lintian finds no error`, async () => {
     const field = async (name: string) =>
       (await must("dpkg-deb", ["--field", packageOf(architecture), name])).trim();
     assertEquals(await field("Architecture"), architecture);
     assertEquals(await field("Version"), VERSION);
     assertStringIncludes(await field("Depends"), "libc6 (>= 2.27)");
-    // lintian leaves files where it has its temporary files.
+    // lintian leaves files in its temporary folder.
     using directory = new TemporaryDirectory();
     const { stdout } = await runProgram("lintian", [
       "--no-cfg",
@@ -29,9 +29,9 @@ for (const architecture of ["amd64", "arm64"]) {
   });
 }
 
-/** What lintian says and why it stays. */
+/** Tags of lintian that are accepted, with the reason. */
 const ACCEPTED = [
-  "unstripped-binary-or-object", // stripping would take the program out of it
+  "unstripped-binary-or-object", // stripping would remove the program
   "embedded-library", // the runtime is one file by design
   "no-manual-page",
   "initial-upload-closes-no-bugs", // it is not uploaded to Debian
@@ -67,7 +67,7 @@ testWith(
           LC_ALL: "C.UTF-8",
         },
       });
-    // What apt, dpkg and man's own index keep of any package is not this package's.
+    // Files that apt, dpkg and man's index keep for any package do not belong to this one.
     const listing = async () =>
       (await must("find", [root, "-xdev", "-path", `${root}/var/cache`, "-prune", "-o", "-print"]))
         .split("\n").filter((path) => !/\/var\/(log|lib\/(dpkg|apt))\b/.test(path)).toSorted();

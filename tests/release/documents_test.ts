@@ -41,7 +41,7 @@ Deno.test("the SBOM names the program, the runtime and exactly the packages in t
   assertEquals(roots.every((ref: string) => references.includes(ref)), true);
 });
 
-Deno.test("THIRD-PARTY-LICENSES has a licence text for each of them", () => {
+Deno.test("THIRD-PARTY-LICENSES has a licence text for each package", () => {
   const text = Deno.readTextFileSync(`${DIST}/THIRD-PARTY-LICENSES`);
   const parts = text.split(/^={80}\n(.+)\n={80}\n/m);
   const titles = parts.filter((_, i) => i % 2 === 1);
@@ -53,7 +53,7 @@ Deno.test("THIRD-PARTY-LICENSES has a licence text for each of them", () => {
   assertEquals(titles.some((title) => title.startsWith("V8 ")), true);
 });
 
-Deno.test("manPages() gives a page for each command that mandoc and man find nothing wrong with", async () => {
+Deno.test("manPages() returns a page for each command without warnings of mandoc and man", async () => {
   using directory = new TemporaryDirectory();
   const pages = manPages(new Date("2026-01-02T00:00:00Z"));
   assertEquals(pages.size, Object.keys(COMMANDS).length + 1);
@@ -67,7 +67,7 @@ Deno.test("manPages() gives a page for each command that mandoc and man find not
   assertStringIncludes(man.stdout.replaceAll(/\s+/g, " "), "--role-arn ARN IAM role to assume.");
 });
 
-Deno.test("packageManifests() gives files that Ruby, YAML and JSON read, with the binaries' sums", async () => {
+Deno.test("packageManifests() returns files that Ruby, YAML and JSON read, with the binaries' checksums", async () => {
   using directory = new TemporaryDirectory();
   const sums = new Map(
     Deno.readTextFileSync(`${DIST}/SHA256SUMS`).trim().split("\n").map((line): [string, string] => {
@@ -110,18 +110,18 @@ Deno.test("packageManifests() gives files that Ruby, YAML and JSON read, with th
   assertEquals(installer.Installers[0].InstallerUrl, `${url}/${windowsFile}`);
 });
 
-Deno.test("the launchd plist is one, and names flags that exist", async () => {
+Deno.test("the launchd plist is valid, and its flags exist", async () => {
   const path = `${ROOT}packaging/launchd/aws-signing-helper.serve.plist`;
   const script =
     "import json,plistlib,sys; print(json.dumps(plistlib.load(open(sys.argv[1],'rb'))))";
   const plist = JSON.parse((await runProgram(PYTHON, ["-c", script, path])).stdout);
   const flags: readonly string[] = COMMANDS.serve.flags;
-  const [, command, ...words] = plist.ProgramArguments;
+  const [, command, ...args] = plist.ProgramArguments;
   assertEquals(command, "serve");
   const variables = Object.keys(plist.EnvironmentVariables).map((name) =>
     name.replace("AWS_SIGNING_HELPER_", "").toLowerCase().replaceAll("_", "-")
   );
-  const given = words.filter((word: string) => word.startsWith("--"))
+  const given = args.filter((word: string) => word.startsWith("--"))
     .map((word: string) => word.slice(2));
   assertEquals([...variables, ...given].filter((name) => !flags.includes(name)), []);
 });

@@ -13,10 +13,10 @@ import { PYTHON } from "../support/tools.ts";
 
 const CLIENT = fileURLToPath(new URL("../clients/python/print_credentials.py", import.meta.url));
 
-/** The image is started by a user that is not root, in namespaces of its own. */
+/** A user that is not root starts the image in its own namespaces. */
 const NEEDS: readonly Need[] = ["image", "other-user", "user-namespace"];
 
-/** The command that starts an image as its configuration says, its root read-only. */
+/** Returns the command that starts an image by its configuration, with a read-only root. */
 function start(
   { root, process }: UnpackedImage,
   mounts: readonly string[],
@@ -24,7 +24,7 @@ function start(
 ): readonly string[] {
   const { uid, gid } = process.user;
   return [
-    // Really that user, whom a namespace of its own then holds.
+    // The image runs as that user, in its own namespace.
     ...["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", "bwrap"],
     ...["--ro-bind", root, "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
     ...["--unshare-user", "--unshare-pid", "--unshare-ipc"],
@@ -41,7 +41,7 @@ function start(
 
 testWith(
   NEEDS,
-  "the image runs the program as user 65532, and holds no other program",
+  "the image runs the program as user 65532, and contains no other program",
   async () => {
     using directory = new TemporaryDirectory();
     const image = await unpackImage(directory, "amd64");
@@ -68,7 +68,7 @@ testWith(
   },
 );
 
-testWith(["image", "mountable-root"], "buildah takes the image archive", async () => {
+testWith(["image", "mountable-root"], "buildah loads the image archive", async () => {
   using directory = new TemporaryDirectory();
   const layout = directory.join("layout");
   Deno.mkdirSync(layout);
@@ -138,8 +138,8 @@ testWith(
       assertEquals({ code, stderr }, { code: 0, stderr: "" });
       const { accessKeyId, method } = JSON.parse(stdout);
       assertEquals([accessKeyId, method], [scenario.emulator.issued[0]?.accessKeyId, "iam-role"]);
-      const [probe = "", ...words] = start(image, [], ["health", "--port", new URL(endpoint).port]);
-      const health = await runProgram(probe, words);
+      const [probe = "", ...args] = start(image, [], ["health", "--port", new URL(endpoint).port]);
+      const health = await runProgram(probe, args);
       assertEquals(health.code, 0, health.stderr);
       assertEquals(JSON.parse(health.stdout).status, "ok");
     } finally {
@@ -149,7 +149,7 @@ testWith(
   },
 );
 
-/** Files of the test are root's, and the program in the image is not root. */
+/** Makes the test's files readable: root owns them, and the program in the image is not root. */
 async function openToImage(path: string, { process }: UnpackedImage): Promise<void> {
   const { uid, gid } = process.user;
   for (const kind of ["certificate-*", "*.pem"]) {

@@ -13,7 +13,7 @@ const KUSTOMIZE = `${folder}kustomize`;
 const VALIDATE = `${ROOT}build/clients/python/bin/kubernetes-validate`;
 const SETS = ["sidecar-serve", "sidecar-update", "node-agent", "node-agent-secret"];
 
-/** What these tests read of a manifest; the schemas check its shape. */
+/** Fields of a manifest that these tests read; the schemas check its form. */
 interface Manifest {
   readonly kind: string;
   readonly spec?: { readonly template?: { readonly spec: PodSpec } };
@@ -52,7 +52,7 @@ Deno.test("every set of manifests is known to these tests", () => {
 for (const set of SETS) {
   testWith(
     ["kustomize"],
-    `${set}: kustomize builds what the schemas of Kubernetes 1.30 and 1.37 take, strictly`,
+    `${set}: kustomize's output is valid by the strict schemas of Kubernetes 1.30 and 1.37`,
     async () => {
       using directory = new TemporaryDirectory();
       const rendered = await must(KUSTOMIZE, ["build", `${MANIFESTS}/${set}`]);
@@ -76,7 +76,7 @@ for (const set of SETS) {
 
   testWith(
     ["kustomize"],
-    `${set}: the helper is locked down, of this version, and safe from service links`,
+    `${set}: the helper is restricted, of this version, and without service links`,
     async () => {
       const documents = await documentsOf(await must(KUSTOMIZE, ["build", `${MANIFESTS}/${set}`]));
       const pods = documents.flatMap(({ spec }) => spec?.template ? [spec.template.spec] : []);
@@ -103,7 +103,7 @@ for (const set of SETS) {
 
 testWith(
   ["kustomize"],
-  "the node agent takes its certificate from a CSI volume, or from a secret",
+  "the node agent reads its certificate from a CSI volume, or from a secret",
   async () => {
     for (const [set, kind] of [["node-agent", "csi"], ["node-agent-secret", "secret"]] as const) {
       const documents = await documentsOf(await must(KUSTOMIZE, ["build", `${MANIFESTS}/${set}`]));

@@ -22,7 +22,7 @@ interface Pod {
   readonly env?: Readonly<Record<string, string>>;
   /** `volumeMounts` of an emptyDir, or of one file in it (`subPath`). */
   readonly volume?: { readonly at: string; readonly subPath?: string };
-  /** The file with credentials that is to be there at the end, below the volume. */
+  /** The file with credentials that must exist at the end, below the volume. */
   readonly writes?: string;
 }
 
@@ -84,7 +84,7 @@ function start(
 ): readonly string[] {
   const { uid } = process.user;
   const env = [
-    // umoci sets HOME for the image's own user. Without it the program asks /etc/passwd.
+    // umoci sets HOME for the image's own user. Without it the program reads /etc/passwd.
     ...process.env.filter((variable) => !/^(TERM|HOME)=/.test(variable)),
     ...Object.entries(pod.env ?? {}).map(([name, value]) => `${name}=${value}`),
   ];
@@ -107,7 +107,7 @@ function start(
   ];
 }
 
-/** Makes the place of a mount, as a container runtime does, and gives what is mounted to the user. */
+/** Creates a mount point like a container runtime, and makes the user the owner of the mount. */
 async function makeMountPoint({ root, process }: UnpackedImage, { volume }: Pod, folder: string) {
   const { uid } = process.user;
   if (volume && !volume.at.startsWith("/tmp")) {
@@ -149,7 +149,7 @@ for (const [name, pod] of Object.entries(PODS)) {
       const [command = "", ...args] = start(image, pod, volume, certificates, flags);
       const stays = pod.args[0] === "serve" ||
         (pod.args[0] === "update" && !pod.args.includes("--once"));
-      // SIGTERM goes to the container's process by way of its end: timeout stands in for the kubelet.
+      // timeout sends SIGTERM to the container's process, in place of the kubelet.
       const run = stays
         ? await runProgram("timeout", ["--foreground", "-k", "10", "5", command, ...args])
         : await runProgram(command, args);

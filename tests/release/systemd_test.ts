@@ -14,7 +14,7 @@ const UNITS = [
 const pathOf = (unit: string) => `${ROOT}packaging/systemd/${unit}`;
 
 for (const unit of UNITS) {
-  Deno.test(`systemd-analyze verify finds nothing wrong with ${unit}`, async () => {
+  Deno.test(`systemd-analyze verify accepts ${unit}`, async () => {
     using directory = new TemporaryDirectory();
     const text = Deno.readTextFileSync(pathOf(unit)).replace("/usr/bin/aws_signing_helper", BINARY);
     const copy = directory.write(unit.replace("@", "@somebody"), text, 0o644);
@@ -30,7 +30,7 @@ for (const unit of UNITS) {
     ]);
   });
 
-  Deno.test(`systemd-analyze security gives ${unit} an exposure of 2.5 at most`, async () => {
+  Deno.test(`systemd-analyze security rates the exposure of ${unit} at most 2.5`, async () => {
     const { code, stdout } = await runProgram("systemd-analyze", [
       "security",
       "--no-pager",
@@ -43,7 +43,7 @@ for (const unit of UNITS) {
     assertGreater(2.51, Number(exposure));
   });
 
-  Deno.test(`${unit} allows every system call that a run of its command makes, and is told READY=1`, async () => {
+  Deno.test(`${unit} allows every system call of a run of its command, which sends READY=1`, async () => {
     await using scenario = await SessionScenario.create();
     const text = Deno.readTextFileSync(pathOf(unit));
     const command = /^ExecStart=\S+ (\w+) /m.exec(text)?.[1] ?? "";
@@ -66,10 +66,10 @@ for (const unit of UNITS) {
   });
 }
 
-/** Made by the runtime, which goes on without them: refused by the units with EPERM. */
+/** System calls that the runtime can do without: the units refuse them with EPERM. */
 const TOLERATED = new Set(["prlimit64", "sched_setaffinity"]);
 
-/** Starts a command with a socket as systemd would, prints what it is told, and ends it by SIGTERM. */
+/** Starts a command with a socket like systemd, prints the notifications, and ends it by SIGTERM. */
 const LISTENER = `
 import os, signal, socket, subprocess, sys
 path, *command = sys.argv[1:]
@@ -84,7 +84,7 @@ print(listener.recv(100).decode())
 print(child.wait(60))
 `;
 
-/** The names that SystemCallFilter lets through: sets are opened by systemd's own table. */
+/** Returns the names that SystemCallFilter allows; systemd expands its sets. */
 async function allowedCalls(unit: string): Promise<ReadonlySet<string>> {
   const allowed = new Set<string>();
   for (const [, not, sets = ""] of unit.matchAll(/^SystemCallFilter=(~?)(.+)$/gm)) {

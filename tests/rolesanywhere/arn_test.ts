@@ -9,7 +9,7 @@ const ARNS = {
   trustAnchor: "arn:aws:rolesanywhere:us-east-1:123456789012:trust-anchor/2-3b",
 };
 
-Deno.test("parseSessionArns() gives the parts of all three", () => {
+Deno.test("parseSessionArns() returns the parts of all three", () => {
   const arns = parseSessionArns({ ...ARNS, role: "arn:aws:iam::123456789012:role/a/b/My+Role" });
   assertEquals(arns.trustAnchor, {
     text: ARNS.trustAnchor,
@@ -24,7 +24,7 @@ Deno.test("parseSessionArns() gives the parts of all three", () => {
 });
 
 for (const partition of ["aws", "aws-cn", "aws-us-gov", "aws-iso-b", "aws-eusc"]) {
-  Deno.test(`parseSessionArns() takes the partition ${partition}`, () => {
+  Deno.test(`parseSessionArns() accepts the partition ${partition}`, () => {
     const [role, profile, trustAnchor] = Object.values(ARNS)
       .map((arn) => arn.replace("arn:aws:", `arn:${partition}:`));
     const texts = { role: role ?? "", profile: profile ?? "", trustAnchor: trustAnchor ?? "" };

@@ -50,7 +50,7 @@ Deno.test("canonicalRequest() sorts the headers and trims and squeezes their val
 const PATHS = { "": "/", "/": "/", "/prefix/sessions": "/prefix/sessions", "/a%20b": "/a%2520b" };
 
 for (const [path, canonical] of Object.entries(PATHS)) {
-  Deno.test(`canonicalRequest() writes the path as ${canonical} when it is "${path}"`, () => {
+  Deno.test(`canonicalRequest() writes the path as ${canonical} if it is "${path}"`, () => {
     const request = { method: "GET", path, query: new Map(), headers: new Map() };
     assertEquals(canonicalRequest(request, "").split("\n")[1], canonical);
   });

@@ -28,7 +28,7 @@ const REQUEST = {
 };
 
 type Answer = { status: number; body?: unknown; headers?: Record<string, string> };
-/** An answer, or a failure to send, and the milliseconds until it comes. */
+/** Response or failure to send, and the milliseconds until it comes. */
 type Outcome = (Answer | HelperError) & { after?: number };
 
 const SUCCESS: Answer = { status: 201, body: { credentialSet: [{ credentials: CREDENTIALS }] } };
@@ -42,13 +42,13 @@ function httpAnswer({ status, body = "", headers = {} }: Answer): HttpResponse {
   };
 }
 
-/** Calls createSession in a world of its own, whose clock moves by answers and pauses alone. */
+/** Calls createSession with fake dependencies, whose clock moves by responses and delays only. */
 function simulate(outcomes: readonly Outcome[], random = 0.5) {
   const started = Date.parse("2026-01-02T03:04:05Z");
   let clock = 0;
   const sent: { request: HttpRequest; timeout: number; at: number }[] = [];
-  const pauses: number[] = [];
-  const words: string[] = [];
+  const delays: number[] = [];
+  const messages: string[] = [];
   const identity = identityOf({
     certificatePem: CERTIFICATE_PEM,
     signWith: () => Uint8Array.of(sent.length),
@@ -67,14 +67,14 @@ function simulate(outcomes: readonly Outcome[], random = 0.5) {
       now: () => new Date(started + clock),
       monotonic: () => clock + 12_345,
       sleep: (milliseconds) => {
-        pauses.push(milliseconds);
+        delays.push(milliseconds);
         clock += milliseconds;
         return Promise.resolve();
       },
       random: () => random,
-      debug: (text) => words.push(text),
+      debug: (text) => messages.push(text),
     });
-  return { result, sent, pauses, words, identity, elapsed: () => clock };
+  return { result, sent, delays, messages, identity, elapsed: () => clock };
 }
 
 const textOf = (request: HttpRequest) => new TextDecoder().decode(request.body);
@@ -83,7 +83,7 @@ async function refusal(simulation: ReturnType<typeof simulate>): Promise<HelperE
   return await assertRejects(() => simulation.result(), HelperError);
 }
 
-Deno.test("createSession() gives the credentials when the service answers at once", async () => {
+Deno.test("createSession() returns the credentials if the service responds at once", async () => {
   const simulation = simulate([SUCCESS]);
   const credentials = await simulation.result();
   assertEquals(credentials, { ...CREDENTIALS, expiration: new Date(CREDENTIALS.expiration) });
@@ -98,7 +98,7 @@ Deno.test("createSession() gives the credentials when the service answers at onc
   );
 });
 
-Deno.test("createSession() takes any 2xx with credentials, and sends the session's name", async () => {
+Deno.test("createSession() accepts any 2xx with credentials, and sends the session's name", async () => {
   const simulation = simulate([{ ...SUCCESS, status: 200 }]);
   await simulation.result({ roleSessionName: "name" });
   const [first] = simulation.sent;
@@ -108,16 +108,16 @@ Deno.test("createSession() takes any 2xx with credentials, and sends the session
   );
 });
 
-Deno.test("createSession() says in debug words what it does, and no credentials", async () => {
+Deno.test("createSession() logs its steps with debug, and no credentials", async () => {
   const headers = { "x-amzn-requestid": "the-request-id" };
   const simulation = simulate([{ status: 503 }, { ...SUCCESS, headers }]);
   await simulation.result();
-  const words = simulation.words.join("\n");
-  assertMatch(words, /POST https:\/\/example\.com\/sessions/);
-  assertMatch(words, /attempt 1/);
-  assertMatch(words, /the-request-id/);
+  const log = simulation.messages.join("\n");
+  assertMatch(log, /POST https:\/\/example\.com\/sessions/);
+  assertMatch(log, /attempt 1/);
+  assertMatch(log, /the-request-id/);
   for (const secret of [CREDENTIALS.secretAccessKey, CREDENTIALS.sessionToken]) {
-    assertEquals(words.includes(secret), false);
+    assertEquals(log.includes(secret), false);
   }
 });
 
@@ -132,11 +132,11 @@ const RETRIED: Record<string, Outcome> = {
   "a 403 named TooManyRequestsException": named(403, "TooManyRequestsException"),
   "a 400 named RequestLimitExceeded": named(400, "RequestLimitExceeded"),
   "no connection": new HelperError("network", "refused"),
-  "no answer in time": new HelperError("network-timeout", "no answer"),
+  "no response in time": new HelperError("network-timeout", "no answer"),
 };
 
 for (const [what, outcome] of Object.entries(RETRIED)) {
-  Deno.test(`createSession() tries again, signed anew with a new date, after ${what}`, async () => {
+  Deno.test(`createSession() retries, signed again with a new date, after ${what}`, async () => {
     const simulation = simulate([Object.assign(outcome, { after: 1000 }), SUCCESS]);
     assertEquals((await simulation.result()).accessKeyId, CREDENTIALS.accessKeyId);
     const dates = simulation.sent.map(({ request }) => request.headers.get("x-amz-date"));
@@ -155,7 +155,7 @@ const NOT_RETRIED: Record<string, [Outcome, string]> = {
   "ResourceNotFound": [named(404, "ResourceNotFoundException"), "service-refused"],
   "a bare 404": [{ status: 404 }, "service-answer"],
   "a redirect": [{ status: 302, headers: { location: "https://evil" } }, "service-answer"],
-  "an answer without credentials": [{ status: 201, body: {} }, "service-answer"],
+  "a response without credentials": [{ status: 201, body: {} }, "service-answer"],
   "an untrusted server": [new HelperError("tls", "untrusted"), "tls"],
   "a wrong key": [new HelperError("key-locked", "PIN"), "key-locked"],
 };
@@ -164,11 +164,11 @@ for (const [what, [outcome, code]] of Object.entries(NOT_RETRIED)) {
   Deno.test(`createSession() throws ${code} at once after ${what}`, async () => {
     const simulation = simulate([outcome, SUCCESS]);
     assertEquals((await refusal(simulation)).code, code);
-    assertEquals([simulation.sent.length, simulation.pauses], [1, []]);
+    assertEquals([simulation.sent.length, simulation.delays], [1, []]);
   });
 }
 
-Deno.test("createSession() passes on what is not a HelperError without another attempt", async () => {
+Deno.test("createSession() rethrows other errors than HelperError without a retry", async () => {
   const simulation = simulate([]);
   await assertRejects(() => simulation.result(), Error, "no outcome was planned");
   assertEquals(simulation.sent.length, 1);
@@ -179,21 +179,21 @@ Deno.test("createSession() ends after its attempts with the last failure", async
   const error = await refusal(simulation);
   assertEquals([error.code, error.message.startsWith("Last")], ["service-unavailable", true]);
   assertEquals(simulation.sent.length, CALL_LIMITS.attempts);
-  assertEquals(simulation.pauses.length, CALL_LIMITS.attempts - 1);
+  assertEquals(simulation.delays.length, CALL_LIMITS.attempts - 1);
 });
 
 for (const random of [0, 0.25, 0.999_999]) {
-  Deno.test(`createSession() pauses within doubling bounds when chance is ${random}`, async () => {
+  Deno.test(`createSession() doubles the maximum delay, with the random number ${random}`, async () => {
     const simulation = simulate([{ status: 503 }], random);
     await refusal(simulation);
     assertEquals(
-      simulation.pauses,
-      [1, 2, 4, 8].map((factor) => Math.round(random * factor * CALL_LIMITS.firstPause)),
+      simulation.delays,
+      [1, 2, 4, 8].map((factor) => Math.round(random * factor * CALL_LIMITS.firstDelay)),
     );
   });
 }
 
-Deno.test("createSession() waits as long as Retry-After asks, not longer than it must", async () => {
+Deno.test("createSession() waits at least as long as Retry-After", async () => {
   const headers = (value: string) => ({ status: 429, headers: { "retry-after": value } });
   const cases: [string, number][] = [["3", 3000], ["0", 250], ["x", 250], ["-1", 250], [
     "1.5",
@@ -202,19 +202,19 @@ Deno.test("createSession() waits as long as Retry-After asks, not longer than it
   for (const [value, pause] of cases) {
     const simulation = simulate([headers(value), SUCCESS]);
     await simulation.result();
-    assertEquals(simulation.pauses, [pause]);
+    assertEquals(simulation.delays, [pause]);
   }
 });
 
-Deno.test("createSession() gives up at once when Retry-After is past the time that is left", async () => {
+Deno.test("createSession() does not retry if Retry-After is past the remaining time", async () => {
   for (const value of ["30", "3600", "9999"]) {
     const simulation = simulate([{ status: 503, headers: { "retry-after": value } }]);
     assertEquals((await refusal(simulation)).code, "service-unavailable");
-    assertEquals([simulation.sent.length, simulation.pauses], [1, []]);
+    assertEquals([simulation.sent.length, simulation.delays], [1, []]);
   }
 });
 
-Deno.test("createSession() keeps all attempts and pauses within its total", async () => {
+Deno.test("createSession() keeps all attempts and delays within its total", async () => {
   for (const after of [100, 4000, 7000, 14_000, 15_000]) {
     const timeout = Object.assign(new HelperError("network-timeout", "no answer"), { after });
     const simulation = simulate([timeout], 0.999);
@@ -249,11 +249,11 @@ const MALFORMED: Record<string, unknown> = {
   "a secret that is a number": set({ secretAccessKey: 1 }),
   "no session token": set({ sessionToken: undefined }),
   "no expiration": set({ expiration: undefined }),
-  "an expiration that is no time": set({ expiration: "soon" }),
+  "an expiration that is not a time": set({ expiration: "soon" }),
 };
 
 for (const [what, body] of Object.entries(MALFORMED)) {
-  Deno.test(`createSession() throws service-answer without secrets when the 201 holds ${what}`, async () => {
+  Deno.test(`createSession() throws service-answer without secrets if the 201 has ${what}`, async () => {
     const simulation = simulate([{ status: 201, body }]);
     const error = await refusal(simulation);
     assertEquals([error.code, simulation.sent.length], ["service-answer", 1]);
@@ -281,7 +281,7 @@ const ERROR_TEXTS: [string, Answer, string][] = [
     { status: 404, body: { __type: "com.amazon#ResourceNotFoundException:x", message: "gone" } },
     "ResourceNotFoundException: gone",
   ],
-  ["a code alone", named(403, "AccessDeniedException"), "AccessDeniedException"],
+  ["a code only", named(403, "AccessDeniedException"), "AccessDeniedException"],
   [
     "the header over the body",
     { status: 403, headers: { "x-amzn-errortype": "A" }, body: { code: "B", __type: "C" } },
@@ -295,13 +295,13 @@ const ERROR_TEXTS: [string, Answer, string][] = [
 ];
 
 for (const [what, answer, message] of ERROR_TEXTS) {
-  Deno.test(`createSession() tells the service's own words: ${what}`, async () => {
+  Deno.test(`createSession() reports the service's own message: ${what}`, async () => {
     const error = await refusal(simulate([answer]));
     assertEquals([error.code, error.message], ["service-refused", message]);
   });
 }
 
-Deno.test("createSession() does not repeat an endless text of the service", async () => {
+Deno.test("createSession() truncates an endless message of the service", async () => {
   const error = await refusal(
     simulate([{ status: 403, body: { code: "A", message: "x".repeat(1 << 20) } }]),
   );

@@ -82,7 +82,7 @@ const ENDPOINTS: Record<string, string> = {
 };
 
 for (const [endpoint, href] of Object.entries(ENDPOINTS)) {
-  Deno.test(`resolveEndpoint() takes the endpoint ${endpoint}`, () => {
+  Deno.test(`resolveEndpoint() accepts the endpoint ${endpoint}`, () => {
     assertEquals(resolveEndpoint({ ...PLAIN, endpoint, region: "us-east-1" }).href, href);
   });
 }

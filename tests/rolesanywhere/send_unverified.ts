@@ -1,9 +1,9 @@
-/** Sends one request without verification to the URL given and prints the code of what comes of it. */
+/** Sends one request without verification to the URL in the arguments, and prints the result's code. */
 import { HelperError } from "../../src/errors.ts";
 import { createSender } from "../../src/http/http_client.ts";
 
 const send = createSender({ verifyServer: false, extraAuthorities: [], userAgent: "test/1" });
-const words = await send({
+const result = await send({
   url: new URL(Deno.args[0] ?? ""),
   method: "POST",
   headers: new Map(),
@@ -12,5 +12,5 @@ const words = await send({
   ({ status }) => `HTTP ${status}`,
   (thrown) => thrown instanceof HelperError ? thrown.code : `not expected: ${thrown}`,
 );
-Deno.stdout.writeSync(new TextEncoder().encode(words));
+Deno.stdout.writeSync(new TextEncoder().encode(result));
 Deno.exit(0);

@@ -14,7 +14,7 @@ import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { derOf, selfSigned } from "../x509/test_certificates.ts";
 import { identityOf } from "./test_identity.ts";
 
-/** A request that another program signed: a released helper, or botocore with cryptography. */
+/** Request that another program signed: a released helper, or botocore with cryptography. */
 interface Recorded {
   readonly name: string;
   readonly algorithm: string;
@@ -82,7 +82,7 @@ for (const name of ["RSA", "ECDSA"]) {
       const [{ message = "", digest = "" } = {}] = identity.signed;
       assertEquals([identity.signed.length, digest], [1, "SHA-256"]);
       if (recorded.deterministic) assertEquals(signatureOf(signed), recorded.signature);
-      // What was signed here is what was signed there: the recorded signature verifies over it.
+      // The same text was signed here: the recorded signature verifies over it.
       const { publicKey } = new X509Certificate(certificatePem);
       for (const signature of [signatureOf(signed), recorded.signature]) {
         const signedText = new TextEncoder().encode(message);
@@ -100,15 +100,21 @@ const REQUEST = {
   body: new TextEncoder().encode("{}"),
 };
 
-Deno.test("signRequest() signs path prefix, port, sorted query and chain as they are sent", async () => {
+Deno.test("signRequest() signs path prefix, port, sorted query and chain as sent", async () => {
   using directory = new TemporaryDirectory();
   const root = await createAuthority(directory, { subject: "/CN=Root" });
   const lower = await issueCertificate(root, { subject: "/CN=Lower", ca: true });
   const leaf = await issueCertificate(lower, { subject: "/CN=Leaf", serial: 2n ** 127n });
   const chain = [lower, root].map(({ certificatePem }) => parseCertificate(derOf(certificatePem)));
   const identity = identityOf({ ...leaf, chain });
-  const words: string[] = [];
-  const signed = await signRequest(REQUEST, identity, "us-east-1", NOW, (text) => words.push(text));
+  const messages: string[] = [];
+  const signed = await signRequest(
+    REQUEST,
+    identity,
+    "us-east-1",
+    NOW,
+    (text) => messages.push(text),
+  );
 
   assertEquals(
     signed.url.href,
@@ -135,7 +141,7 @@ Deno.test("signRequest() signs path prefix, port, sorted query and chain as they
     createHash("sha256").update(canonical).digest("hex"),
   ].join("\n");
   assertEquals(identity.signed, [{ message: toSign, digest: "SHA-256" }]);
-  assertEquals(words, [`canonical request:\n${canonical}`, `string to sign:\n${toSign}`]);
+  assertEquals(messages, [`canonical request:\n${canonical}`, `string to sign:\n${toSign}`]);
   assertEquals([signed.method, signed.headers.has("host")], ["POST", false]);
   assertMatch(
     signed.headers.get("authorization") ?? "",
@@ -160,22 +166,22 @@ Deno.test("signRequest() signs the string to sign itself when the key is ML-DSA"
   assertMatch(identity.signed[0]?.message ?? "", /^AWS4-X509-MLDSA\n20260102T030405Z\n/);
 });
 
-Deno.test("signRequest() leaves the default port out of the signed host, as the wire does", async () => {
+Deno.test("signRequest() omits the default port from the signed host, as sent", async () => {
   const encoded = await selfSigned();
   const identity = identityOf({
     certificatePem: formatPem("CERTIFICATE", encoded),
     signWith: () => Uint8Array.of(0x0a, 0xb0),
   });
-  const words: string[] = [];
+  const messages: string[] = [];
   const endpoint = new URL("https://example.com:443");
   const signed = await signRequest(
     { ...REQUEST, endpoint },
     identity,
     "r",
     NOW,
-    (text) => words.push(text),
+    (text) => messages.push(text),
   );
-  assertMatch(words[0] ?? "", /\nhost:example\.com\n/);
+  assertMatch(messages[0] ?? "", /\nhost:example\.com\n/);
   assertEquals(signed.url.href.startsWith("https://example.com/sessions?"), true);
   assertEquals(signatureOf(signed), encodeHex(Uint8Array.of(0x0a, 0xb0)));
 });

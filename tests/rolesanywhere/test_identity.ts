@@ -6,12 +6,12 @@ import type { Digest } from "../../src/keystore/types.ts";
 import { type Certificate, parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
 import { derOf } from "../x509/test_certificates.ts";
 
-/** An identity that signs with node:crypto and remembers what it was asked to sign. */
+/** Identity that signs with node:crypto and records the signed data. */
 export interface TestIdentity extends Identity {
   readonly signed: { readonly message: string; readonly digest: Digest }[];
 }
 
-/** What an identity is built from; `signWith` stands for a key that node:crypto does not know. */
+/** Parts of an identity; `signWith` replaces a key that node:crypto does not support. */
 export interface IdentityParts {
   readonly certificatePem: string;
   readonly keyPem?: string;

@@ -1,14 +1,14 @@
 import { createAuthority, issueCertificate } from "../support/certificates.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
-/** A server's certificate and key, and the authority that vouches for it, PEM. */
+/** A server's certificate and key, and its authority, PEM. */
 export interface ServerCertificate {
   readonly authority: string;
   readonly cert: string;
   readonly key: string;
 }
 
-/** Makes a TLS server's certificate for the hosts, by an authority that nobody trusts. */
+/** Creates a TLS server's certificate for the hosts, by an untrusted authority. */
 export async function makeServerCertificate(
   hosts: readonly string[],
   validity: { notBefore?: Date; notAfter?: Date } = {},

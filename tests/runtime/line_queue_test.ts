@@ -1,12 +1,12 @@
 import { assertEquals } from "@std/assert";
-import { LineQueue, MAX_WAITING_BYTES, type Written } from "../../src/runtime/line_queue.ts";
+import { LineQueue, MAX_WAITING_BYTES, type WriteResult } from "../../src/runtime/line_queue.ts";
 
-/** A stream that takes so many bytes at once, and what it has taken. */
+/** Creates a stream that accepts a limited number of bytes at once, and records them. */
 function createStream() {
   const stream = {
     text: "",
     room: Infinity as number | "gone",
-    write: (bytes: Uint8Array): Written => {
+    write: (bytes: Uint8Array): WriteResult => {
       if (stream.room === "gone") return "gone";
       if (stream.room === 0) return "full";
       const taken = bytes.subarray(0, Math.min(bytes.length, stream.room));
@@ -18,7 +18,7 @@ function createStream() {
   return stream;
 }
 
-Deno.test("add() writes a line at once, and one longer than a pipe takes in parts", () => {
+Deno.test("add() writes a line at once, and a long one in parts", () => {
   const stream = createStream();
   const queue = new LineQueue(stream.write);
   const long = "x".repeat(10_000);
@@ -27,7 +27,7 @@ Deno.test("add() writes a line at once, and one longer than a pipe takes in part
   assertEquals([stream.text, queue.isWaiting], [`first\n${long}\n`, false]);
 });
 
-Deno.test("a line that was written in part goes on where it stopped", () => {
+Deno.test("a partly written line continues where it stopped", () => {
   const stream = createStream();
   const queue = new LineQueue(stream.write);
   stream.room = 3;
@@ -39,7 +39,7 @@ Deno.test("a line that was written in part goes on where it stopped", () => {
   assertEquals([stream.text, queue.isWaiting], ["first\nsecond\n", false]);
 });
 
-Deno.test("lines that find no room are dropped, counted and reported after the others", () => {
+Deno.test("lines that do not fit are dropped, counted and reported after the others", () => {
   const stream = createStream();
   const queue = new LineQueue(stream.write);
   stream.room = 0;
@@ -58,7 +58,7 @@ Deno.test("lines that find no room are dropped, counted and reported after the o
   assertEquals([queue.dropped, queue.isWaiting], [0, false]);
 });
 
-Deno.test("nothing waits for a reader that is gone", () => {
+Deno.test("nothing is queued if the reader is gone", () => {
   const stream = createStream();
   const queue = new LineQueue(stream.write);
   stream.room = "gone";

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { REMOVED_PREFIXES } from "../../src/runtime/remove_variables.ts";
 import { REMOVED_VARIABLES, RUNTIME_VARIABLES } from "../../src/runtime/variables.ts";
 
-/** Runs the removal in a process of its own with these variables; returns what it removed and left. */
+/** Removes these variables in another process; returns the removed and the remaining ones. */
 async function removeIn(
   variables: Readonly<Record<string, string>>,
 ): Promise<{ removed: Record<string, string>; left: Record<string, string> }> {

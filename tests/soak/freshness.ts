@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-console -- a report for the terminal it runs in
+// deno-lint-ignore-file no-console -- it prints a report
 /**
  * Clients that call AWS again and again while the credentials of `serve` are replaced: no request may
  * be signed with credentials past their end. Sessions last 900 s, the service's minimum, in real time.
@@ -42,7 +42,7 @@ export interface Freshness {
   readonly refused: readonly string[];
   /** Different sessions that its requests were signed with. */
   readonly sessions: number;
-  /** Least remaining life of a request's credentials, seconds. */
+  /** Minimum remaining lifetime of a request's credentials, seconds. */
   readonly minRemaining: number;
 }
 

@@ -7,7 +7,7 @@ const CALLS = 3;
 
 testWith(
   ["binary", "python-client", "javascript-client"],
-  "clients that call again sign with credentials that have not expired (make soak: 20 minutes)",
+  "clients that call repeatedly sign with valid credentials (make soak: 20 minutes)",
   async () => {
     const runs = await measureFreshness(CALLS, 1);
     assertEquals(findFaults(runs, CALLS), []);

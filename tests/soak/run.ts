@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-console -- it reports to the terminal it runs in
+// deno-lint-ignore-file no-console -- it prints a report
 /**
  * `make soak`: runs the soaks, one after the other.
  *
@@ -32,7 +32,7 @@ for (const name of positionals.length > 0 ? positionals : all) {
   const problems = await soak({
     seconds: Number(values.seconds),
     seed: Number(values.seed),
-    say: (line) => console.log(line),
+    log: (line) => console.log(line),
   });
   for (const problem of problems) console.log(`${name}: failed: ${problem}`);
   if (problems.length > 0) failures += 1;

@@ -1,7 +1,7 @@
 /**
  * `serve`'s own parts on a clock that runs faster: engine, vendor, tokens and server, for a day within
- * a minute. Prints its port, and, for each line on standard input, one line of JSON with what it has
- * used so far. Ends with its standard input.
+ * a minute. Prints its port, and, for each line on standard input, one line of JSON with its
+ * resource usage so far. Ends with its standard input.
  *
  * Usage: deno run -A tests/soak/serve_day.ts SPEED START ENDPOINT CERTIFICATE KEY CA-BUNDLE
  *
@@ -51,7 +51,7 @@ await using vendor = new SessionVendor(
   NO_CONTEXT,
   {
     ...fast,
-    // Real time: what is on the wire does not run faster.
+    // Real time: the network does not run faster.
     monotonic: () => performance.now(),
     sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
     send: createSender({
@@ -68,7 +68,7 @@ const refresher = await Refresher.start(() => vendor.vend(), fast, ({ kind }) =>
   if (kind === "refreshed") refreshes += 1;
   if (kind === "failed") failures += 1;
 });
-const answer = await createApp({
+const handler = await createApp({
   tokens: new TokenStore(fast.monotonic, (n) => crypto.getRandomValues(new Uint8Array(n))),
   credentials: () => {
     const { credentials, state } = refresher;
@@ -86,14 +86,14 @@ const answer = await createApp({
 const server = await EndpointServer.start({
   bind: { kind: "ip", address: "127.0.0.1", port: 0 },
   hopLimit: 64,
-  onlyThisMachine: false,
-  answer,
+  localOnly: false,
+  handler,
   monotonic: () => performance.now(),
-  warn: (words) => say({ warning: words }),
+  warn: (message) => printJson({ warning: message }),
 });
-say({ port: server.port });
+printJson({ port: server.port });
 for await (const _ of Deno.stdin.readable) {
-  say({
+  printJson({
     hours: (fast.now().getTime() - start) / 3_600_000,
     refreshes,
     failures,
@@ -104,6 +104,6 @@ for await (const _ of Deno.stdin.readable) {
 await server[Symbol.asyncDispose]();
 await refresher.stop();
 
-function say(what: unknown): void {
+function printJson(what: unknown): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(what)}\n`));
 }

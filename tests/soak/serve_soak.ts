@@ -1,6 +1,6 @@
 /**
  * `serve` of the real binary under constant load, while the service fails in every way, certificates
- * rotate, and clients come and go: memory, files and answers.
+ * rotate, and clients come and go: memory, files and responses.
  *
  * @module
  */
@@ -14,13 +14,13 @@ import type { Soak, SoakOptions } from "./soak.ts";
 import type { VisitReport } from "./visitors.ts";
 
 const REQUESTS_PER_SECOND = 200;
-/** Sessions are renewed at half of their life: 150 s are left for retries, whose backoff doubles from 1 s. */
+/** Sessions are renewed at half of their lifetime: 150 s are left for retries, whose backoff doubles from 1 s. */
 const SESSION_SECONDS = 300;
-/** The service fails for so long at most, seconds. */
+/** Maximum duration of a failure, seconds. */
 const MAX_FAILURE = 20;
-/** It then works for so long at least, seconds, so that a retry meets it before the session expires. */
+/** Minimum time without failures after that, seconds, so that a retry succeeds before the session expires. */
 const MIN_RECOVERY = 40;
-/** Failures that pass. After a refusal the next call comes in half an hour, when the session has ended. */
+/** Temporary failures. After a refusal the next call comes in half an hour, when the session has ended. */
 const PASSING: readonly FailureMode[] = [
   ...["throttled", "service-error", "unavailable", "drop", "hang", "half-answer"] as const,
   ...["slow", "wrong-json", "empty-set", "huge-answer", "missing-fields"] as const,
@@ -28,7 +28,7 @@ const PASSING: readonly FailureMode[] = [
 ];
 const ROTATION_INTERVAL = 15_000;
 const SAMPLE_INTERVAL = 10_000;
-/** Limits: an answer, milliseconds; memory after the first tenth, files from before to after. */
+/** Limits: a response, milliseconds; memory after the first tenth, files from before to after. */
 const LIMITS = { answer: 250, memoryGrowth: 1.1, memoryMargin: 8 << 20, fileMargin: 4 } as const;
 /** After the clients have left, their connections are closed within this, milliseconds. */
 const AFTERMATH = 8000;
@@ -40,7 +40,7 @@ interface Sample {
 }
 
 /** The soak of `serve`. */
-export const soak: Soak = async ({ seconds, seed, say }: SoakOptions) => {
+export const soak: Soak = async ({ seconds, seed, log }: SoakOptions) => {
   const random = seededRandom(seed);
   await using scenario = await SessionScenario.create({}, { sessionSeconds: SESSION_SECONDS });
   await using serve = await ServeProcess.start(scenario);
@@ -111,7 +111,7 @@ export const soak: Soak = async ({ seconds, seed, say }: SoakOptions) => {
   const early = worst(samples.slice(tenth, 2 * tenth + 1));
   const late = worst(samples.slice(-tenth - 1));
   const megabytes = ({ residentBytes }: Sample) => (residentBytes / 1e6).toFixed(1);
-  say(
+  log(
     `serve: ${seconds} s, answers ${JSON.stringify(statuses)}, longest ${max.toFixed(0)} ms ` +
       `(${maxWhileLate.toFixed(0)} ms while the client was held up), ` +
       `${megabytes(early)} MB early and ${megabytes(late)} MB late, ` +
@@ -131,7 +131,7 @@ export const soak: Soak = async ({ seconds, seed, say }: SoakOptions) => {
   return problems.filter(([isProblem]) => isProblem).map(([, text]) => text);
 };
 
-/** The largest of each figure. */
+/** Returns the maximum of each figure. */
 function worst(samples: readonly Sample[]): Sample {
   const files = samples.flatMap((each) => each.files ?? []);
   return {

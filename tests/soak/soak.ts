@@ -4,13 +4,13 @@
  * @module
  */
 
-/** How a soak is run. */
+/** Options of a soak. */
 export interface SoakOptions {
   readonly seconds: number;
   readonly seed: number;
   /** Prints a line of the report. */
-  readonly say: (line: string) => void;
+  readonly log: (line: string) => void;
 }
 
-/** Runs for so long; returns what was wrong, a sentence each. */
+/** Runs for the time; returns the faults, one sentence each. */
 export type Soak = (options: SoakOptions) => Promise<readonly string[]>;

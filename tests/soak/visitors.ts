@@ -1,8 +1,8 @@
 // deno-lint-ignore-file no-console -- its report is its output
 /**
  * Clients that come and go: 200 requests a second for credentials over connections that live for
- * between one and 200 requests, and others that say nothing, send half a request, or leave at once.
- * Prints one line of JSON a reporting period, with what was met in it.
+ * between one and 200 requests, and others that send nothing, send half a request, or leave at once.
+ * Prints one line of JSON with the results of each reporting period.
  *
  * Usage: deno run -A tests/soak/visitors.ts PORT PATH REQUESTS-PER-SECOND SECONDS SEED
  *
@@ -10,20 +10,20 @@
  */
 import { seededRandom } from "../x509/seeded_random.ts";
 
-/** What the clients met in one period. */
+/** Results of one period. */
 export interface VisitReport {
   readonly requests: number;
-  /** Answers by status; "broken" for a connection that ended before the answer. */
+  /** Responses by status; "broken" for a connection that ended before the response. */
   readonly statuses: Readonly<Record<string, number>>;
-  /** The slowest answer, milliseconds. */
+  /** Time of the slowest response, milliseconds. */
   readonly max: number;
-  /** The same for answers during which this process itself was held up. */
+  /** The same for responses during which this process itself was delayed. */
   readonly maxWhileLate: number;
 }
 
-/** How often a report is printed, milliseconds. */
+/** Interval between reports, milliseconds. */
 const REPORT_INTERVAL = 10_000;
-/** This process looks at the clock so often, and was held up if it comes so much later. */
+/** Interval between checks of the clock, and the lateness that counts as a delay. */
 const TICK = 10;
 const LATE = 50;
 const MAX_IDLE = 30_000;
@@ -41,7 +41,7 @@ const decoder = new TextDecoder();
 interface Visitor {
   readonly connection: Deno.TcpConn;
   left: number;
-  /** When it last had an answer. */
+  /** Time of its last response. */
   since: number;
 }
 
@@ -128,7 +128,7 @@ async function otherVisit(sent: string, life: number): Promise<void> {
     if (sent !== "") await connection.write(encoder.encode(sent));
     setTimeout(() => connection.close(), life);
   } catch {
-    // the next ones tell
+    // the next requests show it
   }
 }
 
@@ -139,7 +139,7 @@ setInterval(() => {
   lastTick = now;
 }, TICK);
 setInterval(print, REPORT_INTERVAL);
-// Tokens end, and are asked for again.
+// Tokens expire and are requested again.
 setInterval(() => void newToken().then((fresh) => token = fresh, () => {}), 30_000);
 
 const begin = performance.now();
@@ -154,7 +154,7 @@ for (let done = 0; performance.now() < end;) {
   }
   await new Promise((resolve) => setTimeout(resolve, 5));
 }
-// What is under way is answered or broken by then.
+// By then, requests in flight have a response or are broken.
 await new Promise((resolve) => setTimeout(resolve, 1000));
 print();
 Deno.exit(0);

@@ -7,7 +7,7 @@
 import { readIniLines, settingsOf } from "../../credentials/profile/ini_lines.ts";
 import { editFile } from "../../credentials/profile/profile_file.ts";
 import { checkProfileName } from "../../credentials/profile/profile_name.ts";
-import { withSettings } from "../../credentials/profile/profile_text.ts";
+import { setSettings } from "../../credentials/profile/profile_text.ts";
 import { HelperError } from "../../errors.ts";
 import { readSourceSync } from "../../files/source_file.ts";
 import { pathAdvice } from "../../keystore/path_advice.ts";
@@ -87,8 +87,8 @@ async function write(
     const section = findConfigurationHeader(lines, profile) ?? configurationHeader(profile);
     const stronger = STRONGER_SETTINGS.filter((key) => settingsOf(lines, section).has(key));
     return {
-      text: withSettings(text, section, new Map([[SETTING, line]]), path),
-      notes: stronger.map((key) =>
+      text: setSettings(text, section, new Map([[SETTING, line]]), path),
+      warnings: stronger.map((key) =>
         `[${section}] in ${path} sets ${key}, which AWS SDKs may follow before ${SETTING}`
       ),
     };

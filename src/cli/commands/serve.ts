@@ -19,7 +19,7 @@ import { containerToken } from "../../imds/container_token.ts";
 import type { Health, ServedCredentials } from "../../imds/documents.ts";
 import { hostCheck, parseHostNames } from "../../imds/host_check.ts";
 import { isOnLoopbackInterface } from "../../imds/listener/local_addresses.ts";
-import { checkFree, checkOpenFiles, EndpointServer } from "../../imds/server.ts";
+import { checkAvailable, checkOpenFiles, EndpointServer } from "../../imds/server.ts";
 import { systemdNotifier } from "../../runtime/sd_notify.ts";
 import { TokenStore } from "../../imds/tokens.ts";
 import type { SessionRequest } from "../../rolesanywhere/create_session.ts";
@@ -51,7 +51,7 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
   const say = (words: string) => system.say(`${PROGRAM}: ${words}`);
   const log = serveLog(say, debugWords(values, system));
   checkOpenFiles();
-  await checkFree(bind);
+  await checkAvailable(bind);
 
   await using vendor = new SessionVendor(source, request, system.registry, context, deps, say);
   const engine = refreshDeps(system);
@@ -77,8 +77,8 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
     await using server = await EndpointServer.start({
       bind,
       hopLimit: values.integer("hop-limit"),
-      answer: await createApp(endpoint),
-      onlyThisMachine: bind.kind === "ip" && !values.isOn("allow-remote") &&
+      handler: await createApp(endpoint),
+      localOnly: bind.kind === "ip" && !values.isOn("allow-remote") &&
         !isLoopback(bind.address) && isOnLoopbackInterface(bind.address),
       monotonic: () => system.monotonic(),
       warn: (words) => say(`warning: ${words}`),

@@ -1,5 +1,5 @@
 /**
- * The directory of cached sessions: 0700, this user's, no link.
+ * Directory of cached sessions: mode 0700, owned by this user, not a link.
  *
  * @module
  */
@@ -9,17 +9,17 @@ import { errnoOf } from "../../files/file_errors.ts";
 
 const HOUR = 3_600_000;
 
-/** The name of a session's file by its key. */
+/** Returns the file name of a session by its key. */
 export const sessionFile = (key: string): string => `${key}.json`;
 
 const SESSION = /^[0-9a-f]{64}\.json$/;
-/** Locks, and what writers that were killed left. */
-const PASSING = /^\.[0-9a-f]{64}\.json\.aws_signing_helper\.(lock|[0-9a-f]{16}\.tmp)$/;
+/** Lock files, and temporary files of killed writers. */
+const TEMPORARY = /^\.[0-9a-f]{64}\.json\.aws_signing_helper\.(lock|[0-9a-f]{16}\.tmp)$/;
 
-/** Age at which nobody can use a file of the kind any more; no session lasts over 12 hours. */
-const LIFETIMES: readonly [RegExp, number][] = [[SESSION, 13 * HOUR], [PASSING, HOUR]];
+/** Age after which a cache file is stale; a session lasts at most 12 hours. */
+const MAX_AGES: readonly [RegExp, number][] = [[SESSION, 13 * HOUR], [TEMPORARY, HOUR]];
 
-/** Why the directory must not be used; undefined when it may, or when there is none yet. */
+/** Returns why the directory must not be used; undefined if it may, or does not exist. */
 export function directoryFault(directory: string): string | undefined {
   let info: Deno.FileInfo;
   try {
@@ -28,35 +28,35 @@ export function directoryFault(directory: string): string | undefined {
     return errnoOf(thrown) === "ENOENT" ? undefined : `cannot be used (${messageOf(thrown)})`;
   }
   if (info.isSymlink) return "is a symbolic link";
-  if (!info.isDirectory) return "is no directory";
+  if (!info.isDirectory) return "is not a directory";
   if (info.uid !== null && info.uid !== Deno.uid()) return "belongs to another user";
   if (info.mode !== null && Deno.build.os !== "windows" && (info.mode & 0o077) !== 0) {
-    return `is open to others (mode ${(info.mode & 0o777).toString(8)}; chmod 700 closes it)`;
+    return `is open to others (mode ${(info.mode & 0o777).toString(8)}); run chmod 700`;
   }
   return undefined;
 }
 
-/** Removes sessions and other files of the cache that are too old to be of use to anybody. */
+/** Removes stale sessions and other stale files of the cache. */
 export function sweepDirectory(directory: string, now: Date): void {
   for (const { name } of Deno.readDirSync(directory)) {
-    const lifetime = LIFETIMES.find(([pattern]) => pattern.test(name))?.[1];
-    if (lifetime === undefined) continue;
+    const maxAge = MAX_AGES.find(([pattern]) => pattern.test(name))?.[1];
+    if (maxAge === undefined) continue;
     try {
       const { mtime } = Deno.lstatSync(join(directory, name));
-      if (mtime && now.getTime() - mtime.getTime() > lifetime) {
+      if (mtime && now.getTime() - mtime.getTime() > maxAge) {
         Deno.removeSync(join(directory, name));
       }
     } catch {
-      // another run was quicker
+      // another process removed it first
     }
   }
 }
 
 /**
- * Removes every session from the directory and gives their number. A directory that does not exist
- * has none; other files, and the directory, stay.
+ * Removes every session from the directory and returns their number, 0 if the directory does not exist.
+ * Other files and the directory itself stay.
  *
- * Throws `session-cache` when `directory` is something else, and when something cannot be removed.
+ * Throws `session-cache` if `directory` is not a directory or a file cannot be removed.
  */
 export function clearDirectory(directory: string): number {
   try {
@@ -71,8 +71,8 @@ export function clearDirectory(directory: string): number {
       );
     }
     const names = [...Deno.readDirSync(directory)].map(({ name }) => name);
-    for (const name of names.filter((name) => SESSION.test(name) || PASSING.test(name))) {
-      removeIfThere(join(directory, name));
+    for (const name of names.filter((name) => SESSION.test(name) || TEMPORARY.test(name))) {
+      removeIfExists(join(directory, name));
     }
     return names.filter((name) => SESSION.test(name)).length;
   } catch (cause) {
@@ -80,13 +80,13 @@ export function clearDirectory(directory: string): number {
     if (errnoOf(cause) === "ENOENT") return 0;
     throw new HelperError(
       "session-cache",
-      `${directory} cannot be cleared (${messageOf(cause)}); check whose it is`,
+      `${directory} cannot be cleared (${messageOf(cause)}); check its owner`,
       { cause },
     );
   }
 }
 
-function removeIfThere(path: string): void {
+function removeIfExists(path: string): void {
   try {
     Deno.removeSync(path);
   } catch (thrown) {

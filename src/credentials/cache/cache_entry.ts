@@ -1,5 +1,5 @@
 /**
- * One cached session in its file: 0600, this user's, never reached through a link.
+ * File of one cached session: mode 0600, owned by this user, never opened through a link.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import { replaceFile } from "../../files/atomic_file.ts";
 import { errnoOf } from "../../files/file_errors.ts";
 
-/** What was found in the place of a session. */
+/** Result of reading a session's file. */
 export type CacheEntry =
   | {
     readonly kind: "session";
@@ -18,17 +18,17 @@ export type CacheEntry =
     readonly fetched: Date;
   }
   | { readonly kind: "none" }
-  /** Something that is not used; `why` continues a sentence that begins with the file's name. */
+  /** A file that is not used; `why` continues a sentence that begins with the file's name. */
   | { readonly kind: "unusable"; readonly why: string };
 
-/** No session is as large, bytes. */
-const LARGEST = 65_536;
+/** Maximum size of a session's file, bytes. */
+const MAX_ENTRY_BYTES = 65_536;
 
-/** Reads the session that is kept in `path` under `key`. */
+/** Reads the session stored in `path` under `key`. */
 export function readEntry(path: string, key: string): CacheEntry {
   let descriptor: number;
   try {
-    // Windows has no O_NOFOLLOW. Opening must not wait, whatever stands there.
+    // Windows has no O_NOFOLLOW. O_NONBLOCK: opening a FIFO must not block.
     const flags = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
     if (Deno.build.os === "windows" && Deno.lstatSync(path).isSymlink) return LINK;
     descriptor = openSync(path, constants.O_RDONLY | flags);
@@ -48,7 +48,7 @@ export function readEntry(path: string, key: string): CacheEntry {
   }
 }
 
-/** Keeps a session in `path` under `key`, in one step. Throws the system's error. */
+/** Stores a session in `path` under `key`, atomically. Throws the system's error. */
 export function writeEntry(
   path: string,
   key: string,
@@ -66,11 +66,11 @@ function unusable(why: string): CacheEntry {
   return { kind: "unusable", why };
 }
 
-/** What speaks against an open file, of the file itself and so of no other in its place. */
+/** Returns why the open file must not be used. Checks the descriptor, not the path. */
 function faultOf(descriptor: number): string | undefined {
   const info = fstatSync(descriptor);
-  if (!info.isFile()) return "is no file";
-  if (info.size > LARGEST) return "is too large to be a session";
+  if (!info.isFile()) return "is not a regular file";
+  if (info.size > MAX_ENTRY_BYTES) return "is too large to be a session";
   if (Deno.build.os === "windows") return undefined; // the directory is the user's own
   if (info.uid !== Deno.uid()) return "belongs to another user";
   if ((info.mode & 0o077) !== 0) {
@@ -80,7 +80,7 @@ function faultOf(descriptor: number): string | undefined {
 }
 
 function readText(descriptor: number): string {
-  const buffer = new Uint8Array(LARGEST);
+  const buffer = new Uint8Array(MAX_ENTRY_BYTES);
   let length = 0;
   for (let count = -1; count !== 0; length += count) {
     count = readSync(descriptor, buffer, length, buffer.length - length, null);
@@ -93,7 +93,7 @@ function parseEntry(text: string, key: string): CacheEntry {
   try {
     entry = JSON.parse(text);
   } catch {
-    return unusable("holds no session");
+    return unusable("does not contain a session");
   }
   const value = (name: string): string => {
     const found = typeof entry === "object" && entry !== null && Object.hasOwn(entry, name)
@@ -108,9 +108,9 @@ function parseEntry(text: string, key: string): CacheEntry {
     expiration: new Date(value("expiration")),
   };
   const { accessKeyId, secretAccessKey, sessionToken, expiration } = credentials;
-  const whole = accessKeyId !== "" && secretAccessKey !== "" && sessionToken !== "" &&
+  const isComplete = accessKeyId !== "" && secretAccessKey !== "" && sessionToken !== "" &&
     !Number.isNaN(expiration.getTime());
-  return whole && value("key") === key
+  return isComplete && value("key") === key
     ? { kind: "session", credentials, fetched: new Date(value("fetched")) }
-    : unusable("holds no session of this name");
+    : unusable("does not contain the session of its name");
 }

@@ -1,25 +1,25 @@
 /**
- * What tells one cached session from another.
+ * Key of a cached session.
  *
  * @module
  */
 import { encodeHex } from "@std/encoding/hex";
 import type { SessionRequest } from "../../rolesanywhere/create_session.ts";
 
-/** Everything that shapes a session. */
-export interface CachedSession {
+/** Everything that distinguishes sessions. */
+export interface CacheKeyInput {
   readonly request: SessionRequest;
-  /** The bytes that the certificate stands in. */
+  /** Bytes of the certificate's source. */
   readonly certificate: Uint8Array<ArrayBuffer>;
-  /** Whether the service's certificate is checked: who does not, gets nothing to those who do. */
+  /** Part of the key, so that sessions fetched with --no-verify-ssl are not reused by other runs. */
   readonly verifyServer: boolean;
 }
 
-/** Changes with the form of what is hashed or stored, so that versions do not read each other's. */
+/** Version of the hashed and stored form, so that versions of the program do not share sessions. */
 const FORM = "aws_signing_helper session 1";
 
-/** The key of a session: 64 hexadecimal digits, different when anything of it differs. */
-export async function cacheKey(session: CachedSession): Promise<string> {
+/** Returns the key of a session, 64 hexadecimal digits; any difference changes it. */
+export async function cacheKey(session: CacheKeyInput): Promise<string> {
   const { request, certificate, verifyServer } = session;
   const parts = [
     FORM,

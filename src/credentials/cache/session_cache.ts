@@ -1,5 +1,5 @@
 /**
- * Sessions that are kept between runs: many runs at once make one CreateSession call.
+ * Cache of sessions between runs: concurrent runs share one CreateSession call.
  *
  * @module
  */
@@ -9,49 +9,49 @@ import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import { removeLeftovers } from "../../files/atomic_file.ts";
 import { directoryFault, sessionFile, sweepDirectory } from "./cache_directory.ts";
 import { readEntry, writeEntry } from "./cache_entry.ts";
-import { lockFile, lockPathOf, type Waiting } from "../../files/file_lock.ts";
+import { lockFile, lockPathOf, type WaitDeps } from "../../files/file_lock.ts";
 import { FilePlace } from "../../files/file_place.ts";
-import { withoutDescriptors } from "../../files/file_errors.ts";
+import { replaceDescriptors } from "../../files/file_errors.ts";
 import { formatTime } from "../refresh/session.ts";
 
 const MINUTE = 60_000;
 
-/** Distances in time, milliseconds. */
+/** Limits of the cache, milliseconds. */
 export const CACHE_LIMITS = {
   /**
-   * A session is used while more than this remains, or more than half its lifetime if that is less.
+   * Minimum remaining lifetime of a used session, or half its lifetime if that is less.
    * botocore runs the program again for each API call when less than 15 minutes remain.
    */
   minRemaining: 16 * MINUTE,
-  /** No session lasts longer: the clock has been set back. */
+  /** Maximum remaining lifetime; if more remains, the clock was set back. */
   maxRemaining: 12 * 60 * MINUTE + 5 * MINUTE,
-  /** How long a run waits for another that asks for the same session; longer than a call takes. */
+  /** Timeout for another run that requests the same session; longer than a call takes. */
   lockWait: 45_000,
 } as const;
 
-/** Whom the cache tells. */
-interface Words {
-  /** The user, even without `--debug`. */
-  warn(words: string): void;
-  debug(words: string): void;
+/** Log of the cache. */
+interface CacheLog {
+  /** Reports to the user, even without `--debug`. */
+  warn(message: string): void;
+  debug(message: string): void;
 }
 
-/** What the cache touches. */
-export interface CacheDeps extends Waiting, Words {
+/** Injected dependencies of the cache. */
+export interface CacheDeps extends WaitDeps, CacheLog {
   now(): Date;
 }
 
-/** The place of one session. */
-interface Kept {
+/** Location of one session. */
+interface EntryLocation {
   /** For messages. */
   readonly path: string;
   readonly place: FilePlace;
   readonly key: string;
 }
 
-const QUIET: Words = { warn: () => {}, debug: () => {} };
+const NO_LOG: CacheLog = { warn: () => {}, debug: () => {} };
 
-/** The cache of one directory. */
+/** Session cache in one directory. */
 export class SessionCache {
   constructor(
     private readonly directory: string,
@@ -59,49 +59,49 @@ export class SessionCache {
   ) {}
 
   /**
-   * The session that is kept under `key`, or the one that `vend` gives, which is kept then.
+   * Returns the session stored under `key`, or a new one from `vend`, which is then stored.
    *
-   * What cannot be read or written is told and does without the cache. Throws what `vend` throws.
+   * On cache errors, warns and fetches without the cache. Throws the errors of `vend`.
    */
   async get(key: string, vend: () => Promise<SessionCredentials>): Promise<SessionCredentials> {
     const { directory, deps } = this;
     const path = join(directory, sessionFile(key));
     let fault = directoryFault(directory);
-    if (fault) return await this.#without(`${directory} ${fault}`, vend);
+    if (fault) return await this.#vendWithoutCache(`${directory} ${fault}`, vend);
     let found: FilePlace;
     try {
       found = FilePlace.find(path, { makeDirectories: true, followLast: false });
     } catch (thrown) {
-      return await this.#without(`${directory}: ${messageOf(thrown)}`, vend);
+      return await this.#vendWithoutCache(`${directory}: ${messageOf(thrown)}`, vend);
     }
     using place = found;
-    // From here on only the directory that was found is used.
+    // From here on, only the resolved directory is used.
     fault = directoryFault(place.directoryPath);
-    if (fault) return await this.#without(`${directory} ${fault}`, vend);
+    if (fault) return await this.#vendWithoutCache(`${directory} ${fault}`, vend);
     const entry = { path, place, key };
-    const kept = this.#read(entry, deps);
-    if (kept) return kept;
+    const cached = this.#read(entry, deps);
+    if (cached) return cached;
     deps.debug(`cache: miss, ${path}`);
     let lock: Disposable | undefined;
     try {
       const lockPath = lockPathOf(place.path());
       lock = await lockFile(lockPath, CACHE_LIMITS.lockWait, deps, lockPathOf(path));
     } catch (thrown) {
-      const why = withoutDescriptors(messageOf(thrown), directory);
-      return await this.#without(`${directory}: ${why}`, vend);
+      const why = replaceDescriptors(messageOf(thrown), directory);
+      return await this.#vendWithoutCache(`${directory}: ${why}`, vend);
     }
     using _held = lock;
     if (!lock) {
       deps.warn(
-        `another run has asked for this session for ${CACHE_LIMITS.lockWait / 1000} s ` +
-          "and holds the cache; going on without it",
+        `another process has been fetching this session for ${CACHE_LIMITS.lockWait / 1000} s; ` +
+          "continuing without the cache",
       );
       return await vend();
     }
-    return this.#read(entry, QUIET) ?? this.#keep(entry, await vend());
+    return this.#read(entry, NO_LOG) ?? this.#store(entry, await vend());
   }
 
-  async #without(
+  async #vendWithoutCache(
     why: string,
     vend: () => Promise<SessionCredentials>,
   ): Promise<SessionCredentials> {
@@ -109,24 +109,24 @@ export class SessionCache {
     return await vend();
   }
 
-  /** A session that is kept and may be used. `words` hear why another is not. */
-  #read({ path, place, key }: Kept, words: Words): SessionCredentials | undefined {
+  /** Returns the stored session if it may be used. Logs to `log` why it may not. */
+  #read({ path, place, key }: EntryLocation, log: CacheLog): SessionCredentials | undefined {
     const entry = readEntry(place.path(), key);
-    if (entry.kind === "unusable") words.warn(`${path} ${entry.why}; it is not used`);
+    if (entry.kind === "unusable") log.warn(`${path} ${entry.why}; it is not used`);
     if (entry.kind !== "session") return undefined;
     const { fetched, credentials: { expiration } } = entry;
     const remaining = expiration.getTime() - this.deps.now().getTime();
     const needed = minRemaining(expiration.getTime() - fetched.getTime());
     if (remaining <= needed || remaining > CACHE_LIMITS.maxRemaining) {
-      words.debug(`cache: the session in ${path} ends at ${formatTime(expiration)}`);
+      log.debug(`cache: the session in ${path} expires at ${formatTime(expiration)}`);
       return undefined;
     }
     this.deps.debug(`cache: hit, ${path} until ${formatTime(expiration)}`);
     return entry.credentials;
   }
 
-  /** Keeps the session; whatever stood in its place was this user's to replace. */
-  #keep({ path, place, key }: Kept, credentials: SessionCredentials): SessionCredentials {
+  /** Stores the session, replacing an existing entry. */
+  #store({ path, place, key }: EntryLocation, credentials: SessionCredentials): SessionCredentials {
     try {
       const fault = directoryFault(place.directoryPath);
       if (fault) throw new Error(fault);
@@ -134,16 +134,16 @@ export class SessionCache {
       writeEntry(place.path(), key, credentials, this.deps.now());
       sweepDirectory(place.directoryPath, this.deps.now());
     } catch (thrown) {
-      const why = withoutDescriptors(messageOf(thrown), this.directory);
-      this.deps.warn(`the session could not be kept in ${path}: ${why}`);
+      const why = replaceDescriptors(messageOf(thrown), this.directory);
+      this.deps.warn(`the session cannot be stored in ${path}: ${why}`);
     }
     return credentials;
   }
 }
 
-/** Returns how much of a session of this lifetime must remain for its use, milliseconds. */
+/** Returns the minimum remaining lifetime of a session of this lifetime, milliseconds. */
 function minRemaining(lifetime: number): number {
-  // NaN in an entry of an earlier version, negative if the clock was wrong.
+  // NaN for an entry of an earlier version, negative if the clock was wrong.
   return lifetime > 0
     ? Math.min(CACHE_LIMITS.minRemaining, lifetime / 2)
     : CACHE_LIMITS.minRemaining;

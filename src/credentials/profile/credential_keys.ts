@@ -1,12 +1,12 @@
 /**
- * The keys by which a credentials file has credentials.
+ * Keys of credentials in a credentials file.
  *
  * @module
  */
 import { HelperError } from "../../errors.ts";
 import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 
-/** Keys that a profile gets, in the order in which they are written. */
+/** Keys that are added to a profile, in their order. */
 export const CREDENTIAL_KEYS = [
   "aws_access_key_id",
   "aws_secret_access_key",
@@ -14,17 +14,17 @@ export const CREDENTIAL_KEYS = [
 ] as const;
 
 /**
- * An older name of the session token. botocore reads it before today's, so that an old token under
- * this name would be sent with the new key: where it stands, it gets the new token too.
+ * Older name of the session token. botocore prefers it, so an old token under this name would be sent
+ * with the new key. If the key exists, it gets the new token too.
  */
 export const OLD_TOKEN_KEY = "aws_security_token";
 
-/** Every key that is written, where it stands. */
+/** All keys whose existing values are replaced. */
 export const WRITTEN_KEYS: ReadonlySet<string> = new Set([...CREDENTIAL_KEYS, OLD_TOKEN_KEY]);
 
 /**
- * What each key is to have. Throws `service-answer` for credentials that are more than a word each: a
- * line end in one of them could bring any setting into the file, such as a program to run.
+ * Returns the value of each key. Throws `service-answer` for credentials that contain spaces or line ends:
+ * a line end could add any setting to the file, such as a program to run.
  */
 export function valuesByKey(credentials: SessionCredentials): ReadonlyMap<string, string> {
   const { accessKeyId, secretAccessKey, sessionToken } = credentials;
@@ -32,7 +32,7 @@ export function valuesByKey(credentials: SessionCredentials): ReadonlyMap<string
   if (!values.every((value) => /^(?![#;])[!-~]+$/.test(value))) {
     throw new HelperError(
       "service-answer",
-      "the endpoint answered with credentials that cannot stand in a credentials file; " +
+      "the endpoint returned credentials that a credentials file cannot hold; " +
         "check --endpoint",
     );
   }

@@ -1,5 +1,5 @@
 /**
- * The existing credentials file: read once, and judged by its descriptor.
+ * Existing credentials file: opened once, and checked by its descriptor.
  *
  * @module
  */
@@ -14,27 +14,27 @@ import {
   type Stats,
 } from "node:fs";
 import type { FilePlace } from "../../files/file_place.ts";
-import { errnoOf, refusal } from "../../files/file_errors.ts";
+import { errnoOf, notChangedError } from "../../files/file_errors.ts";
 
-/** The existing file: its text, and metadata to detect later changes. */
+/** Existing file: its text, and metadata to detect later changes. */
 export interface ExistingFile {
   readonly text: string;
-  /** Of the text; latin1 keeps the bytes of a file that is not UTF-8. */
+  /** Encoding of the text; latin1 preserves the bytes of a file that is not UTF-8. */
   readonly encoding: "utf8" | "latin1";
   readonly info: Stats;
 }
 
-/** A larger file is not a credentials file, bytes. */
+/** Maximum size of a credentials file, bytes. */
 export const MAX_SIZE = 16 << 20;
 
 /**
- * Reads the file; undefined if there is none. It is opened once, never through a link, and
- * everything is decided on the descriptor.
+ * Reads the file; returns undefined if it does not exist. It is opened once, never through a link, and
+ * checked by its descriptor.
  *
  * Throws `credentials-file` for a file that must not be replaced, and the system's error.
  */
 export function readExistingFile(place: FilePlace, path: string): ExistingFile | undefined {
-  const descriptor = openStanding(place, path);
+  const descriptor = openExisting(place, path);
   if (descriptor === undefined) return undefined;
   let info: Stats;
   let bytes: Buffer;
@@ -42,7 +42,10 @@ export function readExistingFile(place: FilePlace, path: string): ExistingFile |
     info = fstatSync(descriptor);
     checkReplaceable(info, path);
     if (info.size > MAX_SIZE) {
-      throw refusal(path, `it is larger than ${MAX_SIZE >> 20} MiB; name a credentials file`);
+      throw notChangedError(
+        path,
+        `it is larger than ${MAX_SIZE >> 20} MiB; name a credentials file`,
+      );
     }
     bytes = readAll(descriptor, info.size);
   } finally {
@@ -54,7 +57,7 @@ export function readExistingFile(place: FilePlace, path: string): ExistingFile |
 /** Returns the text of a file's bytes. Throws `credentials-file` for text that SDKs do not read. */
 export function decode(bytes: Buffer, path: string): Pick<ExistingFile, "text" | "encoding"> {
   if (/^(\xff\xfe|\xfe\xff)/.test(bytes.toString("latin1", 0, 2))) {
-    throw refusal(path, "it is UTF-16 text, which AWS SDKs do not read; save it as UTF-8");
+    throw notChangedError(path, "it is UTF-16 text, which AWS SDKs do not read; save it as UTF-8");
   }
   const text = bytes.toString("utf8");
   return Buffer.from(text).equals(bytes)
@@ -62,8 +65,8 @@ export function decode(bytes: Buffer, path: string): Pick<ExistingFile, "text" |
     : { text: bytes.toString("latin1"), encoding: "latin1" };
 }
 
-/** Refuses early what {@link readExistingFile} will refuse, before anything is made in the directory. */
-export function inspect(place: FilePlace, path: string): void {
+/** Throws the errors of {@link readExistingFile} before anything is created in the directory. */
+export function checkExisting(place: FilePlace, path: string): void {
   try {
     checkReplaceable(lstatSync(place.path()), path);
   } catch (thrown) {
@@ -71,8 +74,8 @@ export function inspect(place: FilePlace, path: string): void {
   }
 }
 
-/** Returns whether the file is no longer the one that was read. */
-export function changedSince(place: FilePlace, read: Stats | undefined): boolean {
+/** Returns whether the file has changed since it was read. */
+export function hasChanged(place: FilePlace, read: Stats | undefined): boolean {
   try {
     const { ino, size, mtime } = Deno.lstatSync(place.path());
     return !read || ino !== read.ino || size !== read.size ||
@@ -82,37 +85,37 @@ export function changedSince(place: FilePlace, read: Stats | undefined): boolean
   }
 }
 
-/** Opens the file without waiting; undefined if there is none. (Windows has neither flag.) */
-function openStanding(place: FilePlace, path: string): number | undefined {
+/** Opens the file without blocking; undefined if it does not exist. (Windows has neither flag.) */
+function openExisting(place: FilePlace, path: string): number | undefined {
   const flags = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
   try {
     return openSync(place.path(), constants.O_RDONLY | flags);
   } catch (thrown) {
     if (errnoOf(thrown) === "ENOENT") return undefined;
     if (errnoOf(thrown) !== "ELOOP") throw thrown;
-    throw refusal(path, "it became a symbolic link meanwhile; run this as its owner");
+    throw notChangedError(path, "it became a symbolic link meanwhile; run this as its owner");
   }
 }
 
 function checkReplaceable(info: Stats, path: string): void {
-  if (info.isDirectory()) throw refusal(path, "it is a directory; name a file in it");
-  if (!info.isFile()) throw refusal(path, "it is not a regular file; name another");
+  if (info.isDirectory()) throw notChangedError(path, "it is a directory; name a file in it");
+  if (!info.isFile()) throw notChangedError(path, "it is not a regular file; name another");
   if (Deno.build.os === "windows") return;
   if ((info.mode & 0o200) === 0) {
-    throw refusal(
+    throw notChangedError(
       path,
       "it is read-only; allow its owner to write to it (chmod u+w), or name another",
     );
   }
   if (Deno.uid() !== 0 && Deno.uid() !== info.uid) {
-    throw refusal(
+    throw notChangedError(
       path,
       "it belongs to another user; run this as its owner, or name another file",
     );
   }
 }
 
-/** Reads to the end; a file that grows meanwhile is noticed later. */
+/** Reads to the end; growth meanwhile is detected later. */
 function readAll(descriptor: number, size: number): Buffer {
   const buffer = Buffer.alloc(size);
   let length = 0;

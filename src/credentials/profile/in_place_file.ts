@@ -1,27 +1,27 @@
 /**
- * A file that is written in place, because it cannot be replaced: it is a mount point, or its
- * directory is not writable. Its own lock (flock) keeps other writers of this program out.
+ * Credentials file that is written in place, because it cannot be replaced: it is a mount point, or its
+ * directory is not writable. A lock of the file itself (flock) excludes other writers of this program.
  *
  * @module
  */
 import type { FilePlace } from "../../files/file_place.ts";
-import { refusal } from "../../files/file_errors.ts";
+import { notChangedError } from "../../files/file_errors.ts";
 import { HeldEntry } from "../../files/held_entry.ts";
 
 /** Opens the existing regular file for reading and writing, never through a link. */
 export function openInPlace(place: FilePlace, path: string): Deno.FsFile {
   const rights = { read: true, write: true };
-  // Linux: the file that is checked is the file that is opened.
+  // Linux: the checked file is the opened file.
   using held = HeldEntry.isSupported ? HeldEntry.open(place.path()) : undefined;
   const { isFile, nlink } = held ? held.stat() : Deno.lstatSync(place.path());
-  if (!isFile) throw refusal(path, "it is not a regular file; name another");
+  if (!isFile) throw notChangedError(path, "it is not a regular file; name another");
   if (place.isForeign && nlink !== 1) {
-    throw refusal(path, "it has another name (hard link) in a directory of another user");
+    throw notChangedError(path, "it has another name (hard link) in a directory of another user");
   }
   return Deno.openSync(held?.path ?? place.path(), rights);
 }
 
-/** Returns true if the open file is still the one at its place. */
+/** Returns whether the open file is still the one at its path. */
 export function isAtPlace(file: Deno.FsFile, place: FilePlace): boolean {
   const { ino, dev } = file.statSync();
   const there = Deno.lstatSync(place.path());
@@ -52,7 +52,7 @@ function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
 }
 
 /** Reads the whole file, `size` bytes at most. */
-export function readOpen(file: Deno.FsFile, size: number): Uint8Array<ArrayBuffer> {
+export function readOpenFile(file: Deno.FsFile, size: number): Uint8Array<ArrayBuffer> {
   const buffer = new Uint8Array(size);
   file.seekSync(0, Deno.SeekMode.Start);
   let length = 0;

@@ -1,12 +1,11 @@
 /**
- * The lines of a credentials file, and what each of them is to Python's configparser, by which
- * botocore and the AWS CLI read it. The other SDKs agree on files that are written as usual; where
- * they differ, configparser is the one that refuses a file or takes it literally.
+ * Lines of a credentials file, as read by Python's configparser, which botocore and the AWS CLI use. The
+ * other SDKs agree on common files. Where they differ, configparser is the strictest.
  *
  * @module
  */
 
-/** What a line is. */
+/** Kind of a line. */
 export type LineKind =
   | "blank"
   | "comment"
@@ -14,34 +13,34 @@ export type LineKind =
   | "section"
   /** `key = value` or `key: value`. */
   | "setting"
-  /** Indented deeper than the setting above it, and so a part of that setting's value. */
+  /** Indented deeper than the setting above it, so part of that setting's value. */
   | "continuation"
-  /** None of these: configparser refuses the file. */
+  /** Anything else: configparser refuses the file. */
   | "stray";
 
-/** A line; all positions are in the text that was read. */
+/** Line; all positions are offsets in the text. */
 export interface IniLine {
   readonly kind: LineKind;
   readonly start: number;
-  /** Where its text ends and its line end begins. */
+  /** End of its text and start of its line end. */
   readonly end: number;
   /** `\n`, `\r\n`, `\r`, or nothing in a last line without one. */
   readonly lineEnd: string;
-  /** Where its first visible character is. */
+  /** Position of its first visible character. */
   readonly visible: number;
-  /** A section's name as it is written, or a setting's key in lower case; else empty. */
+  /** Section name as written, or key in lower case; otherwise empty. */
   readonly name: string;
-  /** Where a setting's value begins and ends on this line; both at `end` for an empty one. */
+  /** Start and end of a setting's value on this line; both are `end` for an empty value. */
   readonly value: readonly [start: number, end: number];
 }
 
-/** How Python's `str.isspace` sees characters, line ends aside. */
+/** Characters of Python's `str.isspace`, except line ends. */
 // deno-lint-ignore no-control-regex -- Python counts 1c to 1f, which separate records, as spaces
 const SPACE = /[\t\v\f\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 
 const BYTE_ORDER_MARK = "\ufeff";
 
-/** All lines of `text`, in their order. A byte order mark at the beginning belongs to none. */
+/** Returns all lines of `text`, in order. A leading byte order mark belongs to none. */
 export function readIniLines(text: string): IniLine[] {
   const lines: IniLine[] = [];
   const reader = new LineReader(text);
@@ -57,7 +56,7 @@ export function readIniLines(text: string): IniLine[] {
   return lines;
 }
 
-/** The keys of every setting in the sections of this name. */
+/** Returns the keys of all settings in the sections of this name. */
 export function settingsOf(lines: readonly IniLine[], section: string): ReadonlySet<string> {
   const keys = new Set<string>();
   let current = "";
@@ -68,7 +67,7 @@ export function settingsOf(lines: readonly IniLine[], section: string): Readonly
   return keys;
 }
 
-/** What the lines before mean for the next one. */
+/** Reads lines; keeps the state that the previous lines set for the next one. */
 class LineReader {
   readonly #text: string;
   #indent = 0;
@@ -94,17 +93,17 @@ class LineReader {
     return { ...blank, ...this.#read(visible, last, end) };
   }
 
-  /** The section or setting that stands in `text` from `visible` to `last`. */
+  /** Reads the section or setting in the text from `visible` to `last`. */
   #read(visible: number, last: number, end: number): Pick<IniLine, "kind" | "name" | "value"> {
-    const words = this.#text.slice(visible, last);
-    const close = words.startsWith("[") ? words.lastIndexOf("]") : -1;
+    const content = this.#text.slice(visible, last);
+    const close = content.startsWith("[") ? content.lastIndexOf("]") : -1;
     if (close > 1) {
       this.#inSection = true;
       this.#inSetting = false;
-      return { kind: "section", name: words.slice(1, close), value: [end, end] };
+      return { kind: "section", name: content.slice(1, close), value: [end, end] };
     }
-    const delimiter = words.search(/[=:]/);
-    // What follows an unreadable line belongs to that line, not to the setting above it.
+    const delimiter = content.search(/[=:]/);
+    // Lines after an unreadable line belong to it, not to the setting above it.
     if (delimiter < 0) this.#inSetting = false;
     if (!this.#inSection || delimiter < 0) return { kind: "stray", name: "", value: [end, end] };
     this.#inSetting = delimiter > 0;
@@ -112,7 +111,7 @@ class LineReader {
     let first = visible + delimiter + 1;
     while (first < last && SPACE.test(this.#text.charAt(first))) first++;
     const value = first < last ? [first, last] as const : [end, end] as const;
-    return { kind: "setting", name: trimEnd(words.slice(0, delimiter)).toLowerCase(), value };
+    return { kind: "setting", name: trimEnd(content.slice(0, delimiter)).toLowerCase(), value };
   }
 }
 

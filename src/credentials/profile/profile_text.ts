@@ -1,5 +1,5 @@
 /**
- * Writing a session's credentials into the text of a credentials file, where nothing else changes.
+ * Changes the credentials in the text of a credentials file, and nothing else.
  *
  * @module
  */
@@ -10,33 +10,32 @@ import { type IniLine, readIniLines, settingsOf } from "./ini_lines.ts";
 import { applyEdits, type Edit } from "./text_edits.ts";
 
 /**
- * `text` with the credentials in the section `[profile]`.
+ * Returns `text` with the credentials in the section `[profile]`.
  *
- * Keys that stand there keep their spelling, spacing and place; keys that do not stand there are
- * added below the others, or below the section's header; a section that does not exist is added at
- * the end. If several sections have this name, the SDKs that read such a file take the last value
- * of a key: all of them are written.
+ * Existing keys keep their spelling, spacing and place. Missing keys are added below them, or below the
+ * section's header. A missing section is added at the end. If several sections have this name, all of
+ * them are written, because SDKs read the last value of a key.
  *
- * Throws `credentials-file` when a setting would be lost, naming the file by `label`, and
- * `service-answer` for credentials that are more than a word each.
+ * Throws `credentials-file`, with `label` for the file, if a setting would be lost. Throws
+ * `service-answer` for credentials that contain spaces or line ends.
  */
-export function withCredentials(
+export function setCredentials(
   text: string,
   profile: string,
   credentials: SessionCredentials,
   label: string,
 ): string {
   const keys: string[] = [...CREDENTIAL_KEYS];
-  // To botocore, what [DEFAULT] has, every profile has that does not say otherwise.
+  // botocore applies [DEFAULT] to every profile that does not set the key itself.
   if (settingsOf(readIniLines(text), "DEFAULT").has(OLD_TOKEN_KEY)) keys.push(OLD_TOKEN_KEY);
-  return withSettings(text, profile, valuesByKey(credentials), label, keys);
+  return setSettings(text, profile, valuesByKey(credentials), label, keys);
 }
 
 /**
- * `text` with settings in the section `[section]`, by the rules of {@link withCredentials}: the keys
- * of `values` get their value where they stand, and `keys` are added where they do not.
+ * Returns `text` with settings in the section `[section]`, by the rules of {@link setCredentials}:
+ * existing keys of `values` get their value, and missing ones of `keys` are added.
  */
-export function withSettings(
+export function setSettings(
   text: string,
   section: string,
   values: ReadonlyMap<string, string>,
@@ -45,7 +44,7 @@ export function withSettings(
 ): string {
   const lines = readIniLines(text);
   const { header, existing } = findSection(lines, section, values);
-  if (header === undefined) return withSection(text, lines, section, keys, values);
+  if (header === undefined) return appendSection(text, lines, section, keys, values);
   const names = new Set(existing.map((i) => lines[i]?.name));
   const missing = keys.filter((key) => !names.has(key));
   return applyEdits(text, [
@@ -54,7 +53,7 @@ export function withSettings(
   ]);
 }
 
-/** Where the section is: its last header, and the lines of the settings that `values` has. */
+/** Finds the section: its last header, and the lines of the settings in `values`. */
 function findSection(
   lines: readonly IniLine[],
   wanted: string,
@@ -71,10 +70,10 @@ function findSection(
   return { header, existing };
 }
 
-/** A line of its own to other SDKs, and to people: a header, or a setting and not base64's end. */
+/** Lines that other SDKs, and people, read as a header or a setting; not the padding of base64. */
 const LIKE_SETTING = /^\[|^[a-z][\w-]*\s*[=:]\s*[^=\s]/i;
 
-/** Puts the new value in the place of the old one, all its lines included. */
+/** Replaces the old value, including its continuation lines. */
 function replaceValue(
   text: string,
   lines: readonly IniLine[],
@@ -86,7 +85,7 @@ function replaceValue(
   if (!line) return [];
   const [start, end] = line.value;
   const edits: Edit[] = [{ start, end, text: values.get(line.name) ?? "" }];
-  // botocore knows no comment behind a value: the words go to a line of their own.
+  // botocore does not support a comment after a value: it is moved to its own line.
   const comment = /\s([#;].*)$/s.exec(text.slice(start, end))?.[1];
   if (comment) {
     edits.unshift({
@@ -102,8 +101,8 @@ function replaceValue(
     if (LIKE_SETTING.test(text.slice(visible, end))) {
       throw new HelperError(
         "credentials-file",
-        `${label} was not changed: line ${i + 1} is indented and so a part of the value of ` +
-          `${line.name}, which would be replaced; move it to the beginning of its line`,
+        `${label} was not changed: line ${i + 1} is indented, so it belongs to the value of ` +
+          `${line.name}, which would be replaced; remove the indentation`,
       );
     }
     edits.push({ start: lines[i - 1]?.end ?? end, end, text: "" });
@@ -111,7 +110,7 @@ function replaceValue(
   return edits;
 }
 
-/** Settings for `keys` below the line at `index`. */
+/** Adds settings for `keys` below the line at `index`. */
 function addSettings(
   text: string,
   lines: readonly IniLine[],
@@ -121,18 +120,18 @@ function addSettings(
 ): Edit[] {
   const above = lines[index];
   if (!above || keys.length === 0) return [];
-  // Were the next setting indented deeper than these, it would become a part of the last of them.
-  const beside = above.kind === "setting"
+  // If the next setting were indented deeper than these, it would become part of the last one.
+  const sibling = above.kind === "setting"
     ? above
     : lines.slice(index + 1).find(({ kind }) => kind !== "blank" && kind !== "comment");
-  const indent = beside ? text.slice(beside.start, beside.visible) : "";
+  const indent = sibling ? text.slice(sibling.start, sibling.visible) : "";
   const lineEnd = lineEndAt(lines, index);
   const added = keys.map((key) => `${lineEnd}${indent}${key} = ${values.get(key)}`);
   return [{ start: above.end, end: above.end, text: added.join("") }];
 }
 
-/** `text` with a new section at its end; a last line without line end is left so. */
-function withSection(
+/** Adds a section at the end of `text`; a last line without a line end stays so. */
+function appendSection(
   text: string,
   lines: readonly IniLine[],
   profile: string,
@@ -150,7 +149,7 @@ function withSection(
     : `${text}${blank}${section}${lineEnd}`;
 }
 
-/** The line end of the line at `index`, or of the nearest above it that has one. */
+/** Returns the line end of the line at `index`, or of the nearest line above that has one. */
 function lineEndAt(lines: readonly IniLine[], index: number): string {
   for (let i = index; i >= 0; i--) {
     const { lineEnd = "" } = lines[i] ?? {};

@@ -1,40 +1,40 @@
 /**
- * What in a credentials file keeps SDKs from using the credentials that are written into it.
+ * Warnings about settings of a credentials file that keep SDKs from using the written credentials.
  *
  * @module
  */
 import { WRITTEN_KEYS } from "./credential_keys.ts";
 import { type IniLine, readIniLines } from "./ini_lines.ts";
 
-/** The file and what goes into it. */
-export interface ProfilePlace {
-  /** The text before or after the credentials were written. */
+/** File, profile and account of the written credentials. */
+export interface ProfileContext {
+  /** Text before or after the credentials were written. */
   readonly text: string;
   readonly profile: string;
-  /** The account that the credentials are for. */
+  /** Account of the credentials. */
   readonly account: string;
-  /** How a message names the file. */
+  /** The file's name in messages. */
   readonly label: string;
 }
 
-/** Settings of a profile that botocore, and other SDKs in part, follow before the keys in it. */
-const STRONGER = /^(role_arn|web_identity_token_file|sso_account_id|sso_role_name)$/;
+/** Settings of a profile that botocore, and partly other SDKs, prefer to its keys. */
+const OVERRIDING_SETTINGS = /^(role_arn|web_identity_token_file|sso_account_id|sso_role_name)$/;
 
-/** Settings that are not used while the profile has keys. */
-const WEAKER = /^(credential_process|login_session)$/;
+/** Settings that SDKs ignore if the profile has keys. */
+const IGNORED_SETTINGS = /^(credential_process|login_session)$/;
 
-/** Everything worth a warning, one sentence each. */
-export function profileWarnings(place: ProfilePlace): string[] {
+/** Returns the warnings, one sentence each. */
+export function profileWarnings(place: ProfileContext): string[] {
   const { text, profile, label } = place;
   const lines = readIniLines(text);
   return [
     ...(text.startsWith("\ufeff")
       ? [
-        `${label} begins with a byte order mark, so that the AWS CLI and boto3 refuse it; save it without`,
+        `${label} begins with a byte order mark, which the AWS CLI and boto3 refuse; save it without`,
       ]
       : []),
-    ...refusedByPython(lines, place),
-    ...conflicts(lines, place),
+    ...findRefusedLine(lines, place),
+    ...findConflicts(lines, place),
     ...(/^profile\s/.test(profile)
       ? [
         `[${profile}]: only Python's SDK reads a profile of this name in ${label}; ` +
@@ -44,10 +44,10 @@ export function profileWarnings(place: ProfilePlace): string[] {
   ];
 }
 
-/** The first line for which configparser, and so the AWS CLI and boto3, refuse the whole file. */
-function refusedByPython(
+/** Returns a warning for the first line that makes configparser (AWS CLI, boto3) refuse the file. */
+function findRefusedLine(
   lines: readonly IniLine[],
-  { label, profile }: ProfilePlace,
+  { label, profile }: ProfileContext,
 ): string[] {
   const sections = new Set<string>();
   const settings = new Set<string>();
@@ -75,8 +75,8 @@ function refusedByPython(
   return [];
 }
 
-/** What in the profile, or in [DEFAULT], comes between SDKs and what is written. */
-function conflicts(lines: readonly IniLine[], place: ProfilePlace): string[] {
+/** Returns warnings for settings in the profile, or in [DEFAULT], that override the credentials. */
+function findConflicts(lines: readonly IniLine[], place: ProfileContext): string[] {
   const { profile, label } = place;
   let section = "";
   return lines.flatMap((line, i) => {
@@ -85,38 +85,41 @@ function conflicts(lines: readonly IniLine[], place: ProfilePlace): string[] {
     const conflict = line.kind === "setting"
       ? settingConflict(line, place)
       : line.kind === "continuation" && CONTINUED_KEY.test(place.text.slice(line.visible, line.end))
-      ? "is indented, and so a part of the setting above it to most SDKs"
+      ? "is indented, so most SDKs read it as part of the setting above"
       : undefined;
     return conflict ? [`line ${i + 1} of ${label} ${conflict}`] : [];
   });
 }
 
-function settingConflict(line: IniLine, place: ProfilePlace): string | undefined {
+function settingConflict(line: IniLine, place: ProfileContext): string | undefined {
   const { name, visible, value } = line;
   const { text, profile, account } = place;
-  if (STRONGER.test(name)) {
+  if (OVERRIDING_SETTINGS.test(name)) {
     return `sets ${name}, which AWS SDKs may follow before the keys of [${profile}]`;
   }
-  if (WEAKER.test(name)) return `sets ${name}, which is not used with the keys of [${profile}]`;
+  if (IGNORED_SETTINGS.test(name)) {
+    return `sets ${name}, which is not used with the keys of [${profile}]`;
+  }
   const other = text.slice(...value);
   if (name === "aws_account_id" && other !== account) {
     const named = /^\d{12}$/.test(other) ? `the account ${other}` : "another account";
     return `names ${named}, and the role is in ${account}`;
   }
   if (WRITTEN_KEYS.has(name) && !/^[a-z_]+\s*=/.test(text.slice(visible, value[0]))) {
-    return `writes ${name} as only Python's SDK reads it; use small letters and =`;
+    return `writes ${name} as only Python's SDK reads it; use lower case and =`;
   }
   return undefined;
 }
 
-/** Returns a section's name for a message. A long name could be a part of a secret. */
+/** Returns a section's name for a message. A long name could be part of a secret. */
 function sectionNamed(name: string, profile: string): string {
   return name === profile || SHORT_NAME.test(name) ? `[${name}]` : "its section";
 }
 
-/** Returns a setting's name for a message. A line of a broken token looks like a setting, too. */
+/** Returns a setting's name for a message. A line of a broken token also looks like a setting. */
 function keyNamed(name: string): string {
-  const isKnown = WRITTEN_KEYS.has(name) || STRONGER.test(name) || WEAKER.test(name);
+  const isKnown = WRITTEN_KEYS.has(name) || OVERRIDING_SETTINGS.test(name) ||
+    IGNORED_SETTINGS.test(name);
   return isKnown || SHORT_NAME.test(name) ? name : "a setting";
 }
 

@@ -1,17 +1,17 @@
 /**
- * Changing a text in several places at once.
+ * Edits of a text in several places at once.
  *
  * @module
  */
 
-/** A piece of the text and what comes in its place. */
+/** Range of the text and its replacement. */
 export interface Edit {
   readonly start: number;
   readonly end: number;
   readonly text: string;
 }
 
-/** The text with all edits made. Edits that begin at one place stay in the order given. */
+/** Returns the text with all edits applied. Edits with the same start keep their order. */
 export function applyEdits(text: string, edits: readonly Edit[]): string {
   const pieces: string[] = [];
   let done = 0;

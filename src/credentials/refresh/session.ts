@@ -1,5 +1,5 @@
 /**
- * From an identity's source to temporary credentials: what every vending command does each time.
+ * Session from an identity's source, for all commands that vend credentials.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import {
 } from "../../rolesanywhere/create_session.ts";
 import type { Certificate } from "../../x509/certificate.ts";
 
-/** A certificate that begins to be valid this far ahead is taken for a clock difference. */
+/** Tolerated time until a certificate becomes valid, because clocks differ. */
 const CLOCK_TOLERANCE = 5 * 60_000;
 
-/** Opens the identity anew (files may have changed), asks for a session, and closes the identity. */
+/** Opens the identity again (files may have changed), requests a session, and closes the identity. */
 export async function vendCredentials(
   source: IdentitySource,
   request: SessionRequest,
@@ -31,14 +31,14 @@ export async function vendCredentials(
   return await createSession(request, identity, deps);
 }
 
-/** How messages name the place of a certificate. */
+/** Returns the name of a certificate's source for messages. */
 export function labelOf(source: IdentitySource): string {
   return (source.certificate ?? source.privateKey)?.displayName ?? "";
 }
 
 /**
- * Refuses a certificate outside its validity at `now`: `certificate-validity`; and one whose serial
- * number the service cannot take: `certificate-format`.
+ * Throws `certificate-validity` for a certificate that is not valid at `now`, and `certificate-format` for
+ * a serial number that the service does not accept.
  */
 export function checkValidity(certificate: Certificate, label: string, now: Date): void {
   if (certificate.serialNumber < 0n) {
@@ -63,7 +63,7 @@ export function checkValidity(certificate: Certificate, label: string, now: Date
   }
 }
 
-/** A time as SDKs read it: `YYYY-MM-DDThh:mm:ssZ`. */
+/** Formats a time as SDKs read it: `YYYY-MM-DDThh:mm:ssZ`. */
 export function formatTime(time: Date): string {
   return time.toISOString().replace(/\.\d{3}Z$/, "Z");
 }

@@ -1,6 +1,6 @@
 /**
- * Sessions again and again, for a program that stays: key and certificate are read anew each time, and
- * a set that cannot be used does not take the place of one that can.
+ * Sessions for long-running commands. Key and certificate are read again each time; an unusable pair does
+ * not replace a usable one.
  *
  * @module
  */
@@ -19,30 +19,30 @@ import { sameBytes } from "../../x509/public_key.ts";
 import { checkValidity, formatTime, labelOf } from "./session.ts";
 
 const DAY = 24 * 3_600_000;
-/** A certificate is told to expire when less than this remains of it, or a fifth of its life. */
+/** Warn when less than this, or a fifth of the lifetime, is left of a certificate. */
 const EXPIRY_WARNING = 14 * DAY;
 
-/** Vends sessions of one identity. Disposing of it closes the key that it has kept. */
+/** Vends sessions of one identity. Disposing of it closes the key that it keeps. */
 export class SessionVendor implements AsyncDisposable {
-  /** The last set of key and certificate that could be used, where it lies in memory alone. */
+  /** The last usable key and certificate, if the key is in memory only. */
   #kept: Identity | undefined;
   #answers = new Map<string, string>();
-  #told = "";
-  #warnedOf: Certificate | undefined;
+  #reportedError = "";
+  #warnedAbout: Certificate | undefined;
 
-  /** @param say tells the user of a set that cannot be used, and of a certificate's end */
+  /** @param log reports an unusable key or certificate, and the end of a certificate, to the user */
   constructor(
     private readonly source: IdentitySource,
     private readonly request: SessionRequest,
     private readonly registry: KeystoreRegistry,
     private readonly context: KeystoreContext,
     private readonly deps: CreateSessionDeps,
-    private readonly say: (words: string) => void,
+    private readonly log: (message: string) => void,
   ) {}
 
   /**
-   * One session. Throws what opening the identity throws when there is none to fall back on, and what
-   * CreateSession throws.
+   * Returns a new session. Throws the errors of CreateSession, and of opening the identity if
+   * there is not an earlier key to fall back on.
    */
   async vend(): Promise<SessionCredentials> {
     const identity = await this.#open();
@@ -63,8 +63,8 @@ export class SessionVendor implements AsyncDisposable {
 
   async #open(): Promise<Identity> {
     try {
-      const identity = await this.#openAnew();
-      this.#told = "";
+      const identity = await this.#reopen();
+      this.#reportedError = "";
       if (!identity.signer.inMemory) return identity;
       const before = this.#kept;
       this.#kept = identity;
@@ -75,16 +75,16 @@ export class SessionVendor implements AsyncDisposable {
       if (!isOfKey || !this.#kept || this.deps.now() > this.#kept.certificate.notAfter) {
         throw thrown;
       }
-      if (this.#told !== thrown.message) {
-        this.#told = thrown.message;
-        this.say(`warning: ${thrown.message}; the key and certificate read before are still used`);
+      if (this.#reportedError !== thrown.message) {
+        this.#reportedError = thrown.message;
+        this.log(`warning: ${thrown.message}; the key and certificate read before are still used`);
       }
       return this.#kept;
     }
   }
 
-  async #openAnew(): Promise<Identity> {
-    const identity = await openIdentity(this.source, this.registry, this.#rememberingContext());
+  async #reopen(): Promise<Identity> {
+    const identity = await openIdentity(this.source, this.registry, this.#contextWithAnswers());
     try {
       checkValidity(identity.certificate, labelOf(this.source), this.deps.now());
       return identity;
@@ -94,8 +94,8 @@ export class SessionVendor implements AsyncDisposable {
     }
   }
 
-  /** Answers each question with what was typed before, once; asked again, that was wrong. */
-  #rememberingContext(): KeystoreContext {
+  /** Answers each prompt with the earlier input once; a second prompt means that it was wrong. */
+  #contextWithAnswers(): KeystoreContext {
     const answered = new Set<string>();
     return {
       ...this.context,
@@ -116,12 +116,12 @@ export class SessionVendor implements AsyncDisposable {
 
   #warnOfExpiry(certificate: Certificate): void {
     const { notBefore, notAfter } = certificate;
-    const life = notAfter.getTime() - notBefore.getTime();
-    const left = notAfter.getTime() - this.deps.now().getTime();
-    if (left > Math.min(EXPIRY_WARNING, life / 5)) return;
-    if (this.#warnedOf && sameBytes(this.#warnedOf.encoded, certificate.encoded)) return;
-    this.#warnedOf = certificate;
-    this.say(
+    const lifetime = notAfter.getTime() - notBefore.getTime();
+    const remaining = notAfter.getTime() - this.deps.now().getTime();
+    if (remaining > Math.min(EXPIRY_WARNING, lifetime / 5)) return;
+    if (this.#warnedAbout && sameBytes(this.#warnedAbout.encoded, certificate.encoded)) return;
+    this.#warnedAbout = certificate;
+    this.log(
       `warning: the certificate in ${labelOf(this.source)} expires at ` +
         `${formatTime(notAfter)}; renew it`,
     );

@@ -1,5 +1,5 @@
 /**
- * Where the endpoint listens: `--bind`, `--port`, and the rules against handing credentials to the
+ * Listening address of the endpoint: `--bind`, `--port`, and the rules that keep credentials off the
  * network. Pure.
  *
  * @module
@@ -15,11 +15,11 @@ const IPV4 = /^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/;
 const LOOPBACK = /^127\.|^::1$/;
 
 /**
- * Parses `--bind`: an IPv4 or IPv6 address (brackets allowed), `localhost`, or a path for a Unix
- * socket, which is told by its slash.
+ * Parses `--bind`: an IPv4 or IPv6 address (brackets allowed), `localhost`, or the path of a Unix
+ * socket, which contains a slash.
  *
- * Off loopback every machine on the way could ask for credentials: `usage`, unless packets go no
- * further than one hop or `allowRemote` says that this is meant.
+ * Throws `usage` for an address off loopback, where other machines could request credentials, unless
+ * the hop limit is 1 or `allowRemote` is set.
  */
 export function parseBindAddress(
   text: string,
@@ -38,8 +38,8 @@ export function parseBindAddress(
   if (!isLoopback(address) && hopLimit !== 1 && !allowRemote) {
     throw new HelperError(
       "usage",
-      `--bind ${address} would hand credentials to other machines; add --hop-limit 1, so that answers ` +
-        "go no further than this machine's own network, or --allow-remote",
+      `--bind ${address} would send credentials to other machines; add --hop-limit 1 (this ` +
+        "machine's own network only) or --allow-remote",
     );
   }
   return { kind: "ip", address, port };
@@ -55,7 +55,7 @@ export function isIpv4(text: string): boolean {
   return IPV4.test(text);
 }
 
-/** The shortest form, as URLs and Host headers have it. */
+/** Returns the shortest form, as in URLs and Host headers; undefined for other text. */
 function canonicalIpv6(text: string): string | undefined {
   if (!/^[0-9a-f:.]+$/.test(text) || !text.includes(":")) return undefined;
   return URL.canParse(`http://[${text}]`)
@@ -65,7 +65,7 @@ function canonicalIpv6(text: string): string | undefined {
 
 /** Returns the URL of the endpoint, without a trailing slash: paths are appended to it. */
 export function endpointUrl({ address, port }: { address: string; port: number }): string {
-  // What is bound to every address is reached by that of loopback.
+  // A socket bound to every address is reached through loopback.
   const reached = { "0.0.0.0": "127.0.0.1", "::": "::1" }[address] ?? address;
   return `http://${reached.includes(":") ? `[${reached}]` : reached}:${port}`;
 }

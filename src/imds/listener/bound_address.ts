@@ -1,6 +1,6 @@
 /**
- * Checks that the server listens where it was asked to and nowhere else, by the kernel's account: what
- * the runtime reports may be what it was asked for.
+ * Checks with the kernel that the server listens on the requested address and nowhere else. The runtime
+ * may report the requested address instead.
  *
  * @module
  */
@@ -8,14 +8,13 @@ import { HelperError } from "../../errors.ts";
 import type { BindAddress } from "./bind_address.ts";
 import type { RawAddress, SocketCalls } from "./sockets.ts";
 
-/** The numbers of the sockets of this process that take connections. */
+/** Returns the numbers of this process's listening sockets. */
 export function listeningSockets(calls: SocketCalls): ReadonlySet<number> {
-  return new Set(calls.numbers().filter((socket) => calls.listens(socket)));
+  return new Set(calls.numbers().filter((socket) => calls.isListening(socket)));
 }
 
 /**
- * Throws `listen` unless there is exactly one more listening socket than `before`, and it is bound to
- * `bind`. A port of 0 matches any.
+ * Throws `listen` unless there is exactly one more listening socket than `before`, bound to `bind`. A port of 0 matches any.
  */
 export function checkBound(
   calls: SocketCalls,
@@ -23,15 +22,15 @@ export function checkBound(
   bind: BindAddress,
 ): void {
   const bound = [...listeningSockets(calls)].filter((socket) => !before.has(socket))
-    .map((socket) => describe(calls.address(socket, "getsockname"), calls));
-  const [only, ...others] = bound;
-  const isRight = others.length === 0 && only !== undefined && isExpected(only, bind);
+    .map((socket) => parseAddress(calls.address(socket, "getsockname"), calls));
+  const [first, ...others] = bound;
+  const isRight = others.length === 0 && first !== undefined && isExpected(first, bind);
   if (isRight) return;
-  const asked = bind.kind === "unix" ? bind.path : `${bind.address} port ${bind.port}`;
-  const found = bound.map(written).join(", ") || "nothing";
+  const requested = bind.kind === "unix" ? bind.path : `${bind.address} port ${bind.port}`;
+  const found = bound.map(formatAddress).join(", ") || "nothing";
   throw new HelperError(
     "listen",
-    `--bind ${asked}: the process listens on ${found} instead; nothing is served`,
+    `--bind ${requested}: the process listens on ${found} instead; nothing is served`,
   );
 }
 
@@ -42,14 +41,14 @@ function isExpected(bound: BindAddress, bind: BindAddress): boolean {
   return bound.address === bind.address && (bind.port === 0 || bound.port === bind.port);
 }
 
-function written(bound: BindAddress): string {
+function formatAddress(bound: BindAddress): string {
   return bound.kind === "unix" ? bound.path : `${bound.address} port ${bound.port}`;
 }
 
 /** Offsets of the fields of `sockaddr_in`, `sockaddr_in6` and `sockaddr_un`, in bytes. */
 const FIELDS = { ipv4: 4, ipv6: 8, path: 2 } as const;
 
-function describe(address: RawAddress | undefined, { system }: SocketCalls): BindAddress {
+function parseAddress(address: RawAddress | undefined, { system }: SocketCalls): BindAddress {
   const { family } = system;
   if (address?.family === family.ipv4) {
     const bytes = address.bytes.subarray(FIELDS.ipv4, FIELDS.ipv4 + 4);
@@ -67,7 +66,7 @@ function describe(address: RawAddress | undefined, { system }: SocketCalls): Bin
   return { kind: "unix", path: "a socket of another kind" };
 }
 
-/** The shortest form, as `BindAddress` has it. */
+/** Returns the shortest form, as in `BindAddress`. */
 function ipv6Text(bytes: Uint8Array): string {
   const groups = Array.from({ length: 8 }, (_, i) => {
     const [high = 0, low = 0] = bytes.subarray(2 * i);

@@ -1,24 +1,23 @@
 /**
- * Which connections are to be ended, so that clients that say nothing, or never come to an end, do not
- * use up what the process may open. Pure.
+ * Chooses idle connections to close, so that slow clients cannot use up file descriptors. Pure.
  *
  * @module
  */
 import type { ServerConnection } from "./sockets.ts";
 
-/** Limits: milliseconds and a number. */
+/** Limits of connections; times in milliseconds. */
 export const CONNECTION_LIMITS = {
-  /** From its beginning, or its last request, until a connection's next request is complete. */
+  /** Timeout from a connection's start, or its last request, to its next complete request. */
   idle: 60_000,
-  /** So many may be open; beyond, those go that have asked for nothing for longest. */
+  /** Maximum of open connections; beyond it, the longest idle are closed. */
   max: 512,
-  /** Files that the process needs besides. */
+  /** Other files that the process needs. */
   otherFiles: 64,
   /** With fewer open files, a burst of connections leaves none for the service and the key. */
   minFiles: 128,
 } as const;
 
-/** How many connections may be open in a process that may open so many files. */
+/** Returns the maximum of connections for a process with this limit of open files. */
 export function maxConnections(openFiles: number | undefined): number {
   const { max, otherFiles } = CONNECTION_LIMITS;
   if (openFiles === undefined) return max;
@@ -27,46 +26,49 @@ export function maxConnections(openFiles: number | undefined): number {
 
 /** A connection's requests so far. */
 interface Activity {
-  /** When it was first seen, last sent a whole request, or was last answered. */
+  /** Time when it was first seen, last sent a complete request, or last got a response. */
   readonly since: number;
-  /** Requests, counted up to {@link REGULAR}. */
+  /** Requests, counted up to {@link IN_USE_REQUESTS}. */
   readonly requests: number;
 }
 
 /** A connection with this many requests is in use; a crowd can send one request each. */
-const REGULAR = 2;
+const IN_USE_REQUESTS = 2;
 
-/** Remembers when each connection last asked for something. */
+/** Remembers each connection's last activity. */
 export class IdleConnections {
   /** By the client's port. */
   readonly #activities = new Map<number, Activity>();
 
   /**
    * @param monotonic milliseconds from any origin, never going back
-   * @param most so many may be open
+   * @param max maximum of open connections
    */
   constructor(private readonly monotonic: () => number, private readonly max: number) {}
 
-  /** A request came in whole from this port at this time of the steady clock. */
-  requested(clientPort: number, now: number): void {
+  /** Records a complete request from this port; `now` is a time of `monotonic`. */
+  onRequest(clientPort: number, now: number): void {
     const requests = this.#activities.get(clientPort)?.requests ?? 0;
-    this.#activities.set(clientPort, { since: now, requests: Math.min(requests + 1, REGULAR) });
+    this.#activities.set(clientPort, {
+      since: now,
+      requests: Math.min(requests + 1, IN_USE_REQUESTS),
+    });
   }
 
-  /** A request from this port was answered. */
-  answered(clientPort: number, now: number): void {
+  /** Records a response to this port. */
+  onResponse(clientPort: number, now: number): void {
     const requests = this.#activities.get(clientPort)?.requests ?? 1;
     this.#activities.set(clientPort, { since: now, requests });
   }
 
-  /** Milliseconds since a request came in whole from this port; Infinity when none has. */
+  /** Returns the milliseconds since the last activity of this port; Infinity if there was none. */
   idleFor(clientPort: number): number {
     return this.monotonic() - (this.#activities.get(clientPort)?.since ?? -Infinity);
   }
 
   /**
-   * Given all open connections, those to end. If there are too many, those without a request go first,
-   * then those with one, each the longest idle first.
+   * Returns which of all open connections to close. If there are too many, those without a request come
+   * first, then those with one, in each group the longest idle first.
    */
   overdue(open: readonly ServerConnection[]): ServerConnection[] {
     const now = this.monotonic();

@@ -6,7 +6,7 @@
  * @module
  */
 
-/** Returns true if the address is on the interface that has the loopback addresses. */
+/** Returns whether the address is on the interface with the loopback addresses. */
 export function isOnLoopbackInterface(address: string): boolean {
   const interfaces = Deno.networkInterfaces();
   const loopback = interfaces.filter((each) => each.address === "127.0.0.1")
@@ -14,7 +14,7 @@ export function isOnLoopbackInterface(address: string): boolean {
   return interfaces.some((each) => each.address === address && loopback.includes(each.name));
 }
 
-/** Returns true if the address is one of this machine's. */
+/** Returns whether the address belongs to this machine. */
 export function isLocalAddress(address: string): boolean {
   return address.startsWith("127.") ||
     Deno.networkInterfaces().some((each) => each.address === address);

@@ -1,5 +1,5 @@
 /**
- * What the socket functions of each system are called with: the one table of their constants
+ * Constants of each system's socket functions
  * (`<sys/socket.h>`, `<netinet/in.h>`, `winsock2.h`, `ws2ipdef.h`).
  *
  * @module
@@ -7,19 +7,19 @@
 
 /** One system's library and constants. */
 export interface SocketSystem {
-  /** The library that has the functions. */
+  /** Library with the functions. */
   readonly library: string;
   /** AF_INET, AF_INET6 and AF_UNIX. */
   readonly family: { readonly ipv4: number; readonly ipv6: number; readonly unix: number };
-  /** Where a `sockaddr` holds its family, in bytes, and how wide that is. */
+  /** Offset and width of the family in a `sockaddr`, in bytes. */
   readonly familyField: { readonly offset: number; readonly bytes: 1 | 2 };
-  /** SOL_SOCKET and SO_ACCEPTCONN: whether a socket listens. */
+  /** SOL_SOCKET and SO_ACCEPTCONN: true for a listening socket. */
   readonly acceptsConnections: { readonly level: number; readonly option: number };
   /** IPPROTO_IP and IP_TTL. */
   readonly timeToLive: { readonly level: number; readonly option: number };
   /** IPPROTO_IPV6 and IPV6_UNICAST_HOPS. */
   readonly unicastHops: { readonly level: number; readonly option: number };
-  /** The numbers a socket may have: descriptors in turn, or handles, which are multiples of four. */
+  /** Possible socket numbers: consecutive descriptors, or handles, which are multiples of four. */
   readonly numbers: { readonly step: 1 | 4; readonly max: number };
 }
 

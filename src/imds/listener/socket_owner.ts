@@ -1,6 +1,5 @@
 /**
- * Which user of this machine a connection over loopback comes from, asked of the kernel by sock_diag(7).
- * Linux only.
+ * User of this machine that owns a loopback connection, from the kernel by sock_diag(7). Linux only.
  *
  * @module
  */
@@ -24,7 +23,7 @@ const NETLINK_SOCK_DIAG = 4;
 const MSG_DONTWAIT = 0x40;
 const IPPROTO_TCP = 6;
 
-/** `struct nlmsghdr` and `struct inet_diag_req_v2`: where their fields stand, in bytes. */
+/** Offsets of the fields of `struct nlmsghdr` and `struct inet_diag_req_v2`, in bytes. */
 const REQUEST = {
   bytes: 72,
   length: 0,
@@ -50,7 +49,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** The question for the kernel about the socket whose own end is `client`. Pure. */
+/** Returns the request to the kernel for the socket whose local end is `client`. Pure. */
 export function ownerRequest(client: Endpoint, server: Endpoint): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(REQUEST.bytes);
   const view = new DataView(bytes.buffer);
@@ -64,23 +63,23 @@ export function ownerRequest(client: Endpoint, server: Endpoint): Uint8Array<Arr
   view.setUint16(REQUEST.destinationPort, server.port);
   bytes.set(addressBytes(client.address), REQUEST.source);
   bytes.set(addressBytes(server.address), REQUEST.destination);
-  bytes.fill(0xff, REQUEST.cookie); // any
+  bytes.fill(0xff, REQUEST.cookie); // any cookie
   return bytes;
 }
 
-/** The owners of connections. */
+/** Looks up the owners of connections. */
 export class SocketOwners implements Disposable {
   readonly #library: Deno.DynamicLibrary<typeof SYMBOLS> | undefined;
   readonly #socket: number = -1;
 
-  /** Where the kernel does not answer such questions, every owner is unknown. */
+  /** On systems without sock_diag, every owner is unknown. */
   constructor() {
     if (Deno.build.os !== "linux") return;
     this.#library = Deno.dlopen("libc.so.6", SYMBOLS);
     this.#socket = this.#library.symbols.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_SOCK_DIAG);
   }
 
-  /** The user's number; undefined when it cannot be told. */
+  /** Returns the user's number; undefined if it is unknown. */
   userOf(client: Endpoint, server: Endpoint): number | undefined {
     if (!this.#library || this.#socket < 0) return undefined;
     const { send, recv } = this.#library.symbols;
@@ -89,12 +88,12 @@ export class SocketOwners implements Disposable {
     if (Number(send(this.#socket, request, BigInt(request.length), 0)) !== request.length) {
       return undefined;
     }
-    // The kernel answers within the call that asks.
+    // The kernel has replied before `send` returns.
     const length = Number(recv(this.#socket, reply, BigInt(reply.length), MSG_DONTWAIT));
     const view = new DataView(reply.buffer);
-    const answers = length >= REPLY.min &&
+    const isReply = length >= REPLY.min &&
       view.getUint16(REPLY.type, true) === SOCK_DIAG_BY_FAMILY;
-    return answers ? view.getUint32(REPLY.user, true) : undefined;
+    return isReply ? view.getUint32(REPLY.user, true) : undefined;
   }
 
   [Symbol.dispose](): void {

@@ -1,8 +1,8 @@
 /**
- * What Deno does not offer for the sockets of its server, by the system's own functions: the IP hop
- * limit, a list of the connections, ending one of them.
+ * System calls on the sockets of Deno's server, which Deno does not offer: the IP hop limit, a list of
+ * the connections, ending one of them.
  *
- * Sockets are found by asking each number the process may have for its address. That is safe, as no
+ * Sockets are found by requesting the address of each possible socket number. That is safe, because no
  * other thread opens or closes the server's sockets meanwhile.
  *
  * @module
@@ -31,11 +31,11 @@ const ADDRESS_BYTES = 128;
 export interface ServerConnection {
   /** The number of its socket. */
   readonly socket: number;
-  /** The client's port, which tells the connections of one client apart. */
+  /** The client's port, which identifies one of a client's connections. */
   readonly clientPort: number;
 }
 
-/** A `sockaddr`; `port` means something for IP only. */
+/** A `sockaddr`; `port` is valid for IP only. */
 export interface RawAddress {
   readonly family: number;
   readonly port: number;
@@ -44,7 +44,7 @@ export interface RawAddress {
 
 type SocketOption = SocketSystem["timeToLive"];
 
-/** The system's functions on sockets of this process, each named by its number. */
+/** System calls on the sockets of this process, by number. */
 export class SocketCalls implements Disposable {
   readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
 
@@ -52,10 +52,10 @@ export class SocketCalls implements Disposable {
     this.#library = Deno.dlopen(system.library, SYMBOLS);
   }
 
-  /** Opens them for a process that may open `openFiles` files. Throws `listen` if there are none. */
+  /** Loads the system calls for a process limited to `openFiles` files. Throws `listen` on failure. */
   static open(openFiles = Infinity, operatingSystem: string = Deno.build.os): SocketCalls {
     const system = SOCKET_SYSTEMS[operatingSystem];
-    if (!system) throw new HelperError("listen", `no sockets are known on ${operatingSystem}`);
+    if (!system) throw new HelperError("listen", `sockets are not supported on ${operatingSystem}`);
     try {
       return new SocketCalls(system, openFiles);
     } catch (cause) {
@@ -63,7 +63,7 @@ export class SocketCalls implements Disposable {
     }
   }
 
-  /** The numbers that a socket may have. */
+  /** Returns the possible socket numbers. */
   numbers(): number[] {
     try {
       return Array.from(Deno.readDirSync("/dev/fd"), ({ name }) => Number(name));
@@ -73,7 +73,7 @@ export class SocketCalls implements Disposable {
     }
   }
 
-  /** A socket's own address, or its peer's, as a `sockaddr`; undefined when there is none. */
+  /** Returns a socket's local or peer address as a `sockaddr`; undefined if it has none. */
   address(socket: number, which: "getsockname" | "getpeername"): RawAddress | undefined {
     const buffer = new Uint8Array(ADDRESS_BYTES);
     const length = new Uint32Array([ADDRESS_BYTES]);
@@ -86,8 +86,8 @@ export class SocketCalls implements Disposable {
     return { family, port: view.getUint16(2), bytes: buffer.subarray(0, length[0]) };
   }
 
-  /** Returns whether a socket takes connections. */
-  listens(socket: number): boolean {
+  /** Returns whether a socket listens. */
+  isListening(socket: number): boolean {
     const { level, option } = this.system.acceptsConnections;
     const value = new Int32Array(1);
     const length = bytesOf(new Uint32Array([4]));
@@ -96,8 +96,8 @@ export class SocketCalls implements Disposable {
       value[0] !== 0;
   }
 
-  /** Sets an option; returns whether the system took it. */
-  set(socket: number, { level, option }: SocketOption, value: number): boolean {
+  /** Sets an option; returns whether the system accepted it. */
+  setOption(socket: number, { level, option }: SocketOption, value: number): boolean {
     const bytes = bytesOf(new Int32Array([value]));
     return this.#library.symbols.setsockopt(BigInt(socket), level, option, bytes, 4) === 0;
   }
@@ -112,22 +112,23 @@ export class SocketCalls implements Disposable {
   }
 }
 
-/** The sockets of this process that belong to a port it listens on. */
+/** Sockets of this process that belong to a listening port. */
 export class ServerSockets {
   constructor(private readonly calls: SocketCalls, private readonly port: number) {}
 
   /**
-   * Sets the IP hop limit of every packet that the server sends, on its listening sockets: accepted
-   * connections inherit it. Throws `listen` when that is not possible.
+   * Sets the IP hop limit on the listening sockets; accepted connections inherit it. Throws `listen` if
+   * that is not possible.
    */
   setHopLimit(hops: number): void {
     const { timeToLive, unicastHops, family } = this.calls.system;
     let done = 0;
     for (const { socket, address } of this.#sockets()) {
-      if (!this.calls.listens(socket)) continue;
-      // An IPv6 socket may take IPv4 connections too; whether it does decides if this succeeds.
-      const ipv4 = this.calls.set(socket, timeToLive, hops);
-      const ipv6 = address.family === family.ipv6 && this.calls.set(socket, unicastHops, hops);
+      if (!this.calls.isListening(socket)) continue;
+      // On an IPv6 socket this succeeds only if it accepts IPv4 connections too.
+      const ipv4 = this.calls.setOption(socket, timeToLive, hops);
+      const ipv6 = address.family === family.ipv6 &&
+        this.calls.setOption(socket, unicastHops, hops);
       if (address.family === family.ipv6 ? ipv6 : ipv4) done += 1;
     }
     if (done === 0) {
@@ -138,13 +139,13 @@ export class ServerSockets {
     }
   }
 
-  /** Whether anything still listens on the port. */
+  /** Returns whether a socket still listens on the port. */
   isListening(): boolean {
-    for (const { socket } of this.#sockets()) if (this.calls.listens(socket)) return true;
+    for (const { socket } of this.#sockets()) if (this.calls.isListening(socket)) return true;
     return false;
   }
 
-  /** The connections that are open. */
+  /** Returns the open connections. */
   connections(): ServerConnection[] {
     const found: ServerConnection[] = [];
     for (const { socket } of this.#sockets()) {

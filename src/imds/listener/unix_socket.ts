@@ -1,22 +1,22 @@
 /**
- * The path of a Unix socket: free for this server, and for its user alone.
+ * Path of a Unix socket: free for this server, and accessible to its user only.
  *
  * @module
  */
 import { dirname } from "node:path";
 import { HelperError, messageOf } from "../../errors.ts";
 
-/** No longer path fits into `sockaddr_un`, bytes. */
+/** Size of `sun_path` in `sockaddr_un` on macOS, the smallest of all systems, bytes. */
 const MAX_PATH_BYTES = 104;
 
 /**
- * Makes the path free to listen on: a socket that nobody listens on any more is removed. What else
- * stands there, or is in use, is left alone: `listen`.
+ * Removes a stale socket at the path. Throws `listen`, and removes nothing, if anything else is there or
+ * the socket is in use.
  */
 export async function clearSocketPath(path: string): Promise<void> {
   const refuse = (why: string) => new HelperError("listen", `--bind ${path}: ${why}`);
   if (new TextEncoder().encode(path).length >= MAX_PATH_BYTES) {
-    // The text is not shown: it could be a key, which has a slash, too.
+    // The text is not shown: it could be a key, because base64 contains slashes.
     throw new HelperError(
       "listen",
       `--bind: the path of a socket must be shorter than ${MAX_PATH_BYTES} bytes`,
@@ -34,16 +34,16 @@ export async function clearSocketPath(path: string): Promise<void> {
     }
     return;
   }
-  if (!info.isSocket) throw refuse("a file that is no socket stands there; choose another path");
-  const answered = await Deno.connect({ transport: "unix", path }).then((connection) => {
+  if (!info.isSocket) throw refuse("the file there is not a socket; choose another path");
+  const isInUse = await Deno.connect({ transport: "unix", path }).then((connection) => {
     connection.close();
     return true;
   }, () => false);
-  if (answered) throw refuse("another program listens there; end it or choose another path");
+  if (isInUse) throw refuse("another program listens there; end it or choose another path");
   await Deno.remove(path);
 }
 
-/** Runs `listen` so that the socket it makes is this user's alone from its first moment. */
+/** Runs `listen` so that its socket is created with access for this user only. */
 export function withPrivateMode<T>(listen: () => T): T {
   if (Deno.build.os === "windows") return listen();
   const before = Deno.umask(0o177);
@@ -54,11 +54,11 @@ export function withPrivateMode<T>(listen: () => T): T {
   }
 }
 
-/** Removes the socket of a server that has ended; the runtime may have done so. */
+/** Removes the socket of a stopped server, if the runtime has not done so. */
 export function removeSocket(path: string): void {
   try {
     Deno.removeSync(path);
   } catch {
-    // it is gone
+    // already removed
   }
 }

@@ -18,7 +18,7 @@ import (
 func main() {
 	log.SetFlags(0)
 	ctx := context.Background()
-	// Alone of the SDKs that can ask the metadata service for the region, this one must be told to.
+	// Unlike other SDKs, this one reads the region from the metadata service only if configured.
 	settings, err := config.LoadDefaultConfig(ctx, config.WithEC2IMDSRegion())
 	if err != nil {
 		log.Fatal(err)

@@ -34,7 +34,7 @@ def by_botocore(path):
 
 
 def leniently(content):
-    """As the SDKs do that neither mind repetitions nor a byte order mark: the last value counts."""
+    """Reads like SDKs that accept repetitions and a byte order mark: the last value counts."""
     parser = configparser.RawConfigParser(strict=False)
     try:
         parser.read_string(re.sub("\r\n?", "\n", content.decode("utf-8-sig")))
@@ -72,7 +72,7 @@ def read_as_sdk(case, path):
 
 
 def compare_bytes(case, before, after, had, defaults):
-    """Where no key of ours stood, taking ours out again gives the bytes that were there."""
+    """If the file had none of our keys, removing them returns the original bytes."""
     settings = [f"{key} = {case['keys'][key]}".encode() for key in OWN]
     if OLD_TOKEN in defaults:  # which every profile has, that has no other
         settings.append(f"{OLD_TOKEN} = {case['keys']['aws_session_token']}".encode())
@@ -93,7 +93,7 @@ def compare_bytes(case, before, after, had, defaults):
         line_start = rb"(?:\r\n|\r|\n)(?:[ \t]|\xc2\xa0)*"
         pattern = b"".join(line_start + re.escape(line) for line in settings)
         removed, times = re.subn(pattern, b"", after)
-        check(case, "our lines stand once", 1, times)
+        check(case, "our lines are there once", 1, times)
         check(case, "the bytes without our lines", True, removed == before)
     else:
         counts["replaced"] += 1
