@@ -247,7 +247,7 @@ Deno.test("FlagValues throws usage, naming the variable, when a value is none of
   );
   assertStringIncludes(
     refusal("sign-string", given, { AWS_SIGNING_HELPER_DEBUG: "maybe" }),
-    "takes no value but true or false",
+    "takes only true or false",
   );
 });
 

@@ -159,7 +159,7 @@ const MISTAKES: readonly (readonly [args: readonly string[], says: RegExp])[] = 
   [["complete"], /did you mean completions\?/],
   [
     ["--pkcs8-password", "two", "hunter2", "sign-string"],
-    /a word before the command is unexpected/,
+    /unexpected argument before the command/,
   ],
 ];
 
@@ -273,7 +273,7 @@ Deno.test("parseArguments() suggests what was meant when a name is nearly right"
     await refusal("cache", "clean"),
     'unknown command "cache clean"; did you mean cache clear?',
   );
-  assertStringIncludes(await refusal("cache"), "cache clear");
+  assertStringIncludes(await refusal("cache"), "cache needs a subcommand: clear;");
   assertStringIncludes(await refusal("sign-string", "--privat-key", "a"), "--private-key");
 });
 

@@ -10,7 +10,7 @@ import type { Digest } from "../../src/keystore/types.ts";
 import { parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
 import { FakeKeystore } from "../keystore/fake_keystore.ts";
 import { selfSigned } from "../x509/test_certificates.ts";
-import { FakeWorld } from "./fake_world.ts";
+import { FakeSystem } from "./fake_system.ts";
 
 const certificate = parseCertificate(
   await selfSigned("-set_serial", "0x0a0b", "-addext", "basicConstraints=critical,CA:FALSE"),
@@ -31,13 +31,13 @@ function signingWorld() {
     },
     "ed25519.pem": { certificates: [ed25519] },
   });
-  return { system: new FakeWorld({ keystore }), keystore, asked };
+  return { system: new FakeSystem({ keystore }), keystore, asked };
 }
 
 async function outputOf(...args: string[]) {
   const { system } = signingWorld();
   await run(args, system);
-  assertEquals(system.said, []);
+  assertEquals(system.logged, []);
   return system.written;
 }
 
@@ -67,7 +67,7 @@ Deno.test("run() prints the commands that begin with a word", async () => {
 Deno.test("run() writes nothing when the usage is wrong", async () => {
   const { system } = signingWorld();
   const error = await assertRejects(() => run(["sign-string", "--what"], system), HelperError);
-  assertEquals([error.code, system.written, system.said], ["usage", [], []]);
+  assertEquals([error.code, system.written, system.logged], ["usage", [], []]);
 });
 
 const FORMATS: [string[], string | Uint8Array][] = [

@@ -1,12 +1,12 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 
-import { resolveSecret, type SecretReaders } from "../../src/cli/secrets.ts";
+import { resolveSecret, type SecretDeps } from "../../src/cli/secrets.ts";
 import { HelperError } from "../../src/errors.ts";
 
 const FLAG = "--pkcs8-password";
 const encode = (text: string) => new TextEncoder().encode(text);
 
-const readers = (files: Record<string, Uint8Array> = {}, windows = false): SecretReaders => ({
+const readers = (files: Record<string, Uint8Array> = {}, windows = false): SecretDeps => ({
   windows,
   isInherited: (descriptor) => Object.hasOwn(files, `/dev/fd/${descriptor}`),
   environment: (name) => ({ SET: "from the environment", EMPTY: "" })[name],
@@ -54,7 +54,7 @@ for (const [source, secret] of Object.entries(PLAIN)) {
   });
 }
 
-const REFUSED: [string, string, SecretReaders][] = [
+const REFUSED: [string, string, SecretDeps][] = [
   ["env:UNSET", "UNSET is not set", readers()],
   ["env:", "is not set", readers()],
   ["file:/missing", "/missing cannot be read", readers()],
@@ -64,7 +64,7 @@ const REFUSED: [string, string, SecretReaders][] = [
   ["fd:-1", "number of an open descriptor", readers()],
   ["fd:3", "not available on Windows", readers({ "/dev/fd/3": encode("secret") }, true)],
   ["file:/big", "too large", readers({ "/big": encode("secret".repeat(11_000)) })],
-  ["file:/binary", "not hold text", readers({ "/binary": Uint8Array.of(0x73, 0xff, 0xfe) })],
+  ["file:/binary", "is not UTF-8 text", readers({ "/binary": Uint8Array.of(0x73, 0xff, 0xfe) })],
 ];
 
 for (const [source, words, from] of REFUSED) {

@@ -6,12 +6,12 @@ import { HelperError } from "../../src/errors.ts";
 import { parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
 import { FakeKeystore } from "../keystore/fake_keystore.ts";
 import { selfSigned } from "../x509/test_certificates.ts";
-import { FakeWorld } from "./fake_world.ts";
+import { FakeSystem } from "./fake_system.ts";
 
 const certificate = parseCertificate(await selfSigned("-days", "3650"));
 
 const system = (sign: () => Promise<Uint8Array>) =>
-  new FakeWorld({
+  new FakeSystem({
     keystore: new FakeKeystore({
       "a.pem": { publicKey: publicKeyOf(certificate), certificates: [certificate], sign },
     }),
@@ -23,7 +23,11 @@ const values = (...given: [string, string][]) =>
 Deno.test("selftest() fails and says no more when the signature is not the certificate's", async () => {
   const wrong = system(() => Promise.resolve(new Uint8Array(64)));
   const run = selftest(values(["certificate", "a.pem"]), wrong);
-  const error = await assertRejects(() => run, HelperError, "a.pem made a signature that");
+  const error = await assertRejects(
+    () => run,
+    HelperError,
+    "a.pem: the key's signature does not verify",
+  );
   assertEquals(error.code, "key-unreadable");
   const report = wrong.written.join("");
   assertStringIncludes(report, "Key: EC on P-256");

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 
-import { commandLine } from "../../src/cli/shell_quote.ts";
+import { quoteCommandLine } from "../../src/cli/shell_quote.ts";
 import { HelperError } from "../../src/errors.ts";
 import { runProgram } from "../support/binary.ts";
 import { testWith } from "../support/needs.ts";
@@ -28,7 +28,7 @@ testWith(
   ["python-client"],
   "commandLine() gives a line that sh and botocore take apart into the same words",
   async () => {
-    const line = commandLine(WORDS, "linux");
+    const line = quoteCommandLine(WORDS, "linux");
     const shell = await runProgram("sh", ["-c", `printf '%s\\0' ${line}`]);
     assertEquals(shell.stdout.split("\0").slice(0, -1), WORDS);
     const judge = "import json,sys; from botocore.compat import compat_shell_split as s; " +
@@ -46,9 +46,12 @@ testWith(
     const words = WORDS.filter((word) => !/["%]|\s[#;]/.test(word));
     const judge = "import json,sys; from botocore.compat import compat_shell_split as s; " +
       "print(json.dumps(s(sys.argv[1], 'win32')))";
-    const python = await runProgram(PYTHON, ["-c", judge, commandLine(words, "windows")]);
+    const python = await runProgram(PYTHON, ["-c", judge, quoteCommandLine(words, "windows")]);
     assertEquals(JSON.parse(python.stdout), words);
-    assertEquals(commandLine(["C:\\Program Files\\x\\"], "windows"), '"C:\\Program Files\\x\\\\"');
+    assertEquals(
+      quoteCommandLine(["C:\\Program Files\\x\\"], "windows"),
+      '"C:\\Program Files\\x\\\\"',
+    );
   },
 );
 
@@ -63,7 +66,7 @@ const REFUSED: readonly (readonly ["linux" | "windows", string])[] = [
 
 for (const [platform, word] of REFUSED) {
   Deno.test(`commandLine() refuses ${JSON.stringify(word)} on ${platform}`, () => {
-    const error = assertThrows(() => commandLine([word], platform), HelperError);
+    const error = assertThrows(() => quoteCommandLine([word], platform), HelperError);
     assertEquals(error.code, "usage");
     assertEquals(error.message.includes(word), false);
   });

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 
-import { commandLine } from "../../src/cli/shell_quote.ts";
+import { quoteCommandLine } from "../../src/cli/shell_quote.ts";
 import { shellSyntaxIn, splitCommandLine } from "../../src/cli/settings/split_command_line.ts";
 import { HelperError } from "../../src/errors.ts";
 import { runProgram } from "../support/binary.ts";
@@ -81,9 +81,9 @@ testWith(["python-client"], "splitCommandLine() splits 4,000 lines as botocore d
 
 Deno.test("splitCommandLine() returns the words that commandLine() was given", () => {
   const words = ["/opt/my tools/helper", "", "it's", "C:\\a b\\", "a\\b", "-", "x=y", "é #"];
-  assertEquals(splitCommandLine(commandLine(words, "linux"), "linux"), words);
+  assertEquals(splitCommandLine(quoteCommandLine(words, "linux"), "linux"), words);
   const forWindows = words.filter((word) => !/#/.test(word));
-  assertEquals(splitCommandLine(commandLine(forWindows, "windows"), "windows"), forWindows);
+  assertEquals(splitCommandLine(quoteCommandLine(forWindows, "windows"), "windows"), forWindows);
 });
 
 Deno.test("splitCommandLine() does not repeat a line that does not end", () => {

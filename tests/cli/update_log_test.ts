@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 
-import { updateLog } from "../../src/cli/update_log.ts";
+import { createUpdateLog } from "../../src/cli/update_log.ts";
 import type { RefreshEvent } from "../../src/credentials/refresh/refresher.ts";
 import { HelperError } from "../../src/errors.ts";
 
@@ -30,7 +30,11 @@ const failed = (message: string, valid: boolean, minutes: number): RefreshEvent 
 Deno.test("updateLog() tells each refresh and each change of state, once, without a secret", () => {
   const said: string[] = [];
   const debug: string[] = [];
-  const log = updateLog("[p] of FILE", (words) => said.push(words), (words) => debug.push(words));
+  const log = createUpdateLog(
+    "[p] of FILE",
+    (words) => said.push(words),
+    (words) => debug.push(words),
+  );
   const events: RefreshEvent[] = [
     REFRESHED,
     failed("it broke", true, 31),
@@ -51,7 +55,7 @@ Deno.test("updateLog() tells each refresh and each change of state, once, withou
     `warning: the refresh failed: it broke; ${valid}; the next attempt is at 2026-01-01T00:31:00Z`,
     `warning: the refresh failed: it is gone; ${valid}; the next attempt is at 2026-01-01T00:33:00Z`,
     "warning: the credentials in [p] of FILE have expired",
-    "the clock moved by -3600 s; the refresh follows it",
+    "the system clock changed by -3600 s; refresh rescheduled",
     wrote,
     "warning: the refresh failed: it is gone; [p] of FILE has not been renewed; " +
     "the next attempt is at 2026-01-01T01:02:00Z",

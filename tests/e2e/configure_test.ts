@@ -114,7 +114,7 @@ Deno.test("configure warns of files that do not exist", async () => {
   assertEquals([code, stdout.startsWith("credential_process = ")], [0, true]);
   assertEquals(
     stderr,
-    "warning: /no/such.pem does not exist; the command will fail until it does\n" +
+    "warning: /no/such.pem does not exist; the command fails until it exists\n" +
       "warning: ~/key.pem does not exist; ~ is not expanded here; write the whole path\n",
   );
 });
@@ -141,8 +141,11 @@ Deno.test("configure writes --with-proxy=false, the only other value of that swi
 });
 
 const REFUSED: readonly (readonly [args: readonly string[], says: RegExp])[] = [
-  [["--pkcs8-password", "hunter2"], /--pkcs8-password: the secret would stand in the config/],
-  [["--pkcs8-password", "pass:hunter2"], /the secret would stand in the configuration file/],
+  [
+    ["--pkcs8-password", "hunter2"],
+    /--pkcs8-password: the configuration file would contain the secret/,
+  ],
+  [["--pkcs8-password", "pass:hunter2"], /the configuration file would contain the secret/],
   [["--pkcs8-password", "fd:3"], /--pkcs8-password: a descriptor/],
   [["--private-key", "pkcs11:token=x?pin-value=hunter2"], /pin-source/],
   [["--role-arn", "nonsense"], /--role-arn/],

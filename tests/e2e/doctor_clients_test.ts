@@ -1,7 +1,7 @@
 /** What `doctor` finds of the environment in which AWS SDKs look for credentials. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 
-import { commandLine } from "../../src/cli/shell_quote.ts";
+import { quoteCommandLine } from "../../src/cli/shell_quote.ts";
 import type { FindingName } from "../../src/cli/doctor/finding.ts";
 import { BINARY, runBinary } from "../support/binary.ts";
 import { ServeProcess } from "../support/serve_process.ts";
@@ -105,7 +105,7 @@ const CASES: readonly {
     env: { [TOKEN_FILE]: "/nonexistent/token" },
     finds: [[
       "container-token",
-      /^AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: no such file can be read/,
+      /^AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: the file cannot be read/,
     ]],
   },
   {
@@ -164,7 +164,7 @@ const CASES: readonly {
       "[default]\naws_access_key_id = AKIDSECRETID\naws_secret_access_key = hunter2hunter2\n",
     finds: [
       ["endpoint", /accepts/],
-      ["other-provider", /^\[default\] in .*credentials holds keys, which SDKs use before serve/],
+      ["other-provider", /^\[default\] in .*credentials has keys, which SDKs use before serve/],
       ["other-provider", /^\[default\] in .*config sets role_arn/],
     ],
   },
@@ -216,7 +216,7 @@ Deno.test("doctor --profile checks the flags of the profile's line as if they we
       "aws/config",
       `[profile  build server]\ncredential_process = x\n[profile x]\ncredential_process = ${line}\n${more}`,
     );
-  write(commandLine(words, "linux"));
+  write(quoteCommandLine(words, "linux"));
   const good = await findingsOf(scenario, {}, ["--profile", "x"]);
   assertEquals([good.code, good.named.map(({ name }) => name)], [0, ["profile"]]);
   for (const name of ["arns", "key", "certificate", "network"]) {
@@ -227,7 +227,7 @@ Deno.test("doctor --profile checks the flags of the profile's line as if they we
   const elsewhere = words.map((word) =>
     word === scenario.identity.keyPath ? "/nonexistent/my key.pem" : word
   );
-  write(commandLine(elsewhere, "linux"));
+  write(quoteCommandLine(elsewhere, "linux"));
   const broken = await findingsOf(scenario, {}, ["--profile=x"]);
   assertEquals(broken.code, 1);
   const missing = broken.all.find(({ name }) => name === "key-not-found");

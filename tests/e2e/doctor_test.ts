@@ -454,7 +454,7 @@ const SET_UPS: readonly SetUp[] = [
   {
     finding: "ca-bundle",
     because: "a bundle that holds no certificate",
-    says: /holds no certificate/,
+    says: /has no certificates/,
     make: withFlags((s) => ["--ca-bundle", s.directory.write("empty.pem", "\n")]),
   },
   {

@@ -2,8 +2,8 @@ import type { Platform, System } from "../../src/cli/system.ts";
 import type { SignalHold } from "../../src/keystore/types.ts";
 import { FakeKeystore } from "../keystore/fake_keystore.ts";
 
-/** What a {@link FakeWorld} starts with. */
-export interface WorldParts {
+/** What a {@link FakeSystem} starts with. */
+export interface FakeSystemOptions {
   readonly platform?: Platform;
   readonly variables?: Readonly<Record<string, string>>;
   readonly keystore?: FakeKeystore;
@@ -12,16 +12,16 @@ export interface WorldParts {
 }
 
 /** A world in memory that keeps what was written and said. */
-export class FakeWorld implements System {
+export class FakeSystem implements System {
   readonly platform: Platform;
   readonly architecture = "x86_64";
   readonly registry: System["registry"];
   readonly written: (string | Uint8Array)[] = [];
-  readonly said: string[] = [];
+  readonly logged: string[] = [];
   readonly #variables: Readonly<Record<string, string>>;
   readonly #home: string | undefined;
 
-  constructor({ platform = "linux", variables = {}, keystore, home }: WorldParts = {}) {
+  constructor({ platform = "linux", variables = {}, keystore, home }: FakeSystemOptions = {}) {
     this.platform = platform;
     this.#home = home;
     this.registry = (keystore ?? new FakeKeystore({})).registry;
@@ -56,8 +56,8 @@ export class FakeWorld implements System {
     this.written.push(output);
   }
 
-  say(words: string): void {
-    this.said.push(words);
+  log(words: string): void {
+    this.logged.push(words);
   }
 
   prompt(): Promise<undefined> {
