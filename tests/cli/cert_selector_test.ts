@@ -16,7 +16,7 @@ const reading = (files: Record<string, string | Uint8Array>) => (path: string) =
   return typeof file === "string" ? new TextEncoder().encode(file) : file;
 };
 
-Deno.test("certSelectorValues() reads arguments, and a file of any encoding that editors write", () => {
+Deno.test("readCertSelector() reads arguments, and a file in any common encoding", () => {
   const files = {
     "a b/selector.json": JSON_TEXT,
     "/abs.json": `\ufeff${JSON_TEXT}`,
@@ -35,7 +35,7 @@ Deno.test("certSelectorValues() reads arguments, and a file of any encoding that
   }
 });
 
-/** What is refused, the files there are, and the sentence. */
+/** Invalid arguments, existing files, and the message. */
 const WRONG: [string[], Record<string, string | Uint8Array>, string][] = [
   [["x"], {}, '--cert-selector: "x" does not begin'],
   [["Key=x509Serial,Value=0A", "file://a"], {}, '--cert-selector: "file://a" does not begin'],
@@ -51,9 +51,9 @@ const WRONG: [string[], Record<string, string | Uint8Array>, string][] = [
   [["Key=x509Serial,Value=xyz"], {}, "x509Serial:"],
 ];
 
-for (const [texts, files, words] of WRONG) {
-  Deno.test(`certSelectorValues() throws usage naming the flag when it is ${JSON.stringify(texts)} and says ${words}`, () => {
-    const error = assertThrows(() => readCertSelector(texts, reading(files)), HelperError, words);
+for (const [texts, files, message] of WRONG) {
+  Deno.test(`readCertSelector() throws usage naming the flag for ${JSON.stringify(texts)}: ${message}`, () => {
+    const error = assertThrows(() => readCertSelector(texts, reading(files)), HelperError, message);
     assertEquals([error.code, error.message.startsWith("--cert-selector: ")], ["usage", true]);
   });
 }
@@ -69,7 +69,7 @@ testWithReference(
   },
 );
 
-Deno.test("storeUri() carries the values as path attributes", () => {
+Deno.test("createStoreUri() returns the values as path attributes", () => {
   const uri = createStoreUri("cng", new Map([["x509Subject", "CN=ü;?"]]));
   assertEquals([uri.scheme, uri.displayName], ["cng", "--cert-selector"]);
   assertEquals(new TextDecoder().decode(uri.attributes.get("x509Subject")), "CN=ü;?");

@@ -30,7 +30,7 @@ async function makeKeystore() {
   });
 }
 
-/** Runs credential-process against a server on loopback that gives this answer. */
+/** Runs credential-process against a loopback server with this response. */
 async function runAgainst(status: number, body: unknown) {
   const before = Deno.env.toObject();
   const keystore = await makeKeystore();

@@ -2,16 +2,16 @@ import type { Platform, System } from "../../src/cli/system.ts";
 import type { SignalHold } from "../../src/keystore/types.ts";
 import { FakeKeystore } from "../keystore/fake_keystore.ts";
 
-/** What a {@link FakeSystem} starts with. */
+/** Initial state of a {@link FakeSystem}. */
 export interface FakeSystemOptions {
   readonly platform?: Platform;
   readonly variables?: Readonly<Record<string, string>>;
   readonly keystore?: FakeKeystore;
-  /** Absent: nothing tells. */
+  /** Home directory; unknown if absent. */
   readonly home?: string;
 }
 
-/** A world in memory that keeps what was written and said. */
+/** System in memory that records its output. */
 export class FakeSystem implements System {
   readonly platform: Platform;
   readonly architecture = "x86_64";
@@ -56,8 +56,8 @@ export class FakeSystem implements System {
     this.written.push(output);
   }
 
-  log(words: string): void {
-    this.logged.push(words);
+  log(message: string): void {
+    this.logged.push(message);
   }
 
   prompt(): Promise<undefined> {

@@ -21,7 +21,7 @@ const valuesOf = (given: Given, variables: Record<string, string> = {}) =>
     (name) => variables[name],
   );
 
-Deno.test("identitySource() gives the sources that are named and no others", () => {
+Deno.test("readIdentitySource() returns only the sources that are named", () => {
   const both = readIdentitySource(
     valuesOf({ certificate: "c", "private-key": "pkcs11:id=%01" }),
     "linux",
@@ -32,7 +32,7 @@ Deno.test("identitySource() gives the sources that are named and no others", () 
   ]);
 });
 
-Deno.test("identitySource() throws usage naming the flag when a source is malformed", () => {
+Deno.test("readIdentitySource() throws usage naming the flag when a source is malformed", () => {
   const values = valuesOf({ certificate: "c", "private-key": "what:k" });
   const error = assertThrows(
     () => readIdentitySource(values, "linux"),
@@ -44,16 +44,16 @@ Deno.test("identitySource() throws usage naming the flag when a source is malfor
 
 const SELECTOR: Given = { "cert-selector": ["Key=x509Subject,Value=CN=a"] };
 
-Deno.test("certificateSource() names this platform's schemes when Linux is asked for its store", () => {
+Deno.test("readCertificateSource() names this platform's schemes when Linux is asked for its store", () => {
   const error = assertThrows(() => readCertificateSource(valuesOf(SELECTOR), "linux"), HelperError);
   assertEquals(error.code, "keystore-unavailable");
-  for (const words of ["Linux", "file:", "pkcs11:", "handle:"]) {
-    assertStringIncludes(error.message, words);
+  for (const text of ["Linux", "file:", "pkcs11:", "handle:"]) {
+    assertStringIncludes(error.message, text);
   }
-  for (const words of ["keychain:", "cng:"]) assertEquals(error.message.includes(words), false);
+  for (const text of ["keychain:", "cng:"]) assertEquals(error.message.includes(text), false);
 });
 
-Deno.test("certificateSource() throws usage for a wrong selector on every platform", () => {
+Deno.test("readCertificateSource() throws usage for a wrong selector on every platform", () => {
   for (const platform of ["linux", "darwin", "windows"] as const) {
     const values = valuesOf({ "cert-selector": ["Key=x509Subject"] });
     const error = assertThrows(() => readCertificateSource(values, platform), HelperError);
@@ -61,14 +61,14 @@ Deno.test("certificateSource() throws usage for a wrong selector on every platfo
   }
 });
 
-Deno.test("certificateSource() gives the platform's store where there is one", () => {
+Deno.test("readCertificateSource() returns the platform's store if there is one", () => {
   assertEquals(readCertificateSource(valuesOf(SELECTOR), "darwin")?.scheme, "keychain");
   const source = readCertificateSource(valuesOf(SELECTOR), "windows");
   assertEquals(source?.scheme, "cng");
   assertEquals(source?.attributes.get("x509Subject"), new TextEncoder().encode("CN=a"));
 });
 
-Deno.test("keystoreContext() resolves a secret only when it is asked for", async () => {
+Deno.test("createKeystoreContext() resolves a secret on demand only", async () => {
   const values = valuesOf({ "private-key": "k", "pkcs8-password": "env:UNSET" });
   const context = createKeystoreContext(values, new FakeSystem());
   assertEquals(await context.secret("tpm-key-password"), undefined);
@@ -76,7 +76,7 @@ Deno.test("keystoreContext() resolves a secret only when it is asked for", async
   assertEquals(error.code, "secret-source");
 });
 
-Deno.test("keystoreContext() resolves env: and file:, and takes another program's variable literally", async () => {
+Deno.test("createKeystoreContext() resolves env: and file:, and takes another program's variable literally", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.write("password", "from a file\n");
   const secret = async (given: Given, variables: Record<string, string> = {}) => {
@@ -92,7 +92,7 @@ Deno.test("keystoreContext() resolves env: and file:, and takes another program'
   );
 });
 
-Deno.test("debugWords() says words only under --debug", () => {
+Deno.test("debugLogger() logs only with --debug", () => {
   const system = new FakeSystem();
   debugLogger(valuesOf({ "private-key": "k" }), system)("one");
   debugLogger(valuesOf({ "private-key": "k", debug: true }), system)("two");

@@ -30,7 +30,7 @@ const CREDENTIALS_FILES: [string, FakeSystemOptions][] = [
 ];
 
 for (const [path, parts] of CREDENTIALS_FILES) {
-  Deno.test(`credentialsFile() is ${path} when the world is ${JSON.stringify(parts)}`, () => {
+  Deno.test(`credentialsFilePath() is ${path} when the system is ${JSON.stringify(parts)}`, () => {
     assertEquals(credentialsFilePath(new FakeSystem(parts)), path);
   });
 }
@@ -51,12 +51,12 @@ const CACHES: [string, FakeSystemOptions, ...string[]][] = [
 ];
 
 for (const [path, parts, ...args] of CACHES) {
-  Deno.test(`cacheDirectory() is ${path} when it is given [${args}] and the world is ${JSON.stringify(parts)}`, async () => {
+  Deno.test(`cacheDirectoryPath() is ${path} when given [${args}] and the system is ${JSON.stringify(parts)}`, async () => {
     assertEquals(await cacheDirectoryOf(parts, ...args), path);
   });
 }
 
-Deno.test("credentialsFile() and cacheDirectory() throw usage when the home directory is not known", async () => {
+Deno.test("credentialsFilePath() and cacheDirectoryPath() throw usage when the home directory is unknown", async () => {
   const file = assertThrows(() => credentialsFilePath(new FakeSystem()), HelperError);
   const directory = await assertRejects(() => cacheDirectoryOf({}), HelperError);
   assertEquals([file.code, file.message, directory.code, directory.message], [
@@ -67,6 +67,6 @@ Deno.test("credentialsFile() and cacheDirectory() throw usage when the home dire
   ]);
 });
 
-Deno.test("cacheDirectory() takes an empty --cache-dir as not given", async () => {
+Deno.test("cacheDirectoryPath() ignores an empty --cache-dir", async () => {
   assertEquals(await cacheDirectoryOf({ home }, "--cache-dir="), await cacheDirectoryOf({ home }));
 });

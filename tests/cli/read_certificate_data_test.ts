@@ -31,7 +31,7 @@ async function listing(listed: readonly ListedCertificate[]): Promise<string> {
   return system.written.join("");
 }
 
-Deno.test("readCertificateData() lists what openssl reads when a token holds the certificates", async () => {
+Deno.test("readCertificateData() lists a token's certificates as openssl reads them", async () => {
   using directory = new TemporaryDirectory();
   const authority = await createAuthority(directory, { subject: "/O=Example/CN=Authority" });
   const { certificatePath } = await issueCertificate(authority, {
@@ -77,6 +77,6 @@ Deno.test("readCertificateData() lists what openssl reads when a token holds the
   );
 });
 
-Deno.test("readCertificateData() says so when a token holds none that match", async () => {
+Deno.test("readCertificateData() prints that no certificate of a token matches", async () => {
   assertEquals(await listing([]), "No matching identities\n");
 });

@@ -20,7 +20,7 @@ const system = (sign: () => Promise<Uint8Array>) =>
 const values = (...given: [string, string][]) =>
   new FlagValues("selftest", new Map(given as never), () => undefined);
 
-Deno.test("selftest() fails and says no more when the signature is not the certificate's", async () => {
+Deno.test("selftest() fails and prints no more when the signature does not verify", async () => {
   const wrong = system(() => Promise.resolve(new Uint8Array(64)));
   const run = selftest(values(["certificate", "a.pem"]), wrong);
   const error = await assertRejects(
@@ -34,7 +34,7 @@ Deno.test("selftest() fails and says no more when the signature is not the certi
   assertEquals(report.includes("Result"), false);
 });
 
-Deno.test("selftest() writes nothing when there is no store and no source is named", async () => {
+Deno.test("selftest() writes nothing when there is no store and no source", async () => {
   const linux = system(() => Promise.reject(new Error("not to be called")));
   const error = await assertRejects(
     () => selftest(values(), linux),

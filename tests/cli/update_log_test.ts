@@ -27,13 +27,13 @@ const failed = (message: string, valid: boolean, minutes: number): RefreshEvent 
   credentials: valid ? CREDENTIALS : undefined,
 });
 
-Deno.test("updateLog() tells each refresh and each change of state, once, without a secret", () => {
-  const said: string[] = [];
+Deno.test("createUpdateLog() logs each refresh and each change of state once, without secrets", () => {
+  const logged: string[] = [];
   const debug: string[] = [];
   const log = createUpdateLog(
     "[p] of FILE",
-    (words) => said.push(words),
-    (words) => debug.push(words),
+    (message) => logged.push(message),
+    (message) => debug.push(message),
   );
   const events: RefreshEvent[] = [
     REFRESHED,
@@ -50,7 +50,7 @@ Deno.test("updateLog() tells each refresh and each change of state, once, withou
   const wrote = "wrote [p] of FILE, valid until 2026-01-01T01:00:00Z; " +
     "the next refresh is at 2026-01-01T00:30:00Z";
   const valid = "[p] of FILE stays valid until 2026-01-01T01:00:00Z";
-  assertEquals(said, [
+  assertEquals(logged, [
     wrote,
     `warning: the refresh failed: it broke; ${valid}; the next attempt is at 2026-01-01T00:31:00Z`,
     `warning: the refresh failed: it is gone; ${valid}; the next attempt is at 2026-01-01T00:33:00Z`,

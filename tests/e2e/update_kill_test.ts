@@ -45,7 +45,7 @@ Deno.test(`update leaves the old file or the new one, whole, at each of ${KILLS}
     const started = performance.now();
     {
       await using running = update();
-      await running.said(/wrote/);
+      await running.waitForLine(/wrote/);
     }
     const firstWrite = performance.now() - started;
 
