@@ -61,7 +61,7 @@ function programPage(names: readonly CommandName[], date: Date): string {
 }
 
 function commandPage(name: CommandName, date: Date): string {
-  const { summary, flags, required, oneOf, argument } = commandOf(name);
+  const { summary, flags, required, oneOf, positional: argument } = commandOf(name);
   const need = (flag: FlagName) =>
     required.includes(flag)
       ? " Required."

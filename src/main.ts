@@ -41,7 +41,7 @@ const system: System = {
   homeDirectory: () => homedir() || undefined,
   hostName: () => Deno.hostname(),
   write: (output) => writeAll(Deno.stdout, output),
-  say: (message) => log.writeLine(printable(message, MAX_LINE_LENGTH)),
+  log: (message) => log.writeLine(printable(message, MAX_LINE_LENGTH)),
   prompt: promptSecret,
   now: () => new Date(),
   monotonic: () => performance.now(),
@@ -101,7 +101,7 @@ async function main(): Promise<number> {
         "please report it with the command that was run",
       { cause: thrown },
     );
-    system.say(`aws_signing_helper: ${error.message}`);
+    system.log(`aws_signing_helper: ${error.message}`);
     return error.exitCode;
   }
 }

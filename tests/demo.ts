@@ -11,7 +11,7 @@
  */
 import { resolve } from "node:path";
 
-import { commandLine } from "../src/cli/shell_quote.ts";
+import { quoteCommandLine } from "../src/cli/shell_quote.ts";
 import { CreateSessionEmulator } from "./emulator/emulator.ts";
 import { createAuthority, issueCertificate } from "./support/certificates.ts";
 import { openssl } from "./support/openssl.ts";
@@ -100,7 +100,7 @@ async function demonstrate(binary: string, path: string): Promise<void> {
     ...ARN_FLAGS,
     ...["--endpoint", endpoint, "--ca-bundle", folder.join(FILES.tlsAuthority)],
   ];
-  console.error(`\n$ ${commandLine([binary, ...command], "linux")}\n`);
+  console.error(`\n$ ${quoteCommandLine([binary, ...command], "linux")}\n`);
   const { code, stdout } = await new Deno.Command(binary, {
     args: command,
     // The demonstration must not depend on AWS or proxy settings of this terminal.
@@ -111,7 +111,7 @@ async function demonstrate(binary: string, path: string): Promise<void> {
     stderr: "inherit",
   }).output();
   Deno.stdout.writeSync(stdout);
-  const example = commandLine([
+  const example = quoteCommandLine([
     binary,
     "credential-process",
     ...["--certificate", "/etc/roles-anywhere/certificate.pem"],

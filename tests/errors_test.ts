@@ -2,7 +2,7 @@ import { assertEquals, assertInstanceOf } from "@std/assert";
 
 import { type ErrorCode, EXIT_CODES, HelperError, messageOf, printable } from "../src/errors.ts";
 
-/** Scripts rely on these: a code may be added, none may be renamed or lead elsewhere. */
+/** Scripts rely on these: a code may be added, but not renamed or mapped to another exit code. */
 const PROMISED: Record<ErrorCode, number> = {
   "internal": 1,
   "output": 1,
@@ -36,7 +36,7 @@ const PROMISED: Record<ErrorCode, number> = {
 };
 
 for (const [code, exitCode] of Object.entries(PROMISED)) {
-  Deno.test(`HelperError leads to exit ${exitCode} when its code is ${code}`, () => {
+  Deno.test(`HelperError has exit code ${exitCode} when its code is ${code}`, () => {
     assertEquals(new HelperError(code as ErrorCode, "").exitCode, exitCode);
   });
 }
@@ -57,14 +57,14 @@ Deno.test("HelperError keeps code, message and cause", () => {
   );
 });
 
-Deno.test("messageOf() gives one line for whatever was thrown", () => {
+Deno.test("messageOf() returns one line for any thrown value", () => {
   assertEquals(messageOf(new Error(" a\n  b\r\n")), "a b");
   assertEquals(messageOf("text"), "text");
   assertEquals(messageOf(undefined), "undefined");
   assertEquals(messageOf(null), "null");
 });
 
-Deno.test("printable() leaves one line of what can be seen, and not without end", () => {
+Deno.test("printable() returns one line of printable characters, of limited length", () => {
   assertEquals(printable(" A\x1b[31m\r\ntwo\u202e\0three\x9b "), "A [31m two three");
   assertEquals(printable("x".repeat(2000)).length, 1000);
   assertEquals(printable("x".repeat(2000), 80).length, 80);

@@ -1,5 +1,5 @@
 /**
- * `credential-process --cache`: the session that an earlier run has kept, or a new one.
+ * `credential-process --cache`: the cached session of an earlier run, or a new one.
  *
  * @module
  */
@@ -10,36 +10,36 @@ import type { IdentitySource } from "../keystore/open_identity.ts";
 import type { SessionCredentials, SessionRequest } from "../rolesanywhere/create_session.ts";
 import { warmUpTls } from "../http/http_client.ts";
 import type { FlagValues } from "./flags/flag_values.ts";
-import { debugWords, keystoreContext } from "./keystore_context.ts";
-import { cacheDirectory } from "./paths.ts";
+import { createKeystoreContext, debugLogger } from "./keystore_context.ts";
+import { cacheDirectoryPath } from "./paths.ts";
 import type { System } from "./system.ts";
 
-/** A larger file is no certificate, bytes. */
+/** Maximum size of a certificate file, bytes. */
 const MAX_CERTIFICATE_BYTES = 4 << 20;
 
 /**
- * The session for `request`, from the cache or by `vend`. Neither the private key nor the network
- * is touched when it is in the cache.
+ * Returns the session for `request`, from the cache or from `vend`. A cached session needs neither
+ * the private key nor the network.
  */
-export async function cachedSession(
+export async function vendWithCache(
   values: FlagValues,
   system: System,
   source: IdentitySource,
   request: SessionRequest,
   vend: () => Promise<SessionCredentials>,
 ): Promise<SessionCredentials> {
-  const warn = (words: string) => system.say(`warning: ${words}`);
-  const directory = cacheDirectory(values, system);
-  const certificate = await certificateBytes(values, system, source, warn);
+  const warn = (message: string) => system.log(`warning: ${message}`);
+  const directory = cacheDirectoryPath(values, system);
+  const certificate = await readCertificateBytes(values, system, source, warn);
   if (!certificate) return await vend();
   const key = await cacheKey({ request, certificate, verifyServer: !values.isOn("no-verify-ssl") });
-  certificate.fill(0); // a private key may stand beside the certificate
+  certificate.fill(0); // the file may also contain a private key
   const cache = new SessionCache(directory, {
     now: () => system.now(),
     monotonic: () => system.monotonic(),
     sleep: (milliseconds) => system.sleep(milliseconds),
     warn,
-    debug: debugWords(values, system),
+    debug: debugLogger(values, system),
   });
   return await cache.get(key, () => {
     warmUpTls();
@@ -48,19 +48,19 @@ export async function cachedSession(
 }
 
 /**
- * The bytes that tell the certificate from others: its file as it stands, without looking into it,
- * or what its keystore gives. Undefined when there are none to be had; `vend` then says why.
+ * Reads the bytes that identify the certificate in the cache key: its whole file, unparsed, or the
+ * keystore's certificates. Returns undefined if it cannot be read; `vend` then reports the reason.
  */
-async function certificateBytes(
+async function readCertificateBytes(
   values: FlagValues,
   system: System,
   { certificate }: IdentitySource,
-  warn: (words: string) => void,
+  warn: (message: string) => void,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (!certificate) return undefined;
   if (certificate.scheme !== "file") {
     const keystore = await system.registry(certificate.scheme);
-    const context = keystoreContext(values, system);
+    const context = createKeystoreContext(values, system);
     const certificates = await keystore.readCertificates(certificate, context);
     return new Uint8Array(certificates.flatMap(({ encoded }) => [...encoded]));
   }

@@ -1,5 +1,5 @@
 /**
- * `--cert-selector`: from its arguments, or the file they name, to a source in the platform's store.
+ * Reads `--cert-selector` (arguments or a file) into a source in the platform's certificate store.
  *
  * @module
  */
@@ -10,9 +10,9 @@ import { parseSelector, SelectorError, type SelectorValues } from "../x509/selec
 import { readSelectorArguments, readSelectorJson } from "../x509/selector_syntax.ts";
 
 const FLAG = "--cert-selector";
-/** As the AWS CLI writes the contents of a file as a value. */
-const FILE = "file://";
-/** A longer file is a wrong one, bytes. */
+/** Prefix of an argument that names a file, as in the AWS CLI. */
+const FILE_PREFIX = "file://";
+/** Maximum size of a selector file, bytes. */
 const MAX_FILE_BYTES = 65_536;
 
 /**
@@ -20,18 +20,18 @@ const MAX_FILE_BYTES = 65_536;
  *
  * Throws `usage`, naming the flag and, if there is one, the file.
  */
-export function certSelectorValues(
+export function readCertSelector(
   texts: readonly string[],
   readFile: (path: string) => Uint8Array,
   source = FLAG,
 ): SelectorValues {
   const [first = "", ...rest] = texts;
-  const path = first.startsWith(FILE) ? first.slice(FILE.length) : undefined;
+  const path = first.startsWith(FILE_PREFIX) ? first.slice(FILE_PREFIX.length) : undefined;
   const where = path === undefined ? source : `${source}: ${path}`;
   try {
     const values = path === undefined
       ? readSelectorArguments(texts)
-      : readSelectorJson(readText(path, rest, readFile));
+      : readSelectorJson(readSelectorFile(path, rest, readFile));
     parseSelector(values);
     return values;
   } catch (cause) {
@@ -40,13 +40,13 @@ export function certSelectorValues(
   }
 }
 
-function readText(
+function readSelectorFile(
   path: string,
-  leftOver: readonly string[],
+  extraArguments: readonly string[],
   readFile: (path: string) => Uint8Array,
 ): string {
-  if (leftOver.length > 0) {
-    throw new SelectorError("another argument follows the file's name; leave it out");
+  if (extraArguments.length > 0) {
+    throw new SelectorError("only one argument is allowed with file://; remove the others");
   }
   let bytes: Uint8Array;
   try {
@@ -56,24 +56,24 @@ function readText(
     if (cause instanceof SourceError && cause.fault !== "missing") {
       throw new SelectorError(`the file ${cause.message}`, { cause });
     }
-    throw new SelectorError("the file cannot be read; check that it exists and is yours", {
+    throw new SelectorError("the file cannot be read; check that it exists and is readable", {
       cause,
     });
   }
   if (bytes.length > MAX_FILE_BYTES) {
-    throw new SelectorError("the file is too large for a selector");
+    throw new SelectorError("the file is too large for a selector; name another file");
   }
   // PowerShell writes UTF-16 with a byte order mark.
   const encoding = bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : "utf-8";
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new SelectorError("the file is not text in UTF-8 or UTF-16", { cause });
+    throw new SelectorError("the file is not UTF-8 or UTF-16 text; save it as UTF-8", { cause });
   }
 }
 
-/** The source in the store of `scheme` that the values select. */
-export function storeUri(scheme: Scheme, values: SelectorValues): KeystoreUri {
+/** Returns the URI for the certificates that the values select in the store of `scheme`. */
+export function createStoreUri(scheme: Scheme, values: SelectorValues): KeystoreUri {
   const encoder = new TextEncoder();
   return {
     scheme,

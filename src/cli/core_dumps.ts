@@ -1,12 +1,12 @@
 /**
- * Core dumps of the commands that hold secrets for long.
+ * Disables core dumps for commands that keep secrets in memory.
  *
  * @module
  */
 import type { System } from "./system.ts";
 
-/** Keeps the memory of this process out of core dumps; warns if the system refused. */
+/** Excludes this process's memory from core dumps. Warns if the system refuses. */
 export async function disableCoreDumps(system: System): Promise<void> {
   if (await system.protectMemory()) return;
-  system.say("warning: core dumps cannot be disabled; a crash may write secrets to a file");
+  system.log("warning: core dumps cannot be disabled; a crash may write secrets to disk");
 }

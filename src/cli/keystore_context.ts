@@ -1,5 +1,5 @@
 /**
- * What the key and certificate flags say, for the keystores: sources, secrets, debug words.
+ * Sources of key and certificate by the flags, and the dependencies of keystores.
  *
  * @module
  */
@@ -8,17 +8,17 @@ import { readSource, readSourceSync } from "../files/source_file.ts";
 import type { IdentitySource } from "../keystore/open_identity.ts";
 import type { KeystoreContext } from "../keystore/types.ts";
 import { type KeystoreUri, parseKeystoreUri, type Scheme } from "../keystore/uri.ts";
-import { certSelectorValues, storeUri } from "./cert_selector.ts";
+import { createStoreUri, readCertSelector } from "./cert_selector.ts";
 import type { FlagValues } from "./flags/flag_values.ts";
 import type { FlagName } from "./flags/flags.ts";
 import { PROGRAM } from "./program.ts";
 import { resolveSecret } from "./secrets.ts";
 import type { Platform, System } from "./system.ts";
 
-/** A larger file is not a password or a selector, bytes. */
-const MAX_TEXT_FILE = 1 << 20;
+/** Maximum size of a password or selector file, bytes. */
+const MAX_TEXT_FILE_BYTES = 1 << 20;
 
-/** Each platform's name, its keystores and, if it has one, its certificate store. */
+/** Platforms with their names, keystore schemes and certificate stores. */
 const PLATFORMS: Readonly<
   Record<Platform, { name: string; schemes: readonly Scheme[]; store?: Scheme }>
 > = {
@@ -27,11 +27,11 @@ const PLATFORMS: Readonly<
   windows: { name: "Windows", schemes: ["file", "pkcs11", "cng"], store: "cng" },
 };
 
-/** Where key, certificate and issuers stand, by the flags. Throws `usage` for malformed sources. */
-export function identitySource(values: FlagValues, platform: Platform): IdentitySource {
-  const certificate = certificateSource(values, platform);
-  const privateKey = uriOf(values, "private-key");
-  const intermediates = uriOf(values, "intermediates");
+/** Reads the sources of key, certificate and issuers from the flags. Throws `usage` if malformed. */
+export function readIdentitySource(values: FlagValues, platform: Platform): IdentitySource {
+  const certificate = readCertificateSource(values, platform);
+  const privateKey = readUri(values, "private-key");
+  const intermediates = readUri(values, "intermediates");
   return {
     ...(certificate ? { certificate } : {}),
     ...(privateKey ? { privateKey } : {}),
@@ -40,51 +40,51 @@ export function identitySource(values: FlagValues, platform: Platform): Identity
 }
 
 /**
- * Where the certificate stands: a source of its own, or the platform's store. A selector that
- * cannot be right is `usage` on every platform, before one without a store refuses.
+ * Reads the certificate's source: `--certificate`, or `--cert-selector` for the platform's store. A
+ * malformed selector is `usage` on every platform, also on one without a store.
  */
-export function certificateSource(
+export function readCertificateSource(
   values: FlagValues,
   platform: Platform,
 ): KeystoreUri | undefined {
   const texts = values.list("cert-selector");
-  if (!texts) return uriOf(values, "certificate");
+  if (!texts) return readUri(values, "certificate");
   const source = values.sourceOf("cert-selector");
-  const selected = certSelectorValues(texts, readSelector, source);
-  return storeUri(storeOf(platform, source), selected);
+  const selected = readCertSelector(texts, readSelector, source);
+  return createStoreUri(requireStore(platform, source), selected);
 }
 
-/** Read once, before anything is served. */
-const readSelector = (path: string) => readSourceSync(path, { maxBytes: MAX_TEXT_FILE });
+/** Reads a selector file synchronously: this happens once, before anything is served. */
+const readSelector = (path: string) => readSourceSync(path, { maxBytes: MAX_TEXT_FILE_BYTES });
 
-/** All that the platform's store holds, as a source. Throws `keystore-unavailable`. */
-export function wholeStore(platform: Platform, command: string): KeystoreUri {
-  const scheme = storeOf(platform, command);
-  return { ...storeUri(scheme, new Map()), displayName: `${scheme}:` };
+/** Returns a URI for all certificates of the platform's store. Throws `keystore-unavailable`. */
+export function createWholeStoreUri(platform: Platform, command: string): KeystoreUri {
+  const scheme = requireStore(platform, command);
+  return { ...createStoreUri(scheme, new Map()), displayName: `${scheme}:` };
 }
 
-/** The platform's store; refuses naming what asked for it where there is none. */
-function storeOf(platform: Platform, asking: string): Scheme {
+/** Returns the scheme of the platform's store. The error names the flag or command that needs it. */
+function requireStore(platform: Platform, requestedBy: string): Scheme {
   const { name, schemes, store } = PLATFORMS[platform];
   if (store) return store;
   throw new HelperError(
     "keystore-unavailable",
-    `${asking}: ${name} has no certificate store; use --certificate with ${
+    `${requestedBy}: ${name} has no certificate store; use --certificate with ${
       schemes.map((scheme) => `${scheme}:`).join(", ")
     }`,
   );
 }
 
-function uriOf(values: FlagValues, flag: FlagName): KeystoreUri | undefined {
+function readUri(values: FlagValues, flag: FlagName): KeystoreUri | undefined {
   const text = values.text(flag);
   return text === undefined ? undefined : parseKeystoreUri(text, values.sourceOf(flag));
 }
 
 /**
- * What keystores may use of the world. A secret is resolved when it is asked for; one from a
- * descriptor once, as it can be read no second time.
+ * Creates the dependencies of keystores. A secret is resolved on demand. One from a descriptor is
+ * kept, because a descriptor can be read only once.
  */
-export function keystoreContext(values: FlagValues, system: System): KeystoreContext {
+export function createKeystoreContext(values: FlagValues, system: System): KeystoreContext {
   const fromDescriptors = new Map<string, string>();
   return {
     secret: (name) => {
@@ -96,7 +96,7 @@ export function keystoreContext(values: FlagValues, system: System): KeystoreCon
       return Promise.resolve().then(async () => {
         const secret = await resolveSecret(source.text, values.sourceOf(name), {
           environment: (variable) => system.environment(variable),
-          readFile: (path) => readSource(path, { maxBytes: MAX_TEXT_FILE }),
+          readFile: (path) => readSource(path, { maxBytes: MAX_TEXT_FILE_BYTES }),
           isInherited,
           windows: system.platform === "windows",
         });
@@ -108,8 +108,8 @@ export function keystoreContext(values: FlagValues, system: System): KeystoreCon
     isOn: (name) => values.isOn(name),
     environment: (name) => system.environment(name),
     prompt: (question) => system.prompt(question),
-    say: (words) => system.say(`${PROGRAM}: ${words}`),
-    debug: debugWords(values, system),
+    say: (message) => system.log(`${PROGRAM}: ${message}`),
+    debug: debugLogger(values, system),
     now: () => system.now(),
     monotonic: () => system.monotonic(),
     sleep: (milliseconds) => system.sleep(milliseconds),
@@ -118,9 +118,9 @@ export function keystoreContext(values: FlagValues, system: System): KeystoreCon
 }
 
 /**
- * Tells a descriptor that came with the process from one that the runtime opened for itself: what
- * survives exec cannot have the close-on-exec flag. Where the system does not say (macOS), a
- * descriptor that is not open fails when it is read.
+ * Returns true if the process inherited the descriptor, and false if the runtime opened it: an
+ * inherited descriptor cannot have the close-on-exec flag. macOS has no /proc: there, reading a
+ * descriptor that is not open fails.
  */
 function isInherited(descriptor: number): boolean {
   const CLOSE_ON_EXEC = 0o2000000;
@@ -133,10 +133,10 @@ function isInherited(descriptor: number): boolean {
   }
 }
 
-/** Returns what logs to standard error with `--debug`, each line with a prefix of its own. */
-export function debugWords(values: FlagValues, system: System): (words: string) => void {
+/** Returns a logger to standard error for `--debug`. Each line has the prefix `debug: `. */
+export function debugLogger(values: FlagValues, system: System): (message: string) => void {
   if (!values.isOn("debug")) return () => {};
-  return (words) => {
-    for (const line of words.split("\n")) system.say(`debug: ${line}`);
+  return (message) => {
+    for (const line of message.split("\n")) system.log(`debug: ${line}`);
   };
 }

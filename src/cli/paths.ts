@@ -1,5 +1,5 @@
 /**
- * Where this user's files are.
+ * Paths of the user's files.
  *
  * @module
  */
@@ -9,32 +9,32 @@ import type { FlagValues } from "./flags/flag_values.ts";
 import { PROGRAM } from "./program.ts";
 import type { System } from "./system.ts";
 
-/** The part of the world that tells where files are. */
-type Places = Pick<System, "platform" | "environment" | "homeDirectory">;
+/** Dependencies of the path functions. */
+type PathDeps = Pick<System, "platform" | "environment" | "homeDirectory">;
 
 /**
- * The credentials file, where AWS SDKs look for it: `AWS_SHARED_CREDENTIALS_FILE`, or
- * `~/.aws/credentials`. Throws `usage` when the home directory is needed and not known.
+ * Returns the credentials file of AWS SDKs: `AWS_SHARED_CREDENTIALS_FILE`, or
+ * `~/.aws/credentials`. Throws `usage` if it needs the home directory, which is unknown.
  */
-export function credentialsFile(system: Places): string {
-  return awsFile(system, "AWS_SHARED_CREDENTIALS_FILE", "credentials");
+export function credentialsFilePath(system: PathDeps): string {
+  return awsFilePath(system, "AWS_SHARED_CREDENTIALS_FILE", "credentials");
 }
 
-/** The configuration file: `AWS_CONFIG_FILE`, or `~/.aws/config`. Throws as the one above. */
-export function configurationFile(system: Places): string {
-  return awsFile(system, "AWS_CONFIG_FILE", "config");
+/** Returns the configuration file: `AWS_CONFIG_FILE`, or `~/.aws/config`. Throws `usage` likewise. */
+export function configurationFilePath(system: PathDeps): string {
+  return awsFilePath(system, "AWS_CONFIG_FILE", "config");
 }
 
-function awsFile(system: Places, variable: string, usual: string): string {
+function awsFilePath(system: PathDeps, variable: string, defaultName: string): string {
   const named = system.environment(variable);
-  if (!named) return join(home(system, variable), ".aws", usual);
-  // SDKs read the variable so, too: no shell may have done it.
+  if (!named) return join(requireHome(system, variable), ".aws", defaultName);
+  // SDKs expand ~ here too, in case no shell did.
   const below = /^~(?:[/\\](.*))?$/s.exec(named);
-  return below ? join(home(system, variable), below[1] ?? "") : named;
+  return below ? join(requireHome(system, variable), below[1] ?? "") : named;
 }
 
-/** The directory of cached sessions: `--cache-dir`, or where the platform keeps such things. */
-export function cacheDirectory(values: FlagValues, system: Places): string {
+/** Returns the directory of cached sessions: `--cache-dir`, or the platform's cache directory. */
+export function cacheDirectoryPath(values: FlagValues, system: PathDeps): string {
   const named = values.text("cache-dir");
   if (named !== undefined) return named;
   const absolute = (variable: string) => {
@@ -43,18 +43,18 @@ export function cacheDirectory(values: FlagValues, system: Places): string {
   };
   if (system.platform === "windows") {
     const local = absolute("LOCALAPPDATA") ??
-      join(home(system, "LOCALAPPDATA"), "AppData", "Local");
+      join(requireHome(system, "LOCALAPPDATA"), "AppData", "Local");
     return join(local, PROGRAM, "Cache");
   }
-  const usual = system.platform === "darwin" ? ["Library", "Caches"] : [".cache"];
+  const defaultPath = system.platform === "darwin" ? ["Library", "Caches"] : [".cache"];
   return join(
-    absolute("XDG_CACHE_HOME") ?? join(home(system, "XDG_CACHE_HOME"), ...usual),
+    absolute("XDG_CACHE_HOME") ?? join(requireHome(system, "XDG_CACHE_HOME"), ...defaultPath),
     PROGRAM,
   );
 }
 
-function home(system: Places, variable: string): string {
+function requireHome(system: PathDeps, variable: string): string {
   const directory = system.homeDirectory();
   if (directory) return directory;
-  throw new HelperError("usage", `the home directory is not known; set HOME or ${variable}`);
+  throw new HelperError("usage", `the home directory is unknown; set HOME or ${variable}`);
 }

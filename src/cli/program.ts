@@ -1,2 +1,2 @@
-/** The program's name, as help and messages write it. */
+/** The program's name in help and messages. */
 export const PROGRAM = "aws_signing_helper";

@@ -1,13 +1,13 @@
 /**
- * What the commands that stay need of the world.
+ * Clocks, randomness and timers for long-running commands.
  *
  * @module
  */
 import type { RefreshDeps } from "../credentials/refresh/refresher.ts";
 import type { System } from "./system.ts";
 
-/** The engine's clocks, chance and timers. */
-export function refreshDeps(system: System): RefreshDeps {
+/** Creates the dependencies of the {@link Refresher}. */
+export function createRefreshDeps(system: System): RefreshDeps {
   return {
     now: () => system.now(),
     monotonic: () => system.monotonic(),

@@ -1,16 +1,16 @@
 /**
- * From the command line to its command.
+ * Runs the command that the command line names.
  *
  * @module
  */
 import type { FlagValues } from "./flags/flag_values.ts";
 import type { CommandName } from "./flags/flags.ts";
 import { parseArguments } from "./flags/parse.ts";
-import { sdkSettings } from "./settings/sdk_configuration.ts";
+import { loadSdkSettings } from "./settings/sdk_configuration.ts";
 import { version } from "./commands/version.ts";
 import type { System } from "./system.ts";
 
-/** What each command does; each is loaded when it is asked for. */
+/** Command functions by name. A command's module is loaded only if the command runs. */
 const COMMANDS: Readonly<
   Record<CommandName, (values: FlagValues, system: System) => void | Promise<void>>
 > = {
@@ -42,7 +42,7 @@ const COMMANDS: Readonly<
 /** Runs one command line. Throws `HelperError` for every expected failure. */
 export async function run(argv: readonly string[], system: System): Promise<void> {
   const environment = (name: string) => system.environment(name);
-  const request = await parseArguments(argv, environment, () => sdkSettings(system));
+  const request = await parseArguments(argv, environment, () => loadSdkSettings(system));
   if (request.kind === "help") {
     const { groupHelpText, helpText } = await import("./flags/help.ts");
     system.write("group" in request ? groupHelpText(request.group) : helpText(request.command));

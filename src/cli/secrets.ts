@@ -1,6 +1,6 @@
 /**
- * Resolving secrets that flags name by their source, as OpenSSL writes pass phrase arguments
- * (openssl-passphrase-options(1)), so that no secret need stand in the process list.
+ * Resolves secrets that flags name by source, in the syntax of OpenSSL's pass phrase arguments
+ * (openssl-passphrase-options(1)), so that secrets need not appear in the process list.
  *
  * @module
  */
@@ -8,59 +8,62 @@ import { fileNamed, HelperError, variableNamed } from "../errors.ts";
 import { SourceError, type SourceFault } from "../files/source_file.ts";
 import { pathAdvice } from "../keystore/path_advice.ts";
 
-/** What resolving touches. */
-export interface SecretReaders {
+/** Dependencies of {@link resolveSecret}. */
+export interface SecretDeps {
   environment(name: string): string | undefined;
-  /** The bytes of a file, or of a descriptor's path. */
+  /** Reads a file, or the path of a descriptor. */
   readFile(path: string): Promise<Uint8Array>;
-  /** Whether this process was given the descriptor by whoever started it. */
+  /** Returns true if the process inherited the descriptor from its parent. */
   isInherited(descriptor: number): boolean;
   readonly windows: boolean;
 }
 
-/** Reasons for which the advice for other files would be wrong. */
-const SAID: ReadonlySet<SourceFault> = new Set(["device", "no-writer", "slow"] as const);
+/** Faults whose message has its own advice; the advice for other files would be wrong. */
+const FAULTS_WITH_ADVICE: ReadonlySet<SourceFault> = new Set(
+  ["device", "no-writer", "slow"] as const,
+);
 
-/** A password longer than this is a wrong file, bytes. */
+/** Maximum length of a password, bytes. */
 const MAX_SECRET_BYTES = 65_536;
 
 /**
- * The secret behind `text`: `env:NAME`, `file:PATH` (first line), `fd:N` (first line), `pass:TEXT`,
- * or the text itself. Throws `secret-source`, naming `flag` and the source, never the secret.
+ * Resolves the secret that `text` names: `env:NAME`, `file:PATH` (first line), `fd:N` (first line),
+ * `pass:TEXT`, or the text itself. Throws `secret-source`, which names `flag` and the source, never
+ * the secret.
  */
 export async function resolveSecret(
   text: string,
   flag: string,
-  readers: SecretReaders,
+  deps: SecretDeps,
 ): Promise<string> {
   const [, kind, rest = ""] = /^(env|file|fd|pass):(.*)$/s.exec(text) ?? [];
-  const refuse = (why: string, cause?: unknown) =>
-    new HelperError("secret-source", `${flag}: ${why}`, { cause });
-  const firstLine = async (path: string, what: string): Promise<string> => {
+  const refuse = (reason: string, cause?: unknown) =>
+    new HelperError("secret-source", `${flag}: ${reason}`, { cause });
+  const firstLine = async (path: string, label: string): Promise<string> => {
     let bytes: Uint8Array;
     try {
-      bytes = await readers.readFile(path);
+      bytes = await deps.readFile(path);
     } catch (cause) {
       if (cause instanceof SourceError) {
-        if (cause.fault === "large") throw refuse(`${what} is too large to be a password`, cause);
-        if (SAID.has(cause.fault)) throw refuse(`${what} ${cause.message}`, cause);
+        if (cause.fault === "large") throw refuse(`${label} is too large to be a password`, cause);
+        if (FAULTS_WITH_ADVICE.has(cause.fault)) throw refuse(`${label} ${cause.message}`, cause);
       }
-      const advice = pathAdvice(path) ?? "check that it exists and is yours";
-      throw refuse(`${what} cannot be read; ${advice}`, cause);
+      const advice = pathAdvice(path) ?? "check that it exists and is readable";
+      throw refuse(`${label} cannot be read; ${advice}`, cause);
     }
-    if (bytes.length > MAX_SECRET_BYTES) throw refuse(`${what} is too large to be a password`);
+    if (bytes.length > MAX_SECRET_BYTES) throw refuse(`${label} is too large to be a password`);
     try {
       const decoded = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
       return decoded.split(/\r?\n/, 1)[0] ?? "";
     } catch (cause) {
-      throw refuse(`${what} does not hold text`, cause);
+      throw refuse(`${label} is not UTF-8 text`, cause);
     } finally {
       bytes.fill(0);
     }
   };
   switch (kind) {
     case "env": {
-      const value = readers.environment(rest);
+      const value = deps.environment(rest);
       if (value === undefined) throw refuse(`${variableNamed(rest)} is not set`);
       return value;
     }
@@ -68,13 +71,13 @@ export async function resolveSecret(
       return await firstLine(rest, fileNamed(rest));
     case "fd":
       if (!/^\d{1,6}$/.test(rest)) throw refuse(`"fd:" takes the number of an open descriptor`);
-      if (readers.windows) throw refuse("fd: is not available on Windows; use file: or env:");
-      if (!readers.isInherited(Number(rest))) {
+      if (deps.windows) throw refuse("fd: is not available on Windows; use file: or env:");
+      if (!deps.isInherited(Number(rest))) {
         throw refuse(
-          `the descriptor ${rest} is not open; open it in the shell, as in ${rest}< FILE`,
+          `descriptor ${rest} is not open; open it in the shell, for example ${rest}< FILE`,
         );
       }
-      return await firstLine(`/dev/fd/${rest}`, `the descriptor ${rest}`);
+      return await firstLine(`/dev/fd/${rest}`, `descriptor ${rest}`);
     case "pass":
       return rest;
     default:

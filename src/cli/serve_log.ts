@@ -1,6 +1,6 @@
 /**
- * What `serve` tells on standard error: one line a refresh and one a change of state; with `--debug`
- * every event and every request, as JSON.
+ * Log of `serve` on standard error: one line for each refresh and each change of state. `--debug`
+ * adds every event and every request as JSON.
  *
  * @module
  */
@@ -8,35 +8,40 @@ import type { RefreshEvent } from "../credentials/refresh/refresher.ts";
 import { formatTime } from "../credentials/refresh/session.ts";
 import type { AccessEntry } from "../imds/app.ts";
 
-/** What tells of events. */
+/** Log of refresh events and requests. */
 export interface ServeLog {
   refresh(event: RefreshEvent): void;
   access(entry: AccessEntry): void;
 }
 
 /**
- * @param say writes one line for people
- * @param debug writes one line of detail; does nothing without `--debug`
+ * Creates the log.
+ *
+ * @param info logs one line
+ * @param debug logs one line with `--debug`, otherwise does nothing
  */
-export function serveLog(say: (words: string) => void, debug: (words: string) => void): ServeLog {
-  let failing = "";
+export function createServeLog(
+  info: (message: string) => void,
+  debug: (message: string) => void,
+): ServeLog {
+  let lastFailure = "";
   return {
     access: (entry) => {
       const milliseconds = Number(entry.milliseconds.toFixed(2));
       debug(JSON.stringify({ event: "request", ...entry, milliseconds }));
     },
     refresh: (event) => {
-      debug(JSON.stringify(described(event)));
-      // The same failure again is told under --debug alone.
+      debug(JSON.stringify(eventFields(event)));
+      // A repeated failure is logged with --debug only.
       const failure = event.kind === "failed" ? event.error.message : "";
-      if (event.kind === "failed" && failure === failing) return;
-      if (event.kind !== "expired") failing = failure;
-      say(sentence(event));
+      if (event.kind === "failed" && failure === lastFailure) return;
+      if (event.kind !== "expired") lastFailure = failure;
+      info(formatEvent(event));
     },
   };
 }
 
-function sentence(event: RefreshEvent): string {
+function formatEvent(event: RefreshEvent): string {
   switch (event.kind) {
     case "refreshed":
       return `credentials are valid until ${formatTime(event.credentials.expiration)}; ` +
@@ -50,15 +55,15 @@ function sentence(event: RefreshEvent): string {
         `the next attempt is at ${formatTime(nextAttempt)}`;
     }
     case "expired":
-      return "warning: the credentials have expired; requests are answered with 500 until a " +
+      return "warning: the credentials have expired; clients get HTTP 500 until a " +
         "refresh succeeds";
     case "clock-jump":
-      return `the clock moved by ${Math.round(event.by / 1000)} s; the refresh follows it`;
+      return `the system clock changed by ${Math.round(event.by / 1000)} s; refresh rescheduled`;
   }
 }
 
-/** An event's facts, without a secret. */
-function described(event: RefreshEvent): Record<string, unknown> {
+/** Returns an event's fields for the debug log, without secrets. */
+function eventFields(event: RefreshEvent): Record<string, unknown> {
   switch (event.kind) {
     case "refreshed":
       return {

@@ -1,5 +1,5 @@
 /**
- * What the session and network flags say.
+ * Reads the session and network flags.
  *
  * @module
  */
@@ -17,12 +17,12 @@ import { DerReader } from "../x509/der.ts";
 import { formatPem } from "../x509/pem.ts";
 import type { FlagValues } from "./flags/flag_values.ts";
 import type { FlagName } from "./flags/flags.ts";
-import { debugWords } from "./keystore_context.ts";
+import { debugLogger } from "./keystore_context.ts";
 import { PROGRAM } from "./program.ts";
 import { VERSION } from "./commands/version.ts";
 import type { System } from "./system.ts";
 
-/** What AWS takes as the name of a session. */
+/** Session names that AWS accepts. */
 export const SESSION_NAME = /^[\w+=,.@-]{2,64}$/;
 /** Flags that AWS's own variables and configuration file can set. */
 const SDK_FLAGS = [
@@ -33,8 +33,8 @@ const SDK_FLAGS = [
 ] as const satisfies FlagName[];
 const MAX_BUNDLE_BYTES = 16 << 20;
 
-/** The session to ask for. Throws `usage`. */
-export function sessionRequest(values: FlagValues): SessionRequest {
+/** Reads the session request from the flags. Throws `usage`. */
+export function readSessionRequest(values: FlagValues): SessionRequest {
   const arns = parseSessionArns({
     role: values.required("role-arn"),
     profile: values.required("profile-arn"),
@@ -72,23 +72,23 @@ export function sessionRequest(values: FlagValues): SessionRequest {
 }
 
 /**
- * Returns the dependencies of CreateSession, by the network flags. Throws `usage` and `ca-bundle`.
+ * Creates the dependencies of CreateSession from the network flags. Throws `usage` and `ca-bundle`.
  */
-export function createSessionEffects(
+export function createSessionDeps(
   values: FlagValues,
   endpoint: URL,
   system: System,
 ): CreateSessionDeps {
-  const debug = debugWords(values, system);
+  const debug = debugLogger(values, system);
   for (const name of SDK_FLAGS) {
     const source = values.sourceOf(name);
-    if (values.text(name) !== undefined && source !== `--${name}`) debug(`${source} is used`);
+    if (values.text(name) !== undefined && source !== `--${name}`) debug(`using ${source}`);
   }
   if (system.environment("SSLKEYLOGFILE")) {
-    // It has no effect here; a user who set it expects a file with the keys of the session.
+    // It has no effect here, but a user who set it expects a file with the TLS session's keys.
     throw new HelperError(
       "usage",
-      "SSLKEYLOGFILE is set, which would write the keys of the TLS session to a file; unset it",
+      "SSLKEYLOGFILE is set, which asks for the TLS session's keys in a file; unset it",
     );
   }
   const { proxy, ignoredProxy } = chooseProxy(
@@ -100,7 +100,7 @@ export function createSessionEffects(
   if (ignoredProxy !== undefined) debug(`proxy: ${ignoredProxy}`);
   const verifyServer = !values.isOn("no-verify-ssl");
   if (!verifyServer) {
-    system.say(
+    system.log(
       `warning: ${
         values.sourceOf("no-verify-ssl")
       }: the TLS certificate of the service is not checked`,
@@ -125,10 +125,10 @@ export function createSessionEffects(
   };
 }
 
-/** Returns the certificates of a `--ca-bundle` file, PEM. Throws `ca-bundle`. */
+/** Reads the certificates of a `--ca-bundle` file. Returns them as PEM. Throws `ca-bundle`. */
 export function readBundle(path: string, source = "--ca-bundle"): string[] {
-  const refuse = (why: string, cause?: unknown) =>
-    new HelperError("ca-bundle", `${source}: ${path} ${why}`, { cause });
+  const refuse = (reason: string, cause?: unknown) =>
+    new HelperError("ca-bundle", `${source}: ${path} ${reason}`, { cause });
   let bytes: Uint8Array;
   try {
     bytes = readSourceSync(path, { maxBytes: MAX_BUNDLE_BYTES });
@@ -141,19 +141,19 @@ export function readBundle(path: string, source = "--ca-bundle"): string[] {
   }
   let certificates: readonly Uint8Array[];
   try {
-    certificates = bytes.length <= MAX_BUNDLE_BYTES ? bundledCertificates(bytes) : [];
+    certificates = bytes.length <= MAX_BUNDLE_BYTES ? readBundledCertificates(bytes) : [];
     certificates.forEach((certificate) => parseCertificate(certificate));
   } catch (cause) {
-    throw refuse(`holds a certificate that cannot be read: ${messageOf(cause)}`, cause);
+    throw refuse(`has a malformed certificate: ${messageOf(cause)}`, cause);
   }
-  if (certificates.length === 0) throw refuse("holds no certificate; name a file in PEM or DER");
+  if (certificates.length === 0) throw refuse("has no certificates; name a PEM or DER file");
   return certificates.map((certificate) => formatPem("CERTIFICATE", certificate));
 }
 
-/** Labels of certificates; what OpenSSL adds to a trusted one follows the certificate. */
+/** PEM labels of certificates. OpenSSL's trust settings follow the certificate in the same block. */
 const CERTIFICATE_LABELS = ["CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"];
 
-function bundledCertificates(bytes: Uint8Array): readonly Uint8Array[] {
+function readBundledCertificates(bytes: Uint8Array): readonly Uint8Array[] {
   const unarmored = unarmor(bytes);
   if (unarmored.form === "der") return unarmored.elements;
   if (unarmored.form !== "pem") return [];

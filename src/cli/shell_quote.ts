@@ -1,53 +1,53 @@
 /**
- * Writing a command line that other programs take apart: the value of `credential_process`, which
- * SDKs split by themselves (botocore) or hand to the system's shell (most others). Pure.
+ * Quotes a command line for `credential_process`: botocore splits the value itself, most other SDKs
+ * pass it to the system's shell. Pure.
  *
  * @module
  */
 import { HelperError } from "../errors.ts";
 import type { Platform } from "./system.ts";
 
-/** What needs no quotes, on every system. */
+/** Arguments that need no quotes. */
 const PLAIN = /^[\w@+=:,./-]+$/;
 const PLAIN_ON_WINDOWS = /^[\w@+=:,./\\-]+$/;
 
 /**
- * The words as one line that gives them back. Throws `usage` for a word that cannot stand in a
- * configuration file of this system; the word is not shown, as it may be anything.
+ * Returns the arguments as one line that splits into the same arguments. Throws `usage` for an
+ * argument that a configuration file cannot contain. It is not shown, because it may be a secret.
  */
-export function commandLine(words: readonly string[], platform: Platform): string {
+export function quoteCommandLine(args: readonly string[], platform: Platform): string {
   const quote = platform === "windows" ? quoteForWindows : quoteForShell;
-  return words.map(quote).join(" ");
+  return args.map(quote).join(" ");
 }
 
-/** For sh and Python's `shlex`: between single quotes nothing has a meaning. */
-function quoteForShell(word: string): string {
-  refuse(word, CONTROL, "a line end or another control character");
-  if (PLAIN.test(word)) return word;
-  return `'${word.replaceAll("'", "'\\''")}'`
-    // To several SDKs, a # or ; behind a space begins a comment: quotes between them do not change
-    // what the shell sees.
+/** Quotes for sh and Python's `shlex`: every character is literal between single quotes. */
+function quoteForShell(argument: string): string {
+  refuse(argument, CONTROL, "a line end or another control character");
+  if (PLAIN.test(argument)) return argument;
+  return `'${argument.replaceAll("'", "'\\''")}'`
+    // Several SDKs read a # or ; after a space as a comment. Empty quotes between them change
+    // nothing for the shell.
     .replaceAll(/(\s)(?=[#;])/g, "$1''");
 }
 
-/** For `CommandLineToArgvW`, with cmd.exe before it, which expands %NAME% in quotes too. */
-function quoteForWindows(word: string): string {
-  refuse(word, CONTROL, "a line end or another control character");
-  refuse(word, /["%]/, 'a " or %, which cmd.exe would change');
-  refuse(word, /\s[#;]/, "a # or ; behind a space, which begins a comment");
-  if (PLAIN_ON_WINDOWS.test(word)) return word;
-  // A backslash before the last quote would make it a quote that belongs to the word.
-  return `"${word.replace(/\\+$/, (slashes) => slashes + slashes)}"`;
+/** Quotes for `CommandLineToArgvW` and cmd.exe, which expands %NAME% even in quotes. */
+function quoteForWindows(argument: string): string {
+  refuse(argument, CONTROL, "a line end or another control character");
+  refuse(argument, /["%]/, 'a " or %, which cmd.exe changes');
+  refuse(argument, /\s[#;]/, "a # or ; after a space, which begins a comment");
+  if (PLAIN_ON_WINDOWS.test(argument)) return argument;
+  // A backslash before the closing quote would escape it.
+  return `"${argument.replace(/\\+$/, (slashes) => slashes + slashes)}"`;
 }
 
-// deno-lint-ignore no-control-regex -- they are what is looked for
+// deno-lint-ignore no-control-regex -- matched on purpose
 const CONTROL = /[\x00-\x1f\x7f\u2028\u2029]/;
 
-function refuse(word: string, pattern: RegExp, what: string): void {
-  if (!pattern.test(word)) return;
+function refuse(argument: string, pattern: RegExp, label: string): void {
+  if (!pattern.test(argument)) return;
   throw new HelperError(
     "usage",
-    `a value of the command line holds ${what}, and cannot stand in a configuration file; ` +
-      "rename the file or leave the character out",
+    `a value on the command line contains ${label}; rename the file or remove the character, ` +
+      "because the configuration file cannot contain it",
   );
 }

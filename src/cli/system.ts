@@ -1,48 +1,47 @@
 /**
- * Everything a command touches outside the program, so that commands can be run in a test as they
- * run for a user.
+ * Interface to everything outside the program, so that tests can run commands as a user does.
  *
  * @module
  */
 import type { KeystoreRegistry } from "../keystore/registry.ts";
 import type { SignalHold } from "../keystore/types.ts";
 
-/** The systems the program is built for. */
+/** Operating systems that the program is built for. */
 export type Platform = "linux" | "darwin" | "windows";
 
-/** The world of one run. */
+/** The environment of one run. */
 export interface System {
   readonly platform: Platform;
   readonly architecture: string;
   readonly registry: KeystoreRegistry;
-  /** An environment variable. */
+  /** Returns an environment variable. */
   environment(name: string): string | undefined;
-  /** The names of all environment variables. */
+  /** Returns the names of all environment variables. */
   environmentNames(): readonly string[];
-  /** The path of the program itself, as it was started. */
+  /** Returns the path of the running program. */
   programPath(): string;
-  /** The directory that relative paths begin in. */
+  /** Returns the directory that relative paths start from. */
   currentDirectory(): string;
-  /** This user's home directory; undefined when nothing tells. */
+  /** Returns the user's home directory, or undefined if it is unknown. */
   homeDirectory(): string | undefined;
-  /** The machine's name. */
+  /** Returns the machine's host name. */
   hostName(): string;
-  /** Standard output, for machines. */
+  /** Writes to standard output. */
   write(output: string | Uint8Array): void;
-  /** Standard error, for people; one line. Never throws. */
-  say(words: string): void;
-  /** Asks on the controlling terminal without echo; undefined when there is none. */
+  /** Writes one line to standard error. Never throws. */
+  log(message: string): void;
+  /** Prompts on the controlling terminal without echo. Returns undefined if there is none. */
   prompt(question: string): Promise<string | undefined>;
   now(): Date;
-  /** Milliseconds from any origin, never going back. */
+  /** Returns milliseconds since any origin. Never decreases. */
   monotonic(): number;
   sleep(milliseconds: number): Promise<void>;
-  /** 0 to 1, 1 excluded. */
+  /** Returns a number from 0 up to, but not including, 1. */
   random(): number;
-  /** Keeps SIGINT and SIGTERM from ending the process, see `KeystoreContext`. */
+  /** Keeps termination signals from ending the process; see `KeystoreContext`. */
   holdSignals(): SignalHold;
-  /** Keeps this process's memory out of core dumps. Returns false if the system refused. */
+  /** Excludes this process's memory from core dumps. Returns false if the system refuses. */
   protectMemory(): Promise<boolean>;
-  /** Prepares for a command that stays: `say` never blocks, signals without a meaning do nothing. */
+  /** Prepares for a long-running command: `log` never blocks, and unused signals are ignored. */
   stay(): Promise<void>;
 }

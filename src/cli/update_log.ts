@@ -1,6 +1,6 @@
 /**
- * What `update` tells on standard error while it stays: one line a refresh, and one a failure that is
- * another than the one before.
+ * Log of `update` on standard error while it runs: one line for each refresh, and one for each
+ * failure that differs from the last.
  *
  * @module
  */
@@ -8,41 +8,41 @@ import type { RefreshEvent } from "../credentials/refresh/refresher.ts";
 import { formatTime } from "../credentials/refresh/session.ts";
 
 /**
- * What tells of events.
+ * Creates a listener that logs refresh events.
  *
- * @param place how messages name what is written
- * @param say writes one line for people
- * @param debug writes one line of detail; does nothing without `--debug`
+ * @param target names the profile and file in messages
+ * @param info logs one line
+ * @param debug logs one line with `--debug`, otherwise does nothing
  */
-export function updateLog(
-  place: string,
-  say: (words: string) => void,
-  debug: (words: string) => void,
+export function createUpdateLog(
+  target: string,
+  info: (message: string) => void,
+  debug: (message: string) => void,
 ): (event: RefreshEvent) => void {
-  let failing = "";
+  let lastFailure = "";
   return (event) => {
     switch (event.kind) {
       case "refreshed":
-        failing = "";
-        return say(
-          `wrote ${place}, valid until ${formatTime(event.credentials.expiration)}; ` +
+        lastFailure = "";
+        return info(
+          `wrote ${target}, valid until ${formatTime(event.credentials.expiration)}; ` +
             `the next refresh is at ${formatTime(event.nextRefresh)}`,
         );
       case "failed": {
         const { error, credentials, nextAttempt } = event;
         const next = `the next attempt is at ${formatTime(nextAttempt)}`;
-        if (error.message === failing) return debug(next);
-        failing = error.message;
+        if (error.message === lastFailure) return debug(next);
+        lastFailure = error.message;
         const state = credentials
-          ? `${place} stays valid until ${formatTime(credentials.expiration)}`
-          : `${place} has not been renewed`;
-        return say(`warning: the refresh failed: ${error.message}; ${state}; ${next}`);
+          ? `${target} stays valid until ${formatTime(credentials.expiration)}`
+          : `${target} has not been renewed`;
+        return info(`warning: the refresh failed: ${error.message}; ${state}; ${next}`);
       }
       case "expired":
-        return say(`warning: the credentials in ${place} have expired`);
+        return info(`warning: the credentials in ${target} have expired`);
       case "clock-jump":
-        return say(
-          `the clock moved by ${Math.round(event.by / 1000)} s; the refresh follows it`,
+        return info(
+          `the system clock changed by ${Math.round(event.by / 1000)} s; refresh rescheduled`,
         );
     }
   };

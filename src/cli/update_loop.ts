@@ -1,6 +1,6 @@
 /**
- * `update` without `--once`: credentials are renewed and written ahead of their end, through
- * failures, until a signal says that it is enough.
+ * `update` without `--once`: renews and writes credentials before they expire, retries after
+ * failures, and ends on a signal.
  *
  * @module
  */
@@ -21,55 +21,58 @@ import type {
   SessionRequest,
 } from "../rolesanywhere/create_session.ts";
 import { PROGRAM } from "./program.ts";
-import { refreshDeps } from "./refresh_deps.ts";
-import { updateLog } from "./update_log.ts";
+import { createRefreshDeps } from "./refresh_deps.ts";
+import { createUpdateLog } from "./update_log.ts";
 import type { System } from "./system.ts";
 
-/** What is kept fresh. */
-export interface FreshProfile {
+/** The profile to keep up to date, and where its credentials come from. */
+export interface ProfileUpdate {
   readonly source: IdentitySource;
   readonly request: SessionRequest;
   readonly context: KeystoreContext;
   readonly deps: CreateSessionDeps;
-  /** How messages name what is written. */
-  readonly place: string;
-  /** Writes the credentials; ends with the signal's reason when that comes before it has begun. */
+  /** Names the profile and file in messages. */
+  readonly target: string;
+  /** Writes the credentials. Throws the signal's reason if the signal comes before it begins. */
   write(credentials: SessionCredentials, signal: AbortSignal): Promise<void>;
 }
 
-/** How long a call under way is waited for when the program is to end, milliseconds. */
-const END_TIMEOUT = 2_000;
+/** Timeout for a running request when the program ends, milliseconds. */
+const STOP_TIMEOUT = 2_000;
 
 /**
- * Writes, and keeps writing until SIGINT or SIGTERM. What keeps the first credentials from coming is
- * waited out where time can heal it (the network, the service), and thrown where it cannot.
+ * Writes credentials until SIGINT or SIGTERM. At startup, errors of the network and the service are
+ * retried, and others thrown.
  */
-export async function runUpdateLoop(profile: FreshProfile, system: System): Promise<void> {
+export async function runUpdateLoop(profile: ProfileUpdate, system: System): Promise<void> {
   using hold = system.holdSignals();
   const { signal } = hold;
   const ended = new Promise<void>((resolve) => {
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
-  const say = (words: string) => system.say(`${PROGRAM}: ${words}`);
+  const info = (message: string) => system.log(`${PROGRAM}: ${message}`);
   const { source, request, context, deps } = profile;
-  await using vendor = new SessionVendor(source, request, system.registry, context, deps, say);
-  const renew = renewer(vendor, profile, system, signal);
-  const log = updateLog(profile.place, say, deps.debug);
-  const tell = (event: RefreshEvent) => signal.aborted || log(event);
-  const starting = startWithRetries(renew, refreshDeps(system), tell, signal, ended);
+  await using vendor = new SessionVendor(source, request, system.registry, context, deps, info);
+  const renew = createRenewal(vendor, profile, system, signal);
+  const log = createUpdateLog(profile.target, info, deps.debug);
+  const onEvent = (event: RefreshEvent) => signal.aborted || log(event);
+  const starting = startWithRetries(renew, createRefreshDeps(system), onEvent, signal, ended);
   const notify = systemdNotifier(system.environment("NOTIFY_SOCKET"));
   await Promise.race([starting, ended]);
   notify("READY=1");
   await ended;
   notify("STOPPING=1");
   const stopped = starting.then((refresher) => refresher?.stop(), () => {});
-  await Promise.race([stopped, system.sleep(END_TIMEOUT)]);
+  await Promise.race([stopped, system.sleep(STOP_TIMEOUT)]);
 }
 
-/** One renewal: a session, written. One that could not be written is kept for the next attempt. */
-function renewer(
+/**
+ * Returns a function that fetches a session and writes it. A session that could not be written is
+ * kept for the next attempt.
+ */
+function createRenewal(
   vendor: SessionVendor,
-  profile: FreshProfile,
+  profile: ProfileUpdate,
   system: System,
   signal: AbortSignal,
 ): () => Promise<SessionCredentials> {
@@ -90,26 +93,26 @@ function renewer(
 async function startWithRetries(
   renew: () => Promise<SessionCredentials>,
   deps: RefreshDeps,
-  tell: (event: RefreshEvent) => void,
+  onEvent: (event: RefreshEvent) => void,
   signal: AbortSignal,
   ended: Promise<void>,
 ): Promise<Refresher | undefined> {
   for (let failures = 1; !signal.aborted; failures++) {
     try {
-      return await Refresher.start(renew, deps, tell);
+      return await Refresher.start(renew, deps, onEvent);
     } catch (error) {
       if (!(error instanceof HelperError) || !isRetryable(error)) throw error;
       const delay = backoffDelay(failures, error.code, deps.random());
       const nextAttempt = new Date(deps.now().getTime() + delay);
-      tell({ kind: "failed", error, failures, nextAttempt, credentials: undefined });
-      const pause = new Promise<void>((resolve) => deps.startTimer(delay, resolve));
-      await Promise.race([pause, ended]);
+      onEvent({ kind: "failed", error, failures, nextAttempt, credentials: undefined });
+      const retryTime = new Promise<void>((resolve) => deps.startTimer(delay, resolve));
+      await Promise.race([retryTime, ended]);
     }
   }
   return undefined;
 }
 
-/** Returns true for errors of the network and the service that another attempt may not have. */
+/** Returns true for errors of the network and the service that a retry can resolve. */
 function isRetryable({ code, exitCode }: HelperError): boolean {
   return code !== "tls" && code !== "proxy" &&
     (exitCode === EXIT_CODES.network.value || exitCode === EXIT_CODES.unavailable.value);

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 
-import { certSelectorValues, storeUri } from "../../src/cli/cert_selector.ts";
+import { createStoreUri, readCertSelector } from "../../src/cli/cert_selector.ts";
 import { HelperError } from "../../src/errors.ts";
 import { testWithReference } from "../support/reference.ts";
 
@@ -16,7 +16,7 @@ const reading = (files: Record<string, string | Uint8Array>) => (path: string) =
   return typeof file === "string" ? new TextEncoder().encode(file) : file;
 };
 
-Deno.test("certSelectorValues() reads arguments, and a file of any encoding that editors write", () => {
+Deno.test("readCertSelector() reads arguments, and a file in any common encoding", () => {
   const files = {
     "a b/selector.json": JSON_TEXT,
     "/abs.json": `\ufeff${JSON_TEXT}`,
@@ -31,25 +31,29 @@ Deno.test("certSelectorValues() reads arguments, and a file of any encoding that
     ["file://C:/x.json"],
   ];
   for (const texts of cases) {
-    assertEquals([...certSelectorValues(texts, reading(files))], EXPECTED, texts.join(" "));
+    assertEquals([...readCertSelector(texts, reading(files))], EXPECTED, texts.join(" "));
   }
 });
 
-/** What is refused, the files there are, and the sentence. */
+/** Invalid arguments, existing files, and the message. */
 const WRONG: [string[], Record<string, string | Uint8Array>, string][] = [
   [["x"], {}, '--cert-selector: "x" does not begin'],
   [["Key=x509Serial,Value=0A", "file://a"], {}, '--cert-selector: "file://a" does not begin'],
-  [["file://a", "Key=x509Serial,Value=0A"], { a: JSON_TEXT }, "follows the file's name"],
+  [
+    ["file://a", "Key=x509Serial,Value=0A"],
+    { a: JSON_TEXT },
+    "only one argument is allowed with file://",
+  ],
   [["file://missing.json"], {}, "--cert-selector: missing.json: the file cannot be read"],
   [["file://a"], { a: "{" }, "--cert-selector: a: it is not JSON"],
-  [["file://a"], { a: new Uint8Array([0x80]) }, "not text in UTF-8 or UTF-16"],
+  [["file://a"], { a: new Uint8Array([0x80]) }, "not UTF-8 or UTF-16 text"],
   [["file://a"], { a: "x".repeat(65_537) }, "too large"],
   [["Key=x509Serial,Value=xyz"], {}, "x509Serial:"],
 ];
 
-for (const [texts, files, words] of WRONG) {
-  Deno.test(`certSelectorValues() throws usage naming the flag when it is ${JSON.stringify(texts)} and says ${words}`, () => {
-    const error = assertThrows(() => certSelectorValues(texts, reading(files)), HelperError, words);
+for (const [texts, files, message] of WRONG) {
+  Deno.test(`readCertSelector() throws usage naming the flag for ${JSON.stringify(texts)}: ${message}`, () => {
+    const error = assertThrows(() => readCertSelector(texts, reading(files)), HelperError, message);
     assertEquals([error.code, error.message.startsWith("--cert-selector: ")], ["usage", true]);
   });
 }
@@ -60,13 +64,13 @@ testWithReference(
   "certSelectorValues() reads a selector file by name",
   (folder) => {
     const path = `file://${folder.join("valid-some-attributes-selector.json")}`;
-    const values = certSelectorValues([path], (file) => Deno.readFileSync(file));
+    const values = readCertSelector([path], (file) => Deno.readFileSync(file));
     assertEquals([...values.keys()], ["x509Subject", "x509Serial"]);
   },
 );
 
-Deno.test("storeUri() carries the values as path attributes", () => {
-  const uri = storeUri("cng", new Map([["x509Subject", "CN=ü;?"]]));
+Deno.test("createStoreUri() returns the values as path attributes", () => {
+  const uri = createStoreUri("cng", new Map([["x509Subject", "CN=ü;?"]]));
   assertEquals([uri.scheme, uri.displayName], ["cng", "--cert-selector"]);
   assertEquals(new TextDecoder().decode(uri.attributes.get("x509Subject")), "CN=ü;?");
 });

@@ -10,7 +10,7 @@ import { createAuthority, issueCertificate } from "../support/certificates.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { FakeKeystore } from "../keystore/fake_keystore.ts";
 import { derOf } from "../x509/test_certificates.ts";
-import { FakeWorld } from "./fake_world.ts";
+import { FakeSystem } from "./fake_system.ts";
 
 async function makeKeystore() {
   using directory = new TemporaryDirectory();
@@ -30,11 +30,11 @@ async function makeKeystore() {
   });
 }
 
-/** Runs credential-process against a server on loopback that gives this answer. */
+/** Runs credential-process against a loopback server with this response. */
 async function runAgainst(status: number, body: unknown) {
   const before = Deno.env.toObject();
   const keystore = await makeKeystore();
-  const system = new FakeWorld({ keystore });
+  const system = new FakeSystem({ keystore });
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     () => Response.json(body, { status }),
@@ -76,12 +76,12 @@ Deno.test("credentialProcess() prints one line of JSON, its keys in the order of
     '{"Version":1,"AccessKeyId":"id","SecretAccessKey":"secret","SessionToken":"token",' +
     '"Expiration":"2026-01-02T04:04:05Z"}\n',
   ]);
-  assertEquals([system.said, keystore.open], [[], 0]);
+  assertEquals([system.logged, keystore.open], [[], 0]);
 });
 
 Deno.test("credentialProcess() writes nothing and closes the key when the service refuses", async () => {
   const { system, keystore, error } = await runAgainst(403, { code: "AccessDeniedException" });
   const refused = await assertRejects(() => Promise.reject(error), HelperError);
   assertEquals([refused.code, refused.exitCode], ["service-refused", 4]);
-  assertEquals([system.written, system.said, keystore.open], [[], [], 0]);
+  assertEquals([system.written, system.logged, keystore.open], [[], [], 0]);
 });

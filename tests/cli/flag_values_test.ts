@@ -31,7 +31,7 @@ function refusal(...args: Parameters<typeof valuesOf>): string {
   return error.message;
 }
 
-/** A value that the flag's own checks let through. */
+/** Returns a value that passes the flag's own checks. */
 const valid = (name: FlagName): string | boolean => {
   const { kind, choices, range } = flagOf(name);
   return kind === "switch" ? true : choices?.[0] ?? String(range?.min ?? "value");
@@ -47,29 +47,29 @@ for (const { flags: [a, b], commands, unless } of EXCLUSIONS) {
     const given: Given = { ...base, [a]: valid(a), [b]: valid(b) };
 
     if (commands && !commands.includes(command)) {
-      Deno.test(`FlagValues lets --${a} stand beside --${b} in ${command}`, () => {
+      Deno.test(`FlagValues accepts --${a} with --${b} in ${command}`, () => {
         valuesOf(command, { ...given, certificate: "c" });
       });
       continue;
     }
-    Deno.test(`FlagValues throws usage naming both when --${a} and --${b} meet in ${command}`, () => {
-      const words = refusal(command, given);
-      assertStringIncludes(words, `--${a} `);
-      assertStringIncludes(words, `--${b} `);
+    Deno.test(`FlagValues throws usage naming both when --${a} and --${b} are given to ${command}`, () => {
+      const message = refusal(command, given);
+      assertStringIncludes(message, `--${a} `);
+      assertStringIncludes(message, `--${b} `);
     });
-    Deno.test(`FlagValues throws usage when --${a} meets the variable of --${b} in ${command}`, () => {
-      const words = refusal(command, { ...base, [a]: valid(a) }, {
+    Deno.test(`FlagValues throws usage when --${a} and the variable of --${b} are given to ${command}`, () => {
+      const message = refusal(command, { ...base, [a]: valid(a) }, {
         [variableOf(b)]: String(valid(b)),
       });
-      assertStringIncludes(words, variableOf(b));
+      assertStringIncludes(message, variableOf(b));
     });
     if (unless && flags.includes(unless)) {
-      Deno.test(`FlagValues lets --${a} and --${b} meet beside --${unless} in ${command}`, () => {
+      Deno.test(`FlagValues accepts --${a} and --${b} with --${unless} in ${command}`, () => {
         valuesOf(command, { ...given, [unless]: [valid(unless).toString()] });
       });
     }
     if (flagOf(b).kind === "switch") {
-      Deno.test(`FlagValues lets --${a} stand beside --${b}=false in ${command}`, () => {
+      Deno.test(`FlagValues accepts --${a} with --${b}=false in ${command}`, () => {
         const source: Given = commandOf(command).oneOf.includes(a)
           ? {}
           : a === "tpm-key-password" || a === "no-tpm-key-password"
@@ -133,7 +133,7 @@ Deno.test("FlagValues reads every flag from AWS_SIGNING_HELPER_ and its name in 
   assertEquals([values.isOn("debug"), values.isOn("with-proxy")], [true, false]);
 });
 
-Deno.test("FlagValues lets a switch turned off on the command line beat its variable", () => {
+Deno.test("FlagValues prefers a switch turned off on the command line to its variable", () => {
   const variables = { AWS_SIGNING_HELPER_DEBUG: "true" };
   const given: Given = { certificate: "c" };
   assertEquals(valuesOf("sign-string", given, variables).isOn("debug"), true);
@@ -144,7 +144,7 @@ Deno.test("FlagValues ignores variables of flags that the command does not have"
   valuesOf("version", {}, { AWS_SIGNING_HELPER_SESSION_DURATION: "wrong" });
 });
 
-Deno.test("FlagValues lets another program's variable yield to what excludes it", () => {
+Deno.test("FlagValues ignores another program's variable when a flag excludes it", () => {
   const values = valuesOf("sign-string", { certificate: "c", "pkcs8-password": "pass:a" }, {
     TPM_CHILD_KEY_PASSWORD: "b",
   });
@@ -191,7 +191,7 @@ Deno.test("FlagValues reads the endpoint from AWS's variables, the service's own
   }
 });
 
-Deno.test("FlagValues takes another program's secret as it stands, its own as a source", () => {
+Deno.test("FlagValues takes another program's secret literally, its own as a source", () => {
   const source = (variables: Record<string, string>) =>
     valuesOf("sign-string", { certificate: "c" }, variables).secretSource("tpm-key-password");
   assertEquals(source({ TPM_CHILD_KEY_PASSWORD: "env:X" }), { text: "env:X", literal: true });
@@ -202,9 +202,9 @@ Deno.test("FlagValues takes another program's secret as it stands, its own as a 
   assertEquals(source({}), undefined);
 });
 
-Deno.test("FlagValues throws usage naming what is missing", () => {
-  const words = refusal("credential-process", { certificate: "c", "profile-arn": "p" });
-  assertStringIncludes(words, "--role-arn, --trust-anchor-arn are missing");
+Deno.test("FlagValues throws usage naming the missing flags", () => {
+  const message = refusal("credential-process", { certificate: "c", "profile-arn": "p" });
+  assertStringIncludes(message, "--role-arn, --trust-anchor-arn are missing");
   assertStringIncludes(
     refusal("credential-process", { "profile-arn": "p" }),
     "--role-arn, --trust-anchor-arn, --certificate or --cert-selector are missing; " +
@@ -235,7 +235,7 @@ for (const duration of ["899", "43201", "1h", "-900", "1e3", "9e2", "0x400", "90
   });
 }
 
-Deno.test("FlagValues throws usage, naming the variable, when a value is none of its choices", () => {
+Deno.test("FlagValues throws usage, naming the variable, when a value is not one of its choices", () => {
   const given = { certificate: "c" };
   assertStringIncludes(
     refusal("sign-string", { ...given, format: "xml" }),
@@ -247,11 +247,11 @@ Deno.test("FlagValues throws usage, naming the variable, when a value is none of
   );
   assertStringIncludes(
     refusal("sign-string", given, { AWS_SIGNING_HELPER_DEBUG: "maybe" }),
-    "takes no value but true or false",
+    "takes only true or false",
   );
 });
 
-Deno.test("FlagValues gives all texts of a list, and one from its variable", () => {
+Deno.test("FlagValues returns all texts of a list, and one from its variable", () => {
   const lists = (given: Given, variables = {}) =>
     valuesOf("sign-string", given, variables).list("cert-selector");
   assertEquals(lists({ "cert-selector": ["a", "b"] }), ["a", "b"]);

@@ -3,14 +3,14 @@ import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from 
 import { FlagValues } from "../../src/cli/flags/flag_values.ts";
 import type { FlagName } from "../../src/cli/flags/flags.ts";
 import {
-  certificateSource,
-  debugWords,
-  identitySource,
-  keystoreContext,
+  createKeystoreContext,
+  debugLogger,
+  readCertificateSource,
+  readIdentitySource,
 } from "../../src/cli/keystore_context.ts";
 import { HelperError } from "../../src/errors.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { FakeWorld } from "./fake_world.ts";
+import { FakeSystem } from "./fake_system.ts";
 
 type Given = Partial<Record<FlagName, string | readonly string[] | boolean>>;
 
@@ -21,63 +21,67 @@ const valuesOf = (given: Given, variables: Record<string, string> = {}) =>
     (name) => variables[name],
   );
 
-Deno.test("identitySource() gives the sources that are named and no others", () => {
-  const both = identitySource(
+Deno.test("readIdentitySource() returns only the sources that are named", () => {
+  const both = readIdentitySource(
     valuesOf({ certificate: "c", "private-key": "pkcs11:id=%01" }),
     "linux",
   );
   assertEquals([both.certificate?.path, both.privateKey?.scheme], ["c", "pkcs11"]);
-  assertEquals(Object.keys(identitySource(valuesOf({ "private-key": "k" }), "linux")), [
+  assertEquals(Object.keys(readIdentitySource(valuesOf({ "private-key": "k" }), "linux")), [
     "privateKey",
   ]);
 });
 
-Deno.test("identitySource() throws usage naming the flag when a source is malformed", () => {
+Deno.test("readIdentitySource() throws usage naming the flag when a source is malformed", () => {
   const values = valuesOf({ certificate: "c", "private-key": "what:k" });
-  const error = assertThrows(() => identitySource(values, "linux"), HelperError, "--private-key");
+  const error = assertThrows(
+    () => readIdentitySource(values, "linux"),
+    HelperError,
+    "--private-key",
+  );
   assertEquals(error.code, "usage");
 });
 
 const SELECTOR: Given = { "cert-selector": ["Key=x509Subject,Value=CN=a"] };
 
-Deno.test("certificateSource() names this platform's schemes when Linux is asked for its store", () => {
-  const error = assertThrows(() => certificateSource(valuesOf(SELECTOR), "linux"), HelperError);
+Deno.test("readCertificateSource() names this platform's schemes when Linux is asked for its store", () => {
+  const error = assertThrows(() => readCertificateSource(valuesOf(SELECTOR), "linux"), HelperError);
   assertEquals(error.code, "keystore-unavailable");
-  for (const words of ["Linux", "file:", "pkcs11:", "handle:"]) {
-    assertStringIncludes(error.message, words);
+  for (const text of ["Linux", "file:", "pkcs11:", "handle:"]) {
+    assertStringIncludes(error.message, text);
   }
-  for (const words of ["keychain:", "cng:"]) assertEquals(error.message.includes(words), false);
+  for (const text of ["keychain:", "cng:"]) assertEquals(error.message.includes(text), false);
 });
 
-Deno.test("certificateSource() throws usage for a wrong selector on every platform", () => {
+Deno.test("readCertificateSource() throws usage for a wrong selector on every platform", () => {
   for (const platform of ["linux", "darwin", "windows"] as const) {
     const values = valuesOf({ "cert-selector": ["Key=x509Subject"] });
-    const error = assertThrows(() => certificateSource(values, platform), HelperError);
+    const error = assertThrows(() => readCertificateSource(values, platform), HelperError);
     assertEquals([error.code, error.message.startsWith("--cert-selector: ")], ["usage", true]);
   }
 });
 
-Deno.test("certificateSource() gives the platform's store where there is one", () => {
-  assertEquals(certificateSource(valuesOf(SELECTOR), "darwin")?.scheme, "keychain");
-  const source = certificateSource(valuesOf(SELECTOR), "windows");
+Deno.test("readCertificateSource() returns the platform's store if there is one", () => {
+  assertEquals(readCertificateSource(valuesOf(SELECTOR), "darwin")?.scheme, "keychain");
+  const source = readCertificateSource(valuesOf(SELECTOR), "windows");
   assertEquals(source?.scheme, "cng");
   assertEquals(source?.attributes.get("x509Subject"), new TextEncoder().encode("CN=a"));
 });
 
-Deno.test("keystoreContext() resolves a secret only when it is asked for", async () => {
+Deno.test("createKeystoreContext() resolves a secret on demand only", async () => {
   const values = valuesOf({ "private-key": "k", "pkcs8-password": "env:UNSET" });
-  const context = keystoreContext(values, new FakeWorld());
+  const context = createKeystoreContext(values, new FakeSystem());
   assertEquals(await context.secret("tpm-key-password"), undefined);
   const error = await assertRejects(() => context.secret("pkcs8-password"), HelperError);
   assertEquals(error.code, "secret-source");
 });
 
-Deno.test("keystoreContext() resolves env: and file:, and takes another program's variable literally", async () => {
+Deno.test("createKeystoreContext() resolves env: and file:, and takes another program's variable literally", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.write("password", "from a file\n");
   const secret = async (given: Given, variables: Record<string, string> = {}) => {
     const values = valuesOf({ "private-key": "k", ...given }, variables);
-    const context = keystoreContext(values, new FakeWorld({ variables }));
+    const context = createKeystoreContext(values, new FakeSystem({ variables }));
     return [await context.secret("pkcs8-password"), await context.secret("tpm-key-password")];
   };
   assertEquals(await secret({ "pkcs8-password": "env:A" }, { A: "a" }), ["a", undefined]);
@@ -88,9 +92,9 @@ Deno.test("keystoreContext() resolves env: and file:, and takes another program'
   );
 });
 
-Deno.test("debugWords() says words only under --debug", () => {
-  const system = new FakeWorld();
-  debugWords(valuesOf({ "private-key": "k" }), system)("one");
-  debugWords(valuesOf({ "private-key": "k", debug: true }), system)("two");
-  assertEquals([system.said, system.written], [["debug: two"], []]);
+Deno.test("debugLogger() logs only with --debug", () => {
+  const system = new FakeSystem();
+  debugLogger(valuesOf({ "private-key": "k" }), system)("one");
+  debugLogger(valuesOf({ "private-key": "k", debug: true }), system)("two");
+  assertEquals([system.logged, system.written], [["debug: two"], []]);
 });

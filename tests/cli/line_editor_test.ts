@@ -8,7 +8,7 @@ const UTF_16: TypedEncoding = {
   endOfInput: 26,
 };
 
-/** Types a text; gives what the last key led to, and the line. */
+/** Types a text. Returns the state after the last key, and the line. */
 function typed(text: string): [string, string] {
   const editor = new LineEditor(UTF_16);
   let state = "";
@@ -16,7 +16,7 @@ function typed(text: string): [string, string] {
   return [state, String.fromCharCode(...editor.take())];
 }
 
-Deno.test("LineEditor gathers a line up to Enter, whole characters at a time", () => {
+Deno.test("LineEditor collects a line up to Enter and erases whole characters", () => {
   assertEquals(typed("abc\r"), ["done", "abc"]);
   assertEquals(typed("abc\n"), ["done", "abc"]);
   assertEquals(typed("a🔑\x7fb\x08c\r"), ["done", "ac"]);
@@ -33,7 +33,7 @@ Deno.test("LineEditor throws interrupted on Ctrl-C", () => {
   assertEquals(assertThrows(() => typed("a\x03"), HelperError).code, "interrupted");
 });
 
-Deno.test("LineEditor forgets a line that was taken", () => {
+Deno.test("LineEditor erases a line that was taken", () => {
   const editor = new LineEditor(UTF_16);
   editor.type(0x61);
   assertEquals([editor.take(), editor.take()], [[0x61], []]);

@@ -10,7 +10,7 @@ const parse = (args: readonly string[], variables: Record<string, string> = {}) 
 
 async function valuesOf(...args: string[]): Promise<FlagValues> {
   const request = await parse(args);
-  if (request.kind !== "run") throw new Error("it asks for help");
+  if (request.kind !== "run") throw new Error("it requests help");
   assertEquals(request.command, args[0]);
   return request.values;
 }
@@ -21,7 +21,7 @@ async function refusal(...args: string[]): Promise<string> {
   return error.message;
 }
 
-Deno.test("parseArguments() reads values behind a space and behind an equals sign", async () => {
+Deno.test("parseArguments() reads values after a space and after an equals sign", async () => {
   const values = await valuesOf(
     "sign-string",
     "--private-key",
@@ -33,7 +33,7 @@ Deno.test("parseArguments() reads values behind a space and behind an equals sig
   assertEquals([values.isOn("debug"), values.isOn("reuse-pin")], [true, false]);
 });
 
-Deno.test("parseArguments() takes the last of a flag that is given twice", async () => {
+Deno.test("parseArguments() uses the last value of a flag that is given twice", async () => {
   const values = await valuesOf("sign-string", "--private-key", "a", "--private-key=b");
   assertEquals(values.text("private-key"), "b");
 });
@@ -73,7 +73,7 @@ const LEADING: readonly (readonly [args: readonly string[], expected: unknown[]]
 for (const [args, expected] of LEADING) {
   Deno.test(`parseArguments() takes flags before the command: ${args.join(" ")}`, async () => {
     const request = await parse(args);
-    if (request.kind !== "run") throw new Error("it asks for help");
+    if (request.kind !== "run") throw new Error("it requests help");
     const { command, values } = request;
     assertEquals([command, values.text("private-key"), values.isOn("debug")], expected);
   });
@@ -87,12 +87,12 @@ Deno.test("parseArguments() keeps a list that comes before the command apart fro
 });
 
 for (const args of [["--debug", "--help"], ["--region", "x", "help"], ["--debug", "-h"]]) {
-  Deno.test(`parseArguments() asks for the program's help when it is given ${args}`, async () => {
+  Deno.test(`parseArguments() requests the program's help when it is given ${args}`, async () => {
     assertEquals(await parse(args), { kind: "help" });
   });
 }
 
-Deno.test("parseArguments() takes completion for completions", async () => {
+Deno.test("parseArguments() accepts completion for completions", async () => {
   const request = await parse(["completion", "bash"]);
   assertEquals(request.kind === "run" && request.command, "completions");
   assertEquals<unknown>(await parse(["completion", "--help"]), {
@@ -119,8 +119,8 @@ Deno.test("parseArguments() reads settings only for commands that use the networ
   ]);
 });
 
-/** Usual mistakes, and what the error must name. */
-const MISTAKES: readonly (readonly [args: readonly string[], says: RegExp])[] = [
+/** Common mistakes, and the error's message. */
+const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[] = [
   [["update", "\u2014certificate", "x"], /typographic dash; write --certificate with two hyphens/],
   [["update", "--debug", "\u2013role-arn", "x"], /write --role-arn with two hyphens/],
   [["\u2014certificate", "x", "update"], /write --certificate with two hyphens/],
@@ -159,13 +159,13 @@ const MISTAKES: readonly (readonly [args: readonly string[], says: RegExp])[] = 
   [["complete"], /did you mean completions\?/],
   [
     ["--pkcs8-password", "two", "hunter2", "sign-string"],
-    /a word before the command is unexpected/,
+    /unexpected argument before the command/,
   ],
 ];
 
-for (const [args, says] of MISTAKES) {
+for (const [args, message] of MISTAKES) {
   Deno.test(`parseArguments() names the mistake in ${JSON.stringify(args)}`, async () => {
-    assertMatch(await refusal(...args), says);
+    assertMatch(await refusal(...args), message);
   });
 }
 
@@ -186,14 +186,14 @@ const SWITCHES: Record<string, boolean> = {
 };
 
 for (const [argument, expected] of Object.entries(SWITCHES)) {
-  Deno.test(`parseArguments() reads ${argument} as ${expected}, whatever the variable says`, async () => {
+  Deno.test(`parseArguments() reads ${argument} as ${expected}, whatever the variable is`, async () => {
     const args = ["sign-string", "--private-key", "a", argument];
     const request = await parse(args, { AWS_SIGNING_HELPER_DEBUG: String(!expected) });
     assertEquals(request.kind === "run" && request.values.isOn("debug"), expected);
   });
 }
 
-Deno.test("parseArguments() gathers the arguments of a list, however they are written", async () => {
+Deno.test("parseArguments() collects the arguments of a list in every form", async () => {
   const lists = async (...args: string[]) =>
     (await valuesOf("sign-string", ...args, "--debug")).list("cert-selector");
   assertEquals(await lists("--cert-selector", "a", "b"), ["a", "b"]);
@@ -201,7 +201,7 @@ Deno.test("parseArguments() gathers the arguments of a list, however they are wr
 });
 
 for (const args of [[], ["--help"], ["-h"], ["help"]]) {
-  Deno.test(`parseArguments() asks for the program's help when it is given [${args}]`, async () => {
+  Deno.test(`parseArguments() requests the program's help when it is given [${args}]`, async () => {
     assertEquals(await parse(args), { kind: "help" });
   });
 }
@@ -209,27 +209,27 @@ for (const args of [[], ["--help"], ["-h"], ["help"]]) {
 for (const command of Object.keys(COMMANDS)) {
   const words = command.split(" ");
   for (const args of [[...words, "--help"], [...words, "-h"], ["help", ...words]]) {
-    Deno.test(`parseArguments() asks for help when it is given ${args.join(" ")}`, async () => {
+    Deno.test(`parseArguments() requests help when it is given ${args.join(" ")}`, async () => {
       const request = await parse(args);
       assertEquals<unknown>(request, { kind: "help", command });
     });
   }
 }
 
-Deno.test("parseArguments() asks for help even when flags are missing", async () => {
+Deno.test("parseArguments() requests help even when flags are missing", async () => {
   const request = await parse(["credential-process", "--certificate", "a", "--help"]);
   assertEquals(request.kind, "help");
 });
 
 for (const args of [["cache", "--help"], ["cache", "-h"], ["cache", "help"], ["help", "cache"]]) {
-  Deno.test(`parseArguments() asks for the help of a group when it is given ${args.join(" ")}`, async () => {
+  Deno.test(`parseArguments() requests a group's help when it is given ${args.join(" ")}`, async () => {
     assertEquals<unknown>(await parse(args), { kind: "help", group: "cache" });
   });
 }
 
-Deno.test("parseArguments() finds a command of two words, and its flags behind them", async () => {
+Deno.test("parseArguments() finds a two-word command, and its flags after it", async () => {
   const request = await parse(["cache", "clear", "--cache-dir", "a b"]);
-  if (request.kind !== "run") throw new Error("it asks for help");
+  if (request.kind !== "run") throw new Error("it requests help");
   assertEquals([request.command, request.values.text("cache-dir")], ["cache clear", "a b"]);
 });
 
@@ -237,7 +237,7 @@ const USAGE: Record<string, string[]> = {
   "half a command": ["cache"],
   "half a command and a flag": ["cache", "--cache-dir", "a"],
   "half a command and another word": ["cache", "empty"],
-  "a command of two words as one": ["cache clear"],
+  "a two-word command as one argument": ["cache clear"],
   "a word too many": ["cache", "clear", "all"],
   "help of half a command and another word": ["help", "cache", "empty"],
   "help of a word too many": ["help", "cache", "clear", "all"],
@@ -250,30 +250,30 @@ const USAGE: Record<string, string[]> = {
   "a short flag": ["sign-string", "-d"],
   "an abbreviated flag": ["sign-string", "--private", "a"],
   "a stray argument": ["sign-string", "--private-key", "a", "b"],
-  "a stray argument behind --": ["sign-string", "--private-key", "a", "--", "b"],
+  "a stray argument after --": ["sign-string", "--private-key", "a", "--", "b"],
   "a stray argument of version": ["version", "x"],
   "a flag without its value": ["sign-string", "--private-key"],
   "a flag in place of a value": ["sign-string", "--private-key", "--debug"],
   "a switch that is neither": ["sign-string", "--private-key", "a", "--debug=maybe"],
   "help of an unknown command": ["help", "nothing"],
   "a flag in capitals": ["sign-string", "--Private-Key", "a"],
-  "an unknown flag beside --help's": ["sign-string", "--private-key", "a", "--prototype"],
+  "an unknown flag named like a property": ["sign-string", "--private-key", "a", "--prototype"],
 };
 
 for (const [what, args] of Object.entries(USAGE)) {
   Deno.test(`parseArguments() throws usage in one sentence when there is ${what}`, async () => {
-    const words = await refusal(...args);
-    assertMatch(words, /^[^\n]+$/);
+    const message = await refusal(...args);
+    assertMatch(message, /^[^\n]+$/);
   });
 }
 
-Deno.test("parseArguments() suggests what was meant when a name is nearly right", async () => {
+Deno.test("parseArguments() suggests the closest name", async () => {
   assertStringIncludes(await refusal("sign-strin"), "sign-string");
   assertStringIncludes(
     await refusal("cache", "clean"),
     'unknown command "cache clean"; did you mean cache clear?',
   );
-  assertStringIncludes(await refusal("cache"), "cache clear");
+  assertStringIncludes(await refusal("cache"), "cache needs a subcommand: clear;");
   assertStringIncludes(await refusal("sign-string", "--privat-key", "a"), "--private-key");
 });
 
@@ -304,7 +304,7 @@ const WITH_SECRET: string[][] = [
 
 for (const args of WITH_SECRET) {
   Deno.test(`parseArguments() keeps the secret out of the error of ${args.join(" ")}`, async () => {
-    const words = await refusal(...args);
-    assertEquals(words.includes(SECRET), false, words);
+    const message = await refusal(...args);
+    assertEquals(message.includes(SECRET), false, message);
   });
 }

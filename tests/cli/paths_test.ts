@@ -1,24 +1,24 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 
 import { parseArguments } from "../../src/cli/flags/parse.ts";
-import { cacheDirectory, credentialsFile } from "../../src/cli/paths.ts";
+import { cacheDirectoryPath, credentialsFilePath } from "../../src/cli/paths.ts";
 import { HelperError } from "../../src/errors.ts";
-import { FakeWorld, type WorldParts } from "./fake_world.ts";
+import { FakeSystem, type FakeSystemOptions } from "./fake_system.ts";
 
-async function cacheDirectoryOf(parts: WorldParts, ...args: string[]): Promise<string> {
-  const system = new FakeWorld(parts);
+async function cacheDirectoryOf(parts: FakeSystemOptions, ...args: string[]): Promise<string> {
+  const system = new FakeSystem(parts);
   const request = await parseArguments(
     ["cache", "clear", ...args],
     (name) => system.environment(name),
   );
   if (request.kind !== "run") throw new Error("it asks for help");
-  return cacheDirectory(request.values, system);
+  return cacheDirectoryPath(request.values, system);
 }
 
 const home = "/home/user";
 const named = (path: string) => ({ home, variables: { AWS_SHARED_CREDENTIALS_FILE: path } });
 
-const CREDENTIALS_FILES: [string, WorldParts][] = [
+const CREDENTIALS_FILES: [string, FakeSystemOptions][] = [
   ["/home/user/.aws/credentials", { home }],
   ["/home/user/.aws/credentials", named("")],
   ["/etc/aws/my credentials", named("/etc/aws/my credentials")],
@@ -30,12 +30,12 @@ const CREDENTIALS_FILES: [string, WorldParts][] = [
 ];
 
 for (const [path, parts] of CREDENTIALS_FILES) {
-  Deno.test(`credentialsFile() is ${path} when the world is ${JSON.stringify(parts)}`, () => {
-    assertEquals(credentialsFile(new FakeWorld(parts)), path);
+  Deno.test(`credentialsFilePath() is ${path} when the system is ${JSON.stringify(parts)}`, () => {
+    assertEquals(credentialsFilePath(new FakeSystem(parts)), path);
   });
 }
 
-const CACHES: [string, WorldParts, ...string[]][] = [
+const CACHES: [string, FakeSystemOptions, ...string[]][] = [
   ["/home/user/.cache/aws_signing_helper", { home }],
   ["/x/aws_signing_helper", { home, variables: { XDG_CACHE_HOME: "/x" } }],
   ["/home/user/.cache/aws_signing_helper", { home, variables: { XDG_CACHE_HOME: "relative" } }],
@@ -51,22 +51,22 @@ const CACHES: [string, WorldParts, ...string[]][] = [
 ];
 
 for (const [path, parts, ...args] of CACHES) {
-  Deno.test(`cacheDirectory() is ${path} when it is given [${args}] and the world is ${JSON.stringify(parts)}`, async () => {
+  Deno.test(`cacheDirectoryPath() is ${path} when given [${args}] and the system is ${JSON.stringify(parts)}`, async () => {
     assertEquals(await cacheDirectoryOf(parts, ...args), path);
   });
 }
 
-Deno.test("credentialsFile() and cacheDirectory() throw usage when the home directory is not known", async () => {
-  const file = assertThrows(() => credentialsFile(new FakeWorld()), HelperError);
+Deno.test("credentialsFilePath() and cacheDirectoryPath() throw usage when the home directory is unknown", async () => {
+  const file = assertThrows(() => credentialsFilePath(new FakeSystem()), HelperError);
   const directory = await assertRejects(() => cacheDirectoryOf({}), HelperError);
   assertEquals([file.code, file.message, directory.code, directory.message], [
     "usage",
-    "the home directory is not known; set HOME or AWS_SHARED_CREDENTIALS_FILE",
+    "the home directory is unknown; set HOME or AWS_SHARED_CREDENTIALS_FILE",
     "usage",
-    "the home directory is not known; set HOME or XDG_CACHE_HOME",
+    "the home directory is unknown; set HOME or XDG_CACHE_HOME",
   ]);
 });
 
-Deno.test("cacheDirectory() takes an empty --cache-dir as not given", async () => {
+Deno.test("cacheDirectoryPath() ignores an empty --cache-dir", async () => {
   assertEquals(await cacheDirectoryOf({ home }, "--cache-dir="), await cacheDirectoryOf({ home }));
 });

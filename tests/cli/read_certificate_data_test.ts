@@ -8,7 +8,7 @@ import { FakeKeystore } from "../keystore/fake_keystore.ts";
 import { createAuthority, issueCertificate } from "../support/certificates.ts";
 import { openssl } from "../support/openssl.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { FakeWorld } from "./fake_world.ts";
+import { FakeSystem } from "./fake_system.ts";
 
 class ListingKeystore extends FakeKeystore implements CertificateLister {
   constructor(readonly listed: readonly ListedCertificate[]) {
@@ -21,7 +21,7 @@ class ListingKeystore extends FakeKeystore implements CertificateLister {
 }
 
 async function listing(listed: readonly ListedCertificate[]): Promise<string> {
-  const system = new FakeWorld({ keystore: new ListingKeystore(listed) });
+  const system = new FakeSystem({ keystore: new ListingKeystore(listed) });
   const values = new FlagValues(
     "read-certificate-data",
     new Map([["certificate", "pkcs11:object=a"]]),
@@ -31,7 +31,7 @@ async function listing(listed: readonly ListedCertificate[]): Promise<string> {
   return system.written.join("");
 }
 
-Deno.test("readCertificateData() lists what openssl reads when a token holds the certificates", async () => {
+Deno.test("readCertificateData() lists a token's certificates as openssl reads them", async () => {
   using directory = new TemporaryDirectory();
   const authority = await createAuthority(directory, { subject: "/O=Example/CN=Authority" });
   const { certificatePath } = await issueCertificate(authority, {
@@ -77,6 +77,6 @@ Deno.test("readCertificateData() lists what openssl reads when a token holds the
   );
 });
 
-Deno.test("readCertificateData() says so when a token holds none that match", async () => {
+Deno.test("readCertificateData() prints that no certificate of a token matches", async () => {
   assertEquals(await listing([]), "No matching identities\n");
 });

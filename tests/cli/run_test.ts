@@ -10,14 +10,14 @@ import type { Digest } from "../../src/keystore/types.ts";
 import { parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
 import { FakeKeystore } from "../keystore/fake_keystore.ts";
 import { selfSigned } from "../x509/test_certificates.ts";
-import { FakeWorld } from "./fake_world.ts";
+import { FakeSystem } from "./fake_system.ts";
 
 const certificate = parseCertificate(
   await selfSigned("-set_serial", "0x0a0b", "-addext", "basicConstraints=critical,CA:FALSE"),
 );
 const ed25519 = parseCertificate(await selfSigned("-newkey", "ed25519"));
 
-/** A world whose keystore signs what it is asked to with the bytes 00 ff, and keeps it. */
+/** Creates a system whose keystore records messages and signs them with the bytes 00 ff. */
 function signingWorld() {
   const asked: { message: Uint8Array; digest: Digest }[] = [];
   const keystore = new FakeKeystore({
@@ -31,13 +31,13 @@ function signingWorld() {
     },
     "ed25519.pem": { certificates: [ed25519] },
   });
-  return { system: new FakeWorld({ keystore }), keystore, asked };
+  return { system: new FakeSystem({ keystore }), keystore, asked };
 }
 
 async function outputOf(...args: string[]) {
   const { system } = signingWorld();
   await run(args, system);
-  assertEquals(system.said, []);
+  assertEquals(system.logged, []);
   return system.written;
 }
 
@@ -58,7 +58,7 @@ Deno.test("run() prints help on standard output for no command and for each comm
   }
 });
 
-Deno.test("run() prints the commands that begin with a word", async () => {
+Deno.test("run() prints a group's commands when it is given the group only", async () => {
   const [help = ""] = await outputOf("cache", "--help");
   assertStringIncludes(String(help), "Usage: aws_signing_helper cache <command> [flags]");
   assertStringIncludes(String(help), "  cache clear  ");
@@ -67,7 +67,7 @@ Deno.test("run() prints the commands that begin with a word", async () => {
 Deno.test("run() writes nothing when the usage is wrong", async () => {
   const { system } = signingWorld();
   const error = await assertRejects(() => run(["sign-string", "--what"], system), HelperError);
-  assertEquals([error.code, system.written, system.said], ["usage", [], []]);
+  assertEquals([error.code, system.written, system.logged], ["usage", [], []]);
 });
 
 const FORMATS: [string[], string | Uint8Array][] = [
@@ -78,7 +78,7 @@ const FORMATS: [string[], string | Uint8Array][] = [
 ];
 
 for (const [args, output] of FORMATS) {
-  Deno.test(`run() prints the signature of sign-string in its form when given [${args}]`, async () => {
+  Deno.test(`run() prints the signature in the requested format when given [${args}]`, async () => {
     assertEquals(await outputOf("sign-string", "--certificate", "leaf.pem", ...args), [output]);
   });
 }
@@ -99,7 +99,7 @@ for (const [args, digest] of DIGESTS) {
   });
 }
 
-Deno.test("run() prints what read-certificate-data reads, in its order, on one line", async () => {
+Deno.test("run() prints read-certificate-data's members in their order on one line", async () => {
   assertEquals(await outputOf("read-certificate-data", "--certificate", "leaf.pem"), [
     `{"keyType":"EC","certificateData":"${encodeBase64(certificate.encoded)}",` +
     '"serialNumber":"2571","supportedAlgorithms":["ECSHA256","ECSHA384","ECSHA512"]}\n',

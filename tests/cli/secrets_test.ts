@@ -1,12 +1,12 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 
-import { resolveSecret, type SecretReaders } from "../../src/cli/secrets.ts";
+import { resolveSecret, type SecretDeps } from "../../src/cli/secrets.ts";
 import { HelperError } from "../../src/errors.ts";
 
 const FLAG = "--pkcs8-password";
 const encode = (text: string) => new TextEncoder().encode(text);
 
-const readers = (files: Record<string, Uint8Array> = {}, windows = false): SecretReaders => ({
+const readers = (files: Record<string, Uint8Array> = {}, windows = false): SecretDeps => ({
   windows,
   isInherited: (descriptor) => Object.hasOwn(files, `/dev/fd/${descriptor}`),
   environment: (name) => ({ SET: "from the environment", EMPTY: "" })[name],
@@ -28,7 +28,7 @@ const FILES: Record<string, [string, string]> = {
 };
 
 for (const [what, [contents, secret]] of Object.entries(FILES)) {
-  Deno.test(`resolveSecret() gives the first line when file: or fd: holds ${what}`, async () => {
+  Deno.test(`resolveSecret() returns the first line when file: or fd: has ${what}`, async () => {
     const read = (source: string, path: string) =>
       resolveSecret(source, FLAG, readers({ [path]: encode(contents) }));
     assertEquals(await read("file:/run/secret", "/run/secret"), secret);
@@ -49,12 +49,12 @@ const PLAIN: Record<string, string> = {
 };
 
 for (const [source, secret] of Object.entries(PLAIN)) {
-  Deno.test(`resolveSecret() gives ${JSON.stringify(secret)} when the source is ${JSON.stringify(source)}`, async () => {
+  Deno.test(`resolveSecret() returns ${JSON.stringify(secret)} when the source is ${JSON.stringify(source)}`, async () => {
     assertEquals(await resolveSecret(source, FLAG, readers()), secret);
   });
 }
 
-const REFUSED: [string, string, SecretReaders][] = [
+const REFUSED: [string, string, SecretDeps][] = [
   ["env:UNSET", "UNSET is not set", readers()],
   ["env:", "is not set", readers()],
   ["file:/missing", "/missing cannot be read", readers()],
@@ -64,12 +64,16 @@ const REFUSED: [string, string, SecretReaders][] = [
   ["fd:-1", "number of an open descriptor", readers()],
   ["fd:3", "not available on Windows", readers({ "/dev/fd/3": encode("secret") }, true)],
   ["file:/big", "too large", readers({ "/big": encode("secret".repeat(11_000)) })],
-  ["file:/binary", "not hold text", readers({ "/binary": Uint8Array.of(0x73, 0xff, 0xfe) })],
+  ["file:/binary", "is not UTF-8 text", readers({ "/binary": Uint8Array.of(0x73, 0xff, 0xfe) })],
 ];
 
-for (const [source, words, from] of REFUSED) {
-  Deno.test(`resolveSecret() throws secret-source, naming the flag, when ${source} ${words}`, async () => {
-    const error = await assertRejects(() => resolveSecret(source, FLAG, from), HelperError, words);
+for (const [source, message, deps] of REFUSED) {
+  Deno.test(`resolveSecret() throws secret-source, naming the flag, when ${source} ${message}`, async () => {
+    const error = await assertRejects(
+      () => resolveSecret(source, FLAG, deps),
+      HelperError,
+      message,
+    );
     assertEquals([error.code, error.message.startsWith(`${FLAG}: `)], ["secret-source", true]);
     assertEquals(error.message.includes("secretsecret"), false);
   });
@@ -81,7 +85,7 @@ Deno.test("resolveSecret() wipes the bytes it has read", async () => {
   assertEquals(bytes, new Uint8Array(7));
 });
 
-Deno.test("resolveSecret() keeps the reader's failure as the cause", async () => {
+Deno.test("resolveSecret() keeps the read error as the cause", async () => {
   const error = await assertRejects(() => resolveSecret("file:/a", FLAG, readers()), HelperError);
   assertStringIncludes(String(error.cause), "no /a");
 });

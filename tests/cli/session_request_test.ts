@@ -2,12 +2,12 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 
 import { FlagValues } from "../../src/cli/flags/flag_values.ts";
 import type { FlagName } from "../../src/cli/flags/flags.ts";
-import { createSessionEffects, sessionRequest } from "../../src/cli/session_request.ts";
+import { createSessionDeps, readSessionRequest } from "../../src/cli/session_request.ts";
 import { HelperError } from "../../src/errors.ts";
 import { formatPem } from "../../src/x509/pem.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { selfSigned } from "../x509/test_certificates.ts";
-import { FakeWorld } from "./fake_world.ts";
+import { FakeSystem } from "./fake_system.ts";
 
 const ARNS = {
   "role-arn": "arn:aws:iam::123456789012:role/r",
@@ -30,20 +30,20 @@ const refusal = (action: () => unknown, code = "usage") => {
   return error.message;
 };
 
-Deno.test("sessionRequest() takes region and endpoint from the trust anchor", () => {
-  const request = sessionRequest(valuesOf());
+Deno.test("readSessionRequest() takes region and endpoint from the trust anchor", () => {
+  const request = readSessionRequest(valuesOf());
   assertEquals(request.region, "eu-west-1");
   assertEquals(request.endpoint.href, "https://rolesanywhere.eu-west-1.amazonaws.com/");
   assertEquals([request.durationSeconds, request.roleSessionName], [3600, undefined]);
 });
 
-Deno.test("sessionRequest() does not consult AWS_REGION", () => {
+Deno.test("readSessionRequest() does not consult AWS_REGION", () => {
   const variables = { AWS_REGION: "us-east-1", AWS_DEFAULT_REGION: "us-east-1" };
-  assertEquals(sessionRequest(valuesOf({}, variables)).region, "eu-west-1");
+  assertEquals(readSessionRequest(valuesOf({}, variables)).region, "eu-west-1");
 });
 
-Deno.test("sessionRequest() signs for --region and sends to --endpoint when they are given", () => {
-  const request = sessionRequest(valuesOf({
+Deno.test("readSessionRequest() signs for --region and sends to --endpoint when they are given", () => {
+  const request = readSessionRequest(valuesOf({
     "region": "us-east-2",
     "endpoint": "https://example.com/x",
     "session-duration": "900",
@@ -53,9 +53,9 @@ Deno.test("sessionRequest() signs for --region and sends to --endpoint when they
   assertEquals([request.durationSeconds, request.roleSessionName], [900, "a.b@c"]);
 });
 
-Deno.test("sessionRequest() follows the FIPS and dual-stack switches and variables", () => {
+Deno.test("readSessionRequest() follows the FIPS and dual-stack switches and variables", () => {
   const host = (given: Given, variables = {}) =>
-    sessionRequest(valuesOf(given, variables)).endpoint.host;
+    readSessionRequest(valuesOf(given, variables)).endpoint.host;
   assertEquals(
     host({ "use-fips-endpoint": true }),
     "rolesanywhere-fips.eu-west-1.amazonaws.com",
@@ -67,26 +67,26 @@ Deno.test("sessionRequest() follows the FIPS and dual-stack switches and variabl
 });
 
 for (const name of ["ab", "a".repeat(64), "A0_+=,.@-"]) {
-  Deno.test(`sessionRequest() takes the session name ${name}`, () => {
-    assertEquals(sessionRequest(valuesOf({ "role-session-name": name })).roleSessionName, name);
+  Deno.test(`readSessionRequest() takes the session name ${name}`, () => {
+    assertEquals(readSessionRequest(valuesOf({ "role-session-name": name })).roleSessionName, name);
   });
 }
 
 for (const name of ["a", "a".repeat(65), "a b", "a/b", "ü!", "ab\n"]) {
-  Deno.test(`sessionRequest() throws usage when the session name is ${JSON.stringify(name)}`, () => {
-    const words = refusal(() => sessionRequest(valuesOf({ "role-session-name": name })));
-    assertStringIncludes(words, "--role-session-name");
+  Deno.test(`readSessionRequest() throws usage when the session name is ${JSON.stringify(name)}`, () => {
+    const message = refusal(() => readSessionRequest(valuesOf({ "role-session-name": name })));
+    assertStringIncludes(message, "--role-session-name");
   });
 }
 
 const ENDPOINT = new URL("https://example.com");
 
-/** Gives what `createSessionEffects` changes in this process's environment back afterwards. */
+/** Restores the variables of this process that `createSessionDeps` reads. */
 function effectsOf(given: Given, variables: Record<string, string> = {}) {
   const before = Deno.env.toObject();
-  const system = new FakeWorld({ variables });
+  const system = new FakeSystem({ variables });
   try {
-    createSessionEffects(valuesOf(given, variables), ENDPOINT, system);
+    createSessionDeps(valuesOf(given, variables), ENDPOINT, system);
     return system;
   } finally {
     for (const name of Object.keys(Deno.env.toObject())) {
@@ -96,35 +96,35 @@ function effectsOf(given: Given, variables: Record<string, string> = {}) {
   }
 }
 
-Deno.test("createSessionEffects() uses the proxy variables unless --with-proxy is false", () => {
+Deno.test("createSessionDeps() uses the proxy variables unless --with-proxy is false", () => {
   const variables = { HTTPS_PROXY: "http://user:secret@proxy:3128" };
   for (const given of [{}, { "with-proxy": true }]) {
     assertEquals(
-      effectsOf({ "debug": true, ...given }, variables).said,
+      effectsOf({ "debug": true, ...given }, variables).logged,
       ["debug: connecting through the proxy proxy:3128 (HTTPS_PROXY)"],
     );
   }
   assertEquals(
-    effectsOf({ "debug": true, "with-proxy": false }, variables).said,
+    effectsOf({ "debug": true, "with-proxy": false }, variables).logged,
     ["debug: proxy: HTTPS_PROXY is ignored (--with-proxy=false)"],
   );
 });
 
-Deno.test("createSessionEffects() warns when the server is not verified", () => {
-  const [warning = "", ...rest] = effectsOf({ "no-verify-ssl": true }).said;
+Deno.test("createSessionDeps() warns when the server is not verified", () => {
+  const [warning = "", ...rest] = effectsOf({ "no-verify-ssl": true }).logged;
   assertStringIncludes(warning, "--no-verify-ssl");
   assertEquals(rest, []);
 });
 
-Deno.test("createSessionEffects() takes a bundle of certificates with other things around", async () => {
+Deno.test("createSessionDeps() reads a certificate bundle with other text around", async () => {
   using directory = new TemporaryDirectory();
   const certificate = formatPem("CERTIFICATE", await selfSigned());
   const path = directory.write("ca.pem", `# text\r\n${certificate}${certificate}`);
-  assertEquals(effectsOf({ "ca-bundle": path }).said, []);
-  assertEquals(effectsOf({}, { AWS_CA_BUNDLE: path }).said, []);
+  assertEquals(effectsOf({ "ca-bundle": path }).logged, []);
+  assertEquals(effectsOf({}, { AWS_CA_BUNDLE: path }).logged, []);
 });
 
-Deno.test("createSessionEffects() throws ca-bundle naming the file when it holds no certificate", () => {
+Deno.test("createSessionDeps() throws ca-bundle naming the file when it has no certificates", () => {
   using directory = new TemporaryDirectory();
   const broken: Record<string, string> = {
     "missing.pem": directory.join("missing.pem"),

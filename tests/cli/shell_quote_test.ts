@@ -1,12 +1,12 @@
 import { assertEquals, assertThrows } from "@std/assert";
 
-import { commandLine } from "../../src/cli/shell_quote.ts";
+import { quoteCommandLine } from "../../src/cli/shell_quote.ts";
 import { HelperError } from "../../src/errors.ts";
 import { runProgram } from "../support/binary.ts";
 import { testWith } from "../support/needs.ts";
 import { PYTHON } from "../support/tools.ts";
 
-const WORDS: readonly string[] = [
+const ARGUMENTS: readonly string[] = [
   "plain",
   "arn:aws:iam::123456789012:role/a@b",
   "/Program Files/x y",
@@ -26,29 +26,32 @@ const WORDS: readonly string[] = [
 
 testWith(
   ["python-client"],
-  "commandLine() gives a line that sh and botocore take apart into the same words",
+  "quoteCommandLine() returns a line that sh and botocore split into the same arguments",
   async () => {
-    const line = commandLine(WORDS, "linux");
+    const line = quoteCommandLine(ARGUMENTS, "linux");
     const shell = await runProgram("sh", ["-c", `printf '%s\\0' ${line}`]);
-    assertEquals(shell.stdout.split("\0").slice(0, -1), WORDS);
+    assertEquals(shell.stdout.split("\0").slice(0, -1), ARGUMENTS);
     const judge = "import json,sys; from botocore.compat import compat_shell_split as s; " +
       "print(json.dumps(s(sys.argv[1], 'linux')))";
     const python = await runProgram(PYTHON, ["-c", judge, line]);
-    assertEquals(JSON.parse(python.stdout), WORDS);
+    assertEquals(JSON.parse(python.stdout), ARGUMENTS);
     assertEquals(/\s[#;]/.test(line), false, "no SDK may see a comment in it");
   },
 );
 
 testWith(
   ["python-client"],
-  "commandLine() gives a line that botocore takes apart as Windows does",
+  "quoteCommandLine() returns a line that botocore splits like Windows",
   async () => {
-    const words = WORDS.filter((word) => !/["%]|\s[#;]/.test(word));
+    const args = ARGUMENTS.filter((argument) => !/["%]|\s[#;]/.test(argument));
     const judge = "import json,sys; from botocore.compat import compat_shell_split as s; " +
       "print(json.dumps(s(sys.argv[1], 'win32')))";
-    const python = await runProgram(PYTHON, ["-c", judge, commandLine(words, "windows")]);
-    assertEquals(JSON.parse(python.stdout), words);
-    assertEquals(commandLine(["C:\\Program Files\\x\\"], "windows"), '"C:\\Program Files\\x\\\\"');
+    const python = await runProgram(PYTHON, ["-c", judge, quoteCommandLine(args, "windows")]);
+    assertEquals(JSON.parse(python.stdout), args);
+    assertEquals(
+      quoteCommandLine(["C:\\Program Files\\x\\"], "windows"),
+      '"C:\\Program Files\\x\\\\"',
+    );
   },
 );
 
@@ -62,8 +65,8 @@ const REFUSED: readonly (readonly ["linux" | "windows", string])[] = [
 ];
 
 for (const [platform, word] of REFUSED) {
-  Deno.test(`commandLine() refuses ${JSON.stringify(word)} on ${platform}`, () => {
-    const error = assertThrows(() => commandLine([word], platform), HelperError);
+  Deno.test(`quoteCommandLine() rejects ${JSON.stringify(word)} on ${platform}`, () => {
+    const error = assertThrows(() => quoteCommandLine([word], platform), HelperError);
     assertEquals(error.code, "usage");
     assertEquals(error.message.includes(word), false);
   });

@@ -1,10 +1,10 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 
-import { ENDING_SIGNALS, holdSignals } from "../../src/cli/terminal/signals.ts";
+import { holdSignals, TERMINATION_SIGNALS } from "../../src/cli/terminal/signals.ts";
 import { HelperError } from "../../src/errors.ts";
 
 // SIGINT is caught by `deno test` itself.
-for (const signal of ENDING_SIGNALS.filter((name) => name !== "SIGINT")) {
+for (const signal of TERMINATION_SIGNALS.filter((name) => name !== "SIGINT")) {
   Deno.test(`holdSignals() aborts with an interrupted error and keeps the process on ${signal}`, async () => {
     using hold = holdSignals();
     assertEquals(hold.signal.aborted, false);

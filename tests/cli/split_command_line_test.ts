@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 
-import { commandLine } from "../../src/cli/shell_quote.ts";
+import { quoteCommandLine } from "../../src/cli/shell_quote.ts";
 import { shellSyntaxIn, splitCommandLine } from "../../src/cli/settings/split_command_line.ts";
 import { HelperError } from "../../src/errors.ts";
 import { runProgram } from "../support/binary.ts";
@@ -11,16 +11,16 @@ const BOTOCORE = `
 import json, sys
 from botocore.compat import _windows_shell_split
 import shlex
-def words(split, line):
+def split_line(split, line):
     try:
         return split(line)
     except ValueError:
         return None
 lines = json.load(open(sys.argv[1]))
-json.dump([[words(shlex.split, line), words(_windows_shell_split, line)] for line in lines], sys.stdout)
+json.dump([[split_line(shlex.split, line), split_line(_windows_shell_split, line)] for line in lines], sys.stdout)
 `;
 
-/** Lines of pieces that mean something to one of the readers, from a seed. */
+/** Generates lines from pieces that are special to one of the parsers, from a seed. */
 function randomLines(count: number): string[] {
   const pieces = [
     "a",
@@ -73,20 +73,20 @@ testWith(["python-client"], "splitCommandLine() splits 4,000 lines as botocore d
       ]);
     }
     // The seed must reach both outcomes.
-    assertEquals(new Set(expected.flatMap((each) => each.map((words) => words === null))).size, 2);
+    assertEquals(new Set(expected.flatMap((each) => each.map((args) => args === null))).size, 2);
   } finally {
     await Deno.remove(file);
   }
 });
 
-Deno.test("splitCommandLine() returns the words that commandLine() was given", () => {
-  const words = ["/opt/my tools/helper", "", "it's", "C:\\a b\\", "a\\b", "-", "x=y", "é #"];
-  assertEquals(splitCommandLine(commandLine(words, "linux"), "linux"), words);
-  const forWindows = words.filter((word) => !/#/.test(word));
-  assertEquals(splitCommandLine(commandLine(forWindows, "windows"), "windows"), forWindows);
+Deno.test("splitCommandLine() returns the arguments that quoteCommandLine() was given", () => {
+  const args = ["/opt/my tools/helper", "", "it's", "C:\\a b\\", "a\\b", "-", "x=y", "é #"];
+  assertEquals(splitCommandLine(quoteCommandLine(args, "linux"), "linux"), args);
+  const forWindows = args.filter((argument) => !/#/.test(argument));
+  assertEquals(splitCommandLine(quoteCommandLine(forWindows, "windows"), "windows"), forWindows);
 });
 
-Deno.test("splitCommandLine() does not repeat a line that does not end", () => {
+Deno.test("splitCommandLine() does not show a line with an unterminated quote", () => {
   for (const line of ["helper 'hunter2", 'helper "hunter2', "helper hunter2\\"]) {
     const error = assertThrows(() => splitCommandLine(line, "linux"), HelperError);
     assertEquals([error.code, error.message.includes("hunter2")], ["usage", false]);

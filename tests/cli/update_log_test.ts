@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 
-import { updateLog } from "../../src/cli/update_log.ts";
+import { createUpdateLog } from "../../src/cli/update_log.ts";
 import type { RefreshEvent } from "../../src/credentials/refresh/refresher.ts";
 import { HelperError } from "../../src/errors.ts";
 
@@ -27,10 +27,14 @@ const failed = (message: string, valid: boolean, minutes: number): RefreshEvent 
   credentials: valid ? CREDENTIALS : undefined,
 });
 
-Deno.test("updateLog() tells each refresh and each change of state, once, without a secret", () => {
-  const said: string[] = [];
+Deno.test("createUpdateLog() logs each refresh and each change of state once, without secrets", () => {
+  const logged: string[] = [];
   const debug: string[] = [];
-  const log = updateLog("[p] of FILE", (words) => said.push(words), (words) => debug.push(words));
+  const log = createUpdateLog(
+    "[p] of FILE",
+    (message) => logged.push(message),
+    (message) => debug.push(message),
+  );
   const events: RefreshEvent[] = [
     REFRESHED,
     failed("it broke", true, 31),
@@ -46,12 +50,12 @@ Deno.test("updateLog() tells each refresh and each change of state, once, withou
   const wrote = "wrote [p] of FILE, valid until 2026-01-01T01:00:00Z; " +
     "the next refresh is at 2026-01-01T00:30:00Z";
   const valid = "[p] of FILE stays valid until 2026-01-01T01:00:00Z";
-  assertEquals(said, [
+  assertEquals(logged, [
     wrote,
     `warning: the refresh failed: it broke; ${valid}; the next attempt is at 2026-01-01T00:31:00Z`,
     `warning: the refresh failed: it is gone; ${valid}; the next attempt is at 2026-01-01T00:33:00Z`,
     "warning: the credentials in [p] of FILE have expired",
-    "the clock moved by -3600 s; the refresh follows it",
+    "the system clock changed by -3600 s; refresh rescheduled",
     wrote,
     "warning: the refresh failed: it is gone; [p] of FILE has not been renewed; " +
     "the next attempt is at 2026-01-01T01:02:00Z",

@@ -216,10 +216,10 @@ class Clients implements AsyncDisposable {
     const serve = await ServeProcess.start(this.scenario, [...REGION_FLAGS, ...flags]);
     this.#stack.use(serve);
     if (flags.includes("--container-credentials")) {
-      await serve.binary.said(/^export AWS_CONTAINER_AUTHORIZATION_TOKEN=/);
+      await serve.binary.waitForLine(/^export AWS_CONTAINER_AUTHORIZATION_TOKEN=/);
     }
     if (flags.some((flag) => flag.startsWith("--container-token-file"))) {
-      await serve.binary.said(/^export AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=/);
+      await serve.binary.waitForLine(/^export AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=/);
     }
     const exported = await serve.exported();
     return {

@@ -96,7 +96,7 @@ async function signsWithServedCredentials(client: IdentityClient, way: Way): Pro
     scenario,
     [...REGION_FLAGS, "--debug", ...way.flags?.(scenario) ?? []],
   );
-  await serve.binary.said(new RegExp(`^export ${way.lastExport}=`));
+  await serve.binary.waitForLine(new RegExp(`^export ${way.lastExport}=`));
 
   const [program, ...args] = client.command;
   const { code, stdout, stderr } = await runProgram(program, args, {

@@ -6,7 +6,7 @@ import { RunningBinary } from "../support/running_binary.ts";
 import { CREDENTIALS_PATH, ServeProcess } from "../support/serve_process.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 
-/** A second is promised; a busy machine may need more. Without the promise it is for ever. */
+/** The limit is a second; a busy machine may need more. Without a limit the program hangs. */
 const SOON = 10_000;
 const END_TIMEOUT = 5_000;
 
@@ -66,7 +66,7 @@ for (const [what, { flags, code }] of Object.entries(READERS)) {
 
 testWith(
   ["linux"],
-  "selectors, SDK settings and credentials files that would block are not waited for",
+  "selectors, SDK settings and credentials files that would block are not read",
   async () => {
     await using scenario = await SessionScenario.create();
     const fifo = await makeFifo(scenario.directory.join("fifo"));
@@ -97,7 +97,7 @@ testWith(
 
 testWith(["linux"], "a PKCS#11 module that is a FIFO is refused and not loaded", async () => {
   await using scenario = await SessionScenario.create();
-  // The loader's trial in another process does not know paths with blanks.
+  // LD_PRELOAD, which the crash check uses, does not accept paths with spaces.
   for (const name of ["fifo", "a fifo"]) {
     const fifo = await makeFifo(scenario.directory.join(name));
     const { code, stderr } = await runBinary([
@@ -137,7 +137,7 @@ testWith(
 
 testWith(
   ["linux", "program:python3"],
-  "a key on a standard input that is a socket, as Node gives it, is read",
+  "a key is read from a standard input that is a socket, as from Node",
   async () => {
     await using scenario = await SessionScenario.create();
     const { certificatePath, keyPath } = scenario.identity;
@@ -156,7 +156,7 @@ sys.exit(child.wait())`;
   },
 );
 
-/** Puts a FIFO in the place of a file; with `isHeld`, one that a program has open and writes nothing to. */
+/** Replaces a file by a FIFO; with `isHeld`, by one that a program has open without writing to it. */
 async function replaceByFifo(path: string, isHeld: boolean): Promise<Disposable> {
   const fifo = await makeFifo(`${path}.fifo`);
   const held = isHeld ? Deno.openSync(fifo, { read: true, write: true }) : undefined;
@@ -174,7 +174,9 @@ for (const isHeld of [false, true]) {
       await using serve = await ServeProcess.start(scenario);
       using _fifo = await replaceByFifo(scenario.identity.keyPath, isHeld);
       if (isHeld) await rest(11_000); // it reads the key after 2.5 to 10 s
-      else await serve.binary.said(/is a FIFO that no program writes to; .* are still used$/);
+      else {await serve.binary.waitForLine(
+          /is a FIFO that no program writes to; .* are still used$/,
+        );}
       for (let i = 0; i < 5; i++) {
         const started = performance.now();
         assertEquals((await (await serve.get(CREDENTIALS_PATH)).json()).Code, "Success");
@@ -189,16 +191,16 @@ for (const isHeld of [false, true]) {
 
 testWith(
   ["linux"],
-  "update lives on and ends on SIGTERM when its files have become FIFOs",
+  "update continues and ends on SIGTERM when its files are replaced by FIFOs",
   async () => {
     await using scenario = await SessionScenario.create({}, { sessionSeconds: 8 });
     const home = scenario.directory.path;
     await using update = new RunningBinary(["update", ...scenario.flags], { HOME: home });
-    await update.said(/: wrote /);
+    await update.waitForLine(/: wrote /);
     using _certificate = await replaceByFifo(scenario.identity.certificatePath, false);
-    await update.said(/is a FIFO that no program writes to; .* are still used$/);
+    await update.waitForLine(/is a FIFO that no program writes to; .* are still used$/);
     using _credentials = await replaceByFifo(`${home}/.aws/credentials`, true);
-    await update.said(/credentials was not changed: it is not a regular file/);
+    await update.waitForLine(/credentials was not changed: it is not a regular file/);
     update.kill("SIGTERM");
     const started = performance.now();
     assertEquals((await update.end()).code, 0);
@@ -206,7 +208,7 @@ testWith(
   },
 );
 
-Deno.test("a section of the SDKs' configuration file with quotes that do not end is passed over at once", async () => {
+Deno.test("a section of the SDKs' configuration file with an unterminated quote is ignored at once", async () => {
   await using scenario = await SessionScenario.create();
   const escapes = '\\"'.repeat(400_000);
   for (const name of [`"${escapes}`, '"\\'.repeat(300_000), "'", `"a" "`]) {

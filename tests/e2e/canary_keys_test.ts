@@ -14,7 +14,7 @@ interface Flags {
 const pair = ({ certificate, key }: Flags) => ["--certificate", certificate, "--private-key", key];
 const unlock = ["--pkcs8-password", "env:WORD"];
 
-/** Uses of a key's file, right and wrong; `env` names the file in another variable. */
+/** Correct and wrong uses of a key file; `env` names the file in another variable. */
 const USES: Readonly<Record<string, (flags: Flags) => readonly string[]>> = {
   "sign-string": (f) => ["sign-string", "--debug", ...pair(f), ...unlock],
   "credential-process": (f) => [
@@ -37,10 +37,10 @@ const USES: Readonly<Record<string, (flags: Flags) => readonly string[]>> = {
   "as selector": (f) => ["sign-string", "--cert-selector", `file://${f.key}`],
   "as PKCS#11 module": (f) => ["sign-string", "--private-key=pkcs11:", "--pkcs11-lib", f.key],
 };
-/** For every damage, so many uses, which rotate. */
+/** Number of uses for each damage; they rotate. */
 const USES_PER_FILE = 2;
 
-Deno.test("no command repeats anything of a private key's file, whatever its state", async (t) => {
+Deno.test("no command repeats contents of a private key file, intact or damaged", async (t) => {
   await using scenario = await SessionScenario.create();
   using cage = new CanaryCage();
   let use = 0;
@@ -63,7 +63,7 @@ Deno.test("no command repeats anything of a private key's file, whatever its sta
           const env = {
             WORD: PASSPHRASE,
             TPM2TOOLS_TCTI: "swtpm:host=127.0.0.1,port=1",
-            // Not the run's folder: the file holds the session, which is the product.
+            // Not the run's folder: the file contains the session on purpose.
             AWS_SHARED_CREDENTIALS_FILE: cage.directory.join(`credentials-${use}`),
           };
           return async () => {
@@ -87,7 +87,7 @@ Deno.test("no command repeats anything of a private key's file, whatever its sta
   });
 });
 
-Deno.test("no command repeats a key that is given in place of its path", async () => {
+Deno.test("no command repeats a key that is given instead of its path", async () => {
   await using scenario = await SessionScenario.create();
   using cage = new CanaryCage();
   const service = scenario.serviceFlags;

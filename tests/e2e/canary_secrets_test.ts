@@ -22,7 +22,7 @@ const RIGHT = "Kreuzotter-4567-Ringelnatter";
 const WRONG = "Blindschleiche+8901+Feuersalamander";
 const SECRETS = new SecretWindows().addText("the secret", RIGHT).addText("a wrong secret", WRONG);
 
-/** Ways to hand a secret to a flag: arguments, and what must be around them. */
+/** Ways to pass a secret to a flag: arguments, and their environment. */
 function sources(
   cage: CanaryCage,
   flag: keyof typeof FLAGS,
@@ -52,7 +52,7 @@ function sources(
   ];
 }
 
-Deno.test("no command repeats a passphrase, from whatever source", async () => {
+Deno.test("no command repeats a passphrase from any source", async () => {
   using cage = new CanaryCage();
   const authority = await createAuthority(cage.directory, { subject: "/CN=a" });
   const passout = ["-passout", `pass:${RIGHT}`];
@@ -73,7 +73,7 @@ Deno.test("no command repeats a passphrase, from whatever source", async () => {
           ["doctor", "--json", "--certificate", certificatePath, "--private-key", key],
           ["configure", "--certificate", certificatePath, "--private-key", key, ...ARN_FLAGS],
         ].map((command) => async () => {
-          // configure writes the source into a file, and refuses a secret there.
+          // configure writes the source into a file, and rejects a secret there.
           const isMistake = args.some((word) => /^(env|file|fd):[KB]|^x$/.test(word));
           if (command[0] === "configure" && isMistake) return;
           const run = { args: [...command, ...args], env, redirection };
@@ -87,7 +87,7 @@ Deno.test("no command repeats a passphrase, from whatever source", async () => {
   assertGreater(cage.runs, 100);
 });
 
-Deno.test("no command repeats a PIN, from whatever source", async () => {
+Deno.test("no command repeats a PIN from any source", async () => {
   using cage = new CanaryCage();
   using hsm = new SoftHsm();
   const printed = await hsm.run("softhsm2-util", [
@@ -129,7 +129,7 @@ Deno.test("no command repeats a PIN, from whatever source", async () => {
         ["sign-string", "--private-key", uri.replace("pkcs11", "pcks11")],
         ["sign-string", "--private-key", uri.replace("pkcs11:", "pkcs11;")],
         ["read-certificate-data", "--debug", "--certificate", uri],
-        // It prints what was given, unless that is known to hold a PIN.
+        // It prints the given URI, unless it is known to contain a PIN.
         ...(good.includes(query) ? [["configure", ...key, ...ARN_FLAGS]] : []),
       ].map((args) => async () => {
         const env = { ...hsm.env, WORD: pin, PKCS11_MODULE_PATH: SOFTHSM };
@@ -142,7 +142,7 @@ Deno.test("no command repeats a PIN, from whatever source", async () => {
   assertGreater(cage.runs, 100);
 });
 
-Deno.test("no command repeats a TPM password, from whatever source", async () => {
+Deno.test("no command repeats a TPM password from any source", async () => {
   using cage = new CanaryCage();
   await using tpm = await SoftwareTpm.start();
   const maker = new TpmKeyMaker(tpm);
@@ -164,7 +164,7 @@ Deno.test("no command repeats a TPM password, from whatever source", async () =>
   assertEquals([0, 2, 3].filter((code) => !codes.has(code)), []);
 });
 
-Deno.test("the prompt and its errors repeat no answer", async () => {
+Deno.test("the prompt and its errors do not repeat an input", async () => {
   using cage = new CanaryCage();
   const { keyPath } = await createAuthority(cage.directory, { subject: "/CN=a" });
   const key = cage.directory.join("key.pem");
@@ -179,7 +179,7 @@ Deno.test("the prompt and its errors repeat no answer", async () => {
   }
 });
 
-/** Flags whose values are names and paths, which messages show. */
+/** Flags with names and paths as values, which messages show. */
 const SHOWN = /path|URI|name|directory|file|folder|USER|UID/i;
 
 Deno.test("no command repeats a secret that was given to a wrong flag or variable", async () => {
@@ -219,7 +219,7 @@ Deno.test("serve and credential-process do not repeat a key that was given to --
   const { certificatePath, keyPath } = await createAuthority(cage.directory, { subject: "/CN=a" });
   const key = Deno.readTextFileSync(keyPath);
   const base64 = key.replace(/-----[^-]*-----|\s/g, "");
-  // Only the key's own part: how it begins is in its certificate, too.
+  // Only the private part: the beginning of the file is in its certificate, too.
   const secrets = new SecretWindows().addText("the key's base64", base64.slice(40));
   const common = ["--certificate", certificatePath, "--private-key", keyPath, ...ARN_FLAGS];
   const service = "--endpoint=http://127.0.0.1:1";
@@ -231,7 +231,7 @@ Deno.test("serve and credential-process do not repeat a key that was given to --
       secrets,
     );
     assertEquals(region.code, 2, region.stderr);
-    if (form === secret) continue; // as long as a path, which is shown
+    if (form === secret) continue; // short enough to be a path, which is shown
     const bind = await cage.run({ args: ["serve", ...common, service, `--bind=${form}`] }, secrets);
     assert(bind.code !== 0);
   }

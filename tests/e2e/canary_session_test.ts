@@ -14,7 +14,7 @@ const secretsOf = (session: Session) =>
   new SecretWindows().addText("the secret key", session.SecretAccessKey)
     .addText("the session token", session.SessionToken ?? session.Token ?? "");
 
-Deno.test("credential-process and update write the session to their product only", async () => {
+Deno.test("credential-process and update write the session to their output only", async () => {
   await using scenario = await SessionScenario.create();
   const { directory, flags } = scenario;
   const folder = directory.join("run");
@@ -45,7 +45,7 @@ Deno.test("credential-process and update write the session to their product only
 for (
   const failure of ["access-denied", "missing-fields", "bad-expiration", "wrong-json"] as const
 ) {
-  Deno.test(`a session that is refused (${failure}) is in no message`, async () => {
+  Deno.test(`no message contains a rejected session (${failure})`, async () => {
     await using scenario = await SessionScenario.create();
     const known = await runBinary(["credential-process", ...scenario.flags]);
     const secrets = secretsOf(JSON.parse(known.stdout));
@@ -61,7 +61,7 @@ for (
   });
 }
 
-Deno.test("serve --debug says nothing of the session, its tokens and the container token", async () => {
+Deno.test("serve --debug does not log the session, its tokens or the container token", async () => {
   await using scenario = await SessionScenario.create();
   const file = scenario.directory.join("container-token");
   await using serve = await ServeProcess.start(scenario, [

@@ -11,7 +11,7 @@ async function scriptOf(shell: string): Promise<string> {
   return stdout;
 }
 
-/** What is typed, and the only continuations there may be of its last word. */
+/** Typed text, and the only completions of its last word. */
 const LINES: readonly (readonly [typed: string, continuations: readonly string[]])[] = [
   ["aws_signing_helper cred", ["credential-process"]],
   ["aws_signing_helper help doc", ["doctor"]],
@@ -26,7 +26,7 @@ const LINES: readonly (readonly [typed: string, continuations: readonly string[]
   ["aws_signing_helper version --cert", []],
 ];
 
-/** Gives what a shell offers for `typed`, in `directory`. */
+/** Returns a shell's completions of `typed`, in `directory`. */
 type Complete = (file: string, typed: string, directory: string) => Promise<readonly string[]>;
 
 const BASH = `
@@ -54,7 +54,7 @@ const SHELLS: Readonly<Record<string, Complete>> = {
 };
 
 for (const [shell, complete] of Object.entries(SHELLS)) {
-  Deno.test(`completions ${shell} gives a script by which ${shell} completes command lines`, async () => {
+  Deno.test(`completions ${shell} prints a script with which ${shell} completes command lines`, async () => {
     using directory = new TemporaryDirectory();
     directory.write("my file.pem", "");
     const file = directory.write("completion", await scriptOf(shell));
@@ -64,7 +64,7 @@ for (const [shell, complete] of Object.entries(SHELLS)) {
   });
 }
 
-Deno.test("completions zsh gives a script by which zsh completes command lines", async () => {
+Deno.test("completions zsh prints a script with which zsh completes command lines", async () => {
   using directory = new TemporaryDirectory();
   directory.write("my file.pem", "");
   const file = directory.write("completion", await scriptOf("zsh"));
@@ -82,7 +82,7 @@ Deno.test("completions zsh gives a script by which zsh completes command lines",
   }
 });
 
-Deno.test("completions powershell gives a script without a fault of syntax", async () => {
+Deno.test("completions powershell prints a script without syntax errors", async () => {
   using directory = new TemporaryDirectory();
   const script = await scriptOf("powershell");
   const file = directory.write("completion.ps1", script);
@@ -97,7 +97,7 @@ Deno.test("completions powershell gives a script without a fault of syntax", asy
   assertStringIncludes(script, "'cache clear' = @{ Flags = @('--cache-dir', '--help')");
 });
 
-Deno.test("completions names the shells when it is given none or another", async () => {
+Deno.test("completions lists the shells when given none or an unknown one", async () => {
   const SAYS = "(one of bash, zsh, fish, powershell)";
   const none = await runBinary(["completions"]);
   assertEquals([none.code, none.stdout, none.stderr.includes(SAYS)], [2, "", true]);

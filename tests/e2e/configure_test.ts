@@ -16,7 +16,7 @@ Deno.test("configure --write lets boto3 get credentials, with spaces and quotes 
     "configure",
     "--write",
     ...["--profile", "anywhere"],
-    // Relative: the line must hold whole paths.
+    // Relative: the line must have absolute paths.
     ...["--certificate", "certificate # 1.pem", "--private-key", "key; $HOME.pem"],
     ...scenario.serviceFlags,
   ], { cwd: directory.join("my o'files"), env: { AWS_CONFIG_FILE: config } });
@@ -38,7 +38,7 @@ Deno.test("configure --write lets boto3 get credentials, with spaces and quotes 
   assertEquals(JSON.parse(got.stdout).accessKeyId, scenario.emulator.issued[0]?.accessKeyId);
 });
 
-/** Runs configure in a directory of its own with a key and certificate of any name. */
+/** Runs configure in a new directory with a key and certificate of any name. */
 async function configure(
   args: readonly string[],
   { config = "", env = {} }: { config?: string; env?: Record<string, string> } = {},
@@ -59,7 +59,7 @@ async function configure(
   return { code, stdout, stderr, config: Deno.readTextFileSync(file), cwd: directory.path };
 }
 
-Deno.test("configure prints one line with the program's whole path, and writes nothing", async () => {
+Deno.test("configure prints one line with the program's absolute path, and writes nothing", async () => {
   const { code, stdout, stderr, config } = await configure([]);
   assertEquals({ code, stderr, config }, { code: 0, stderr: "", config: "" });
   assertEquals(
@@ -70,7 +70,7 @@ Deno.test("configure prints one line with the program's whole path, and writes n
   );
 });
 
-Deno.test("configure takes flags' own variables in, and leaves other programs' out", async () => {
+Deno.test("configure includes flags' own variables, and not other programs'", async () => {
   const { stdout } = await configure(["--no-verify-ssl=false", "--cache"], {
     env: { AWS_SIGNING_HELPER_REGION: "us-east-1", AWS_CA_BUNDLE: "/ca.pem" },
   });
@@ -78,7 +78,7 @@ Deno.test("configure takes flags' own variables in, and leaves other programs' o
   assertEquals(stdout.includes("/ca.pem"), false);
 });
 
-Deno.test("configure --write replaces the setting of the profile alone, as its header stands", async () => {
+Deno.test("configure --write replaces only the profile's setting, under its existing header", async () => {
   const before =
     "[profile\tone]\ncredential_process = /old\n  x y\nregion = a\n\n[default]\nx = 1\n";
   const { code, config } = await configure(["--write", "--profile", "one"], { config: before });
@@ -90,7 +90,7 @@ Deno.test("configure --write replaces the setting of the profile alone, as its h
   assertStringIncludes(second.config, "[profile\tone]\ncredential_process = /old\n");
 });
 
-Deno.test("configure --write warns of settings that SDKs follow first", async () => {
+Deno.test("configure --write warns of settings that SDKs use first", async () => {
   const { code, stderr } = await configure(["--write"], {
     config: "[default]\nsso_session = x\n",
   });
@@ -99,7 +99,7 @@ Deno.test("configure --write warns of settings that SDKs follow first", async ()
   assertStringIncludes(stderr, "sets sso_session");
 });
 
-Deno.test("configure writes the places of secrets, with whole paths", async () => {
+Deno.test("configure writes the sources of secrets, with absolute paths", async () => {
   const { stdout, cwd } = await configure(["--pkcs8-password", "file:my pass"]);
   assertStringIncludes(stdout, ` --pkcs8-password 'file:${cwd}/my pass'\n`);
   const { stdout: variable } = await configure(["--pkcs8-password", "env:PASS"]);
@@ -114,12 +114,12 @@ Deno.test("configure warns of files that do not exist", async () => {
   assertEquals([code, stdout.startsWith("credential_process = ")], [0, true]);
   assertEquals(
     stderr,
-    "warning: /no/such.pem does not exist; the command will fail until it does\n" +
+    "warning: /no/such.pem does not exist; the command fails until it exists\n" +
       "warning: ~/key.pem does not exist; ~ is not expanded here; write the whole path\n",
   );
 });
 
-Deno.test("configure makes relative paths in a URI whole", async () => {
+Deno.test("configure makes relative paths in a URI absolute", async () => {
   const { stdout, cwd } = await configure([
     "--private-key",
     "pkcs11:token=x?pin-source=file:my.pin&module-path=/m.so&context-pin-source=a%20b",
@@ -140,10 +140,13 @@ Deno.test("configure writes --with-proxy=false, the only other value of that swi
   assertEquals((await configure(["--with-proxy"])).stdout.includes("--with-proxy"), false);
 });
 
-const REFUSED: readonly (readonly [args: readonly string[], says: RegExp])[] = [
-  [["--pkcs8-password", "hunter2"], /--pkcs8-password: the secret would stand in the config/],
-  [["--pkcs8-password", "pass:hunter2"], /the secret would stand in the configuration file/],
-  [["--pkcs8-password", "fd:3"], /--pkcs8-password: a descriptor/],
+const REFUSED: readonly (readonly [args: readonly string[], message: RegExp])[] = [
+  [
+    ["--pkcs8-password", "hunter2"],
+    /--pkcs8-password: the configuration file would contain the secret/,
+  ],
+  [["--pkcs8-password", "pass:hunter2"], /the configuration file would contain the secret/],
+  [["--pkcs8-password", "fd:3"], /--pkcs8-password: the descriptor does not exist/],
   [["--private-key", "pkcs11:token=x?pin-value=hunter2"], /pin-source/],
   [["--role-arn", "nonsense"], /--role-arn/],
   [["--write", "--profile", "two words"], /--profile "two words"/],
@@ -151,11 +154,11 @@ const REFUSED: readonly (readonly [args: readonly string[], says: RegExp])[] = [
   [["--private-key", "two\nlines"], /line end/],
 ];
 
-for (const [args, says] of REFUSED) {
-  Deno.test(`configure refuses ${JSON.stringify(args)} and writes nothing`, async () => {
+for (const [args, message] of REFUSED) {
+  Deno.test(`configure rejects ${JSON.stringify(args)} and writes nothing`, async () => {
     const { code, stdout, stderr, config } = await configure(args);
     assertEquals({ code, stdout, config }, { code: 2, stdout: "", config: "" });
-    assertEquals(says.test(stderr), true, stderr);
+    assertEquals(message.test(stderr), true, stderr);
     assertEquals(stderr.includes("hunter2"), false);
     assertEquals(stderr.trimEnd().split("\n").length, 1);
   });

@@ -37,7 +37,7 @@ for (const keyType of KEY_TYPES) {
   });
 }
 
-Deno.test("credential-process sends what the flags say", async () => {
+Deno.test("credential-process sends the flags' values", async () => {
   await using scenario = await SessionScenario.create();
   const { code } = await runBinary([
     "credential-process",
@@ -57,7 +57,7 @@ Deno.test("credential-process sends what the flags say", async () => {
   assertStringIncludes(request.url, `roleArn=${encodeURIComponent(ARNS.role)}`);
 });
 
-Deno.test("credential-process takes every flag from its variable, and the flag wins", async () => {
+Deno.test("credential-process reads every flag from its variable, and the flag wins", async () => {
   await using scenario = await SessionScenario.create();
   const env = {
     AWS_SIGNING_HELPER_CERTIFICATE: scenario.identity.certificatePath,
@@ -85,7 +85,7 @@ Deno.test("credential-process sends a path prefix of the endpoint and signs it",
   assertEquals(scenario.emulator.requests[0]?.url.split("?")[0], "/roles/anywhere/sessions");
 });
 
-/** A scenario whose end-entity certificate stands two authorities below the trust anchor. */
+/** A scenario with two authorities between end-entity certificate and trust anchor. */
 async function createDeepScenario() {
   const scenario = await SessionScenario.create();
   const upper = await issueCertificate(scenario.trustAnchor, { subject: "/CN=Upper", ca: true });
@@ -143,7 +143,7 @@ Deno.test("credential-process finds key, certificate and chain in one file", asy
   assertEquals({ code, stderr }, { code: 0, stderr: "" });
 });
 
-Deno.test("credential-process --debug shows what is signed and no secret", async () => {
+Deno.test("credential-process --debug logs the signed request without secrets", async () => {
   await using scenario = await SessionScenario.create();
   const { code, stderr } = await runBinary(["credential-process", ...scenario.flags, "--debug"]);
   assertEquals(code, 0);
@@ -158,7 +158,7 @@ Deno.test("credential-process --debug shows what is signed and no secret", async
   assert(!stderr.includes(keyText.slice(0, 40)));
 });
 
-Deno.test("credential-process retries what may pass, signed anew, and then succeeds", async () => {
+Deno.test("credential-process signs again and retries temporary failures, and then succeeds", async () => {
   await using scenario = await SessionScenario.create();
   scenario.emulator.fail("drop", 1);
   scenario.emulator.fail("unavailable", 1);
@@ -170,7 +170,7 @@ Deno.test("credential-process retries what may pass, signed anew, and then succe
   assertEquals(requests.map(({ refusal }) => refusal), [null, null, null, null]);
 });
 
-Deno.test("credential-process accepts any server certificate with --no-verify-ssl, and says so", async () => {
+Deno.test("credential-process accepts any server certificate with --no-verify-ssl, and warns", async () => {
   await using scenario = await SessionScenario.create();
   const flags = scenario.flags.slice(0, -2);
   assertEquals(flags.includes("--ca-bundle"), false);
@@ -183,7 +183,7 @@ Deno.test("credential-process accepts any server certificate with --no-verify-ss
   assertStringIncludes(accepted.stdout, scenario.emulator.issued[0]?.accessKeyId ?? "no session");
 });
 
-Deno.test("credential-process speaks plain HTTP on loopback", async () => {
+Deno.test("credential-process uses plain HTTP on loopback", async () => {
   await using scenario = await SessionScenario.create();
   await using plain = await (await import("../emulator/emulator.ts")).CreateSessionEmulator.start({
     trustAnchors: [scenario.trustAnchor.certificatePem],

@@ -1,7 +1,7 @@
-/** What `doctor` finds of the environment in which AWS SDKs look for credentials. */
+/** Tests of `doctor`'s findings about the environment in which AWS SDKs look for credentials. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 
-import { commandLine } from "../../src/cli/shell_quote.ts";
+import { quoteCommandLine } from "../../src/cli/shell_quote.ts";
 import type { FindingName } from "../../src/cli/doctor/finding.ts";
 import { BINARY, runBinary } from "../support/binary.ts";
 import { ServeProcess } from "../support/serve_process.ts";
@@ -15,7 +15,7 @@ interface Finding {
   readonly message: string;
 }
 
-/** Names of the findings that this file is about. */
+/** Names of the findings that this file tests. */
 const NAMES: readonly FindingName[] = [
   "profile",
   "profile-missing",
@@ -51,7 +51,7 @@ async function findingsOf(
   return { all, named: all.filter(({ name }) => NAMES.includes(name)), code };
 }
 
-/** A port of loopback on which nothing listens. */
+/** A loopback port without a listener. */
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return (listener.addr as Deno.NetAddr).port;
@@ -60,7 +60,7 @@ function freePort(): number {
 const PROXY = { HTTP_PROXY: "http://proxy.example:3128" };
 const TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 
-/** Each case: variables (PORT stands for that of a running serve), files, and the findings. */
+/** Each case: variables (PORT is the port of a running serve), files, and the findings. */
 const CASES: readonly {
   readonly name: string;
   readonly env: Environment;
@@ -105,13 +105,13 @@ const CASES: readonly {
     env: { [TOKEN_FILE]: "/nonexistent/token" },
     finds: [[
       "container-token",
-      /^AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: no such file can be read/,
+      /^AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: the file cannot be read/,
     ]],
   },
   {
     name: "HTTP_PROXY without NO_PROXY",
     env: PROXY,
-    finds: [["metadata-proxied", /^HTTP_PROXY is set .*add 127\.0\.0\.1 to NO_PROXY$/]],
+    finds: [["metadata-proxied", /^HTTP_PROXY is set, .*add 127\.0\.0\.1 to NO_PROXY$/]],
   },
   {
     name: "http_proxy and a NO_PROXY that names only localhost",
@@ -164,7 +164,7 @@ const CASES: readonly {
       "[default]\naws_access_key_id = AKIDSECRETID\naws_secret_access_key = hunter2hunter2\n",
     finds: [
       ["endpoint", /accepts/],
-      ["other-provider", /^\[default\] in .*credentials holds keys, which SDKs use before serve/],
+      ["other-provider", /^\[default\] in .*credentials has keys, which SDKs use before serve/],
       ["other-provider", /^\[default\] in .*config sets role_arn/],
     ],
   },
@@ -183,7 +183,7 @@ const CASES: readonly {
   },
 ];
 
-Deno.test("doctor finds what keeps SDKs from the credentials of serve", async (t) => {
+Deno.test("doctor finds settings that keep SDKs from the credentials of serve", async (t) => {
   await using scenario = await SessionScenario.create();
   await using serve = await ServeProcess.start(scenario);
   const free = freePort();
@@ -195,13 +195,13 @@ Deno.test("doctor finds what keeps SDKs from the credentials of serve", async (t
         key,
         value.replace("PORT", String(serve.port)).replace("FREE", String(free)),
       ]);
-      // The service's own endpoint is asked directly.
+      // Requests to the service's endpoint use no proxy.
       const { all, named } = await findingsOf(scenario, Object.fromEntries(filled), [
         ...scenario.flags,
         "--with-proxy=false",
       ]);
       assertEquals(named.map((finding) => finding.name), finds.map(([finding]) => finding));
-      for (const [i, [, says]] of finds.entries()) assertMatch(named[i]?.message ?? "", says);
+      for (const [i, [, pattern]] of finds.entries()) assertMatch(named[i]?.message ?? "", pattern);
       const text = JSON.stringify(all);
       for (const secret of ["hunter2", "AKIDSECRETID"]) assertEquals(text.includes(secret), false);
     });
@@ -216,18 +216,18 @@ Deno.test("doctor --profile checks the flags of the profile's line as if they we
       "aws/config",
       `[profile  build server]\ncredential_process = x\n[profile x]\ncredential_process = ${line}\n${more}`,
     );
-  write(commandLine(words, "linux"));
+  write(quoteCommandLine(words, "linux"));
   const good = await findingsOf(scenario, {}, ["--profile", "x"]);
   assertEquals([good.code, good.named.map(({ name }) => name)], [0, ["profile"]]);
   for (const name of ["arns", "key", "certificate", "network"]) {
     assertEquals(good.all.some((finding) => finding.name === name), true, name);
   }
 
-  // A key that does not exist is found as when it is typed.
+  // A missing key is a finding, as with typed flags.
   const elsewhere = words.map((word) =>
     word === scenario.identity.keyPath ? "/nonexistent/my key.pem" : word
   );
-  write(commandLine(elsewhere, "linux"));
+  write(quoteCommandLine(elsewhere, "linux"));
   const broken = await findingsOf(scenario, {}, ["--profile=x"]);
   assertEquals(broken.code, 1);
   const missing = broken.all.find(({ name }) => name === "key-not-found");
@@ -255,12 +255,12 @@ Deno.test("doctor --profile checks the flags of the profile's line as if they we
     /the program of credential_process does not exist/,
   );
   assertMatch(bad.named[4]?.message ?? "", /--profile-arn, --trust-anchor-arn/);
-  // Nothing is said of flags that could not be read.
+  // There are no findings on flags that could not be read.
   assertEquals(bad.all.some(({ name }) => name === "arn-missing"), false);
 });
 
 for (
-  const [config, says] of [
+  const [config, pattern] of [
     ["", /^\[profile x\] in .*config does not exist/],
     ["[profile x]\nregion = us-east-1\n", /^\[profile x\] in .*config has no credential_process/],
     [`[profile x]\ncredential_process = ${BINARY} version\n`, /does not run credential-process/],
@@ -271,18 +271,18 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`doctor --profile reports ${says}`, async () => {
+  Deno.test(`doctor --profile reports ${pattern}`, async () => {
     await using scenario = await SessionScenario.create();
     scenario.directory.write("aws/config", config);
     const { named, code } = await findingsOf(scenario, {}, ["--profile", "x"]);
     assertEquals([code, named.length], [1, 1]);
-    assertMatch(named[0]?.message ?? "", says);
+    assertMatch(named[0]?.message ?? "", pattern);
   });
 }
 
-Deno.test("doctor takes either --profile or the flags of a command line", async () => {
+Deno.test("doctor accepts either --profile or the flags of a command line", async () => {
   const args = ["doctor", "--profile", "x", "--certificate", "c.pem"];
   const { code, stdout, stderr } = await runBinary(args);
   assertEquals([code, stdout], [2, ""]);
-  assertStringIncludes(stderr, "--profile and --certificate: ");
+  assertStringIncludes(stderr, "--profile and --certificate cannot be used together");
 });

@@ -58,7 +58,7 @@ Deno.test("doctor verifies the signature of every kind of key", async (t) => {
       assertEquals(found.filter(({ level }) => level === "problem"), []);
       assertEquals(code, 0);
       const { message = "" } = found.find(({ name }) => name === "key") ?? {};
-      assertStringIncludes(message, "belongs to the certificate and signs");
+      assertStringIncludes(message, "matches the certificate and can sign");
       assertEquals(message.includes("could not be verified"), false, message);
     });
   }

@@ -12,7 +12,7 @@ const PASSPHRASE = "correct horse";
 
 type Values = Readonly<Record<string, string | readonly string[]>>;
 
-/** Makes the files and values that the lines name. */
+/** Creates the files and values that the lines name. */
 async function fixture(scenario: SessionScenario): Promise<Values> {
   const { directory, trustAnchor, identity, emulator } = scenario;
   const issue = (keyType: "rsa-2048" | "ec-p384") =>
@@ -66,7 +66,7 @@ async function fixture(scenario: SessionScenario): Promise<Values> {
 /** Runs one case and checks its exit code and effect. */
 async function check(row: DropInCase, values: Values, scenario: SessionScenario): Promise<void> {
   const { emulator, directory, caBundle } = scenario;
-  const { effect, status = 0, profile = "default", says, prints } = row;
+  const { effect, status = 0, profile = "default", stderr: pattern, prints } = row;
   const args = wordsOf(row.line, values);
   const file = directory.join("credentials");
   const env: Record<string, string> = {
@@ -84,14 +84,14 @@ async function check(row: DropInCase, values: Values, scenario: SessionScenario)
 
   if (effect === "serves") {
     await using running = new RunningBinary(args, env);
-    await running.said(/^Starting server on port \d+\.\.\.$/);
+    await running.waitForLine(/^Starting server on port \d+\.\.\.$/);
     running.kill("SIGTERM");
     assertEquals(await running.end(), { code: 0, stdout: "" });
     return;
   }
   const { code, stdout, stderr } = await runBinary(args, { env });
   assertEquals(code, status, stderr);
-  if (says) assertMatch(stderr, says);
+  if (pattern) assertMatch(stderr, pattern);
   else assertEquals(stderr, "");
   if (prints) assertMatch(stdout, prints);
 
@@ -133,7 +133,7 @@ async function check(row: DropInCase, values: Values, scenario: SessionScenario)
   }
 }
 
-Deno.test("command lines as AWS documents them have the expected status and effect", async (t) => {
+Deno.test("AWS's documented command lines have the expected status and effect", async (t) => {
   await using scenario = await SessionScenario.create();
   const values = await fixture(scenario);
   for (const row of COMMAND_LINES) {

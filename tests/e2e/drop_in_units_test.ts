@@ -1,6 +1,6 @@
 /**
- * systemd units as people write them for AWS's helper, in our words: systemd reads them without a
- * complaint, and their command lines do what they did, with our binary at the same path.
+ * systemd units for AWS's helper, reworded: systemd accepts them, and their command lines work with
+ * our binary at the same path.
  *
  * @module
  */
@@ -12,11 +12,11 @@ import { SessionScenario } from "../support/session_scenario.ts";
 import { wordsOf } from "./drop_in/case.ts";
 
 interface Unit {
-  /** The `[Service]` section; `{flags}` stands for certificate, key and service. */
+  /** The `[Service]` section; `{flags}` is replaced by certificate, key and service. */
   readonly service: string;
-  /** A line that a service that stays prints; absent: it ends by itself. */
-  readonly says?: RegExp;
-  /** The file below the home that has the profile at the end. */
+  /** A line that a long-running service prints; if absent, it ends by itself. */
+  readonly output?: RegExp;
+  /** The file below the home that must contain the profile. */
   readonly writes?: string;
 }
 
@@ -25,7 +25,7 @@ const UNITS: Readonly<Record<string, Unit>> = {
     service: `Type=simple
 ExecStart=/usr/local/bin/aws_signing_helper serve --port 0 {flags}
 Restart=always`,
-    says: /Starting server on port/,
+    output: /Starting server on port/,
   },
   "serve over continued lines, with a hop limit": {
     service: `ExecStart=/usr/local/bin/aws_signing_helper serve \\
@@ -34,12 +34,12 @@ Restart=always`,
   {flags}
 Restart=on-failure
 RestartSec=5`,
-    says: /Starting server on port/,
+    output: /Starting server on port/,
   },
-  "update that stays": {
+  "update without --once": {
     service: `ExecStart=/usr/local/bin/aws_signing_helper update {flags} --profile default
 Restart=always`,
-    says: /wrote/,
+    output: /wrote/,
     writes: ".aws/credentials",
   },
   "update --once for a timer": {
@@ -55,7 +55,7 @@ ExecStart=/usr/local/bin/aws_signing_helper update --once --profile "default" {f
   },
 };
 
-/** Reads a section as systemd does: continued lines, and `Environment=` in quotes. */
+/** Parses a section like systemd: continued lines, and `Environment=` in quotes. */
 function readService(text: string): { line: string; env: Record<string, string> } {
   const settings = text.replaceAll(/\\\n\s*/g, "").split("\n").map((line) => line.split(/=(.*)/s));
   const of = (name: string) => settings.filter(([key]) => key === name).map(([, value]) => value);
@@ -66,7 +66,7 @@ function readService(text: string): { line: string; env: Record<string, string> 
   };
 }
 
-for (const [name, { service, says, writes }] of Object.entries(UNITS)) {
+for (const [name, { service, output, writes }] of Object.entries(UNITS)) {
   testWith(["binary", "program:systemd-analyze"], `a unit works unchanged: ${name}`, async () => {
     await using scenario = await SessionScenario.create();
     const { directory } = scenario;
@@ -86,9 +86,9 @@ for (const [name, { service, says, writes }] of Object.entries(UNITS)) {
     const [program = "", ...args] = wordsOf(line, { flags: scenario.flags });
     assertEquals(program, directory.join("aws_signing_helper"));
     const environment = { HOME: home, ...env };
-    if (says) {
+    if (output) {
       await using running = new RunningBinary(args, environment);
-      await running.said(says);
+      await running.waitForLine(output);
       running.kill("SIGTERM");
       assertEquals((await running.end()).code, 0);
     } else {

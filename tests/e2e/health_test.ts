@@ -30,5 +30,5 @@ Deno.test("health asks on a Unix socket", async () => {
 Deno.test("health exits 6 and says where it asked when nobody answers", async () => {
   const { code, stdout, stderr } = await runBinary(["health", "--port", "9"]);
   assertEquals([code, stdout], [6, ""]);
-  assertStringIncludes(stderr, "no serve answers on http://127.0.0.1:9; check --port and --bind");
+  assertStringIncludes(stderr, "no serve responds on http://127.0.0.1:9; check --port and --bind");
 });

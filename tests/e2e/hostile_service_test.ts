@@ -128,10 +128,12 @@ Deno.test("serve and update back off when sessions have expired on arrival", asy
     ["update", ...scenario.flags, "--endpoint", ofUpdate.url],
     { HOME: scenario.directory.path },
   );
-  await serve.binary.said(
+  await serve.binary.waitForLine(
     /warning: the refresh failed: the session .* check this machine's clock; /,
   );
-  await update.said(/warning: the refresh failed: the session .* check this machine's clock; /);
+  await update.waitForLine(
+    /warning: the refresh failed: the session .* check this machine's clock; /,
+  );
   const before = [ofServe.requests, ofUpdate.requests];
   await rest(12_000);
   // Twice a second without backoff.

@@ -1,5 +1,5 @@
 /**
- * README's commands as a person runs them: what `make demo` prints, `make install`.
+ * README's commands: `make demo`, whose command is run as printed, and `make install`.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 
@@ -46,20 +46,20 @@ Deno.test("make demo prints only the JSON on stdout, whatever the environment, a
     stdout: "null",
     stderr: "piped",
   }).spawn();
-  const words = emulator.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  const messages = emulator.stderr.pipeThrough(new TextDecoderStream()).getReader();
   try {
-    assertStringIncludes((await words.read()).value ?? "", "Ctrl-C ends it\n");
+    assertStringIncludes((await messages.read()).value ?? "", "Ctrl-C ends it\n");
     const again = await runProgram("sh", ["-c", line]);
     assertEquals(again.code, 0, again.stderr);
     assertEquals(JSON.parse(again.stdout).Version, 1);
   } finally {
     emulator.kill("SIGINT");
     assertEquals((await emulator.status).code, 0);
-    await words.cancel();
+    await messages.cancel();
   }
 });
 
-Deno.test("make demo without openssl says so in one sentence", async () => {
+Deno.test("make demo without openssl prints one sentence that names it", async () => {
   using directory = new TemporaryDirectory();
   const { code, stdout, stderr } = await demo(directory.join("demo"), { PATH: directory.path });
   assertEquals({ code, stdout, stderr }, {
@@ -75,7 +75,7 @@ testWith(
   async () => {
     using directory = new TemporaryDirectory("with blank ");
     const settings = [`DESTDIR=${directory.path}`, "PREFIX=/opt/x"];
-    // build/ is in step, because make test built it; nothing is made here but build/share.
+    // build/ is up to date, because make test built it; only build/share is built here.
     const make = (target: string) =>
       runProgram("make", ["--directory", ROOT, target, ...settings], { env: DENO_ENV });
     const installed = await make("install");
@@ -120,7 +120,7 @@ testWith(["program:make"], "make test-one without a file refuses before it insta
     "test-one",
     "FILE=",
   ], {
-    // This test may itself run under make test-one, whose settings are inherited.
+    // This test may itself run under make test-one, and inherit its settings.
     env: { ...DENO_ENV, MAKEFLAGS: "" },
   });
   assertEquals(code, 2);

@@ -242,11 +242,11 @@ Deno.test("serve says that the token was taken out, serves on, and finds it agai
     { ...scenario.env, WRAPPER_TOKEN: there },
   );
   Deno.removeSync(there);
-  await serve.binary.said(/warning: the refresh failed: [^\n]*no token matches/);
+  await serve.binary.waitForLine(/warning: the refresh failed: [^\n]*no token matches/);
   assertEquals((await (await serve.get(CREDENTIALS_PATH)).json()).Code, "Success");
   const lines = serve.binary.lines.length;
   Deno.writeTextFileSync(there, "");
-  await serve.binary.said(/credentials are valid until/, lines);
+  await serve.binary.waitForLine(/credentials are valid until/, lines);
   assertEquals((await serve.end()).code, 0);
   assertEquals(scenario.count("C_OpenSession"), scenario.count("C_CloseSession"));
   assertEquals(scenario.count("C_Sign"), scenario.session.emulator.requests.length);

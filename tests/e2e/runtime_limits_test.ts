@@ -5,7 +5,7 @@ import { RunningBinary } from "../support/running_binary.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
-/** What README calls the least address space, KiB. */
+/** Documented minimum of address space, KiB. */
 const MIN_ADDRESS_SPACE = 40 << 20;
 
 testWith(["linux", "binary"], "the address space that README names is enough", async () => {
@@ -15,12 +15,12 @@ testWith(["linux", "binary"], "the address space that README names is enough", a
   const { code, stdout } = await runProgram(command, rest);
   assertEquals([code, JSON.parse(stdout).Version], [0, 1]);
   await using run = new RunningBinary(["serve", "--port=0", ...scenario.flags], {}, limited);
-  await run.said(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
+  await run.waitForLine(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
   run.kill("SIGTERM");
   assertEquals((await run.end()).code, 0);
 });
 
-/** Each surrounding in which the runtime ends before our first line, as commands.md has it. */
+/** Conditions in which the runtime ends before our first line, as documented in commands.md. */
 const ENDINGS: Readonly<Record<string, readonly [script: string, code: number, said: RegExp]>> = {
   "too little address space": ['ulimit -v 16777216; exec "$0" version', 133, /out of memory/],
   "a deleted working directory": [

@@ -8,14 +8,14 @@ import { ServeProcess } from "../support/serve_process.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
-/** The base binary that `make` put the program into. */
+/** The base binary that `make` embedded the program in. */
 const BASE = fileURLToPath(
   new URL(`../../build/toolchain/base-${Deno.build.target}`, import.meta.url),
 );
-/** The system calls that open files, connect and listen. */
+/** System calls that open files, connect and listen. */
 const CALLS = "trace=openat,open,creat,connect,bind,listen";
 
-/** Names in the base binary that look like variables of these families, and are constants. */
+/** Constants in the base binary whose names look like variables of these families. */
 const CONSTANTS =
   /^(NODE_(CLO|CREATE_INFO|MODULES_TYPE_STRIPPING|PENDING_PIPE_INSTANCES|PERFORMANCE_ENTRY_TYPE|TYPE_ERR|HANDLE|VERSION)|OTEL_(API_COMPAT_VERSION|CONSOLE_METHODS)|SSL_CERT_[A-Z]+_)/;
 const FAMILIES = /(?:DENO|NODE|OTEL|RUST|RAYON|TOKIO|SIMDUTF|SSL_CERT)_[A-Z0-9_]+|SSLKEYLOGFILE/g;
@@ -26,7 +26,7 @@ testWith(["binary"], "every variable that the base binary names is in the table"
   const found = new Set([...text.matchAll(FAMILIES)].map(([name]) => name));
   assert(found.size > 50, `${found.size} names`);
   for (const token of found) {
-    // The compiler puts texts side by side: a name may be followed by another, or by anything.
+    // The compiler joins texts: anything may follow a name.
     let rest = token;
     for (let name; (name = names.find((name) => rest.startsWith(name)));) {
       rest = rest.slice(name.length);
@@ -54,7 +54,7 @@ testWith(["binary"], "the base binary cannot read the variables that are renamed
   }
 });
 
-/** A listener that nobody may connect to, and a path that nobody may open. */
+/** A trap: a listener and a path that the program must not use. */
 class Trap implements AsyncDisposable {
   connections = 0;
   readonly #directory = new TemporaryDirectory();
@@ -78,7 +78,7 @@ class Trap implements AsyncDisposable {
     return this.#directory.join("trap-file");
   }
 
-  /** The names in the folder of the trap. */
+  /** Names in the trap's folder. */
   get files(): string[] {
     return Array.from(Deno.readDirSync(this.#directory.path), ({ name }) => name).toSorted();
   }
@@ -97,7 +97,7 @@ class Trap implements AsyncDisposable {
   }
 }
 
-/** Values that would steer the runtime; a path that must not be opened where none is named. */
+/** Values that would change the runtime; by default a path that must not be opened. */
 function hostileValues(name: string, trap: Trap): readonly string[] {
   if (/^(HTTPS?|ALL)_PROXY$/i.test(name)) return [trap.url];
   if (/^OTEL_.*(ENDPOINT|VSOCK)$|LSC_ENDPOINT$/.test(name)) return [trap.url];
@@ -135,13 +135,13 @@ const HOSTILE: Readonly<Record<string, (trap: Trap) => readonly string[]>> = {
   CLICOLOR_FORCE: () => ["1"],
 };
 
-/** The exit code of all commands where it is not 0. */
+/** Exit code of all commands if it is not 0. */
 const EXIT_CODES: Readonly<Record<string, number>> = { SSLKEYLOGFILE: 2, SSL_CERT_FILE: 6 };
 
-/** Variables whose file is opened: they are the user's to set. */
+/** Variables whose file may be opened, because the user sets them. */
 const OPENED: readonly string[] = ["SSL_CERT_FILE", "TZ"];
 
-/** Variables of one effect together, as each run takes time. */
+/** Variables with one effect are tested together, because each run takes time. */
 function groups(): readonly (readonly string[])[] {
   const byEffect = new Map<string, string[]>();
   for (const [name, { handling, effect }] of Object.entries(RUNTIME_VARIABLES)) {
@@ -152,7 +152,7 @@ function groups(): readonly (readonly string[])[] {
   return [...byEffect.values()];
 }
 
-/** What a run did. */
+/** Result of a run. */
 interface Deeds {
   readonly code: number;
   readonly stdout: string;
@@ -160,7 +160,7 @@ interface Deeds {
   readonly calls: string;
 }
 
-/** Without what differs between any two runs. */
+/** Removes text that differs between any two runs. */
 function plain(text: string): string {
   return text.replaceAll(/\d{4}-\d\d-\d\dT[\d:]+Z/g, "TIME").replaceAll(/\bport \d+/g, "port N")
     .replaceAll(/:\d+\/?$/gm, ":N");
@@ -190,7 +190,9 @@ testWith(
         return { code, stdout, stderr, calls: await readSettled(log) };
       }
       await using run = new RunningBinary(args, all, wrapper);
-      const ready = await run.said(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/).catch(() => "");
+      const ready = await run.waitForLine(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/).catch(() =>
+        ""
+      );
       if (ready) {
         const listening = await listeningAddresses(run.pid);
         assertEquals(listening, [`127.0.0.1:${new URL(ready.replace(/^[^=]*=/, "")).port}`]);
@@ -243,7 +245,7 @@ testWith(
   },
 );
 
-/** The trace once its last line has been written: strace ends after the program. */
+/** Returns the trace when it is complete: strace ends after the program. */
 async function readSettled(path: string): Promise<string> {
   for (let tries = 0; tries < 100; tries++) {
     const text = await Deno.readTextFile(path).catch(() => "");
@@ -256,7 +258,7 @@ async function readSettled(path: string): Promise<string> {
   return await Deno.readTextFile(path);
 }
 
-/** A call that names the trap, connects elsewhere than to the service, or listens elsewhere. */
+/** Finds calls that name the trap, or connect or listen elsewhere. */
 function isStrange(line: string, trap: Trap, servicePort: string): boolean {
   if (line.includes(trap.file) || line.includes(trap.socket)) return true;
   if (line.includes(`htons(${new URL(trap.url).port})`)) return true;
@@ -268,7 +270,7 @@ function isStrange(line: string, trap: Trap, servicePort: string): boolean {
     !line.includes('inet_addr("127.0.0.1")');
 }
 
-/** The addresses on which a process takes connections, by the kernel's tables. */
+/** Returns the addresses on which a process listens, from the kernel's tables. */
 async function listeningAddresses(pid: number): Promise<string[]> {
   const own = new Set<string>();
   for await (const { name } of Deno.readDir(`/proc/${pid}/fd`)) {
@@ -308,7 +310,7 @@ testWith(
       headers: { "x-deno-client-address": "tcp:203.0.113.7:4711" },
     });
     assertEquals([answer.status, (await answer.text()).length > 0], [200, true]);
-    const line = await serve.binary.said(/"event":"request"/);
+    const line = await serve.binary.waitForLine(/"event":"request"/);
     assert(line.includes('"client":"127.0.0.1'), line);
     assertEquals((await serve.end()).code, 0);
   },

@@ -167,7 +167,7 @@ Deno.test("serve stays up when 2,000 connections never finish their request, and
   ];
   for (const [wrapper, min] of limits) {
     await using run = new RunningBinary(["serve", ...scenario.flags, "--port=0"], {}, wrapper);
-    const line = await run.said(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
+    const line = await run.waitForLine(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
     const url = line.replace(/^[^=]*=|\/$/g, "");
     const port = Number(new URL(url).port);
     const slow: Deno.Conn[] = [];

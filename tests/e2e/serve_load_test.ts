@@ -67,12 +67,14 @@ Deno.test("serve keeps responding until the session ends, then returns 500 with 
   await using serve = await ServeProcess.start(scenario);
   scenario.emulator.fail("access-denied");
   const token = await serve.token();
-  const failed = await serve.binary.said(/warning: the refresh failed: AccessDeniedException/);
+  const failed = await serve.binary.waitForLine(
+    /warning: the refresh failed: AccessDeniedException/,
+  );
   assertMatch(failed, /the credentials are valid until \S+Z; the next attempt is at \S+Z$/);
   assertEquals((await (await serve.get(CREDENTIALS_PATH, token)).json()).Code, "Success");
   const health = await (await fetch(`${serve.url}/healthz`)).json();
   assertEquals([health.status, health.lastError.code], ["failing", "service-refused"]);
-  await serve.binary.said(/warning: the credentials have expired/);
+  await serve.binary.waitForLine(/warning: the credentials have expired/);
   const answer = await serve.get(CREDENTIALS_PATH, token);
   assertEquals(answer.status, 500);
   assertMatch(await answer.text(), /^no valid credentials/);
@@ -85,10 +87,10 @@ Deno.test("serve recovers by itself when the service is back", async () => {
   await using scenario = await SessionScenario.create({}, { sessionSeconds: 4 });
   await using serve = await ServeProcess.start(scenario);
   scenario.emulator.fail("drop", 12);
-  await serve.binary.said(/warning: the refresh failed/);
+  await serve.binary.waitForLine(/warning: the refresh failed/);
   const said = serve.binary.lines.length;
   scenario.emulator.recover();
-  await serve.binary.said(/: credentials are valid until/, said);
+  await serve.binary.waitForLine(/: credentials are valid until/, said);
   await (await serve.get(CREDENTIALS_PATH)).body?.cancel();
   assertEquals((await serve.end()).code, 0);
 });

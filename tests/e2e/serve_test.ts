@@ -11,7 +11,7 @@ Deno.test("serve announces itself, serves the session and ends with 0 on SIGTERM
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     await using scenario = await SessionScenario.create();
     await using serve = await ServeProcess.start(scenario);
-    await serve.binary.said(/^aws_signing_helper: leave this running; Ctrl-C ends it$/);
+    await serve.binary.waitForLine(/^aws_signing_helper: leave this running; Ctrl-C ends it$/);
     const [refreshed, starting, exported] = serve.binary.lines;
     assertMatch(
       refreshed ?? "",
@@ -69,7 +69,7 @@ Deno.test("serve reports an address that it cannot listen on, before it requests
     [
       ["--port=0", "--container-credentials", "--container-token-file", "/tmp/a\nb"],
       2,
-      /holds a line end or another control character/,
+      /contains a line end or another control character/,
     ],
     [
       ["--port=0", "--allow-host", "http://a.example"],
@@ -126,7 +126,7 @@ Deno.test("serve listens on a Unix socket for its user only, replaces a stale on
   const dead = Deno.listen({ transport: "unix", path });
   dead.close();
   await using run = new RunningBinary(["serve", ...scenario.flags, "--bind", path], {});
-  await run.said(/^Starting server on .*helper\.sock\.\.\.$/);
+  await run.waitForLine(/^Starting server on .*helper\.sock\.\.\.$/);
   assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
   using client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
   const put = { client, method: "PUT", headers: { "x-aws-ec2-metadata-token-ttl-seconds": "60" } };
@@ -201,7 +201,7 @@ Deno.test("serve writes the token for container clients to a file, which is remo
     "--container-token-file",
     relative(Deno.cwd(), file),
   ]);
-  await serve.binary.said(/^export AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=/);
+  await serve.binary.waitForLine(/^export AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=/);
   const {
     AWS_CONTAINER_CREDENTIALS_FULL_URI: uri = "",
     AWS_CONTAINER_AUTHORIZATION_TOKEN: token,
@@ -266,13 +266,13 @@ Deno.test("serve --debug logs every request as JSON, and no secret", async () =>
   await using serve = await ServeProcess.start(scenario, ["--debug"]);
   const token = await serve.token(60);
   await (await serve.get(CREDENTIALS_PATH, token)).body?.cancel();
-  const line = await serve.binary.said(/"event":"request".*security-credentials/);
+  const line = await serve.binary.waitForLine(/"event":"request".*security-credentials/);
   const entry = JSON.parse(line.replace(/^debug: /, ""));
   assertEquals(
     [entry.method, entry.path, entry.status, entry.client],
     ["GET", CREDENTIALS_PATH, 200, `127.0.0.1 user ${Deno.uid()}`],
   );
-  await serve.binary.said(/"event":"refreshed"/);
+  await serve.binary.waitForLine(/"event":"refreshed"/);
   const text = serve.binary.lines.join("\n");
   const [issued] = scenario.emulator.issued;
   for (const secret of [token, issued?.secretAccessKey, issued?.sessionToken]) {

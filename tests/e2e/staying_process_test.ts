@@ -16,10 +16,10 @@ testWith(["linux", "binary"], "signals without a meaning do not end serve", asyn
   assertEquals((await serve.end()).code, 0);
 });
 
-/** Runs a program in a folder where core dumps may have any size. */
+/** Runs a program in a folder, without a limit on core dumps. */
 const IN_FOLDER = ["sh", "-c", 'ulimit -c unlimited && cd "$0" && exec "$@"'];
 
-/** Returns whether a crashing program leaves a core file in its folder on this machine. */
+/** Returns true if a crashing program leaves a core file in its folder on this machine. */
 async function dumpsIntoFolder(directory: TemporaryDirectory): Promise<boolean> {
   const [command = "", ...rest] = [...IN_FOLDER, directory.path, "sh", "-c", "kill -ABRT $$"];
   await runProgram(command, rest);
@@ -44,10 +44,10 @@ for (const command of ["serve", "update"]) {
       ...IN_FOLDER,
       directory.path,
     ]);
-    await run.said(/credentials are valid until|wrote|refresh/);
+    await run.waitForLine(/credentials are valid until|wrote|refresh/);
     const limits = await Deno.readTextFile(`/proc/${run.pid}/limits`);
     assertMatch(limits, /^Max core file size\s+0\s+0\s/m);
-    // The owner of the folder in /proc shows that the process may not be dumped, to a pipe either.
+    // The owner of the folder in /proc shows that the process cannot be dumped, not even to a pipe.
     const { uid } = await Deno.stat(`/proc/${run.pid}/fd`);
     assertEquals(uid, 0);
     run.kill("SIGABRT");
@@ -58,7 +58,7 @@ for (const command of ["serve", "update"]) {
   });
 }
 
-/** Starts serve with its standard error connected by a shell, and waits until it answers. */
+/** Starts serve with its standard error connected by a shell, and waits until it responds. */
 async function startWith(
   scenario: SessionScenario,
   port: number,
@@ -89,7 +89,7 @@ function freePort(): number {
   return listener.addr.port;
 }
 
-/** Statuses of so many requests, each of which --debug logs. */
+/** Returns the statuses of this many requests, each of which --debug logs. */
 async function statuses(port: number, requests: number): Promise<Set<number>> {
   const found = new Set<number>();
   for (let i = 0; i < requests; i++) {
@@ -136,7 +136,7 @@ testWith(
     await t.step("a pipe that is full, then read: what was dropped is counted", async () => {
       const fifo = directory.join("full");
       await runProgram("mkfifo", [fifo]);
-      // Holds the pipe open, and reads nothing until it is told to.
+      // Keeps the pipe open, and reads only when a file requests it.
       await using reader = new Deno.Command("sh", {
         args: ["-c", 'exec 3<"$0"; read line; exec cat <&3', fifo],
         stdin: "piped",
@@ -179,7 +179,7 @@ testWith(
   "credential-process prints all of its output to a slow, non-blocking pipe",
   async () => {
     await using scenario = await SessionScenario.create();
-    // The pipe is full, and non-blocking for both ends, as a parent in Node.js makes it.
+    // The pipe is full and non-blocking at both ends, like one of a Node.js parent.
     const script = `import fcntl, json, os, subprocess, sys, time
 r, w = os.pipe()
 os.set_blocking(w, False)

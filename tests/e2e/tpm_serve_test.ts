@@ -47,7 +47,7 @@ async function start(options: ProxyOptions = {}) {
 
 Deno.test("serve returns credentials with a TPM key, and closes the TPM", async () => {
   await using at = await start();
-  const line = await at.server.said(/AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
+  const line = await at.server.waitForLine(/AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
   const endpoint = /=(http:.*)\/$/.exec(line)?.[1] ?? "";
   const token = await (await fetch(`${endpoint}/latest/api/token`, { method: "PUT" })).text();
   const response = await fetch(

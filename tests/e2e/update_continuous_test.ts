@@ -20,7 +20,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   Deno.test(`update keeps writing, logs one line for each write, and exits with 0 on ${signal}`, async () => {
     await using scenario = await SessionScenario.create({}, { sessionSeconds: 2 });
     await using running = start(scenario);
-    for (let i = 0; i < 3; i++) await running.said(WROTE, i);
+    for (let i = 0; i < 3; i++) await running.waitForLine(WROTE, i);
     running.kill(signal);
     assertEquals(await running.end(), { code: 0, stdout: "" });
     for (const line of running.lines) assertMatch(line, WROTE);
@@ -35,7 +35,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 Deno.test("update refreshes a session of an hour 20 minutes or more before its end", async () => {
   await using scenario = await SessionScenario.create();
   await using running = start(scenario);
-  const [, time = ""] = /at (\S+)$/.exec(await running.said(WROTE)) ?? [];
+  const [, time = ""] = /at (\S+)$/.exec(await running.waitForLine(WROTE)) ?? [];
   const end = new Date(scenario.emulator.issued[0]?.expiration ?? "").getTime();
   assertGreaterOrEqual(end - new Date(time).getTime(), 20 * 60_000);
   running.kill("SIGTERM");
@@ -45,17 +45,17 @@ Deno.test("update refreshes a session of an hour 20 minutes or more before its e
 Deno.test("update survives failures: the old credentials stay, the failure is reported once, and so is the next success", async () => {
   await using scenario = await SessionScenario.create({}, { sessionSeconds: 2 });
   await using running = start(scenario);
-  await running.said(WROTE);
+  await running.waitForLine(WROTE);
   scenario.emulator.fail("resource-not-found", 1);
   scenario.emulator.fail("validation");
-  const warning = await running.said(/warning: the refresh failed: ResourceNotFoundException/);
+  const warning = await running.waitForLine(/warning: the refresh failed: ResourceNotFoundException/);
   assertMatch(
     warning,
     /: warning: the refresh failed: ResourceNotFoundException: Trust anchor was not found; \[default\] of \S+ stays valid until \S+; the next attempt is at \S+$/,
   );
   const { issued } = scenario.emulator;
   assertEquals(keyIn(scenario), issued.at(-1)?.accessKeyId);
-  await running.said(/: warning: the credentials in \[default\] of \S+ have expired$/);
+  await running.waitForLine(/: warning: the credentials in \[default\] of \S+ have expired$/);
   assertEquals(keyIn(scenario), issued.at(-1)?.accessKeyId);
   assertEquals(running.lines.filter((line) => line.includes("ResourceNotFound")).length, 1);
   running.kill("SIGTERM");
@@ -66,13 +66,13 @@ Deno.test("update waits for a service that is not available at startup", async (
   await using scenario = await SessionScenario.create();
   scenario.emulator.fail("unavailable");
   await using running = start(scenario);
-  const warning = await running.said(/warning/);
+  const warning = await running.waitForLine(/warning/);
   assertMatch(
     warning,
     /: warning: the refresh failed: ServiceUnavailableException: [^;]*; \[default\] of \S+ has not been renewed; the next attempt is at \S+$/,
   );
   scenario.emulator.recover();
-  await running.said(WROTE);
+  await running.waitForLine(WROTE);
   assertEquals(keyIn(scenario), scenario.emulator.issued[0]?.accessKeyId);
   running.kill("SIGTERM");
   assertEquals((await running.end()).code, 0);
@@ -100,16 +100,16 @@ Deno.test("update exits with 0 if a signal comes before the first credentials", 
 Deno.test("update writes a session later if it could not be written, without a new call", async () => {
   await using scenario = await SessionScenario.create({}, { sessionSeconds: 6 });
   await using running = start(scenario);
-  await running.said(WROTE);
+  await running.waitForLine(WROTE);
   const path = scenario.directory.join(".aws/credentials");
   Deno.renameSync(path, `${path}.away`);
   Deno.mkdirSync(path);
-  await running.said(
+  await running.waitForLine(
     /warning: .*credentials was not changed: it is a directory; name a file in it; /,
   );
   const calls = scenario.emulator.requests.length;
   Deno.removeSync(path);
-  await running.said(WROTE, running.lines.length);
+  await running.waitForLine(WROTE, running.lines.length);
   assertEquals(scenario.emulator.requests.length, calls);
   assertEquals(keyIn(scenario), scenario.emulator.issued.at(-1)?.accessKeyId);
   running.kill("SIGTERM");
@@ -119,9 +119,9 @@ Deno.test("update writes a session later if it could not be written, without a n
 testWith(["linux"], "update continues after a hangup if nohup started it", async () => {
   await using scenario = await SessionScenario.create({}, { sessionSeconds: 2 });
   await using running = start(scenario, ["nohup"]);
-  await running.said(WROTE);
+  await running.waitForLine(WROTE);
   running.kill("SIGHUP");
-  await running.said(WROTE, running.lines.length);
+  await running.waitForLine(WROTE, running.lines.length);
   running.kill("SIGTERM");
   assertEquals((await running.end()).code, 0);
 });

@@ -89,9 +89,9 @@ testWith(
       "unshare",
       ...args,
     ]);
-    await running.said(/wrote \[default\]/);
+    await running.waitForLine(/wrote \[default\]/);
     const first = running.lines.findIndex((line) => /wrote/.test(line)) + 1;
-    await running.said(/wrote \[default\]/, first);
+    await running.waitForLine(/wrote \[default\]/, first);
     assertEquals(running.lines.filter((line) => /written in place/.test(line)), [
       `warning: ${home}/.aws/credentials is written in place, because its directory is not writable: a ` +
       "reader may see it half written",

@@ -45,7 +45,7 @@ Deno.test(`update leaves the complete old or new file at each of ${KILLS} kill -
     const started = performance.now();
     {
       await using running = update();
-      await running.said(/wrote/);
+      await running.waitForLine(/wrote/);
     }
     const firstWrite = performance.now() - started;
 

@@ -1,7 +1,7 @@
 /** `update`, `serve` and the session cache of the compiled Windows program, under wine. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 
-import { BackgroundProcess, servedCredentials } from "../support/background_process.ts";
+import { BackgroundProcess, fetchServedCredentials } from "../support/background_process.ts";
 import { testWith } from "../support/needs.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { WINDOWS_BINARY, windowsPath, Wine } from "../support/wine.ts";
@@ -59,7 +59,7 @@ testWith(["wine"], "Windows: update keeps writing until Ctrl-C, and ends with 0"
     wine.command(WINDOWS_BINARY, ["update", ...flagsOf(scenario)]),
     { ...wine.environment, AWS_SHARED_CREDENTIALS_FILE: windowsPath(path) },
   );
-  await process.said(/wrote (\[default\]) of/);
+  await process.waitForOutput(/wrote (\[default\]) of/);
   assertStringIncludes(
     Deno.readTextFileSync(path),
     scenario.emulator.issued[0]?.accessKeyId ?? "?",
@@ -76,8 +76,8 @@ testWith(
       wine.command(WINDOWS_BINARY, ["serve", "--port", "0", ...flagsOf(scenario)]),
       wine.environment,
     );
-    const port = await process.said(/^Starting server on port (\d+)\.\.\.\r?$/m);
-    const served = await servedCredentials(port);
+    const port = await process.waitForOutput(/^Starting server on port (\d+)\.\.\.\r?$/m);
+    const served = await fetchServedCredentials(port);
     assertEquals(served.AccessKeyId, scenario.emulator.issued[0]?.accessKeyId);
     assertEquals(await process.interrupt(), 0, process.stderr);
   },

@@ -1,4 +1,4 @@
-import { certSelectorValues } from "../../src/cli/cert_selector.ts";
+import { readCertSelector } from "../../src/cli/cert_selector.ts";
 import { HelperError } from "../../src/errors.ts";
 import { Mutator } from "../support/mutator.ts";
 import { SecretWindows } from "../support/secret_windows.ts";
@@ -46,7 +46,7 @@ export const fuzzer: Fuzzer = {
 function read(isFile: boolean, text: string): { outcome: string; said: string } {
   const bytes = new TextEncoder().encode(text);
   try {
-    certSelectorValues(isFile ? ["file://selector.json"] : [text], () => bytes);
+    readCertSelector(isFile ? ["file://selector.json"] : [text], () => bytes);
     return { outcome: isFile ? "file read" : "read", said: "" };
   } catch (thrown) {
     if (!(thrown instanceof HelperError)) throw thrown;

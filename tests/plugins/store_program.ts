@@ -69,7 +69,7 @@ function worldOf(platform: Platform, store: Keystore): System {
       void Deno.stdout.writeSync(
         typeof output === "string" ? new TextEncoder().encode(output) : output,
       ),
-    say: (words) => void Deno.stderr.writeSync(new TextEncoder().encode(`${words}\n`)),
+    log: (words) => void Deno.stderr.writeSync(new TextEncoder().encode(`${words}\n`)),
     prompt: promptSecret,
     now: () => new Date(),
     monotonic: () => performance.now(),
@@ -90,7 +90,7 @@ async function main(): Promise<number> {
     await run(Deno.args, system);
     return 0;
   } catch (thrown) {
-    system.say(`store_program: ${messageOf(thrown)}`);
+    system.log(`store_program: ${messageOf(thrown)}`);
     return thrown instanceof HelperError ? thrown.exitCode : 99;
   } finally {
     Deno.writeTextFileSync(`${path}.live`, String(double.live));

@@ -61,7 +61,7 @@ export async function measureFreshness(
     "--container-credentials",
     `--container-token-file=${scenario.directory.join("token")}`,
   ]);
-  await serve.binary.said(/^export AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE/);
+  await serve.binary.waitForLine(/^export AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE/);
   const exported = Object.entries(await serve.exported());
   const select = (names: RegExp) =>
     Object.fromEntries(exported.filter(([name]) => names.test(name)));

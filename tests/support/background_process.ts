@@ -1,17 +1,17 @@
 import { TemporaryDirectory } from "./temporary_directory.ts";
 
-/** So long a program may take to say what is waited for, milliseconds. */
-const PATIENCE = 60_000;
+/** Timeout for an expected line, milliseconds. */
+const OUTPUT_TIMEOUT = 60_000;
 
-/** What is asked for while a server serves. */
+/** Request header of IMDSv2 tokens. */
 const TOKEN_TTL = "x-aws-ec2-metadata-token-ttl-seconds";
 
-/** A program that stays, with its standard error in a file: under wine a pipe would never end. */
+/** A long-running program with its standard error in a file: under wine a pipe never ends. */
 export class BackgroundProcess implements AsyncDisposable {
   readonly #directory = new TemporaryDirectory();
   readonly #child: Deno.ChildProcess;
 
-  /** Starts it with only the environment given, without input. */
+  /** Starts it with only the given environment, without input. */
   constructor(command: readonly string[], env: Readonly<Record<string, string>>) {
     const path = Deno.env.get("PATH") ?? "/usr/bin:/bin";
     this.#child = new Deno.Command("sh", {
@@ -25,26 +25,26 @@ export class BackgroundProcess implements AsyncDisposable {
     return this.#directory.join("stderr");
   }
 
-  /** What it has said so far. */
+  /** Standard error so far. */
   get stderr(): string {
     try {
       return Deno.readTextFileSync(this.#stderrPath);
     } catch {
-      return ""; // not begun
+      return ""; // not created yet
     }
   }
 
-  /** Waits until it has said what matches; gives the first group. */
-  async said(pattern: RegExp): Promise<string> {
-    for (const start = performance.now(); performance.now() - start < PATIENCE;) {
+  /** Waits until standard error matches. Returns the first group. */
+  async waitForOutput(pattern: RegExp): Promise<string> {
+    for (const start = performance.now(); performance.now() - start < OUTPUT_TIMEOUT;) {
       const match = pattern.exec(this.stderr);
       if (match) return match[1] ?? "";
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    throw new Error(`it never said ${pattern}: ${this.stderr}`);
+    throw new Error(`no output matches ${pattern}: ${this.stderr}`);
   }
 
-  /** Sends it Ctrl-C and waits for its end: the exit code. */
+  /** Sends SIGINT, waits for the end, and returns the exit code. */
   async interrupt(): Promise<number> {
     this.#child.kill("SIGINT");
     return (await this.#child.status).code;
@@ -61,8 +61,8 @@ export class BackgroundProcess implements AsyncDisposable {
   }
 }
 
-/** The credentials that `serve` gives on a port of loopback. */
-export async function servedCredentials(port: string): Promise<{ AccessKeyId: string }> {
+/** Returns the credentials of a `serve` on a loopback port. */
+export async function fetchServedCredentials(port: string): Promise<{ AccessKeyId: string }> {
   const base = `http://127.0.0.1:${port}/latest`;
   const answer = await fetch(`${base}/api/token`, {
     method: "PUT",

@@ -1,14 +1,14 @@
 import { fileURLToPath } from "node:url";
 
-/** The binary under test, as `make` builds it. */
+/** The binary under test, as built by `make`. */
 export const BINARY = fileURLToPath(
   new URL("../../build/bin/aws_signing_helper", import.meta.url),
 );
 
-/** A home that does not exist, and that not even root's programs can make. */
+/** A home that does not exist, and that even root cannot create. */
 const NO_HOME = "/proc/nonexistent";
 
-/** Returns the least environment of a program: libtpm2_pkcs11 would make its store in the working directory. */
+/** Returns the minimum environment: without it, libtpm2_pkcs11 makes a store in the working directory. */
 export function leastEnvironment(): Readonly<Record<string, string>> {
   return {
     PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin",
@@ -17,7 +17,7 @@ export function leastEnvironment(): Readonly<Record<string, string>> {
   };
 }
 
-/** What a run of a program left. */
+/** Result of a run of a program. */
 export interface Result {
   readonly code: number;
   readonly stdout: string;
@@ -25,14 +25,14 @@ export interface Result {
   readonly stderr: string;
 }
 
-/** How `runBinary` starts the program. */
+/** Options of `runBinary`. */
 export interface RunOptions {
-  /** All of its environment but {@link leastEnvironment}; nothing is inherited. */
+  /** Environment, added to {@link leastEnvironment}; nothing is inherited. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Written to standard input; absent, there is none. */
+  /** Standard input; none if absent. */
   readonly stdin?: Uint8Array | string;
-  /** Milliseconds after which the program is ended; by default {@link DEFAULT_TIMEOUT}. */
+  /** Timeout after which the program is killed, milliseconds; default {@link DEFAULT_TIMEOUT}. */
   readonly timeout?: number;
 }
 
@@ -45,10 +45,10 @@ export async function runBinary(
   return await runProgram("setsid", ["--wait", BINARY, ...args], options);
 }
 
-/** A program that runs longer hangs, milliseconds. It is ended then, and its exit code tells. */
+/** Timeout of a program, milliseconds. It is killed then, and its exit code shows it. */
 const DEFAULT_TIMEOUT = 180_000;
 
-/** Runs any program with only the environment given. */
+/** Runs any program with only the given environment. */
 export async function runProgram(
   command: string,
   args: readonly string[],

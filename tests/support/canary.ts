@@ -1,5 +1,5 @@
 /**
- * Runs of the binary whose output and files are searched for secrets.
+ * Runs the binary and searches its output and files for secrets.
  *
  * @module
  */
@@ -12,13 +12,13 @@ export interface CanaryRun {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: Uint8Array | string;
-  /** Runs in a shell with more descriptors, as in `9< "$FILE"`; default none. */
+  /** Runs in a shell with more descriptors, such as `9< "$FILE"`; default none. */
   readonly redirection?: string;
-  /** Ends the program after so many seconds; commands that stay need it. */
+  /** Timeout for long-running commands, seconds. */
   readonly seconds?: number;
 }
 
-/** Searches everything that runs of the binary leave. */
+/** Searches all output and files of runs of the binary. */
 export class CanaryCage implements Disposable {
   readonly directory = new TemporaryDirectory();
   #runs = 0;
@@ -29,8 +29,8 @@ export class CanaryCage implements Disposable {
   }
 
   /**
-   * Runs the binary in folders of its own (home, temporary files, cache, core files) and throws when
-   * output or a file holds a piece of a secret.
+   * Runs the binary in folders of its own (home, temporary files, cache, core files) and throws if
+   * output or a file contains part of a secret.
    */
   async run(run: CanaryRun, secrets: SecretWindows): Promise<Result> {
     const folder = this.directory.join(`run-${++this.#runs}`);
@@ -62,8 +62,8 @@ export class CanaryCage implements Disposable {
     for (const [place, text] of places) {
       const leak = secrets.findIn(text);
       if (leak === undefined) continue;
-      const words = run.args.map((word) => masked(word, secrets)).join(" ");
-      throw new Error(`${place} repeats ${leak}: ${words} (exit ${result.code})`);
+      const args = run.args.map((word) => masked(word, secrets)).join(" ");
+      throw new Error(`${place} repeats ${leak}: ${args} (exit ${result.code})`);
     }
     Deno.removeSync(folder, { recursive: true });
     return result;
@@ -87,7 +87,7 @@ function filesBelow(folder: string): string[] {
   );
 }
 
-/** Runs tasks, two at a time. Throws what the first failed task throws, after all have ended. */
+/** Runs tasks, two at a time. Throws the first task's error after all have ended. */
 export async function twoAtATime(tasks: readonly (() => Promise<unknown>)[]): Promise<void> {
   const queue = [...tasks];
   const worker = async () => {

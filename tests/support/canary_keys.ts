@@ -1,5 +1,5 @@
 /**
- * Key files for canary runs: every container, and every way in which they arrive damaged.
+ * Key files for canary runs: every container, intact and damaged.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { tss2Pem } from "./tpm/tss2_pem.ts";
 export interface CanaryKey {
   readonly certificatePath: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Everything that the file holds except what its certificate shows. */
+  /** The file's content except the public parts in its certificate. */
   readonly secrets: SecretWindows;
 }
 
@@ -48,7 +48,7 @@ const ec: Maker = async ({ trustAnchor }) => {
   return withSecrets(files, Deno.readFileSync(files.keyPath));
 };
 
-/** Makes a container with openssl from a fresh key; `args` get the paths of key and certificate. */
+/** Makes a container with openssl from a new key; `args` takes the paths of key and certificate. */
 const made = (
   keyType: "ec-p256" | "rsa-2048",
   args: (key: string, certificate: string, passphrase: string) => readonly string[],
@@ -103,7 +103,7 @@ type Damage = (text: string) => string;
 const lines = (text: string, by: string) => text.trimEnd().replaceAll("\n", by);
 const bodyOf = (text: string) => /-----\n(.*?)-----END/s.exec(text)?.[1]?.replace(/\n/g, "") ?? "";
 
-/** Ways in which text arrives; a binary container is damaged as its base64. */
+/** Ways to damage a text; a binary container is damaged as base64. */
 export const DAMAGES: Readonly<Record<string, Damage>> = {
   "good": (text) => text,
   "truncated": (text) => text.slice(0, text.length * 0.6),

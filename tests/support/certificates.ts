@@ -21,17 +21,17 @@ export const RSA_8192_KEY_PATH = fileURLToPath(new URL("rsa_8192_key.pem", impor
 /** A type and size of key that `createAuthority` and `issueCertificate` can make. */
 export type KeyType = keyof typeof KEY_ARGUMENTS;
 
-/** What a certificate is to hold. */
+/** Contents of a certificate to issue. */
 export interface CertificateRequest {
   /** As `openssl req -subj` reads it: `/C=US/CN=name`, `\/` for a slash in a value. */
   readonly subject: string;
-  /** Default `ec-p256`; not looked at when `keyPath` names a key. */
+  /** Default `ec-p256`; ignored if `keyPath` names a key. */
   readonly keyType?: KeyType;
-  /** An unencrypted PEM key that exists already; it is used as it is, no new one is made. */
+  /** An existing unencrypted PEM key to use instead of a new one. */
   readonly keyPath?: string;
   /** Positive serial number; default: 127 random bits. */
   readonly serial?: bigint;
-  /** Days from now, default 30. `notBefore` and `notAfter` win over it. */
+  /** Days from now, default 30. `notBefore` and `notAfter` override it. */
   readonly days?: number;
   /** Default an hour ago, or an hour before `notAfter` if that has passed. */
   readonly notBefore?: Date;
@@ -40,7 +40,7 @@ export interface CertificateRequest {
   readonly ca?: boolean;
   /** DNS names and IP addresses for the subject alternative name; makes it a TLS server's certificate. */
   readonly hosts?: readonly string[];
-  /** In OpenSSL's extension syntax, over the defaults; null leaves an extension out. */
+  /** Extensions in OpenSSL's syntax that override the defaults; null omits an extension. */
   readonly extensions?: Readonly<Record<string, string | null>>;
   /** The hash of the signature on the certificate, default sha256. */
   readonly digest?: "sha1" | "sha256" | "sha384" | "sha512";
@@ -55,18 +55,18 @@ export interface CertificateFiles {
   readonly keyPem: string;
 }
 
-/** A certificate that can issue others; give it to `issueCertificate`. */
+/** A certificate that can issue others, for `issueCertificate`. */
 export interface Authority extends CertificateFiles {
-  /** Where the files of what it issues are written. */
+  /** Directory for the files of issued certificates. */
   readonly directory: string;
 }
 
-/** Makes a private key with openssl and gives its PEM (unencrypted PKCS#8). */
+/** Makes a private key with openssl. Returns its PEM (unencrypted PKCS#8). */
 export async function generateKey(keyType: KeyType): Promise<string> {
   return new TextDecoder().decode(await openssl(["genpkey", ...KEY_ARGUMENTS[keyType]]));
 }
 
-/** Makes a self-signed certificate authority whose files stand in `directory`. */
+/** Makes a self-signed certificate authority with its files in `directory`. */
 export async function createAuthority(
   directory: Folder | string,
   request: CertificateRequest,

@@ -22,7 +22,7 @@ const KEY_DESCRIPTIONS: [KeyType, RegExp][] = [
   ["ec-p521", /NIST CURVE: P-521/],
 ];
 
-Deno.test("issueCertificate() makes what openssl verifies for each type of key", async () => {
+Deno.test("issueCertificate() makes certificates that openssl verifies for each key type", async () => {
   using directory = new TemporaryDirectory();
   const authority = await createAuthority(directory, { subject: "/CN=Root" });
   for (const [keyType, expected] of KEY_DESCRIPTIONS) {
@@ -87,7 +87,7 @@ Deno.test("issueCertificate() makes an intermediate that can issue when ca is tr
   assertStringIncludes(text(verdict), ": OK");
 });
 
-Deno.test("TemporaryDirectory writes with the mode asked for and removes all when disposed", () => {
+Deno.test("TemporaryDirectory writes with the requested mode and removes all when disposed", () => {
   let path: string;
   {
     using directory = new TemporaryDirectory();
@@ -101,7 +101,7 @@ Deno.test("TemporaryDirectory writes with the mode asked for and removes all whe
   assertThrows(() => Deno.statSync(path), Deno.errors.NotFound);
 });
 
-Deno.test("openssl() reads standard input, and throws the program's words when it fails", async () => {
+Deno.test("openssl() reads standard input, and throws the program's message when it fails", async () => {
   assertEquals(
     text(await openssl(["dgst", "-sha256", "-r"], { stdin: "abc" })).slice(0, 16),
     "ba7816bf8f01cfea",

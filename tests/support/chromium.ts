@@ -1,6 +1,6 @@
 import { TemporaryDirectory } from "./temporary_directory.ts";
 
-/** Starting it on a busy machine may take this long, milliseconds. */
+/** Timeout for its start on a busy machine, milliseconds. */
 const START_TIMEOUT = 120_000;
 
 const FLAGS = [

@@ -1,14 +1,14 @@
-/** An HTTP proxy that only tunnels (RFC 9110 section 9.3.6), and remembers what it was asked. */
+/** An HTTP proxy that only tunnels (RFC 9110 section 9.3.6) and records its requests. */
 export class ConnectProxy implements AsyncDisposable {
-  /** The heads of the requests, in their order. */
+  /** The heads of the requests, in order. */
   readonly heads: string[] = [];
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #connections = new Set<Deno.Conn>();
   readonly #served: Promise<void>;
 
   /**
-   * `answer` is sent to each request; with a 200 the tunnel is opened, to `targetPort` instead of the
-   * port that is asked for.
+   * Sends `answer` to each request. With a 200 it opens the tunnel, to `targetPort` instead of the
+   * requested port.
    */
   constructor(
     readonly answer = "HTTP/1.1 200 Connection established\r\n\r\n",
@@ -41,7 +41,7 @@ export class ConnectProxy implements AsyncDisposable {
       await client.write(new TextEncoder().encode(this.answer));
       const [, port] = /^CONNECT [^ ]*:(\d+) /.exec(head) ?? [];
       if (!/ 200 /.test(this.answer) || port === undefined) return;
-      // Every name leads to this machine, so that the target need not exist.
+      // Every name means this machine, so that the target need not exist.
       const target = await Deno.connect({
         hostname: "127.0.0.1",
         port: this.targetPort ?? Number(port),

@@ -1,4 +1,4 @@
-/** One element of DER (ITU-T X.690): where it stands and what it holds. */
+/** A DER element (ITU-T X.690) with its position and contents. */
 export interface DerElement {
   /** The identifier octet, e.g. 0x30 for SEQUENCE. */
   readonly tag: number;
@@ -7,7 +7,7 @@ export interface DerElement {
   readonly contents: Uint8Array<ArrayBuffer>;
 }
 
-/** The element at the start of `bytes`. Throws RangeError if it is cut off or not DER. */
+/** Reads the element at the start of `bytes`. Throws RangeError if it is cut off or not DER. */
 export function readElement(bytes: Uint8Array<ArrayBuffer>): DerElement {
   const [tag, first] = bytes;
   if (tag === undefined || first === undefined) throw new RangeError("DER is cut off");
@@ -29,7 +29,7 @@ export function readElement(bytes: Uint8Array<ArrayBuffer>): DerElement {
   };
 }
 
-/** The only element in `bytes`, of this tag. Throws RangeError on anything else. */
+/** Reads the only element in `bytes`, of this tag. Throws RangeError otherwise. */
 export function readOnly(bytes: Uint8Array<ArrayBuffer>, tag: number): DerElement {
   const element = readElement(bytes);
   if (element.tag !== tag) {
@@ -39,7 +39,7 @@ export function readOnly(bytes: Uint8Array<ArrayBuffer>, tag: number): DerElemen
   return element;
 }
 
-/** The elements that follow each other in the contents of a SEQUENCE or SET. */
+/** Reads the elements in the contents of a SEQUENCE or SET. */
 export function readElements(contents: Uint8Array<ArrayBuffer>): DerElement[] {
   const elements: DerElement[] = [];
   for (let rest = contents; rest.length > 0;) {
@@ -50,7 +50,7 @@ export function readElements(contents: Uint8Array<ArrayBuffer>): DerElement[] {
   return elements;
 }
 
-/** An OBJECT IDENTIFIER's contents in dotted decimals. */
+/** Formats an OBJECT IDENTIFIER's contents in dotted decimals. */
 export function readObjectIdentifier(contents: Uint8Array<ArrayBuffer>): string {
   const arcs: number[] = [];
   let arc = 0;

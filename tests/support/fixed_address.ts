@@ -1,6 +1,6 @@
 /**
- * Program that a test runs in a network namespace of its own: `serve` on 169.254.169.254 by way of the
- * systemd unit or of README's redirect, asked by programs that know no variable. It prints JSON.
+ * Program that a test runs in its own network namespace: requests to `serve` on 169.254.169.254, with
+ * the systemd unit or the documented redirect, from clients without variables. It prints JSON.
  *
  * Argument: `unit` or `redirect`.
  */
@@ -14,7 +14,7 @@ import { PYTHON } from "./tools.ts";
 const ADDRESS = "169.254.169.254";
 const BOTO3 = "import boto3; c = boto3.Session().get_credentials(); " +
   "print(c.access_key, c.method)";
-/** Rights of a service with this capability only: uid 0 without any other is as weak as any user. */
+/** Rights of a service with this capability only: uid 0 without others is as weak as any user. */
 const ONLY_PORT_80 = [
   "setpriv",
   "--bounding-set=-all,+net_bind_service",
@@ -34,7 +34,7 @@ async function shell(script: string): Promise<string> {
   return await must("sh", ["-ec", script]);
 }
 
-/** Starts a network with one neighbour, 10.9.9.2, and returns what runs a command there. */
+/** Starts a network with one neighbour, 10.9.9.2. Returns a function that runs a command there. */
 async function startNeighbour() {
   const neighbour = new Deno.Command("unshare", {
     args: ["--net", "sh", "-c", "echo started; exec sleep 600"],
@@ -64,7 +64,7 @@ async function startNeighbour() {
   };
 }
 
-/** Returns the status that a server on loopback gives by way of README's redirect and route only. */
+/** Returns the HTTP status of a server on loopback behind the documented redirect and route. */
 async function askWithoutNetwork(rules: string, route: string): Promise<string> {
   const script = `ip link set lo up
     nft -f - <<'EOF'\n${rules}EOF
@@ -103,7 +103,7 @@ if (way === "unit") {
 }
 const rights = way === "unit" ? ONLY_PORT_80 : NO_RIGHTS;
 await using serve = new RunningBinary(["serve", ...scenario.flags, ...flags], {}, rights);
-await serve.said(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
+await serve.waitForLine(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
 
 const local = ([program = "", ...args]: readonly string[]) => runProgram(program, args);
 const boto3 = await runProgram(PYTHON, ["-c", BOTO3], {

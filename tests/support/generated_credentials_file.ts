@@ -14,7 +14,7 @@ const NAMES = [
   "sso-session corp",
 ];
 
-/** Settings that are none of ours; nested ones have their indented lines with them. */
+/** Settings of other programs; nested ones include their indented lines. */
 const SETTINGS: readonly ((pick: Random) => string[])[] = [
   () => ["region = eu-west-1"],
   () => ["output=json"],
@@ -35,7 +35,7 @@ const SETTINGS: readonly ((pick: Random) => string[])[] = [
   (pick) => [`long = ${"x".repeat(pick(40) === 0 ? 100 * 1024 : 100)}`],
 ];
 
-/** Our keys as people and programs write them. */
+/** Our keys in the forms that people and programs write. */
 const OWN: readonly ((pick: Random) => string[])[] = [
   () => ["aws_access_key_id = AKIAOLD"],
   () => ["AWS_Access_Key_ID=AKIAOLD"],
@@ -57,7 +57,7 @@ export interface GeneratedFile {
   readonly profile: string;
 }
 
-/** The file of one seed's turn: any mixture of what such files hold, broken ones among them. */
+/** Generates a file from a seed: any mixture of valid and broken contents. */
 export function generateCredentialsFile(pick: Random): GeneratedFile {
   const chance = (percent: number) => pick(100) < percent;
   const one = <T>(values: readonly T[]): T => values[pick(values.length)] as T;

@@ -1,4 +1,4 @@
-/** Bytes that a hostile service sends: a beginning, then the rest without end. */
+/** Bytes that a hostile service sends: a start, then `rest` forever. */
 export interface EndlessResponse {
   readonly start: string;
   readonly rest: string;
@@ -8,7 +8,7 @@ export interface EndlessResponse {
 
 const CHUNKED = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
-/** What a service can send for ever. */
+/** Endless responses. */
 export const ENDLESS = {
   "interim responses": { start: "", rest: "HTTP/1.1 100 Continue\r\n\r\n" },
   "header lines": { start: "HTTP/1.1 200 OK\r\n", rest: "a: b\r\n" },
@@ -34,7 +34,7 @@ export const ENDLESS = {
   "nothing": { start: "", rest: "", pause: 1_000 },
 } as const satisfies Record<string, EndlessResponse>;
 
-/** A session as CreateSession returns it, with a life of so many seconds. */
+/** Returns a CreateSession response with this lifetime, seconds. */
 export function sessionResponse(seconds: number): string {
   const body = JSON.stringify({
     credentialSet: [{
@@ -49,7 +49,7 @@ export function sessionResponse(seconds: number): string {
   return `HTTP/1.1 201 Created\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
 }
 
-/** A service over plain HTTP that answers each request as told; requests are not verified. */
+/** A plain HTTP service with the given responses; it does not verify requests. */
 export class HostileService implements AsyncDisposable {
   /** Number of requests so far. */
   requests = 0;
@@ -57,7 +57,7 @@ export class HostileService implements AsyncDisposable {
   readonly #connections = new Set<Deno.Conn>();
   readonly #served: Promise<void>;
 
-  /** `answer` is asked for each response: whole, or without end. */
+  /** `answer` returns each response: complete, or endless. */
   constructor(private readonly answer: (request: number) => string | EndlessResponse) {
     this.#served = this.#serve();
   }

@@ -1,13 +1,13 @@
 /**
- * Asks for one path again and again over keep-alive connections, and prints how long the answers took
- * as one line of JSON (see `LoadReport` in `load_process.ts`). Raw sockets: a client that costs less
- * than the server measures the server.
+ * Requests one path repeatedly over keep-alive connections, and prints latencies as one line of JSON
+ * (see `LoadReport` in `load_process.ts`). It uses raw sockets, because the client must cost less
+ * than the server.
  *
  * Usage: deno run -A tests/support/load.ts HOST PORT PATH TOKEN CONNECTIONS SECONDS [REQUESTS] [samples]
  *
  * With `samples` it prints the start and duration of each request too.
  *
- * It ends after so many seconds or requests, whichever comes first.
+ * It ends after the given seconds or requests, whichever comes first.
  *
  * @module
  */

@@ -2,15 +2,15 @@ import { fileURLToPath } from "node:url";
 
 const SCRIPT = fileURLToPath(new URL("load.ts", import.meta.url));
 
-/** What a load has met. */
+/** Result of a load. */
 export interface LoadReport {
   /** Answered requests. */
   readonly requests: number;
-  /** Those that were answered with another status than 200. */
+  /** Responses with another status than 200. */
   readonly refused: number;
-  /** Connections that ended, or could not be made, before their answer. */
+  /** Connections that failed, or ended before their response. */
   readonly broken: number;
-  /** Of these, those that ended in the middle of an answer. */
+  /** Of these, connections that ended in the middle of a response. */
   readonly cut: number;
   readonly perSecond: number;
   readonly milliseconds: {
@@ -19,11 +19,11 @@ export interface LoadReport {
     readonly p999: number;
     readonly max: number;
   };
-  /** Pairs, if they were asked for: milliseconds of the start since 1970, microseconds. */
+  /** Pairs, if requested: milliseconds of the start since 1970, microseconds. */
   readonly samples?: readonly number[];
 }
 
-/** What is asked for. */
+/** Parameters of a load. */
 export interface Load {
   /** `http://host:port` */
   readonly url: string;
@@ -31,13 +31,13 @@ export interface Load {
   readonly token?: string;
   readonly connections: number;
   readonly seconds: number;
-  /** It ends after so many, if that comes first. */
+  /** Maximum number of requests. */
   readonly requests?: number;
   /** Returns the samples too. */
   readonly samples?: boolean;
 }
 
-/** Runs a load in a process of its own. */
+/** Runs a load in another process. */
 export async function runLoad(load: Load): Promise<LoadReport> {
   const { hostname, port } = new URL(load.url);
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

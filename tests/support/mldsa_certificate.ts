@@ -22,8 +22,8 @@ export interface MldsaCertificate extends CertificateFiles {
  * Makes an end-entity certificate for a new ML-DSA key, signed by an RSA or EC authority. The key
  * file is PKCS#8 in its seed form (RFC 9881).
  *
- * OpenSSL 3.0 knows no ML-DSA: it issues a certificate for another key, whose place the ML-DSA
- * public key then takes, and signs the outcome once more.
+ * OpenSSL 3.0 has no ML-DSA: it issues a certificate for another key. The ML-DSA public key then
+ * replaces that key, and OpenSSL signs the result again.
  */
 export async function issueMldsaCertificate(
   authority: Authority,

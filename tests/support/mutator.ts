@@ -28,7 +28,7 @@ export class Mutator {
   ];
   readonly #edits: readonly Edit[];
 
-  /** @param dictionary words of the input's language, which are inserted and swapped in */
+  /** @param dictionary tokens of the input's language to insert or swap in */
   constructor(seed: number, dictionary: readonly string[] = []) {
     this.#random = seededRandom(seed);
     this.#dictionary = dictionary.map((word) => new TextEncoder().encode(word));

@@ -2,10 +2,10 @@ import { fileURLToPath } from "node:url";
 
 import { runProgram } from "./binary.ts";
 
-/** Where compiled doubles and emulated systems stand, below `build`. */
+/** Directory of compiled doubles and emulated systems. */
 export const BUILD = fileURLToPath(new URL("../../build/", import.meta.url));
 
-/** Whether a program is on PATH or at an absolute path. */
+/** Returns true if a program is on PATH or at an absolute path. */
 function hasProgram(name: string): boolean {
   const directories = name.startsWith("/") ? [""] : (Deno.env.get("PATH") ?? "").split(":");
   return directories.some((directory) => {
@@ -17,13 +17,13 @@ function hasProgram(name: string): boolean {
   });
 }
 
-/** Why tests that need these programs or files cannot run here; undefined when they can. */
-export function missing(...names: readonly string[]): string | undefined {
+/** Returns the reason why tests that need these programs or files cannot run here, or undefined. */
+export function missingTools(...names: readonly string[]): string | undefined {
   const absent = names.filter((name) => !hasProgram(name));
   return absent.length === 0 ? undefined : `${absent.join(", ")} is not installed`;
 }
 
-/** Compiles C. Throws with the compiler's words when it does not. */
+/** Compiles C. Throws the compiler's message if it fails. */
 export async function compileC(
   compiler: string,
   sources: readonly string[],

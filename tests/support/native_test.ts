@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
 
-import { missing } from "./native.ts";
+import { missingTools } from "./native.ts";
 
-Deno.test("missing() names what is not there, and nothing when all is", () => {
-  assertEquals(missing("sh", "/bin/sh"), undefined);
-  assertEquals(missing("sh", "no-such-program"), "no-such-program is not installed");
-  assertEquals(missing("/nowhere/x", "y-z"), "/nowhere/x, y-z is not installed");
+Deno.test("missingTools() names what is missing, and returns undefined if nothing is", () => {
+  assertEquals(missingTools("sh", "/bin/sh"), undefined);
+  assertEquals(missingTools("sh", "no-such-program"), "no-such-program is not installed");
+  assertEquals(missingTools("/nowhere/x", "y-z"), "/nowhere/x, y-z is not installed");
 });

@@ -1,5 +1,5 @@
 /**
- * Needs of tests: what a test wants of its machine, each probed by doing the thing.
+ * Needs of tests: requirements on the machine, each probed by trying it.
  *
  * ```ts
  * import { testWith } from "../support/needs.ts";
@@ -18,13 +18,13 @@
  * @module
  */
 import { BINARY } from "./binary.ts";
-import { BUILD, missing } from "./native.ts";
+import { BUILD, missingTools } from "./native.ts";
 import { reasonAgainstArm64 } from "./arm64.ts";
 import { PROXY, SOFTHSM } from "./pkcs11_modules.ts";
 import { CLIENT_LIBRARIES, compiledClient, JAVASCRIPT_CLIENT, PYTHON } from "./tools.ts";
 import { reasonAgainstWine } from "./wine.ts";
 
-/** Returns why the machine does not have something; undefined if it does. */
+/** Returns the reason why a need is missing, or undefined. */
 type Probe = () => string | undefined;
 
 const probeRoot: Probe = () => Deno.uid() === 0 ? undefined : "the tests do not run as root";
@@ -72,29 +72,29 @@ const PROBES = {
       apt-get -qq update -o Dir::Etc::SourceList="$d/list" -o Dir::Etc::SourceParts=/dev/null \
         -o Dir::State="$d/state" -o Dir::State::status="$d/status" -o Dir::Cache="$d/cache" \
         -o Acquire::Retries=0 -o APT::Update::Error-Mode=any`),
-  "binary": () => missing(BINARY),
+  "binary": () => missingTools(BINARY),
   /** C with openssl, for the doubles of the stores of Windows and macOS. */
-  "compiler": () => missing("gcc", "/usr/include/openssl/evp.h"),
+  "compiler": () => missingTools("gcc", "/usr/include/openssl/evp.h"),
   /** A program may be traced, which some containers forbid. */
-  "strace": () => missing("strace") ?? shell("strace -o /dev/null true"),
-  "softhsm": () => missing(SOFTHSM, "softhsm2-util", "pkcs11-tool", "p11tool", "gcc"),
-  "ykcs11": () => missing(`/usr/lib/${Deno.build.arch}-linux-gnu/libykcs11.so.2`),
-  "p11-kit-proxy": () => missing(PROXY),
+  "strace": () => missingTools("strace") ?? shell("strace -o /dev/null true"),
+  "softhsm": () => missingTools(SOFTHSM, "softhsm2-util", "pkcs11-tool", "p11tool", "gcc"),
+  "ykcs11": () => missingTools(`/usr/lib/${Deno.build.arch}-linux-gnu/libykcs11.so.2`),
+  "p11-kit-proxy": () => missingTools(PROXY),
   "tss2": () =>
     ["libtss2-esys.so.0", "libtss2-tctildr.so.0", "libtss2-mu.so.0", "libtss2-rc.so.0"]
       .map((library) =>
         ["/lib", "/lib64", `/lib/${Deno.build.arch}-linux-gnu`].some((folder) =>
-            missing(`/usr${folder}/${library}`) === undefined
+            missingTools(`/usr${folder}/${library}`) === undefined
           )
           ? undefined
           : `${library} is not installed`
       ).find((reason) => reason !== undefined),
-  "swtpm": () => missing("swtpm", "tpm2_createprimary"),
-  "python-client": () => missing(PYTHON),
-  "python-libraries": () => missing(CLIENT_LIBRARIES),
+  "swtpm": () => missingTools("swtpm", "tpm2_createprimary"),
+  "python-client": () => missingTools(PYTHON),
+  "python-libraries": () => missingTools(CLIENT_LIBRARIES),
   /** s3fs can mount a file system. */
-  "fuse": () => missing("s3fs") ?? shell("test -w /dev/fuse"),
-  "javascript-client": () => missing(`${JAVASCRIPT_CLIENT}made-from`),
+  "fuse": () => missingTools("s3fs") ?? shell("test -w /dev/fuse"),
+  "javascript-client": () => missingTools(`${JAVASCRIPT_CLIENT}made-from`),
   "go-client": () => compiledClient("go").whyNot,
   "go-v1-client": () => compiledClient("go_v1").whyNot,
   "go-base-client": () => compiledClient("go_base").whyNot,
@@ -105,7 +105,7 @@ const PROBES = {
   "kustomize": () => compiledClient("kustomize").whyNot,
   "wine": reasonAgainstWine,
   "arm64-emulator": reasonAgainstArm64,
-  "image": () => missing(`${BUILD}image.stamp`),
+  "image": () => missingTools(`${BUILD}image.stamp`),
 } satisfies Readonly<Record<string, Probe>>;
 
 /** A name of the table, or a program on PATH. */
@@ -122,7 +122,7 @@ const known = new Map<string, string | null>(
   Object.entries<string | null>(JSON.parse(Deno.env.get(PROBED) ?? "{}")),
 );
 
-/** Returns why this machine does not have something, on one line; undefined if it does. */
+/** Returns the reason why a need is missing, on one line, or undefined. */
 export function whyMissing(need: Need): string | undefined {
   let reason = known.get(need);
   if (reason === undefined) {
@@ -158,10 +158,10 @@ function probeOf(need: Need): Probe {
   const probe = Object.entries<Probe>(PROBES).find(([name]) => name === need)?.[1];
   if (probe) return probe;
   if (!need.startsWith("program:")) throw new Error(`no such need: ${need}`);
-  return () => missing(need.slice("program:".length));
+  return () => missingTools(need.slice("program:".length));
 }
 
-/** Runs a script that does the thing. Returns the last line of its complaint if it fails. */
+/** Runs a script that tries it. Returns the last line of standard error if it fails. */
 function shell(script: string): string | undefined {
   const { success, code, stderr } = new Deno.Command("sh", {
     args: ["-ec", script],

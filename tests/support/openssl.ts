@@ -1,17 +1,17 @@
-/** How `openssl()` runs the program. */
+/** Options of `openssl()`. */
 export interface OpensslOptions {
-  /** Written to standard input, which is closed afterwards; absent: no input. */
+  /** Standard input; none if absent. */
   readonly stdin?: Uint8Array | string;
   readonly cwd?: string;
-  /** Give standard output back even when the program fails. */
+  /** Return standard output even if the program fails. */
   readonly allowFailure?: boolean;
 }
 
 /**
- * Runs the openssl program of this machine and gives its standard output.
+ * Runs this machine's openssl program and returns its standard output.
  *
- * Throws an Error with the subcommand and what the program wrote on standard error when it fails.
- * Other arguments stay out of that error, since they may hold a password.
+ * Throws an Error with the subcommand and the program's standard error if it fails. The error does
+ * not contain other arguments, because they may contain a password.
  */
 export async function openssl(
   args: readonly string[],
@@ -29,8 +29,8 @@ export async function openssl(
   if (options.stdin !== undefined) await feed(child.stdin, options.stdin);
   const { success, code, stdout, stderr } = await output;
   if (!success && options.allowFailure !== true) {
-    const words = new TextDecoder().decode(stderr).trim();
-    throw new Error(`openssl ${args[0] ?? ""} ended with ${code}: ${words}`);
+    const message = new TextDecoder().decode(stderr).trim();
+    throw new Error(`openssl ${args[0] ?? ""} ended with ${code}: ${message}`);
   }
   return stdout;
 }
@@ -41,7 +41,7 @@ async function feed(stdin: WritableStream<Uint8Array>, data: Uint8Array | string
     await writer.write(typeof data === "string" ? new TextEncoder().encode(data) : data);
     await writer.close();
   } catch (error) {
-    // A program that ends without reading all its input is judged by its exit code.
+    // If a program ends without reading all its input, only its exit code counts.
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
   }
 }

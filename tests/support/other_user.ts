@@ -1,12 +1,12 @@
 import { BINARY, type Result, type RunOptions, runProgram } from "./binary.ts";
 import { TemporaryDirectory } from "./temporary_directory.ts";
 
-/** `nobody`, the user that programs are run as. */
+/** `nobody`, the user that programs run as. */
 const UID = 65534;
 
 /**
- * Another user than root, with a copy of the binary in a folder that this user reaches: the checkout may
- * be closed to others, and so may be what the build made under a umask. Tests that use it need
+ * Another user than root, with a copy of the binary in a folder that this user can read: the checkout
+ * and the build may not be readable for others. Tests that use it need
  * `other-user`.
  */
 export class OtherUser implements Disposable {
@@ -32,7 +32,7 @@ export class OtherUser implements Disposable {
   }
 }
 
-/** Gives a folder and everything in it to the other user. */
+/** Makes the other user the owner of a folder and everything in it. */
 export async function giveToOther(path: string): Promise<void> {
   const { code, stderr } = await runProgram("chown", ["-R", `${UID}:${UID}`, path]);
   if (code !== 0) throw new Error(stderr);

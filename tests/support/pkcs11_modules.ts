@@ -3,36 +3,36 @@ import { fileURLToPath } from "node:url";
 const SOURCES = fileURLToPath(new URL("../plugins/pkcs11/modules/", import.meta.url));
 const OUTPUT = fileURLToPath(new URL("../../build/test-modules/", import.meta.url));
 
-/** Where Debian puts SoftHSM and p11-kit's proxy. */
+/** Debian's paths of SoftHSM and p11-kit's proxy. */
 export const SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so";
 export const PROXY = `/usr/lib/${Deno.build.arch}-linux-gnu/p11-kit-proxy.so`;
 
-/** What can be compiled: source and macros. */
+/** Test modules: source file and macros. */
 const MODULES = {
   /** Around another module: counts, fails, waits; see wrapper.c. */
   wrapper: ["wrapper.c"],
   /** In the layout of Windows: around SoftHSM, and around the wrapper. */
   packed: ["packed.c"],
   packedWrapper: ["packed.c", `-DINNER_MODULE="${OUTPUT}wrapper.so"`],
-  /** Libraries that do harm when they are loaded. */
+  /** Libraries that fail harmfully when loaded. */
   segfault: ["broken.c", "-DSEGFAULT"],
   abort: ["broken.c", "-DABORT"],
   exit: ["broken.c", "-DEXIT"],
   hang: ["broken.c", "-DHANG"],
   /** A token with an ML-DSA key; see mldsa.c. */
   mldsa: ["mldsa.c"],
-  /** A library that is no PKCS#11 module. */
+  /** A library that is not a PKCS#11 module. */
   empty: ["broken.c"],
 } as const satisfies Record<string, readonly string[]>;
 
-/** Compiles a test module and gives its path. */
+/** Compiles a test module and returns its path. */
 export async function compileModule(name: keyof typeof MODULES): Promise<string> {
   const output = `${OUTPUT}${name}.so`;
   await compile(MODULES[name], output, ["-shared", "-fPIC"]);
   return output;
 }
 
-/** Compiles sizes.c and gives what it prints. */
+/** Compiles sizes.c and returns its output. */
 export async function compilerSizes(macros: readonly string[]): Promise<unknown> {
   const program = `${OUTPUT}sizes`;
   await compile(["sizes.c", ...macros], program, []);

@@ -1,8 +1,8 @@
 /**
  * Reference data: what other programs recorded or computed, for tests that compare with it.
  *
- * Each test runs on stand-ins that are generated here, everywhere. It runs once more on the recorded
- * data of `../shared/data`, if that folder exists.
+ * Each test runs on generated stand-ins everywhere. It runs again on the recorded data of
+ * `../shared/data`, if that folder exists.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export type ReferencePart = "createsession" | "endpoints" | "mldsa" | "pkcs8" | 
 const RECORDED = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
 const GENERATOR = fileURLToPath(new URL("make_reference.py", import.meta.url));
 
-/** Selector files: two that are right, and one for each way in which they are not. */
+/** Selector files: two valid ones, and one for each kind of error. */
 const SELECTORS: Readonly<Record<string, string>> = {
   "valid-all-attributes-selector.json": selector(
     ["x509Subject", "CN=Example Client,O=Example"],
@@ -41,7 +41,7 @@ const SELECTORS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Defines a test that gets a folder with this part of the reference data: generated, and recorded
+ * Defines a test that receives a folder with this part of the reference data: generated, and recorded
  * if that exists.
  */
 export function testWithReference(

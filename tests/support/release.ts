@@ -8,10 +8,10 @@ import type { TemporaryDirectory } from "./temporary_directory.ts";
 /** The project's folder. */
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** What `make dist` wrote. */
+/** Output folder of `make dist`. */
 export const DIST = `${ROOT}build/dist`;
 
-/** An image as a runtime would start it. */
+/** An unpacked image, as a runtime starts it. */
 export interface UnpackedImage {
   readonly root: string;
   readonly process: {
@@ -22,7 +22,7 @@ export interface UnpackedImage {
   };
 }
 
-/** Takes an image of `make image` apart, by umoci. */
+/** Unpacks an image of `make image` with umoci. */
 export async function unpackImage(
   directory: TemporaryDirectory,
   architecture: string,
@@ -34,16 +34,16 @@ export async function unpackImage(
   const bundle = directory.join(`bundle-${architecture}${suffix}`);
   const variant = VARIANTS.find((candidate) => candidate.suffix === suffix) ?? VARIANTS[0];
   await must("umoci", ["unpack", "--image", `${layout}:${tagOf(variant)}`, bundle]);
-  // For users that are not root to get there.
+  // Other users must be able to enter it.
   for (const path of [directory.path, bundle]) Deno.chmodSync(path, 0o755);
   const { process } = JSON.parse(Deno.readTextFileSync(`${bundle}/config.json`));
   return { root: `${bundle}/rootfs`, process };
 }
 
-/** Home of the programs: what they leave there goes away with the temporary files. */
+/** Home of the programs, removed with the temporary files. */
 const HOME = Deno.env.get("TMPDIR") ?? "/tmp";
 
-/** Runs a program that must succeed, for its standard output. */
+/** Runs a program that must succeed. Returns its standard output. */
 export async function must(command: string, args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await runProgram(command, args, { env: { HOME } });
   if (code !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${code}: ${stderr}`);

@@ -12,7 +12,7 @@ import { linesOf, readSkip, type Skip, unexpectedSkips } from "./skips.ts";
 export interface Step {
   readonly name: string;
   readonly args: readonly string[];
-  /** Its tests are counted one by one; else the step counts as one. */
+  /** Counts its tests one by one; otherwise the step counts as one. */
   readonly counted?: boolean;
   /** Tests that the filter leaves out are not skips; they state no reason. */
   readonly filtered?: boolean;
@@ -64,7 +64,7 @@ const WITHOUT_DESCRIPTORS = 'exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec "$@"'
 /** Folders of programs that an ordinary user's PATH lacks. */
 const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
-/** Runs the steps and prints the summary. Returns whether nothing failed. */
+/** Runs the steps and prints the summary. Returns true if nothing failed. */
 export async function runSteps(steps: readonly Step[], options: RunOptions): Promise<boolean> {
   const tallies: Tally[] = [];
   using folder = new RunFolder();
@@ -182,7 +182,7 @@ async function runBatch(
 
 /**
  * Prints both outputs of a process as one piece when it ends, or what there is of them at the timeout:
- * a process that it left behind may hold them open. Returns whether it succeeded.
+ * a process that it left running may keep them open. Returns true if it succeeded.
  */
 async function collected(child: Deno.ChildProcess, timeout: AbortSignal): Promise<boolean> {
   const pieces: Uint8Array[] = [];
@@ -209,7 +209,7 @@ function sum(tallies: readonly Tally[], count: "passed" | "failed"): number {
   return tallies.reduce((total, tally) => total + tally[count], 0);
 }
 
-/** Returns a failure for each trace that the run left behind. */
+/** Returns a failure for each trace that the run left. */
 function traceTally(folder: RunFolder): Tally {
   const failures = folder.traces().map((trace) => `left behind: ${trace}`);
   return { passed: 0, failed: failures.length, skips: [], failures };
@@ -246,7 +246,7 @@ function isFile(path: string): boolean {
   }
 }
 
-/** Leaves nothing behind when the run is interrupted. */
+/** Cleans up when the run is interrupted. */
 function endOnSignal(folder: RunFolder, descendants: Descendants): void {
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     Deno.addSignalListener(signal, async () => {

@@ -1,9 +1,9 @@
 import { BINARY, leastEnvironment } from "./binary.ts";
 
-/** A program that says nothing new for longer hangs, milliseconds. */
+/** Timeout without new output, milliseconds. */
 const MAX_SILENCE = 120_000;
 
-/** A run of the binary that stays, and what it says. */
+/** A long-running run of the binary, with its output. */
 export class RunningBinary implements AsyncDisposable {
   /** Lines of standard error so far. */
   readonly lines: string[] = [];
@@ -11,7 +11,7 @@ export class RunningBinary implements AsyncDisposable {
   readonly #read: Promise<void>;
   #changed = Promise.withResolvers<void>();
 
-  /** Starts it with only the environment given, without input; its standard output must stay empty. */
+  /** Starts it with only the given environment, without input. Its standard output must stay empty. */
   constructor(args: readonly string[], env: Readonly<Record<string, string>>, wrapper?: string[]) {
     const [command = BINARY, ...rest] = [...wrapper ?? [], BINARY, ...args];
     this.#child = new Deno.Command(command, {
@@ -29,8 +29,8 @@ export class RunningBinary implements AsyncDisposable {
     return this.#child.pid;
   }
 
-  /** Waits until a line matches, from the one numbered `from` on; fails when the program ends first. */
-  async said(pattern: RegExp, from = 0): Promise<string> {
+  /** Waits until a line from number `from` on matches. Fails if the program ends first. */
+  async waitForLine(pattern: RegExp, from = 0): Promise<string> {
     for (;;) {
       const line = this.lines.slice(from).find((line) => pattern.test(line));
       if (line !== undefined) return line;
@@ -41,7 +41,7 @@ export class RunningBinary implements AsyncDisposable {
       });
       const late = Promise.withResolvers<never>();
       const timer = setTimeout(() => {
-        late.reject(new Error(`it never said ${pattern}: ${this.lines.join(" | ")}`));
+        late.reject(new Error(`no line matches ${pattern}: ${this.lines.join(" | ")}`));
       }, MAX_SILENCE);
       await Promise.race([this.#changed.promise, ended, late.promise])
         .finally(() => clearTimeout(timer));
@@ -52,7 +52,7 @@ export class RunningBinary implements AsyncDisposable {
     this.#child.kill(signal);
   }
 
-  /** Waits for its end: exit code, and what stood on standard output. */
+  /** Waits for its end. Returns exit code and standard output. */
   async end(): Promise<{ code: number; stdout: string }> {
     const [{ code }, stdout] = await Promise.all([
       this.#child.status,

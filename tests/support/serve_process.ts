@@ -6,7 +6,7 @@ export const CREDENTIALS_PATH = "/latest/meta-data/iam/security-credentials/Demo
 
 /** `serve` of the real binary, on a free port of loopback. */
 export class ServeProcess implements AsyncDisposable {
-  /** @param url as it was printed, without its last slash: paths are appended to it */
+  /** @param url the printed URL without its last slash: paths are appended to it */
   private constructor(readonly binary: RunningBinary, readonly url: string) {}
 
   /** Starts it with the scenario's flags and these, and waits until it listens. */
@@ -18,7 +18,7 @@ export class ServeProcess implements AsyncDisposable {
     const port = flags.some((flag) => flag.startsWith("--port")) ? [] : ["--port=0"];
     const binary = new RunningBinary(["serve", ...scenario.flags, ...port, ...flags], env);
     try {
-      const line = await binary.said(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
+      const line = await binary.waitForLine(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
       return new ServeProcess(binary, line.replace(/^[^=]*=|\/$/g, ""));
     } catch (thrown) {
       await binary[Symbol.asyncDispose]();
@@ -45,7 +45,7 @@ export class ServeProcess implements AsyncDisposable {
     return Object.fromEntries(pairs);
   }
 
-  /** A token for so many seconds. */
+  /** Requests a token with this lifetime, seconds. */
   async token(seconds = 21_600): Promise<string> {
     const answer = await fetch(`${this.url}/latest/api/token`, {
       method: "PUT",
@@ -55,13 +55,13 @@ export class ServeProcess implements AsyncDisposable {
     return await answer.text();
   }
 
-  /** Asks for a path with a fresh token, or the one given. */
+  /** Requests a path with a new token, or the given one. */
   async get(path: string, token?: string): Promise<Response> {
     const headers = { "x-aws-ec2-metadata-token": token ?? await this.token() };
     return await fetch(this.url + path, { headers });
   }
 
-  /** Asks it to end: the exit code, and how long it took, milliseconds. */
+  /** Sends SIGTERM. Returns the exit code and the time to exit, milliseconds. */
   async end(signal: Deno.Signal = "SIGTERM"): Promise<{ code: number; milliseconds: number }> {
     const started = performance.now();
     this.binary.kill(signal);

@@ -8,7 +8,7 @@ import {
 } from "./certificates.ts";
 import { TemporaryDirectory } from "./temporary_directory.ts";
 
-/** ARNs that the emulator takes. */
+/** ARNs that the emulator accepts. */
 export const ARNS = {
   role: "arn:aws:iam::123456789012:role/Demo",
   profile: "arn:aws:rolesanywhere:us-east-1:123456789012:profile/2d1b8a3e-demo",
@@ -26,8 +26,8 @@ export const ARN_FLAGS: readonly string[] = [
 ];
 
 /**
- * All that a session needs, made fresh: a trust anchor, an end-entity certificate of it, and an
- * emulator behind TLS whose authority the `caBundle` file holds.
+ * Everything that a session needs: a trust anchor, an end-entity certificate of it, and an emulator
+ * behind TLS whose authority is in the `caBundle` file.
  */
 export class SessionScenario implements AsyncDisposable {
   private constructor(
@@ -38,7 +38,7 @@ export class SessionScenario implements AsyncDisposable {
     readonly emulator: CreateSessionEmulator,
   ) {}
 
-  /** Makes one; `identity` shapes the end-entity certificate, `emulator` the service. */
+  /** Creates one. `identity` configures the end-entity certificate, `emulator` the service. */
   static async create(
     identity: Partial<CertificateRequest> = {},
     emulator: Partial<EmulatorOptions> = {},

@@ -30,7 +30,7 @@ export function linesOf(skips: readonly Skip[]): string[] {
     .map(([line, count]) => `skipped: ${count} ${count === 1 ? "test" : "tests"}: ${line}`);
 }
 
-/** Reads `tests/expected_needs`: a need a line, `program:*` for every program. */
+/** Reads `tests/expected_needs`: one need per line, `program:*` for every program. */
 export function readExpectedNeeds(text: string): string[] {
   return text.split("\n").map((line) => line.replace(/#.*/, "").trim())
     .filter((line) => line !== "");

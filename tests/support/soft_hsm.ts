@@ -2,24 +2,24 @@ import { openssl } from "./openssl.ts";
 import { SOFTHSM } from "./pkcs11_modules.ts";
 import { TemporaryDirectory } from "./temporary_directory.ts";
 
-/** The PIN of every token that is made here. */
+/** PIN of every test token. */
 export const PIN = "123456";
 
-/** How an object is stored. */
+/** Options of a stored object. */
 export interface ObjectOptions {
-  /** CKA_ID in hex; absent: none. */
+  /** CKA_ID in hex; no CKA_ID if absent. */
   readonly id?: string;
   readonly label?: string;
-  /** A key that wants a PIN at each signature. */
+  /** The key requires a PIN for each signature. */
   readonly alwaysAuthenticate?: boolean;
-  /** A certificate that is seen only after a login. */
+  /** The certificate is visible only after a login. */
   readonly isPrivate?: boolean;
 }
 
-/** A SoftHSM with tokens of its own, in a directory that goes away with it. */
+/** A SoftHSM with its own tokens, in a directory that is removed with it. */
 export class SoftHsm implements Disposable {
   readonly directory = new TemporaryDirectory();
-  /** What a program needs to find these tokens. */
+  /** Environment in which a program finds these tokens. */
   readonly env: Readonly<Record<string, string>>;
 
   constructor() {
@@ -46,7 +46,7 @@ export class SoftHsm implements Disposable {
     return new SoftToken(this, label, slot);
   }
 
-  /** Has this process see these tokens, until the value is disposed of. */
+  /** Makes these tokens visible to this process, until the value is disposed of. */
   enter(): Disposable {
     const before = Deno.env.get("SOFTHSM2_CONF");
     Deno.env.set("SOFTHSM2_CONF", this.env["SOFTHSM2_CONF"] ?? "");
@@ -58,7 +58,7 @@ export class SoftHsm implements Disposable {
     };
   }
 
-  /** Runs a program on these tokens and gives its standard output. */
+  /** Runs a program on these tokens and returns its standard output. */
   async run(
     program: string,
     args: readonly string[],
@@ -93,7 +93,7 @@ export class SoftToken {
     await this.#write("privkey", der, ["--usage-sign", ...objectArguments(options)]);
   }
 
-  /** Stores the private key of a PEM file so that it is seen and used without a login. */
+  /** Stores the private key of a PEM file so that it is visible and usable without a login. */
   async importOpenKey(keyPath: string, options: ObjectOptions): Promise<void> {
     await this.#p11tool("--no-mark-private", "--load-privkey", keyPath, options);
   }
@@ -106,7 +106,7 @@ export class SoftToken {
 
   /** Stores the certificate of a PEM file. */
   async importCertificate(certificatePath: string, options: ObjectOptions): Promise<void> {
-    // pkcs11-tool makes no certificate private.
+    // pkcs11-tool cannot make a certificate private.
     if (options.isPrivate) {
       return await this.#p11tool(
         "--mark-private",

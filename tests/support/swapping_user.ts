@@ -6,7 +6,7 @@ export const USER = 65534;
 
 const SECRET = "# ROOT-SECRET 0123456789\n[root]\naws_access_key_id = ROOT-SECRET\n";
 
-/** A hostile user at work in a home directory; root only can start one. See swapping_user.py. */
+/** A hostile user in a home directory; only root can start one. See swapping_user.py. */
 export class SwappingUser implements AsyncDisposable {
   private constructor(
     readonly home: string,
@@ -15,7 +15,7 @@ export class SwappingUser implements AsyncDisposable {
     private readonly lines: ReadableStreamDefaultReader<string>,
   ) {}
 
-  /** Starts one who exchanges the credentials file, or its directory. */
+  /** Starts a user who swaps the credentials file, or its directory. */
   static async start(
     swaps: "file" | "directory",
     directory: TemporaryDirectory,
@@ -41,20 +41,20 @@ export class SwappingUser implements AsyncDisposable {
     return user;
   }
 
-  /** The file that root is asked to update. */
+  /** The file that root updates. */
   get credentials(): string {
     return `${this.home}/.aws/credentials`;
   }
 
-  /** Ends the user and returns what became of root's files. */
+  /** Ends the user and returns the damage to root's files. */
   async stop(): Promise<string> {
-    await this.child.stdin.close().catch(() => {}); // ended by itself
-    let said = "";
+    await this.child.stdin.close().catch(() => {}); // it has ended already
+    let output = "";
     for (let read = await this.lines.read(); !read.done; read = await this.lines.read()) {
-      said += read.value;
+      output += read.value;
     }
     const { success } = await this.child.status;
-    if (said.trim() !== "" || !success) return said.trim() || "the user failed";
+    if (output.trim() !== "" || !success) return output.trim() || "the user failed";
     const names = [...Deno.readDirSync(this.secrets)].map(({ name }) => name).toSorted();
     if (names.join() !== "credentials,secret") return `made in root's directory: ${names}`;
     for (const name of names) {

@@ -8,14 +8,14 @@ export class Folder {
     readonly path: string,
   ) {}
 
-  /** The absolute path of something below the directory; nothing is made. */
+  /** Returns the absolute path of a name below the directory, without creating it. */
   join(...parts: string[]): string {
     return join(this.path, ...parts);
   }
 
   /**
-   * Writes a file of this name and gives its absolute path. Folders in the name are made.
-   * `mode` is set even against the umask; a test that wants 0644 gets it.
+   * Writes a file of this name and returns its absolute path. Creates folders in the name. `mode`
+   * overrides the umask.
    */
   write(name: string, data: string | Uint8Array, mode = 0o600): string {
     const path = this.join(name);
@@ -28,7 +28,7 @@ export class Folder {
 }
 
 /**
- * A fresh directory of mode 0700 that goes away, with all it holds, at the end of the `using` block.
+ * A new directory of mode 0700 that is removed with its contents at the end of the `using` block.
  */
 export class TemporaryDirectory extends Folder implements Disposable {
   constructor(prefix = "aws-signing-helper-test-") {

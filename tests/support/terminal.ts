@@ -4,19 +4,19 @@ import { PYTHON } from "./tools.ts";
 
 const SCRIPT = fileURLToPath(new URL("terminal.py", import.meta.url));
 
-/** What a run on a terminal left. */
+/** Result of a run on a terminal. */
 export interface TerminalResult {
-  /** The exit code; minus the signal's number when one ended the program. */
+  /** The exit code, or minus the number of the signal that ended the program. */
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** All that stood on the terminal. */
+  /** All text on the terminal. */
   readonly screen: string;
-  /** Whether the terminal echoes again at the end. */
+  /** True if the terminal echoes again at the end. */
   readonly echoes: boolean;
 }
 
-/** Runs a program on a terminal of its own; each pair waits for a text and then types one. */
+/** Runs a program on its own terminal. Each pair waits for a text and then types one. */
 export async function runOnTerminal(
   command: readonly string[],
   dialogue: readonly (readonly [expected: string, typed: string])[],

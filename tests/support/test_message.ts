@@ -2,7 +2,7 @@ import { createHash, createPublicKey } from "node:crypto";
 
 const FIXED = "AWS Roles Anywhere Credential Helper Signing Test1";
 
-/** The message that sign-string signs for a public key, made here from its documentation alone. */
+/** Returns the message that sign-string signs for a public key, from its documentation only. */
 export function testMessage(publicKeyPem: string): Uint8Array {
   const key = createPublicKey(publicKeyPem);
   const bits = key.asymmetricKeyType === "rsa"

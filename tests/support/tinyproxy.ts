@@ -2,10 +2,10 @@ import { TemporaryDirectory } from "./temporary_directory.ts";
 
 /** Time for tinyproxy to listen, milliseconds. */
 const START_TIMEOUT = 30_000;
-/** A port may be taken between the look for a free one and its use. */
+/** Number of tries: another process may take the free port before its use. */
 const ATTEMPTS = 5;
 
-/** A running tinyproxy on loopback, as a proxy that is not ours, with its log. */
+/** A running tinyproxy on loopback, with its log. */
 export class Tinyproxy implements AsyncDisposable {
   private constructor(
     readonly port: number,
@@ -13,7 +13,7 @@ export class Tinyproxy implements AsyncDisposable {
     readonly child: Deno.ChildProcess,
   ) {}
 
-  /** Starts one. With `user` and `password` it wants Basic authentication. */
+  /** Starts one. With `user` and `password` it requires Basic authentication. */
   static async start(login?: { user: string; password: string }): Promise<Tinyproxy> {
     for (let attempt = 1;; attempt++) {
       const port = freePort();
@@ -52,7 +52,7 @@ export class Tinyproxy implements AsyncDisposable {
     }
   }
 
-  /** Waits until it has logged what matches: it writes the log after it has answered. */
+  /** Waits until its log matches: it writes the log after the response. */
   async logged(pattern: RegExp): Promise<void> {
     const start = performance.now();
     while (!pattern.test(this.log)) {

@@ -2,27 +2,27 @@ import { fileURLToPath } from "node:url";
 
 const CLIENTS = new URL("../../build/clients/", import.meta.url);
 
-/** Python with boto3 and cryptography, as `make tools` installs it. */
+/** Python with boto3 and cryptography, installed by `make tools`. */
 export const PYTHON = fileURLToPath(new URL("python/bin/python", CLIENTS));
 
-/** Python with libraries whose AWS clients are other than boto3's. */
+/** Python with libraries that have other AWS clients than boto3. */
 export const CLIENT_LIBRARIES = fileURLToPath(new URL("libraries/bin/python", CLIENTS));
 
-/** The folder whose node_modules hold the AWS SDK for JavaScript. */
+/** The folder with the AWS SDK for JavaScript in node_modules. */
 export const JAVASCRIPT_CLIENT = fileURLToPath(new URL("javascript/", CLIENTS));
 
 /** The AWS CLI, in the same place. */
 export const AWS_CLI = fileURLToPath(new URL("python/bin/aws", CLIENTS));
 
-/** A client whose toolchain is not everybody's, as `make tools` builds it where it can. */
+/** A client with an uncommon toolchain, built by `make tools` if possible. */
 export interface CompiledClient {
   /** The folder with the program. */
   readonly folder: string;
-  /** Why it was not built; undefined when it was. */
+  /** Reason why it was not built, or undefined. */
   readonly whyNot: string | undefined;
 }
 
-/** The client of a folder below tests/clients that is built, or a tool that is built the same way. */
+/** Returns the client of a folder below tests/clients, or a tool that is built the same way. */
 export function compiledClient(
   name:
     | "go"

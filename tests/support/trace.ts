@@ -75,7 +75,7 @@ export class Descendants implements Disposable {
     this.#libc?.close();
   }
 
-  /** Collects the exit codes of children that came from elsewhere, so that no zombies stay. */
+  /** Collects the exit codes of adopted children, so that no zombies stay. */
   #reap(): void {
     for (const pid of children()) {
       if (!this.#own.has(pid)) this.#libc?.symbols.waitpid(pid, null, WNOHANG);

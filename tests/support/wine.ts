@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 
 import { type Result, runProgram } from "./binary.ts";
-import { BUILD, missing } from "./native.ts";
+import { BUILD, missingTools } from "./native.ts";
 import { TemporaryDirectory } from "./temporary_directory.ts";
 import { runOnTerminal, type TerminalResult } from "./terminal.ts";
 
@@ -15,21 +15,21 @@ const SHIM = fileURLToPath(new URL("wine/process_prng.c", import.meta.url));
 /** A program that fills the user's certificate store, to compile. */
 export const STORE_SOURCE = fileURLToPath(new URL("wine/store.c", import.meta.url));
 
-/** The compiled Windows programs, as `make` builds them. */
+/** Compiled Windows programs, as built by `make`. */
 export const WINDOWS_BINARY = `${BUILD}windows/aws_signing_helper.exe`;
 export const WINDOWS_STORE_PROGRAM = `${BUILD}windows/store_program.exe`;
 
-/** Why Windows programs cannot be run here; undefined when they can. */
+/** Returns the reason why Windows programs cannot run here, or undefined. */
 export function reasonAgainstWine(): string | undefined {
-  return missing(WINE, WINESERVER, COMPILER);
+  return missingTools(WINE, WINESERVER, COMPILER);
 }
 
-/** The Windows path of a path of this machine: wine's drive Z: is the root. */
+/** Returns the Windows path of a path: wine's drive Z: is the root. */
 export function windowsPath(path: string): string {
   return `Z:${path.replaceAll("/", "\\")}`;
 }
 
-/** What the prefix was made from; undefined when there is none. */
+/** Returns the record of the prefix's origin, or undefined if there is no prefix. */
 function madeFrom(): string | undefined {
   try {
     return Deno.readTextFileSync(`${PREFIX}/made-from`);
@@ -38,11 +38,11 @@ function madeFrom(): string | undefined {
   }
 }
 
-/** How a Windows program is started. */
+/** Options for starting a Windows program. */
 export interface WineOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Written to standard input; absent, there is none. */
+  /** Standard input; none if absent. */
   readonly stdin?: string;
 }
 
@@ -52,7 +52,7 @@ export class Wine implements AsyncDisposable {
 
   private constructor() {}
 
-  /** Makes the prefix if it is not there yet, some eight seconds; nothing where there is no wine. */
+  /** Creates the prefix if it is missing, in about eight seconds. Does nothing without wine. */
   static async start(): Promise<Wine> {
     const wine = new Wine();
     if (reasonAgainstWine() !== undefined) return wine;
@@ -89,14 +89,14 @@ export class Wine implements AsyncDisposable {
       DISPLAY: "",
       LC_ALL: "C.UTF-8",
       HOME: this.#directory.path,
-      // wine's services leave a folder with a lock.
+      // wine's services leave a locked folder.
       TMPDIR: this.#directory.path,
     };
   }
 
   /**
-   * Runs a Windows program. What it writes goes to files: wine's own services keep what they are
-   * given open, and a pipe would never end.
+   * Runs a Windows program. Its output goes to files: wine's services keep inherited pipes open, so a
+   * pipe would never end.
    */
   async run(
     program: string,
@@ -107,7 +107,7 @@ export class Wine implements AsyncDisposable {
     if (!out || !err || !input) throw new Error("three files");
     Deno.writeTextFileSync(input, stdin ?? "");
     const from = stdin === undefined ? "/dev/null" : input;
-    // exec "$@": the arguments go through no shell.
+    // exec "$@": no shell parses the arguments.
     const { code } = await runProgram(
       "sh",
       ["-c", 'exec "$@" <"$IN" >"$OUT" 2>"$ERR"', "sh", ...this.command(program, args)],
@@ -126,8 +126,8 @@ export class Wine implements AsyncDisposable {
   }
 
   /**
-   * Runs a Windows program on a console of its own; each pair waits for a text and then types one.
-   * What it writes on standard output stands on the screen.
+   * Runs a Windows program on its own console. Each pair waits for a text and then types one. Its
+   * standard output is on the screen.
    */
   async runOnConsole(
     program: string,

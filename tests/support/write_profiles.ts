@@ -1,7 +1,7 @@
 /**
- * Writes a profile again and again, as `update` does, for the tests with a hostile user.
+ * Writes a profile repeatedly, like `update`, for the tests with a hostile user.
  *
- * Usage: write_profiles.ts FILE RUNS; prints how many runs wrote and how many refused, as JSON.
+ * Usage: write_profiles.ts FILE RUNS; prints the numbers of runs that wrote and that refused, as JSON.
  *
  * @module
  */

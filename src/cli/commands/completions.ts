@@ -1,23 +1,22 @@
 /**
- * `completions`: a script that makes a shell complete this program's command lines, from the flag
- * table.
+ * `completions`: prints a shell completion script, made from the flag table.
  *
  * @module
  */
 import { HelperError } from "../../errors.ts";
-import { bashCompletions } from "../completions/bash.ts";
-import { fishCompletions } from "../completions/fish.ts";
-import { powershellCompletions } from "../completions/powershell.ts";
-import { zshCompletions } from "../completions/zsh.ts";
+import { formatBashCompletions } from "../completions/bash.ts";
+import { formatFishCompletions } from "../completions/fish.ts";
+import { formatPowershellCompletions } from "../completions/powershell.ts";
+import { formatZshCompletions } from "../completions/zsh.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import type { System } from "../system.ts";
 
-/** What makes the script of each shell. */
+/** Functions that return the script, by shell. */
 export const COMPLETIONS: Readonly<Record<string, () => string>> = {
-  bash: bashCompletions,
-  zsh: zshCompletions,
-  fish: fishCompletions,
-  powershell: powershellCompletions,
+  bash: formatBashCompletions,
+  zsh: formatZshCompletions,
+  fish: formatFishCompletions,
+  powershell: formatPowershellCompletions,
 };
 
 /** Prints the script for a shell. */

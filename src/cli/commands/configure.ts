@@ -1,6 +1,6 @@
 /**
- * `configure`: the `credential_process` setting that makes AWS SDKs use what the flags say, printed
- * or written into the configuration file.
+ * `configure`: prints the `credential_process` setting for the given flags, or writes it to the
+ * configuration file.
  *
  * @module
  */
@@ -14,30 +14,32 @@ import { pathAdvice } from "../../keystore/path_advice.ts";
 import {
   configurationHeader,
   findConfigurationHeader,
-  STRONGER_SETTINGS,
+  OVERRIDING_SETTINGS,
 } from "../settings/aws_profiles.ts";
-import { commandLine } from "../shell_quote.ts";
+import { quoteCommandLine } from "../shell_quote.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
-import { identitySource } from "../keystore_context.ts";
-import { configurationFile, credentialsFile } from "../paths.ts";
-import { credentialProcessArgs } from "../settings/credential_process_args.ts";
-import { sessionRequest } from "../session_request.ts";
+import { readIdentitySource } from "../keystore_context.ts";
+import { configurationFilePath, credentialsFilePath } from "../paths.ts";
+import { buildCredentialProcessArgs } from "../settings/credential_process_args.ts";
+import { readSessionRequest } from "../session_request.ts";
 import type { System } from "../system.ts";
 
-/** A larger file is not a credentials file, bytes. */
+/** Maximum size of a credentials file, bytes. */
 const MAX_CREDENTIALS_FILE = 16 << 20;
 
 const SETTING = "credential_process";
 
-/** Prints the setting as one line; with `--write`, writes it and says where. */
+/** Prints the setting as one line. With `--write`, writes it and logs where. */
 export async function configure(values: FlagValues, system: System): Promise<void> {
   const profile = values.required("profile");
   checkProfileName(profile, values.sourceOf("profile"));
-  // What the program would refuse then is refused now.
-  sessionRequest(values);
-  identitySource(values, system.platform);
-  const line = commandLine(credentialProcessArgs(values, system), system.platform);
-  for (const note of missingFiles(values, system.platform)) system.say(`warning: ${note}`);
+  // Report now what credential-process would reject later.
+  readSessionRequest(values);
+  readIdentitySource(values, system.platform);
+  const line = quoteCommandLine(buildCredentialProcessArgs(values, system), system.platform);
+  for (const warning of findMissingFiles(values, system.platform)) {
+    system.log(`warning: ${warning}`);
+  }
   if (!values.isOn("write")) {
     system.write(`${SETTING} = ${line}\n`);
     return;
@@ -45,25 +47,27 @@ export async function configure(values: FlagValues, system: System): Promise<voi
   if (/[\s"'\\]/.test(profile)) {
     throw new HelperError(
       "usage",
-      `${values.sourceOf("profile")} "${profile}" holds a space, quote or backslash, which AWS ` +
-        "SDKs read differently; choose another name",
+      `${
+        values.sourceOf("profile")
+      } "${profile}" has a space, quote or backslash, which AWS SDKs ` +
+        "parse differently; choose another name",
     );
   }
-  const path = configurationFile(system);
-  const notes = await write({ path, profile, line }, system);
-  for (const note of [...notes, ...credentialsNotes(profile, system)]) {
-    system.say(`warning: ${note}`);
+  const path = configurationFilePath(system);
+  const warnings = await writeSetting({ path, profile, line }, system);
+  for (const warning of [...warnings, ...checkCredentialsFile(profile, system)]) {
+    system.log(`warning: ${warning}`);
   }
-  system.say(`wrote ${SETTING} of [${configurationHeader(profile)}] in ${path}`);
-  system.say(`try it: aws sts get-caller-identity --profile ${profile}`);
+  system.log(`wrote ${SETTING} of [${configurationHeader(profile)}] in ${path}`);
+  system.log(`try it: aws sts get-caller-identity --profile ${profile}`);
 }
 
-/** Returns a note for each file that the flags name and that does not exist. */
-function missingFiles(values: FlagValues, platform: System["platform"]): string[] {
-  const { certificate, privateKey, intermediates } = identitySource(values, platform);
+/** Returns a warning for each file that the flags name and that does not exist. */
+function findMissingFiles(values: FlagValues, platform: System["platform"]): string[] {
+  const { certificate, privateKey, intermediates } = readIdentitySource(values, platform);
   return [certificate, privateKey, intermediates].flatMap((uri) => {
     if (uri?.scheme !== "file" || exists(uri.path)) return [];
-    const advice = pathAdvice(uri.path) ?? "the command will fail until it does";
+    const advice = pathAdvice(uri.path) ?? "the command fails until it exists";
     return [`${uri.displayName} does not exist; ${advice}`];
   });
 }
@@ -77,7 +81,7 @@ function exists(path: string): boolean {
   }
 }
 
-async function write(
+async function writeSetting(
   { path, profile, line }: { path: string; profile: string; line: string },
   system: System,
 ): Promise<string[]> {
@@ -85,11 +89,11 @@ async function write(
   return await editFile(path, (text) => {
     const lines = readIniLines(text);
     const section = findConfigurationHeader(lines, profile) ?? configurationHeader(profile);
-    const stronger = STRONGER_SETTINGS.filter((key) => settingsOf(lines, section).has(key));
+    const overriding = OVERRIDING_SETTINGS.filter((key) => settingsOf(lines, section).has(key));
     return {
       text: setSettings(text, section, new Map([[SETTING, line]]), path),
-      warnings: stronger.map((key) =>
-        `[${section}] in ${path} sets ${key}, which AWS SDKs may follow before ${SETTING}`
+      warnings: overriding.map((key) =>
+        `[${section}] in ${path} sets ${key}, which AWS SDKs may use before ${SETTING}`
       ),
     };
   }, {
@@ -99,18 +103,18 @@ async function write(
   });
 }
 
-/** Keys in the credentials file come before every setting of the configuration file. */
-function credentialsNotes(profile: string, system: System): string[] {
-  const path = credentialsFile(system);
+/** Returns a warning if the credentials file has keys: SDKs use these before any other setting. */
+function checkCredentialsFile(profile: string, system: System): string[] {
+  const path = credentialsFilePath(system);
   let text: string;
   try {
     const bytes = readSourceSync(path, { maxBytes: MAX_CREDENTIALS_FILE, pipes: false });
     text = new TextDecoder().decode(bytes);
   } catch {
-    return []; // no file, or not this user's: SDKs read nothing there either
+    return []; // missing or unreadable: SDKs cannot read it either
   }
   if (!settingsOf(readIniLines(text), profile).has("aws_access_key_id")) return [];
   return [
-    `[${profile}] in ${path} holds keys, which AWS SDKs use before ${SETTING}; remove them there`,
+    `[${profile}] in ${path} has keys, which AWS SDKs use before ${SETTING}; remove them`,
   ];
 }

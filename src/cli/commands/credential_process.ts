@@ -1,33 +1,33 @@
 /**
- * `credential-process`: one session, printed in the form AWS SDKs read from a `credential_process`
+ * `credential-process`: prints the credentials of one session, as AWS SDKs read them
  * ("Sourcing credentials with an external process", AWS SDKs and Tools Reference Guide).
  *
  * @module
  */
 import { formatTime, vendCredentials } from "../../credentials/refresh/session.ts";
-import { cachedSession } from "../cached_session.ts";
+import { vendWithCache } from "../cached_session.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
-import { identitySource, keystoreContext } from "../keystore_context.ts";
-import { createSessionEffects, sessionRequest } from "../session_request.ts";
+import { createKeystoreContext, readIdentitySource } from "../keystore_context.ts";
+import { createSessionDeps, readSessionRequest } from "../session_request.ts";
 import type { System } from "../system.ts";
 
-/** Asks for a session, or takes it from the cache, and prints its credentials as one line of JSON. */
+/** Fetches a session, or reads it from the cache, and prints its credentials as one line of JSON. */
 export async function credentialProcess(values: FlagValues, system: System): Promise<void> {
-  const request = sessionRequest(values);
-  const source = identitySource(values, system.platform);
+  const request = readSessionRequest(values);
+  const source = readIdentitySource(values, system.platform);
   const vend = () =>
     vendCredentials(
       source,
       request,
       system.registry,
-      keystoreContext(values, system),
-      createSessionEffects(values, request.endpoint, system),
+      createKeystoreContext(values, system),
+      createSessionDeps(values, request.endpoint, system),
     );
   if (!values.isOn("cache") && values.isOnCommandLine("cache-dir")) {
-    system.say("warning: --cache-dir has no effect without --cache");
+    system.log("warning: --cache-dir has no effect without --cache");
   }
   const credentials = values.isOn("cache")
-    ? await cachedSession(values, system, source, request, vend)
+    ? await vendWithCache(values, system, source, request, vend)
     : await vend();
   system.write(`${
     JSON.stringify({

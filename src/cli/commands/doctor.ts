@@ -1,6 +1,6 @@
 /**
- * `doctor`: looks for what is wrong before a person has to ask. One line a finding, each with what
- * to do; no secret in it, so that it can be pasted into a report.
+ * `doctor`: checks configuration, key, certificate and network. Prints one line per finding, with
+ * advice and without secrets, so that it can be pasted into a report.
  *
  * @module
  */
@@ -15,15 +15,15 @@ import { checkKey } from "../doctor/check_key.ts";
 import { checkKeystores } from "../doctor/check_keystores.ts";
 import { checkNetwork } from "../doctor/check_network.ts";
 import { checkTerminal } from "../doctor/check_terminal.ts";
-import { type Finding, found, type Level } from "../doctor/finding.ts";
-import { inspect, type Inspection } from "../doctor/check_context.ts";
-import { profileCommand } from "../doctor/profile_command.ts";
+import { type Finding, finding, type Level } from "../doctor/finding.ts";
+import { type CheckContext, createCheckContext } from "../doctor/check_context.ts";
+import { readProfileCommand } from "../doctor/profile_command.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { PROGRAM } from "../program.ts";
 import { VERSION } from "./version.ts";
 import type { System } from "../system.ts";
 
-type Check = (inspection: Inspection) => readonly Finding[] | Promise<readonly Finding[]>;
+type Check = (context: CheckContext) => readonly Finding[] | Promise<readonly Finding[]>;
 
 /** The checks, in the order of the report. */
 const CHECKS: readonly Check[] = [
@@ -34,26 +34,26 @@ const CHECKS: readonly Check[] = [
   checkFiles,
   checkEnvironment,
   checkClients,
-  (inspection) => checkKeystores(inspection),
+  (context) => checkKeystores(context),
   checkTerminal,
   checkNetwork,
 ];
 
-/** Checks that need no flags: those of a profile whose line cannot be read. */
+/** Checks that need no flags, for a profile whose credential_process cannot be parsed. */
 const CHECKS_WITHOUT_FLAGS: readonly Check[] = [checkEnvironment, checkClients, checkTerminal];
 
-/** Prints the report. Throws `doctor` when it has a problem. */
+/** Prints the report. Throws `doctor` if there is a problem. */
 export async function doctor(values: FlagValues, system: System): Promise<void> {
   const profile = values.given("profile");
   const command = profile === undefined
     ? { findings: [], values }
-    : await profileCommand(profile, values, system);
+    : await readProfileCommand(profile, values, system);
   const findings: Finding[] = [...command.findings];
-  const inspection = command.values
-    ? await inspect(command.values, system)
+  const context = command.values
+    ? await createCheckContext(command.values, system)
     : { values, system, opening: {} };
   const checks = command.values ? CHECKS : CHECKS_WITHOUT_FLAGS;
-  for (const check of checks) findings.push(...await runCheck(check, inspection));
+  for (const check of checks) findings.push(...await runCheck(check, context));
   const count = (wanted: Level) => findings.filter(({ level }) => level === wanted).length;
   const [problems, warnings] = [count("problem"), count("warning")];
   system.write(
@@ -62,17 +62,19 @@ export async function doctor(values: FlagValues, system: System): Promise<void> 
       : textReport(findings, problems, warnings, system),
   );
   if (problems > 0) {
-    throw new HelperError("doctor", `${counted(problems, "problem")} found`);
+    throw new HelperError("doctor", `${formatCount(problems, "problem")} found`);
   }
 }
 
-async function runCheck(check: Check, inspection: Inspection): Promise<readonly Finding[]> {
+async function runCheck(check: Check, context: CheckContext): Promise<readonly Finding[]> {
   try {
-    return await check(inspection);
+    return await check(context);
   } catch (thrown) {
-    // The text of what was not meant to be thrown might hold anything.
-    const words = thrown instanceof HelperError ? messageOf(thrown) : "a check failed by itself";
-    return [found("internal", `${words}; please report it`)];
+    // Do not print the message of an unexpected error; it may contain a secret.
+    const message = thrown instanceof HelperError
+      ? messageOf(thrown)
+      : "a check failed unexpectedly";
+    return [finding("internal", `${message}; please report it`)];
   }
 }
 
@@ -86,7 +88,7 @@ function textReport(
     `${level.padEnd(7)}  ${name}: ${message}\n`
   );
   return `${PROGRAM} ${VERSION}, ${system.platform} ${system.architecture}\n${lines.join("")}` +
-    `${counted(problems, "problem")}, ${counted(warnings, "warning")}\n`;
+    `${formatCount(problems, "problem")}, ${formatCount(warnings, "warning")}\n`;
 }
 
 function jsonReport(
@@ -100,6 +102,6 @@ function jsonReport(
   return `${JSON.stringify(report)}\n`;
 }
 
-function counted(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
+function formatCount(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }

@@ -1,6 +1,6 @@
 /**
- * `health`: what `/healthz` of a `serve` on this machine says, for probes that run a program in the
- * container (there is no other in the image), as the endpoint is on loopback alone.
+ * `health`: requests `/healthz` of a local `serve`, for container probes. The probe runs in the
+ * container because the endpoint is on loopback only; the image has no other program.
  *
  * @module
  */
@@ -15,27 +15,27 @@ import type { FlagValues } from "../flags/flag_values.ts";
 import type { System } from "../system.ts";
 import { withTimeout } from "../../timeout.ts";
 
-/** A probe is asked again anyway. */
+/** Timeout of a request, milliseconds. Probes are repeated, so there is no retry. */
 const TIMEOUT = 5_000;
 
-/** Prints the answer as it is. Throws `network…` for no answer, `service-unavailable` for a bad one. */
+/** Prints the response body. Throws `network…` without a response, `service-unavailable` if not 200. */
 export async function health(values: FlagValues, system: System): Promise<void> {
   const bind = parseBindAddress(values.required("bind"), values.integer("port"), {
     hopLimit: 1,
     allowRemote: true,
   });
-  const place = bind.kind === "unix" ? bind.path : endpointUrl(bind);
-  const { status, body } = await ask(bind, place);
+  const address = bind.kind === "unix" ? bind.path : endpointUrl(bind);
+  const { status, body } = await requestHealth(bind, address);
   system.write(`${new TextDecoder().decode(body).trim()}\n`);
   if (status !== 200) {
     throw new HelperError(
       "service-unavailable",
-      `the serve on ${place} has no valid credentials (HTTP ${status})`,
+      `serve on ${address} has no valid credentials (HTTP ${status}); see its log`,
     );
   }
 }
 
-async function ask(bind: BindAddress, place: string): Promise<HttpResponse> {
+async function requestHealth(bind: BindAddress, address: string): Promise<HttpResponse> {
   let connection: Deno.Conn | undefined;
   const exchangeOnce = async () => {
     connection = await connect(bind);
@@ -46,13 +46,15 @@ async function ask(bind: BindAddress, place: string): Promise<HttpResponse> {
     return await withTimeout(exchangeOnce(), TIMEOUT, () => {
       throw new HelperError(
         "network-timeout",
-        `no answer from ${place} within ${TIMEOUT / 1000} s`,
+        `no response from ${address} within ${TIMEOUT / 1000} s`,
       );
     });
   } catch (cause) {
     if (cause instanceof HelperError) throw cause;
-    const sentence = `no serve answers on ${place}; check --port and --bind (${messageOf(cause)})`;
-    throw new HelperError("network", sentence, { cause });
+    const message = `no serve responds on ${address}; check --port and --bind (${
+      messageOf(cause)
+    })`;
+    throw new HelperError("network", message, { cause });
   } finally {
     connection?.close();
   }

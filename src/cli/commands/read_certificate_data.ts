@@ -1,6 +1,6 @@
 /**
- * `read-certificate-data`: what a certificate in a file says, or which certificates of a token or
- * store match.
+ * `read-certificate-data`: prints the data of a certificate file, or the matching certificates of a
+ * token or store.
  *
  * @module
  */
@@ -13,15 +13,15 @@ import { type Certificate, publicKeyOf, serialNumberHex } from "../../x509/certi
 import { endEntityOf } from "../../x509/chain.ts";
 import { formatName } from "../../x509/name.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
-import { certificateSource, keystoreContext } from "../keystore_context.ts";
+import { createKeystoreContext, readCertificateSource } from "../keystore_context.ts";
 import type { System } from "../system.ts";
 
-/** Prints the end-entity certificate's data as one line of JSON, or the list of what matches. */
+/** Prints the end-entity certificate's data as one line of JSON, or the list of matches. */
 export async function readCertificateData(values: FlagValues, system: System): Promise<void> {
-  const source = certificateSource(values, system.platform);
+  const source = readCertificateSource(values, system.platform);
   if (!source) throw new HelperError("usage", "--certificate is missing");
   const keystore = await system.registry(source.scheme);
-  const context = keystoreContext(values, system);
+  const context = createKeystoreContext(values, system);
   if (isLister(keystore)) {
     system.write(await formatIdentities(await keystore.listCertificates(source, context)));
     return;
@@ -51,7 +51,7 @@ function formatCertificateData(certificate: Certificate, label: string): string 
   }\n`;
 }
 
-/** The list as the AWS helper prints it: a heading, then a block of lines for each certificate. */
+/** Formats the list as AWS's helper does: a heading, then a block of lines for each certificate. */
 async function formatIdentities(listed: readonly ListedCertificate[]): Promise<string> {
   if (listed.length === 0) return "No matching identities\n";
   const blocks = await Promise.all(listed.map(async ({ certificate, uri, selector }, i) => {

@@ -1,6 +1,6 @@
 /**
- * `selftest`: shows on a machine with a store that the program can list it, sign with a key of it,
- * and that the signature is right. The report holds no secret.
+ * `selftest`: lists the certificates of a store, signs with a key and verifies the signature. The
+ * report contains no secrets.
  *
  * @module
  */
@@ -15,22 +15,26 @@ import { formatName } from "../../x509/name.ts";
 import { type PublicKey, rsaPublicNumbers } from "../../x509/public_key.ts";
 import { verifySignature } from "../../x509/verify_signature.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
-import { identitySource, keystoreContext, wholeStore } from "../keystore_context.ts";
+import {
+  createKeystoreContext,
+  createWholeStoreUri,
+  readIdentitySource,
+} from "../keystore_context.ts";
 import { PROGRAM } from "../program.ts";
 import { VERSION } from "./version.ts";
 import type { System } from "../system.ts";
 
-/** What the signed message begins with, so that it can never be a request to a service. */
+/** Prefix of the signed message, so that the signature cannot authorize a request to a service. */
 const PREFIX = `${PROGRAM} selftest\n`;
 
 /**
- * Writes the report as it goes. Throws `usage`, what the keystores throw, and `key-unreadable` when
- * a signature is made that is not right.
+ * Prints the report line by line. Throws `usage`, errors of the keystores, and `key-unreadable` if
+ * the signature does not verify.
  */
 export async function selftest(values: FlagValues, system: System): Promise<void> {
   const report = (...lines: string[]) => system.write(lines.map((line) => `${line}\n`).join(""));
-  const source = sourceOf(values, system);
-  const context = keystoreContext(values, system);
+  const source = chooseSource(values, system);
+  const context = createKeystoreContext(values, system);
   report(`${PROGRAM} ${VERSION} (${system.platform} ${system.architecture})`);
   const place = source.certificate ?? source.privateKey;
   if (source.certificate) {
@@ -49,10 +53,10 @@ export async function selftest(values: FlagValues, system: System): Promise<void
   report(await signAndVerify(identity, place?.displayName ?? "", system), "Result: passed");
 }
 
-function sourceOf(values: FlagValues, system: System): IdentitySource {
-  const source = identitySource(values, system.platform);
+function chooseSource(values: FlagValues, system: System): IdentitySource {
+  const source = readIdentitySource(values, system.platform);
   if (source.certificate || source.privateKey) return source;
-  return { certificate: wholeStore(system.platform, "selftest") };
+  return { certificate: createWholeStoreUri(system.platform, "selftest") };
 }
 
 function describeListed({ certificate, uri, selector }: ListedCertificate, i: number): string[] {
@@ -104,7 +108,7 @@ async function signAndVerify(identity: Identity, label: string, system: System):
   if (!await verifySignature(publicKey, message, digest, signature)) {
     throw new HelperError(
       "key-unreadable",
-      `the key for ${label} made a signature that its certificate does not verify; ` +
+      `${label}: the key's signature does not verify against the certificate; ` +
         "please report it with the lines above",
     );
   }

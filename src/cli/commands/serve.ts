@@ -1,5 +1,5 @@
 /**
- * `serve`: temporary credentials on an endpoint that AWS SDKs discover, kept fresh until a signal.
+ * `serve`: serves temporary credentials on an endpoint that AWS SDKs discover, and refreshes them.
  *
  * @module
  */
@@ -23,38 +23,38 @@ import { checkAvailable, checkOpenFiles, EndpointServer } from "../../imds/serve
 import { systemdNotifier } from "../../runtime/sd_notify.ts";
 import { TokenStore } from "../../imds/tokens.ts";
 import type { SessionRequest } from "../../rolesanywhere/create_session.ts";
-import { commandLine } from "../shell_quote.ts";
+import { quoteCommandLine } from "../shell_quote.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
-import { debugWords, identitySource, keystoreContext } from "../keystore_context.ts";
+import { createKeystoreContext, debugLogger, readIdentitySource } from "../keystore_context.ts";
 import { PROGRAM } from "../program.ts";
 import { disableCoreDumps } from "../core_dumps.ts";
-import { refreshDeps } from "../refresh_deps.ts";
-import { serveLog } from "../serve_log.ts";
-import { createSessionEffects, sessionRequest } from "../session_request.ts";
+import { createRefreshDeps } from "../refresh_deps.ts";
+import { createServeLog } from "../serve_log.ts";
+import { createSessionDeps, readSessionRequest } from "../session_request.ts";
 import type { System } from "../system.ts";
 
 /**
- * Fetches the first credentials, listens, and serves until SIGINT or SIGTERM; what is in flight is
- * finished then. A second signal ends at once.
+ * Fetches the first credentials, listens, and serves until SIGINT or SIGTERM. It then finishes running
+ * requests, but a second signal ends it at once.
  *
- * Throws what the first CreateSession throws, and `listen`; nothing listens then.
+ * Throws errors of the first CreateSession, and `listen`; then nothing listens.
  */
 export async function serve(values: FlagValues, system: System): Promise<void> {
   await system.stay();
   await disableCoreDumps(system);
-  const bind = bindAddress(values);
-  const isAllowedHost = bind.kind === "ip" ? hostCheck(hostNames(values, system)) : () => true;
-  const request = sessionRequest(values);
-  const source = identitySource(values, system.platform);
-  const deps = createSessionEffects(values, request.endpoint, system);
-  const context = keystoreContext(values, system);
-  const say = (words: string) => system.say(`${PROGRAM}: ${words}`);
-  const log = serveLog(say, debugWords(values, system));
+  const bind = readBindAddress(values);
+  const isAllowedHost = bind.kind === "ip" ? hostCheck(readHostNames(values, system)) : () => true;
+  const request = readSessionRequest(values);
+  const source = readIdentitySource(values, system.platform);
+  const deps = createSessionDeps(values, request.endpoint, system);
+  const context = createKeystoreContext(values, system);
+  const info = (message: string) => system.log(`${PROGRAM}: ${message}`);
+  const log = createServeLog(info, debugLogger(values, system));
   checkOpenFiles();
   await checkAvailable(bind);
 
-  await using vendor = new SessionVendor(source, request, system.registry, context, deps, say);
-  const engine = refreshDeps(system);
+  await using vendor = new SessionVendor(source, request, system.registry, context, deps, info);
+  const engine = createRefreshDeps(system);
   const refresher = await Refresher.start(() => vendor.vend(), engine, (e) => log.refresh(e));
   try {
     using token = values.isOn("container-credentials")
@@ -65,7 +65,7 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
       tokens,
       credentials: servedCredentials(refresher),
       health: () => health(refresher, system),
-      roleName: roleName(request),
+      roleName: roleNameOf(request),
       roleArn: request.arns.role.text,
       region: request.region,
       isAllowedHost,
@@ -81,57 +81,57 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
       localOnly: bind.kind === "ip" && !values.isOn("allow-remote") &&
         !isLoopback(bind.address) && isOnLoopbackInterface(bind.address),
       monotonic: () => system.monotonic(),
-      warn: (words) => say(`warning: ${words}`),
+      warn: (message) => info(`warning: ${message}`),
     });
-    for (const line of announcement(bind, server.port, endpoint, token?.file)) {
-      system.say(line);
+    for (const line of formatAnnouncement(bind, server.port, endpoint, token?.file)) {
+      system.log(line);
     }
     const notifySocket = system.environment("NOTIFY_SOCKET");
-    if (!notifySocket) say("leave this running; Ctrl-C ends it");
+    if (!notifySocket) info("leave this running; Ctrl-C ends it");
     const notify = systemdNotifier(notifySocket);
     notify("READY=1");
-    await aborted(hold.signal);
+    await waitForAbort(hold.signal);
     notify("STOPPING=1");
-    await endUnlessAgainAsked(server, refresher, system);
+    await stopUnlessInterrupted(server, refresher, system);
   } finally {
     void refresher.stop();
   }
 }
 
-/** A call to the service under way at the end is waited for so long, milliseconds. */
+/** Timeout for a running request to the service when the program ends, milliseconds. */
 const STOP_TIMEOUT = 2_000;
 
-async function stopSoon(refresher: Refresher, system: System): Promise<void> {
+async function stopWithTimeout(refresher: Refresher, system: System): Promise<void> {
   await Promise.race([refresher.stop(), system.sleep(STOP_TIMEOUT)]);
 }
 
-/** Ends server and engine together; throws `interrupted` at once when another signal comes. */
-async function endUnlessAgainAsked(
+/** Stops server and refresher. Throws `interrupted` at once if another signal comes. */
+async function stopUnlessInterrupted(
   server: EndpointServer,
   refresher: Refresher,
   system: System,
 ): Promise<void> {
   using second = system.holdSignals();
-  const again = aborted(second.signal).then(() => {
+  const again = waitForAbort(second.signal).then(() => {
     throw second.signal.reason;
   });
-  const ending = Promise.all([server[Symbol.asyncDispose](), stopSoon(refresher, system)]);
+  const ending = Promise.all([server[Symbol.asyncDispose](), stopWithTimeout(refresher, system)]);
   await Promise.race([ending, again]);
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
+function waitForAbort(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
 }
 
-function bindAddress(values: FlagValues): BindAddress {
+function readBindAddress(values: FlagValues): BindAddress {
   const tokenFile = values.text("container-token-file");
   if (tokenFile !== undefined) {
     if (!values.isOn("container-credentials")) {
       throw new HelperError("usage", "--container-token-file needs --container-credentials");
     }
-    commandLine([tokenFile], "linux"); // refuses what could not be printed for a shell
+    quoteCommandLine([tokenFile], "linux"); // throws if it cannot be printed for a shell
   }
   return parseBindAddress(values.required("bind"), values.integer("port"), {
     hopLimit: values.integer("hop-limit"),
@@ -139,14 +139,14 @@ function bindAddress(values: FlagValues): BindAddress {
   });
 }
 
-/** Returns the host names that a request may send, besides `localhost`. */
-function hostNames(values: FlagValues, system: System): string[] {
+/** Returns the host names that a request may send, in addition to `localhost`. */
+function readHostNames(values: FlagValues, system: System): string[] {
   const given = parseHostNames(values.list("allow-host") ?? [], values.sourceOf("allow-host"));
   return [...given, system.hostName()];
 }
 
-/** The last part of the role's resource: `role/path/NAME`. */
-function roleName(request: SessionRequest): string {
+/** Returns the last part of the role's resource: `role/path/NAME`. */
+function roleNameOf(request: SessionRequest): string {
   return request.arns.role.resource.split("/").at(-1) ?? "";
 }
 
@@ -154,7 +154,7 @@ function randomBytes(length: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(length));
 }
 
-/** The engine's credentials with the time of their fetching, the same object while they are. */
+/** Returns the current credentials with their fetch time: the same object until a refresh. */
 function servedCredentials(refresher: Refresher): Endpoint["credentials"] {
   let last: { from: unknown; served: ServedCredentials } | undefined;
   return (now) => {
@@ -181,19 +181,19 @@ function health({ credentials, state }: Refresher, system: System): Health {
 }
 
 /**
- * Returns both variables: older clients read only the first, some of Rust only the second. The path is
- * absolute, because clients run in other directories.
+ * Returns both variables: older clients read only the first, some Rust clients only the second. The
+ * path is absolute, because clients run in other directories.
  */
-function tokenFileExports(file: string): string[] {
-  const quoted = commandLine([resolve(file)], "linux");
+function formatTokenFileExports(file: string): string[] {
+  const quoted = quoteCommandLine([resolve(file)], "linux");
   return [
     `export AWS_CONTAINER_AUTHORIZATION_TOKEN="$(cat ${quoted})"`,
     `export AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=${quoted}`,
   ];
 }
 
-/** What a user copies into a shell; the AWS helper prints the first line and scripts wait for it. */
-function announcement(
+/** Returns lines to copy into a shell. Scripts wait for the first one, as printed by AWS's helper. */
+function formatAnnouncement(
   bind: BindAddress,
   port: number,
   endpoint: Endpoint,
@@ -203,13 +203,13 @@ function announcement(
   const url = endpointUrl({ address: bind.address, port });
   return [
     `Starting server on port ${port}...`,
-    // With the slash: AWS CLI 2.9 (Debian 12) appends a path without one.
+    // The slash is for AWS CLI 2.9 (Debian 12), which appends a path without one.
     `export AWS_EC2_METADATA_SERVICE_ENDPOINT=${url}/`,
     ...(endpoint.containerToken === undefined ? [] : [
       `export AWS_CONTAINER_CREDENTIALS_FULL_URI=${url}/role/${endpoint.roleName}`,
       ...(tokenFile === undefined
         ? [`export AWS_CONTAINER_AUTHORIZATION_TOKEN=${endpoint.containerToken}`]
-        : tokenFileExports(tokenFile)),
+        : formatTokenFileExports(tokenFile)),
     ]),
   ];
 }

@@ -1,5 +1,5 @@
 /**
- * `sign-string`: a signature over a fixed message, to show that a key can be used.
+ * `sign-string`: signs a fixed message, to test a key.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Digest } from "../../keystore/types.ts";
 import { SIGNING_ALGORITHMS } from "../../rolesanywhere/algorithms.ts";
 import type { PublicKey } from "../../x509/public_key.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
-import { identitySource, keystoreContext } from "../keystore_context.ts";
+import { createKeystoreContext, readIdentitySource } from "../keystore_context.ts";
 import type { System } from "../system.ts";
 
 const DIGESTS: Readonly<Record<string, Digest>> = {
@@ -19,7 +19,7 @@ const DIGESTS: Readonly<Record<string, Digest>> = {
   SHA512: "SHA-512",
 };
 
-/** Forms of the output by `--format`. */
+/** Functions that format the output, by `--format`. */
 const FORMATS: Readonly<Record<string, (signature: Uint8Array) => string | Uint8Array>> = {
   json: (signature) => `${JSON.stringify(encodeHex(signature))}\n`,
   text: (signature) => `${encodeHex(signature)}\n`,
@@ -32,16 +32,16 @@ export async function signString(values: FlagValues, system: System): Promise<vo
   const format = FORMATS[values.required("format")];
   if (!digest || !format) throw new HelperError("internal", "a flag's choice has no meaning");
   await using signer = await openSigner(
-    identitySource(values, system.platform),
+    readIdentitySource(values, system.platform),
     system.registry,
-    keystoreContext(values, system),
+    createKeystoreContext(values, system),
   );
   const message = await testMessage(signer.publicKey);
   system.write(format(await signer.sign(message, digest)));
 }
 
 /**
- * The message: `AWS Roles Anywhere Credential Helper Signing Test` || `1` || SHA-256(`IAM RA` ||
+ * Returns the message: `AWS Roles Anywhere Credential Helper Signing Test` || `1` || SHA-256(`IAM RA` ||
  * public key), the public key as an uncompressed EC point or a PKCS#1 RSAPublicKey; for ML-DSA it
  * ends after `1`.
  */

@@ -1,5 +1,5 @@
 /**
- * `version`: the number of this build, from `deno.json`, the only place it stands in.
+ * `version`: prints this build's version, which is defined in `deno.json` only.
  *
  * @module
  */

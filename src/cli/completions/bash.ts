@@ -1,20 +1,20 @@
 /**
- * Completions for bash (3.2 and later): a function over the table, without other packages.
+ * Completions for bash (3.2 and later), without the bash-completion package.
  *
  * @module
  */
 import { PROGRAM } from "../program.ts";
-import { type CommandWords, commandWords, firstWords, secondWords } from "./words.ts";
+import { type CommandCompletion, listCommands, listFirstWords, listSecondWords } from "./words.ts";
 
-/** The script; it is sourced, or put where bash-completion looks for it. */
-export function bashCompletions(): string {
-  const commands = commandWords();
-  const first = firstWords(commands).map(([word]) => word);
+/** Returns the script, to source or to install for bash-completion. */
+export function formatBashCompletions(): string {
+  const commands = listCommands();
+  const first = listFirstWords(commands).map(([word]) => word);
   return `# bash completion for ${PROGRAM}; load it with: source <(${PROGRAM} completions bash)
 _${PROGRAM}() {
   local current="\${COMP_WORDS[COMP_CWORD]}" previous="" command="\${COMP_WORDS[1]}"
   local flags="" argument=""
-  # Bash gives --name=value as three words.
+  # Bash splits --name=value into three words.
   if [ "$current" = "=" ]; then
     current=""
     previous="\${COMP_WORDS[COMP_CWORD-1]}"
@@ -28,7 +28,7 @@ _${PROGRAM}() {
     return
   fi
 ${
-    secondWords(commands).map(([word, seconds]) =>
+    listSecondWords(commands).map(([word, seconds]) =>
       `  if [ "$command" = "${word}" ]; then
     if [ "$COMP_CWORD" -eq 2 ]; then
       COMPREPLY=($(compgen -W "${seconds.join(" ")}" -- "$current"))
@@ -39,11 +39,11 @@ ${
 `
     ).join("")
   }  case "$command" in
-${commands.map(commandCase).join("\n")}
+${commands.map(formatCommandCase).join("\n")}
     *) return ;;
   esac
   case "$previous" in
-${valueCases(commands)}
+${formatValueCases(commands)}
   esac
   case "$current" in
     -*) COMPREPLY=($(compgen -W "$flags" -- "$current")) ;;
@@ -54,14 +54,14 @@ complete -F _${PROGRAM} ${PROGRAM}
 `;
 }
 
-function commandCase({ words, flags, argument }: CommandWords): string {
+function formatCommandCase({ words, flags, positional }: CommandCompletion): string {
   const list = flags.map(({ flag }) => flag).join(" ");
-  const alone = argument.length > 0 ? ` argument="${argument.join(" ")}"` : "";
-  return `    "${words.join(" ")}") flags="${list}"${alone} ;;`;
+  const positionalPart = positional.length > 0 ? ` argument="${positional.join(" ")}"` : "";
+  return `    "${words.join(" ")}") flags="${list}"${positionalPart} ;;`;
 }
 
-/** What follows a flag that takes a value; a flag means the same with every command. */
-function valueCases(commands: readonly CommandWords[]): string {
+/** Returns the cases for flags with a value. A flag has the same meaning in every command. */
+function formatValueCases(commands: readonly CommandCompletion[]): string {
   const flags = new Map(commands.flatMap((command) => command.flags.map((f) => [f.flag, f])));
   const of = (value: string) => [...flags.values()].filter((flag) => flag.value === value);
   const names = (value: string) => of(value).map(({ flag }) => flag).join(" | ");
@@ -70,7 +70,7 @@ function valueCases(commands: readonly CommandWords[]): string {
       `    ${flag}) COMPREPLY=($(compgen -W "${choices.join(" ")}" -- "$current")); return ;;`
     ),
     `    ${names("files")})
-      # Names stay whole: one a line, and quoted by readline.
+      # File names may have spaces: one per line, quoted by readline.
       local IFS=$'\\n'
       type compopt >/dev/null 2>&1 && compopt -o filenames 2>/dev/null
       COMPREPLY=($(compgen -f -- "$current"))

@@ -4,15 +4,15 @@
  * @module
  */
 import { PROGRAM } from "../program.ts";
-import { commandWords, firstWords, type FlagWords, secondWords } from "./words.ts";
+import { type FlagCompletion, listCommands, listFirstWords, listSecondWords } from "./words.ts";
 
-/** The script; it is loaded in a PowerShell profile. */
-export function powershellCompletions(): string {
-  const commands = commandWords();
-  const table = commands.map(({ words, flags, argument }) =>
-    `    ${quoted(words.join(" "))} = @{ Flags = ${
-      list(flags.map(({ flag }) => flag))
-    }; Argument = ${list(argument)} }`
+/** Returns the script, for a PowerShell profile. */
+export function formatPowershellCompletions(): string {
+  const commands = listCommands();
+  const table = commands.map(({ words, flags, positional }) =>
+    `    ${quote(words.join(" "))} = @{ Flags = ${
+      formatList(flags.map(({ flag }) => flag))
+    }; Argument = ${formatList(positional)} }`
   );
   const flags = new Map(commands.flatMap((command) => command.flags.map((f) => [f.flag, f])));
   const valued = [...flags.values()].filter(({ value }) => value !== "none");
@@ -20,16 +20,20 @@ export function powershellCompletions(): string {
 #   ${PROGRAM} completions powershell | Out-String | Invoke-Expression
 Register-ArgumentCompleter -Native -CommandName @('${PROGRAM}', '${PROGRAM}.exe') -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
-  $first = ${hash(firstWords(commands))}
+  $first = ${formatHash(listFirstWords(commands))}
   $second = @{ ${
-    secondWords(commands).map(([word, words]) => `${quoted(word)} = ${list(words)}`).join("; ")
+    listSecondWords(commands).map(([word, words]) => `${quote(word)} = ${formatList(words)}`).join(
+      "; ",
+    )
   } }
   $commands = @{
 ${table.join("\n")}
   }
-  $descriptions = ${hash([...flags.values()].map(({ flag, description }) => [flag, description]))}
+  $descriptions = ${
+    formatHash([...flags.values()].map(({ flag, description }) => [flag, description]))
+  }
   $values = @{
-${valued.map((flag) => `    ${quoted(flag.flag)} = ${valueOf(flag)}`).join("\n")}
+${valued.map((flag) => `    ${quote(flag.flag)} = ${formatValue(flag)}`).join("\n")}
   }
   $words = @($commandAst.CommandElements | Where-Object { $_.Extent.EndOffset -lt $cursorPosition } |
     Select-Object -Skip 1 | ForEach-Object { $_.ToString() })
@@ -63,20 +67,20 @@ ${valued.map((flag) => `    ${quoted(flag.flag)} = ${valueOf(flag)}`).join("\n")
 `;
 }
 
-/** Names of files are PowerShell's own business; nothing completes a free text. */
-function valueOf({ value, choices }: FlagWords): string {
-  return value === "files" ? "$null" : list(choices);
+/** Returns `$null` for files, which PowerShell completes itself, or the list of choices. */
+function formatValue({ value, choices }: FlagCompletion): string {
+  return value === "files" ? "$null" : formatList(choices);
 }
 
-function hash(entries: readonly (readonly [string, string])[]): string {
-  const lines = entries.map(([key, value]) => `    ${quoted(key)} = ${quoted(value)}`);
+function formatHash(entries: readonly (readonly [string, string])[]): string {
+  const lines = entries.map(([key, value]) => `    ${quote(key)} = ${quote(value)}`);
   return `@{\n${lines.join("\n")}\n  }`;
 }
 
-function list(words: readonly string[]): string {
-  return `@(${words.map(quoted).join(", ")})`;
+function formatList(words: readonly string[]): string {
+  return `@(${words.map(quote).join(", ")})`;
 }
 
-function quoted(text: string): string {
+function quote(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }

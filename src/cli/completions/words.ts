@@ -1,49 +1,56 @@
 /**
- * What can follow what on a command line: the flag table as completions need it.
+ * Commands and flags for completion scripts, from the flag table.
  *
  * @module
  */
 import { type CommandName, commandOf, COMMANDS, type FlagName, flagOf } from "../flags/flags.ts";
 
-/** What completes the value of a flag. */
+/** Kind of completion for a flag's value. */
 export type ValueKind = "none" | "files" | "choices" | "free";
 
-/** A flag as it is completed. */
-export interface FlagWords {
+/** Completion of a flag. */
+export interface FlagCompletion {
   readonly flag: string;
   readonly description: string;
   readonly value: ValueKind;
-  /** The values, where `value` is "choices". */
+  /** The values if `value` is "choices". */
   readonly choices: readonly string[];
 }
 
-/** A command as it is completed. */
-export interface CommandWords {
+/** Completion of a command. */
+export interface CommandCompletion {
   /** One word, or two. */
   readonly words: readonly string[];
   readonly summary: string;
-  readonly flags: readonly FlagWords[];
-  /** What may stand alone behind the command. */
-  readonly argument: readonly string[];
+  readonly flags: readonly FlagCompletion[];
+  /** Values of the positional argument. */
+  readonly positional: readonly string[];
 }
 
-/** Every command, in the order of the table. */
-export function commandWords(): CommandWords[] {
+/** Returns every command, in the order of the table. */
+export function listCommands(): CommandCompletion[] {
   return (Object.keys(COMMANDS) as CommandName[]).map((name) => {
-    const { summary, flags, argument } = commandOf(name);
+    const { summary, flags, positional } = commandOf(name);
     return {
       words: name.split(" "),
       summary,
-      flags: [...flags.map(flagWords), HELP],
-      argument: argument ? flagOf(argument).choices ?? [] : [],
+      flags: [...flags.map(describeFlag), HELP],
+      positional: positional ? flagOf(positional).choices ?? [] : [],
     };
   });
 }
 
-const HELP: FlagWords = { flag: "--help", description: "show help", value: "none", choices: [] };
+const HELP: FlagCompletion = {
+  flag: "--help",
+  description: "show help",
+  value: "none",
+  choices: [],
+};
 
-/** The first words of command lines, each once, with a summary. */
-export function firstWords(commands: readonly CommandWords[]): [word: string, summary: string][] {
+/** Returns the first words of command lines, each once, with a summary. */
+export function listFirstWords(
+  commands: readonly CommandCompletion[],
+): [word: string, summary: string][] {
   const known = new Map<string, string>();
   for (const { words: [word = "", ...more], summary } of commands) {
     known.set(word, more.length === 0 ? summary : known.get(word) ?? `${word} …: ${summary}`);
@@ -51,9 +58,9 @@ export function firstWords(commands: readonly CommandWords[]): [word: string, su
   return [...known, ["help", "show the flags of a command"]];
 }
 
-/** The second words of the commands of two words, by the first. */
-export function secondWords(
-  commands: readonly CommandWords[],
+/** Returns the second words of two-word commands, by their first word. */
+export function listSecondWords(
+  commands: readonly CommandCompletion[],
 ): [first: string, second: string[]][] {
   const known = new Map<string, string[]>();
   for (const { words: [first = "", second] } of commands) {
@@ -62,7 +69,7 @@ export function secondWords(
   return [...known];
 }
 
-function flagWords(name: FlagName): FlagWords {
+function describeFlag(name: FlagName): FlagCompletion {
   const { kind, value, choices, description } = flagOf(name);
   return {
     flag: `--${name}`,

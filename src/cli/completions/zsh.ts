@@ -5,16 +5,16 @@
  */
 import { PROGRAM } from "../program.ts";
 import {
-  type CommandWords,
-  commandWords,
-  firstWords,
-  type FlagWords,
-  secondWords,
+  type CommandCompletion,
+  type FlagCompletion,
+  listCommands,
+  listFirstWords,
+  listSecondWords,
 } from "./words.ts";
 
-/** The script; it is put into a directory of `fpath` as `_aws_signing_helper`, or sourced. */
-export function zshCompletions(): string {
-  const commands = commandWords();
+/** Returns the script, to source or to put into `fpath` as `_aws_signing_helper`. */
+export function formatZshCompletions(): string {
+  const commands = listCommands();
   return `#compdef ${PROGRAM}
 # zsh completion for ${PROGRAM}; put it into a directory of $fpath as _${PROGRAM}
 
@@ -23,7 +23,7 @@ _${PROGRAM}() {
   local command context state state_descr line
   typeset -A opt_args
   commands=(
-${firstWords(commands).map(([word, summary]) => `    ${described(word, summary)}`).join("\n")}
+${listFirstWords(commands).map(([word, summary]) => `    ${formatEntry(word, summary)}`).join("\n")}
   )
   if (( CURRENT == 2 )) || [[ CURRENT -eq 3 && $words[2] == help ]]; then
     _describe -t commands command commands
@@ -33,7 +33,7 @@ ${firstWords(commands).map(([word, summary]) => `    ${described(word, summary)}
   shift words
   (( CURRENT-- ))
 ${
-    secondWords(commands).map(([word, seconds]) =>
+    listSecondWords(commands).map(([word, seconds]) =>
       `  if [[ $command == ${word} ]]; then
     if (( CURRENT == 2 )); then
       compadd -- ${seconds.join(" ")}
@@ -46,7 +46,7 @@ ${
 `
     ).join("")
   }  case $command in
-${commands.map(commandCase).join("\n")}
+${commands.map(formatCommandCase).join("\n")}
   esac
 }
 
@@ -58,10 +58,10 @@ fi
 `;
 }
 
-function commandCase({ words, flags, argument }: CommandWords): string {
+function formatCommandCase({ words, flags, positional }: CommandCompletion): string {
   const specs = [
-    ...flags.map(flagSpec),
-    ...(argument.length > 0 ? [`'1:argument:(${argument.join(" ")})'`] : []),
+    ...flags.map(formatFlagSpec),
+    ...(positional.length > 0 ? [`'1:argument:(${positional.join(" ")})'`] : []),
   ];
   return `    "${words.join(" ")}")
       _arguments -S : \\
@@ -69,8 +69,8 @@ ${specs.map((spec) => `        ${spec}`).join(" \\\n")}
       ;;`;
 }
 
-function flagSpec({ flag, description, value, choices }: FlagWords): string {
-  const text = quoted(description.replace(/[[\]:\\]/g, "\\$&"));
+function formatFlagSpec({ flag, description, value, choices }: FlagCompletion): string {
+  const text = escapeQuotes(description.replace(/[[\]:\\]/g, "\\$&"));
   switch (value) {
     case "none":
       return `'${flag}[${text}]'`;
@@ -83,10 +83,10 @@ function flagSpec({ flag, description, value, choices }: FlagWords): string {
   }
 }
 
-function described(word: string, summary: string): string {
-  return `'${word}:${quoted(summary.replace(/[:\\]/g, "\\$&"))}'`;
+function formatEntry(word: string, summary: string): string {
+  return `'${word}:${escapeQuotes(summary.replace(/[:\\]/g, "\\$&"))}'`;
 }
 
-function quoted(text: string): string {
+function escapeQuotes(text: string): string {
   return text.replaceAll("'", "'\\''");
 }

@@ -1,5 +1,5 @@
 /**
- * Whether ARNs, region, endpoint and session name can work together. Pure.
+ * Checks that ARNs, region, endpoint and session name fit together. Pure.
  *
  * @module
  */
@@ -9,17 +9,17 @@ import { PARTITIONS, resolveEndpoint } from "../../rolesanywhere/endpoint.ts";
 import type { FlagName } from "../flags/flags.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { SESSION_NAME } from "../session_request.ts";
-import { type Finding, found, okUnless } from "./finding.ts";
-import type { Inspection } from "./check_context.ts";
+import { type Finding, finding, okUnless } from "./finding.ts";
+import type { CheckContext } from "./check_context.ts";
 
 const ARN_FLAGS = ["role-arn", "profile-arn", "trust-anchor-arn"] as const satisfies FlagName[];
 
-/** Checks what stands in flags alone. */
-export function checkArns({ values }: Pick<Inspection, "values">): readonly Finding[] {
+/** Checks the flags only. */
+export function checkArns({ values }: Pick<CheckContext, "values">): readonly Finding[] {
   const findings: Finding[] = ARN_FLAGS.filter((flag) => values.text(flag) === undefined).map((
     flag,
   ) =>
-    found(
+    finding(
       "arn-missing",
       `--${flag} was not given; copy it from the ${
         flag === "role-arn" ? "IAM" : "IAM Roles Anywhere"
@@ -29,20 +29,20 @@ export function checkArns({ values }: Pick<Inspection, "values">): readonly Find
   let arns: SessionArns | undefined;
   if (findings.length === 0) {
     try {
-      arns = sessionArns(values);
+      arns = readSessionArns(values);
       findings.push(...checkAccounts(arns));
     } catch (thrown) {
-      findings.push(found("arn-invalid", messageOf(thrown)));
+      findings.push(finding("arn-invalid", messageOf(thrown)));
     }
   }
   findings.push(...checkRegion(values, arns), ...checkSessionName(values));
   return okUnless(
     findings,
-    found("arns", `role, profile and trust anchor fit together, in ${regionOf(values)}`),
+    finding("arns", `role, profile and trust anchor fit together in ${readRegion(values)}`),
   );
 }
 
-function sessionArns(values: FlagValues): SessionArns {
+function readSessionArns(values: FlagValues): SessionArns {
   return parseSessionArns({
     role: values.required("role-arn"),
     profile: values.required("profile-arn"),
@@ -54,8 +54,8 @@ function sessionArns(values: FlagValues): SessionArns {
   });
 }
 
-/** The region of the session; undefined when nothing tells. */
-export function regionOf(values: FlagValues): string | undefined {
+/** Returns the session's region, or undefined if no flag has one. */
+export function readRegion(values: FlagValues): string | undefined {
   const region = values.text("region");
   if (region !== undefined) return region;
   return /^arn:[^:]*:rolesanywhere:([^:]+):/.exec(values.text("trust-anchor-arn") ?? "")?.[1];
@@ -65,21 +65,21 @@ function checkAccounts({ role, profile, trustAnchor }: SessionArns): Finding[] {
   const accounts = new Set([role, profile, trustAnchor].map(({ account }) => account));
   if (accounts.size === 1) return [];
   return [
-    found(
+    finding(
       "arn-accounts",
-      `the role is of account ${role.account}, the profile of ${profile.account}, the trust ` +
-        `anchor of ${trustAnchor.account}; Roles Anywhere wants one account: copy the ARNs again`,
+      `the ARNs are of different accounts (role ${role.account}, profile ${profile.account}, ` +
+        `trust anchor ${trustAnchor.account}); copy them again from one account`,
     ),
   ];
 }
 
 function checkRegion(values: FlagValues, arns: SessionArns | undefined): Finding[] {
   const findings: Finding[] = [];
-  const region = regionOf(values);
+  const region = readRegion(values);
   const isKnown = region !== undefined && PARTITIONS.some(({ regions }) => regions.test(region));
   if (region !== undefined && !isKnown) {
     findings.push(
-      found(
+      finding(
         "region-unknown",
         `the region${refusedValue(region)} is in no known partition; check its spelling`,
       ),
@@ -87,12 +87,11 @@ function checkRegion(values: FlagValues, arns: SessionArns | undefined): Finding
   }
   if (arns && region !== arns.trustAnchor.region) {
     findings.push(
-      found(
+      finding(
         "region-differs",
         `${values.sourceOf("region")} is ${
           isKnown ? region : "another"
-        } and the trust anchor is in ${arns.trustAnchor.region}, so that the ` +
-          "service will not find it; leave it out",
+        }, but the trust anchor is in ${arns.trustAnchor.region}; leave the region out`,
       ),
     );
   }
@@ -102,25 +101,25 @@ function checkRegion(values: FlagValues, arns: SessionArns | undefined): Finding
 function checkEndpoint(values: FlagValues, region: string | undefined): Finding[] {
   let endpoint: URL;
   try {
-    endpoint = endpointOf(values);
+    endpoint = readEndpoint(values);
   } catch (thrown) {
-    // Without a region there is no endpoint: that the ARN is missing is told already.
-    return region === undefined ? [] : [found("endpoint-invalid", messageOf(thrown))];
+    // Without a region there is no endpoint; the missing ARN is already a finding.
+    return region === undefined ? [] : [finding("endpoint-invalid", messageOf(thrown))];
   }
   const other = /^rolesanywhere(?:-fips)?\.([a-z0-9-]+)\./.exec(endpoint.hostname)?.[1];
   if (other === undefined || other === region) return [];
   return [
-    found(
+    finding(
       "endpoint-region",
-      `${values.sourceOf("endpoint")} is the endpoint of ${other}, and the region is ${region}; ` +
+      `${values.sourceOf("endpoint")} is the endpoint of ${other}, but the region is ${region}; ` +
         "leave it out",
     ),
   ];
 }
 
-/** The endpoint of the session. Throws `usage`. */
-export function endpointOf(values: FlagValues): URL {
-  const region = regionOf(values);
+/** Returns the session's endpoint. Throws `usage`. */
+export function readEndpoint(values: FlagValues): URL {
+  const region = readRegion(values);
   const endpoint = values.text("endpoint");
   return resolveEndpoint({
     ...(region === undefined ? {} : { region }),
@@ -136,7 +135,7 @@ function checkSessionName(values: FlagValues): Finding[] {
   const name = values.text("role-session-name");
   if (name === undefined || SESSION_NAME.test(name)) return [];
   return [
-    found(
+    finding(
       "session-name",
       `${values.sourceOf("role-session-name")}${
         refusedValue(name)

@@ -1,5 +1,5 @@
 /**
- * Whether the end-entity certificate is one that Roles Anywhere takes ("Trust model in IAM Roles
+ * Checks that Roles Anywhere accepts the end-entity certificate ("Trust model in IAM Roles
  * Anywhere", signature verification and end-entity certificates, User Guide). Pure.
  *
  * @module
@@ -14,18 +14,18 @@ import {
   WEAK_SIGNATURES,
 } from "../../x509/certificate_usage.ts";
 import { formatName } from "../../x509/name.ts";
-import { type Finding, found, okUnless } from "./finding.ts";
-import type { Inspection } from "./check_context.ts";
+import { type Finding, finding, type FindingName, okUnless } from "./finding.ts";
+import type { CheckContext } from "./check_context.ts";
 
 const DAY = 86_400_000;
-/** Days before its end at which a certificate should be renewed. */
-const SOON = 14;
-/** An RSA key with fewer bits is weak (NIST SP 800-131A). */
+/** Days before expiry from which a warning asks for renewal. */
+const RENEWAL_DAYS = 14;
+/** Minimum length of a strong RSA key (NIST SP 800-131A). */
 const MIN_RSA_BITS = 2048;
 
 /** Checks the end-entity certificate, if one was read. */
 export function checkCertificate(
-  { certificates, system }: Pick<Inspection, "certificates" | "system">,
+  { certificates, system }: Pick<CheckContext, "certificates" | "system">,
 ): readonly Finding[] {
   if (!certificates) return [];
   const { endEntity } = certificates;
@@ -34,14 +34,14 @@ export function checkCertificate(
   try {
     profile = readCertificateProfile(endEntity);
   } catch (thrown) {
-    return [found("certificate-format", `the certificate ${name}: ${messageOf(thrown)}`)];
+    return [finding("certificate-format", `the certificate ${name}: ${messageOf(thrown)}`)];
   }
   return okUnless(
     [...checkValidity(endEntity, name, system.now()), ...checkUse(endEntity, name, profile)],
-    found(
+    finding(
       "certificate",
       `the certificate ${name} is an end-entity certificate for signatures, valid until ${
-        day(endEntity.notAfter)
+        formatMinute(endEntity.notAfter)
       }`,
     ),
   );
@@ -50,35 +50,44 @@ export function checkCertificate(
 function checkValidity({ notBefore, notAfter }: Certificate, name: string, now: Date): Finding[] {
   if (now > notAfter) {
     return [
-      found("certificate-expired", `the certificate ${name} expired on ${day(notAfter)}; renew it`),
+      finding(
+        "certificate-expired",
+        `the certificate ${name} expired on ${formatMinute(notAfter)}; renew it`,
+      ),
     ];
   }
   if (now < notBefore) {
     const advice = "wait, or check this machine's clock";
     return [
-      found(
+      finding(
         "certificate-not-yet-valid",
-        `the certificate ${name} is not valid before ${day(notBefore)}; ${advice}`,
+        `the certificate ${name} is not valid before ${formatMinute(notBefore)}; ${advice}`,
       ),
     ];
   }
   const days = Math.floor((notAfter.getTime() - now.getTime()) / DAY);
-  if (days >= SOON) return [];
+  if (days >= RENEWAL_DAYS) return [];
   return [
-    found("certificate-expires-soon", `the certificate ${name} expires in ${days} days; renew it`),
+    finding(
+      "certificate-expires-soon",
+      `the certificate ${name} expires in ${days} days; renew it`,
+    ),
   ];
 }
 
 function checkUse(certificate: Certificate, name: string, profile: CertificateProfile): Finding[] {
   const { version, isAuthority, keyUsage, signatureAlgorithm } = profile;
   const findings: Finding[] = [];
-  const add = (finding: Parameters<typeof found>[0], words: string) =>
-    findings.push(found(finding, `the certificate ${name} ${words}`));
+  const add = (code: FindingName, problem: string) =>
+    findings.push(finding(code, `the certificate ${name} ${problem}`));
   if (version !== 3) {
     add("certificate-version", `is X.509 version ${version}; issue one of version 3`);
   }
   if (isAuthority) {
-    add("certificate-is-authority", "is an authority's (CA:TRUE); use the end-entity certificate");
+    add(
+      "certificate-is-authority",
+      "is a CA certificate (CA:TRUE); use the end-entity certificate",
+    );
   }
   if (isAuthority === undefined) {
     add("certificate-constraints", "has no basic constraints; issue one with CA:FALSE");
@@ -91,19 +100,19 @@ function checkUse(certificate: Certificate, name: string, profile: CertificatePr
   }
   const weak = WEAK_SIGNATURES[signatureAlgorithm];
   if (weak) add("certificate-signature", `is signed with ${weak}; issue one with SHA-256`);
-  const bits = rsaBits(certificate);
+  const bits = readRsaBits(certificate);
   if (bits !== undefined && bits < MIN_RSA_BITS) {
     add("certificate-weak-key", `has an RSA key of ${bits} bits; use 2048 or more, or EC`);
   }
   // An empty Name is a SEQUENCE without contents.
   if (certificate.subject.length <= 2) {
-    add("certificate-subject", "names nobody, so that no role can be limited to it; give it a CN");
+    add("certificate-subject", "has an empty subject, so no role can be limited to it; add a CN");
   }
   return findings;
 }
 
-/** The length of an RSA key; undefined for others. */
-function rsaBits({ subjectPublicKeyInfo }: Certificate): number | undefined {
+/** Returns the length of an RSA key, or undefined for others. */
+function readRsaBits({ subjectPublicKeyInfo }: Certificate): number | undefined {
   try {
     const key = createPublicKey({
       key: Buffer.from(subjectPublicKeyInfo),
@@ -112,11 +121,11 @@ function rsaBits({ subjectPublicKeyInfo }: Certificate): number | undefined {
     });
     return key.asymmetricKeyDetails?.modulusLength;
   } catch {
-    return undefined; // of a kind that the check of the key tells of
+    return undefined; // the check of the key reports it
   }
 }
 
-/** A time to the minute, UTC. */
-export function day(time: Date): string {
+/** Formats a time to the minute, UTC. */
+export function formatMinute(time: Date): string {
   return `${time.toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }

@@ -1,6 +1,5 @@
 /**
- * Checks what keeps AWS SDKs from finding the credentials of this program: variables and profiles in
- * this environment.
+ * Checks for variables and profiles that keep AWS SDKs from finding this program's credentials.
  *
  * @module
  */
@@ -9,20 +8,20 @@ import { HelperError } from "../../errors.ts";
 import { chooseProxy } from "../../http/proxy.ts";
 import {
   configurationHeader,
+  OVERRIDING_SETTINGS,
   type Profile,
   readProfile,
-  STRONGER_SETTINGS,
 } from "../settings/aws_profiles.ts";
 import type { System } from "../system.ts";
-import { type Finding, found } from "./finding.ts";
-import type { Inspection } from "./check_context.ts";
+import { type Finding, finding } from "./finding.ts";
+import type { CheckContext } from "./check_context.ts";
 import { readSourceSync } from "../../files/source_file.ts";
 import { withTimeout } from "../../timeout.ts";
 
-/** A larger file is not a token, bytes. */
+/** Maximum size of a token file, bytes. */
 const MAX_TOKEN_FILE = 1 << 20;
 
-/** Variables that name an endpoint of `serve`. AWS_METADATA_ENDPOINT is of Rust's object_store. */
+/** Variables that name an endpoint of `serve`. Rust's object_store reads AWS_METADATA_ENDPOINT. */
 const ENDPOINT_VARIABLES = [
   "AWS_EC2_METADATA_SERVICE_ENDPOINT",
   "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -30,7 +29,7 @@ const ENDPOINT_VARIABLES = [
 ] as const;
 /** The endpoint of `serve` on its default port. */
 const DEFAULT_ENDPOINT = new URL("http://127.0.0.1:9911/");
-/** Milliseconds; an endpoint on this machine accepts at once. */
+/** Timeout of a connection, milliseconds: a local endpoint accepts at once. */
 const CONNECT_TIMEOUT = 2_000;
 
 /** An endpoint that a variable names. */
@@ -39,8 +38,8 @@ interface NamedEndpoint {
   readonly url: URL;
 }
 
-/** Returns nothing for an environment in which SDKs find the credentials. */
-export async function checkClients({ system }: Pick<Inspection, "system">): Promise<Finding[]> {
+/** Returns no findings if SDKs find the credentials in this environment. */
+export async function checkClients({ system }: Pick<CheckContext, "system">): Promise<Finding[]> {
   const findings: Finding[] = [];
   const endpoints: NamedEndpoint[] = [];
   for (const variable of ENDPOINT_VARIABLES) {
@@ -48,10 +47,13 @@ export async function checkClients({ system }: Pick<Inspection, "system">): Prom
     if (!text) continue;
     const url = URL.canParse(text) ? new URL(text) : undefined;
     if (url?.protocol === "http:" || url?.protocol === "https:") endpoints.push({ variable, url });
-    else findings.push(found("endpoint-variable", `${variable} is not an http URL; correct it`));
+    else findings.push(finding("endpoint-variable", `${variable} is not an http URL; correct it`));
     if (variable === "AWS_EC2_METADATA_SERVICE_ENDPOINT" && !text.endsWith("/")) {
       findings.push(
-        found("endpoint-slash", `${variable} has no / at its end, which AWS CLI 2.9 needs; add it`),
+        finding(
+          "endpoint-slash",
+          `${variable} has no / at its end, which AWS CLI 2.9 needs; add it`,
+        ),
       );
     }
   }
@@ -70,9 +72,9 @@ async function checkConnection({ variable, url }: NamedEndpoint): Promise<Findin
   try {
     const connection = await connect(url.hostname.replace(/^\[|\]$/g, ""), port);
     connection.close();
-    return found("endpoint", `${variable}: ${url.host} accepts connections`);
+    return finding("endpoint", `${variable}: ${url.host} accepts connections`);
   } catch {
-    return found(
+    return finding(
       "endpoint-unreachable",
       `${variable}: nothing accepts connections on ${url.host}; start serve there, or unset it`,
     );
@@ -81,7 +83,7 @@ async function checkConnection({ variable, url }: NamedEndpoint): Promise<Findin
 
 /** Connects, or throws after {@link CONNECT_TIMEOUT}. */
 async function connect(hostname: string, port: number): Promise<Deno.Conn> {
-  // As SDKs do: localhost may be ::1 first, where serve does not listen.
+  // Like SDKs, which may try ::1 first for localhost, where serve does not listen.
   const connecting = connectTcp(hostname, port);
   return await withTimeout(connecting, CONNECT_TIMEOUT, () => {
     connecting.then((connection) => connection.close(), () => {});
@@ -100,7 +102,7 @@ function checkTokenFile(system: System): Finding[] {
     // reported below
   }
   return [
-    found("container-token", `${variable}: no such file can be read; set it as serve prints it`),
+    finding("container-token", `${variable}: the file cannot be read; set it as serve prints it`),
   ];
 }
 
@@ -111,14 +113,14 @@ function checkProxy(endpoints: readonly NamedEndpoint[], system: System): Findin
       const { proxy } = chooseProxy(url, (name) => system.environment(name));
       if (!proxy) continue;
       return [
-        found(
+        finding(
           "metadata-proxied",
-          `${proxy.variable} is set and NO_PROXY does not list ${url.hostname}, so that SDKs ask ` +
-            `the proxy instead of serve; add ${url.hostname} to NO_PROXY`,
+          `${proxy.variable} is set, so SDKs ask the proxy instead of serve; add ${url.hostname} ` +
+            "to NO_PROXY",
         ),
       ];
     } catch (thrown) {
-      if (!(thrown instanceof HelperError)) throw thrown; // else another check reports the variable
+      if (!(thrown instanceof HelperError)) throw thrown; // checkEnvironment reports the variable
     }
   }
   return [];
@@ -128,7 +130,7 @@ function checkDisabled(system: System): Finding[] {
   const variable = "AWS_EC2_METADATA_DISABLED";
   if (system.environment(variable)?.toLowerCase() !== "true") return [];
   return [
-    found("metadata-disabled", `${variable} is true: SDKs do not ask serve; unset it for serve`),
+    finding("metadata-disabled", `${variable} is true, so SDKs do not ask serve; unset it`),
   ];
 }
 
@@ -138,7 +140,7 @@ function checkOtherProviders(endpoints: readonly NamedEndpoint[], system: System
   const findings: Finding[] = [];
   if (isSet("AWS_WEB_IDENTITY_TOKEN_FILE") && isSet("AWS_ROLE_ARN")) {
     findings.push(
-      found(
+      finding(
         "other-provider",
         "AWS_WEB_IDENTITY_TOKEN_FILE is set, and SDKs use it before credential_process and serve; " +
           "unset it",
@@ -149,14 +151,14 @@ function checkOtherProviders(endpoints: readonly NamedEndpoint[], system: System
   const container = endpoints.find(({ variable }) => variable === ENDPOINT_VARIABLES[1]);
   if (isSet("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") && endpoints.length > 0) {
     findings.push(
-      found(
+      finding(
         "other-provider",
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is set, and SDKs use it before serve; unset it",
       ),
     );
   } else if (metadata && container && metadata.url.host !== container.url.host) {
     findings.push(
-      found(
+      finding(
         "other-provider",
         `${container.variable} is set, and SDKs use it before ${metadata.variable}; ` +
           "unset the one that is not serve's",
@@ -179,7 +181,7 @@ function checkProfile(endpoints: readonly NamedEndpoint[], system: System): Find
   if (!configuration && !credentials) {
     return system.environment("AWS_PROFILE")
       ? [
-        found(
+        finding(
           "profile-unknown",
           `AWS_PROFILE is ${name}, which is not in ${configurationPath} or ${credentialsPath}; ` +
             "SDKs stop with an error",
@@ -188,20 +190,20 @@ function checkProfile(endpoints: readonly NamedEndpoint[], system: System): Find
       : [];
   }
   if (endpoints.length === 0) return [];
-  const before = (place: string, what: string) =>
-    found(
+  const overriding = (place: string, problem: string) =>
+    finding(
       "other-provider",
-      `${place} ${what}, which SDKs use before serve; choose another profile`,
+      `${place} ${problem}, which SDKs use before serve; choose another profile`,
     );
-  const settings = [...STRONGER_SETTINGS, "credential_process"]
-    // A role may be assumed with the credentials of serve.
+  const settings = [...OVERRIDING_SETTINGS, "credential_process"]
+    // With credential_source, a role is assumed with the credentials of serve.
     .filter((key) => configuration?.has(key) && !configuration.has("credential_source"));
   return [
     ...(credentials?.has("aws_access_key_id")
-      ? [before(`[${name}] in ${credentialsPath}`, "holds keys")]
+      ? [overriding(`[${name}] in ${credentialsPath}`, "has keys")]
       : []),
     ...settings.map((key) =>
-      before(`[${configurationHeader(name)}] in ${configurationPath}`, `sets ${key}`)
+      overriding(`[${configurationHeader(name)}] in ${configurationPath}`, `sets ${key}`)
     ),
   ];
 }

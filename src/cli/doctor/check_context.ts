@@ -1,31 +1,34 @@
 /**
- * What the checks look at: the flags, the world, and what was opened once for all of them.
+ * Input of the checks: flags, system, and the key and certificate, opened once for all checks.
  *
  * @module
  */
-import { type CertificateSet, openForDoctor, type Opening } from "./open_identity.ts";
-import { identitySource } from "../keystore_context.ts";
+import { type CertificateSet, openForDoctor, type OpenResult } from "./open_identity.ts";
+import { readIdentitySource } from "../keystore_context.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import type { System } from "../system.ts";
 import type { IdentitySource } from "../../keystore/open_identity.ts";
 
-/** What every check gets. */
-export interface Inspection {
+/** Input of every check. */
+export interface CheckContext {
   readonly values: FlagValues;
   readonly system: System;
-  /** Where key and certificate stand; undefined when the flags that say so are malformed. */
+  /** Sources of key and certificate; undefined if their flags are malformed. */
   readonly source?: IdentitySource;
-  /** What came of opening key and certificate. */
-  readonly opening: Opening;
-  /** The certificates, where they could be read. */
+  /** Result of opening key and certificate. */
+  readonly opening: OpenResult;
+  /** The certificates, if they could be read. */
   readonly certificates?: CertificateSet;
 }
 
-/** Opens what the flags name. Throws nothing: what fails is a finding of the check of the key. */
-export async function inspect(values: FlagValues, system: System): Promise<Inspection> {
+/** Opens key and certificate. Never throws: checkKey reports a failure. */
+export async function createCheckContext(
+  values: FlagValues,
+  system: System,
+): Promise<CheckContext> {
   let source: IdentitySource | undefined;
   try {
-    source = identitySource(values, system.platform);
+    source = readIdentitySource(values, system.platform);
   } catch (failure) {
     return { values, system, opening: { failure } };
   }

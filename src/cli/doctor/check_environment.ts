@@ -1,6 +1,6 @@
 /**
- * What in the environment and among the flags changes what a run does, or shows a secret. Pure but
- * for reading the CA bundle.
+ * Checks variables and flags that change what a run does, or expose a secret. Pure except for reading
+ * the CA bundle.
  *
  * @module
  */
@@ -8,15 +8,15 @@ import { HelperError } from "../../errors.ts";
 import { chooseProxy, PROXY_VARIABLES } from "../../http/proxy.ts";
 import { type FlagName, flagOf, FLAGS, variableOf } from "../flags/flags.ts";
 import { readBundle } from "../session_request.ts";
-import { type Finding, found } from "./finding.ts";
-import type { Inspection } from "./check_context.ts";
+import { type Finding, finding } from "./finding.ts";
+import type { CheckContext } from "./check_context.ts";
 
-/** How a secret is written that does not stand in the process list. */
+/** Prefixes of secret sources, which keep the secret out of the process list. */
 const SECRET_SOURCE = /^(env|file|fd):/;
 
-/** Checks flags and variables; nothing is said where all is well. */
+/** Checks flags and variables. Returns no findings if all is well. */
 export async function checkEnvironment(
-  { values, system }: Pick<Inspection, "values" | "system">,
+  { values, system }: Pick<CheckContext, "values" | "system">,
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   const isSet = (name: string) => !!system.environment(name);
@@ -25,10 +25,9 @@ export async function checkEnvironment(
     const onCommandLine = values.sourceOf(name) === `--${name}`;
     if (secret && onCommandLine && !SECRET_SOURCE.test(secret.text)) {
       findings.push(
-        found(
+        finding(
           "secret-in-arguments",
-          `--${name} holds the secret itself, which every user can see in the process list; ` +
-            "use file:PATH or env:NAME",
+          `--${name}: every user can see the secret in the process list; use file:PATH or env:NAME`,
         ),
       );
     }
@@ -36,7 +35,7 @@ export async function checkEnvironment(
   findings.push(...await checkVariableNames(system));
   if (isSet("AWS_ACCESS_KEY_ID") && isSet("AWS_SECRET_ACCESS_KEY")) {
     findings.push(
-      found(
+      finding(
         "static-credentials",
         "AWS_ACCESS_KEY_ID is set, and SDKs use it before credential_process and serve; unset it",
       ),
@@ -44,22 +43,22 @@ export async function checkEnvironment(
   }
   if (isSet("SSLKEYLOGFILE")) {
     findings.push(
-      found("tls-keys-logged", "SSLKEYLOGFILE is set, so that no session is asked for; unset it"),
+      finding("tls-keys-logged", "SSLKEYLOGFILE is set, so no session is requested; unset it"),
     );
   }
   if (values.isOn("no-verify-ssl")) {
     findings.push(
-      found(
+      finding(
         "verification-off",
-        "--no-verify-ssl lets anyone on the way read the credentials; use --ca-bundle instead",
+        "--no-verify-ssl lets anyone on the network path read the credentials; use --ca-bundle",
       ),
     );
   }
   return [...findings, ...checkProxy(values, isSet, system), ...checkBundle(values)];
 }
 
-/** Finds variables of this program that no flag has: misspelt ones are ignored without a word. */
-async function checkVariableNames(system: Inspection["system"]): Promise<Finding[]> {
+/** Finds variables of this program that belong to no flag: misspelt ones are silently ignored. */
+async function checkVariableNames(system: CheckContext["system"]): Promise<Finding[]> {
   const known = (Object.keys(FLAGS) as FlagName[]).map(variableOf);
   const unknown = system.environmentNames().filter((name) =>
     name.startsWith("AWS_SIGNING_HELPER_") && !known.includes(name)
@@ -67,7 +66,7 @@ async function checkVariableNames(system: Inspection["system"]): Promise<Finding
   if (unknown.length === 0) return [];
   const { closestString } = await import("@std/text/closest-string");
   return unknown.map((name) =>
-    found(
+    finding(
       "variable-unknown",
       `${name} belongs to no flag and is ignored; did you mean ${closestString(name, known)}?`,
     )
@@ -75,15 +74,15 @@ async function checkVariableNames(system: Inspection["system"]): Promise<Finding
 }
 
 function checkProxy(
-  values: Inspection["values"],
+  values: CheckContext["values"],
   isSet: (name: string) => boolean,
-  system: Inspection["system"],
+  system: CheckContext["system"],
 ): Finding[] {
   const variables = PROXY_VARIABLES.filter(isSet);
   if (variables.length === 0) return [];
   if (!values.isOn("with-proxy")) {
     return [
-      found(
+      finding(
         "proxy-ignored",
         `${variables.join(", ")} is set, and ignored by --with-proxy=false`,
       ),
@@ -96,22 +95,22 @@ function checkProxy(
     );
     return [];
   } catch (thrown) {
-    return [found("proxy-invalid", sentenceOf(thrown))];
+    return [finding("proxy-invalid", safeMessageOf(thrown))];
   }
 }
 
-function checkBundle(values: Inspection["values"]): Finding[] {
+function checkBundle(values: CheckContext["values"]): Finding[] {
   const bundle = values.text("ca-bundle");
   if (bundle === undefined) return [];
   try {
     readBundle(bundle, values.sourceOf("ca-bundle"));
     return [];
   } catch (thrown) {
-    return [found("ca-bundle", sentenceOf(thrown))];
+    return [finding("ca-bundle", safeMessageOf(thrown))];
   }
 }
 
-/** Only our own errors are known to hold no secret. */
-function sentenceOf(thrown: unknown): string {
+/** Returns the message of our own errors. Others may contain a secret. */
+function safeMessageOf(thrown: unknown): string {
   return thrown instanceof HelperError ? thrown.message : "it cannot be used";
 }

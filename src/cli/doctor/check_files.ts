@@ -1,13 +1,13 @@
 /**
- * Who can read and change the files that hold keys, certificates and passwords.
+ * Checks who can read and change the files of keys, certificates and passwords.
  *
  * @module
  */
 import { dirname } from "node:path";
 import { type FlagName, flagOf, FLAGS } from "../flags/flags.ts";
 import type { KeystoreUri } from "../../keystore/uri.ts";
-import { type Finding, type FindingName, found, okUnless } from "./finding.ts";
-import type { Inspection } from "./check_context.ts";
+import { type Finding, finding, type FindingName, okUnless } from "./finding.ts";
+import type { CheckContext } from "./check_context.ts";
 
 /** Permission bits of others and of the group. */
 const OTHERS = { read: 0o004, write: 0o002 } as const;
@@ -19,8 +19,8 @@ interface FileToCheck {
   readonly holds: "key" | "certificate" | "secret";
 }
 
-/** Checks every file that the flags name. Windows has other permissions, which are not looked at. */
-export function checkFiles({ values, system, source }: Inspection): readonly Finding[] {
+/** Checks every file that the flags name. Windows permissions are not checked. */
+export function checkFiles({ values, system, source }: CheckContext): readonly Finding[] {
   if (system.platform === "windows") return [];
   const secrets = Object.keys(FLAGS).filter((name): name is FlagName =>
     flagOf(name as FlagName).kind === "secret"
@@ -30,38 +30,39 @@ export function checkFiles({ values, system, source }: Inspection): readonly Fin
   });
   const keyIn = source?.privateKey ?? source?.certificate;
   const files: FileToCheck[] = [
-    ...pathOf(keyIn).map((path) => ({ path, holds: "key" as const })),
-    ...[source?.certificate, source?.intermediates].flatMap(pathOf)
+    ...filePaths(keyIn).map((path) => ({ path, holds: "key" as const })),
+    ...[source?.certificate, source?.intermediates].flatMap(filePaths)
       .filter((path) => path !== keyIn?.path)
       .map((path) => ({ path, holds: "certificate" as const })),
     ...secrets.map((path) => ({ path, holds: "secret" as const })),
   ];
-  const existing = files.filter(({ path }) => statOf(path) !== undefined);
+  const existing = files.filter(({ path }) => tryStat(path) !== undefined);
   if (existing.length === 0) return [];
   return okUnless(
     existing.flatMap(checkFile),
-    found("files", "keys and passwords can be read, and all files changed, by their owner alone"),
+    finding("files", "only their owner can read keys and passwords, and change files"),
   );
 }
 
-function pathOf(uri: KeystoreUri | undefined): string[] {
+function filePaths(uri: KeystoreUri | undefined): string[] {
   return uri?.scheme === "file" ? [uri.path] : [];
 }
 
 function checkFile({ path, holds }: FileToCheck): Finding[] {
-  const info = statOf(path);
-  // What is not there, and pipes and devices, are told of by whoever opens them.
+  const info = tryStat(path);
+  // Opening reports missing files. Pipes and devices are not checked.
   if (!info?.isFile || info.mode === null) return [];
   const findings: Finding[] = [];
-  const add = (name: FindingName, words: string) => findings.push(found(name, `${path} ${words}`));
+  const add = (name: FindingName, problem: string) =>
+    findings.push(finding(name, `${path} ${problem}`));
   const advice = `; run chmod go-rwx ${path}`;
   if (holds === "key" && info.mode & OTHERS.read) {
-    add("key-file-open", `holds the private key and can be read by every user${advice}`);
+    add("key-file-open", `has the private key, and every user can read it${advice}`);
   } else if (holds === "key" && info.mode & GROUP.read) {
-    add("key-file-group", `holds the private key and can be read by its group${advice}`);
+    add("key-file-group", `has the private key, and its group can read it${advice}`);
   }
   if (holds === "secret" && info.mode & (OTHERS.read | GROUP.read)) {
-    add("secret-file-open", `holds a password or PIN and can be read by other users${advice}`);
+    add("secret-file-open", `has a password or PIN, and other users can read it${advice}`);
   }
   if (info.mode & (OTHERS.write | GROUP.write)) {
     add("file-writable", `can be changed by other users; run chmod go-w ${path}`);
@@ -73,17 +74,17 @@ function checkFile({ path, holds }: FileToCheck): Finding[] {
 }
 
 function checkDirectory(path: string): Finding[] {
-  const mode = statOf(path)?.mode ?? 0;
+  const mode = tryStat(path)?.mode ?? 0;
   if (!(mode & OTHERS.write) || mode & STICKY) return [];
   return [
-    found(
+    finding(
       "directory-writable",
       `files in ${path} can be replaced by every user; run chmod o-w ${path}`,
     ),
   ];
 }
 
-function statOf(path: string): Deno.FileInfo | undefined {
+function tryStat(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.statSync(path);
   } catch {

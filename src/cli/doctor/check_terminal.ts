@@ -1,23 +1,22 @@
 /**
- * Whether there is a terminal to ask for passwords and PINs on.
+ * Checks for a terminal to prompt for passwords and PINs.
  *
  * @module
  */
-import { type Finding, found } from "./finding.ts";
-import type { Inspection } from "./check_context.ts";
+import { type Finding, finding } from "./finding.ts";
+import type { CheckContext } from "./check_context.ts";
 
 /** Checks the controlling terminal. */
-export function checkTerminal({ system }: Pick<Inspection, "system">): readonly Finding[] {
+export function checkTerminal({ system }: Pick<CheckContext, "system">): readonly Finding[] {
   const path = system.platform === "windows" ? "CONIN$" : "/dev/tty";
   try {
     Deno.openSync(path, { read: true, write: system.platform !== "windows" }).close();
-    return [found("terminal", "passwords and PINs can be asked for on the terminal")];
+    return [finding("terminal", "the terminal can prompt for passwords and PINs")];
   } catch {
     return [
-      found(
+      finding(
         "terminal-absent",
-        "there is no terminal, as under an SDK or a service: passwords and PINs must come by flag " +
-          "or variable",
+        "there is no terminal to prompt for passwords and PINs; set them by flag or variable",
       ),
     ];
   }

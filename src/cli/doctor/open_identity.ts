@@ -1,5 +1,5 @@
 /**
- * Opening key and certificate once, as a session would, and one signature to show that they work.
+ * Opens key and certificate once, like a session, and makes one test signature.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { buildChain } from "../../x509/path.ts";
 import { sameBytes } from "../../x509/public_key.ts";
 import { verifySignature } from "../../x509/verify_signature.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
-import { keystoreContext } from "../keystore_context.ts";
+import { createKeystoreContext } from "../keystore_context.ts";
 import type { System } from "../system.ts";
 
 /** The end-entity certificate and its issuers. */
@@ -26,27 +26,27 @@ export interface CertificateSet {
   readonly endEntity: Certificate;
   /** In the order to send. */
   readonly chain: readonly Certificate[];
-  /** The issuers as the files have them. */
+  /** The issuers in the order of the files. */
   readonly given: readonly Certificate[];
 }
 
-/** What came of it. */
-export interface Opening {
+/** Result of opening key and certificate. */
+export interface OpenResult {
   readonly certificates?: CertificateSet;
   /** Result of verifying the test signature. */
   readonly signature?: "right" | "wrong";
-  /** What was thrown. */
+  /** The error that was thrown. */
   readonly failure?: unknown;
 }
 
-/** Opens what `source` names; what is thrown is given. */
+/** Opens key and certificate. Returns an error instead of throwing it. */
 export async function openForDoctor(
   source: IdentitySource,
   values: FlagValues,
   system: System,
-): Promise<Opening> {
+): Promise<OpenResult> {
   if (!source.certificate && !source.privateKey) return {};
-  const context = askingOnce(keystoreContext(values, system));
+  const context = promptOnce(createKeystoreContext(values, system));
   try {
     await using identity = await openIdentity(source, system.registry, context);
     const { certificate: endEntity, chain, signer } = identity;
@@ -54,16 +54,16 @@ export async function openForDoctor(
       ? await readCertificates(source.certificate, system.registry, context)
       : signer.certificates;
     const given = await withIntermediates(source, existing, system, context);
-    const certificates = { endEntity, chain, given: without(given, endEntity) };
+    const certificates = { endEntity, chain, given: excludeCertificate(given, endEntity) };
     return { certificates, ...await trySignature(signer) };
   } catch (failure) {
-    const certificates = await certificatesAlone(source, system, context);
+    const certificates = await readCertificatesOnly(source, system, context);
     return { failure, ...(certificates ? { certificates } : {}) };
   }
 }
 
-/** A wrong answer would be asked for twice when the certificates are read without the key. */
-function askingOnce(context: KeystoreContext): KeystoreContext {
+/** Prompts once for each question: reading the certificates without the key would prompt again. */
+function promptOnce(context: KeystoreContext): KeystoreContext {
   const answers = new Map<string, Promise<string | undefined>>();
   return {
     ...context,
@@ -77,8 +77,8 @@ function askingOnce(context: KeystoreContext): KeystoreContext {
   };
 }
 
-/** What can be told of the certificate when the key cannot be opened. */
-async function certificatesAlone(
+/** Reads the certificates if the key cannot be opened. */
+async function readCertificatesOnly(
   source: IdentitySource,
   system: System,
   context: KeystoreContext,
@@ -88,7 +88,7 @@ async function certificatesAlone(
   try {
     const read = await readCertificates(place, system.registry, context);
     const endEntity = endEntityOf(read, system.now());
-    const given = without(
+    const given = excludeCertificate(
       await withIntermediates(source, read, system, context).catch(() => read),
       endEntity,
     );
@@ -98,7 +98,7 @@ async function certificatesAlone(
       given,
     };
   } catch {
-    return undefined; // the reason is the failure that is told already, or one of its kind
+    return undefined; // the failure to open the key is reported already
   }
 }
 
@@ -115,15 +115,15 @@ async function withIntermediates(
   ];
 }
 
-/** All but one certificate, and no certificate twice. */
-function without(certificates: readonly Certificate[], one: Certificate): Certificate[] {
+/** Returns the certificates except one, without duplicates. */
+function excludeCertificate(certificates: readonly Certificate[], one: Certificate): Certificate[] {
   return certificates.filter(({ encoded }, i) =>
     !sameBytes(encoded, one.encoded) &&
     certificates.findIndex((other) => sameBytes(other.encoded, encoded)) === i
   );
 }
 
-async function trySignature(signer: Signer): Promise<Opening> {
+async function trySignature(signer: Signer): Promise<OpenResult> {
   const { publicKey } = signer;
   const message = new TextEncoder().encode("aws_signing_helper doctor");
   const { digest } = SIGNING_ALGORITHMS[publicKey.keyType];

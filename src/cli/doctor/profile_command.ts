@@ -1,6 +1,6 @@
 /**
- * The `credential_process` line of a profile, for `doctor --profile NAME`: read as AWS SDKs read it,
- * so that it is checked as if it were typed.
+ * Reads the `credential_process` line of a profile, for `doctor --profile NAME`. Parses it like AWS
+ * SDKs and checks it like a typed command.
  *
  * @module
  */
@@ -8,16 +8,16 @@ import { delimiter, isAbsolute, resolve } from "node:path";
 import { HelperError, messageOf } from "../../errors.ts";
 import {
   configurationHeader,
+  OVERRIDING_SETTINGS,
   type Profile,
   readProfile,
-  STRONGER_SETTINGS,
 } from "../settings/aws_profiles.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { COMMANDS, type FlagName } from "../flags/flags.ts";
 import { parseArguments } from "../flags/parse.ts";
 import { shellSyntaxIn, splitCommandLine } from "../settings/split_command_line.ts";
 import type { System } from "../system.ts";
-import { type Finding, found } from "./finding.ts";
+import { type Finding, finding } from "./finding.ts";
 
 /** The result of reading a profile's line. */
 export interface ProfileCommand {
@@ -27,11 +27,11 @@ export interface ProfileCommand {
 }
 
 const SETTING = "credential_process";
-/** Flags of doctor itself; the others are those of the line. */
+/** Flags of doctor itself; others come from the line. */
 const OWN_FLAGS: readonly FlagName[] = ["profile", "json", "debug"];
 
-/** Reads the line. Throws `usage` if flags of a line are typed too. */
-export async function profileCommand(
+/** Reads the line. Throws `usage` if the command line has flags other than doctor's own. */
+export async function readProfileCommand(
   name: string,
   typed: FlagValues,
   system: System,
@@ -42,7 +42,7 @@ export async function profileCommand(
   if (other) {
     throw new HelperError(
       "usage",
-      `--profile and --${other}: the profile has the flags to check; leave one of the two out`,
+      `--profile and --${other} cannot be used together; the profile has the flags to check`,
     );
   }
   const profile = readProfile(name, system);
@@ -51,75 +51,80 @@ export async function profileCommand(
   const line = configuration?.get(SETTING);
   if (!configuration) {
     return {
-      findings: [found("profile-missing", `${label} does not exist; try configure --write`)],
+      findings: [finding("profile-missing", `${label} does not exist; try configure --write`)],
     };
   }
-  const findings = strongerSources(profile, label);
+  const findings = findOverridingSources(profile, label);
   if (!line) {
-    const missing = found("profile-missing", `${label} has no ${SETTING}; try configure --write`);
+    const missing = finding("profile-missing", `${label} has no ${SETTING}; try configure --write`);
     return { findings: [...findings, missing] };
   }
   const syntax = system.platform === "windows" ? undefined : shellSyntaxIn(line);
   if (syntax !== undefined) {
     findings.push(
-      found(
+      finding(
         "profile-shell",
-        `${label}: ${SETTING} has ${syntax} outside single quotes, which some SDKs pass to sh and ` +
-          "botocore does not; use configure to write the line",
+        `${label}: ${SETTING} has ${syntax} outside single quotes, which some SDKs pass to sh; ` +
+          "use configure to write the line",
       ),
     );
   }
   try {
-    const words = splitCommandLine(line, system.platform);
-    findings.push(...programFindings(words[0] ?? "", label, system));
+    const args = splitCommandLine(line, system.platform);
+    findings.push(...checkProgram(args[0] ?? "", label, system));
     const request = await parseArguments(
-      words.slice(1),
+      args.slice(1),
       (variable) => system.environment(variable),
     );
     if (request.kind !== "run" || request.command !== "credential-process") {
       const message = `${label}: ${SETTING} does not run credential-process; correct the line`;
-      return { findings: [...findings, found("profile-command", message)] };
+      return { findings: [...findings, finding("profile-command", message)] };
     }
     return {
-      findings: [found("profile", `checked the flags of ${label}`), ...findings],
+      findings: [finding("profile", `checked the flags of ${label}`), ...findings],
       values: request.values,
     };
   } catch (thrown) {
     if (!(thrown instanceof HelperError)) throw thrown;
-    return { findings: [...findings, found("profile-command", `${label}: ${messageOf(thrown)}`)] };
+    return {
+      findings: [...findings, finding("profile-command", `${label}: ${messageOf(thrown)}`)],
+    };
   }
 }
 
-/** Finds what AWS SDKs use before the line: other settings of the profile, and keys. */
-function strongerSources(
+/** Finds other settings and keys of the profile that AWS SDKs use before the line. */
+function findOverridingSources(
   { name, configuration, credentials, credentialsPath }: Profile,
   label: string,
 ): Finding[] {
-  const findings = STRONGER_SETTINGS.filter((key) => configuration?.has(key)).map((key) =>
-    found("other-provider", `${label} sets ${key}, which SDKs may use before ${SETTING}; remove it`)
+  const findings = OVERRIDING_SETTINGS.filter((key) => configuration?.has(key)).map((key) =>
+    finding(
+      "other-provider",
+      `${label} sets ${key}, which SDKs may use before ${SETTING}; remove it`,
+    )
   );
   if (credentials?.has("aws_access_key_id")) {
     findings.push(
-      found(
+      finding(
         "other-provider",
-        `[${name}] in ${credentialsPath} holds keys, which SDKs use before ${SETTING}; remove them`,
+        `[${name}] in ${credentialsPath} has keys, which SDKs use before ${SETTING}; remove them`,
       ),
     );
   }
   return findings;
 }
 
-function programFindings(program: string, label: string, system: System): Finding[] {
-  const reason = whyNotRunnable(program, system);
+function checkProgram(program: string, label: string, system: System): Finding[] {
+  const reason = findRunProblem(program, system);
   return reason === undefined ? [] : [
-    found(
+    finding(
       "profile-program",
-      `${label}: the program of ${SETTING} ${reason}; write its whole path`,
+      `${label}: the program of ${SETTING} ${reason}; use its absolute path`,
     ),
   ];
 }
 
-function whyNotRunnable(program: string, system: System): string | undefined {
+function findRunProblem(program: string, system: System): string | undefined {
   const isPath = /[/\\]/.test(program);
   const path = system.environment("PATH") ?? "";
   const folders = isPath ? [system.currentDirectory()] : path.split(delimiter).filter(isAbsolute);
@@ -136,5 +141,5 @@ function whyNotRunnable(program: string, system: System): string | undefined {
     }
   });
   if (modes.length === 0) return isPath ? "does not exist" : "is not on PATH";
-  return modes.some((mode) => (mode & 0o111) !== 0) ? undefined : "may not be run";
+  return modes.some((mode) => (mode & 0o111) !== 0) ? undefined : "is not executable";
 }

@@ -1,6 +1,5 @@
 /**
- * Finds the command that a command line names, and what was probably meant by a name that is not
- * known.
+ * Finds the command that a command line names, and suggestions for an unknown name.
  *
  * @module
  */
@@ -17,13 +16,13 @@ import {
 } from "./flags.ts";
 import { PROGRAM } from "../program.ts";
 
-/** Returns the advice to read a command's own help, or the program's. */
+/** Returns the advice to read a command's help, or the program's. */
 export function seeHelp(command?: string): string {
   return `see ${PROGRAM}${command === undefined ? "" : ` ${command}`} --help`;
 }
 
 /**
- * Finds the command of one word or two that the words begin with, and returns what follows it.
+ * Finds the command, of one word or two, at the beginning of `words`, and returns the rest.
  * With `maybeSecret`, a word that is not a command is not shown.
  *
  * Throws `usage`.
@@ -38,31 +37,36 @@ export async function findCommand(
     if (second === undefined || second.startsWith("-")) {
       throw new HelperError(
         "usage",
-        `${first} is the beginning of a command: ${group.join(", ")}; ${seeHelp(first)}`,
+        `${first} needs a subcommand: ${
+          group.map((name) => name.slice(first.length + 1)).join(", ")
+        }; ${seeHelp(first)}`,
       );
     }
     const command = `${first} ${second}`;
-    if (!isCommandName(command)) throw await unknownCommand(command, group);
+    if (!isCommandName(command)) throw await unknownCommandError(command, group);
     return { command, rest: words.slice(2) };
   }
   const command = ALIASES[first] ?? first;
   if (isCommandName(command) && !command.includes(" ")) return { command, rest: words.slice(1) };
-  if (first.startsWith("-")) throw await unknownFlag(first);
-  throw mistypedFlag(first) ??
+  if (first.startsWith("-")) throw await unknownFlagError(first);
+  throw mistypedFlagError(first) ??
     (maybeSecret
-      ? new HelperError("usage", `a word before the command is unexpected; ${seeHelp()}`)
-      : await unknownCommand(first, [...Object.keys(COMMANDS), ...Object.keys(ALIASES)]));
+      ? new HelperError("usage", `unexpected argument before the command; ${seeHelp()}`)
+      : await unknownCommandError(first, [...Object.keys(COMMANDS), ...Object.keys(ALIASES)]));
 }
 
-async function unknownCommand(written: string, known: readonly string[]): Promise<HelperError> {
-  const closest = await closestName(written, known);
-  return unknownName(
-    `unknown command${nameShown(written)}`,
+async function unknownCommandError(
+  written: string,
+  known: readonly string[],
+): Promise<HelperError> {
+  const closest = await findClosestName(written, known);
+  return unknownNameError(
+    `unknown command${quotedName(written)}`,
     closest === undefined ? [] : [ALIASES[closest] ?? closest],
   );
 }
 
-function unknownName(
+function unknownNameError(
   problem: string,
   meant: readonly string[],
   command?: CommandName,
@@ -77,12 +81,12 @@ function unknownName(
 }
 
 /**
- * Returns the `usage` error for a word that begins with a dash and is not a flag of `command`. What
- * follows an equals sign is not shown, as it may be a secret.
+ * Returns the `usage` error for a word that begins with a dash and is not a flag of `command`. The
+ * part after an equals sign is not shown, because it may be a secret.
  */
-export async function unknownFlag(word: string, command?: CommandName): Promise<HelperError> {
+export async function unknownFlagError(word: string, command?: CommandName): Promise<HelperError> {
   const refuse = (message: string, meant: readonly string[] = []) =>
-    unknownName(message, meant.map((flag) => `--${flag}`), command);
+    unknownNameError(message, meant.map((flag) => `--${flag}`), command);
   const written = word.split("=")[0] ?? "";
   const name = written.replace(/^-+/, "").toLowerCase().replaceAll("_", "-");
   if (isFlagName(name) && written === `-${name}`) {
@@ -94,19 +98,19 @@ export async function unknownFlag(word: string, command?: CommandName): Promise<
       .filter((other) => commandOf(other).flags.includes(name));
     return refuse(`--${name} is not a flag of ${command}, but of ${enumerate(owners)}`);
   }
-  const unknown = `unknown flag${nameShown(written)}`;
+  const unknown = `unknown flag${quotedName(written)}`;
   if (flags.includes(name)) return refuse(unknown, [name]);
   const longer = name.length < 3 ? [] : flags.filter((flag) => flag.startsWith(name));
-  const [closest = await closestName(name, flags)] = longer;
+  const [closest = await findClosestName(name, flags)] = longer;
   if (closest === undefined) return refuse(unknown);
   return refuse(unknown, longer.length > 1 && longer.length <= 3 ? longer : [closest]);
 }
 
-/** Hyphens and dashes of Unicode, which word processors put in the place of `--`. */
+/** Unicode hyphens and dashes, which word processors write for `--`. */
 const DASHES = /^[\u2010-\u2015\u2212\uFE58\uFE63\uFF0D]/;
 
-/** Returns the `usage` error for a word that was copied or wrapped wrongly; undefined for others. */
-export function mistypedFlag(word: string, command?: CommandName): HelperError | undefined {
+/** Returns the `usage` error for a word that was copied or wrapped wrongly, or undefined. */
+export function mistypedFlagError(word: string, command?: CommandName): HelperError | undefined {
   if (DASHES.test(word)) {
     const name = /^[^a-z]+([a-z0-9-]+)/.exec(word)?.[1] ?? "";
     const meant = isFlagName(name) ? ` --${name}` : "";
@@ -132,21 +136,24 @@ function enumerate(names: readonly string[]): string {
   return `${names.slice(0, 3).join(", ")} and ${names.length - 3} more`;
 }
 
-/** Returns the known name that is nearest to `written`, if they begin alike. */
-async function closestName(written: string, known: readonly string[]): Promise<string | undefined> {
+/** Returns the known name closest to `written` if both have the same first letters. */
+async function findClosestName(
+  written: string,
+  known: readonly string[],
+): Promise<string | undefined> {
   if (known.length === 0) return undefined;
   const { closestString } = await import("@std/text/closest-string");
   const closest = closestString(written, known);
-  return sharedStart(closest, written) >= 3 ? closest : undefined;
+  return commonPrefixLength(closest, written) >= 3 ? closest : undefined;
 }
 
-/** Returns ` "name"` for a message, or nothing for text that is not like a name. */
-function nameShown(written: string): string {
+/** Returns ` "name"` for a message, or an empty string for text that cannot be a name. */
+function quotedName(written: string): string {
   return /^(?=.{1,40}$)-{0,2}[a-z0-9]+([ _-][a-z0-9]+)*$/.test(written) ? ` "${written}"` : "";
 }
 
-/** Counts the letters that both begin with. A suggestion with fewer than three misleads. */
-function sharedStart(left: string, right: string): number {
+/** Returns the length of the common prefix. A suggestion with fewer than three letters misleads. */
+function commonPrefixLength(left: string, right: string): number {
   let length = 0;
   while (length < left.length && left[length] === right[length]) length++;
   return length;

@@ -1,7 +1,7 @@
 /**
- * The values of a command's flags: from the command line, then from each flag's own variable, then
- * from other programs' variables, then from AWS's configuration file, then from the table's
- * defaults. An empty value counts as not given, except for secrets.
+ * Values of a command's flags. Order of precedence: the command line, the flag's own variable, other
+ * programs' variables, AWS's configuration file, the table's default. An empty value counts as
+ * missing, except for secrets.
  *
  * @module
  */
@@ -16,20 +16,20 @@ import {
   variableOf,
 } from "./flags.ts";
 
-/** What the command line gave: text, several texts, or a switch. */
+/** Values from the command line: a text, several texts, or a switch. */
 export type GivenValues = ReadonlyMap<FlagName, string | readonly string[] | boolean>;
 
-/** A value of the configuration file that AWS SDKs read. */
+/** A value from the configuration file of AWS SDKs. */
 export interface Setting {
   readonly text: string;
-  /** The name of the place, for messages. */
+  /** Names the setting and its file, for messages. */
   readonly source: string;
 }
 
 /** The settings of the configuration file, by the flag that they replace. */
 export type Settings = ReadonlyMap<FlagName, Setting>;
 
-/** The places of a value; a lower rank wins. */
+/** Precedence of a value's source; a lower rank wins. */
 const RANK = { flag: 0, own: 1, other: 2, file: 3 } as const;
 
 interface Value {
@@ -39,7 +39,7 @@ interface Value {
   readonly rank: (typeof RANK)[keyof typeof RANK];
 }
 
-/** Returns true for a value that was not given to this program: it yields to exclusions. */
+/** Returns true for a value that was not meant for this program: exclusions may remove it. */
 function isAmbient({ rank }: Value): boolean {
   return rank > RANK.own;
 }
@@ -51,8 +51,8 @@ export class FlagValues {
   /**
    * Gathers and checks all values.
    *
-   * Throws `usage` for values out of range, flags that exclude each other, and what is missing; the
-   * sentence names the flags, and the variable where one gave the value.
+   * Throws `usage` for values out of range, flags that exclude each other, and missing flags. The
+   * message names each flag, or the variable that set it.
    */
   constructor(
     readonly command: CommandName,
@@ -69,32 +69,32 @@ export class FlagValues {
     this.#checkRequired();
   }
 
-  /** The text of a flag, or its default; undefined when there is neither. */
+  /** Returns a flag's text, or its default, or undefined. */
   text(name: FlagName): string | undefined {
     const fallback = flagOf(name).default;
     return this.#values.get(name)?.texts[0] ??
       (fallback === undefined ? undefined : String(fallback));
   }
 
-  /** The text of a flag where it was given to this program: no other's variable, no default. */
+  /** Returns a flag's text if it was meant for this program: no default, no other's variable. */
   given(name: FlagName): string | undefined {
     const value = this.#values.get(name);
     return value && !isAmbient(value) ? value.texts[0] : undefined;
   }
 
-  /** The text of a flag that the table says is required. */
+  /** Returns the text of a flag that the table requires or has a default for. */
   required(name: FlagName): string {
     const text = this.text(name);
-    if (text === undefined) throw missing([flagText(name)], this.command);
+    if (text === undefined) throw missingFlagsError([formatFlag(name)], this.command);
     return text;
   }
 
-  /** All arguments of a list flag; undefined when it was not given. */
+  /** Returns all arguments of a list flag, or undefined if it was not given. */
   list(name: FlagName): readonly string[] | undefined {
     return this.#values.get(name)?.texts;
   }
 
-  /** The value of a number flag. */
+  /** Returns the value of a number flag. */
   integer(name: FlagName): number {
     return Number(this.required(name));
   }
@@ -104,7 +104,7 @@ export class FlagValues {
     return SWITCH_WORDS.get((this.text(name) ?? "false").toLowerCase()) ?? false;
   }
 
-  /** A secret flag's value: a source to resolve, or (`literal`) the secret itself. */
+  /** Returns a secret flag's value: a source to resolve, or (`literal`) the secret itself. */
   secretSource(name: FlagName): { text: string; literal: boolean } | undefined {
     const value = this.#values.get(name);
     const text = value?.texts[0];
@@ -112,12 +112,12 @@ export class FlagValues {
   }
 
   /**
-   * Returns true when the command line or the flag's own variable set a value that is not the
-   * default of a switch.
+   * Returns true if the command line or the flag's own variable set the flag. A switch that is set to
+   * its default does not count.
    */
   isExplicit(name: FlagName): boolean {
-    const { kind, default: usual } = flagOf(name);
-    const changes = kind !== "switch" || this.isOn(name) !== (usual === "true");
+    const { kind, default: defaultValue } = flagOf(name);
+    const changes = kind !== "switch" || this.isOn(name) !== (defaultValue === "true");
     const value = this.#values.get(name);
     return changes && value !== undefined && !isAmbient(value);
   }
@@ -146,7 +146,7 @@ export class FlagValues {
         }
         if (kind === "switch" && !SWITCH_WORDS.has(text.toLowerCase())) {
           // Not shown: a PIN or password may have been given to the wrong flag.
-          throw new HelperError("usage", `${source} takes no value but true or false`);
+          throw new HelperError("usage", `${source} takes only true or false`);
         }
       }
     }
@@ -156,7 +156,7 @@ export class FlagValues {
     for (const { flags: [a, b], commands, unless } of EXCLUSIONS) {
       if (commands && !commands.includes(this.command)) continue;
       if (!this.#isGiven(a) || !this.#isGiven(b) || (unless && this.#isGiven(unless))) continue;
-      // As botocore does: a configured endpoint wins over configured FIPS and dual-stack.
+      // As in botocore: a configured endpoint wins over configured FIPS and dual-stack.
       const ambient = [b, a].find((name) => this.#rankOf(name) > RANK.own);
       if (ambient) {
         this.#values.delete(ambient);
@@ -171,16 +171,18 @@ export class FlagValues {
 
   #checkRequired(): void {
     const { required, oneOf } = commandOf(this.command);
-    const absent = required.filter((name) => !this.#isGiven(name)).map(flagText);
+    const absent = required.filter((name) => !this.#isGiven(name)).map(formatFlag);
     const lacksOneOf = oneOf.length > 0 && !oneOf.some((name) => this.#isGiven(name));
     const choice = oneOf.map((name) => `--${name}`).join(" or ");
-    if (absent.length > 0) throw missing(lacksOneOf ? [...absent, choice] : absent, this.command);
+    if (absent.length > 0) {
+      throw missingFlagsError(lacksOneOf ? [...absent, choice] : absent, this.command);
+    }
     if (lacksOneOf) {
       throw new HelperError("usage", `${this.command} needs ${choice}; ${seeHelp(this.command)}`);
     }
   }
 
-  /** Whether the command line gave the flag, and not a variable. */
+  /** Returns true if the flag was set on the command line. */
   isOnCommandLine(name: FlagName): boolean {
     return this.#values.get(name)?.source === `--${name}`;
   }
@@ -201,12 +203,12 @@ export class FlagValues {
 
 const SWITCH_WORDS = new Map([["true", true], ["1", true], ["false", false], ["0", false]]);
 
-function flagText(name: FlagName): string {
+function formatFlag(name: FlagName): string {
   const { choices } = flagOf(name);
   return `--${name}${choices ? ` (one of ${choices.join(", ")})` : ""}`;
 }
 
-function missing(flags: readonly string[], command: CommandName): HelperError {
+function missingFlagsError(flags: readonly string[], command: CommandName): HelperError {
   return new HelperError(
     "usage",
     `${flags.join(", ")} ${flags.length === 1 ? "is" : "are"} missing; ${seeHelp(command)}`,

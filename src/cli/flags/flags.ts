@@ -329,7 +329,7 @@ export interface Command {
   /** Of these, at least one must be given. */
   readonly oneOf: readonly FlagName[];
   /** The flag whose value may also stand alone, as the command's one argument. */
-  readonly argument?: FlagName;
+  readonly positional?: FlagName;
   /** It asks the service for a session. */
   readonly usesNetwork?: true;
 }
@@ -428,7 +428,7 @@ export const COMMANDS = {
     flags: ["shell"],
     required: ["shell"],
     oneOf: [],
-    argument: "shell",
+    positional: "shell",
   },
   "version": {
     summary: "print the version",

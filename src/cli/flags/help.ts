@@ -44,7 +44,7 @@ function programHelp(): string {
 }
 
 function commandHelp(name: CommandName): string {
-  const { summary, flags, required, oneOf, argument: alone } = commandOf(name);
+  const { summary, flags, required, oneOf, positional: alone } = commandOf(name);
   const note = (flag: FlagName) =>
     required.includes(flag) ? "; required" : oneOf.includes(flag) && oneOf.length > 1 ? " *" : "";
   return sections([

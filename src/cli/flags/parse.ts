@@ -1,11 +1,11 @@
 /**
- * From the command line to a command and its flags' values, by the flag table.
+ * Parses the command line into a command and its flags' values, by the flag table.
  *
  * @module
  */
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { HelperError, refusedValue } from "../../errors.ts";
-import { findCommand, mistypedFlag, seeHelp, unknownFlag } from "./find_command.ts";
+import { findCommand, mistypedFlagError, seeHelp, unknownFlagError } from "./find_command.ts";
 import { FlagValues, type Settings } from "./flag_values.ts";
 import {
   type CommandName,
@@ -17,7 +17,7 @@ import {
   isFlagName,
 } from "./flags.ts";
 
-/** What the command line asks for. */
+/** A parsed command line. */
 export type Request =
   | { readonly kind: "help"; readonly command?: CommandName }
   /** Help of the commands that begin with this word. */
@@ -30,11 +30,11 @@ type OptionToken = Extract<Token, { kind: "option" }>;
 
 /**
  * Parses `argv` (without the program). Flags may come before the command. No arguments, `help` and
- * `--help` ask for help; `--version` for the version. `readSettings` is called for commands that use
- * the network.
+ * `--help` request help; `--version` requests the version. `readSettings` is called for commands that
+ * use the network.
  *
  * Throws `usage` for an unknown command or flag, an unexpected argument, and what {@link FlagValues}
- * refuses.
+ * rejects.
  */
 export async function parseArguments(
   argv: readonly string[],
@@ -47,8 +47,8 @@ export async function parseArguments(
     if (leading.length === 0) return { kind: "help" };
     throw new HelperError("usage", `no command was given; ${seeHelp()}`);
   }
-  if (HELP.test(first)) return await helpRequest(words.slice(1));
-  if (commandsOfGroup(first).length > 0 && HELP.test(second)) return helpOfGroup(first);
+  if (HELP.test(first)) return await readHelpRequest(words.slice(1));
+  if (commandsOfGroup(first).length > 0 && HELP.test(second)) return groupHelpRequest(first);
   const { command, rest } = await findCommand(words, leading.some(isSecretFlag));
   const tokens = [...tokenize(command, leading), ...tokenize(command, rest)];
   if (tokens.some((token) => token.kind === "option" && token.name === "help")) {
@@ -86,16 +86,16 @@ function isSecretFlag(word: string): boolean {
 
 const HELP = /^(help|--help|-h)$/;
 
-async function helpRequest(words: readonly string[]): Promise<Request> {
+async function readHelpRequest(words: readonly string[]): Promise<Request> {
   const [word, ...more] = words;
   if (word === undefined) return { kind: "help" };
-  if (more.length === 0 && commandsOfGroup(word).length > 0) return helpOfGroup(word);
+  if (more.length === 0 && commandsOfGroup(word).length > 0) return groupHelpRequest(word);
   const { command, rest } = await findCommand(words);
-  if (rest.length > 0) throw unexpected(rest[0] ?? "", command, false);
+  if (rest.length > 0) throw unexpectedArgumentError(rest[0] ?? "", command, false);
   return { kind: "help", command };
 }
 
-function helpOfGroup(group: string): Request {
+function groupHelpRequest(group: string): Request {
   return { kind: "help", group };
 }
 
@@ -124,27 +124,27 @@ async function readTokens(
   command: CommandName,
   tokens: readonly Token[],
 ): Promise<Map<FlagName, string | string[] | boolean>> {
-  const { flags, argument } = commandOf(command);
+  const { flags, positional } = commandOf(command);
   const given = new Map<FlagName, string | string[] | boolean>();
   let openList: string[] | undefined;
   for (const token of tokens) {
     if (token.kind === "positional") {
       if (openList) openList.push(token.value);
-      else if (argument && !given.has(argument)) given.set(argument, token.value);
-      else throw unexpected(token.value, command, hasSecret(tokens));
+      else if (positional && !given.has(positional)) given.set(positional, token.value);
+      else throw unexpectedArgumentError(token.value, command, hasSecret(tokens));
       continue;
     }
     openList = undefined;
     if (token.kind === "option-terminator") continue;
     const { name } = token;
     if (!isFlagName(name) || !flags.includes(name) || token.rawName !== `--${name}`) {
-      throw await unknownFlag(token.argument, command);
+      throw await unknownFlagError(token.argument, command);
     }
     if (flagOf(name).kind === "switch") {
       given.set(name, token.value ?? true);
       continue;
     }
-    const value = valueOf(name, token, command);
+    const value = readOptionValue(name, token, command);
     if (flagOf(name).kind !== "list") {
       given.set(name, value);
       continue;
@@ -157,7 +157,7 @@ async function readTokens(
   return given;
 }
 
-function valueOf(
+function readOptionValue(
   name: FlagName,
   { value, inlineValue }: OptionToken,
   command: CommandName,
@@ -182,8 +182,12 @@ function hasSecret(tokens: readonly Token[]): boolean {
   );
 }
 
-function unexpected(argument: string, command: CommandName, maybeSecret: boolean): HelperError {
-  return mistypedFlag(argument, command) ?? new HelperError(
+function unexpectedArgumentError(
+  argument: string,
+  command: CommandName,
+  maybeSecret: boolean,
+): HelperError {
+  return mistypedFlagError(argument, command) ?? new HelperError(
     "usage",
     `unexpected argument${maybeSecret ? "" : refusedValue(argument)}; ` +
       `quote values that contain spaces; ${seeHelp(command)}`,

@@ -1,16 +1,16 @@
 /**
- * Profiles of AWS's configuration and credentials files, as botocore reads them. Pure but for
+ * Profiles in AWS's configuration and credentials files, parsed like botocore. Pure except
  * {@link readProfile}.
  *
  * @module
  */
 import { type IniLine, readIniLines } from "../../credentials/profile/ini_lines.ts";
-import { configurationFile, credentialsFile } from "../paths.ts";
+import { configurationFilePath, credentialsFilePath } from "../paths.ts";
 import { readAwsFile } from "./sdk_configuration.ts";
 import type { System } from "../system.ts";
 
-/** Settings that AWS SDKs follow before `credential_process`, in the same profile. */
-export const STRONGER_SETTINGS: readonly string[] = [
+/** Settings that AWS SDKs use before `credential_process` in the same profile. */
+export const OVERRIDING_SETTINGS: readonly string[] = [
   "aws_access_key_id",
   "role_arn",
   "web_identity_token_file",
@@ -18,12 +18,12 @@ export const STRONGER_SETTINGS: readonly string[] = [
   "sso_account_id",
 ];
 
-/** Returns the profile's section: the credentials file uses the name only. */
+/** Returns the profile's section in the configuration file. The credentials file has no prefix. */
 export function configurationHeader(profile: string): string {
   return profile === "default" ? "default" : `profile ${profile}`;
 }
 
-/** Returns the profile's section as the file has it: SDKs accept any blanks in it. */
+/** Returns the profile's section as written in the file: SDKs accept any whitespace in it. */
 export function findConfigurationHeader(
   lines: readonly IniLine[],
   profile: string,
@@ -44,18 +44,21 @@ export interface Profile {
   readonly credentials?: ReadonlySet<string>;
 }
 
-/** Reads a profile. A file that cannot be read has none, as for SDKs. Throws `usage` without a home. */
+/** Reads a profile. Ignores unreadable files, as SDKs do. Throws `usage` without a home directory. */
 export function readProfile(
   name: string,
   system: Pick<System, "platform" | "environment" | "homeDirectory">,
 ): Profile {
-  const [configurationPath, credentialsPath] = [configurationFile(system), credentialsFile(system)];
+  const [configurationPath, credentialsPath] = [
+    configurationFilePath(system),
+    credentialsFilePath(system),
+  ];
   const configurationText = readAwsFile(configurationPath) ?? "";
-  const configuration = settingsIn(
+  const configuration = readSettings(
     configurationText,
     findConfigurationHeader(readIniLines(configurationText), name),
   );
-  const credentials = settingsIn(readAwsFile(credentialsPath) ?? "", name);
+  const credentials = readSettings(readAwsFile(credentialsPath) ?? "", name);
   return {
     name,
     configurationPath,
@@ -65,7 +68,7 @@ export function readProfile(
   };
 }
 
-function settingsIn(
+function readSettings(
   text: string,
   section: string | undefined,
 ): ReadonlyMap<string, string> | undefined {

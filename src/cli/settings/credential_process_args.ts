@@ -1,6 +1,6 @@
 /**
- * The words of the `credential-process` command that does what the flags of this run say, from
- * wherever it is started: paths are whole, and no secret stands in it. Pure.
+ * Builds the arguments of a `credential-process` command with the flags of this run. It works from
+ * any directory, because its paths are absolute, and has no secrets in it. Pure.
  *
  * @module
  */
@@ -11,62 +11,61 @@ import type { FlagValues } from "../flags/flag_values.ts";
 import { COMMANDS, type FlagName, flagOf } from "../flags/flags.ts";
 import type { System } from "../system.ts";
 
-/** What the words depend on beside the flags. */
-type HostInfo = Pick<System, "platform" | "programPath" | "currentDirectory">;
+/** Dependencies of {@link buildCredentialProcessArgs}. */
+type ArgsDeps = Pick<System, "platform" | "programPath" | "currentDirectory">;
 
 /**
- * The program's path, the command, and every flag that was given by the command line or by its own
- * variable. Throws `usage` for a secret that would stand in a file, and one that only this process
- * can read.
+ * Returns the program's path, the command, and every flag set on the command line or by its own
+ * variable. Throws `usage` for a secret itself, and for a source that only this process can read.
  */
-export function credentialProcessArgs(values: FlagValues, system: HostInfo): string[] {
+export function buildCredentialProcessArgs(values: FlagValues, system: ArgsDeps): string[] {
   const given = COMMANDS["credential-process"].flags.filter((name) => values.isExplicit(name));
   return [
     system.programPath(),
     "credential-process",
-    ...given.flatMap((name) => flagWords(name, values, system)),
+    ...given.flatMap((name) => formatFlag(name, values, system)),
   ];
 }
 
-function flagWords(name: FlagName, values: FlagValues, system: HostInfo): string[] {
+function formatFlag(name: FlagName, values: FlagValues, system: ArgsDeps): string[] {
   const flag = `--${name}`;
-  const whole = (path: string) => wholePath(path, system);
+  const toAbsolute = (path: string) => toAbsolutePath(path, system);
   const { kind, value } = flagOf(name);
   if (kind === "switch") return [values.isOn(name) ? flag : `${flag}=false`];
-  if (kind === "secret") return [flag, secretWord(name, values, whole)];
+  if (kind === "secret") return [flag, formatSecretSource(name, values, toAbsolute)];
   if (kind === "list") {
     return [
       flag,
-      ...(values.list(name) ?? []).map((w) => selectorWord(w, whole)),
+      ...(values.list(name) ?? []).map((text) => formatSelector(text, toAbsolute)),
     ];
   }
   const text = values.required(name);
-  if (value === "path") return [flag, whole(text)];
-  return [flag, value === "path or URI" ? sourceWord(text, flag, whole) : text];
+  if (value === "path") return [flag, toAbsolute(text)];
+  return [flag, value === "path or URI" ? formatSource(text, flag, toAbsolute) : text];
 }
 
-function wholePath(path: string, { platform, currentDirectory }: HostInfo): string {
+function toAbsolutePath(path: string, { platform, currentDirectory }: ArgsDeps): string {
   const { resolve } = platform === "windows" ? win32 : posix;
   return resolve(currentDirectory(), path);
 }
 
-function sourceWord(text: string, flag: string, whole: (path: string) => string): string {
+function formatSource(text: string, flag: string, toAbsolute: (path: string) => string): string {
   const { scheme, path, query } = parseKeystoreUri(text, flag);
   if (query.has("pin-value") || query.has("context-pin-value")) {
     throw new HelperError(
       "usage",
-      `${flag}: a PIN would stand in the configuration file; name a file that holds it, with ` +
-        "pin-source=file:/PATH instead of pin-value",
+      `${flag}: the configuration file would contain the PIN; use pin-source=file:/PATH instead ` +
+        "of pin-value",
     );
   }
-  return scheme === "file" ? whole(path) : withWholePaths(text, whole);
+  return scheme === "file" ? toAbsolute(path) : withAbsolutePaths(text, toAbsolute);
 }
 
-/** Attributes of a URI that name a file. */
+/** URI attributes that name a file. */
 const FILE_ATTRIBUTES = ["module-path", "pin-source", "context-pin-source"];
 
-/** Makes the paths in a URI's query whole: an SDK starts the program in a directory of its own. */
-function withWholePaths(text: string, whole: (path: string) => string): string {
+/** Makes paths in a URI's query absolute, because an SDK may start the program in any directory. */
+function withAbsolutePaths(text: string, toAbsolute: (path: string) => string): string {
   const at = text.indexOf("?");
   if (at < 0) return text;
   const parts = text.slice(at + 1).split("&").map((part) => {
@@ -75,30 +74,30 @@ function withWholePaths(text: string, whole: (path: string) => string): string {
     const [, prefix = "", path = ""] =
       /^(file:(?:\/\/(?=\/))?)?(.*)$/s.exec(decodeURIComponent(value)) ?? [];
     if (path === "" || /^(env|fd):|^\|/.test(path)) return part;
-    return `${name}=${prefix}${encodeURI(whole(path)).replace(/[?&#;]/g, encodeURIComponent)}`;
+    return `${name}=${prefix}${encodeURI(toAbsolute(path)).replace(/[?&#;]/g, encodeURIComponent)}`;
   });
   return `${text.slice(0, at + 1)}${parts.join("&")}`;
 }
 
-function selectorWord(word: string, whole: (path: string) => string): string {
-  const path = /^file:\/\/(.+)$/s.exec(word)?.[1];
-  return path === undefined ? word : `file://${whole(path)}`;
+function formatSelector(text: string, toAbsolute: (path: string) => string): string {
+  const path = /^file:\/\/(.+)$/s.exec(text)?.[1];
+  return path === undefined ? text : `file://${toAbsolute(path)}`;
 }
 
-function secretWord(
+function formatSecretSource(
   name: FlagName,
   values: FlagValues,
-  whole: (path: string) => string,
+  toAbsolute: (path: string) => string,
 ): string {
   const text = values.secretSource(name)?.text ?? "";
   const [, kind, rest = ""] = /^(env|file|fd):(.*)$/s.exec(text) ?? [];
   if (kind === "env") return text;
-  if (kind === "file") return `file:${whole(rest)}`;
+  if (kind === "file") return `file:${toAbsolute(rest)}`;
   throw new HelperError(
     "usage",
     kind === "fd"
-      ? `--${name}: a descriptor of this process is not there when an SDK starts the program; ` +
-        "use file:PATH or env:NAME"
-      : `--${name}: the secret would stand in the configuration file; use file:PATH or env:NAME`,
+      ? `--${name}: the descriptor does not exist when an SDK starts the program; use file:PATH or ` +
+        "env:NAME"
+      : `--${name}: the configuration file would contain the secret; use file:PATH or env:NAME`,
   );
 }

@@ -1,6 +1,6 @@
 /**
- * The settings of `~/.aws/config` that replace flags, read as botocore reads them: of the
- * profile in use, and of the `services` section that it names. Pure.
+ * Settings of `~/.aws/config` that replace flags, parsed like botocore: those of the profile in use
+ * and of the `services` section that it names. Pure.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const SERVICE = "rolesanywhere";
 /** A section of the file; a later setting of the same name replaces an earlier one. */
 type Section = Map<string, string>;
 
-/** Returns the settings of `profile` in the file's text. `path` is for messages. */
+/** Reads the settings of `profile` from the file's text. `path` is for messages. */
 export function readSdkSettings(text: string, profile: string, path: string): Settings {
   const { profiles, services } = readSections(text);
   const section = profiles.get(profile);
@@ -32,13 +32,13 @@ export function readSdkSettings(text: string, profile: string, path: string): Se
   add("use-dualstack-endpoint", isTrue("use_dualstack_endpoint"), "use_dualstack_endpoint");
   if (isTrue("ignore_configured_endpoint_urls") !== "true") {
     const service = services.get(section.get("services") ?? "")?.get(SERVICE);
-    const ofService = service && nestedSettings(service).get("endpoint_url");
+    const ofService = service && readNestedSettings(service).get("endpoint_url");
     add("endpoint", ofService || section.get("endpoint_url"), "endpoint_url");
   }
   return settings;
 }
 
-/** The file's profiles and `services` sections, by their names. */
+/** The file's profiles and `services` sections, by name. */
 interface Sections {
   readonly profiles: ReadonlyMap<string, Section>;
   readonly services: ReadonlyMap<string, Section>;
@@ -52,7 +52,7 @@ function readSections(text: string): Sections {
   for (const { kind, name, value, visible, end } of readIniLines(text)) {
     if (kind === "section") {
       section = new Map();
-      const [type, rest, ...more] = shellWords(name);
+      const [type, rest, ...more] = splitSectionName(name);
       if (name === "default") profiles.set(name, section);
       else if (rest === undefined || more.length > 0) continue;
       else if (type === "profile") profiles.set(rest, section);
@@ -67,7 +67,7 @@ function readSections(text: string): Sections {
 }
 
 /** Returns the settings in the indented lines below a setting without a value of its own. */
-function nestedSettings(value: string): Section {
+function readNestedSettings(value: string): Section {
   const settings: Section = new Map();
   if (!value.startsWith("\n")) return settings;
   for (const line of value.split("\n")) {
@@ -78,10 +78,10 @@ function nestedSettings(value: string): Section {
 }
 
 /**
- * Splits a section's name as Python's `shlex.split` does, without escapes outside quotes. Returns none
- * if a quote has no end: botocore passes over such a section.
+ * Splits a section's name like Python's `shlex.split`, without escapes outside quotes. Returns an
+ * empty list for an unterminated quote: botocore ignores such a section.
  */
-function shellWords(name: string): string[] {
+function splitSectionName(name: string): string[] {
   const words: string[] = [];
   let word: string | undefined;
   for (let at = 0; at < name.length; at++) {
@@ -90,7 +90,7 @@ function shellWords(name: string): string[] {
       if (word !== undefined) words.push(word);
       word = undefined;
     } else if (character === '"' || character === "'") {
-      const end = endOfQuote(name, at);
+      const end = findQuoteEnd(name, at);
       if (end === undefined) return [];
       const quoted = name.slice(at + 1, end);
       word = (word ?? "") + (character === '"' ? quoted.replace(/\\(["\\])/g, "$1") : quoted);
@@ -102,8 +102,8 @@ function shellWords(name: string): string[] {
   return word === undefined ? words : [...words, word];
 }
 
-/** Returns where the quote that begins at `start` ends. In double quotes `\` escapes. */
-function endOfQuote(text: string, start: number): number | undefined {
+/** Returns the end of the quote that begins at `start`. In double quotes `\` escapes. */
+function findQuoteEnd(text: string, start: number): number | undefined {
   const quote = text.charAt(start);
   for (let at = start + 1; at < text.length; at++) {
     if (text.charAt(at) === quote) return at;

@@ -1,24 +1,24 @@
 /**
- * Splits a `credential_process` line into arguments as AWS SDKs do: botocore by Python's
- * `shlex.split`, on Windows by the rules of the C runtime. The inverse of `command_line.ts`. Pure.
+ * Splits a `credential_process` line into arguments as AWS SDKs do: botocore with Python's
+ * `shlex.split`, on Windows by the rules of the C runtime. The inverse of `shell_quote.ts`. Pure.
  *
  * @module
  */
 import { HelperError } from "../../errors.ts";
 import type { Platform } from "../system.ts";
 
-/** Returns the arguments. Throws `usage` for a quotation that does not end. */
+/** Returns the arguments. Throws `usage` for an unterminated quote. */
 export function splitCommandLine(line: string, platform: Platform): string[] {
   return platform === "windows" ? splitForWindows(line) : splitForPosix(line);
 }
 
-/** Syntax of `sh`; SDKs other than botocore pass the line to it. ~ and # only begin a word. */
+/** Syntax of `sh`, which SDKs other than botocore use. ~ and # count only at the start of a word. */
 const SHELL_SYNTAX = /[$`|&;<>()*?[]|(?<=^|\s)[~#]/;
 
 /** Returns the first character outside single quotes that `sh` may read as its own syntax. */
 export function shellSyntaxIn(line: string): string | undefined {
   const rest = line.replaceAll(/'[^']*'/g, "").replaceAll(/\\./gs, "");
-  // Between double quotes only $ and ` keep their meaning.
+  // Between double quotes only $ and ` are special.
   const unquoted = rest.replaceAll(
     /"([^"]*)"/g,
     (_, text: string) => text.replaceAll(/[^$`]/g, ""),
@@ -43,20 +43,20 @@ function splitForPosix(line: string): string[] {
     } else if (character === quote) {
       quote = "";
     } else if (character === "\\" && quote !== "'") {
-      if (i + 1 === line.length) throw notEnded("a backslash at its end");
+      if (i + 1 === line.length) throw unterminatedError("a backslash at its end");
       const next = line.charAt(++i);
-      // Between double quotes a backslash only escapes these two.
+      // Between double quotes a backslash escapes only these two.
       word = (word ?? "") + (quote === "" || /["\\]/.test(next) ? next : `\\${next}`);
     } else {
       word = (word ?? "") + character;
     }
   }
-  if (quote !== "") throw notEnded(`no closing ${quote}`);
+  if (quote !== "") throw unterminatedError(`no closing ${quote}`);
   if (word !== undefined) words.push(word);
   return words;
 }
 
-/** 2n backslashes before a quote are n, and the quote is one; 2n+1 are n and a literal quote. */
+/** 2n backslashes and a quote are n backslashes and a quote; 2n+1, n backslashes and a literal ". */
 function splitForWindows(line: string): string[] {
   const words: string[] = [];
   let word: string | undefined;
@@ -74,11 +74,11 @@ function splitForWindows(line: string): string[] {
       word = (word ?? "") + piece;
     }
   }
-  if (quoted) throw notEnded('no closing "');
+  if (quoted) throw unterminatedError('no closing "');
   if (word !== undefined) words.push(word);
   return words;
 }
 
-function notEnded(what: string): HelperError {
-  return new HelperError("usage", `credential_process has ${what}; quote its values again`);
+function unterminatedError(problem: string): HelperError {
+  return new HelperError("usage", `credential_process has ${problem}; correct its quotes`);
 }

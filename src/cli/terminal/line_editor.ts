@@ -1,5 +1,5 @@
 /**
- * Gathering a line that is typed without echo, key by key.
+ * Line editor for input without echo, key by key.
  *
  * @module
  */
@@ -14,15 +14,15 @@ const KEY = {
   delete: 127,
 };
 
-/** How a terminal encodes what is typed. */
+/** Encoding of typed characters. */
 export interface TypedEncoding {
-  /** Whether a unit (a byte, a UTF-16 unit) goes on with the character before it. */
+  /** Returns true if a unit (a byte or a UTF-16 unit) continues the previous character. */
   isContinuation(unit: number): boolean;
-  /** The key that ends the input at the beginning of a line. */
+  /** Key that ends the input at the beginning of a line. */
   readonly endOfInput: number;
 }
 
-/** A line while it is typed. */
+/** A line that is being typed. */
 export class LineEditor {
   readonly #encoding: TypedEncoding;
   readonly #typed: number[] = [];
@@ -31,11 +31,11 @@ export class LineEditor {
     this.#encoding = encoding;
   }
 
-  /** Takes one unit; says whether the line goes on. Throws `interrupted` on Ctrl-C. */
+  /** Adds one unit, and returns the state of the line. Throws `interrupted` on Ctrl-C. */
   type(unit: number): "more" | "done" | "end of input" {
     const typed = this.#typed;
     if (unit === KEY.enter || unit === KEY.lineFeed) return "done";
-    if (unit === KEY.interrupt) throw interrupted();
+    if (unit === KEY.interrupt) throw interruptedError();
     if (unit === this.#encoding.endOfInput && typed.length === 0) return "end of input";
     if (unit === KEY.backspace || unit === KEY.delete) this.#erase();
     else if (unit === KEY.kill) typed.length = 0;
@@ -43,7 +43,7 @@ export class LineEditor {
     return "more";
   }
 
-  /** Takes a whole character off: the units that go on with it and the one that leads them. */
+  /** Removes the last character: its leading unit and the units that continue it. */
   #erase(): void {
     let removed = this.#typed.pop();
     while (removed !== undefined && this.#encoding.isContinuation(removed)) {
@@ -51,7 +51,7 @@ export class LineEditor {
     }
   }
 
-  /** The units of the line; forgets them. */
+  /** Returns the units of the line, and erases them. */
   take(): number[] {
     const line = [...this.#typed];
     this.#typed.fill(0).length = 0;
@@ -59,7 +59,7 @@ export class LineEditor {
   }
 }
 
-/** The error for Ctrl-C or a signal at a prompt. */
-export function interrupted(): HelperError {
-  return new HelperError("interrupted", "interrupted at a prompt; nothing was done");
+/** Returns the error for Ctrl-C or a signal at a prompt. */
+export function interruptedError(): HelperError {
+  return new HelperError("interrupted", "interrupted at a prompt; nothing was changed");
 }

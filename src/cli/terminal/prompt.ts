@@ -1,27 +1,26 @@
 /**
- * Asking for a secret on the controlling terminal: never on standard input, without echo.
+ * Prompts for a secret on the controlling terminal without echo, never on standard input.
  *
  * @module
  */
-import { interrupted, LineEditor, type TypedEncoding } from "./line_editor.ts";
+import { interruptedError, LineEditor, type TypedEncoding } from "./line_editor.ts";
 
 const UTF_8: TypedEncoding = {
   isContinuation: (byte) => (byte & 0xc0) === 0x80,
   endOfInput: 4, // Ctrl-D
 };
 
-/** A terminal, open for questions. */
+/** An open terminal. */
 interface Terminal extends Disposable {
   readonly input: Deno.FsFile;
   readonly output: Deno.FsFile;
 }
 
 /**
- * Writes `question` to the terminal and gives the line that is typed; undefined when there is no
- * terminal or it is at its end.
+ * Writes `question` to the terminal and returns the typed line. Returns undefined if there is no
+ * terminal or its input ends.
  *
- * Throws `interrupted` on Ctrl-C and when the process is asked to end. The terminal is restored in
- * every case.
+ * Throws `interrupted` on Ctrl-C and on SIGTERM and SIGHUP. Always restores the terminal.
  */
 export async function promptSecret(question: string): Promise<string | undefined> {
   if (Deno.build.os === "windows") {
@@ -31,10 +30,10 @@ export async function promptSecret(question: string): Promise<string | undefined
   using terminal = openTerminal();
   if (!terminal) return undefined;
   const ended = Promise.withResolvers<never>();
-  const end = () => ended.reject(interrupted());
+  const end = () => ended.reject(interruptedError());
   const signals: readonly Deno.Signal[] = ["SIGTERM", "SIGHUP"];
-  ended.promise.catch(() => {}); // it is raced below, if a signal comes in time
-  // Both before the question: whoever sees it may type, or send a signal, at once.
+  ended.promise.catch(() => {}); // awaited below, unless a signal comes later
+  // Both before the question: a key or a signal may follow it at once.
   signals.forEach((signal) => Deno.addSignalListener(signal, end));
   terminal.input.setRaw(true);
   try {

@@ -1,26 +1,26 @@
 /**
- * Signals that ask the process to end.
+ * Termination signals.
  *
  * @module
  */
 import { HelperError } from "../../errors.ts";
 import type { SignalHold } from "../../keystore/types.ts";
 
-/** What asks a process to end; Windows knows Ctrl-C and Ctrl-Break alone. */
-export const ENDING_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
+/** Signals that request termination. Windows has only Ctrl-C and Ctrl-Break. */
+export const TERMINATION_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
   : ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /**
- * Turns ending signals into an abort, until it is disposed of. A hangup that whoever started the
- * process wants ignored (nohup(1)) stays without effect, where the system tells.
+ * Aborts the returned signal on a termination signal, until it is disposed of. SIGHUP stays ignored
+ * if the parent process ignored it (nohup(1)); only Linux shows this.
  */
 export function holdSignals(): SignalHold {
-  hangupIsIgnored ??= ignoresHangup();
+  hangupIsIgnored ??= isHangupIgnored();
   const controller = new AbortController();
   const abort = () => controller.abort(new HelperError("interrupted", "interrupted by a signal"));
-  const listeners = ENDING_SIGNALS.map((signal) => {
-    // Not to listen would not do: with a listener for any signal, the runtime ends on a hangup.
+  const listeners = TERMINATION_SIGNALS.map((signal) => {
+    // An empty listener, not none: with a listener for any signal, the runtime ends on SIGHUP.
     const listener = signal === "SIGHUP" && hangupIsIgnored ? () => {} : abort;
     return [signal, listener] as const;
   });
@@ -33,10 +33,10 @@ export function holdSignals(): SignalHold {
   };
 }
 
-/** As it was before the first listener, which changes it. */
+/** State before the first listener, which changes it. */
 let hangupIsIgnored: boolean | undefined;
 
-function ignoresHangup(): boolean {
+function isHangupIgnored(): boolean {
   try {
     const status = Deno.readTextFileSync("/proc/self/status");
     return /^SigIgn:\s*[0-9a-f]*[13579bdf]$/m.test(status); // the lowest bit is SIGHUP's

@@ -1,12 +1,12 @@
 /**
- * Asking for a secret on the console of Windows. What a file's reads give there depends on the
- * console's code page; the console's own functions give Unicode.
+ * Prompts for a secret on the Windows console. Uses the console functions, which return Unicode,
+ * because file reads depend on the console's code page.
  *
  * @module
  */
-import { interrupted, LineEditor, type TypedEncoding } from "./line_editor.ts";
+import { interruptedError, LineEditor, type TypedEncoding } from "./line_editor.ts";
 
-/** kernel32.dll (consoleapi.h, fileapi.h). Handles are numbers of the size of a pointer. */
+/** kernel32.dll (consoleapi.h, fileapi.h). Handles are pointer-sized integers. */
 const KERNEL32 = {
   CreateFileW: {
     // LPCWSTR, DWORD dwDesiredAccess, DWORD dwShareMode, LPSECURITY_ATTRIBUTES,
@@ -20,7 +20,7 @@ const KERNEL32 = {
     // HANDLE, LPVOID, DWORD nNumberOfCharsToRead, LPDWORD lpNumberOfCharsRead, pInputControl
     parameters: ["isize", "buffer", "u32", "buffer", "pointer"],
     result: "i32",
-    nonblocking: true, // so that a signal is heard meanwhile
+    nonblocking: true, // so that signals are handled meanwhile
   },
   WriteConsoleW: {
     parameters: ["isize", "buffer", "u32", "buffer", "pointer"], // HANDLE, VOID *, DWORD, LPDWORD, -
@@ -35,21 +35,22 @@ type Kernel32 = Deno.DynamicLibrary<typeof KERNEL32>["symbols"];
 const ACCESS = 0xc000_0000;
 const SHARE = 3;
 const EXISTING = 3;
-/** No `ENABLE_LINE_INPUT`, `ENABLE_ECHO_INPUT` or `ENABLE_PROCESSED_INPUT`: every key, unseen. */
-const EVERY_KEY = 0;
-/** Units that are read at once. */
-const ROOM = 256;
+/** No `ENABLE_LINE_INPUT`, `ENABLE_ECHO_INPUT` or `ENABLE_PROCESSED_INPUT`: raw input, no echo. */
+const RAW_MODE = 0;
+/** Buffer length for ReadConsoleW, UTF-16 units. */
+const BUFFER_LENGTH = 256;
 
 const UTF_16: TypedEncoding = {
   isContinuation: (unit) => (unit & 0xfc00) === 0xdc00,
   endOfInput: 26, // Ctrl-Z
 };
 
-const wide = (text: string) => Uint16Array.from(text, (character) => character.charCodeAt(0));
+const encodeUtf16 = (text: string) =>
+  Uint16Array.from(text, (character) => character.charCodeAt(0));
 
 /**
- * Writes `question` to the console and gives the line that is typed; undefined when there is no
- * console or it is at its end. Throws `interrupted` on Ctrl-C. The console is restored in every case.
+ * Writes `question` to the console and returns the typed line. Returns undefined if there is no
+ * console or its input ends. Throws `interrupted` on Ctrl-C. Always restores the console.
  */
 export async function promptOnConsole(question: string): Promise<string | undefined> {
   using owned = new DisposableStack();
@@ -63,11 +64,11 @@ export async function promptOnConsole(question: string): Promise<string | undefi
   if (symbols.GetConsoleMode(input, mode) === 0) return undefined;
 
   const ended = Promise.withResolvers<never>();
-  ended.promise.catch(() => {}); // it is raced below, if a signal comes in time
-  const end = () => ended.reject(interrupted());
+  ended.promise.catch(() => {}); // awaited below, unless a signal comes later
+  const end = () => ended.reject(interruptedError());
   Deno.addSignalListener("SIGINT", end);
   owned.defer(() => Deno.removeSignalListener("SIGINT", end));
-  symbols.SetConsoleMode(input, EVERY_KEY);
+  symbols.SetConsoleMode(input, RAW_MODE);
   owned.defer(() => {
     symbols.SetConsoleMode(input, mode[0] ?? 0);
     write(symbols, output, "\r\n");
@@ -77,20 +78,28 @@ export async function promptOnConsole(question: string): Promise<string | undefi
 }
 
 function openConsole(symbols: Kernel32, name: string, owned: DisposableStack) {
-  const handle = symbols.CreateFileW(wide(`${name}\0`), ACCESS, SHARE, null, EXISTING, 0, null);
+  const handle = symbols.CreateFileW(
+    encodeUtf16(`${name}\0`),
+    ACCESS,
+    SHARE,
+    null,
+    EXISTING,
+    0,
+    null,
+  );
   if (handle === -1n) return undefined;
   owned.defer(() => symbols.CloseHandle(handle));
   return handle;
 }
 
 function write(symbols: Kernel32, output: bigint, text: string): void {
-  const units = wide(text);
+  const units = encodeUtf16(text);
   symbols.WriteConsoleW(output, units, units.length, new Uint32Array(1), null);
 }
 
 async function readLine(symbols: Kernel32, input: bigint): Promise<string | undefined> {
   const editor = new LineEditor(UTF_16);
-  const units = new Uint16Array(ROOM);
+  const units = new Uint16Array(BUFFER_LENGTH);
   const count = new Uint32Array(1);
   try {
     for (;;) {

@@ -1,10 +1,10 @@
 /**
- * The shape of the cases that must behave as with AWS's helper, and the words in their lines.
+ * Cases that must behave as with AWS's helper, and parsing of their lines.
  *
  * @module
  */
 
-/** The result that a case must have, besides its exit code. */
+/** Expected result of a case, in addition to its exit code. */
 export type Effect =
   /** Credentials as one line of JSON, from one CreateSession call. */
   | "credentials"
@@ -18,14 +18,14 @@ export type Effect =
   | "data"
   /** Text on standard output that `prints` matches. */
   | "text"
-  /** One sentence on standard error that `says` matches, and nothing else. */
+  /** One sentence on standard error that `stderr` matches, and nothing else. */
   | "error";
 
-/** One command line, unit or pod, with what it must do. */
+/** One command line, unit or pod, with its expected result. */
 export interface DropInCase {
   /**
-   * Words as in a shell, with single or double quotes. `{name}` stands for a file or value of the
-   * fixture; `{arns}` for the three ARN flags.
+   * Arguments as in a shell, with single or double quotes. `{name}` is a file or value of the fixture,
+   * `{arns}` the three ARN flags.
    */
   readonly line: string;
   /** Expected exit code, default 0. */
@@ -33,7 +33,7 @@ export interface DropInCase {
   readonly effect: Effect;
   readonly env?: Readonly<Record<string, string>>;
   /** Matches standard error; without it, standard error must be empty unless the case serves. */
-  readonly says?: RegExp;
+  readonly stderr?: RegExp;
   /** Matches standard output. */
   readonly prints?: RegExp;
   /** The profile that must be written. */
@@ -44,7 +44,7 @@ export interface DropInCase {
   readonly chain?: number;
 }
 
-/** Splits a line into words, and replaces each `{name}` by its value, which may be several words. */
+/** Splits a line into arguments, and replaces each `{name}` by its value of one or more arguments. */
 export function wordsOf(
   line: string,
   values: Readonly<Record<string, string | readonly string[]>>,
@@ -55,8 +55,8 @@ export function wordsOf(
       if (typeof value !== "string") throw new Error(`no value for {${name}} in: ${line}`);
       return value;
     });
-  const words = line.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? [];
-  return words.flatMap((word) => {
+  const args = line.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? [];
+  return args.flatMap((word) => {
     const whole = values[/^\{(\w+)\}$/.exec(word)?.[1] ?? ""];
     if (Array.isArray(whole)) return [...whole];
     return [

@@ -2,26 +2,26 @@ import type { Platform, System } from "../../src/cli/system.ts";
 import type { SignalHold } from "../../src/keystore/types.ts";
 import { FakeKeystore } from "../keystore/fake_keystore.ts";
 
-/** What a {@link FakeWorld} starts with. */
-export interface WorldParts {
+/** Initial state of a {@link FakeSystem}. */
+export interface FakeSystemOptions {
   readonly platform?: Platform;
   readonly variables?: Readonly<Record<string, string>>;
   readonly keystore?: FakeKeystore;
-  /** Absent: nothing tells. */
+  /** Home directory; unknown if absent. */
   readonly home?: string;
 }
 
-/** A world in memory that keeps what was written and said. */
-export class FakeWorld implements System {
+/** System in memory that records its output. */
+export class FakeSystem implements System {
   readonly platform: Platform;
   readonly architecture = "x86_64";
   readonly registry: System["registry"];
   readonly written: (string | Uint8Array)[] = [];
-  readonly said: string[] = [];
+  readonly logged: string[] = [];
   readonly #variables: Readonly<Record<string, string>>;
   readonly #home: string | undefined;
 
-  constructor({ platform = "linux", variables = {}, keystore, home }: WorldParts = {}) {
+  constructor({ platform = "linux", variables = {}, keystore, home }: FakeSystemOptions = {}) {
     this.platform = platform;
     this.#home = home;
     this.registry = (keystore ?? new FakeKeystore({})).registry;
@@ -56,8 +56,8 @@ export class FakeWorld implements System {
     this.written.push(output);
   }
 
-  say(words: string): void {
-    this.said.push(words);
+  log(message: string): void {
+    this.logged.push(message);
   }
 
   prompt(): Promise<undefined> {
