@@ -1,12 +1,16 @@
 /** Code blocks of the documents, run as they are written. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { fileURLToPath } from "node:url";
 
 import { BINARY, type Result, runProgram } from "../support/binary.ts";
-import { blocks, readDocument } from "../support/documents.ts";
+import { blocks, blocksOf, documents, readDocument } from "../support/documents.ts";
 import { testWith } from "../support/needs.ts";
 import { ARNS, SessionScenario } from "../support/session_scenario.ts";
 import { SoftHsm } from "../support/soft_hsm.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { PYTHON } from "../support/tools.ts";
+
+const JUDGE = fileURLToPath(new URL("../support/judge_syntax.py", import.meta.url));
 
 const FILES = "plugins/file/README.md";
 const TOKENS = "plugins/pkcs11/README.md";
@@ -147,3 +151,19 @@ for (const [name, [shell, file, text]] of Object.entries(COMPLETIONS)) {
     },
   );
 }
+
+testWith(
+  ["python-client"],
+  "the documents' blocks for PowerShell have no syntax error",
+  async () => {
+    using directory = new TemporaryDirectory();
+    const scripts = documents().flatMap((path) => blocksOf(readDocument(path)))
+      .filter(({ language }) => language === "powershell").map(({ text }) => text);
+    assertEquals(scripts.length, 2);
+    for (const [i, script] of [...scripts, "if ($a {"].entries()) {
+      const file = directory.write(`${i}.ps1`, script);
+      const { code, stdout, stderr } = await runProgram(PYTHON, [JUDGE, "powershell", file]);
+      assertEquals(code, i < scripts.length ? 0 : 1, `${script}${stdout}${stderr}`);
+    }
+  },
+);

@@ -12,6 +12,7 @@ import {
   linksOf,
   readDocument,
   RUN_BY,
+  withoutBlocks,
 } from "../support/documents.ts";
 
 const MAX_README_BYTES = 25_000;
@@ -69,6 +70,16 @@ for (const path of documents()) {
       return anchor !== "" && !anchorsOf(readDocument(to)).has(anchor);
     });
     assertEquals(broken, []);
+  });
+
+  Deno.test(`${path}: a contents list has every section`, () => {
+    const [, contents] = /^Contents: ([^]*?)\n\n/m.exec(text) ?? [];
+    if (contents === undefined) return;
+    const listed = linksOf(contents);
+    const sections = withoutBlocks(text).match(/^## .+$/gm) ?? [];
+    const missing = sections.flatMap((heading) => [...anchorsOf(heading)])
+      .filter((anchor) => !listed.includes(`#${anchor}`));
+    assertEquals(missing, []);
   });
 
   if (WITHOUT_COMMENTS.includes(path) || path.startsWith(".github/")) continue;

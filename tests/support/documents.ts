@@ -119,6 +119,7 @@ export function linksOf(text: string): string[] {
   ];
 }
 
-function withoutBlocks(text: string): string {
+/** Returns a text without its code blocks. */
+export function withoutBlocks(text: string): string {
   return text.replaceAll(/^```.*\n[^]*?^```$/gm, "");
 }
