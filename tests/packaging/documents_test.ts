@@ -118,6 +118,34 @@ Deno.test("packaging/README.md loads an image that make image makes, and runs th
   assertEquals(run, [loaded, loaded]);
 });
 
+Deno.test("the messages that commands.md and plugins/tpm quote are messages of the program", () => {
+  const [, section = ""] = readDocument("commands.md").split("\n## Messages\n");
+  const own = section.replace(/^### The service\n[^]*?^###/m, "###");
+  // What follows the colon is the remedy.
+  const heads = [...own.matchAll(/^- ((?:[^:`]|`[^`]*`)+):\s/gm)].map(([, head = ""]) => head);
+  assert(heads.length > 40);
+  const quotes = heads.flatMap((head) => [...head.matchAll(/`([^`]+)`/g)].map(([, text]) => text));
+  const [, table = ""] = readDocument("plugins/tpm/README.md").split(
+    "key cannot be used\n\nThe exit",
+  );
+  const rows = [...table.matchAll(/^\| (.+?) \|/gm)].map(([, cell = ""]) => cell).slice(2);
+  assert(rows.length > 5);
+  const code = ["src", "plugins"].flatMap((folder) => sources(folder)).join("")
+    .replaceAll(/["`] \+\s*["`]/g, "");
+  const fragments = [...quotes, ...rows].flatMap((quote = "") => quote.split(/[ ,]*…[ ,]*/))
+    .filter((fragment) => fragment.includes(" "));
+  assertEquals(fragments.filter((fragment) => !code.includes(fragment)), []);
+});
+
+/** Returns the texts of the TypeScript files below a folder. */
+function sources(folder: string): string[] {
+  return [...Deno.readDirSync(new URL(folder, ROOT))].flatMap(({ name, isDirectory }) => {
+    const path = `${folder}/${name}`;
+    if (isDirectory) return sources(path);
+    return name.endsWith(".ts") ? [Deno.readTextFileSync(new URL(path, ROOT))] : [];
+  });
+}
+
 Deno.test("blocksOf() reads comments, and blocks() throws for a name that is not there", () => {
   const text = "a\n\n<!-- run: x -->\n\n```sh\ntrue\n```\n\n```\nout\n```\n";
   assertEquals(blocksOf(text), [
