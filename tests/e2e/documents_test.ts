@@ -35,7 +35,13 @@ async function run(
     const [program = "", ...args] = shell;
     return await runProgram(program, [...args, script], {
       cwd: directory.path,
-      env: { HOME: directory.path, PATH: `${bin}:${Deno.env.get("PATH")}`, ...env },
+      // fish reads a PATH that is not ASCII in a UTF-8 locale only.
+      env: {
+        LC_ALL: "C.UTF-8",
+        HOME: directory.path,
+        PATH: `${bin}:${Deno.env.get("PATH")}`,
+        ...env,
+      },
     });
   } finally {
     Deno.removeSync(bin, { recursive: true });

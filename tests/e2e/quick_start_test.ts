@@ -90,7 +90,7 @@ class Reader implements Disposable {
 }
 
 testWith(
-  ["binary", "python-client"],
+  ["binary", "python-client", "program:curl", "program:openssl"],
   "the quick start and the three ways of README.md work as they are written",
   async (context) => {
     using reader = new Reader();
