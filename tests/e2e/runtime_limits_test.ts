@@ -6,7 +6,7 @@ import { SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 /** Address space that src/runtime/README.md names, KiB. */
-const MIN_ADDRESS_SPACE = 40 << 20;
+const MIN_ADDRESS_SPACE = 64 * 2 ** 20;
 
 testWith(["linux", "binary"], "the documented address space is enough", async () => {
   const limited = ["sh", "-c", `ulimit -v ${MIN_ADDRESS_SPACE} && exec "$0" "$@"`];
