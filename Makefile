@@ -18,7 +18,7 @@ WINDOWS_BINARIES := build/windows/aws_signing_helper.exe build/windows/store_pro
 ARM64_BINARIES := build/arm64/store_program
 # What they look at as files.
 MACOS_BINARIES := build/darwin-x64/aws_signing_helper build/darwin-arm64/aws_signing_helper
-SOURCES := $(shell find src plugins packaging -type f) deno.json deno.lock
+SOURCES := $(shell find src plugins packaging -type f ! -name '*.md') deno.json deno.lock
 
 # Deno keeps its packages here, and trusts the system's certificate store as npm and curl do.
 export DENO_DIR := $(CURDIR)/build/deno
@@ -106,7 +106,7 @@ lint: $(DENO) ## look for bad style and likely mistakes
 	@$(DENO) lint --quiet
 
 .PHONY: reference
-reference: build/packages.stamp ## write the generated parts of commands.md and README.md
+reference: build/packages.stamp ## write the generated parts of commands.md and tests/README.md
 	@$(DENO) run --quiet --cached-only -A packaging/reference.ts
 	@$(DENO) run --quiet --cached-only -A packaging/readme.ts
 
@@ -177,7 +177,7 @@ uninstall: ## remove what `make install` installed
 	@sh packaging/install.sh uninstall "$$DESTDIR$$PREFIX"
 
 .PHONY: fresh
-fresh: $(DENO) ## README's two commands on fresh machines, 20 minutes each: [NAME=container TARGET=check]
+fresh: $(DENO) ## make demo and make test on fresh machines, 20 minutes each: [NAME=container TARGET=check]
 	@$(DENO) run --quiet --cached-only -A tests/fresh/run.ts $(NAME)
 
 .PHONY: fuzz

@@ -4,7 +4,7 @@
 # Java and Rust; and what other systems' programs run with: compilers, wine, an arm64 emulator. Debian
 # packages only when they are missing and apt-get may be used; the rest goes below build.
 # Usage: install_tools.sh [unit|all|--packages]: for the unit tests, for all tests (the default), or only
-# a list of all Debian packages, which README's apt-get line shows.
+# a list of all Debian packages, which the apt-get line of tests/README.md shows.
 set -eu
 level=${1:-all}
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)

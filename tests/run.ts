@@ -41,7 +41,7 @@ const CHECK_STEPS: readonly Step[] = [
     args: ["run", "--quiet", "--cached-only", "-A", "packaging/reference.ts", "--check"],
   },
   {
-    name: "README.md in step",
+    name: "tests/README.md in step",
     args: ["run", "--quiet", "--cached-only", "-A", "packaging/readme.ts", "--check"],
   },
   {

@@ -10,7 +10,7 @@ import {
 import type { Need } from "../support/needs.ts";
 import { S3Service } from "./s3_service.ts";
 
-/** The ways to credentials, in the order of README's table. */
+/** The ways to credentials, in the order of the table in tests/README.md. */
 export const WAYS = [
   "credential_process",
   "update",
@@ -44,10 +44,10 @@ export interface ClientCommand {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** A cell of README's table: "yes", "yes" with a condition, or "no". */
+/** A cell of the table: "yes", "yes" with what it needs, or "no". */
 export type Cell = "no" | "yes" | `yes, ${string}`;
 
-/** A client's row of README's table. */
+/** A client's row of the table. */
 export interface ClientCells {
   readonly process: Cell;
   readonly update: Cell;
@@ -181,7 +181,7 @@ const S3FS_OPTIONS: Readonly<Partial<Record<Way, readonly string[]>>> = {
   "container token file": ["-o", "ecs"],
 };
 
-/** The clients of README's table, in its order. */
+/** The clients of the table, in its order. */
 export const AWS_CLIENTS: readonly AwsClient[] = [
   {
     name: "boto3",
@@ -493,7 +493,7 @@ export const AWS_CLIENTS: readonly AwsClient[] = [
 /** The registry of the requested password. */
 export const REGISTRY = "123456789012.dkr.ecr.eu-central-1.amazonaws.com";
 
-/** Returns the client's cells in README's table. */
+/** Returns the client's cells in the table. */
 export function readmeRow({ name, version, debian, cells }: AwsClient): string[] {
   return [
     name,

@@ -1,6 +1,6 @@
 /**
  * Clients of AWS find the real binary's credentials by every way that they have, and sign with them; a
- * service that knows the vended secrets recomputes each signature. README's table has the results.
+ * service that knows the vended secrets recomputes each signature. The table in tests/README.md has the results.
  */
 import { assertEquals, assertExists } from "@std/assert";
 import { fileURLToPath } from "node:url";
@@ -20,7 +20,7 @@ const WITHOUT_ADDRESS = 'ip link set lo up; exec "$@"';
 for (const way of WAYS) {
   testWith(
     ["binary", "network-namespace", "mount-namespace", "program:ip"],
-    `clients of AWS get credentials by ${way}, if README lists it`,
+    `clients of AWS get credentials by ${way}, where the table has it`,
     async (t) => {
       const runs = await runClients(way);
       for (const client of AWS_CLIENTS) {
@@ -71,7 +71,7 @@ async function checkSuccess({ name }: AwsClient, way: Way, first: ClientRun): Pr
 /** Checks a client that finds no credentials. Another version than the table's may find them. */
 function checkFailure(client: AwsClient, run: ClientRun): void {
   if (installedVersion(client) !== client.version) return;
-  assertEquals(run.verified, 0, 'README\'s table has "no" for this way');
+  assertEquals(run.verified, 0, "the table has no: it must find no credentials in this way");
 }
 
 function isFine({ code, proven, refused, verified }: ClientRun): boolean {

@@ -29,7 +29,7 @@ const go = compiledClient("go");
 const java = compiledClient("java");
 const rust = compiledClient("rust");
 
-/** The clients; README's "Tested with" names their versions. */
+/** The clients; tests/README.md names their versions. */
 export const IDENTITY_CLIENTS: readonly IdentityClient[] = [
   {
     name: "boto3",

@@ -31,7 +31,7 @@ const PINNED: Readonly<Record<string, readonly [file: string, pin: RegExp]>> = {
   "minio": [PACKAGE, /"minio": "(\S+)"/],
 };
 
-/** Names of the clients in README's table of regions. */
+/** Names of the clients in the table of regions. */
 const REGION_ROWS: Readonly<Record<string, string>> = {
   "AWS SDK for Python (boto3)": "boto3",
   "AWS CLI 1": "AWS CLI 1",
@@ -54,8 +54,8 @@ Deno.test("the table of clients has the versions that are installed", () => {
   );
 });
 
-Deno.test("README's table of SDKs names the versions that the tests run", () => {
-  const [, section = ""] = text("../../README.md").split("\n## Tested with\n");
+Deno.test("the table of SDKs names the versions that the tests run", () => {
+  const [, section = ""] = text("../README.md").split("\n## Tested with\n");
   const [first = ""] = section.split("\n### ");
   const rows = [...first.matchAll(/^\| (AWS .*?) +\| ([\d.]+)/gm)];
   assertEquals(
@@ -64,8 +64,8 @@ Deno.test("README's table of SDKs names the versions that the tests run", () => 
   );
 });
 
-Deno.test("README's table of clients and ways is the one that the tests run", () => {
-  const [, section = ""] = text("../../README.md").split("\n### Which client, which way\n");
+Deno.test("the table of clients and ways is the one that the tests run", () => {
+  const [, section = ""] = text("../README.md").split("\n### Which client, which way\n");
   const [, ...rows] =
     section.split("\n\n").find((part) => part.startsWith("| Client"))?.split("\n") ??
       [];

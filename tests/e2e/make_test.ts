@@ -1,9 +1,10 @@
 /**
- * README's commands: `make demo`, whose command is run as printed, and `make install`.
+ * The first commands of README.md: what `make demo` prints, `make install`.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 
 import { type Result, runProgram } from "../support/binary.ts";
+import { blocks } from "../support/documents.ts";
 import { testWith } from "../support/needs.ts";
 import { ROOT } from "../support/release.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -34,7 +35,10 @@ Deno.test("make demo prints only the JSON on stdout, whatever the environment, a
   const { code, stdout, stderr } = await demo(folder, hostile);
   assertEquals(code, 0, stderr);
   assertMatch(stdout, /^[^\n]+\n$/);
-  assertEquals(JSON.parse(stdout).Version, 1);
+  const session = JSON.parse(stdout);
+  assertEquals(session.Version, 1);
+  const [documented = ""] = blocks("README.md", "make demo", "output");
+  assertEquals(Object.keys(JSON.parse(documented)), Object.keys(session));
   assertStringIncludes(stderr, "\n[profile roles-anywhere]\ncredential_process = ");
 
   const line = /^\$ (.*)$/m.exec(stderr)?.[1] ?? "";
@@ -105,7 +109,7 @@ testWith(["program:make"], "make install refuses a PREFIX that is relative", asy
 
 testWith(
   ["program:make"],
-  "make help lists the target that README names for one file",
+  "make help lists the target for one test file",
   async () => {
     const { code, stdout } = await runProgram("make", ["--directory", ROOT, "help"]);
     assertEquals(code, 0);

@@ -44,7 +44,7 @@ testWith(
 
 testWith(
   ["root", "network-namespace", "python-client", "program:ip", "program:nsenter", "program:nft"],
-  "README's redirect takes 169.254.169.254 to serve on loopback, for this machine only",
+  "the documented redirect takes 169.254.169.254 to serve on loopback, for this machine only",
   async () => {
     const { boto3, issued, neighbour, ...rest } = await report("redirect");
     assertEquals(boto3, `${issued} iam-role`);

@@ -1,5 +1,5 @@
 /**
- * Part of README's two commands under conditions that our CI does not have: without CAP_SYS_ADMIN and namespaces, as in a
+ * A part of make demo and make test where our CI is not: without CAP_SYS_ADMIN and namespaces, as in a
  * container, in a checkout below a closed /root whose path has a blank and an umlaut, with a umask that
  * shuts others out, and with variables that could disturb. `make fresh` runs all of both commands.
  */

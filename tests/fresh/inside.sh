@@ -28,7 +28,7 @@ packages)
   apt-get update -qq
   if [ "$RUN_AS" = user ]; then
     useradd --create-home user
-    # README's line
+    # the line of tests/README.md
     # shellcheck disable=SC2046 # a list of packages
     LC_ALL=C apt-get install -y --no-install-recommends $(sh "$CHECKOUT/tests/install_tools.sh" --packages)
     chown -R user:user /home/user

@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- it prints its progress
 /**
- * `make fresh`: README's two commands on fresh machines. Makes minimal Debian roots, puts the last commit
+ * `make fresh`: make demo and make test on fresh machines. Makes minimal Debian roots, puts the last commit
  * into each, runs `make demo` and `make test` there under the conditions of {@link ENVIRONMENTS}, and
  * compares what is there before and after. Adds a row for each run to build/fresh/results.md.
  *
@@ -23,7 +23,7 @@ const INSIDE = fileURLToPath(new URL("inside.sh", import.meta.url));
 /** Conditions of a run. */
 interface Environment {
   readonly debian: "bookworm" | "trixie";
-  /** User who runs make. root installs README's packages in any case. */
+  /** User who runs make. root installs the packages of tests/README.md in any case. */
   readonly user: "root" | "user";
   readonly checkout: string;
   /** Settings of enter.sh. */

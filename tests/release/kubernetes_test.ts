@@ -1,7 +1,8 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 
 import { VERSION } from "../../src/cli/commands/version.ts";
 import { runProgram } from "../support/binary.ts";
+import { blocks } from "../support/documents.ts";
 import { testWith } from "../support/needs.ts";
 import { must, ROOT } from "../support/release.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -103,7 +104,47 @@ for (const set of SETS) {
 
 testWith(
   ["kustomize"],
-  "the node agent reads its certificate from a CSI volume, or from a secret",
+  "the documented kustomization builds what the schemas take, with its own names",
+  async () => {
+    using directory = new TemporaryDirectory();
+    await must("cp", ["-r", `${MANIFESTS}/sidecar-serve`, directory.path]);
+    const [kustomization = ""] = blocks("packaging/README.md", "kustomization");
+    directory.write("kustomization.yaml", kustomization);
+    directory.write("certificate.pem", "certificate\n");
+    directory.write("key.pem", "key\n");
+    const rendered = await must(KUSTOMIZE, ["build", directory.path]);
+    const file = directory.write("rendered.yaml", rendered);
+    for (const version of ["1.30.0", "1.37.0"]) {
+      const { code, stdout, stderr } = await runProgram(VALIDATE, [
+        "--strict",
+        "-k",
+        version,
+        file,
+      ]);
+      assertEquals(code, 0, `${stdout}${stderr}`);
+    }
+    const documents = await documentsOf(rendered);
+    assertEquals(documents.map(({ kind }) => kind), ["ConfigMap", "Secret", "Deployment"]);
+    const [, secret, deployment] = documents;
+    const pod = deployment?.spec?.template?.spec;
+    const images = [...pod?.initContainers ?? [], ...pod?.containers ?? []].map(({ image }) =>
+      image
+    );
+    assertEquals(images, [
+      `registry.example/aws_signing_helper:${VERSION}`,
+      "registry.example/application:1",
+    ]);
+    // The pod takes the merged settings and the secret, by their generated names.
+    assertMatch(rendered, /AWS_SIGNING_HELPER_ROLE_ARN: arn:aws:iam::123456789012:role\/pods/);
+    assertEquals(rendered.match(/role\/build-server/), null);
+    assertMatch(rendered, /secretName: roles-anywhere-identity-\w+$/m);
+    assert(secret);
+  },
+);
+
+testWith(
+  ["kustomize"],
+  "the node agent takes its certificate from a CSI volume, or from a secret",
   async () => {
     for (const [set, kind] of [["node-agent", "csi"], ["node-agent-secret", "secret"]] as const) {
       const documents = await documentsOf(await must(KUSTOMIZE, ["build", `${MANIFESTS}/${set}`]));

@@ -1,6 +1,8 @@
 import { assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
 
 import { BINARY, runProgram } from "../support/binary.ts";
+import { blocks } from "../support/documents.ts";
+import { testWith } from "../support/needs.ts";
 import { must, ROOT } from "../support/release.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -106,6 +108,73 @@ async function callsOf(set: string): Promise<string[]> {
     names.map((name) => name.startsWith("@") ? callsOf(name) : Promise.resolve([name])),
   )).flat();
 }
+
+/** Records the units that are enabled; the mount namespace has no systemd. */
+const SYSTEMCTL = `#!/bin/sh
+[ "$1" = daemon-reload ] || printf '%s\\n' "$*" >> "$FOLDER/systemctl.log"
+`;
+
+testWith(
+  ["binary", "mount-namespace"],
+  "the documented commands put units and files where systemd finds them",
+  async () => {
+    using directory = new TemporaryDirectory();
+    directory.write("bin/sudo", '#!/bin/sh\nexec "$@"\n', 0o755);
+    directory.write("bin/systemctl", SYSTEMCTL, 0o755);
+    directory.write("certificate.pem", "certificate\n");
+    directory.write("key.pem", "key\n");
+    Deno.symlinkSync(`${ROOT}packaging`, directory.join("packaging"));
+    const document = "packaging/README.md";
+    const steps = ["systemd source", "systemd serve", "systemd update"]
+      .flatMap((name) => blocks(document, name));
+    // /etc and /usr/local are empty here, and go away with the namespace.
+    const script = `mount -t tmpfs tmpfs /etc
+      mount -t tmpfs tmpfs /usr/local
+      mkdir -p /etc/systemd/system /usr/local/bin
+      ln -s "$0" /usr/local/bin/aws_signing_helper
+      cd "$FOLDER"
+      ${steps.join("\n")}
+      find /etc/aws_signing_helper -type f -printf '%m %P\\n' | sort > files
+      cat /etc/aws_signing_helper/serve.env > /dev/null
+      cp /etc/systemd/system/* "$FOLDER/units"
+      for unit in aws-signing-helper-serve.service aws-signing-helper-update@build.service; do
+        systemd-analyze verify --man=no "/etc/systemd/system/$unit" 2>> verified || echo "$unit" >> verified
+      done`;
+    Deno.mkdirSync(directory.join("units"));
+    const { code, stderr } = await runProgram(
+      "unshare",
+      ["--map-root-user", "--mount", "sh", "-euc", script, BINARY],
+      {
+        env: {
+          PATH: `${directory.join("bin")}:${Deno.env.get("PATH")}`,
+          FOLDER: directory.path,
+        },
+      },
+    );
+    assertEquals([code, stderr], [0, ""]);
+    const read = (name: string) => Deno.readTextFileSync(directory.join(name));
+    assertEquals(read("files"), FILES);
+    assertEquals(
+      read("systemctl.log"),
+      "enable --now aws-signing-helper-serve\nenable --now aws-signing-helper-update@build\n",
+    );
+    assertEquals(read("verified").replaceAll(/^.*(SO_PASSCRED|No such device).*\n/gm, ""), "");
+    for (const unit of UNITS) {
+      const text = read(`units/${unit}`);
+      assertEquals(/^ExecStart=(\S+)/m.exec(text)?.[1], "/usr/local/bin/aws_signing_helper");
+      // Each file that the unit reads is one of those that the commands put there.
+      const needed = [...text.matchAll(/(?:EnvironmentFile=|LoadCredential=\S+:)(\S+)/g)]
+        .map(([, path = ""]) =>
+          path.replace("%i", "build").replace("/etc/aws_signing_helper/", "")
+        );
+      assertEquals(needed.filter((path) => !FILES.includes(`600 ${path}\n`)), []);
+    }
+  },
+);
+
+/** Files that the commands put below /etc/aws_signing_helper, with their modes. */
+const FILES = ["build/certificate.pem", "build/key.pem", "build/update.env"]
+  .concat("certificate.pem", "key.pem", "serve.env").map((name) => `600 ${name}\n`).join("");
 
 Deno.test("the units and their example name flags and files that exist", async () => {
   for (const unit of UNITS) {

@@ -1,11 +1,12 @@
 /**
- * Program that a test runs in its own network namespace: requests to `serve` on 169.254.169.254, with
- * the systemd unit or the documented redirect, from clients without variables. It prints JSON.
+ * Program that a test runs in a network namespace of its own: `serve` on 169.254.169.254 by way of the
+ * systemd unit or of the redirect in src/imds/README.md, asked by programs that know no variable. It prints JSON.
  *
  * Argument: `unit` or `redirect`.
  */
 import { RunningBinary } from "./running_binary.ts";
 import { runProgram } from "./binary.ts";
+import { blocks, readDocument } from "./documents.ts";
 import { must, ROOT } from "./release.ts";
 import { CREDENTIALS_PATH } from "./serve_process.ts";
 import { SessionScenario } from "./session_scenario.ts";
@@ -64,7 +65,7 @@ async function startNeighbour() {
   };
 }
 
-/** Returns the HTTP status of a server on loopback behind the documented redirect and route. */
+/** Returns the status that a server on loopback gives by way of the document's redirect and route only. */
 async function askWithoutNetwork(rules: string, route: string): Promise<string> {
   const script = `ip link set lo up
     nft -f - <<'EOF'\n${rules}EOF
@@ -95,9 +96,10 @@ if (way === "unit") {
   const [start = ""] = unitCommands("ExecStart");
   flags.push(...(/ serve (.*) --certificate /.exec(start)?.[1] ?? "").split(" "));
 } else {
-  const readme = Deno.readTextFileSync(`${ROOT}README.md`);
-  const [, rules = ""] = /^sudo nft -f - <<'EOF'\n(.*?)^EOF$/ms.exec(readme) ?? [];
-  const [, route = ""] = /`(ip route add 169\.254[^`]+)`/.exec(readme) ?? [];
+  const document = "src/imds/README.md";
+  const [redirect = ""] = blocks(document, "redirect");
+  const [, rules = ""] = /^sudo nft -f - <<'EOF'\n(.*?)^EOF$/ms.exec(redirect) ?? [];
+  const [, route = ""] = /`(ip route add 169\.254[^`]+)`/.exec(readDocument(document)) ?? [];
   withoutNetwork = await askWithoutNetwork(rules, route);
   await shell(`ip route add default via 10.9.9.2; nft -f - <<'EOF'\n${rules}EOF\n`);
 }
