@@ -124,11 +124,11 @@ export function refusedValue(text: string): string {
 const VARIABLE_NAME = /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*$/;
 
 /** Returns how a message names the variable of a secret's source. */
-export function variableNamed(name: string): string {
+export function describeVariable(name: string): string {
   return VARIABLE_NAME.test(name) && name.length <= 64 ? `the variable ${name}` : "its variable";
 }
 
 /** Returns how a message names the file of a secret's source: `file:$PIN` puts the PIN there. */
-export function fileNamed(path: string): string {
+export function describeFile(path: string): string {
   return /[./\\]/.test(path) ? `the file ${printableName(path)}` : "its file";
 }

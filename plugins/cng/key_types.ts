@@ -25,6 +25,6 @@ export interface KeyUse {
   readonly windows: Windows;
   readonly publicKey: PublicKey;
   /** How messages name the certificate. */
-  readonly label: string;
+  readonly displayName: string;
   readonly context: KeystoreContext;
 }

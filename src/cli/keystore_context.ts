@@ -108,7 +108,7 @@ export function keystoreContext(values: FlagValues, system: System): KeystoreCon
     isOn: (name) => values.isOn(name),
     environment: (name) => system.environment(name),
     prompt: (question) => system.prompt(question),
-    say: (words) => system.say(`${PROGRAM}: ${words}`),
+    info: (words) => system.say(`${PROGRAM}: ${words}`),
     debug: debugWords(values, system),
     now: () => system.now(),
     monotonic: () => system.monotonic(),

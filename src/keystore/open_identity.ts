@@ -6,7 +6,7 @@
  */
 import { HelperError, printable } from "../errors.ts";
 import type { Certificate } from "../x509/certificate.ts";
-import { endEntityOf, hasPublicKey, type NonEmpty } from "../x509/chain.ts";
+import { hasPublicKey, type NonEmpty, selectEndEntity } from "../x509/chain.ts";
 import { sameBytes } from "../x509/public_key.ts";
 import type { KeystoreRegistry } from "./registry.ts";
 import {
@@ -75,18 +75,18 @@ export async function openIdentity(
     : [];
   const { signer, certificate, certificates } = await openKey(source, registry, context);
   try {
-    const label = (source.certificate ?? source.privateKey)?.displayName ?? "";
+    const displayName = (source.certificate ?? source.privateKey)?.displayName ?? "";
     if (!certificate) {
       throw new HelperError(
         "key-not-found",
-        `${label} holds no certificate; name one with --certificate`,
+        `${displayName} holds no certificate; name one with --certificate`,
       );
     }
     const chain = await chainOf(certificate, [...certificates, ...intermediates], context);
     if (chain.length > MAX_CHAIN_LENGTH) {
       throw new HelperError(
         "certificate-chain",
-        `${label}: ${chain.length} issuers are on its path and the service takes ` +
+        `${displayName}: ${chain.length} issuers are on its path and the service takes ` +
           `${MAX_CHAIN_LENGTH}; leave out those above the trust anchor`,
       );
     }
@@ -177,11 +177,11 @@ async function openKey(
   const named = source.certificate && source.privateKey
     ? await readCertificates(source.certificate, registry, context)
     : undefined;
-  const expected = named && endEntityOf(named, context.now());
+  const expected = named && selectEndEntity(named, context.now());
   const signer = await openSignerAt(keyUri, registry, context, expected);
   const [first, ...rest] = named ?? signer.certificates;
   if (!first) return { signer, certificates: [] };
-  const certificate = endEntityOf([first, ...rest], context.now(), signer.publicKey);
+  const certificate = selectEndEntity([first, ...rest], context.now(), signer.publicKey);
   if (!hasPublicKey(certificate, signer.publicKey)) {
     await signer[Symbol.asyncDispose]();
     throw new HelperError(
@@ -205,24 +205,24 @@ async function openSignerAt(
   if ("softwareKey" in opened) {
     return await openSoftwareKey(opened, uri.displayName, registry, context);
   }
-  if (!("belongsTo" in opened)) return opened;
+  if (!("target" in opened)) return opened;
   const { certificates = [] } = opened;
   const [first, ...rest] = certificates;
-  const owner = certificate ?? (first && endEntityOf([first, ...rest], context.now()));
-  const signer = await openSignerAt(opened.belongsTo, registry, context, owner);
+  const owner = certificate ?? (first && selectEndEntity([first, ...rest], context.now()));
+  const signer = await openSignerAt(opened.target, registry, context, owner);
   return withCertificates(signer, certificates);
 }
 
 /** A key that one keystore keeps and another one can use. */
 async function openSoftwareKey(
   { softwareKey }: SoftwareKey,
-  label: string,
+  displayName: string,
   registry: KeystoreRegistry,
   context: KeystoreContext,
 ): Promise<Signer> {
   const files = await registry("file");
   if (isSoftwareKeyOpener(files)) {
-    const signer = await files.openSoftwareKey(softwareKey, label, context);
+    const signer = await files.openSoftwareKey(softwareKey, displayName, context);
     // Not to be kept: whether it may be used is for the keystore that has it to say, each time.
     return withCertificates(signer, []);
   }

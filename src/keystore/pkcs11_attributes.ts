@@ -10,33 +10,33 @@ type Attributes = ReadonlyMap<string, Uint8Array>;
 /** What is wrong with a value, as the end of a sentence; undefined when nothing is. */
 type Check = (text: string) => string | undefined;
 
-const anything: Check = () => undefined;
+const anyValue: Check = () => undefined;
 
 /** What each kind of object is called in `type=`. */
 export const OBJECT_TYPES = ["private", "cert", "public", "secret-key", "data"] as const;
 
 /** Before the `?`: what the token, its slot, its library and the object must have. */
 const PATH_ATTRIBUTES: Readonly<Record<string, Check>> = {
-  "token": anything,
-  "manufacturer": anything,
-  "serial": anything,
-  "model": anything,
-  "library-manufacturer": anything,
-  "library-description": anything,
+  "token": anyValue,
+  "manufacturer": anyValue,
+  "serial": anyValue,
+  "model": anyValue,
+  "library-manufacturer": anyValue,
+  "library-description": anyValue,
   "library-version": (text) => {
     const [, major, minor = "0"] = /^(\d{1,3})(?:\.(\d{1,3}))?$/.exec(text) ?? [];
     const fits = major !== undefined && Number(major) < 256 && Number(minor) < 256;
     return fits ? undefined : "is no version such as 2.6";
   },
-  "slot-manufacturer": anything,
-  "slot-description": anything,
+  "slot-manufacturer": anyValue,
+  "slot-description": anyValue,
   "slot-id": (text) => /^\d{1,19}$/.test(text) ? undefined : "is no number",
-  "object": anything,
+  "object": anyValue,
   "type": (text) =>
     OBJECT_TYPES.some((type) => type === text.toLowerCase())
       ? undefined
       : `is none of ${OBJECT_TYPES.join(", ")}`,
-  "id": anything,
+  "id": anyValue,
   // Of this program: tells certificates apart that agree in all of the above.
   "x-certificate-sha256": (text) =>
     /^[0-9a-f]{64}$/i.test(text) ? undefined : "is no SHA-256 in hex",
@@ -49,13 +49,13 @@ const pinSource: Check = (text) => {
 
 /** Behind the `?`: how to reach and unlock it. */
 const QUERY_ATTRIBUTES: Readonly<Record<string, Check>> = {
-  "pin-value": anything,
+  "pin-value": anyValue,
   "pin-source": pinSource,
   "module-name": (text) => /^[^/\\]+$/.test(text) ? undefined : "is no name of a module",
   "module-path": (text) =>
     /^([A-Za-z]:)?[\\/]/.test(text) ? undefined : "is no absolute path; write it from the root",
   // Of this program: the PIN that some keys want at each signature (CKU_CONTEXT_SPECIFIC).
-  "context-pin-value": anything,
+  "context-pin-value": anyValue,
   "context-pin-source": pinSource,
 };
 

@@ -25,14 +25,14 @@ const SYMBOLS = {
 const STDERR = 2;
 
 /** Variables of {@link QUIET} that this program has set, not the user. */
-const own = new Set<string>();
+const setByProgram = new Set<string>();
 
 /** Sets those of the variables that the user has not set. Call it before a library is loaded. */
 export function quietLibraries(): void {
   for (const [name, value] of Object.entries(QUIET)) {
     if (Deno.env.get(name) !== undefined) continue;
     Deno.env.set(name, value);
-    own.add(name);
+    setByProgram.add(name);
   }
 }
 
@@ -42,7 +42,7 @@ export function quietLibraries(): void {
  */
 export async function withQuietStderr<T>(work: () => Promise<T>): Promise<T> {
   const system = POSIX_SYSTEMS[Deno.build.os];
-  if (!system || own.size < Object.keys(QUIET).length) return await work();
+  if (!system || setByProgram.size < Object.keys(QUIET).length) return await work();
   const library = Deno.dlopen(system.library, SYMBOLS);
   const libc = library.symbols;
   const path = new TextEncoder().encode("/dev/null\0");

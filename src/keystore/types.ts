@@ -28,7 +28,7 @@ export interface Signer extends AsyncDisposable {
 
 /** Said by a keystore whose source turned out to belong to another one (a TPM key in a PEM file). */
 export interface KeyReference {
-  readonly belongsTo: KeystoreUri;
+  readonly target: KeystoreUri;
   /** The certificates that stand in the source, in their order; they count as the signer's own. */
   readonly certificates?: readonly Certificate[];
 }
@@ -63,13 +63,13 @@ export interface Keystore {
 /** What the keystore of files can do besides: open a private key that another keystore kept. */
 export interface SoftwareKeyOpener {
   /**
-   * Opens the key that `contents` are and wipes them. Messages name it by `label`.
+   * Opens the key that `contents` are and wipes them. Messages name it by `displayName`.
    *
    * Throws as `openKey` does; `key-format` when they are not exactly one private key.
    */
   openSoftwareKey(
     contents: Uint8Array<ArrayBuffer>,
-    label: string,
+    displayName: string,
     context: KeystoreContext,
   ): Promise<Signer>;
 }
@@ -111,7 +111,7 @@ export interface CertificateLister {
 }
 
 /** Whether a keystore can list what matches. */
-export function isLister(keystore: Keystore): keystore is Keystore & CertificateLister {
+export function isCertificateLister(keystore: Keystore): keystore is Keystore & CertificateLister {
   return "listCertificates" in keystore;
 }
 
@@ -168,9 +168,9 @@ export interface KeystoreContext {
   /** Asks on the controlling terminal without echo; undefined when there is no terminal. */
   prompt(question: string): Promise<string | undefined>;
   /** Tells the user something that must be known even without `--debug`; never a secret. */
-  say(words: string): void;
+  info(message: string): void;
   /** Words for `--debug`; never a secret. */
-  debug(words: string): void;
+  debug(message: string): void;
   /** Returns the time of the wall clock. */
   now(): Date;
   /** Milliseconds from any origin, never going back. */

@@ -16,11 +16,11 @@ export function unavailableKeystore(scheme: Scheme, system?: string): Keystore {
   const why = system === undefined
     ? `this version does not use ${what}`
     : `${what} is there on ${system} alone`;
-  const refuse = (label: string): Promise<never> =>
+  const refuse = (displayName: string): Promise<never> =>
     Promise.reject(
       new HelperError(
         "keystore-unavailable",
-        `${label}: ${why}; use a certificate and key file`,
+        `${displayName}: ${why}; use a certificate and key file`,
       ),
     );
   return {

@@ -101,10 +101,10 @@ export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
   const query = parseAttributes(queryPart, { ...syntax, separator: "&" });
   const wrong = isPkcs11 ? validatePkcs11Attributes(attributes, query) : undefined;
   if (wrong) throw malformed(wrong);
-  const label = isPkcs11 && queryPart !== ""
+  const displayName = isPkcs11 && queryPart !== ""
     ? printableName(`${written}:${withoutPin(pathPart)}?${withoutSecrets(queryPart)}`)
     : shown;
-  return { scheme, displayName: label, path: "", attributes, query };
+  return { scheme, displayName, path: "", attributes, query };
 }
 
 const withoutPin = (text: string) => text.replace(FROM_PIN, "$1…");

@@ -67,7 +67,7 @@ function readGeneralName({ tag, contents }: DerElement): AlternativeName | undef
     case contextTag(6, false):
       return { kind: "uri", value: text() };
     case contextTag(7, false):
-      return { kind: "ip", value: addressOf(contents) };
+      return { kind: "ip", value: formatAddress(contents) };
     default:
       return undefined;
   }
@@ -81,7 +81,7 @@ function readOtherName(otherName: DerReader): AlternativeName | undefined {
 }
 
 /** An address as text, from the 4 or 16 bytes that a certificate holds. */
-function addressOf(bytes: Uint8Array): string {
+function formatAddress(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join(".");
   return encodeHex(bytes).replace(/.{4}(?=.)/g, "$&:");
 }

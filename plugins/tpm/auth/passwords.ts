@@ -58,7 +58,7 @@ export class Password {
 
   constructor(
     readonly options: PasswordOptions,
-    private readonly context: Pick<KeystoreContext, "secret" | "prompt" | "say">,
+    private readonly context: Pick<KeystoreContext, "secret" | "prompt" | "info">,
     private readonly memory: PasswordMemory,
   ) {}
 
@@ -107,7 +107,7 @@ export class Password {
     if (lockout?.triesLeft === 0) {
       throw this.#locked(`${this.options.name}: wrong password, and ${tries}`);
     }
-    if (used?.origin === "answer") this.context.say(`that is not its password; ${tries}`);
+    if (used?.origin === "answer") this.context.info(`that is not its password; ${tries}`);
     this.#used = await this.#ask();
   }
 
@@ -145,7 +145,7 @@ export class Password {
         );
       }
       if (!this.memory.isRefused(identity, text)) return { text, origin: "answer" };
-      this.context.say("that password was refused before and is not sent again");
+      this.context.info("that password was refused before and is not sent again");
     }
     throw this.#locked(`none of ${MAX_PROMPTS} passwords is that of ${name}`);
   }

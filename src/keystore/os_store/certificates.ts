@@ -5,7 +5,7 @@
  */
 import { HelperError, messageOf } from "../../errors.ts";
 import { type Certificate, parseCertificate } from "../../x509/certificate.ts";
-import { byPreference, haveSameKey, isRenewal } from "../../x509/chain.ts";
+import { haveSameKey, isRenewal, sortByPreference } from "../../x509/chain.ts";
 import { DerError } from "../../x509/der.ts";
 import { formatName, readName } from "../../x509/name.ts";
 import { sameBytes } from "../../x509/public_key.ts";
@@ -17,7 +17,7 @@ import { type KeystoreUri, type Scheme, SCHEMES } from "../uri.ts";
 /** The certificate of a store's bytes; undefined, and a word under `--debug`, when it is malformed. */
 export function parseStored(
   encoded: Uint8Array,
-  debug: (words: string) => void,
+  debug: (message: string) => void,
 ): Certificate | undefined {
   try {
     const certificate = parseCertificate(encoded);
@@ -67,28 +67,28 @@ const isSame = (a: Certificate, b: Certificate) => sameBytes(a.encoded, b.encode
  */
 export function chooseStored<T extends StoredCertificate>(
   matches: readonly T[],
-  { scheme, displayName: label }: KeystoreUri,
+  { scheme, displayName }: KeystoreUri,
   context: KeystoreContext,
 ): T {
   const certificateOf = ({ certificate }: T) => certificate;
-  const [first, next] = byPreference(matches, context.now(), certificateOf);
+  const [first, next] = sortByPreference(matches, context.now(), certificateOf);
   if (!first) {
     throw new HelperError(
       "key-not-found",
-      `no certificate in ${SCHEMES[scheme]} matches ${label}; ` +
+      `no certificate in ${SCHEMES[scheme]} matches ${displayName}; ` +
         `read-certificate-data --certificate ${scheme}: lists all`,
     );
   }
   if (!next || matches.every(({ certificate }) => isRenewal(certificate, first.certificate))) {
     return first;
   }
-  if (!context.isOn("use-latest-expiring-certificate") || areEqual(first, next)) {
-    throw several(matches, scheme, label);
+  if (!context.isOn("use-latest-expiring-certificate") || areEquallyPreferred(first, next)) {
+    throw ambiguousError(matches, scheme, displayName);
   }
   return first;
 }
 
-function areEqual(
+function areEquallyPreferred(
   { certificate: a }: StoredCertificate,
   { certificate: b }: StoredCertificate,
 ): boolean {
@@ -96,16 +96,16 @@ function areEqual(
     a.notBefore.getTime() === b.notBefore.getTime() && !haveSameKey(a, b);
 }
 
-function several(
+function ambiguousError(
   matches: readonly StoredCertificate[],
   scheme: Scheme,
-  label: string,
+  displayName: string,
 ): HelperError {
   const subjects = [...new Set(matches.map(({ certificate }) => formatName(certificate.subject)))];
   const shown = subjects.slice(0, 3).join("; ") + (subjects.length > 3 ? "; …" : "");
   return new HelperError(
     "key-not-found",
-    `${matches.length} certificates in ${SCHEMES[scheme]} match ${label} (${shown}); ` +
+    `${matches.length} certificates in ${SCHEMES[scheme]} match ${displayName} (${shown}); ` +
       "read-certificate-data lists them with a selector for each",
   );
 }

@@ -29,7 +29,7 @@ export type StoreKey = PublicKey & { readonly keyType: "RSA" | "EC" };
 /** The certificate's key. Throws `key-unsupported` when stores do not sign with its kind. */
 export function storeKeyOf(
   certificate: Certificate,
-  { scheme, displayName: label }: KeystoreUri,
+  { scheme, displayName }: KeystoreUri,
 ): StoreKey {
   try {
     const publicKey = publicKeyOf(certificate);
@@ -41,7 +41,7 @@ export function storeKeyOf(
     );
   } catch (cause) {
     if (!(cause instanceof KeyTypeError || cause instanceof DerError)) throw cause;
-    throw new HelperError("key-unsupported", `${label}: ${messageOf(cause)}`, { cause });
+    throw new HelperError("key-unsupported", `${displayName}: ${messageOf(cause)}`, { cause });
   }
 }
 
@@ -52,7 +52,7 @@ export function storeKeyOf(
 export async function signAndVerify(
   sign: (message: Uint8Array, digest: Digest) => Promise<Uint8Array>,
   publicKey: PublicKey,
-  label: string,
+  displayName: string,
   message: Uint8Array,
   digest: Digest,
 ): Promise<Uint8Array> {
@@ -60,7 +60,7 @@ export async function signAndVerify(
   if (await verifySignature(publicKey, message, digest, signature)) return signature;
   throw new HelperError(
     "key-mismatch",
-    `the private key that the store has for ${label} is not the certificate's; ` +
+    `the private key that the store has for ${displayName} is not the certificate's; ` +
       "import the certificate again with its key",
   );
 }

@@ -28,16 +28,16 @@ export interface StoreQuery {
  * Throws `usage` for anything else in it, and for values that cannot be right.
  */
 export function parseStoreUri(
-  { scheme, displayName: label, attributes, query }: KeystoreUri,
+  { scheme, displayName, attributes, query }: KeystoreUri,
   settingNames: readonly string[],
 ): StoreQuery {
   const refuse = (why: string, cause?: unknown) =>
-    new HelperError("usage", `${label}: ${why}`, { cause });
+    new HelperError("usage", `${displayName}: ${why}`, { cause });
   if (query.size > 0) throw refuse(`a ${scheme}: URI has no "?"; write it as %3F within a value`);
   const values = new Map<SelectorKey, string>();
   const settings = new Map<string, string>();
   for (const [written, bytes] of attributes) {
-    const name = nameOf(written, settingNames);
+    const name = canonicalName(written, settingNames);
     let text: string;
     try {
       text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -60,7 +60,7 @@ export function parseStoreUri(
 }
 
 /** An attribute's own spelling: URIs have their names in any case. */
-function nameOf(written: string, settingNames: readonly string[]): string {
+function canonicalName(written: string, settingNames: readonly string[]): string {
   const known = [...SELECTOR_KEYS, ...settingNames];
   return known.find((name) => name.toLowerCase() === written.toLowerCase()) ?? written;
 }

@@ -56,7 +56,7 @@ async function openKey(double: CngDouble, given: Given = {}): Promise<Signer> {
     { ...NO_CONTEXT, ...context },
     beside,
   );
-  assert(!("belongsTo" in opened) && !("softwareKey" in opened));
+  assert(!("target" in opened) && !("softwareKey" in opened));
   return opened;
 }
 

@@ -62,7 +62,7 @@ async function openKey(double: KeychainDouble, given: Given = {}): Promise<Signe
     { ...NO_CONTEXT, ...context },
     beside,
   );
-  assert(!("belongsTo" in opened) && !("softwareKey" in opened));
+  assert(!("target" in opened) && !("softwareKey" in opened));
   return opened;
 }
 

@@ -19,7 +19,7 @@ class Person {
     this.questions.push(question);
     return Promise.resolve(this.answers[this.questions.length - 1]);
   };
-  say = (words: string) => void this.said.push(words);
+  info = (words: string) => void this.said.push(words);
 }
 
 const OPTIONS: PasswordOptions = {

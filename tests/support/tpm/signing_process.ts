@@ -50,7 +50,7 @@ const context: KeystoreContext = {
   isOn: () => false,
   environment: (name) => Deno.env.get(name),
   prompt: () => Promise.resolve(undefined),
-  say: () => {},
+  info: () => {},
   debug: (words) => {
     if (/^tpm: try/.test(words)) repeated += 1;
   },
