@@ -1,5 +1,5 @@
 /**
- * The certificates of an operating system's store, and which of them a selector means.
+ * Certificates of an operating system's store, and their selection.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { formatSelector } from "../../x509/selector_syntax.ts";
 import type { KeystoreContext, ListedCertificate } from "../types.ts";
 import { type KeystoreUri, type Scheme, SCHEMES } from "../uri.ts";
 
-/** The certificate of a store's bytes; undefined, and a word under `--debug`, when it is malformed. */
+/** Parses a store's certificate. Logs a malformed one with `--debug` and returns undefined. */
 export function parseStored(
   encoded: Uint8Array,
   debug: (message: string) => void,
@@ -26,17 +26,17 @@ export function parseStored(
     return certificate;
   } catch (thrown) {
     if (!(thrown instanceof DerError)) throw thrown;
-    debug(`a certificate of the store was skipped: it cannot be read (${messageOf(thrown)})`);
+    debug(`skipped an unreadable certificate of the store (${messageOf(thrown)})`);
     return undefined;
   }
 }
 
-/** One certificate of a store, with what the store knows it by. */
+/** Certificate of a store. Stores add their own handle. */
 export interface StoredCertificate {
   readonly certificate: Certificate;
 }
 
-/** Those that the selector matches, each certificate once, in an order that does not change. */
+/** Returns the certificates that the selector matches, without duplicates, in a stable order. */
 export async function selectStored<T extends StoredCertificate>(
   stored: readonly T[],
   selector: CertificateSelector,
@@ -59,11 +59,11 @@ export async function selectStored<T extends StoredCertificate>(
 const isSame = (a: Certificate, b: Certificate) => sameBytes(a.encoded, b.encoded);
 
 /**
- * Returns the one that is meant of those that match: the only one; of a certificate and its renewals
- * with the same key the one that is valid now and expires last; with
- * `--use-latest-expiring-certificate` the same of any others.
+ * Returns the selected certificate of those that match. Of a certificate and its renewals with the
+ * same key, that is the one that is valid now and expires last. With
+ * `--use-latest-expiring-certificate` this applies to all matches.
  *
- * Throws `key-not-found` if there is none, or if several could be meant.
+ * Throws `key-not-found` if none matches, or if the selection is ambiguous.
  */
 export function chooseStored<T extends StoredCertificate>(
   matches: readonly T[],
@@ -110,7 +110,7 @@ function ambiguousError(
   );
 }
 
-/** The matching certificates as `read-certificate-data` lists them. */
+/** Returns the matching certificates for the list of `read-certificate-data`. */
 export async function listStored(
   stored: readonly StoredCertificate[],
   selector: CertificateSelector,

@@ -411,7 +411,7 @@ testWith(["linux"], "keychain: refuses in one sentence on a system that is not m
   for (const use of [keystore.openKey, keystore.readCertificates]) {
     assertEquals(
       await refusal(async () => await use(uri, NO_CONTEXT), "keystore-unavailable"),
-      "keychain:x509Serial=01: the macOS Keychain (keychain:) is there on macOS alone; " +
+      "keychain:x509Serial=01: the macOS Keychain (keychain:) is only available on macOS; " +
         "use a certificate and key file",
     );
   }
