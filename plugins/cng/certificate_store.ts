@@ -12,7 +12,7 @@ import { chainParameters, readCertificateContext, readChainContext, wide } from 
 import { windowsError } from "./status.ts";
 import type { Windows } from "./libraries.ts";
 
-/** Whose store: the user's own, or the machine's. */
+/** Owner of the store. */
 export type StoreLocation = "user" | "machine";
 
 /** `CERT_STORE_PROV_SYSTEM_W`. */
@@ -104,7 +104,7 @@ export class CertificateStore implements Disposable {
     return found;
   }
 
-  /** Whether the store knows of a private key for the certificate. */
+  /** Returns true if the store has a private key for the certificate. */
   hasPrivateKey({ context }: StoredCertificate): boolean {
     const { CertGetCertificateContextProperty } = this.#windows.crypt32;
     return KEY_PROPERTIES.some((property) =>

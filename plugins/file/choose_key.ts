@@ -1,5 +1,5 @@
 /**
- * Which of the private keys in a file is meant.
+ * Selects one of the private keys in a file.
  *
  * @module
  */

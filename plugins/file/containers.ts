@@ -1,5 +1,5 @@
 /**
- * What is in a file: the PEM blocks of a text, or one DER structure.
+ * Contents of a file: PEM blocks or one DER structure.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export type StoredKey =
   }
   | { readonly form: "tss2"; readonly der: Uint8Array };
 
-/** What a file holds. */
+/** Contents of a file. */
 export interface FileContents {
   /** DER, in memory of their own, in their order. */
   readonly certificates: readonly Uint8Array[];
@@ -34,7 +34,7 @@ export interface FileContents {
   readonly refusal?: Error;
 }
 
-/** How a block is to be taken, by its label. Blocks with other labels are none of our business. */
+/** PEM labels that are read. Other blocks are ignored. */
 const PEM_LABELS: Readonly<
   Record<string, "certificate" | "key" | "tss2" | "ec-parameters" | "pkcs12">
 > = {
@@ -176,7 +176,7 @@ function toStoredKey(
     : { form: "plain", der: block.bytes, ...ecParameters };
 }
 
-/** Whether RFC 1421 headers say that the block is encrypted. */
+/** Returns true if RFC 1421 headers mark the block as encrypted. */
 function isProcTypeEncrypted(block: PemBlock): boolean {
   return /^4\s*,\s*ENCRYPTED$/i.test(block.headers.get("Proc-Type") ?? "");
 }

@@ -1,5 +1,5 @@
 /**
- * What can be wrong with a key file, and the sentences for it.
+ * Errors of key files and their messages.
  *
  * @module
  */
@@ -78,7 +78,7 @@ export async function withDecoding<T>(
   }
 }
 
-/** What the file was to give, which decides the code when it is malformed. */
+/** Expected contents of the file. Determines the error code of a malformed one. */
 export type Purpose = "key" | "certificate";
 
 const MALFORMED: Readonly<Record<Purpose, ErrorCode>> = {

@@ -28,7 +28,7 @@ const ALGORITHMS = {
   },
 } as const satisfies Record<string, Record<Digest, string>>;
 
-/** Where a key is used. */
+/** Context of a key's use. */
 export interface KeyUse {
   readonly frameworks: Frameworks;
   readonly publicKey: StoreKey;

@@ -1,6 +1,6 @@
 /**
- * What a certificate says about its own use (RFC 5280): the fields that a service looks at and that
- * signing does not need.
+ * Fields of a certificate that restrict its use (RFC 5280). A service checks them; signing does not
+ * need them.
  *
  * @module
  */

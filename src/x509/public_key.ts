@@ -106,7 +106,7 @@ export function encodePublicKey(algorithm: Uint8Array, bits: Uint8Array): Uint8A
   );
 }
 
-/** The AlgorithmIdentifier of a DER SubjectPublicKeyInfo: object identifier and encoded parameters. */
+/** Reads an AlgorithmIdentifier: object identifier and encoded parameters. */
 export function readAlgorithmIdentifier(
   identifier: DerReader,
 ): { oid: string; parameters?: Uint8Array } {

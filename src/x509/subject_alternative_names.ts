@@ -38,7 +38,7 @@ export function parseAlternativeName(text: string): AlternativeName | undefined 
   return canonical === undefined ? undefined : { kind, value: canonical };
 }
 
-/** Whether a certificate is for that name. One whose names are malformed is for none. */
+/** Returns true if the certificate has this name. Malformed names never match. */
 export function hasAlternativeName(certificate: Certificate, wanted: AlternativeName): boolean {
   if (!certificate.subjectAlternativeName) return false;
   try {

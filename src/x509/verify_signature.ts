@@ -12,8 +12,8 @@ import { type PublicKey, rsaPublicNumbers, sameBytes } from "./public_key.ts";
 export type Digest = "SHA-256" | "SHA-384" | "SHA-512";
 
 /**
- * Whether `signature` is the key's over `message`: PKCS#1 v1.5 for RSA, DER `r, s` for EC; for
- * ML-DSA with an empty context, whatever the digest. Malformed signatures are none.
+ * Returns true if `signature` is the key's over `message`: PKCS#1 v1.5 for RSA, DER `r, s` for EC;
+ * for ML-DSA with an empty context, whatever the digest. Malformed signatures are none.
  */
 export async function verifySignature(
   publicKey: PublicKey,
