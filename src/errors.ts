@@ -1,12 +1,12 @@
 /**
- * The one error family of the program. Every failure a person can meet is a {@link HelperError}: a
- * stable `code` for programs, one sentence for people, the `cause` for debuggers. The code decides
- * the exit code.
+ * The error type of the program. Every expected failure is a {@link HelperError}: a stable `code`
+ * for programs, a one-line message for users, the `cause` for debuggers. The code determines the
+ * exit code.
  *
  * @module
  */
 
-/** What each exit code tells a script. `commands.md` is generated from this table. */
+/** Exit codes and their meaning. `commands.md` is generated from this table. */
 export const EXIT_CODES = {
   done: { value: 0, meaning: "done" },
   failure: { value: 1, meaning: "any failure not named below" },
@@ -30,7 +30,7 @@ export const EXIT_CODES = {
 /** A name in {@link EXIT_CODES}. */
 export type ExitName = keyof typeof EXIT_CODES;
 
-/** Every error code and the exit it leads to. */
+/** Exit code of each error code. */
 const ERROR_CODES = {
   internal: "failure",
   interrupted: "interrupted",
@@ -66,47 +66,47 @@ const ERROR_CODES = {
 /** The stable code of a {@link HelperError}. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** Lists of URIs are the longest part of a message. */
+/** Maximum length of a message, in characters. Lists of URIs are its longest part. */
 const MAX_MESSAGE_LENGTH = 4000;
-/** A name or path is cut here, in characters. */
+/** Maximum length of a name or path in a message, in characters. */
 const MAX_NAME_LENGTH = 300;
-/** A PIN or password is seldom shorter, and another flag's value seldom longer. */
+/** Maximum length of a refused value that is shown. PINs and passwords are usually longer. */
 const MAX_SHOWN_VALUE_LENGTH = 11;
 
-/** An expected failure: its message is one clear sentence that says what to do, without a secret. */
+/** Expected failure. Its message is one sentence with advice, and never contains a secret. */
 export class HelperError extends Error {
   override readonly name = "HelperError";
 
   /**
-   * @param code stable, for programs; it decides the exit code
-   * @param message one sentence for a person, naming the flag or file and what to do
+   * @param code stable, for programs; determines the exit code
+   * @param message one sentence that names the flag or file, the failure and what to do
    */
   constructor(readonly code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(printable(message, MAX_MESSAGE_LENGTH), options);
   }
 
-  /** The process exit code this error leads to, from {@link EXIT_CODES}. */
+  /** Process exit code of this error, from {@link EXIT_CODES}. */
   get exitCode(): number {
     return EXIT_CODES[ERROR_CODES[this.code]].value;
   }
 }
 
-/** The text of whatever was thrown, on one line. */
+/** Returns the message of a thrown value, on one line. */
 export function messageOf(thrown: unknown): string {
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   return text.replace(/\s+/g, " ").trim();
 }
 
 /**
- * Makes any text safe to print: one line, no characters that steer a terminal, bounded. The only
- * such function; messages, debug lines and reports go through it.
+ * Makes foreign text safe to print: one line, no control characters, at most `max` characters.
+ * Messages, debug lines and reports all use it.
  */
 export function printable(text: string, max = 1000): string {
   return text.slice(0, 2 * max).replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ").trim()
     .slice(0, max);
 }
 
-/** Returns a name, label or path for a message, cut to a length that a line can hold. */
+/** Returns a name, label or path for a message, truncated to {@link MAX_NAME_LENGTH}. */
 export function printableName(text: string): string {
   const name = printable(text, MAX_NAME_LENGTH + 1);
   return name.length > MAX_NAME_LENGTH ? `${name.slice(0, MAX_NAME_LENGTH)}…` : name;
@@ -120,15 +120,15 @@ export function refusedValue(text: string): string {
   return text.length > MAX_SHOWN_VALUE_LENGTH ? "" : ` "${printable(text)}"`;
 }
 
-/** Names of variables that are shown: `env:$PIN` puts the PIN itself there. */
+/** Variable names that are shown. Other text could be a PIN: a shell expands `env:$PIN`. */
 const VARIABLE_NAME = /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*$/;
 
-/** Returns how a message names the variable of a secret's source. */
-export function variableNamed(name: string): string {
+/** Returns the variable of a secret's source for a message. */
+export function describeVariable(name: string): string {
   return VARIABLE_NAME.test(name) && name.length <= 64 ? `the variable ${name}` : "its variable";
 }
 
-/** Returns how a message names the file of a secret's source: `file:$PIN` puts the PIN there. */
-export function fileNamed(path: string): string {
+/** Returns the file of a secret's source for a message. `file:$PIN` would expose the PIN. */
+export function describeFile(path: string): string {
   return /[./\\]/.test(path) ? `the file ${printableName(path)}` : "its file";
 }

@@ -12,13 +12,13 @@ import { chainParameters, readCertificateContext, readChainContext, wide } from 
 import { windowsError } from "./status.ts";
 import type { Windows } from "./libraries.ts";
 
-/** Whose store: the user's own, or the machine's. */
+/** Owner of the store. */
 export type StoreLocation = "user" | "machine";
 
 /** `CERT_STORE_PROV_SYSTEM_W`. */
 const SYSTEM_STORE_PROVIDER = 10n;
 /** `CERT_STORE_READONLY_FLAG | CERT_STORE_OPEN_EXISTING_FLAG`. */
-const READ_WHAT_IS_THERE = 0x8000 | 0x4000;
+const READ_EXISTING = 0x8000 | 0x4000;
 /** `CERT_SYSTEM_STORE_…` and the chain engine, `HCCE_…`, of each location. */
 const LOCATIONS = {
   user: { store: 0x1_0000, engine: 0n },
@@ -60,7 +60,7 @@ export class CertificateStore implements Disposable {
     windows: Windows,
     name: string,
     location: StoreLocation,
-    debug: (words: string) => void,
+    debug: (message: string) => void,
   ) {
     this.#windows = windows;
     this.#location = location;
@@ -69,11 +69,11 @@ export class CertificateStore implements Disposable {
         SYSTEM_STORE_PROVIDER,
         0,
         0n,
-        LOCATIONS[location].store | READ_WHAT_IS_THERE,
+        LOCATIONS[location].store | READ_EXISTING,
         wide(name),
       )
     );
-    if (!result) throw openingFailed(name, location, code);
+    if (!result) throw storeOpenError(name, location, code);
     this.#store = result;
     this.#owned.defer(() => windows.crypt32.CertCloseStore(result, 0));
     try {
@@ -85,7 +85,7 @@ export class CertificateStore implements Disposable {
     }
   }
 
-  #enumerate(debug: (words: string) => void): StoredCertificate[] {
+  #enumerate(debug: (message: string) => void): StoredCertificate[] {
     const { crypt32 } = this.#windows;
     const found: StoredCertificate[] = [];
     let current: Deno.PointerValue = null;
@@ -104,7 +104,7 @@ export class CertificateStore implements Disposable {
     return found;
   }
 
-  /** Whether the store knows of a private key for the certificate. */
+  /** Returns true if the store has a private key for the certificate. */
   hasPrivateKey({ context }: StoredCertificate): boolean {
     const { CertGetCertificateContextProperty } = this.#windows.crypt32;
     return KEY_PROPERTIES.some((property) =>
@@ -116,7 +116,7 @@ export class CertificateStore implements Disposable {
    * The issuers that Windows finds on this machine, without the certificate itself and without a
    * self-signed root, which the service has as trust anchor.
    */
-  issuersOf({ context }: StoredCertificate, debug: (words: string) => void): Certificate[] {
+  issuersOf({ context }: StoredCertificate, debug: (message: string) => void): Certificate[] {
     const { crypt32 } = this.#windows;
     const { engine } = LOCATIONS[this.#location];
     const chain = new BigUint64Array(1);
@@ -150,7 +150,7 @@ function withoutRoot(issuers: Certificate[]): Certificate[] {
   return last && sameBytes(last.subject, last.issuer) ? issuers.slice(0, -1) : issuers;
 }
 
-function openingFailed(name: string, location: StoreLocation, code: number): HelperError {
+function storeOpenError(name: string, location: StoreLocation, code: number): HelperError {
   const store = `the certificate store "${name}" of the ${location}`;
   if (ACCESS_DENIED.includes(code)) {
     return new HelperError("key-unreadable", `${store} may not be read by this account`);

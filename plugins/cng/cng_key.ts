@@ -9,7 +9,7 @@ import { ecdsaSignatureToDer } from "../../src/x509/der.ts";
 import { rsaPublicNumbers } from "../../src/x509/public_key.ts";
 import type { KeyHandle, KeyUse, PrivateKey } from "./key_types.ts";
 import { pkcs1Padding, wide } from "./layout.ts";
-import { ASKS_THE_USER, windowsError, WRONG_PIN } from "./status.ts";
+import { UI_REQUIRED, windowsError, WRONG_PIN } from "./status.ts";
 
 /** `NCRYPT_SILENT_FLAG`. */
 const SILENT = 0x40;
@@ -38,11 +38,11 @@ export class CngKey implements PrivateKey {
   async sign(message: Uint8Array, digest: Digest): Promise<Uint8Array> {
     const hash = new Uint8Array(await crypto.subtle.digest(digest, new Uint8Array(message)));
     let { status, signature } = await this.#signHash(hash, digest);
-    if (ASKS_THE_USER.includes(status) && await this.#givePin()) {
+    if (UI_REQUIRED.includes(status) && await this.#givePin()) {
       ({ status, signature } = await this.#signHash(hash, digest));
     }
     if (status !== 0) {
-      throw windowsError(`the key for ${this.#use.label} does not sign`, status);
+      throw windowsError(`the key for ${this.#use.displayName} does not sign`, status);
     }
     return this.#use.publicKey.keyType === "EC" ? ecdsaSignatureToDer(signature) : signature;
   }
@@ -75,10 +75,10 @@ export class CngKey implements PrivateKey {
 
   /** Asks for a smart card's PIN and hands it over, once; false when there is none to give. */
   async #givePin(): Promise<boolean> {
-    const { context, label, windows } = this.#use;
+    const { context, displayName, windows } = this.#use;
     if (!this.#isOnSmartCard()) return false;
     const pin = await context.secret("context-pin") ??
-      await context.prompt(`PIN of the smart card for ${label}: `);
+      await context.prompt(`PIN of the smart card for ${displayName}: `);
     if (pin === undefined) return false;
     const value = wide(pin);
     try {
@@ -92,7 +92,10 @@ export class CngKey implements PrivateKey {
       if (status === 0) return true;
       // Not tried again: a card counts wrong PINs, and locks.
       const what = WRONG_PIN.includes(status) ? "the PIN" : "a PIN";
-      throw windowsError(`the smart card with the key for ${label} does not take ${what}`, status);
+      throw windowsError(
+        `the smart card with the key for ${displayName} does not take ${what}`,
+        status,
+      );
     } finally {
       value.fill(0);
     }

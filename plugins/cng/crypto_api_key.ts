@@ -69,7 +69,7 @@ export class CryptoApiKey implements PrivateKey {
     if (typeof first !== "number") return first;
     const second = this.#signWithModernProvider(hash, digest);
     if (second && typeof second !== "number") return second;
-    throw windowsError(`the key for ${this.#use.label} does not sign`, second || first);
+    throw windowsError(`the key for ${this.#use.displayName} does not sign`, second || first);
   }
 
   /** The signature, or the code that says why there is none. */
@@ -116,11 +116,11 @@ export class CryptoApiKey implements PrivateKey {
     hash: Uint8Array<ArrayBuffer>,
     digest: Digest,
   ): Uint8Array | number | undefined {
-    const { windows, context, label } = this.#use;
+    const { windows, context, displayName } = this.#use;
     const info = this.#providerInfo();
     if (!info || !OLD_PROVIDER_TYPES.includes(info.type)) return undefined;
     if (!MICROSOFT_SOFTWARE.includes(info.provider)) return undefined;
-    context.debug(`the key for ${label} is opened with ${MODERN_PROVIDER.name}`);
+    context.debug(`the key for ${displayName} is opened with ${MODERN_PROVIDER.name}`);
     const provider = new BigUint64Array(1);
     const acquired = windows.attempt(() =>
       windows.advapi32.CryptAcquireContextW(

@@ -1,5 +1,5 @@
 /**
- * What the two kinds of private keys have in common.
+ * Common interface of CNG and CryptoAPI keys.
  *
  * @module
  */
@@ -20,11 +20,11 @@ export interface PrivateKey extends Disposable {
   sign(message: Uint8Array, digest: Digest): Promise<Uint8Array>;
 }
 
-/** Where a key is used. */
+/** Context of a key's use. */
 export interface KeyUse {
   readonly windows: Windows;
   readonly publicKey: PublicKey;
   /** How messages name the certificate. */
-  readonly label: string;
+  readonly displayName: string;
   readonly context: KeystoreContext;
 }

@@ -55,7 +55,7 @@ export function createKeystore(
       const publicKey = storeKeyOf(stored.certificate, uri);
       const issuers = store.issuersOf(stored, context.debug);
       const key = owned.use(
-        acquirePrivateKey(stored, { windows, publicKey, label: uri.displayName, context }),
+        acquirePrivateKey(stored, { windows, publicKey, displayName: uri.displayName, context }),
       );
       const kept = owned.move();
       return {

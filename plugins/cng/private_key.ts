@@ -20,7 +20,7 @@ const CNG_KEY_SPEC = 0xffff_ffff;
 
 /** Opens the key. Throws a `key-…` error that says in words what Windows says in numbers. */
 export function acquirePrivateKey(stored: StoredCertificate, use: KeyUse): PrivateKey {
-  const { windows, label, context } = use;
+  const { windows, displayName, context } = use;
   const handle = new BigUint64Array(1);
   const keySpec = new Uint32Array(1);
   const callerFrees = new Int32Array(1);
@@ -30,13 +30,13 @@ export function acquirePrivateKey(stored: StoredCertificate, use: KeyUse): Priva
       stored.context, ACQUIRE, null, handle, keySpec, callerFrees,
     )
   );
-  if (!result) throw windowsError(`the private key for ${label} cannot be opened`, code);
+  if (!result) throw windowsError(`the private key for ${displayName} cannot be opened`, code);
   const key = {
     handle: handle[0] ?? 0n,
     keySpec: keySpec[0] ?? 0,
     callerFrees: callerFrees[0] !== 0,
   };
   const isCng = key.keySpec === CNG_KEY_SPEC;
-  context.debug(`the key for ${label} is one of ${isCng ? "CNG" : "CryptoAPI"}`);
+  context.debug(`the key for ${displayName} is one of ${isCng ? "CNG" : "CryptoAPI"}`);
   return isCng ? new CngKey(key, use) : new CryptoApiKey(key, stored, use);
 }

@@ -6,29 +6,29 @@
 import { type ErrorCode, HelperError } from "../../src/errors.ts";
 
 /** A code's meaning: the sentence's tail, and the kind of failure if it is not the usual one. */
-type Meaning = readonly [words: string, code?: ErrorCode];
+type StatusMessage = readonly [message: string, code?: ErrorCode];
 
-const NO_KEY: Meaning = [
+const NO_KEY: StatusMessage = [
   "the store holds no private key for it; import the certificate again with its key (a PFX file)",
   "key-not-found",
 ];
-const NO_PERMISSION: Meaning = [
+const NO_PERMISSION: StatusMessage = [
   "this account may not use the key; give it the right to (certificate, All Tasks, Manage Private " +
   "Keys) or run as the account that imported it",
   "key-unreadable",
 ];
-const NEEDS_WINDOW: Meaning = [
+const NEEDS_WINDOW: StatusMessage = [
   "Windows would ask for a PIN, a password or a confirmation in a window, which a command must not " +
   "open; use a key without strong protection, or give a smart card's PIN at the prompt",
   "key-locked",
 ];
-const NO_DEVICE: Meaning = [
+const NO_DEVICE: StatusMessage = [
   "the smart card or security device that holds the key is not there; insert it and try again",
   "key-not-found",
 ];
 
 /** Codes that people meet. */
-const MEANINGS: Readonly<Record<number, Meaning>> = {
+const STATUS_MESSAGES: Readonly<Record<number, StatusMessage>> = {
   5: NO_PERMISSION, // ERROR_ACCESS_DENIED
   0x80070005: NO_PERMISSION, // E_ACCESSDENIED
   0x80090010: NO_PERMISSION, // NTE_PERM
@@ -73,7 +73,7 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
 };
 
 /** Codes with which a silent call says that Windows would have to ask the user. */
-export const ASKS_THE_USER: readonly number[] = [0x80090022, 0x8009002e];
+export const UI_REQUIRED: readonly number[] = [0x80090022, 0x8009002e];
 
 /** Codes with which a smart card refuses a PIN. */
 export const WRONG_PIN: readonly number[] = [0x8010006b, 0x80090033];
@@ -85,11 +85,11 @@ export const WRONG_PIN: readonly number[] = [0x8010006b, 0x80090033];
  * @param code GetLastError, SECURITY_STATUS or HRESULT; 0 when Windows did not say
  */
 export function windowsError(doing: string, code: number): HelperError {
-  const [words, kind] = MEANINGS[code >>> 0] ?? [];
+  const [message, kind] = STATUS_MESSAGES[code >>> 0] ?? [];
   const number = `0x${(code >>> 0).toString(16).padStart(8, "0")}`;
-  const why = words ?? (code === 0 ? "Windows does not say why" : `Windows says ${number}`);
+  const why = message ?? (code === 0 ? "Windows does not say why" : `Windows says ${number}`);
   return new HelperError(
     kind ?? "key-unreadable",
-    `${doing}: ${why}${words === undefined ? "" : ` (${number})`}`,
+    `${doing}: ${why}${message === undefined ? "" : ` (${number})`}`,
   );
 }

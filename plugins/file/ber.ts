@@ -25,7 +25,7 @@ const PARSING = {
  * `blockLength`.
  */
 export function parseBer(asn1js: typeof Asn1js, bytes: Uint8Array<ArrayBuffer>): Block {
-  return orDerError("an element is damaged or cut off", () => {
+  return withDerError("an element is damaged or cut off", () => {
     const { offset, result } = asn1js.fromBER(bytes, PARSING);
     if (offset === -1) throw new Error(result.error);
     return toDefinite(asn1js, result);
@@ -48,18 +48,18 @@ function toDefinite(asn1js: typeof Asn1js, block: Block): Block {
 }
 
 /** The DER of a block of {@link parseBer}, or of what `pkijs` makes of one. */
-export function derOf(block: Block): Uint8Array<ArrayBuffer> {
-  return orDerError("an element cannot be encoded", () => new Uint8Array(block.toBER()));
+export function encodeDer(block: Block): Uint8Array<ArrayBuffer> {
+  return withDerError("an element cannot be encoded", () => new Uint8Array(block.toBER()));
 }
 
 /** The contents of a block that must be an OCTET STRING, in memory of their own. */
-export function octetsOf(asn1js: typeof Asn1js, block: unknown): Uint8Array<ArrayBuffer> {
+export function readOctetString(asn1js: typeof Asn1js, block: unknown): Uint8Array<ArrayBuffer> {
   if (!(block instanceof asn1js.OctetString)) throw new DerError("an OCTET STRING is missing");
   return new Uint8Array(block.getValue());
 }
 
 /** Does `work`; whatever it throws becomes a {@link DerError} that says the sentence. */
-export function orDerError<T>(sentence: string, work: () => T): T {
+export function withDerError<T>(sentence: string, work: () => T): T {
   try {
     return work();
   } catch (cause) {

@@ -1,5 +1,5 @@
 /**
- * Which of the private keys in a file is meant.
+ * Selects one of the private keys in a file.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export async function chooseKey(
       if (certificate && hasPublicKey(certificate, key.publicKey)) return chosen = key;
     }
     if (opened.length === 0 && refusal) throw refusal;
-    return chosen = theOneThatBelongs(opened, certificates);
+    return chosen = findOnlyMatch(opened, certificates);
   } finally {
     for (const key of opened) if (key !== chosen) await key[Symbol.asyncDispose]();
   }
@@ -64,7 +64,7 @@ async function openUnlessUnusable(open: OpenKey): Promise<PrivateKey | Unusable>
   }
 }
 
-function theOneThatBelongs(
+function findOnlyMatch(
   opened: readonly PrivateKey[],
   certificates: readonly Certificate[],
 ): PrivateKey | undefined {

@@ -51,7 +51,7 @@ export async function decryptCbc(
     ? await decryptRc2(key, iv, ciphertext)
     : decryptWithNode(name, key, iv, ciphertext);
   try {
-    return withoutPadding(padded, blockBytes);
+    return removePadding(padded, blockBytes);
   } finally {
     padded.fill(0);
   }
@@ -112,20 +112,20 @@ async function decryptRc2(
   ciphertext: Uint8Array,
 ): Promise<Uint8Array> {
   const { default: forge }: { default: ForgeRc2 } = await import("node-forge");
-  const decipher = forge.rc2.createDecryptionCipher(byteString(key), key.length * 8);
-  decipher.start(byteString(iv));
-  decipher.update(forge.util.createBuffer(byteString(ciphertext)));
+  const decipher = forge.rc2.createDecryptionCipher(toByteString(key), key.length * 8);
+  decipher.start(toByteString(iv));
+  decipher.update(forge.util.createBuffer(toByteString(ciphertext)));
   decipher.finish(() => true);
   return Uint8Array.from(decipher.output.getBytes(), (character) => character.charCodeAt(0));
 }
 
-function byteString(bytes: Uint8Array): string {
+function toByteString(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += String.fromCharCode(byte);
   return text;
 }
 
-function withoutPadding(padded: Uint8Array, blockBytes: number): Uint8Array<ArrayBuffer> {
+function removePadding(padded: Uint8Array, blockBytes: number): Uint8Array<ArrayBuffer> {
   const count = padded.at(-1) ?? 0;
   const padding = padded.subarray(padded.length - count);
   if (count < 1 || count > blockBytes || padding.some((byte) => byte !== count)) {

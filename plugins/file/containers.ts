@@ -1,5 +1,5 @@
 /**
- * What is in a file: the PEM blocks of a text, or one DER structure.
+ * Contents of a file: PEM blocks or one DER structure.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { DerReader } from "../../src/x509/der.ts";
 import { looksLikePem, type PemBlock } from "../../src/x509/pem.ts";
 import { type DerKind, derKindOf, startsPkcs12 } from "./der_kind.ts";
 import { UnsupportedFormatError } from "./errors.ts";
-import { javaKeystoreRefusal, startsJavaKeystore, unknownFormat } from "./unknown_format.ts";
+import { javaKeystoreError, startsJavaKeystore, unknownFormatError } from "./unknown_format.ts";
 
 /** A private key as it stands in a file. */
 export type StoredKey =
@@ -21,7 +21,7 @@ export type StoredKey =
   }
   | { readonly form: "tss2"; readonly der: Uint8Array };
 
-/** What a file holds. */
+/** Contents of a file. */
 export interface FileContents {
   /** DER, in memory of their own, in their order. */
   readonly certificates: readonly Uint8Array[];
@@ -34,8 +34,8 @@ export interface FileContents {
   readonly refusal?: Error;
 }
 
-/** How a block is to be taken, by its label. Blocks with other labels are none of our business. */
-const LABELS: Readonly<
+/** PEM labels that are read. Other blocks are ignored. */
+const PEM_LABELS: Readonly<
   Record<string, "certificate" | "key" | "tss2" | "ec-parameters" | "pkcs12">
 > = {
   "CERTIFICATE": "certificate",
@@ -73,13 +73,15 @@ export function readContents(bytes: Uint8Array): FileContents {
   const unarmored = unarmor(bytes, isOfOwnFormat);
   switch (unarmored.form) {
     case "der":
-      return merged(unarmored.elements.map((element) => readDer(element, derKindOf(element))));
+      return mergeContents(
+        unarmored.elements.map((element) => readDer(element, derKindOf(element))),
+      );
     case "pem":
       return readPem(unarmored.blocks);
     case "known":
       return readOwnFormat(unarmored.bytes, unarmored.isDecoded);
     case "other":
-      throw unknownFormat(bytes, unarmored.text);
+      throw unknownFormatError(bytes, unarmored.text);
   }
 }
 
@@ -109,10 +111,10 @@ function readOwnFormat(bytes: Uint8Array, isDecoded?: true): FileContents {
   const nothing = { certificates: [], keys: [], ...(isDecoded ? { isDecoded } : {}) };
   return startsPkcs12(bytes)
     ? { ...nothing, pkcs12: bytes }
-    : { ...nothing, refusal: javaKeystoreRefusal(bytes) };
+    : { ...nothing, refusal: javaKeystoreError(bytes) };
 }
 
-function merged(parts: readonly FileContents[]): FileContents {
+function mergeContents(parts: readonly FileContents[]): FileContents {
   const refusal = parts.find((part) => part.refusal)?.refusal;
   return {
     certificates: parts.flatMap(({ certificates }) => certificates),
@@ -148,13 +150,13 @@ function readPem(blocks: readonly PemBlock[]): FileContents {
   let ecParameters: { ecParameters: Uint8Array } | undefined;
   let refusal: Error | undefined;
   for (const block of blocks) {
-    const kind = LABELS[block.label];
+    const kind = PEM_LABELS[block.label];
     if (kind === "pkcs12") return readOwnFormat(block.bytes, true);
     if (kind === "certificate") certificates.push(new DerReader(block.bytes).next().encoded);
     else if (kind === "tss2") keys.push({ form: "tss2", der: block.bytes });
     else if (kind === "ec-parameters") ecParameters = { ecParameters: block.bytes };
     else if (kind === "key") {
-      keys.push(storedKey(block, ecParameters));
+      keys.push(toStoredKey(block, ecParameters));
       ecParameters = undefined;
     } else {
       const foreign = FOREIGN_LABELS[block.label];
@@ -164,7 +166,7 @@ function readPem(blocks: readonly PemBlock[]): FileContents {
   return { certificates, keys, ...(refusal ? { refusal } : {}) };
 }
 
-function storedKey(
+function toStoredKey(
   block: PemBlock,
   ecParameters: { ecParameters: Uint8Array } | undefined,
 ): StoredKey {
@@ -174,7 +176,7 @@ function storedKey(
     : { form: "plain", der: block.bytes, ...ecParameters };
 }
 
-/** Whether RFC 1421 headers say that the block is encrypted. */
+/** Returns true if RFC 1421 headers mark the block as encrypted. */
 function isProcTypeEncrypted(block: PemBlock): boolean {
   return /^4\s*,\s*ENCRYPTED$/i.test(block.headers.get("Proc-Type") ?? "");
 }

@@ -32,7 +32,7 @@ const PKCS7 = /^1\.2\.840\.113549\.1\.7\.\d+$/;
 const TSS2 = /^2\.23\.133\.10\.(?:1\.\d+|2)$/;
 const PFX_VERSION = 3;
 /** More elements than this on the outermost level are not looked at. */
-const LOOK_AHEAD = 12;
+const MAX_ELEMENTS = 12;
 
 /** The kind of a DER element by its structure; `DerError` when it is not even a SEQUENCE. */
 export function derKindOf(bytes: Uint8Array): DerKind {
@@ -45,7 +45,7 @@ export function derKindOf(bytes: Uint8Array): DerKind {
     return PKCS7.test(oid) ? "pkcs7" : TSS2.test(oid) ? "tss2" : "other";
   }
   const tags: number[] = [];
-  while (!outer.atEnd && tags.length < LOOK_AHEAD) tags.push(outer.next().tag);
+  while (!outer.atEnd && tags.length < MAX_ELEMENTS) tags.push(outer.next().tag);
   const shape = SHAPES.find(([wanted, exact]) =>
     wanted.every((tag, i) => tag === tags[i]) && (!exact || tags.length === wanted.length)
   );

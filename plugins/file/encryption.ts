@@ -105,9 +105,9 @@ export async function decrypt(
   const { oid, parameters = new Uint8Array(0) } = readAlgorithmIdentifier(algorithm);
   algorithm.end();
   const old = OLD_SCHEMES[oid];
-  if (oid !== OID.pbes2 && !old) throw unsupported("the encryption scheme", oid);
+  if (oid !== OID.pbes2 && !old) throw unsupportedCipherError("the encryption scheme", oid);
   const { cipher, key, iv } = old
-    ? await deriveOld(old, readSequence(parameters), passphrase, iterate)
+    ? await derivePbes1(old, readSequence(parameters), passphrase, iterate)
     : await derivePbes2(readSequence(parameters), passphrase);
   try {
     return await decryptCbc(cipher, key, iv, Uint8Array.from(ciphertext));
@@ -129,11 +129,11 @@ export async function decryptPkcs8(
   const algorithm = info.sequence();
   const ciphertext = info.octetString();
   info.end();
-  return checkedPlaintext(await decrypt(algorithm, ciphertext, passphrase, iterate));
+  return checkPlaintext(await decrypt(algorithm, ciphertext, passphrase, iterate));
 }
 
 /** One wrong passphrase in 256 leaves a padding that looks right; what comes out is then no DER. */
-export function checkedPlaintext(plaintext: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+export function checkPlaintext(plaintext: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   try {
     readSequence(plaintext);
     return plaintext;
@@ -146,7 +146,7 @@ export function checkedPlaintext(plaintext: Uint8Array<ArrayBuffer>): Uint8Array
 /** The hash of an HMAC by object identifier. */
 export function hmacHash(oid: string): HashName {
   const hash = HMAC_HASHES[oid];
-  if (!hash) throw unsupported("the pseudo-random function", oid);
+  if (!hash) throw unsupportedCipherError("the pseudo-random function", oid);
   return hash;
 }
 
@@ -156,7 +156,7 @@ interface CipherKey {
   readonly iv: Uint8Array<ArrayBuffer>;
 }
 
-async function deriveOld(
+async function derivePbes1(
   scheme: OldScheme,
   parameters: DerReader,
   passphrase: Passphrase,
@@ -184,14 +184,14 @@ async function derivePbes2(parameters: DerReader, passphrase: Passphrase): Promi
   const encryption = readAlgorithmIdentifier(parameters.sequence());
   parameters.end();
   const cipher = PBES2_CIPHERS[encryption.oid];
-  if (!cipher) throw unsupported("the cipher", encryption.oid);
+  if (!cipher) throw unsupportedCipherError("the cipher", encryption.oid);
   const iv = new DerReader(encryption.parameters ?? new Uint8Array(0)).octetString();
   const { keyBytes } = CIPHERS[cipher];
   const cost = readSequence(derivation.parameters ?? new Uint8Array(0));
   let key: Uint8Array<ArrayBuffer>;
   if (derivation.oid === OID.pbkdf2) key = await derivePbkdf2(cost, keyBytes, passphrase);
   else if (derivation.oid === OID.scrypt) key = await deriveScrypt(cost, keyBytes, passphrase);
-  else throw unsupported("the key derivation", derivation.oid);
+  else throw unsupportedCipherError("the key derivation", derivation.oid);
   return { cipher, key, iv: Uint8Array.from(iv) };
 }
 
@@ -231,7 +231,7 @@ async function deriveScrypt(
   return await scrypt(passphrase, salt, cost, keyBytes);
 }
 
-function unsupported(kind: string, oid: string): UnsupportedCipherError {
+function unsupportedCipherError(kind: string, oid: string): UnsupportedCipherError {
   const name = OTHER_ALGORITHMS[oid] ?? `${kind} ${oid}`;
   const support = LEGACY.test(name) ? "legacy" : UNKNOWN_TO_OPENSSL.test(name) ? "none" : "default";
   return new UnsupportedCipherError(name, support);

@@ -1,5 +1,5 @@
 /**
- * What can be wrong with a key file, and the sentences for it.
+ * Errors of key files and their messages.
  *
  * @module
  */
@@ -78,7 +78,7 @@ export async function withDecoding<T>(
   }
 }
 
-/** What the file was to give, which decides the code when it is malformed. */
+/** Expected contents of the file. Determines the error code of a malformed one. */
 export type Purpose = "key" | "certificate";
 
 const MALFORMED: Readonly<Record<Purpose, ErrorCode>> = {
@@ -88,10 +88,10 @@ const MALFORMED: Readonly<Record<Purpose, ErrorCode>> = {
 
 /**
  * Runs `work` and turns what the readers throw about a file into a {@link HelperError} naming it by
- * `label`. Other errors pass: they are mistakes in the program.
+ * `displayName`. Other errors pass: they are mistakes in the program.
  */
-export async function explained<T>(
-  label: string,
+export async function withErrorMessages<T>(
+  displayName: string,
   purpose: Purpose,
   work: () => Promise<T>,
 ): Promise<T> {
@@ -99,15 +99,15 @@ export async function explained<T>(
     return await work();
   } catch (cause) {
     if (cause instanceof KeyTypeError || cause instanceof UnsupportedFormatError) {
-      throw new HelperError("key-unsupported", `${label}: ${cause.message}`, { cause });
+      throw new HelperError("key-unsupported", `${displayName}: ${cause.message}`, { cause });
     }
     if (cause instanceof PemError) {
-      throw new HelperError(MALFORMED[purpose], `${label}: ${cause.message}`, { cause });
+      throw new HelperError(MALFORMED[purpose], `${displayName}: ${cause.message}`, { cause });
     }
     if (cause instanceof DerError) {
       throw new HelperError(
         MALFORMED[purpose],
-        `${label} holds a malformed or damaged ${purpose} (${cause.message}); export it again`,
+        `${displayName} holds a malformed or damaged ${purpose} (${cause.message}); export it again`,
         { cause },
       );
     }

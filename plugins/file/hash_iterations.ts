@@ -14,7 +14,7 @@ export type IterateHash = (
 ) => Promise<Uint8Array<ArrayBuffer>>;
 
 /** A place to iterate in; disposing of it ends the place. */
-export interface Hashing extends Disposable {
+export interface HashIterator extends Disposable {
   readonly iterate: IterateHash;
 }
 
@@ -23,7 +23,7 @@ const MIN_LOOP_ITERATIONS = 4_096;
 /** Starting a thread takes as long as this many iterations of the loop. */
 const MIN_THREAD_ITERATIONS = 100_000;
 /** Iterations a call: the compiler puts faster code in place between calls. */
-const SLICE = 1_000;
+const ITERATIONS_PER_CALL = 1_000;
 
 /** Input of the loop, in a form that another thread can receive. */
 interface Work {
@@ -35,30 +35,36 @@ interface Work {
 }
 
 /** Iterates in this thread. */
-export const hashHere: Hashing = {
+export const localHashIterator: HashIterator = {
   iterate: async (hash, digest, iterations) => {
     if (!hasLoop(hash) || iterations < MIN_LOOP_ITERATIONS) {
       return await iterateWithNode(hash, digest, iterations);
     }
     const { module, wordBytes } = loadLoop(hash);
-    const words = swapped(digest, wordBytes);
-    return swapped(runLoop({ module, words, iterations, slice: SLICE }), wordBytes);
+    const words = swapByteOrder(digest, wordBytes);
+    return swapByteOrder(
+      runLoop({ module, words, iterations, slice: ITERATIONS_PER_CALL }),
+      wordBytes,
+    );
   },
   [Symbol.dispose]: () => {},
 };
 
 /** Another thread, started when a count of iterations is worth it. */
-export class HashThread implements Hashing {
+export class HashThread implements HashIterator {
   #worker: Worker | undefined;
 
   /** Iterates in the thread, or here when that is sooner done. */
   readonly iterate: IterateHash = async (hash, digest, iterations) => {
     if (!hasLoop(hash) || iterations < MIN_THREAD_ITERATIONS) {
-      return await hashHere.iterate(hash, digest, iterations);
+      return await localHashIterator.iterate(hash, digest, iterations);
     }
     const { module, wordBytes } = loadLoop(hash);
-    const words = swapped(digest, wordBytes);
-    return swapped(await this.#run({ module, words, iterations, slice: SLICE }), wordBytes);
+    const words = swapByteOrder(digest, wordBytes);
+    return swapByteOrder(
+      await this.#run({ module, words, iterations, slice: ITERATIONS_PER_CALL }),
+      wordBytes,
+    );
   };
 
   [Symbol.dispose](): void {
@@ -109,7 +115,7 @@ function loadLoop(hash: Parameters<typeof hashLoop>[0]) {
 }
 
 /** The bytes with each word turned round: WebAssembly's words are little-endian, the hash's are not. */
-function swapped(bytes: Uint8Array, wordBytes: number): Uint8Array<ArrayBuffer> {
+function swapByteOrder(bytes: Uint8Array, wordBytes: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(
     bytes,
     (_, i) => bytes[i - i % wordBytes + wordBytes - 1 - i % wordBytes] ?? 0,

@@ -46,7 +46,7 @@ export function hashLoop(hash: LoopHash): HashLoop {
   const { wordBits } = HASHES[hash];
   const code = new Assembler(wordBits);
   const body = loopBody(code, HASHES[hash], hash);
-  return { module: moduleOf(code.localCount, wordBits, body), wordBytes: wordBits / 8 };
+  return { module: encodeModule(code.localCount, wordBits, body), wordBytes: wordBits / 8 };
 }
 
 type Code = readonly number[];
@@ -71,7 +71,7 @@ class Assembler {
   set = (local: Local, value: Code): Code => [...value, 0x21, local];
   constant = (value: bigint): Code => [
     this.#of(0x41, 0x42),
-    ...signedLeb(BigInt.asIntN(this.wordBits, value)),
+    ...encodeSignedLeb128(BigInt.asIntN(this.wordBits, value)),
   ];
   load = (word: number): Code => [0x41, 0, this.#of(0x28, 0x29), this.#of(2, 3), this.#at(word)];
   store = (word: number, value: Code): Code => [
@@ -153,7 +153,7 @@ function sha1Rounds(code: Assembler, state: readonly Local[], block: readonly Lo
   const parity = (b: Code, c: Code, d: Code) => xor(b, c, d);
   const majority = (b: Code, c: Code, d: Code) => xor(and(b, xor(c, d)), and(c, d));
   const functions = [choose, parity, majority, parity] as const;
-  const constants = [2n, 3n, 5n, 10n].map((square) => root(square << 60n, 2n));
+  const constants = [2n, 3n, 5n, 10n].map((square) => integerRoot(square << 60n, 2n));
   const instructions: number[] = [];
   let names = state;
   for (let t = 0; t < 80; t++) {
@@ -203,7 +203,7 @@ function sha2Rounds(
   const schedule = (x: Code, [i, j, k]: readonly [number, number, number]) =>
     xor(rotateRight(x, i), rotateRight(x, j), shiftRight(x, k));
   const constants = firstPrimes(wordBits === 32 ? 64 : 80).map((prime) =>
-    fraction(prime, 3n) >> BigInt(64 - wordBits)
+    rootFraction(prime, 3n) >> BigInt(64 - wordBits)
   );
   const instructions: number[] = [];
   let names = state;
@@ -236,7 +236,7 @@ function sha2Rounds(
 
 /** FIPS 180-4 section 5.3. */
 function initialState(hash: LoopHash): readonly bigint[] {
-  const squareRoots = firstPrimes(16).map((prime) => fraction(prime, 2n));
+  const squareRoots = firstPrimes(16).map((prime) => rootFraction(prime, 2n));
   const [early, late] = [squareRoots.slice(0, 8), squareRoots.slice(8)];
   switch (hash) {
     case "sha1":
@@ -261,12 +261,12 @@ function firstPrimes(count: number): bigint[] {
 }
 
 /** The first 64 bits behind the point of a root of `n`. */
-function fraction(n: bigint, degree: bigint): bigint {
-  return BigInt.asUintN(64, root(n << (64n * degree), degree));
+function rootFraction(n: bigint, degree: bigint): bigint {
+  return BigInt.asUintN(64, integerRoot(n << (64n * degree), degree));
 }
 
 /** The largest integer whose power is at most `n`. */
-function root(n: bigint, degree: bigint): bigint {
+function integerRoot(n: bigint, degree: bigint): bigint {
   let found = 0n;
   for (let bit = 1n << 72n; bit > 0n; bit >>= 1n) {
     if ((found + bit) ** degree <= n) found += bit;
@@ -275,27 +275,35 @@ function root(n: bigint, degree: bigint): bigint {
 }
 
 /** The binary format: the types, one function, one page of memory, both exported, the code. */
-function moduleOf(localCount: number, wordBits: WordBits, body: Code): Uint8Array<ArrayBuffer> {
-  const section = (id: number, contents: Code): Code => [id, ...leb(contents.length), ...contents];
+function encodeModule(localCount: number, wordBits: WordBits, body: Code): Uint8Array<ArrayBuffer> {
+  const section = (
+    id: number,
+    contents: Code,
+  ): Code => [id, ...encodeUnsignedLeb128(contents.length), ...contents];
   const name = (text: string): Code => [text.length, ...new TextEncoder().encode(text)];
-  const functionCode = [1, ...leb(localCount), wordBits === 32 ? 0x7f : 0x7e, ...body];
+  const functionCode = [
+    1,
+    ...encodeUnsignedLeb128(localCount),
+    wordBits === 32 ? 0x7f : 0x7e,
+    ...body,
+  ];
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, [1, 0x60, 1, 0x7f, 0]),
     ...section(3, [1, 0]),
     ...section(5, [1, 0, 1]),
     ...section(7, [2, ...name("memory"), 2, 0, ...name("run"), 0, 0]),
-    ...section(10, [1, ...leb(functionCode.length), ...functionCode]),
+    ...section(10, [1, ...encodeUnsignedLeb128(functionCode.length), ...functionCode]),
   ]);
 }
 
-function leb(value: number): number[] {
-  return value < 0x80 ? [value] : [value & 0x7f | 0x80, ...leb(value >> 7)];
+function encodeUnsignedLeb128(value: number): number[] {
+  return value < 0x80 ? [value] : [value & 0x7f | 0x80, ...encodeUnsignedLeb128(value >> 7)];
 }
 
-function signedLeb(value: bigint): number[] {
+function encodeSignedLeb128(value: bigint): number[] {
   const low = Number(BigInt.asUintN(7, value));
   const rest = value >> 7n;
   const isLast = rest === 0n ? low < 0x40 : rest === -1n && low >= 0x40;
-  return isLast ? [low] : [low | 0x80, ...signedLeb(rest)];
+  return isLast ? [low] : [low | 0x80, ...encodeSignedLeb128(rest)];
 }

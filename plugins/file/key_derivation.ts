@@ -149,12 +149,12 @@ export async function pkcs12Kdf(
   checkIterations(iterations, LIMITS.hashIterations);
   const { blockBytes } = HASHES[hash];
   const diversifier = new Uint8Array(blockBytes).fill(PKCS12_PURPOSE[purpose]);
-  const saltPart = repeated(salt, blockBytes);
+  const saltPart = repeatToBlocks(salt, blockBytes);
   const input = new Uint8Array(
     saltPart.length + blockBytes * Math.ceil(passphrase.bmpString.length / blockBytes),
   );
   input.set(saltPart);
-  input.set(repeated(passphrase.bmpString, blockBytes), saltPart.length);
+  input.set(repeatToBlocks(passphrase.bmpString, blockBytes), saltPart.length);
 
   const key = new Uint8Array(length);
   for (let filled = 0; filled < length;) {
@@ -162,13 +162,13 @@ export async function pkcs12Kdf(
     const digest = await iterate(hash, first, iterations - 1);
     key.set(digest.subarray(0, length - filled), filled);
     filled += digest.length;
-    addToBlocks(input, repeated(digest, blockBytes).subarray(0, blockBytes));
+    addToBlocks(input, repeatToBlocks(digest, blockBytes).subarray(0, blockBytes));
   }
   return key;
 }
 
 /** Concatenates copies of `bytes` to the next multiple of the block size; nothing for nothing. */
-function repeated(bytes: Uint8Array, blockBytes: number): Uint8Array {
+function repeatToBlocks(bytes: Uint8Array, blockBytes: number): Uint8Array {
   const result = new Uint8Array(blockBytes * Math.ceil(bytes.length / blockBytes));
   for (let i = 0; i < result.length; i++) result[i] = bytes[i % bytes.length] ?? 0;
   return result;

@@ -69,16 +69,16 @@ function readMlDsaPrivateKey(privateKey: Uint8Array): EncodedKey {
   const { tag, contents } = choice.next();
   choice.end();
   if (tag === TAG.octetString) return { expanded: contents };
-  if (tag === contextTag(0, false)) return { seed: checkedSeed(contents) };
+  if (tag === contextTag(0, false)) return { seed: checkSeed(contents) };
   if (tag !== TAG.sequence) throw new DerError("an ML-DSA key that is neither seed nor expanded");
   const both = new DerReader(contents);
-  const seed = checkedSeed(both.octetString());
+  const seed = checkSeed(both.octetString());
   const expanded = both.octetString();
   both.end();
   return { seed, expanded };
 }
 
-function checkedSeed(seed: Uint8Array): Uint8Array {
+function checkSeed(seed: Uint8Array): Uint8Array {
   if (seed.length !== SEED_BYTES) throw new DerError("an ML-DSA seed that is not of 32 bytes");
   return seed;
 }
@@ -87,7 +87,7 @@ function publicKeyBits(scheme: Scheme, secretKey: Uint8Array, keyType: string): 
   try {
     return scheme.getPublicKey(secretKey);
   } catch (cause) {
-    throw damaged(keyType, cause);
+    throw inconsistentKeyError(keyType, cause);
   }
 }
 
@@ -106,12 +106,12 @@ function checkExpandedKey(
   try {
     verified = scheme.verify(scheme.sign(message, secretKey), message, bits);
   } catch (cause) {
-    throw damaged(keyType, cause);
+    throw inconsistentKeyError(keyType, cause);
   }
-  if (!verified) throw damaged(keyType);
+  if (!verified) throw inconsistentKeyError(keyType);
 }
 
-function damaged(keyType: string, cause?: unknown): DerError {
+function inconsistentKeyError(keyType: string, cause?: unknown): DerError {
   const error = new DerError(`an expanded ${keyType} key whose parts do not belong together`);
   error.cause = cause;
   return error;

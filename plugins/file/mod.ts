@@ -31,8 +31,8 @@ import {
   readContents,
   type StoredKey,
 } from "./containers.ts";
-import { CONVERSIONS, explained, withConversion, withDecoding } from "./errors.ts";
-import type { Hashing, IterateHash } from "./hash_iterations.ts";
+import { CONVERSIONS, withConversion, withDecoding, withErrorMessages } from "./errors.ts";
+import type { HashIterator, IterateHash } from "./hash_iterations.ts";
 import type { Pkcs12Contents } from "./pkcs12.ts";
 import { openPrivateKey, readPrivateKey } from "./private_key.ts";
 import type { PrivateKey } from "./private_key_info.ts";
@@ -56,7 +56,7 @@ async function openKey(
 ): Promise<Signer | KeyReference> {
   const bytes = await readKeyFile(uri.path, uri.displayName);
   try {
-    return await explained(uri.displayName, "key", async () => {
+    return await withErrorMessages(uri.displayName, "key", async () => {
       const contents = readContents(bytes);
       return await withDecoding(
         contents.isDecoded,
@@ -74,39 +74,42 @@ async function openKeyIn(
   context: KeystoreContext,
   certificate: Certificate | undefined,
 ): Promise<Signer | KeyReference> {
-  const unlocker = new PassphrasePrompt(context, uri.displayName);
+  const prompt = new PassphrasePrompt(context, uri.displayName);
   if (contents.pkcs12) {
-    const pkcs12 = await openPkcs12(contents.pkcs12, uri, unlocker, context);
+    const pkcs12 = await openPkcs12(contents.pkcs12, uri, prompt, context);
     return await openKeyOfPkcs12(pkcs12, uri.displayName, certificate);
   }
   const certificates = parseCertificates(contents.certificates, uri.displayName);
-  const stored = plainFirst(contents.keys);
-  const keys = stored.map((key) => () => openStoredKey(key, unlocker, context));
+  const stored = sortPlainFirst(contents.keys);
+  const keys = stored.map((key) => () => openStoredKey(key, prompt, context));
   const inTpm = contents.keys.filter((key) => key.form === "tss2");
   if (keys.length === 0 && inTpm.length === 0 && contents.refusal) throw contents.refusal;
-  if (keys.length === 0 && inTpm.length > 0) return belongsToTpm(uri, inTpm, certificates);
+  if (keys.length === 0 && inTpm.length > 0) return tpmKeyReference(uri, inTpm, certificates);
   const key = await openOneOf(keys, certificates, certificate, uri.displayName, inTpm.length > 0);
-  return key ? signerOf(key, certificates) : belongsToTpm(uri, inTpm, certificates);
+  return key ? createSigner(key, certificates) : tpmKeyReference(uri, inTpm, certificates);
 }
 
 async function openSoftwareKey(
   contents: Uint8Array<ArrayBuffer>,
-  label: string,
+  displayName: string,
   context: KeystoreContext,
 ): Promise<Signer> {
   try {
-    return await explained(label, "key", async () => {
+    return await withErrorMessages(displayName, "key", async () => {
       const { keys } = readContents(contents);
-      const [only] = plainFirst(keys);
+      const [only] = sortPlainFirst(keys);
       if (!only || keys.length > 1) throw new DerError("not exactly one private key");
-      return signerOf(await openStoredKey(only, new PassphrasePrompt(context, label), context), []);
+      return createSigner(
+        await openStoredKey(only, new PassphrasePrompt(context, displayName), context),
+        [],
+      );
     });
   } catch (cause) {
     // The sentences for files speak of what a user can see and name.
     if (!(cause instanceof HelperError) || cause.code !== "key-format") throw cause;
     throw new HelperError(
       "key-format",
-      `what ${label} keeps is not one private key in DER or PEM (PKCS#8, PKCS#1 or SEC1); ` +
+      `what ${displayName} keeps is not one private key in DER or PEM (PKCS#8, PKCS#1 or SEC1); ` +
         "put the key there again",
       { cause },
     );
@@ -121,18 +124,18 @@ async function readCertificates(
 ): Promise<NonEmpty<Certificate>> {
   const bytes = await readKeyFile(uri.path, uri.displayName);
   try {
-    return await certificatesIn(bytes, uri, context);
+    return await parseCertificatesIn(bytes, uri, context);
   } finally {
     bytes.fill(0);
   }
 }
 
-async function certificatesIn(
+async function parseCertificatesIn(
   bytes: Uint8Array,
   uri: KeystoreUri,
   context: KeystoreContext,
 ): Promise<NonEmpty<Certificate>> {
-  return await explained(uri.displayName, "certificate", async () => {
+  return await withErrorMessages(uri.displayName, "certificate", async () => {
     const contents = readContents(bytes);
     return await withDecoding(contents.isDecoded, async () => {
       const encoded = await encodedCertificates(contents, uri, context);
@@ -154,7 +157,7 @@ async function readBundle(
   const bytes = await readAll(uri.path, uri.displayName);
   try {
     if (!holdsCertificates(bytes)) return [];
-    return await certificatesIn(bytes, uri, context);
+    return await parseCertificatesIn(bytes, uri, context);
   } finally {
     bytes.fill(0);
   }
@@ -173,10 +176,10 @@ async function encodedCertificates(
     context,
   );
   wipeKeys(opened);
-  return keysFirst(opened).map((item) => item.der);
+  return sortTiedFirst(opened).map((item) => item.der);
 }
 
-function parseCertificates(encoded: readonly Uint8Array[], label: string): Certificate[] {
+function parseCertificates(encoded: readonly Uint8Array[], displayName: string): Certificate[] {
   return encoded.map((der, i) => {
     try {
       return parseCertificate(der);
@@ -186,7 +189,7 @@ function parseCertificates(encoded: readonly Uint8Array[], label: string): Certi
         "certificate-format",
         `certificate ${
           i + 1
-        } in ${label} is malformed or damaged (${cause.message}); export it again`,
+        } in ${displayName} is malformed or damaged (${cause.message}); export it again`,
         { cause },
       );
     }
@@ -197,7 +200,7 @@ type SoftwareKey = Exclude<StoredKey, { form: "tss2" }>;
 type Tss2StoredKey = Extract<StoredKey, { form: "tss2" }>;
 
 /** Keys of this keystore, those first that need no passphrase. */
-function plainFirst(keys: readonly StoredKey[]): SoftwareKey[] {
+function sortPlainFirst(keys: readonly StoredKey[]): SoftwareKey[] {
   const software = keys.filter((key): key is SoftwareKey => key.form !== "tss2");
   return [
     ...software.filter((key) => key.form === "plain"),
@@ -207,17 +210,17 @@ function plainFirst(keys: readonly StoredKey[]): SoftwareKey[] {
 
 async function openStoredKey(
   key: SoftwareKey,
-  unlocker: PassphrasePrompt,
+  prompt: PassphrasePrompt,
   context: KeystoreContext,
 ): Promise<PrivateKey> {
   if (key.form === "plain") return await openAndWipe(key.der, key.ecParameters);
-  using hashing = await hashingFor(context);
-  const plain = await unlocker.unlock(await decryptorOf(key, hashing.iterate));
+  using iterator = await createHashIterator(context);
+  const plain = await prompt.unlock(await loadDecryptor(key, iterator.iterate));
   return await openAndWipe(plain, key.form === "proc-type" ? key.ecParameters : undefined);
 }
 
 /** What decrypts a key, loaded when a file is encrypted. */
-async function decryptorOf(
+async function loadDecryptor(
   key: Exclude<SoftwareKey, { form: "plain" }>,
   iterate: IterateHash,
 ): Promise<Attempt<Uint8Array>> {
@@ -232,9 +235,9 @@ async function decryptorOf(
 }
 
 /** A thread of its own in a command that goes on with other work. */
-async function hashingFor(context: KeystoreContext): Promise<Hashing> {
-  const { hashHere, HashThread } = await import("./hash_iterations.ts");
-  return context.lifetime ? new HashThread() : hashHere;
+async function createHashIterator(context: KeystoreContext): Promise<HashIterator> {
+  const { localHashIterator, HashThread } = await import("./hash_iterations.ts");
+  return context.lifetime ? new HashThread() : localHashIterator;
 }
 
 async function openAndWipe(der: Uint8Array, ecParameters?: Uint8Array): Promise<PrivateKey> {
@@ -250,13 +253,13 @@ async function openOneOf(
   keys: readonly OpenKey[],
   certificates: readonly Certificate[],
   certificate: Certificate | undefined,
-  label: string,
+  displayName: string,
   inTpm = false,
 ): Promise<PrivateKey | undefined> {
   if (keys.length === 0) {
     throw new HelperError(
       "key-not-found",
-      `${label} holds no private key; name the file that does with --private-key`,
+      `${displayName} holds no private key; name the file that does with --private-key`,
     );
   }
   const key = await chooseKey(keys, certificates, certificate);
@@ -270,12 +273,12 @@ async function openOneOf(
   throw certificate
     ? new HelperError(
       "key-mismatch",
-      `none of the ${keys.length} private keys in ${label} belongs to the certificate; ` +
+      `none of the ${keys.length} private keys in ${displayName} belongs to the certificate; ` +
         "check that --certificate and --private-key name a pair",
     )
     : new HelperError(
       "key-format",
-      `${label} holds ${keys.length} private keys and it cannot be told which is meant; ` +
+      `${displayName} holds ${keys.length} private keys and it cannot be told which is meant; ` +
         "name the certificate with --certificate or leave one key in the file",
     );
 }
@@ -283,13 +286,13 @@ async function openOneOf(
 async function openPkcs12(
   bytes: Uint8Array,
   uri: KeystoreUri,
-  unlocker: PassphrasePrompt,
+  prompt: PassphrasePrompt,
   context: KeystoreContext,
 ): Promise<Pkcs12Contents> {
   const { readPkcs12 } = await import("./pkcs12.ts");
   const open = async () => {
-    using hashing = await hashingFor(context);
-    return await unlocker.unlock((passphrase) => readPkcs12(bytes, passphrase, hashing.iterate), {
+    using iterator = await createHashIterator(context);
+    return await prompt.unlock((passphrase) => readPkcs12(bytes, passphrase, iterator.iterate), {
       emptyFirst: true,
     });
   };
@@ -299,20 +302,20 @@ async function openPkcs12(
 
 async function openKeyOfPkcs12(
   pkcs12: Pkcs12Contents,
-  label: string,
+  displayName: string,
   certificate: Certificate | undefined,
 ): Promise<Signer> {
   try {
-    const ordered = keysFirst(pkcs12).map((item) => item.der);
-    const certificates = parseCertificates(ordered, label);
+    const ordered = sortTiedFirst(pkcs12).map((item) => item.der);
+    const certificates = parseCertificates(ordered, displayName);
     const keys = pkcs12.keys.map((item) => async () => {
       if ("refusal" in item) throw item.refusal;
       return await openPrivateKey(readPrivateKey(item.der));
     });
-    const key = await openOneOf(keys, certificates, certificate, label);
+    const key = await openOneOf(keys, certificates, certificate, displayName);
     if (!key) throw new DerError("no private key in it");
     const isOfKey = (certificate: Certificate) => hasPublicKey(certificate, key.publicKey);
-    return signerOf(key, [
+    return createSigner(key, [
       ...certificates.filter(isOfKey),
       ...certificates.filter((certificate) => !isOfKey(certificate)),
     ]);
@@ -322,7 +325,7 @@ async function openKeyOfPkcs12(
 }
 
 /** The certificates, those first that an attribute ties to a key. */
-function keysFirst({ keys, certificates }: Pkcs12Contents): Pkcs12Contents["certificates"] {
+function sortTiedFirst({ keys, certificates }: Pkcs12Contents): Pkcs12Contents["certificates"] {
   const isTied = ({ localKeyId }: { localKeyId?: Uint8Array }) =>
     localKeyId !== undefined &&
     keys.some((key) => key.localKeyId && sameBytes(key.localKeyId, localKeyId));
@@ -332,7 +335,7 @@ function keysFirst({ keys, certificates }: Pkcs12Contents): Pkcs12Contents["cert
   ];
 }
 
-function signerOf(key: PrivateKey, certificates: readonly Certificate[]): Signer {
+function createSigner(key: PrivateKey, certificates: readonly Certificate[]): Signer {
   return {
     publicKey: key.publicKey,
     inMemory: true,
@@ -342,13 +345,13 @@ function signerOf(key: PrivateKey, certificates: readonly Certificate[]): Signer
   };
 }
 
-function belongsToTpm(
+function tpmKeyReference(
   uri: KeystoreUri,
   keys: readonly Tss2StoredKey[],
   certificates: readonly Certificate[],
 ): KeyReference {
   return {
-    belongsTo: {
+    target: {
       scheme: "handle",
       displayName: uri.displayName,
       path: "",

@@ -18,7 +18,7 @@ export class PassphrasePrompt {
 
   constructor(
     private readonly context: Pick<KeystoreContext, "secret" | "prompt">,
-    private readonly label: string,
+    private readonly displayName: string,
   ) {}
 
   /**
@@ -34,13 +34,13 @@ export class PassphrasePrompt {
   ): Promise<T> {
     const given = await this.context.secret("pkcs8-password");
     if (given !== undefined) {
-      const opened = await this.#try(attempt, variants(given));
+      const opened = await this.#try(attempt, encodeVariants(given));
       if (opened) return opened.value;
       throw this.#locked(
-        `the passphrase given does not unlock ${this.label}; check --pkcs8-password`,
+        `the passphrase given does not unlock ${this.displayName}; check --pkcs8-password`,
       );
     }
-    const unasked = this.#known ? [this.#known] : options.emptyFirst ? variants("") : [];
+    const unasked = this.#known ? [this.#known] : options.emptyFirst ? encodeVariants("") : [];
     const opened = await this.#try(attempt, unasked);
     return opened ? opened.value : await this.#ask(attempt);
   }
@@ -50,14 +50,15 @@ export class PassphrasePrompt {
       prompt: (question) => this.context.prompt(question),
       noTerminal: () =>
         this.#locked(
-          `${this.label} is encrypted and there is no terminal to ask for its passphrase; ` +
+          `${this.displayName} is encrypted and there is no terminal to ask for its passphrase; ` +
             "give it with --pkcs8-password (env:NAME, file:PATH or fd:N)",
         ),
-      exhausted: () => this.#locked(`none of ${MAX_PROMPTS} passphrases unlocks ${this.label}`),
+      exhausted: () =>
+        this.#locked(`none of ${MAX_PROMPTS} passphrases unlocks ${this.displayName}`),
     });
     for (let before = "";; before = "Wrong passphrase. ") {
-      const answer = await prompt.next(() => `${before}Passphrase for ${this.label}: `);
-      const opened = await this.#try(attempt, variants(answer));
+      const answer = await prompt.next(() => `${before}Passphrase for ${this.displayName}: `);
+      const opened = await this.#try(attempt, encodeVariants(answer));
       if (opened) return opened.value;
     }
   }
@@ -84,6 +85,6 @@ export class PassphrasePrompt {
 }
 
 /** An empty passphrase has two forms in PKCS#12. */
-function variants(text: string): Passphrase[] {
+function encodeVariants(text: string): Passphrase[] {
   return text === "" ? [encodePassphrase(""), NO_PASSPHRASE] : [encodePassphrase(text)];
 }

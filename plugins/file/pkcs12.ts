@@ -5,7 +5,7 @@
  * @module
  */
 import { readSequence } from "../../src/x509/der.ts";
-import { type Block, derOf, octetsOf, parseBer } from "./ber.ts";
+import { type Block, encodeDer, parseBer, readOctetString } from "./ber.ts";
 import { decrypt, decryptPkcs8 } from "./encryption.ts";
 import {
   CONVERSIONS,
@@ -80,7 +80,7 @@ async function readSafes(
       "PKCS#12 files that are signed with a certificate cannot be used; export it with a password",
     );
   }
-  const authenticated = octetsOf(libraries.asn1js, authSafe.content);
+  const authenticated = readOctetString(libraries.asn1js, authSafe.content);
   if (macData && !await isAuthentic(macData, authenticated, passphrase, iterate)) {
     throw new WrongPassphraseError("the MAC differs");
   }
@@ -111,7 +111,7 @@ class SafeReader {
   async #openSafe(contentType: string, content: unknown): Promise<Block> {
     const { asn1js, pkijs } = this.libraries;
     const { DATA, ENCRYPTED_DATA, ENVELOPED_DATA } = pkijs.ContentInfo;
-    if (contentType === DATA) return parseBer(asn1js, octetsOf(asn1js, content));
+    if (contentType === DATA) return parseBer(asn1js, readOctetString(asn1js, content));
     if (contentType !== ENCRYPTED_DATA) {
       throw new UnsupportedFormatError(
         contentType === ENVELOPED_DATA
@@ -145,11 +145,11 @@ class SafeReader {
         await this.#takeItems(bag.value);
       } else if (bag.type === BAG.certificate) {
         const der = readCertificateBag(this.libraries, bag.value);
-        if (der) certificates.push({ der, ...tieOf(bag) });
+        if (der) certificates.push({ der, ...pickLocalKeyId(bag) });
       } else if (bag.type === BAG.key) {
-        keys.push({ der: derOf(bag.value), ...tieOf(bag) });
+        keys.push({ der: encodeDer(bag.value), ...pickLocalKeyId(bag) });
       } else if (bag.type === BAG.shroudedKey) {
-        keys.push({ ...await this.#decryptKey(derOf(bag.value)), ...tieOf(bag) });
+        keys.push({ ...await this.#decryptKey(encodeDer(bag.value)), ...pickLocalKeyId(bag) });
       }
     }
   }
@@ -176,6 +176,6 @@ const OTHER_PASSWORD = "its key has another password than the file; give both on
   "keytool -importkeystore -srckeystore FILE -srcstoretype JKS " +
   "-destkeystore NEW.p12 -deststoretype PKCS12";
 
-function tieOf({ localKeyId }: Bag): Pick<Pkcs12Item, "localKeyId"> {
+function pickLocalKeyId({ localKeyId }: Bag): Pick<Pkcs12Item, "localKeyId"> {
   return localKeyId ? { localKeyId } : {};
 }

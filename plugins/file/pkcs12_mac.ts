@@ -9,7 +9,7 @@ import type { MacData } from "pkijs";
 import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
 import { DerError, type DerReader, readSequence } from "../../src/x509/der.ts";
 import { readAlgorithmIdentifier } from "../../src/x509/public_key.ts";
-import { derOf } from "./ber.ts";
+import { encodeDer } from "./ber.ts";
 import { derivePbkdf2, hmacHash } from "./encryption.ts";
 import { UnsupportedCipherError } from "./errors.ts";
 import type { IterateHash } from "./hash_iterations.ts";
@@ -57,7 +57,9 @@ export async function isAuthentic(
   passphrase: Passphrase,
   iterate: IterateHash,
 ): Promise<boolean> {
-  const algorithm = readAlgorithmIdentifier(readSequence(derOf(mac.digestAlgorithm.toSchema())));
+  const algorithm = readAlgorithmIdentifier(
+    readSequence(encodeDer(mac.digestAlgorithm.toSchema())),
+  );
   const expected = new Uint8Array(mac.digest.getValue());
   const salt = new Uint8Array(macSalt.getValue());
   const { hash, key } = algorithm.oid === PBMAC1

@@ -6,7 +6,7 @@
  */
 import type * as Asn1js from "asn1js";
 import type * as Pkijs from "pkijs";
-import { type Block, derOf, octetsOf, orDerError, parseBer } from "./ber.ts";
+import { type Block, encodeDer, parseBer, readOctetString, withDerError } from "./ber.ts";
 
 /** The packages, which are large and loaded when a PKCS#12 file is met. */
 export interface Libraries {
@@ -26,7 +26,7 @@ export function readPfx(
   bytes: Uint8Array<ArrayBuffer>,
 ): Pick<Pkijs.PFX, "authSafe" | "macData"> {
   const schema = parseBer(libraries.asn1js, bytes);
-  return orDerError("its PFX is malformed", () => new libraries.pkijs.PFX({ schema }));
+  return withDerError("its PFX is malformed", () => new libraries.pkijs.PFX({ schema }));
 }
 
 /** `AuthenticatedSafe`: the content infos that hold the safes. */
@@ -35,7 +35,7 @@ export function readAuthenticatedSafe(
   bytes: Uint8Array<ArrayBuffer>,
 ): Pkijs.ContentInfo[] {
   const schema = parseBer(libraries.asn1js, bytes);
-  return orDerError(
+  return withDerError(
     "its AuthenticatedSafe is malformed",
     () => new libraries.pkijs.AuthenticatedSafe({ schema }).safeContents,
   );
@@ -46,10 +46,10 @@ export function readEncryptedData(
   { pkijs }: Libraries,
   schema: unknown,
 ): { algorithm: Uint8Array<ArrayBuffer>; ciphertext: Uint8Array<ArrayBuffer> } {
-  return orDerError("its EncryptedData is malformed", () => {
+  return withDerError("its EncryptedData is malformed", () => {
     const { encryptedContentInfo } = new pkijs.EncryptedData({ schema });
     return {
-      algorithm: derOf(encryptedContentInfo.contentEncryptionAlgorithm.toSchema()),
+      algorithm: encodeDer(encryptedContentInfo.contentEncryptionAlgorithm.toSchema()),
       ciphertext: new Uint8Array(encryptedContentInfo.getEncryptedContent()),
     };
   });
@@ -72,11 +72,15 @@ const X509_CERTIFICATE = "1.2.840.113549.1.9.22.1";
  */
 export function readBags(libraries: Libraries, safeContents: Block): Bag[] {
   const { asn1js, pkijs } = libraries;
-  return orDerError("its SafeContents are malformed", () => {
+  return withDerError("its SafeContents are malformed", () => {
     const names = { safeBags: "safeBags" };
-    const { safeBags = [] } = match(libraries, safeContents, pkijs.SafeContents.schema({ names }));
+    const { safeBags = [] } = matchSchema(
+      libraries,
+      safeContents,
+      pkijs.SafeContents.schema({ names }),
+    );
     return blocks(asn1js, safeBags).map((safeBag) => {
-      const { bagId, bagValue, bagAttributes = [] } = match(
+      const { bagId, bagValue, bagAttributes = [] } = matchSchema(
         libraries,
         safeBag,
         pkijs.SafeBag.schema(),
@@ -89,7 +93,7 @@ export function readBags(libraries: Libraries, safeContents: Block): Bag[] {
       return {
         type: bagId.getValue(),
         value,
-        ...(localKeyId ? { localKeyId: octetsOf(asn1js, localKeyId.values[0]) } : {}),
+        ...(localKeyId ? { localKeyId: readOctetString(asn1js, localKeyId.values[0]) } : {}),
       };
     });
   });
@@ -101,15 +105,15 @@ export function readCertificateBag(
   bag: Block,
 ): Uint8Array<ArrayBuffer> | undefined {
   const { asn1js, pkijs } = libraries;
-  return orDerError("a CertBag is malformed", () => {
-    const { id, value } = match(libraries, bag, pkijs.CertBag.schema());
+  return withDerError("a CertBag is malformed", () => {
+    const { id, value } = matchSchema(libraries, bag, pkijs.CertBag.schema());
     if (!(id instanceof asn1js.ObjectIdentifier)) throw new Error("no type");
-    return id.getValue() === X509_CERTIFICATE ? octetsOf(asn1js, value) : undefined;
+    return id.getValue() === X509_CERTIFICATE ? readOctetString(asn1js, value) : undefined;
   });
 }
 
 /** The parts of a block by the names that a schema gives them. */
-function match(
+function matchSchema(
   { asn1js }: Libraries,
   block: Block,
   schema: Asn1js.AsnSchemaType,

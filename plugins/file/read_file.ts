@@ -15,11 +15,11 @@ export const MAX_FILE_BYTES = 4 * 1024 * 1024;
  */
 export async function readKeyFile(
   path: string,
-  label: string,
+  displayName: string,
   read: typeof readSource = readSource,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = await readAll(path, label, read);
-  if (bytes.length === 0) throw new HelperError("key-format", `${label} is empty`);
+  const bytes = await readAll(path, displayName, read);
+  if (bytes.length === 0) throw new HelperError("key-format", `${displayName} is empty`);
   return bytes;
 }
 
@@ -28,11 +28,11 @@ export async function readKeyFile(
  * end.
  *
  * Throws `key-not-found` when there is none, `key-unreadable` when it cannot be read, and
- * `key-format` when it is larger than {@link MAX_FILE_BYTES}. Messages name it by `label`.
+ * `key-format` when it is larger than {@link MAX_FILE_BYTES}. Messages name it by `displayName`.
  */
 export async function readAll(
   path: string,
-  label: string,
+  displayName: string,
   read: typeof readSource = readSource,
 ): Promise<Uint8Array<ArrayBuffer>> {
   try {
@@ -41,13 +41,15 @@ export async function readAll(
     if (!(cause instanceof SourceError)) throw cause;
     switch (cause.fault) {
       case "missing": {
-        const advice = pathAdvice(label) ?? "check the path";
-        throw new HelperError("key-not-found", `${label} does not exist; ${advice}`, { cause });
+        const advice = pathAdvice(displayName) ?? "check the path";
+        throw new HelperError("key-not-found", `${displayName} does not exist; ${advice}`, {
+          cause,
+        });
       }
       case "large":
-        throw new HelperError("key-format", `${label} ${cause.message}`, { cause });
+        throw new HelperError("key-format", `${displayName} ${cause.message}`, { cause });
       default:
-        throw new HelperError("key-unreadable", `${label} ${cause.message}`, { cause });
+        throw new HelperError("key-unreadable", `${displayName} ${cause.message}`, { cause });
     }
   }
 }

@@ -7,13 +7,13 @@
 import { encodeHex } from "@std/encoding/hex";
 import type { Pkcs12Contents } from "./pkcs12.ts";
 
-interface Remembered {
+interface OpenedFile {
   /** SHA-256 of the file. */
   readonly digest: string;
   readonly contents: Pkcs12Contents;
 }
 
-const commands = new WeakMap<object, Map<string, Remembered>>();
+const commands = new WeakMap<object, Map<string, OpenedFile>>();
 
 /**
  * Returns what `open` returns for the file, or a copy of what it returned when the file at `path`
@@ -26,13 +26,13 @@ export async function openOnce(
   open: () => Promise<Pkcs12Contents>,
 ): Promise<Pkcs12Contents> {
   const digest = encodeHex(await crypto.subtle.digest("SHA-256", Uint8Array.from(bytes)));
-  const files = commands.get(lifetime) ?? new Map<string, Remembered>();
+  const files = commands.get(lifetime) ?? new Map<string, OpenedFile>();
   commands.set(lifetime, files);
   const known = files.get(path);
-  if (known?.digest === digest) return copyOf(known.contents);
+  if (known?.digest === digest) return copyContents(known.contents);
   const contents = await open();
   if (known) wipeKeys(known.contents);
-  files.set(path, { digest, contents: copyOf(contents) });
+  files.set(path, { digest, contents: copyContents(contents) });
   return contents;
 }
 
@@ -41,7 +41,7 @@ export function wipeKeys({ keys }: Pkcs12Contents): void {
   for (const key of keys) if ("der" in key) key.der.fill(0);
 }
 
-function copyOf({ keys, certificates }: Pkcs12Contents): Pkcs12Contents {
+function copyContents({ keys, certificates }: Pkcs12Contents): Pkcs12Contents {
   return {
     keys: keys.map((key) => "der" in key ? { ...key, der: key.der.slice() } : key),
     certificates: [...certificates],

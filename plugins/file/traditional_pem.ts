@@ -8,7 +8,7 @@ import { decodeHex } from "@std/encoding/hex";
 import { DerError } from "../../src/x509/der.ts";
 import type { PemBlock } from "../../src/x509/pem.ts";
 import { type CipherName, CIPHERS, decryptCbc } from "./cipher.ts";
-import { checkedPlaintext } from "./encryption.ts";
+import { checkPlaintext } from "./encryption.ts";
 import { UnsupportedCipherError } from "./errors.ts";
 import { opensslBytesToKey } from "./key_derivation.ts";
 import type { Passphrase } from "./passphrase.ts";
@@ -49,7 +49,7 @@ export async function decryptProcType(
   }
   const key = opensslBytesToKey(passphrase, iv.subarray(0, SALT_BYTES), CIPHERS[cipher].keyBytes);
   try {
-    return checkedPlaintext(await decryptCbc(cipher, key, iv, Uint8Array.from(block.bytes)));
+    return checkPlaintext(await decryptCbc(cipher, key, iv, Uint8Array.from(block.bytes)));
   } finally {
     key.fill(0);
   }

@@ -7,29 +7,29 @@ import { PemError } from "../../src/x509/pem.ts";
 import { UnsupportedFormatError } from "./errors.ts";
 
 const JKS = "keytool -importkeystore -srckeystore FILE -destkeystore NEW.p12 -deststoretype PKCS12";
-const JAVA_KEYSTORES: readonly (readonly [magic: number, words: string])[] = [
+const JAVA_KEYSTORES: readonly (readonly [magic: number, message: string])[] = [
   [0xfeedfeed, `it is a Java keystore (JKS); convert it with: ${JKS}`],
   [0xcececece, `it is a Java keystore (JCEKS); convert it with: ${JKS} -srcstoretype JCEKS`],
 ];
 
 /** True when the bytes begin as a keystore of Java's own does. */
 export function startsJavaKeystore(bytes: Uint8Array): boolean {
-  return javaKeystore(bytes) !== undefined;
+  return describeJavaKeystore(bytes) !== undefined;
 }
 
 /** Returns the refusal of a keystore of Java's own. */
-export function javaKeystoreRefusal(bytes: Uint8Array): UnsupportedFormatError {
-  return new UnsupportedFormatError(javaKeystore(bytes) ?? "it is a Java keystore");
+export function javaKeystoreError(bytes: Uint8Array): UnsupportedFormatError {
+  return new UnsupportedFormatError(describeJavaKeystore(bytes) ?? "it is a Java keystore");
 }
 
-function javaKeystore(bytes: Uint8Array): string | undefined {
+function describeJavaKeystore(bytes: Uint8Array): string | undefined {
   if (bytes.length < 4) return undefined;
   const magic = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
   return JAVA_KEYSTORES.find(([known]) => known === magic)?.[1];
 }
 
 /** Beginnings of files that people name by mistake. */
-const BEGINNINGS: readonly (readonly [pattern: RegExp, words: string])[] = [
+const FORMAT_PREFIXES: readonly (readonly [pattern: RegExp, message: string])[] = [
   [/^PK\p{Cc}{2}/u, "it is a ZIP archive; unpack it and name a file in it"],
   [/^\s{0,99}<(?:!doctype|html|\?xml)/i, "it is HTML or XML; check where it was downloaded from"],
   [/^(?:ssh-|ecdsa-sha2-|sk-)/, "it is a public key of OpenSSH; name the private key"],
@@ -44,16 +44,16 @@ const BEGINNINGS: readonly (readonly [pattern: RegExp, words: string])[] = [
  *
  * The contents of the file are never part of the message.
  */
-export function unknownFormat(bytes: Uint8Array, text: string): Error {
-  const damage = damagedDer(bytes) ?? convertedDer(bytes) ??
-    BEGINNINGS.find(([pattern]) => pattern.test(text))?.[1];
+export function unknownFormatError(bytes: Uint8Array, text: string): Error {
+  const damage = describeDerDamage(bytes) ?? describeTextConversion(bytes) ??
+    FORMAT_PREFIXES.find(([pattern]) => pattern.test(text))?.[1];
   return new PemError(
     damage ?? "it is neither PEM nor DER; name a file with a key or certificate in it",
   );
 }
 
 /** DER whose length, written in one to four bytes, is not the file's. */
-function damagedDer(bytes: Uint8Array): string | undefined {
+function describeDerDamage(bytes: Uint8Array): string | undefined {
   const [tag, form = 0] = bytes;
   const count = form - 0x80;
   if (tag !== 0x30 || count < 1 || count > 4 || bytes.length < 2 + count) return undefined;
@@ -69,10 +69,10 @@ function damagedDer(bytes: Uint8Array): string | undefined {
 }
 
 /** First bytes in UTF-8 of what Latin-1, Windows-1252 and the replacement character make of a length. */
-const CONVERTED: readonly number[] = [0xc2, 0xc6, 0xe2, 0xef];
+const CONVERTED_LENGTH_BYTES: readonly number[] = [0xc2, 0xc6, 0xe2, 0xef];
 
-function convertedDer([tag, next = 0]: Uint8Array): string | undefined {
-  return tag === 0x30 && CONVERTED.includes(next)
+function describeTextConversion([tag, next = 0]: Uint8Array): string | undefined {
+  return tag === 0x30 && CONVERTED_LENGTH_BYTES.includes(next)
     ? "its bytes were changed by a conversion to text; copy it again as binary"
     : undefined;
 }

@@ -18,11 +18,11 @@ import { keychainError, SUCCESS } from "./status.ts";
 export function issuersOf(
   frameworks: Frameworks,
   { certificate, reference }: StoredIdentity,
-  debug: (words: string) => void,
+  debug: (message: string) => void,
 ): Certificate[] {
   using stack = new DisposableStack();
   const { security } = frameworks;
-  const policy = frameworks.own(security.SecPolicyCreateBasicX509(), stack);
+  const policy = frameworks.track(security.SecPolicyCreateBasicX509(), stack);
   const subject = frameworks.array([reference], stack);
   const { status, object: trust } = frameworks.copy(
     stack,
@@ -35,7 +35,7 @@ export function issuersOf(
   }
   const error = new BigUint64Array(1);
   if (!security.SecTrustEvaluateWithError(trust, error)) {
-    frameworks.own(Deno.UnsafePointer.create(error[0] ?? 0n), stack);
+    frameworks.track(Deno.UnsafePointer.create(error[0] ?? 0n), stack);
     debug("this machine does not trust the certificate's issuers; they are sent all the same");
   }
   const found = chainOf(frameworks, trust, stack)
@@ -54,7 +54,7 @@ function chainOf(frameworks: Frameworks, trust: CFObject, stack: DisposableStack
     SecTrustGetCertificateAtIndex,
   } = frameworks.security;
   if (SecTrustCopyCertificateChain) {
-    const array = frameworks.own(SecTrustCopyCertificateChain(trust), stack);
+    const array = frameworks.track(SecTrustCopyCertificateChain(trust), stack);
     return array ? frameworks.elementsOf(array) : [];
   }
   if (!SecTrustGetCertificateCount || !SecTrustGetCertificateAtIndex) return [];

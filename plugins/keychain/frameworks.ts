@@ -67,7 +67,7 @@ export class Frameworks implements Disposable {
   }
 
   /** Puts an object that was created or copied on the stack; a null stays one. */
-  own<T extends Deno.PointerValue>(object: T, stack: DisposableStack): T {
+  track<T extends Deno.PointerValue>(object: T, stack: DisposableStack): T {
     if (object !== null) stack.defer(() => this.coreFoundation.CFRelease(object));
     return object;
   }
@@ -79,14 +79,14 @@ export class Frameworks implements Disposable {
   ): { status: number; object: CFObject | null } {
     const result = new BigUint64Array(1);
     const status = call(result);
-    const object = this.own(Deno.UnsafePointer.create(result[0] ?? 0n), stack);
+    const object = this.track(Deno.UnsafePointer.create(result[0] ?? 0n), stack);
     return { status, object: status === 0 ? object : null };
   }
 
   /** A CFData with a copy of these bytes, on the stack. */
   data(bytes: Uint8Array<ArrayBuffer>, stack: DisposableStack): CFObject | null {
     const { CFDataCreate } = this.coreFoundation;
-    return this.own(CFDataCreate(null, bytes, BigInt(bytes.length)), stack);
+    return this.track(CFDataCreate(null, bytes, BigInt(bytes.length)), stack);
   }
 
   /** A copy of what a CFData holds. */
@@ -100,11 +100,11 @@ export class Frameworks implements Disposable {
   /** A CFDictionary of these keys and values, on the stack. */
   dictionary(entries: readonly (readonly [CFObject, CFObject])[], stack: DisposableStack) {
     const { coreFoundation } = this;
-    return this.own(
+    return this.track(
       coreFoundation.CFDictionaryCreate(
         null,
-        addresses(entries.map(([key]) => key)),
-        addresses(entries.map(([, value]) => value)),
+        toAddressArray(entries.map(([key]) => key)),
+        toAddressArray(entries.map(([, value]) => value)),
         BigInt(entries.length),
         coreFoundation.kCFTypeDictionaryKeyCallBacks,
         coreFoundation.kCFTypeDictionaryValueCallBacks,
@@ -117,7 +117,10 @@ export class Frameworks implements Disposable {
   array(objects: readonly CFObject[], stack: DisposableStack): CFObject | null {
     const { CFArrayCreate, kCFTypeArrayCallBacks } = this.coreFoundation;
     const count = BigInt(objects.length);
-    return this.own(CFArrayCreate(null, addresses(objects), count, kCFTypeArrayCallBacks), stack);
+    return this.track(
+      CFArrayCreate(null, toAddressArray(objects), count, kCFTypeArrayCallBacks),
+      stack,
+    );
   }
 
   /** What an array holds; the array keeps it. */
@@ -141,6 +144,6 @@ export class Frameworks implements Disposable {
   }
 }
 
-function addresses(objects: readonly CFObject[]): BigUint64Array<ArrayBuffer> {
+function toAddressArray(objects: readonly CFObject[]): BigUint64Array<ArrayBuffer> {
   return BigUint64Array.from(objects, (object) => BigInt(Deno.UnsafePointer.value(object)));
 }

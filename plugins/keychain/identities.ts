@@ -26,7 +26,7 @@ export interface StoredIdentity {
 export function findIdentities(
   frameworks: Frameworks,
   stack: DisposableStack,
-  debug: (words: string) => void,
+  debug: (message: string) => void,
 ): StoredIdentity[] {
   const { security } = frameworks;
   const query = frameworks.dictionary([
@@ -50,7 +50,7 @@ function readIdentity(
   frameworks: Frameworks,
   identity: CFObject,
   stack: DisposableStack,
-  debug: (words: string) => void,
+  debug: (message: string) => void,
 ): StoredIdentity | undefined {
   const { status, object: reference } = frameworks.copy(
     stack,
@@ -68,9 +68,9 @@ function readIdentity(
 export function readCertificate(
   frameworks: Frameworks,
   reference: CFObject,
-  debug: (words: string) => void,
+  debug: (message: string) => void,
 ): Certificate | undefined {
   using stack = new DisposableStack();
-  const data = frameworks.own(frameworks.security.SecCertificateCopyData(reference), stack);
+  const data = frameworks.track(frameworks.security.SecCertificateCopyData(reference), stack);
   return parseStored(data ? frameworks.bytesOf(data) : new Uint8Array(), debug);
 }

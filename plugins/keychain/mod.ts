@@ -40,7 +40,7 @@ export function createKeystore(paths: FrameworkPaths): Keystore & CertificateLis
       const { frameworks, stored } = await open(uri, paths, context, owned, wanted);
       const publicKey = storeKeyOf(stored.certificate, uri);
       const issuers = issuersOf(frameworks, stored, context.debug);
-      const use = { frameworks, publicKey, label: uri.displayName, context };
+      const use = { frameworks, publicKey, displayName: uri.displayName, context };
       const key = await PrivateKey.open(stored, use, owned);
       const kept = owned.move();
       return {

@@ -8,7 +8,7 @@ import type { StoreKey } from "../../src/keystore/os_store/key.ts";
 import type { Digest, KeystoreContext } from "../../src/keystore/types.ts";
 import type { CFObject, Frameworks } from "./frameworks.ts";
 import type { StoredIdentity } from "./identities.ts";
-import { CANNOT_ASK, keychainError } from "./status.ts";
+import { INTERACTION_REQUIRED, keychainError } from "./status.ts";
 import { unlockKeychainOf } from "./unlock.ts";
 
 /** `kSecKeyOperationTypeSign`. */
@@ -28,12 +28,12 @@ const ALGORITHMS = {
   },
 } as const satisfies Record<string, Record<Digest, string>>;
 
-/** Where a key is used. */
+/** Context of a key's use. */
 export interface KeyUse {
   readonly frameworks: Frameworks;
   readonly publicKey: StoreKey;
   /** How messages name the identity. */
-  readonly label: string;
+  readonly displayName: string;
   readonly context: KeystoreContext;
 }
 
@@ -56,12 +56,12 @@ export class PrivateKey {
     use: KeyUse,
     stack: DisposableStack,
   ): Promise<PrivateKey> {
-    const { frameworks, label, context } = use;
+    const { frameworks, displayName, context } = use;
     const { status, object } = frameworks.copy(
       stack,
       (result) => frameworks.security.SecIdentityCopyPrivateKey(identity, result),
     );
-    if (!object) throw keychainError(`the private key for ${label} cannot be opened`, status);
+    if (!object) throw keychainError(`the private key for ${displayName} cannot be opened`, status);
     await unlockKeychainOf(frameworks, object, context, "secret");
     return new PrivateKey(object, use);
   }
@@ -71,16 +71,16 @@ export class PrivateKey {
     const hash = new Uint8Array(await crypto.subtle.digest(digest, new Uint8Array(message)));
     const first = await this.#signHash(hash, digest);
     if (first instanceof Uint8Array) return first;
-    const { frameworks, context, label } = this.#use;
-    const mayUnlock = CANNOT_ASK.includes(first.code);
+    const { frameworks, context, displayName } = this.#use;
+    const mayUnlock = INTERACTION_REQUIRED.includes(first.code);
     if (
       mayUnlock && await unlockKeychainOf(frameworks, this.#key, context, "secret or prompt")
     ) {
       const second = await this.#signHash(hash, digest);
       if (second instanceof Uint8Array) return second;
-      throw keychainError(`the key for ${label} does not sign`, second.code, second.domain);
+      throw keychainError(`the key for ${displayName} does not sign`, second.code, second.domain);
     }
-    throw keychainError(`the key for ${label} does not sign`, first.code, first.domain);
+    throw keychainError(`the key for ${displayName} does not sign`, first.code, first.domain);
   }
 
   async #signHash(
@@ -88,21 +88,21 @@ export class PrivateKey {
     digest: Digest,
   ): Promise<Uint8Array | { code: number; domain: string }> {
     using stack = new DisposableStack();
-    const { frameworks, publicKey, label } = this.#use;
+    const { frameworks, publicKey, displayName } = this.#use;
     const { security } = frameworks;
     const algorithm = frameworks.constant(ALGORITHMS[publicKey.keyType][digest]);
     if (!security.SecKeyIsAlgorithmSupported(this.#key, SIGN, algorithm)) {
       throw new HelperError(
         "key-unsupported",
-        `the key for ${label} does not make ${publicKey.keyType} signatures with ${digest}`,
+        `the key for ${displayName} does not make ${publicKey.keyType} signatures with ${digest}`,
       );
     }
     const data = frameworks.data(hash, stack);
     const error = new BigUint64Array(1);
     const made = await security.SecKeyCreateSignature(this.#key, algorithm, data, error);
     // The call runs on another thread and writes here: it has to live till now.
-    const failure = frameworks.own(Deno.UnsafePointer.create(error[0] ?? 0n), stack);
-    const signature = frameworks.own(made, stack);
+    const failure = frameworks.track(Deno.UnsafePointer.create(error[0] ?? 0n), stack);
+    const signature = frameworks.track(made, stack);
     if (signature) return frameworks.bytesOf(signature);
     if (!failure) return { code: 0, domain: "" };
     const { CFErrorGetCode, CFErrorGetDomain } = frameworks.coreFoundation;

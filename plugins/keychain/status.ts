@@ -6,37 +6,37 @@
 import { type ErrorCode, HelperError } from "../../src/errors.ts";
 
 /** A code's meaning: the sentence's tail, and the kind of failure if it is not the usual one. */
-type Meaning = readonly [words: string, code?: ErrorCode];
+type StatusMessage = readonly [message: string, code?: ErrorCode];
 
 /** `errSecSuccess`. */
 export const SUCCESS = 0;
 /** `errSecItemNotFound`. */
 export const ITEM_NOT_FOUND = -25300;
 /** Codes with which macOS says that it would have to ask the user, and cannot here. */
-export const CANNOT_ASK: readonly number[] = [-25308, -25315, -2070];
+export const INTERACTION_REQUIRED: readonly number[] = [-25308, -25315, -2070];
 
-const CANCELLED: Meaning = ["it was cancelled", "key-locked"];
-const CANNOT_ASK_HERE: Meaning = [
+const CANCELLED: StatusMessage = ["it was cancelled", "key-locked"];
+const NO_INTERACTION: StatusMessage = [
   "the keychain is locked or wants the user's consent, and macOS cannot ask for it here; unlock it " +
   "(security unlock-keychain), give its password with --keychain-password, or allow this program " +
   "to use the key (security import -T)",
   "key-locked",
 ];
-const GONE: Meaning = [
+const GONE: StatusMessage = [
   "the identity is no longer in the keychain; import it again",
   "key-not-found",
 ];
-const NO_ACCESS: Meaning = [
+const NO_ACCESS: StatusMessage = [
   "this program may not use the key; allow it in Keychain Access (Access Control) or import the " +
   "identity again with security import -T",
   "key-unreadable",
 ];
 
-const STATUS_MEANINGS: Readonly<Record<number, Meaning>> = {
+const STATUS_MESSAGES: Readonly<Record<number, StatusMessage>> = {
   [-128]: CANCELLED, // errSecUserCanceled
-  [-25308]: CANNOT_ASK_HERE, // errSecInteractionNotAllowed
-  [-25315]: CANNOT_ASK_HERE, // errSecInteractionRequired
-  [-2070]: CANNOT_ASK_HERE, // errSecInternalComponent: what a locked keychain gives over SSH
+  [-25308]: NO_INTERACTION, // errSecInteractionNotAllowed
+  [-25315]: NO_INTERACTION, // errSecInteractionRequired
+  [-2070]: NO_INTERACTION, // errSecInternalComponent: what a locked keychain gives over SSH
   [-25293]: ["the password is wrong", "key-locked"], // errSecAuthFailed
   [-25300]: GONE, // errSecItemNotFound
   [-25304]: GONE, // errSecInvalidItemRef
@@ -54,18 +54,18 @@ const STATUS_MEANINGS: Readonly<Record<number, Meaning>> = {
 };
 
 /** Codes of other domains. */
-const DOMAIN_MEANINGS: Readonly<Record<string, Readonly<Record<number, Meaning>>>> = {
+const DOMAIN_MESSAGES: Readonly<Record<string, Readonly<Record<number, StatusMessage>>>> = {
   "com.apple.LocalAuthentication": {
     [-1]: ["the user was not recognised", "key-locked"], // LAErrorAuthenticationFailed
     [-2]: CANCELLED, // LAErrorUserCancel
     [-4]: CANCELLED, // LAErrorSystemCancel
-    [-1004]: CANNOT_ASK_HERE, // LAErrorNotInteractive
+    [-1004]: NO_INTERACTION, // LAErrorNotInteractive
   },
   CryptoTokenKit: {
     [-4]: CANCELLED, // TKErrorCodeCanceledByUser
     [-5]: ["the smart card refused the PIN", "key-locked"], // TKErrorCodeAuthenticationFailed
     [-6]: ["the key is not on the smart card", "key-not-found"], // TKErrorCodeObjectNotFound
-    [-9]: CANNOT_ASK_HERE, // TKErrorCodeAuthenticationNeeded
+    [-9]: NO_INTERACTION, // TKErrorCodeAuthenticationNeeded
     [-7]: ["the smart card is not there; insert it and try again", "key-not-found"], // TKErrorCodeTokenNotFound
   },
 };
@@ -76,13 +76,13 @@ const DOMAIN_MEANINGS: Readonly<Record<string, Readonly<Record<number, Meaning>>
  * @param doing what could not be done, as the beginning of a sentence
  */
 export function keychainError(doing: string, code: number, domain = ""): HelperError {
-  const meanings = DOMAIN_MEANINGS[domain] ?? STATUS_MEANINGS;
-  const [words, kind] = meanings[code] ?? [];
+  const messages = DOMAIN_MESSAGES[domain] ?? STATUS_MESSAGES;
+  const [message, kind] = messages[code] ?? [];
   const number = domain === "" || domain === "NSOSStatusErrorDomain"
     ? String(code)
     : `${domain} ${code}`;
   return new HelperError(
     kind ?? "key-unreadable",
-    words === undefined ? `${doing}: macOS says ${number}` : `${doing}: ${words} (${number})`,
+    message === undefined ? `${doing}: macOS says ${number}` : `${doing}: ${message} (${number})`,
   );
 }

@@ -101,7 +101,7 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
         return { value: found.map(({ certificate }, i) => ({ certificate, uri: uris[i] ?? "" })) };
       } catch (thrown) {
         if (!isLoginError(thrown) || hasUserPin(uri)) throw thrown;
-        context.say(`certificates that only a login shows are not listed: ${thrown.message}`);
+        context.info(`certificates that only a login shows are not listed: ${thrown.message}`);
         return nothing;
       }
     }, nothing);

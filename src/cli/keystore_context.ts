@@ -108,7 +108,7 @@ export function createKeystoreContext(values: FlagValues, system: System): Keyst
     isOn: (name) => values.isOn(name),
     environment: (name) => system.environment(name),
     prompt: (question) => system.prompt(question),
-    say: (message) => system.log(`${PROGRAM}: ${message}`),
+    info: (message) => system.log(`${PROGRAM}: ${message}`),
     debug: debugLogger(values, system),
     now: () => system.now(),
     monotonic: () => system.monotonic(),

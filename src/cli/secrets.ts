@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { fileNamed, HelperError, variableNamed } from "../errors.ts";
+import { describeFile, describeVariable, HelperError } from "../errors.ts";
 import { SourceError, type SourceFault } from "../files/source_file.ts";
 import { pathAdvice } from "../keystore/path_advice.ts";
 
@@ -64,11 +64,11 @@ export async function resolveSecret(
   switch (kind) {
     case "env": {
       const value = deps.environment(rest);
-      if (value === undefined) throw refuse(`${variableNamed(rest)} is not set`);
+      if (value === undefined) throw refuse(`${describeVariable(rest)} is not set`);
       return value;
     }
     case "file":
-      return await firstLine(rest, fileNamed(rest));
+      return await firstLine(rest, describeFile(rest));
     case "fd":
       if (!/^\d{1,6}$/.test(rest)) throw refuse(`"fd:" takes the number of an open descriptor`);
       if (deps.windows) throw refuse("fd: is not available on Windows; use file: or env:");

@@ -1,12 +1,12 @@
 /**
- * From what the user named (certificate, private key, intermediates) to a signer that is known to
- * hold the key of the certificate.
+ * Opens the certificate, private key and intermediates that the user named, and checks that key and
+ * certificate match.
  *
  * @module
  */
 import { HelperError, printable } from "../errors.ts";
 import type { Certificate } from "../x509/certificate.ts";
-import { endEntityOf, hasPublicKey, type NonEmpty } from "../x509/chain.ts";
+import { hasPublicKey, type NonEmpty, selectEndEntity } from "../x509/chain.ts";
 import { sameBytes } from "../x509/public_key.ts";
 import type { KeystoreRegistry } from "./registry.ts";
 import {
@@ -18,19 +18,19 @@ import {
 } from "./types.ts";
 import type { KeystoreUri } from "./uri.ts";
 
-/** CreateSession takes this many certificates in its chain header. */
+/** Maximum number of certificates in CreateSession's chain header. */
 export const MAX_CHAIN_LENGTH = 5;
 
-/** Where the user says that key and certificate stand. */
+/** Sources of certificate, key and intermediates. */
 export interface IdentitySource {
   readonly certificate?: KeystoreUri;
-  /** Absent: the key stands where the certificate does. */
+  /** Default: the source of the certificate. */
   readonly privateKey?: KeystoreUri;
-  /** A bundle of issuers to send, behind those found with the certificate. */
+  /** Bundle of issuers to send, after those from the certificate's source. */
   readonly intermediates?: KeystoreUri;
 }
 
-/** A signer, its certificate and the chain to send. */
+/** Signer with its certificate and the chain to send. */
 export interface Identity extends AsyncDisposable {
   readonly signer: Signer;
   readonly certificate: Certificate;
@@ -40,15 +40,15 @@ export interface Identity extends AsyncDisposable {
 
 interface OpenedKey {
   readonly signer: Signer;
-  /** The certificate of exactly this key; undefined when no certificate was named or found. */
+  /** Certificate of this key; undefined if no certificate was named or found. */
   readonly certificate?: Certificate;
-  /** The certificates among which it was found. */
+  /** All certificates of the source, including this one. */
   readonly certificates: readonly Certificate[];
 }
 
 /**
- * Opens the key alone, for signing without a session. A certificate that is named too, or that
- * stands with the key, must belong to it.
+ * Opens only the key, for signing without a session. A certificate that is named, or that comes
+ * with the key, must match it.
  */
 export async function openSigner(
   source: IdentitySource,
@@ -61,9 +61,9 @@ export async function openSigner(
 /**
  * Opens key, certificate and chain for a session.
  *
- * Throws `usage` when nothing was named, `key-mismatch` when key and certificate are not a pair,
- * `key-not-found` when no certificate stands with the key, `certificate-chain` when the chain is
- * longer than the service takes, and whatever the keystores throw.
+ * Throws `usage` without a source, `key-mismatch` if key and certificate do not match,
+ * `key-not-found` if there is no certificate, `certificate-chain` if the chain is too long for the
+ * service, and errors of the keystores.
  */
 export async function openIdentity(
   source: IdentitySource,
@@ -75,19 +75,19 @@ export async function openIdentity(
     : [];
   const { signer, certificate, certificates } = await openKey(source, registry, context);
   try {
-    const label = (source.certificate ?? source.privateKey)?.displayName ?? "";
+    const displayName = (source.certificate ?? source.privateKey)?.displayName ?? "";
     if (!certificate) {
       throw new HelperError(
         "key-not-found",
-        `${label} holds no certificate; name one with --certificate`,
+        `${displayName}: no certificate found; name one with --certificate`,
       );
     }
     const chain = await chainOf(certificate, [...certificates, ...intermediates], context);
     if (chain.length > MAX_CHAIN_LENGTH) {
       throw new HelperError(
         "certificate-chain",
-        `${label}: ${chain.length} issuers are on its path and the service takes ` +
-          `${MAX_CHAIN_LENGTH}; leave out those above the trust anchor`,
+        `${displayName}: ${chain.length} issuers are on its path, but the service accepts ` +
+          `${MAX_CHAIN_LENGTH}; remove those above the trust anchor`,
       );
     }
     return {
@@ -109,7 +109,7 @@ async function chainOf(
   context: KeystoreContext,
 ): Promise<readonly Certificate[]> {
   if (others.every(({ encoded }) => sameBytes(encoded, certificate.encoded))) return [];
-  // Path building verifies signatures: loaded if there is more than the certificate itself.
+  // Path building verifies signatures. It is loaded only if there are other certificates.
   const { buildChain } = await import("../x509/path.ts");
   const { issuers, leftOut } = await buildChain(certificate, others, MAX_CHAIN_LENGTH);
   if (leftOut.length > 0) {
@@ -145,18 +145,18 @@ export async function readIntermediates(
   return certificates;
 }
 
-/** Attributes of a URI that name a token. */
+/** URI attributes that identify a token. */
 const TOKEN_ATTRIBUTES = ["token", "manufacturer", "serial", "model", "slot-id"] as const;
 
-/** Returns the key's URI, with the PIN of the certificate's URI if it has none for the same token. */
+/** Returns the key's URI, with the PIN from the certificate's URI if both name the same token. */
 function withPinOf(certificate: KeystoreUri | undefined, key: KeystoreUri): KeystoreUri {
   if (certificate?.scheme !== "pkcs11" || key.scheme !== "pkcs11") return key;
   const hasPin = ({ query }: KeystoreUri) => query.has("pin-value") || query.has("pin-source");
-  const areOtherTokens = TOKEN_ATTRIBUTES.some((name) => {
+  const areDifferentTokens = TOKEN_ATTRIBUTES.some((name) => {
     const [one, other] = [certificate.attributes.get(name), key.attributes.get(name)];
     return one && other && !sameBytes(one, other);
   });
-  if (hasPin(key) || !hasPin(certificate) || areOtherTokens) return key;
+  if (hasPin(key) || !hasPin(certificate) || areDifferentTokens) return key;
   const pin = [...certificate.query].filter(([name]) => name.startsWith("pin-"));
   return { ...key, query: new Map([...key.query, ...pin]) };
 }
@@ -177,11 +177,11 @@ async function openKey(
   const named = source.certificate && source.privateKey
     ? await readCertificates(source.certificate, registry, context)
     : undefined;
-  const expected = named && endEntityOf(named, context.now());
+  const expected = named && selectEndEntity(named, context.now());
   const signer = await openSignerAt(keyUri, registry, context, expected);
   const [first, ...rest] = named ?? signer.certificates;
   if (!first) return { signer, certificates: [] };
-  const certificate = endEntityOf([first, ...rest], context.now(), signer.publicKey);
+  const certificate = selectEndEntity([first, ...rest], context.now(), signer.publicKey);
   if (!hasPublicKey(certificate, signer.publicKey)) {
     await signer[Symbol.asyncDispose]();
     throw new HelperError(
@@ -205,32 +205,32 @@ async function openSignerAt(
   if ("softwareKey" in opened) {
     return await openSoftwareKey(opened, uri.displayName, registry, context);
   }
-  if (!("belongsTo" in opened)) return opened;
+  if (!("target" in opened)) return opened;
   const { certificates = [] } = opened;
   const [first, ...rest] = certificates;
-  const owner = certificate ?? (first && endEntityOf([first, ...rest], context.now()));
-  const signer = await openSignerAt(opened.belongsTo, registry, context, owner);
+  const owner = certificate ?? (first && selectEndEntity([first, ...rest], context.now()));
+  const signer = await openSignerAt(opened.target, registry, context, owner);
   return withCertificates(signer, certificates);
 }
 
-/** A key that one keystore keeps and another one can use. */
+/** Opens a key that one keystore stores with the keystore of files. */
 async function openSoftwareKey(
   { softwareKey }: SoftwareKey,
-  label: string,
+  displayName: string,
   registry: KeystoreRegistry,
   context: KeystoreContext,
 ): Promise<Signer> {
   const files = await registry("file");
   if (isSoftwareKeyOpener(files)) {
-    const signer = await files.openSoftwareKey(softwareKey, label, context);
-    // Not to be kept: whether it may be used is for the keystore that has it to say, each time.
+    const signer = await files.openSoftwareKey(softwareKey, displayName, context);
+    // Do not cache it: the owning keystore must authorize every use.
     return withCertificates(signer, []);
   }
   softwareKey.fill(0);
-  throw new HelperError("internal", "the keystore of files opens no keys of others");
+  throw new HelperError("internal", "the file keystore cannot open keys of other keystores");
 }
 
-/** A signer for one use, with certificates that stand before its own. */
+/** Returns a signer for one use, with certificates in front of its own. */
 function withCertificates(signer: Signer, certificates: readonly Certificate[]): Signer {
   return {
     publicKey: signer.publicKey,

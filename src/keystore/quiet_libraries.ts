@@ -1,14 +1,14 @@
 /**
- * Libraries that write to standard error by themselves, which is for this program's own sentences.
+ * Silences libraries that write to stderr, which is for this program's own messages.
  *
  * @module
  */
 import { POSIX_SYSTEMS } from "../runtime/system_table.ts";
 
-/** Variables that make libraries quiet: tpm2-tss, and the PKCS#11 module over it. */
+/** Variables that silence libraries: tpm2-tss and tpm2-pkcs11. */
 const QUIET: Readonly<Record<string, string>> = {
   TSS2_LOG: "all+NONE",
-  TPM2_PKCS11_LOG_LEVEL: "0", // its lowest: errors only
+  TPM2_PKCS11_LOG_LEVEL: "0", // lowest level: errors only
 };
 
 const SYMBOLS = {
@@ -24,25 +24,25 @@ const SYMBOLS = {
 
 const STDERR = 2;
 
-/** Variables of {@link QUIET} that this program has set, not the user. */
-const own = new Set<string>();
+/** Variables of {@link QUIET} that this program set, not the user. */
+const setByProgram = new Set<string>();
 
-/** Sets those of the variables that the user has not set. Call it before a library is loaded. */
+/** Sets the variables that the user has not set. Call it before a library is loaded. */
 export function quietLibraries(): void {
   for (const [name, value] of Object.entries(QUIET)) {
     if (Deno.env.get(name) !== undefined) continue;
     Deno.env.set(name, value);
-    own.add(name);
+    setByProgram.add(name);
   }
 }
 
 /**
- * Runs `work` while standard error leads nowhere: GLib and tpm2-pkcs11 have no variable that silences
- * all. If the user has set one of the variables, the libraries may write.
+ * Runs `work` with stderr redirected to /dev/null: no variable silences GLib and tpm2-pkcs11
+ * completely. If the user set one of the variables, stderr is not redirected.
  */
 export async function withQuietStderr<T>(work: () => Promise<T>): Promise<T> {
   const system = POSIX_SYSTEMS[Deno.build.os];
-  if (!system || own.size < Object.keys(QUIET).length) return await work();
+  if (!system || setByProgram.size < Object.keys(QUIET).length) return await work();
   const library = Deno.dlopen(system.library, SYMBOLS);
   const libc = library.symbols;
   const path = new TextEncoder().encode("/dev/null\0");

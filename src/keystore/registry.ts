@@ -1,19 +1,19 @@
 /**
- * Scheme → keystore. A keystore's module is loaded when its scheme is first asked for, so that a
- * run pays for no keystore but its own.
+ * Registry of keystores by scheme. A keystore's module is loaded on its first use, so that a run
+ * loads only the keystores it needs.
  *
  * @module
  */
 import type { Keystore } from "./types.ts";
 import type { Scheme } from "./uri.ts";
 
-/** Gives the keystore of a scheme. */
+/** Returns the keystore of a scheme. */
 export type KeystoreRegistry = (scheme: Scheme) => Promise<Keystore>;
 
-/** What loads the module of each scheme. */
+/** Module loader of each scheme. */
 export type KeystoreLoaders = Readonly<Record<Scheme, () => Promise<{ keystore: Keystore }>>>;
 
-/** Makes a registry that loads a keystore's module when it is asked for. */
+/** Creates a registry that loads a keystore's module on its first use. */
 export function createRegistry(loaders: KeystoreLoaders): KeystoreRegistry {
   return async (scheme) => (await loaders[scheme]()).keystore;
 }

@@ -1,6 +1,7 @@
 /**
  * The contract between the program and its keystores. A keystore is a plugin, chosen by the scheme
- * of a {@link KeystoreUri}; whoever adds one implements {@link Keystore} and nothing else.
+ * of a {@link KeystoreUri}; To add one, implement {@link Keystore}. The other interfaces here are
+ * optional capabilities.
  *
  * @module
  */
@@ -9,46 +10,49 @@ import type { NonEmpty } from "../x509/chain.ts";
 import type { PublicKey } from "../x509/public_key.ts";
 import type { KeystoreUri } from "./uri.ts";
 
-/** The hash functions a message may be signed with, by their WebCrypto names. */
+/** Hash functions for signatures, by their WebCrypto names. */
 export type Digest = "SHA-256" | "SHA-384" | "SHA-512";
 
-/** A private key that is ready to sign, and what stands with it. */
+/** Open private key with the certificates from the same source. */
 export interface Signer extends AsyncDisposable {
   readonly publicKey: PublicKey;
-  /** The key lies in this process's memory and nothing else is held: it may be kept between uses. */
+  /**
+   * True if the key is in this process's memory and holds no other resource. The caller may then
+   * cache the signer.
+   */
   readonly inMemory?: true;
-  /** The certificates that stand with the key, in their order; empty when they stand elsewhere. */
+  /** Certificates from the key's source, in their order. Empty if the source has none. */
   readonly certificates: readonly Certificate[];
   /**
-   * The signature over `message`: PKCS#1 v1.5 for RSA, DER `r, s` for EC, both over the digest;
-   * ML-DSA (empty context) over the message itself, whatever the digest.
+   * Signs `message`. Returns PKCS#1 v1.5 for RSA and DER `SEQUENCE { r, s }` for EC, both over the
+   * digest. ML-DSA (empty context) signs the message itself and ignores `digest`.
    */
   sign(message: Uint8Array, digest: Digest): Promise<Uint8Array>;
 }
 
-/** Said by a keystore whose source turned out to belong to another one (a TPM key in a PEM file). */
+/** Result of `openKey` if the key belongs to another keystore, such as a TPM key in a PEM file. */
 export interface KeyReference {
-  readonly belongsTo: KeystoreUri;
-  /** The certificates that stand in the source, in their order; they count as the signer's own. */
+  readonly target: KeystoreUri;
+  /** Certificates from this source, in their order. They precede those of the target's signer. */
   readonly certificates?: readonly Certificate[];
 }
 
-/** Said by a keystore that keeps keys whole (sealed in a TPM), for {@link SoftwareKeyOpener}. */
+/** Result of `openKey` if the keystore stores whole keys, such as a key sealed in a TPM. */
 export interface SoftwareKey {
-  /** One private key, PEM or DER; whoever opens it wipes it. */
+  /** One private key, PEM or DER. The {@link SoftwareKeyOpener} wipes it. */
   readonly softwareKey: Uint8Array<ArrayBuffer>;
 }
 
-/** A plugin: opens keys and reads certificates where its scheme points. */
+/** Keystore plugin: opens keys and reads certificates of one URI scheme. */
 export interface Keystore {
   /**
    * Opens the private key at `uri`.
    *
-   * `certificate` is the end-entity certificate when that stands elsewhere: of several keys, it tells
-   * which is meant. Whether the one that is opened belongs to it is checked by the caller.
+   * `certificate` is the end-entity certificate if it comes from another source. It selects the
+   * matching key of several. The caller checks that the opened key matches it.
    *
-   * Throws `HelperError` with a `key-…`, `certificate-…`, `secret-source` or
-   * `keystore-unavailable` code.
+   * Throws `HelperError` with a `key-…`, `certificate-…`, `secret-source` or `keystore-unavailable`
+   * code.
    */
   openKey(
     uri: KeystoreUri,
@@ -56,84 +60,95 @@ export interface Keystore {
     certificate?: Certificate,
   ): Promise<Signer | KeyReference | SoftwareKey>;
 
-  /** All certificates at `uri`, at least one, in their order, without touching a key. */
+  /**
+   * Reads all certificates at `uri`, in their order. Does not use a private key.
+   *
+   * Throws `HelperError` if there is none, or with a code that `openKey` throws.
+   */
   readCertificates(uri: KeystoreUri, context: KeystoreContext): Promise<NonEmpty<Certificate>>;
 }
 
-/** What the keystore of files can do besides: open a private key that another keystore kept. */
+/**
+ * Optional capability, implemented by `file:`: opens a private key that another keystore stores.
+ */
 export interface SoftwareKeyOpener {
   /**
-   * Opens the key that `contents` are and wipes them. Messages name it by `label`.
+   * Opens the private key in `contents` and wipes `contents`. Messages use `displayName`.
    *
-   * Throws as `openKey` does; `key-format` when they are not exactly one private key.
+   * Throws as `openKey` does, and `key-format` if `contents` is not exactly one private key.
    */
   openSoftwareKey(
     contents: Uint8Array<ArrayBuffer>,
-    label: string,
+    displayName: string,
     context: KeystoreContext,
   ): Promise<Signer>;
 }
 
-/** Whether a keystore can open keys that others kept. */
+/** Returns true if the keystore can open keys of other keystores. */
 export function isSoftwareKeyOpener(
   keystore: Keystore,
 ): keystore is Keystore & SoftwareKeyOpener {
   return "openSoftwareKey" in keystore;
 }
 
-/** An optional capability of a keystore: reads a bundle that may hold no certificates. */
+/** Optional capability: reads a bundle that may be empty. */
 export interface BundleReader {
-  /** Returns all certificates at `uri`, in their order. Throws as `readCertificates` otherwise. */
+  /**
+   * Reads all certificates at `uri`, in their order. Throws as `readCertificates`, except for none.
+   */
   readBundle(uri: KeystoreUri, context: KeystoreContext): Promise<readonly Certificate[]>;
 }
 
-/** Returns true for a keystore that can read bundles. */
+/** Returns true if the keystore can read bundles. */
 export function isBundleReader(keystore: Keystore): keystore is Keystore & BundleReader {
   return "readBundle" in keystore;
 }
 
-/** A certificate that a token or store holds, as `read-certificate-data` lists it. */
+/** Certificate on a token or in a store, for the list of `read-certificate-data`. */
 export interface ListedCertificate {
   readonly certificate: Certificate;
-  /** A URI that names exactly this certificate, where the keystore has URIs. */
+  /** URI of exactly this certificate, if the keystore has URIs. */
   readonly uri?: string;
-  /** What `--cert-selector` takes for exactly this certificate, where the keystore is a store. */
+  /** `--cert-selector` value of exactly this certificate, if the keystore is an OS store. */
   readonly selector?: string;
 }
 
-/** What a keystore of many certificates can do besides: list those that a URI matches. */
+/** Optional capability: lists the certificates that match a URI. */
 export interface CertificateLister {
-  /** The matching certificates, in a stable order; none is no error. Touches no key. */
+  /**
+   * Lists the matching certificates in a stable order. An empty list is not an error. Does not use
+   * a private key.
+   */
   listCertificates(
     uri: KeystoreUri,
     context: KeystoreContext,
   ): Promise<readonly ListedCertificate[]>;
 }
 
-/** Whether a keystore can list what matches. */
-export function isLister(keystore: Keystore): keystore is Keystore & CertificateLister {
+/** Returns true if the keystore can list certificates. */
+export function isCertificateLister(keystore: Keystore): keystore is Keystore & CertificateLister {
   return "listCertificates" in keystore;
 }
 
-/** The library of others that a keystore uses, as `doctor` tells of it. */
+/** Native library of a keystore, for `doctor`. */
 export interface LibraryReport {
   readonly path: string;
-  /** What it is called and its version, by itself. */
+  /** Name and version, as the library reports them. */
   readonly version: string;
 }
 
-/** What a keystore can do besides whose library can be named and can tell its version. */
+/** Optional capability: reports the native library and its version. */
 export interface LibraryReporter {
-  /** The library that would be used. Throws `keystore-unavailable` when there is none. */
+  /** Returns the library that would be used. Throws `keystore-unavailable` if there is none. */
   reportLibrary(context: KeystoreContext): Promise<LibraryReport>;
 }
 
-/** Whether a keystore can tell of its library. */
+/** Returns true if the keystore can report its library. */
 export function isLibraryReporter(keystore: Keystore): keystore is Keystore & LibraryReporter {
   return "reportLibrary" in keystore;
 }
 
-/** The secrets a keystore may ask for, by the flag that gives them. */
+/** Secrets of keystores, by the name of their flag. */
 export type SecretName =
   | "pkcs8-password"
   | "context-pin"
@@ -141,50 +156,52 @@ export type SecretName =
   | "tpm-parent-password"
   | "keychain-password";
 
-/** Texts that flags give to keystores. */
+/** Text settings of keystores, by the name of their flag. */
 export type SettingName = "pkcs11-lib" | "system-store-name" | "system-store-location";
 
-/** Switches that flags give to keystores. */
+/** Boolean settings of keystores, by the name of their flag. */
 export type SwitchName = "reuse-pin" | "no-tpm-key-password" | "use-latest-expiring-certificate";
 
-/** What touches the world outside, handed to keystores by the command line. */
+/** Access to flags, environment, terminal and clocks. The command line passes it to keystores. */
 export interface KeystoreContext {
-  /** The secret given by flag or environment; undefined when none was given. */
+  /** Returns the secret from its flag or environment variable; undefined if there is none. */
   secret(name: SecretName): Promise<string | undefined>;
   /**
-   * The text given by flag or environment, or the flag's default. With `given`, only what was given
-   * to this program: by the flag or the flag's own variable, not by another program's variable.
+   * Returns the setting from its flag, environment variable or default. With `given`, only from the
+   * flag or this program's own variable, not from a variable of another program or the default.
    */
   setting(name: SettingName, only?: "given"): string | undefined;
-  /** Whether the switch is on. */
+  /** Returns true if the switch is on. */
   isOn(name: SwitchName): boolean;
-  /** A variable of the environment. */
+  /** Returns an environment variable. */
   environment(name: string): string | undefined;
   /**
-   * Identifies a command that stays and opens its sources again and again. Long work then goes to
-   * another thread, and its result may be kept for as long as this object is.
+   * Identifies a long-running command, which opens its sources repeatedly. Keystores then do long
+   * work in another thread, and may cache its result for the lifetime of this object.
    */
   readonly lifetime?: object;
-  /** Asks on the controlling terminal without echo; undefined when there is no terminal. */
+  /**
+   * Prompts on the controlling terminal without echo. Returns undefined if there is no terminal.
+   */
   prompt(question: string): Promise<string | undefined>;
-  /** Tells the user something that must be known even without `--debug`; never a secret. */
-  say(words: string): void;
-  /** Words for `--debug`; never a secret. */
-  debug(words: string): void;
-  /** Returns the time of the wall clock. */
+  /** Logs a message for the user to stderr. Never pass a secret. */
+  info(message: string): void;
+  /** Logs a message if `--debug` is on. Never pass a secret. */
+  debug(message: string): void;
+  /** Returns the wall-clock time. */
   now(): Date;
-  /** Milliseconds from any origin, never going back. */
+  /** Returns monotonic milliseconds, with an arbitrary origin. */
   monotonic(): number;
   sleep(milliseconds: number): Promise<void>;
   /**
-   * Until it is disposed of, SIGINT and SIGTERM do not end the process but abort `signal`, whose
-   * reason is an `interrupted` error. For work that must be undone before the process may end: look
-   * at the signal between steps, undo, throw its reason.
+   * Until the result is disposed, SIGINT and SIGTERM do not end the process but abort `signal`. The
+   * abort reason is an `interrupted` error. Use it for work that must be undone: check the signal
+   * between steps, undo, throw its reason.
    */
   holdSignals(): SignalHold;
 }
 
-/** What {@link KeystoreContext.holdSignals} gives. */
+/** Result of {@link KeystoreContext.holdSignals}. */
 export interface SignalHold extends Disposable {
   readonly signal: AbortSignal;
 }

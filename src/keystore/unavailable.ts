@@ -1,5 +1,5 @@
 /**
- * A keystore that is registered and refuses, in words.
+ * Keystore of a scheme that is not available on this system.
  *
  * @module
  */
@@ -8,19 +8,19 @@ import type { Keystore } from "./types.ts";
 import { type Scheme, SCHEMES } from "./uri.ts";
 
 /**
- * A keystore whose every use is `keystore-unavailable`: it is there on the system called `system`
- * alone; absent, this version has it nowhere.
+ * Returns a keystore that throws `keystore-unavailable` on every use. `system` is the only system
+ * that has it; undefined if this version has it on none.
  */
 export function unavailableKeystore(scheme: Scheme, system?: string): Keystore {
   const what = `${SCHEMES[scheme]} (${scheme}:)`;
   const why = system === undefined
-    ? `this version does not use ${what}`
-    : `${what} is there on ${system} alone`;
-  const refuse = (label: string): Promise<never> =>
+    ? `this version does not support ${what}`
+    : `${what} is only available on ${system}`;
+  const refuse = (displayName: string): Promise<never> =>
     Promise.reject(
       new HelperError(
         "keystore-unavailable",
-        `${label}: ${why}; use a certificate and key file`,
+        `${displayName}: ${why}; use a certificate and key file`,
       ),
     );
   return {

@@ -1,6 +1,6 @@
 /**
- * Where a key or certificate stands: a file path, or a URI whose scheme names the keystore
- * (RFC 7512 for `pkcs11:`; the same attribute syntax for `keychain:` and `cng:`).
+ * Source of a key or certificate: a file path, or a URI whose scheme selects the keystore (RFC 7512
+ * for `pkcs11:`; the same attribute syntax for `keychain:` and `cng:`).
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { HelperError, printableName } from "../errors.ts";
 import { validatePkcs11Attributes, withoutSecrets } from "./pkcs11_attributes.ts";
 import { parseAttributes, splitOnce } from "./uri_attributes.ts";
 
-/** The keystores, by URI scheme, and what each of them is, for messages. */
+/** Keystores by URI scheme, with a description for messages. */
 export const SCHEMES = {
   file: "a file",
   pkcs11: "a PKCS#11 token",
@@ -18,57 +18,61 @@ export const SCHEMES = {
 } as const satisfies Record<string, string>;
 
 /**
- * Attribute of a `handle:` source whose keys were found in a file: their `TSS2 PRIVATE KEY` DER, one
- * behind the other. What a user writes behind `handle:` never becomes an attribute, so that no file
- * is taken for a handle and no handle for a file.
+ * Attribute of a `handle:` source whose keys come from a file: their `TSS2 PRIVATE KEY` DER,
+ * concatenated. Text that a user writes after `handle:` never becomes an attribute, so files and
+ * handles cannot be confused.
  */
 export const TSS2_KEYS = "tss2-keys";
 
-/** The scheme of a keystore URI. */
+/** Scheme of a keystore URI. */
 export type Scheme = keyof typeof SCHEMES;
 
-/** A parsed source of a key or certificate. */
+/** Parsed source of a key or certificate. */
 export interface KeystoreUri {
   readonly scheme: Scheme;
-  /** As the user wrote it, without secrets: safe to print. */
+  /** URI as the user wrote it, without secrets: safe to print. */
   readonly displayName: string;
-  /** What follows the scheme, decoded: the path of a file, the number of a handle; else empty. */
+  /**
+   * Decoded text after the scheme: the path of a file or the number of a handle; otherwise empty.
+   */
   readonly path: string;
   /**
-   * Path attributes (`name=value` between semicolons), values percent-decoded; of a `pkcs11:` URI,
-   * names in lower case.
+   * Path attributes (`name=value`, separated by `;`), values percent-decoded. Names of `pkcs11:`
+   * attributes are in lower case.
    */
   readonly attributes: ReadonlyMap<string, Uint8Array>;
-  /** Query attributes (behind `?`, between `&`), values percent-decoded; may hold secrets. */
+  /**
+   * Query attributes (after `?`, separated by `&`), values percent-decoded. May contain secrets.
+   */
   readonly query: ReadonlyMap<string, Uint8Array>;
 }
 
 /** Schemes whose URIs are lists of attributes. */
 const ATTRIBUTE_SCHEMES: readonly Scheme[] = ["pkcs11", "keychain", "cng"];
 /**
- * From a PIN on, nothing is printed: where it ends is for the parser to decide, and it may refuse.
- * A misspelt `pin-value` is a PIN, too.
+ * Text from a PIN to the end, which is not printed: the end of the PIN is unknown until the URI is
+ * parsed. Includes misspelt names of `pin-value`.
  */
 const FROM_PIN =
   /((?:[Pp][Ii][Nn]|[Vv][Aa][Ll][Uu][Ee])[^=;&?/]*=(?!file:|env:[A-Z0-9_]+(?:&|$))).*/s;
-/** A longer scheme that is not known could be a part of a secret. */
+/** An unknown scheme is shown if it is short. A longer one could be part of a secret. */
 const SHORT = /^.{1,11}$/;
-/** Text of a key or certificate where its path belongs, as in `--private-key "$KEY"`. */
+/** Contents of a key or certificate instead of its path, as in `--private-key "$KEY"`. */
 const CONTENTS = /-----BEGIN|^M[A-Za-z0-9+/=\s]{63,}$/;
-/** One letter before a colon is a Windows drive, not a scheme. */
+/** URI scheme. One letter before a colon is a Windows drive. */
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]+):/;
 
 /**
- * Parses what was given to `flag`. A bare path is a file.
+ * Parses the value of `flag`. A bare path is a file.
  *
- * Throws `usage` when the scheme is unknown or the URI malformed, naming the flag and the place.
+ * Throws `usage` if the scheme is unknown or the URI malformed.
  */
 export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
   const refuse = (why: string): HelperError => new HelperError("usage", `${flag}: ${why}`);
   const shown = printableName(withoutPin(text));
   if (text === "") throw refuse("the path or URI is empty");
   if (CONTENTS.test(text)) {
-    throw refuse("this is the text of a key or certificate, not its place; put it into a file");
+    throw refuse("this is the text of a key or certificate, not its path; save it to a file");
   }
   const none = { attributes: new Map(), query: new Map() };
   const written = SCHEME.exec(text)?.[1];
@@ -101,10 +105,10 @@ export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
   const query = parseAttributes(queryPart, { ...syntax, separator: "&" });
   const wrong = isPkcs11 ? validatePkcs11Attributes(attributes, query) : undefined;
   if (wrong) throw malformed(wrong);
-  const label = isPkcs11 && queryPart !== ""
+  const displayName = isPkcs11 && queryPart !== ""
     ? printableName(`${written}:${withoutPin(pathPart)}?${withoutSecrets(queryPart)}`)
     : shown;
-  return { scheme, displayName: label, path: "", attributes, query };
+  return { scheme, displayName, path: "", attributes, query };
 }
 
 const withoutPin = (text: string) => text.replace(FROM_PIN, "$1…");
@@ -118,13 +122,13 @@ function schemeList(): string {
   return Object.keys(SCHEMES).map((scheme) => `${scheme}:`).join(", ");
 }
 
-/** The path of a `file:` URI (RFC 8089); undefined when it names another host or is malformed. */
+/** Returns the path of a `file:` URI (RFC 8089); undefined for another host or a malformed URI. */
 export function filePath(rest: string): string | undefined {
   try {
     const path = /^\/\/(?:localhost)?(\/.*)$/i.exec(rest)?.[1] ?? rest;
     if (path === "" || path.startsWith("//")) return undefined;
     return decodeURIComponent(path).replace(/^\/([A-Za-z]:)/, "$1");
   } catch {
-    return undefined; // a percent sign that escapes nothing
+    return undefined; // a malformed percent escape
   }
 }

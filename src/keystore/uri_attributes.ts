@@ -1,29 +1,32 @@
 /**
- * Reading lists of attributes, as URIs of tokens and stores have them: `name=value` between
- * separators, values percent-encoded (the syntax of RFC 7512).
+ * Parser of attribute lists in the URIs of tokens and stores: `name=value` with separators, values
+ * percent-encoded (the syntax of RFC 7512).
  *
  * @module
  */
 import type { HelperError } from "../errors.ts";
 import { isVendorQueryAttribute } from "./pkcs11_attributes.ts";
 
-/** How a list is written. */
+/** Syntax of an attribute list. */
 export interface AttributeSyntax {
-  /** Behind the `?` of a URI attributes are joined by `&`, before it by `;`. */
+  /** Separator: `;` in the path, `&` in the query. */
   readonly separator: ";" | "&";
-  /** RFC 7512's own names: in any case, given in lower case; a vendor's may stand several times. */
+  /**
+   * True for RFC 7512: names are case-insensitive and returned in lower case; vendor attributes may
+   * be repeated.
+   */
   readonly isPkcs11: boolean;
-  /** Makes the error; it is told what is wrong and where, without any value. */
+  /** Creates the error. `why` never contains a value. */
   refuse(why: string): HelperError;
 }
 
-/** Splits at the first separator; the second part is undefined when there is none. */
+/** Splits at the first separator. The second part is undefined without a separator. */
 export function splitOnce(text: string, separator: string): [string, string | undefined] {
   const at = text.indexOf(separator);
   return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** Reads a list of attributes; throws what `refuse` makes. */
+/** Parses a list of attributes. Throws the error of `refuse`. */
 export function parseAttributes(
   part: string,
   { separator, isPkcs11, refuse }: AttributeSyntax,
@@ -32,23 +35,25 @@ export function parseAttributes(
   if (part === "") return attributes;
   for (const [i, attribute] of part.split(separator).entries()) {
     const [written, value] = splitOnce(attribute, "=");
-    // The names of RFC 7512 are literals of an ABNF, in which case does not count (RFC 5234, 2.3).
+    // The names of RFC 7512 are ABNF literals, which are case-insensitive (RFC 5234 section 2.3).
     const name = isPkcs11 ? written.toLowerCase() : written;
     if (!/^[A-Za-z0-9_-]+$/.test(name) || value === undefined) {
-      // Not shown where it may be the rest of a PIN that holds the separator.
+      // Not shown if it may be the rest of a PIN that contains the separator.
       const shown = separator === ";" && SHORT_NAME.test(written) &&
         ![...attributes.keys()].some((key) => isPin(key));
-      const behind = separator === "&" ? ' behind the "?"' : "";
-      const place = shown ? `"${written}"` : `attribute ${i + 1}${behind}`;
+      const position = separator === "&" ? ' after the "?"' : "";
+      const place = shown ? `"${written}"` : `attribute ${i + 1}${position}`;
       throw refuse(`${place} is not a name=value attribute`);
     }
     if (attributes.has(name)) {
       const mayRepeat = isPkcs11 && separator === "&" && isVendorQueryAttribute(name);
       if (mayRepeat) continue;
-      throw refuse(`the attribute "${name}" stands twice`);
+      throw refuse(`duplicate attribute "${name}"`);
     }
     const decoded = percentDecode(value);
-    if (!decoded) throw refuse(`the value of "${name}" has a "%" without two hex digits`);
+    if (!decoded) {
+      throw refuse(`the value of "${name}" has a "%" that two hex digits do not follow`);
+    }
     attributes.set(name, decoded);
   }
   return attributes;

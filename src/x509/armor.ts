@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readBase64 } from "./base64.ts";
+import { decodeAnyBase64 } from "./base64.ts";
 import { DerError, DerReader, TAG } from "./der.ts";
 import { looksLikePem, parsePem, type PemBlock, PemError } from "./pem.ts";
 
@@ -30,7 +30,7 @@ export function unarmor(
   if (binary) return binary;
   const text = decodeText(bytes);
   if (looksLikePem(text)) return readPemText(text);
-  const decoded = readBase64(text.replace(/\\+[rn]/g, "\n"));
+  const decoded = decodeAnyBase64(text.replace(/\\+[rn]/g, "\n"));
   const inner = decoded && (readBinary(decoded, isKnown) ?? readInnerText(decoded));
   if (!inner) return { form: "other", text };
   return inner.form === "known" ? { ...inner, isDecoded: true } : inner;
@@ -69,12 +69,12 @@ function derElements(bytes: Uint8Array): Uint8Array[] | undefined {
     throw thrown;
   }
   const length = elements.reduce((sum, element) => sum + element.length, 0);
-  const isWhole = bytes.subarray(length).every((byte) => FILLING.includes(byte));
+  const isWhole = bytes.subarray(length).every((byte) => TRAILING_BYTES.includes(byte));
   return elements.length > 0 && isWhole ? elements : undefined;
 }
 
 /** Bytes that copying and editing add at the end of a binary file: zero, line breaks, Ctrl-Z, blank. */
-const FILLING: readonly number[] = [0x00, 0x0a, 0x0d, 0x1a, 0x20];
+const TRAILING_BYTES: readonly number[] = [0x00, 0x0a, 0x0d, 0x1a, 0x20];
 
 /** Decodes UTF-8, or UTF-16 with its byte order mark, as some Windows editors save PEM. */
 export function decodeText(bytes: Uint8Array): string {

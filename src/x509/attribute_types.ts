@@ -24,7 +24,7 @@ export const ATTRIBUTE_NAMES: Readonly<Record<string, string>> = {
 };
 
 /** What OpenSSL, Windows and Java call attribute types besides the short names, in lower case. */
-const OTHER_NAMES: Readonly<Record<string, string>> = {
+const ALIASES: Readonly<Record<string, string>> = {
   commonname: "2.5.4.3",
   surname: "2.5.4.4",
   countryname: "2.5.4.6",
@@ -45,7 +45,7 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 
 const OBJECT_IDENTIFIERS = new Map([
   ...Object.entries(ATTRIBUTE_NAMES).map(([oid, name]) => [name.toLowerCase(), oid] as const),
-  ...Object.entries(OTHER_NAMES),
+  ...Object.entries(ALIASES),
 ]);
 
 /** The dotted form of an attribute type from its name or itself; undefined when it is none. */

@@ -7,15 +7,15 @@
 import { decodeBase64 } from "@std/encoding/base64";
 
 /** Blanks, quotes of mails, shells and JSON, and characters that nobody sees. */
-const NOISE = /[\s"'`>,;\u00ad\u200b-\u200d\u2060]+/g;
+const IGNORED = /[\s"'`>,;\u00ad\u200b-\u200d\u2060]+/g;
 /** Both alphabets of RFC 4648. */
 const BASE64 = /^[A-Za-z0-9+/]+=*$/;
 const BASE64_URL = /^[A-Za-z0-9_-]+=*$/;
 
 /** Decodes base64 of either alphabet, padded or not. Returns undefined for other text and for none. */
-export function readBase64(written: string): Uint8Array<ArrayBuffer> | undefined {
+export function decodeAnyBase64(written: string): Uint8Array<ArrayBuffer> | undefined {
   // Quoted-printable writes a padding "=" like this; no base64 goes on after its padding.
-  const text = written.replace(NOISE, "").replaceAll("=3D", "=");
+  const text = written.replace(IGNORED, "").replaceAll("=3D", "=");
   const standard = BASE64.test(text)
     ? text
     : BASE64_URL.test(text)

@@ -1,6 +1,6 @@
 /**
- * What a certificate says about its own use (RFC 5280): the fields that a service looks at and that
- * signing does not need.
+ * Fields of a certificate that restrict its use (RFC 5280). A service checks them; signing does not
+ * need them.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Certificate } from "./certificate.ts";
 import { contextTag, DerReader, readSequence, TAG } from "./der.ts";
 
 /** Those fields. */
-export interface CertificateProfile {
+export interface CertificateUsage {
   /** 1 to 3. */
   readonly version: number;
   /** The algorithm of the signature on the certificate: its object identifier. */
@@ -35,7 +35,7 @@ const OID = { keyUsage: "2.5.29.15", basicConstraints: "2.5.29.19" } as const;
 const BITS = { digitalSignature: 0x80, certificateSigning: 0x04 } as const;
 
 /** Reads them; `DerError` when the extensions are malformed. */
-export function readCertificateProfile(certificate: Certificate): CertificateProfile {
+export function readCertificateUsage(certificate: Certificate): CertificateUsage {
   const body = readSequence(certificate.encoded).sequence();
   const version = body.optional(contextTag(0, true));
   body.integer();
@@ -52,8 +52,8 @@ export function readCertificateProfile(certificate: Certificate): CertificatePro
   };
 }
 
-function readExtensions(list: DerReader): Pick<CertificateProfile, "isAuthority" | "keyUsage"> {
-  const found: { -readonly [K in keyof CertificateProfile]?: CertificateProfile[K] } = {};
+function readExtensions(list: DerReader): Pick<CertificateUsage, "isAuthority" | "keyUsage"> {
+  const found: { -readonly [K in keyof CertificateUsage]?: CertificateUsage[K] } = {};
   while (!list.atEnd) {
     const extension = list.sequence();
     const oid = extension.objectIdentifier();

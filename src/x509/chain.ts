@@ -10,8 +10,8 @@ import { type PublicKey, sameBytes, samePublicKey } from "./public_key.ts";
 export type NonEmpty<T> = readonly [T, ...T[]];
 
 /**
- * Whether `issuer` can have issued `certificate`: by name, and by key identifier where both carry
- * one (RFC 5280 section 4.2.1.1). The service verifies the signatures.
+ * Returns true if `issuer` can have issued `certificate`: by name, and by key identifier where both
+ * carry one (RFC 5280 section 4.2.1.1). The service verifies the signatures.
  */
 export function mayHaveIssued(issuer: Certificate, certificate: Certificate): boolean {
   if (!sameBytes(issuer.subject, certificate.issuer)) return false;
@@ -23,15 +23,15 @@ export function mayHaveIssued(issuer: Certificate, certificate: Certificate): bo
 /**
  * Returns the end-entity certificate among several: of those with `publicKey`, if it is known and one
  * has it; else of those that are neither authorities nor issuers of another, if all have one key;
- * else the first. Of several with one key, as after a renewal, it is the {@link preferred} one.
+ * else the first. Of several with one key, as after a renewal, it is the {@link selectPreferred} one.
  */
-export function endEntityOf(
+export function selectEndEntity(
   certificates: NonEmpty<Certificate>,
   now: Date,
   publicKey?: PublicKey,
 ): Certificate {
   const ofKey = (key: PublicKey) => certificates.filter((other) => hasPublicKey(other, key));
-  const matching = publicKey ? preferred(ofKey(publicKey), now) : undefined;
+  const matching = publicKey ? selectPreferred(ofKey(publicKey), now) : undefined;
   if (matching) return matching;
   const leaves = certificates.filter((candidate) =>
     !candidate.isAuthority &&
@@ -39,22 +39,22 @@ export function endEntityOf(
   );
   const [first, ...others] = leaves;
   const isOneKey = first && others.every((other) => haveSameKey(first, other));
-  return (isOneKey ? preferred(leaves, now) : undefined) ?? certificates[0];
+  return (isOneKey ? selectPreferred(leaves, now) : undefined) ?? certificates[0];
 }
 
 /**
  * Returns the certificate to use of several that are equally meant: valid at `now` before the others,
  * then the one that expires last, then the one that became valid last, then the first.
  */
-export function preferred(
+export function selectPreferred(
   certificates: readonly Certificate[],
   now: Date,
 ): Certificate | undefined {
-  return byPreference(certificates, now, (certificate) => certificate)[0];
+  return sortByPreference(certificates, now, (certificate) => certificate)[0];
 }
 
-/** Returns the items in the order of {@link preferred}. */
-export function byPreference<T>(
+/** Returns the items in the order of {@link selectPreferred}. */
+export function sortByPreference<T>(
   items: readonly T[],
   now: Date,
   certificateOf: (item: T) => Certificate,

@@ -129,7 +129,7 @@ export class DerReader {
     return this.expect(TAG.octetString).contents;
   }
 
-  /** Says that nothing may follow at this level. */
+  /** Throws unless everything at this level has been read. */
   end(): void {
     if (!this.atEnd) throw new DerError("bytes left over at the end");
   }

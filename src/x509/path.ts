@@ -33,7 +33,7 @@ export async function buildChain(
   found: readonly Certificate[],
   enough: number,
 ): Promise<Chain> {
-  let rest = distinct([endEntity, ...found]).slice(1);
+  let rest = removeDuplicates([endEntity, ...found]).slice(1);
   const issuers: Certificate[] = [];
   let verifications = 0;
   const hasIssuedOneOf = async (issuer: Certificate, certificates: readonly Certificate[]) => {
@@ -58,7 +58,7 @@ export async function buildChain(
 }
 
 /** Returns each certificate once, in the order given. */
-export function distinct(certificates: readonly Certificate[]): Certificate[] {
+export function removeDuplicates(certificates: readonly Certificate[]): Certificate[] {
   const kept: Certificate[] = [];
   for (const certificate of certificates) {
     if (!kept.some(({ encoded }) => sameBytes(encoded, certificate.encoded))) {

@@ -4,7 +4,7 @@
  * @module
  */
 import { encodeBase64 } from "@std/encoding/base64";
-import { readBase64 } from "./base64.ts";
+import { decodeAnyBase64 } from "./base64.ts";
 
 /** One block: `-----BEGIN label-----` … `-----END label-----`. */
 export interface PemBlock {
@@ -54,7 +54,7 @@ const KNOWN_LABELS: ReadonlySet<string> = new Set([
   "PKCS12",
 ]);
 /** Damages of a text in place of base64 → their names. */
-const DAMAGES: readonly (readonly [pattern: RegExp, words: string])[] = [
+const DAMAGES: readonly (readonly [pattern: RegExp, message: string])[] = [
   [/\.\.\.|\u2026/, "is shortened with dots; copy all of it"],
   [/\*\*\*/, "is masked with asterisks; get it from where it is stored"],
   [/%[0-9A-F]{2}/i, "is URL-encoded; decode it first"],
@@ -91,12 +91,12 @@ export function parsePem(text: string): PemBlock[] {
   for (const { 0: marker, 1: mark, 2: written = "", index } of text.matchAll(MARKER)) {
     const label = written.replace(/ +/g, " ");
     if (mark === "BEGIN") {
-      if (open) passOver(open, withoutEnd(open.label));
+      if (open) passOver(open, missingEndError(open.label));
       const start = index + marker.length;
       open = { label, start, isInSentence: isInSentence(text, index, start) };
     } else if (open) {
       try {
-        if (open.label !== label) throw withoutEnd(open.label);
+        if (open.label !== label) throw missingEndError(open.label);
         blocks.push(parseOpen(open, text.slice(open.start, index)));
       } catch (thrown) {
         if (!(thrown instanceof PemError)) throw thrown;
@@ -105,7 +105,7 @@ export function parsePem(text: string): PemBlock[] {
       open = undefined;
     }
   }
-  if (open) passOver(open, withoutEnd(open.label));
+  if (open) passOver(open, missingEndError(open.label));
   if (problem && blocks.length === 0) throw problem;
   return blocks;
 }
@@ -125,17 +125,17 @@ function isInSentence(text: string, start: number, end: number): boolean {
 
 /** Parses a block. Between two markers of one sentence there are words, and no run of base64. */
 function parseOpen({ label, isInSentence }: OpenBlock, written: string): PemBlock {
-  if (isInSentence && !/[\w+/=]{16}/.test(written)) throw notBase64(label);
+  if (isInSentence && !/[\w+/=]{16}/.test(written)) throw notBase64Error(label);
   return parseBlock(label, written);
 }
 
 /** Returns a block's name for messages. */
-function named(label: string): string {
+function describeBlock(label: string): string {
   return KNOWN_LABELS.has(label) ? `the ${label} block` : "a block with an unknown label";
 }
 
-function withoutEnd(label: string): PemError {
-  return new PemError(`${named(label)} has no end line; the file may be truncated`);
+function missingEndError(label: string): PemError {
+  return new PemError(`${describeBlock(label)} has no end line; the file may be truncated`);
 }
 
 /** The beginning of a line in a mail's quote or in quotation marks. */
@@ -152,15 +152,15 @@ function parseBlock(label: string, written: string): PemBlock {
     if (colon > 0) headers.set(line.slice(0, colon).trim(), line.slice(colon + 1).trim());
     else base64 += line.trim();
   }
-  if (base64 === "") throw new PemError(`${named(label)} is empty`);
-  const bytes = readBase64(base64);
+  if (base64 === "") throw new PemError(`${describeBlock(label)} is empty`);
+  const bytes = decodeAnyBase64(base64);
   if (bytes) return { label, headers, bytes };
   const damage = DAMAGES.find(([pattern]) => pattern.test(base64));
-  throw damage ? new PemError(`${named(label)} ${damage[1]}`) : notBase64(label);
+  throw damage ? new PemError(`${describeBlock(label)} ${damage[1]}`) : notBase64Error(label);
 }
 
-function notBase64(label: string): PemError {
-  return new PemError(`${named(label)} does not hold base64; export it again`);
+function notBase64Error(label: string): PemError {
+  return new PemError(`${describeBlock(label)} does not hold base64; export it again`);
 }
 
 /** The dashes of the markers, of which there may be more than the marker takes. */

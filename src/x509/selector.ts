@@ -35,7 +35,7 @@ export type SelectorKey = (typeof SELECTOR_KEYS)[number];
 /** The value of each key, as written. */
 export type SelectorValues = ReadonlyMap<SelectorKey, string>;
 
-/** What a certificate must say; what is absent may be anything. */
+/** Required values of a certificate; absent ones match anything. */
 export interface CertificateSelector {
   readonly subject?: DistinguishedName;
   readonly issuer?: DistinguishedName;
@@ -118,7 +118,7 @@ function parseSan(text: string): AlternativeName {
   );
 }
 
-/** Whether a certificate says all that the selector asks for. */
+/** Returns true if the certificate matches the selector. */
 export async function matchesSelector(
   { subject, issuer, serialNumber, thumbprint, alternativeName }: CertificateSelector,
   certificate: Certificate,

@@ -96,8 +96,8 @@ export async function formatSelector(
   others: readonly Certificate[],
 ): Promise<string> {
   const values = new Map<SelectorKey, string>([
-    ["x509Subject", pasteable(formatName(certificate.subject))],
-    ["x509Issuer", pasteable(formatName(certificate.issuer))],
+    ["x509Subject", escapeForShells(formatName(certificate.subject))],
+    ["x509Issuer", escapeForShells(formatName(certificate.issuer))],
     ["x509Serial", serialNumberHex(certificate)],
   ]);
   for (const [key, value] of values) if (value === "") values.delete(key); // an empty name
@@ -115,7 +115,7 @@ export async function formatSelector(
  * would change within double quotes (double quotes straight and curved, `$`, `%`, `!`, backquotes,
  * a backslash before a quote), and blanks that could be lost or taken for the end of the value.
  */
-function pasteable(name: string): string {
+function escapeForShells(name: string): string {
   const hex = (text: string) =>
     Array.from(new TextEncoder().encode(text), (byte) => `\\${byte.toString(16).padStart(2, "0")}`)
       .join("");

@@ -38,7 +38,7 @@ export function parseAlternativeName(text: string): AlternativeName | undefined 
   return canonical === undefined ? undefined : { kind, value: canonical };
 }
 
-/** Whether a certificate is for that name. One whose names are malformed is for none. */
+/** Returns true if the certificate has this name. Malformed names never match. */
 export function hasAlternativeName(certificate: Certificate, wanted: AlternativeName): boolean {
   if (!certificate.subjectAlternativeName) return false;
   try {
@@ -67,7 +67,7 @@ function readGeneralName({ tag, contents }: DerElement): AlternativeName | undef
     case contextTag(6, false):
       return { kind: "uri", value: text() };
     case contextTag(7, false):
-      return { kind: "ip", value: addressOf(contents) };
+      return { kind: "ip", value: formatAddress(contents) };
     default:
       return undefined;
   }
@@ -81,7 +81,7 @@ function readOtherName(otherName: DerReader): AlternativeName | undefined {
 }
 
 /** An address as text, from the 4 or 16 bytes that a certificate holds. */
-function addressOf(bytes: Uint8Array): string {
+function formatAddress(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join(".");
   return encodeHex(bytes).replace(/.{4}(?=.)/g, "$&:");
 }

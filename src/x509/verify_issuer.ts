@@ -56,7 +56,7 @@ export async function checkIssuance(
     // ML-DSA signatures have the object identifier of the key, and no separate digest.
     const digest = DIGESTS[oid] ?? (Object.hasOwn(KEY_TYPES, oid) ? "SHA-512" : undefined);
     if (digest === undefined) return "unverifiable";
-    return asIssuance(await verifySignature(key, message, digest, signature));
+    return toIssuance(await verifySignature(key, message, digest, signature));
   } catch (thrown) {
     if (thrown instanceof KeyTypeError) return "unverifiable";
     // A malformed key or signature, or a key of another kind than the algorithm's.
@@ -70,7 +70,7 @@ export async function hasIssued(issuer: Certificate, certificate: Certificate): 
   return await checkIssuance(issuer, certificate) === "verified";
 }
 
-function asIssuance(isValid: boolean): Issuance {
+function toIssuance(isValid: boolean): Issuance {
   return isValid ? "verified" : "refuted";
 }
 
@@ -98,5 +98,5 @@ async function verifyPss(
     Uint8Array.from(signature),
     Uint8Array.from(message),
   );
-  return asIssuance(isValid);
+  return toIssuance(isValid);
 }

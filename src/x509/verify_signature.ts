@@ -12,8 +12,8 @@ import { type PublicKey, rsaPublicNumbers, sameBytes } from "./public_key.ts";
 export type Digest = "SHA-256" | "SHA-384" | "SHA-512";
 
 /**
- * Whether `signature` is the key's over `message`: PKCS#1 v1.5 for RSA, DER `r, s` for EC; for
- * ML-DSA with an empty context, whatever the digest. Malformed signatures are none.
+ * Returns true if `signature` is the key's over `message`: PKCS#1 v1.5 for RSA, DER `r, s` for EC;
+ * for ML-DSA with an empty context, whatever the digest. Malformed signatures are none.
  */
 export async function verifySignature(
   publicKey: PublicKey,
@@ -61,7 +61,7 @@ async function verifyLargeRsa(
   signature: Uint8Array,
 ): Promise<boolean> {
   const { modulus, exponent } = rsaPublicNumbers(bits);
-  const [n, e, s] = [modulus, exponent, signature].map(numberOf);
+  const [n, e, s] = [modulus, exponent, signature].map(toBigInt);
   if (n === undefined || e === undefined || s === undefined) return false;
   if (signature.length !== modulus.length || s >= n) return false;
   const hash = new Uint8Array(await crypto.subtle.digest(digest, new Uint8Array(message)));
@@ -69,16 +69,16 @@ async function verifyLargeRsa(
   const expected = new Uint8Array(modulus.length).fill(0xff);
   expected.set([0, 1]);
   expected.set([0, ...info], expected.length - info.length - 1);
-  const actual = power(s, e, n).toString(16).padStart(2 * modulus.length, "0");
+  const actual = modPow(s, e, n).toString(16).padStart(2 * modulus.length, "0");
   return sameBytes(decodeHex(actual), expected);
 }
 
-function numberOf(bytes: Uint8Array): bigint {
+function toBigInt(bytes: Uint8Array): bigint {
   // A copy: encodeHex takes the memory of a Node buffer away.
   return BigInt(`0x0${encodeHex(Uint8Array.from(bytes))}`);
 }
 
-function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
+function modPow(base: bigint, exponent: bigint, modulus: bigint): bigint {
   let result = 1n;
   for (let factor = base; exponent > 0n; exponent >>= 1n) {
     if (exponent & 1n) result = result * factor % modulus;

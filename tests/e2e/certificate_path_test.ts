@@ -145,7 +145,7 @@ Deno.test("credential-process refuses many certificates of two names in bounded 
     ...scenario.serviceFlags,
   ], { timeout: 60_000 });
   assertEquals(code, 3, stderr);
-  assertStringIncludes(stderr, ": 400 issuers are on its path and the service takes 5;");
+  assertStringIncludes(stderr, ": 400 issuers are on its path, but the service accepts 5;");
 });
 
 Deno.test("credential-process sends every candidate of a renewed intermediate, and counts those", async () => {

@@ -169,7 +169,7 @@ testWith(
           PATH: `${reader.directory.join("bin")}:${Deno.env.get("PATH")}`,
           FOLDER: reader.directory.path,
         }, shell);
-        const said = await serve.said(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
+        const said = await serve.waitForLine(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
         const port = /:(\d+)\/$/.exec(said)?.[1] ?? "";
         const [client = ""] = blocks(document, "serve client");
         isCaller(await reader.run(client.replace("1338", port), env));

@@ -48,7 +48,9 @@ Deno.test("update survives failures: the old credentials stay, the failure is re
   await running.waitForLine(WROTE);
   scenario.emulator.fail("resource-not-found", 1);
   scenario.emulator.fail("validation");
-  const warning = await running.waitForLine(/warning: the refresh failed: ResourceNotFoundException/);
+  const warning = await running.waitForLine(
+    /warning: the refresh failed: ResourceNotFoundException/,
+  );
   assertMatch(
     warning,
     /: warning: the refresh failed: ResourceNotFoundException: Trust anchor was not found; \[default\] of \S+ stays valid until \S+; the next attempt is at \S+$/,

@@ -105,7 +105,10 @@ testWith(
     // wine has one place for keys: the other identity's was lost when this one's came.
     const lost = await run("sign-string", "--cert-selector", "Key=x509Subject,Value=CN=other");
     assertEquals([lost.code, lost.stdout], [3, ""]);
-    assertStringIncludes(lost.stderr, "is not the certificate's; import the certificate again");
+    assertStringIncludes(
+      lost.stderr,
+      "does not match the certificate; import the certificate again",
+    );
 
     await using emulator = await CreateSessionEmulator.start({
       trustAnchors: [root.certificatePem],

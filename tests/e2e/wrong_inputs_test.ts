@@ -135,7 +135,7 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
     { name: "unknown scheme", args: certificate("vault:secret/cert"), code: 2, says: /--certificate: unknown scheme "vault:"/ },
     { name: "malformed token URI", args: key("pkcs11:object=%zz"), code: 2, says: /--private-key: malformed pkcs11: URI/ },
     { name: "token URI with an attribute that is none", args: key("pkcs11:tokn=x?pin-value=hunter2"), code: 2, says: /--private-key: malformed pkcs11: URI: "tokn" is not an attribute/ },
-    { name: "PIN in the wrong half of a token URI", args: key("pkcs11:token=x;pin-value=hunter2"), code: 2, says: /"pin-value" belongs behind a "\?"/ },
+    { name: "PIN in the wrong half of a token URI", args: key("pkcs11:token=x;pin-value=hunter2"), code: 2, says: /"pin-value" must come after the "\?"/ },
     { name: "PKCS#11 module that is not there", args: [...key("pkcs11:token=x?pin-value=hunter2"), "--pkcs11-lib", missing], code: 3, says: /--pkcs11-lib: .*no such file\.pem does not exist/ },
     { name: "proxy variable that is no URL", args: more(), code: 2, says: /HTTPS_PROXY does not hold an HTTP proxy's URL/, options: { env: { HTTPS_PROXY: "ftp://x:hunter2@y" } } },
     { name: "store selector on Linux", args: ["sign-string", "--cert-selector", "Key=x509Subject,Value=CN=x"], code: 3, says: /Linux has no certificate store; use --certificate with file:, pkcs11:, handle:/ },
@@ -143,7 +143,7 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
       name: `store of another system: ${uri}`,
       args: ["sign-string", "--private-key", uri],
       code: 3,
-      says: new RegExp(`^aws_signing_helper: ${uri}: .* is there on (macOS|Windows) alone`),
+      says: new RegExp(`^aws_signing_helper: ${uri}: .* is only available on (macOS|Windows)`),
     }))),
 
     // files
@@ -168,7 +168,7 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
     { name: "key of another certificate", args: key(other.keyPath), code: 3, says: /does not belong to the certificate/ },
     { name: "expired certificate", args: pair(expired), code: 3, says: /expired at \d{4}-.*renew it/ },
     { name: "certificate of tomorrow", args: pair(future), code: 3, says: /not valid before/ },
-    { name: "chain of six", args: [...pair(deep), "--intermediates", written("six.pem", authorities.map((a) => a.certificatePem).join(""))], code: 3, says: /6 issuers are on its path and the service takes 5/ },
+    { name: "chain of six", args: [...pair(deep), "--intermediates", written("six.pem", authorities.map((a) => a.certificatePem).join(""))], code: 3, says: /6 issuers are on its path, but the service accepts 5/ },
     { name: "Ed25519 key", args: key(ed25519), code: 3, says: /Ed25519 keys cannot be used/ },
     { name: "secp256k1 key", args: key(secp256k1), code: 3, says: /elliptic curve secp256k1 cannot be used with IAM Roles Anywhere; use P-256/ },
     { name: "P-224 key", args: key(p224), code: 3, says: /elliptic curve P-224 cannot be used with IAM Roles Anywhere/ },

@@ -126,9 +126,9 @@ async function tryFile(path: string): Promise<{ outcome: Outcome; said: string }
 
 async function openAndSign(uri: KeystoreUri, context: KeystoreContext): Promise<void> {
   const opened = await keystore.openKey(uri, context);
-  if ("belongsTo" in opened) {
+  if ("target" in opened) {
     // A key of a TPM is read here, and signs only there.
-    const inTpm = await createKeystore("linux").openKey(opened.belongsTo, context);
+    const inTpm = await createKeystore("linux").openKey(opened.target, context);
     if ("sign" in inTpm) await inTpm[Symbol.asyncDispose]();
     return;
   }

@@ -12,7 +12,7 @@ export interface FakeEntry {
   /** What the key signs with; absent: signing fails. */
   readonly sign?: Signer["sign"];
   /** The key turns out to be another keystore's. */
-  readonly belongsTo?: string;
+  readonly target?: string;
   /** A key that the keystore of files is to open. */
   readonly softwareKey?: Uint8Array<ArrayBuffer>;
 }
@@ -32,10 +32,10 @@ export class FakeKeystore implements Keystore {
 
   openKey(uri: KeystoreUri, _context: KeystoreContext, certificate?: Certificate) {
     this.certificate.push(certificate);
-    const { publicKey, certificates = [], belongsTo, softwareKey, sign } = this.#entry(uri);
-    if (belongsTo !== undefined) {
+    const { publicKey, certificates = [], target, softwareKey, sign } = this.#entry(uri);
+    if (target !== undefined) {
       return Promise.resolve({
-        belongsTo: parseKeystoreUri(belongsTo, "--private-key"),
+        target: parseKeystoreUri(target, "--private-key"),
         certificates,
       });
     }
@@ -72,7 +72,7 @@ export const NO_CONTEXT: KeystoreContext = {
   isOn: () => false,
   environment: () => undefined,
   prompt: () => Promise.resolve(undefined),
-  say: () => {},
+  info: () => {},
   debug: () => {},
   now: () => new Date(),
   monotonic: () => 0,

@@ -161,7 +161,7 @@ Deno.test("openIdentity() throws usage when neither certificate nor key is named
 Deno.test("openIdentity() asks the keystore that the key belongs to", async () => {
   const keystore = new FakeKeystore({
     "leaf.pem": { certificates: [leaf] },
-    "tpm.pem": { belongsTo: "handle:0x81000001" },
+    "tpm.pem": { target: "handle:0x81000001" },
     "handle:0x81000001": { publicKey: leafKey },
   });
   const asked: string[] = [];
@@ -179,7 +179,7 @@ Deno.test("openIdentity() asks the keystore that the key belongs to", async () =
 Deno.test("openIdentity() takes the certificates that stand where the other keystore's key was found", async () => {
   const keystore = new FakeKeystore({
     "all.pem": {
-      belongsTo: "handle:0x81000001",
+      target: "handle:0x81000001",
       certificates: [leaf, ...issuers.slice(0, 2)],
     },
     "handle:0x81000001": { publicKey: leafKey },

@@ -1,7 +1,12 @@
 import { assertEquals } from "@std/assert";
 
 import { type Certificate, parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
-import { endEntityOf, hasPublicKey, mayHaveIssued, preferred } from "../../src/x509/chain.ts";
+import {
+  hasPublicKey,
+  mayHaveIssued,
+  selectEndEntity,
+  selectPreferred,
+} from "../../src/x509/chain.ts";
 import { createAuthority, issueCertificate } from "../support/certificates.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { derOf, selfSigned } from "./test_certificates.ts";
@@ -56,22 +61,22 @@ Deno.test("mayHaveIssued() goes by the name alone when a key identifier is missi
 });
 
 Deno.test("endEntityOf() gives the certificate of the key when one has it", () => {
-  assertEquals(endEntityOf([leaf, lower, upper], now, publicKeyOf(upper)), upper);
+  assertEquals(selectEndEntity([leaf, lower, upper], now, publicKeyOf(upper)), upper);
 });
 
 Deno.test("endEntityOf() gives the only leaf, wherever it stands, when no key is known", () => {
-  assertEquals(endEntityOf([leaf, lower, root], now), leaf);
-  assertEquals(endEntityOf([root, leaf, lower], now), leaf);
-  assertEquals(endEntityOf([root, upper, lower, leaf], now, publicKeyOf(stranger)), leaf);
+  assertEquals(selectEndEntity([leaf, lower, root], now), leaf);
+  assertEquals(selectEndEntity([root, leaf, lower], now), leaf);
+  assertEquals(selectEndEntity([root, upper, lower, leaf], now, publicKeyOf(stranger)), leaf);
 });
 
 Deno.test("endEntityOf() gives the first when none or several can be the leaf", async () => {
   const another = parseCertificate(
     await selfSigned("-subj", "/CN=another", "-addext", "basicConstraints=critical,CA:FALSE"),
   );
-  assertEquals(endEntityOf([root], now), root);
-  assertEquals(endEntityOf([lower, root], now), lower);
-  assertEquals(endEntityOf([root, leaf, another], now), root);
+  assertEquals(selectEndEntity([root], now), root);
+  assertEquals(selectEndEntity([lower, root], now), lower);
+  assertEquals(selectEndEntity([root, leaf, another], now), root);
 });
 
 Deno.test("hasPublicKey() compares keys and is false when the kind cannot be used", async () => {
@@ -101,11 +106,11 @@ Deno.test("preferred() takes the one that is valid now and expires last", () => 
     renewed(1, 300),
   ];
   for (const order of [[expired, valid, longer, future], [future, longer, valid, expired]]) {
-    assertEquals(preferred(order, now), longer);
-    assertEquals(endEntityOf([lower, ...order], now, publicKeyOf(leaf)), longer);
-    assertEquals(endEntityOf([lower, ...order], now), longer);
+    assertEquals(selectPreferred(order, now), longer);
+    assertEquals(selectEndEntity([lower, ...order], now, publicKeyOf(leaf)), longer);
+    assertEquals(selectEndEntity([lower, ...order], now), longer);
   }
-  assertEquals(preferred([expired, future], now), future);
-  assertEquals(preferred([renewed(-90, -60), expired], now), expired);
-  assertEquals(preferred([], now), undefined);
+  assertEquals(selectPreferred([expired, future], now), future);
+  assertEquals(selectPreferred([renewed(-90, -60), expired], now), expired);
+  assertEquals(selectPreferred([], now), undefined);
 });

@@ -89,9 +89,9 @@ export class Authenticator {
         const question = `One try is left: a wrong PIN locks ${lock.token}. Press Enter to go on: `;
         if (await this.context.prompt(question) === undefined) throw noTerminal(lock, flags);
       }
-      this.context.say(`enter ${lock.pin} on the token's PIN pad`);
+      this.context.info(`enter ${lock.pin} on the token's PIN pad`);
       if (await this.#send(lock, null)) return;
-      this.context.say("that PIN is wrong");
+      this.context.info("that PIN is wrong");
       flags = await lock.flags();
       if (flags & CKF.USER_PIN_LOCKED) throw locked(lock);
     }

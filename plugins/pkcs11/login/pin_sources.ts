@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { fileNamed, HelperError, variableNamed } from "../../../src/errors.ts";
+import { describeFile, describeVariable, HelperError } from "../../../src/errors.ts";
 import { readSource, SourceError } from "../../../src/files/source_file.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import { filePath, type KeystoreUri } from "../../../src/keystore/uri.ts";
@@ -70,7 +70,7 @@ async function readPin(
   const variable = /^env:(.*)$/is.exec(source)?.[1];
   if (variable !== undefined) {
     const text = context.environment(variable);
-    if (text === undefined) throw refuse(`${variableNamed(variable)} is not set`);
+    if (text === undefined) throw refuse(`${describeVariable(variable)} is not set`);
     return new TextEncoder().encode(text);
   }
   const uri = /^file:(.*)$/is.exec(source)?.[1];
@@ -81,11 +81,13 @@ async function readPin(
     bytes = await readSource(path, { maxBytes: MAX_PIN_FILE });
   } catch (cause) {
     if (cause instanceof SourceError && /^(device|no-writer|slow|large)$/.test(cause.fault)) {
-      throw refuse(`${fileNamed(path)} ${cause.message}`, cause);
+      throw refuse(`${describeFile(path)} ${cause.message}`, cause);
     }
-    throw refuse(`${fileNamed(path)} cannot be read; check that it exists and is yours`, cause);
+    throw refuse(`${describeFile(path)} cannot be read; check that it exists and is yours`, cause);
   }
-  if (bytes.length > MAX_PIN_BYTES) throw refuse(`${fileNamed(path)} is too large to hold a PIN`);
+  if (bytes.length > MAX_PIN_BYTES) {
+    throw refuse(`${describeFile(path)} is too large to hold a PIN`);
+  }
   const end = bytes.findIndex((byte) => byte === 0x0a || byte === 0x0d);
   const line = bytes.slice(0, end < 0 ? bytes.length : end);
   bytes.fill(0);

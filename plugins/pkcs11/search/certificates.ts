@@ -5,7 +5,7 @@
  */
 import { encodeHex } from "@std/encoding/hex";
 import type { Certificate } from "../../../src/x509/certificate.ts";
-import { byPreference, isRenewal } from "../../../src/x509/chain.ts";
+import { isRenewal, sortByPreference } from "../../../src/x509/chain.ts";
 import { hasIssued } from "../../../src/x509/verify_issuer.ts";
 import { sameBytes } from "../../../src/x509/public_key.ts";
 import { needsLogin } from "../login/login.ts";
@@ -57,7 +57,7 @@ export async function endEntities(
 }
 
 function withoutRenewed(items: readonly TokenCertificate[], now: Date): TokenCertificate[] {
-  const ordered = byPreference(items, now, ({ certificate }) => certificate);
+  const ordered = sortByPreference(items, now, ({ certificate }) => certificate);
   const isSuperseded = (item: TokenCertificate) =>
     ordered.slice(0, ordered.indexOf(item)).some((better) =>
       better.session === item.session && isRenewal(better.certificate, item.certificate)

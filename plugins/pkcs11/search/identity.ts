@@ -5,7 +5,7 @@
  */
 import { HelperError } from "../../../src/errors.ts";
 import type { Certificate } from "../../../src/x509/certificate.ts";
-import { byPreference, type NonEmpty } from "../../../src/x509/chain.ts";
+import { type NonEmpty, sortByPreference } from "../../../src/x509/chain.ts";
 import { certificateUris, endEntities, issuersOf } from "./certificates.ts";
 import { type KeyMatch, keysFor } from "../objects/matching.ts";
 import { needsLogin } from "../login/login.ts";
@@ -96,7 +96,7 @@ async function latestCandidate(
   leaves: readonly TokenCertificate[],
   search: Search,
 ): Promise<Candidate> {
-  const ordered = byPreference(leaves, search.now, ({ certificate }) => certificate);
+  const ordered = sortByPreference(leaves, search.now, ({ certificate }) => certificate);
   const onToken = ordered.filter(({ session }) => session === ordered[0]?.session);
   let last: Candidate | undefined;
   for (const found of onToken) {

@@ -56,7 +56,7 @@ export class Password {
 
   constructor(
     readonly options: PasswordOptions,
-    private readonly context: Pick<KeystoreContext, "secret" | "prompt" | "say">,
+    private readonly context: Pick<KeystoreContext, "secret" | "prompt" | "info">,
     private readonly cache: PasswordCache,
   ) {
     const { identity, name, flag } = options;
@@ -64,7 +64,7 @@ export class Password {
     this.#prompt = new SecretPrompt({
       prompt: (question) => context.prompt(question),
       isRejected: (answer) => cache.isRejected(identity, answer),
-      onRejected: () => context.say("this password was already rejected and is not sent again"),
+      onRejected: () => context.info("this password was already rejected and is not sent again"),
       noTerminal: () =>
         this.#lockedError(
           `${name} needs a password, but no terminal is available for a prompt; set --${flag} ` +
@@ -125,7 +125,7 @@ export class Password {
     if (lockout?.triesLeft === 0) {
       throw this.#lockedError(`wrong password for ${this.options.name}; ${tries}`);
     }
-    if (used?.origin === "prompt") this.context.say(`wrong password; ${tries}`);
+    if (used?.origin === "prompt") this.context.info(`wrong password; ${tries}`);
     this.#current = await this.#ask();
   }
 

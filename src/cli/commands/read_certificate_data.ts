@@ -7,10 +7,10 @@
 import { encodeBase64 } from "@std/encoding/base64";
 import { encodeHex } from "@std/encoding/hex";
 import { HelperError, messageOf } from "../../errors.ts";
-import { isLister, type ListedCertificate } from "../../keystore/types.ts";
+import { isCertificateLister, type ListedCertificate } from "../../keystore/types.ts";
 import { SIGNING_ALGORITHMS } from "../../rolesanywhere/algorithms.ts";
 import { type Certificate, publicKeyOf, serialNumberHex } from "../../x509/certificate.ts";
-import { endEntityOf } from "../../x509/chain.ts";
+import { selectEndEntity } from "../../x509/chain.ts";
 import { formatName } from "../../x509/name.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { createKeystoreContext, readCertificateSource } from "../keystore_context.ts";
@@ -22,12 +22,14 @@ export async function readCertificateData(values: FlagValues, system: System): P
   if (!source) throw new HelperError("usage", "--certificate is missing");
   const keystore = await system.registry(source.scheme);
   const context = createKeystoreContext(values, system);
-  if (isLister(keystore)) {
+  if (isCertificateLister(keystore)) {
     system.write(await formatIdentities(await keystore.listCertificates(source, context)));
     return;
   }
   const certificates = await keystore.readCertificates(source, context);
-  system.write(formatCertificateData(endEntityOf(certificates, system.now()), source.displayName));
+  system.write(
+    formatCertificateData(selectEndEntity(certificates, system.now()), source.displayName),
+  );
 }
 
 function formatCertificateData(certificate: Certificate, label: string): string {

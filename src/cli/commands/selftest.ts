@@ -7,7 +7,7 @@
 import { HelperError, messageOf } from "../../errors.ts";
 import { formatTime } from "../../credentials/refresh/session.ts";
 import { type Identity, type IdentitySource, openIdentity } from "../../keystore/open_identity.ts";
-import { isLister, type ListedCertificate } from "../../keystore/types.ts";
+import { isCertificateLister, type ListedCertificate } from "../../keystore/types.ts";
 import { SCHEMES } from "../../keystore/uri.ts";
 import { SIGNING_ALGORITHMS } from "../../rolesanywhere/algorithms.ts";
 import { type Certificate, publicKeyOf, serialNumberHex } from "../../x509/certificate.ts";
@@ -42,7 +42,7 @@ export async function selftest(values: FlagValues, system: System): Promise<void
     report(
       `Certificates from ${SCHEMES[source.certificate.scheme]}: ${source.certificate.displayName}`,
     );
-    if (isLister(keystore)) {
+    if (isCertificateLister(keystore)) {
       const listed = await keystore.listCertificates(source.certificate, context);
       report(`Found: ${listed.length}`, ...listed.flatMap(describeListed));
     }

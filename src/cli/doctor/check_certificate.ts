@@ -9,8 +9,8 @@ import { createPublicKey } from "node:crypto";
 import { messageOf } from "../../errors.ts";
 import type { Certificate } from "../../x509/certificate.ts";
 import {
-  type CertificateProfile,
-  readCertificateProfile,
+  type CertificateUsage,
+  readCertificateUsage,
   WEAK_SIGNATURES,
 } from "../../x509/certificate_usage.ts";
 import { formatName } from "../../x509/name.ts";
@@ -30,9 +30,9 @@ export function checkCertificate(
   if (!certificates) return [];
   const { endEntity } = certificates;
   const name = formatName(endEntity.subject) || "(empty subject)";
-  let profile: CertificateProfile;
+  let profile: CertificateUsage;
   try {
-    profile = readCertificateProfile(endEntity);
+    profile = readCertificateUsage(endEntity);
   } catch (thrown) {
     return [finding("certificate-format", `the certificate ${name}: ${messageOf(thrown)}`)];
   }
@@ -75,7 +75,7 @@ function checkValidity({ notBefore, notAfter }: Certificate, name: string, now: 
   ];
 }
 
-function checkUse(certificate: Certificate, name: string, profile: CertificateProfile): Finding[] {
+function checkUse(certificate: Certificate, name: string, profile: CertificateUsage): Finding[] {
   const { version, isAuthority, keyUsage, signatureAlgorithm } = profile;
   const findings: Finding[] = [];
   const add = (code: FindingName, problem: string) =>

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Certificate } from "../../x509/certificate.ts";
-import { readCertificateProfile, WEAK_SIGNATURES } from "../../x509/certificate_usage.ts";
+import { readCertificateUsage, WEAK_SIGNATURES } from "../../x509/certificate_usage.ts";
 import { formatName } from "../../x509/name.ts";
 import { sameBytes } from "../../x509/public_key.ts";
 import { formatMinute } from "./check_certificate.ts";
@@ -120,7 +120,7 @@ function checkIssuer(issuer: Certificate, now: Date): Finding[] {
       ),
     );
   }
-  const { keyUsage, signatureAlgorithm } = readCertificateProfile(issuer);
+  const { keyUsage, signatureAlgorithm } = readCertificateUsage(issuer);
   if (keyUsage?.certificateSigning === false) {
     findings.push(
       finding(

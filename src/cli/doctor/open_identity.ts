@@ -13,7 +13,7 @@ import {
 } from "../../keystore/open_identity.ts";
 import type { KeystoreContext, Signer } from "../../keystore/types.ts";
 import type { Certificate } from "../../x509/certificate.ts";
-import { endEntityOf } from "../../x509/chain.ts";
+import { selectEndEntity } from "../../x509/chain.ts";
 import { buildChain } from "../../x509/path.ts";
 import { sameBytes } from "../../x509/public_key.ts";
 import { verifySignature } from "../../x509/verify_signature.ts";
@@ -87,7 +87,7 @@ async function readCertificatesOnly(
   if (!place) return undefined;
   try {
     const read = await readCertificates(place, system.registry, context);
-    const endEntity = endEntityOf(read, system.now());
+    const endEntity = selectEndEntity(read, system.now());
     const given = excludeCertificate(
       await withIntermediates(source, read, system, context).catch(() => read),
       endEntity,

@@ -1,11 +1,11 @@
 /**
- * The certificates of an operating system's store, and which of them a selector means.
+ * Certificates of an operating system's store, and their selection.
  *
  * @module
  */
 import { HelperError, messageOf } from "../../errors.ts";
 import { type Certificate, parseCertificate } from "../../x509/certificate.ts";
-import { byPreference, haveSameKey, isRenewal } from "../../x509/chain.ts";
+import { haveSameKey, isRenewal, sortByPreference } from "../../x509/chain.ts";
 import { DerError } from "../../x509/der.ts";
 import { formatName, readName } from "../../x509/name.ts";
 import { sameBytes } from "../../x509/public_key.ts";
@@ -14,10 +14,10 @@ import { formatSelector } from "../../x509/selector_syntax.ts";
 import type { KeystoreContext, ListedCertificate } from "../types.ts";
 import { type KeystoreUri, type Scheme, SCHEMES } from "../uri.ts";
 
-/** The certificate of a store's bytes; undefined, and a word under `--debug`, when it is malformed. */
+/** Parses a store's certificate. Logs a malformed one with `--debug` and returns undefined. */
 export function parseStored(
   encoded: Uint8Array,
-  debug: (words: string) => void,
+  debug: (message: string) => void,
 ): Certificate | undefined {
   try {
     const certificate = parseCertificate(encoded);
@@ -26,17 +26,17 @@ export function parseStored(
     return certificate;
   } catch (thrown) {
     if (!(thrown instanceof DerError)) throw thrown;
-    debug(`a certificate of the store was skipped: it cannot be read (${messageOf(thrown)})`);
+    debug(`skipped an unreadable certificate of the store (${messageOf(thrown)})`);
     return undefined;
   }
 }
 
-/** One certificate of a store, with what the store knows it by. */
+/** Certificate of a store. Stores add their own handle. */
 export interface StoredCertificate {
   readonly certificate: Certificate;
 }
 
-/** Those that the selector matches, each certificate once, in an order that does not change. */
+/** Returns the certificates that the selector matches, without duplicates, in a stable order. */
 export async function selectStored<T extends StoredCertificate>(
   stored: readonly T[],
   selector: CertificateSelector,
@@ -59,36 +59,36 @@ export async function selectStored<T extends StoredCertificate>(
 const isSame = (a: Certificate, b: Certificate) => sameBytes(a.encoded, b.encoded);
 
 /**
- * Returns the one that is meant of those that match: the only one; of a certificate and its renewals
- * with the same key the one that is valid now and expires last; with
- * `--use-latest-expiring-certificate` the same of any others.
+ * Returns the selected certificate of those that match. Of a certificate and its renewals with the
+ * same key, that is the one that is valid now and expires last. With
+ * `--use-latest-expiring-certificate` this applies to all matches.
  *
- * Throws `key-not-found` if there is none, or if several could be meant.
+ * Throws `key-not-found` if none matches, or if the selection is ambiguous.
  */
 export function chooseStored<T extends StoredCertificate>(
   matches: readonly T[],
-  { scheme, displayName: label }: KeystoreUri,
+  { scheme, displayName }: KeystoreUri,
   context: KeystoreContext,
 ): T {
   const certificateOf = ({ certificate }: T) => certificate;
-  const [first, next] = byPreference(matches, context.now(), certificateOf);
+  const [first, next] = sortByPreference(matches, context.now(), certificateOf);
   if (!first) {
     throw new HelperError(
       "key-not-found",
-      `no certificate in ${SCHEMES[scheme]} matches ${label}; ` +
+      `no certificate in ${SCHEMES[scheme]} matches ${displayName}; ` +
         `read-certificate-data --certificate ${scheme}: lists all`,
     );
   }
   if (!next || matches.every(({ certificate }) => isRenewal(certificate, first.certificate))) {
     return first;
   }
-  if (!context.isOn("use-latest-expiring-certificate") || areEqual(first, next)) {
-    throw several(matches, scheme, label);
+  if (!context.isOn("use-latest-expiring-certificate") || areEquallyPreferred(first, next)) {
+    throw ambiguousError(matches, scheme, displayName);
   }
   return first;
 }
 
-function areEqual(
+function areEquallyPreferred(
   { certificate: a }: StoredCertificate,
   { certificate: b }: StoredCertificate,
 ): boolean {
@@ -96,21 +96,21 @@ function areEqual(
     a.notBefore.getTime() === b.notBefore.getTime() && !haveSameKey(a, b);
 }
 
-function several(
+function ambiguousError(
   matches: readonly StoredCertificate[],
   scheme: Scheme,
-  label: string,
+  displayName: string,
 ): HelperError {
   const subjects = [...new Set(matches.map(({ certificate }) => formatName(certificate.subject)))];
   const shown = subjects.slice(0, 3).join("; ") + (subjects.length > 3 ? "; …" : "");
   return new HelperError(
     "key-not-found",
-    `${matches.length} certificates in ${SCHEMES[scheme]} match ${label} (${shown}); ` +
+    `${matches.length} certificates in ${SCHEMES[scheme]} match ${displayName} (${shown}); ` +
       "read-certificate-data lists them with a selector for each",
   );
 }
 
-/** The matching certificates as `read-certificate-data` lists them. */
+/** Returns the matching certificates for the list of `read-certificate-data`. */
 export async function listStored(
   stored: readonly StoredCertificate[],
   selector: CertificateSelector,

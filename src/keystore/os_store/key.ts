@@ -1,6 +1,5 @@
 /**
- * Keys in the stores of operating systems: which kinds they sign with, and that they are the right
- * ones.
+ * Keys in operating systems' stores: supported key types, and verification of their signatures.
  *
  * @module
  */
@@ -14,7 +13,7 @@ import { verifySignature } from "../../x509/verify_signature.ts";
 import type { Digest } from "../types.ts";
 import { type KeystoreUri, SCHEMES } from "../uri.ts";
 
-/** Whether two certificates hold the same key, of a kind that can be used. */
+/** Returns true if both certificates have the same key, of a supported type. */
 export function hasKeyOf(certificate: Certificate, other: Certificate): boolean {
   try {
     return hasPublicKey(certificate, publicKeyOf(other));
@@ -23,13 +22,13 @@ export function hasKeyOf(certificate: Certificate, other: Certificate): boolean 
   }
 }
 
-/** A public key of a kind that stores sign with. */
+/** Public key of a type that stores can sign with. */
 export type StoreKey = PublicKey & { readonly keyType: "RSA" | "EC" };
 
-/** The certificate's key. Throws `key-unsupported` when stores do not sign with its kind. */
+/** Returns the certificate's key. Throws `key-unsupported` if stores cannot sign with its type. */
 export function storeKeyOf(
   certificate: Certificate,
-  { scheme, displayName: label }: KeystoreUri,
+  { scheme, displayName }: KeystoreUri,
 ): StoreKey {
   try {
     const publicKey = publicKeyOf(certificate);
@@ -41,18 +40,18 @@ export function storeKeyOf(
     );
   } catch (cause) {
     if (!(cause instanceof KeyTypeError || cause instanceof DerError)) throw cause;
-    throw new HelperError("key-unsupported", `${label}: ${messageOf(cause)}`, { cause });
+    throw new HelperError("key-unsupported", `${displayName}: ${messageOf(cause)}`, { cause });
   }
 }
 
 /**
- * Signs, and makes sure that the signature is of the certificate's key: a store may name a key for a
- * certificate that another import has replaced since. Throws `key-mismatch`, and what `sign` throws.
+ * Signs, and verifies the signature with the certificate's key: a later import may have replaced
+ * the key that the store associates with it. Throws `key-mismatch`, and errors of `sign`.
  */
 export async function signAndVerify(
   sign: (message: Uint8Array, digest: Digest) => Promise<Uint8Array>,
   publicKey: PublicKey,
-  label: string,
+  displayName: string,
   message: Uint8Array,
   digest: Digest,
 ): Promise<Uint8Array> {
@@ -60,7 +59,7 @@ export async function signAndVerify(
   if (await verifySignature(publicKey, message, digest, signature)) return signature;
   throw new HelperError(
     "key-mismatch",
-    `the private key that the store has for ${label} is not the certificate's; ` +
+    `${displayName}: the store's private key does not match the certificate; ` +
       "import the certificate again with its key",
   );
 }

@@ -1,6 +1,5 @@
 /**
- * URIs of the stores of operating systems (`cng:`, `keychain:`): their path attributes are a
- * selector.
+ * URIs of operating systems' stores (`cng:`, `keychain:`), whose path attributes are a selector.
  *
  * @module
  */
@@ -15,29 +14,29 @@ import {
 } from "../../x509/selector.ts";
 import type { KeystoreUri } from "../uri.ts";
 
-/** What the URI of a store says. */
+/** Selector and settings in a store's URI. */
 export interface StoreQuery {
   readonly selector: CertificateSelector;
-  /** Other attributes, by name. */
+  /** Values of the other attributes, by name. */
   readonly settings: ReadonlyMap<string, string>;
 }
 
 /**
- * Reads a store's URI: the keys of selectors and `settingNames` as path attributes.
+ * Parses a store's URI. Its path attributes are selector keys and `settingNames`.
  *
- * Throws `usage` for anything else in it, and for values that cannot be right.
+ * Throws `usage` for other attributes and invalid values.
  */
 export function parseStoreUri(
-  { scheme, displayName: label, attributes, query }: KeystoreUri,
+  { scheme, displayName, attributes, query }: KeystoreUri,
   settingNames: readonly string[],
 ): StoreQuery {
   const refuse = (why: string, cause?: unknown) =>
-    new HelperError("usage", `${label}: ${why}`, { cause });
+    new HelperError("usage", `${displayName}: ${why}`, { cause });
   if (query.size > 0) throw refuse(`a ${scheme}: URI has no "?"; write it as %3F within a value`);
   const values = new Map<SelectorKey, string>();
   const settings = new Map<string, string>();
   for (const [written, bytes] of attributes) {
-    const name = nameOf(written, settingNames);
+    const name = canonicalName(written, settingNames);
     let text: string;
     try {
       text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -59,8 +58,8 @@ export function parseStoreUri(
   }
 }
 
-/** An attribute's own spelling: URIs have their names in any case. */
-function nameOf(written: string, settingNames: readonly string[]): string {
+/** Returns the canonical spelling of an attribute name, which is case-insensitive. */
+function canonicalName(written: string, settingNames: readonly string[]): string {
   const known = [...SELECTOR_KEYS, ...settingNames];
   return known.find((name) => name.toLowerCase() === written.toLowerCase()) ?? written;
 }

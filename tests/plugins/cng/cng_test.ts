@@ -56,7 +56,7 @@ async function openKey(double: CngDouble, given: Given = {}): Promise<Signer> {
     { ...NO_CONTEXT, ...context },
     beside,
   );
-  assert(!("belongsTo" in opened) && !("softwareKey" in opened));
+  assert(!("target" in opened) && !("softwareKey" in opened));
   return opened;
 }
 
@@ -383,7 +383,7 @@ testWith(["linux"], "cng: refuses in one sentence on a system that is not Window
   for (const use of [keystore.openKey, keystore.readCertificates]) {
     assertEquals(
       await refusal(async () => await use(uri, NO_CONTEXT), "keystore-unavailable"),
-      "cng:x509Serial=01: the Windows certificate store (cng:) is there on Windows alone; " +
+      "cng:x509Serial=01: the Windows certificate store (cng:) is only available on Windows; " +
         "use a certificate and key file",
     );
   }

@@ -195,8 +195,8 @@ Deno.test("openKey() gives a TSS2 PRIVATE KEY to the TPM, unless another key in 
     ] as const
   ) {
     const opened = await open(text);
-    if (!("belongsTo" in opened)) throw new Error("not given away");
-    const { scheme, displayName: label, path, attributes } = opened.belongsTo;
+    if (!("target" in opened)) throw new Error("not given away");
+    const { scheme, displayName: label, path, attributes } = opened.target;
     assertEquals([scheme, label, path], ["handle", directory.join("key.pem"), ""]);
     assertEquals([...attributes.keys()], [TSS2_KEYS]);
     assertEquals([...attributes.get(TSS2_KEYS) ?? []], keys.flatMap((key) => [...key]));

@@ -62,7 +62,7 @@ async function openKey(double: KeychainDouble, given: Given = {}): Promise<Signe
     { ...NO_CONTEXT, ...context },
     beside,
   );
-  assert(!("belongsTo" in opened) && !("softwareKey" in opened));
+  assert(!("target" in opened) && !("softwareKey" in opened));
   return opened;
 }
 
@@ -242,13 +242,13 @@ testWith(["compiler"], "keychain: refuses a kind of key that macOS cannot sign w
   });
 });
 
-testWith(["compiler"], "keychain: refuses a key that is not the certificate's", async () => {
+testWith(["compiler"], "keychain: refuses a key that does not match the certificate", async () => {
   await withDouble(
     [{ encoded: ec.encoded, keyPath: identities["ec-p384"].keyPath }],
     async (double) => {
       await using signer = await openKey(double);
       const words = await refusal(() => signer.sign(MESSAGE, "SHA-256"), "key-mismatch");
-      assertStringIncludes(words, "is not the certificate's");
+      assertStringIncludes(words, "does not match the certificate");
     },
   );
 });
@@ -411,7 +411,7 @@ testWith(["linux"], "keychain: refuses in one sentence on a system that is not m
   for (const use of [keystore.openKey, keystore.readCertificates]) {
     assertEquals(
       await refusal(async () => await use(uri, NO_CONTEXT), "keystore-unavailable"),
-      "keychain:x509Serial=01: the macOS Keychain (keychain:) is there on macOS alone; " +
+      "keychain:x509Serial=01: the macOS Keychain (keychain:) is only available on macOS; " +
         "use a certificate and key file",
     );
   }

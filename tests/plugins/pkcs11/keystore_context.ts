@@ -47,7 +47,7 @@ export function scriptedContext(given: Given = {}): ScriptedContext {
       questions.push(question);
       return Promise.resolve(given.answers?.[questions.length - 1]);
     },
-    say: (words) => said.push(words),
+    info: (words) => said.push(words),
     debug: (words) => debugged.push(words),
   };
 }

@@ -19,7 +19,7 @@ class ScriptedPrompt {
     this.prompts.push(text);
     return Promise.resolve(this.answers[this.prompts.length - 1]);
   };
-  say = (message: string) => void this.messages.push(message);
+  info = (message: string) => void this.messages.push(message);
 }
 
 const OPTIONS: PasswordOptions = {

@@ -50,7 +50,7 @@ const context: KeystoreContext = {
   isOn: () => false,
   environment: (name) => Deno.env.get(name),
   prompt: () => Promise.resolve(undefined),
-  say: () => {},
+  info: () => {},
   debug: (message) => {
     if (/^tpm: attempt/.test(message)) retries += 1;
   },
