@@ -65,7 +65,7 @@ const OTHER: Advice = {
  * Runs `work` with the module at `path` and turns what the module did wrong into a
  * {@link HelperError}, which names `label`, the call and the return value.
  */
-export async function explained<T>(
+export async function withErrorMessages<T>(
   label: string,
   path: string,
   work: () => Promise<T>,

@@ -80,7 +80,7 @@ export function mechanismsFor(
  * A token's signature in the form certificates use; undefined when it has not the length it must
  * have. PKCS#11's ECDSA signatures are `r || s`.
  */
-export function signatureOf(raw: Uint8Array, publicKey: PublicKey): Uint8Array | undefined {
+export function decodeSignature(raw: Uint8Array, publicKey: PublicKey): Uint8Array | undefined {
   if (publicKey.curve) {
     return raw.length === 2 * publicKey.curve.coordinateBytes
       ? ecdsaSignatureToDer(raw)

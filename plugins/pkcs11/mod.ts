@@ -9,7 +9,7 @@
 import { Pkcs11Keystore } from "./keystore.ts";
 import { LAYOUTS } from "./cryptoki/layout.ts";
 import type { Platform } from "./module/paths.ts";
-import { TIME_LIMITS } from "./cryptoki/timeouts.ts";
+import { TIMEOUTS } from "./cryptoki/timeouts.ts";
 
 const PLATFORMS: Readonly<Record<string, Platform>> = { darwin: "darwin", windows: "windows" };
 
@@ -18,5 +18,5 @@ export const keystore = new Pkcs11Keystore({
   platform: PLATFORMS[Deno.build.os] ?? "linux",
   architecture: Deno.build.arch,
   layout: Deno.build.os === "windows" ? LAYOUTS.windows : LAYOUTS.natural,
-  limits: TIME_LIMITS,
+  timeouts: TIMEOUTS,
 });

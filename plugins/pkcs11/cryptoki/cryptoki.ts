@@ -8,24 +8,24 @@ import type { TimedCalls } from "./timed_calls.ts";
 import { CKF } from "./constants.ts";
 import { allocate } from "./library.ts";
 import { CKR } from "./return_values.ts";
-import { ObjectCalls } from "./object_functions.ts";
+import { ObjectFunctions } from "./object_functions.ts";
 import type { Handle, Info, SlotInfo, Structures, TokenInfo } from "./structures.ts";
 
 /** A list that is said to be longer is a module's mistake. */
 const MAX_ENTRIES = 10_000;
 /** A list that grows while it is fetched is fetched again, so often. */
-const LIST_ATTEMPTS = 5;
+const MAX_LIST_ATTEMPTS = 5;
 /** A token gives no longer signature: RSA of 8192 bits. */
 const MAX_SIGNATURE_BYTES = 8192;
 /** No token has more mechanisms: they are had in one call. */
-const DEFAULT_MECHANISMS = 1024;
+const MAX_MECHANISMS = 1024;
 
 /** What a module can do; each function throws what {@link TimedCalls} does. */
 export class Cryptoki {
-  readonly objects: ObjectCalls;
+  readonly objects: ObjectFunctions;
 
   constructor(private readonly calls: TimedCalls, private readonly structures: Structures) {
-    this.objects = new ObjectCalls(calls, structures);
+    this.objects = new ObjectFunctions(calls, structures);
   }
 
   /** C_Initialize for use from several threads; false when somebody has done it before. */
@@ -47,48 +47,48 @@ export class Cryptoki {
   }
 
   /** C_GetInfo. */
-  async info(): Promise<Info> {
-    const bytes = this.structures.room("info");
+  async getInfo(): Promise<Info> {
+    const bytes = this.structures.buffer("info");
     await this.calls.call("C_GetInfo", [bytes]);
     return this.structures.readInfo(bytes);
   }
 
   /** C_GetSlotList: slots with a token in them. */
-  async slots(): Promise<Handle[]> {
+  async getSlotList(): Promise<Handle[]> {
     return await this.#list((list, count) =>
       this.calls.call("C_GetSlotList", [1, list, count], { expected: [CKR.BUFFER_TOO_SMALL] })
     );
   }
 
-  /** C_GetMechanismList; of more than {@link DEFAULT_MECHANISMS}, none. */
-  async mechanisms(slot: Handle): Promise<number[]> {
-    const list = this.structures.ulongs(DEFAULT_MECHANISMS);
-    const count = this.structures.ulong(DEFAULT_MECHANISMS);
+  /** C_GetMechanismList; of more than {@link MAX_MECHANISMS}, none. */
+  async getMechanismList(slot: Handle): Promise<number[]> {
+    const list = this.structures.ulongArray(MAX_MECHANISMS);
+    const count = this.structures.ulong(MAX_MECHANISMS);
     const value = await this.calls.call("C_GetMechanismList", [slot, list, count], {
       expected: [CKR.BUFFER_TOO_SMALL],
     });
     const given = value === CKR.OK ? Number(this.structures.readUlong(count)) : 0;
-    const length = Math.min(given, DEFAULT_MECHANISMS);
+    const length = Math.min(given, MAX_MECHANISMS);
     return Array.from({ length }, (_, i) => Number(this.structures.readUlong(list, i)));
   }
 
   /** C_GetSlotInfo. */
-  async slotInfo(slot: Handle): Promise<SlotInfo> {
-    const bytes = this.structures.room("slotInfo");
+  async getSlotInfo(slot: Handle): Promise<SlotInfo> {
+    const bytes = this.structures.buffer("slotInfo");
     await this.calls.call("C_GetSlotInfo", [slot, bytes]);
     return this.structures.readSlotInfo(bytes);
   }
 
   /** C_GetTokenInfo. */
-  async tokenInfo(slot: Handle): Promise<TokenInfo> {
-    const bytes = this.structures.room("tokenInfo");
+  async getTokenInfo(slot: Handle): Promise<TokenInfo> {
+    const bytes = this.structures.buffer("tokenInfo");
     await this.calls.call("C_GetTokenInfo", [slot, bytes]);
     return this.structures.readTokenInfo(bytes);
   }
 
   /** C_OpenSession, read-only. */
   async openSession(slot: Handle): Promise<Handle> {
-    const session = this.structures.ulongs(1);
+    const session = this.structures.ulongArray(1);
     const flags = BigInt(CKF.SERIAL_SESSION);
     await this.calls.call("C_OpenSession", [slot, flags, null, null, session]);
     return this.structures.readUlong(session);
@@ -130,14 +130,14 @@ export class Cryptoki {
   async #list(
     get: (list: Uint8Array<ArrayBuffer> | null, count: Uint8Array<ArrayBuffer>) => Promise<number>,
   ): Promise<bigint[]> {
-    for (let attempt = 0; attempt < LIST_ATTEMPTS; attempt++) {
-      const count = this.structures.ulongs(1);
+    for (let attempt = 0; attempt < MAX_LIST_ATTEMPTS; attempt++) {
+      const count = this.structures.ulongArray(1);
       await get(null, count);
-      const room = Math.min(MAX_ENTRIES, Number(this.structures.readUlong(count)));
-      if (room === 0) break;
-      const list = this.structures.ulongs(room);
+      const capacity = Math.min(MAX_ENTRIES, Number(this.structures.readUlong(count)));
+      if (capacity === 0) break;
+      const list = this.structures.ulongArray(capacity);
       if (await get(list, count) === CKR.BUFFER_TOO_SMALL) continue;
-      const length = Math.min(room, Number(this.structures.readUlong(count)));
+      const length = Math.min(capacity, Number(this.structures.readUlong(count)));
       return Array.from({ length }, (_, i) => this.structures.readUlong(list, i));
     }
     return [];

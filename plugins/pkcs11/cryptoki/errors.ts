@@ -17,7 +17,7 @@ export class CryptokiError extends Error {
 
 /** A function of a module that did not return in time, or that another call had to wait for. */
 export class CallTimeoutError extends Error {
-  override readonly name = "UnansweredError";
+  override readonly name = "CallTimeoutError";
 }
 
 /** Returns true for a call that failed in the module, false for an error of this program. */

@@ -14,7 +14,7 @@ export function allocate(size: number): Uint8Array<ArrayBuffer> {
 }
 
 /** The same bytes in such memory. */
-export function nativeCopy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+export function copyToNative(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const copy = allocate(bytes.length);
   copy.set(bytes);
   return copy;
@@ -44,7 +44,10 @@ export class Library {
   /** C_GetFunctionList, to be called before all others; gives its return value. */
   async getFunctionList(): Promise<number> {
     const address = allocate(POINTER_SIZE);
-    const value = await this.#held([address], this.#library.symbols.C_GetFunctionList(address));
+    const value = await this.#keepAlive(
+      [address],
+      this.#library.symbols.C_GetFunctionList(address),
+    );
     const list = Deno.UnsafePointer.create(new DataView(address.buffer).getBigUint64(0, true));
     if (list) this.#list = new Deno.UnsafePointerView(list);
     return value === CKR.OK && !list ? CKR.GENERAL_ERROR : value;
@@ -66,7 +69,7 @@ export class Library {
     const converted = args.map((arg) =>
       typeof arg === "bigint" && size === 4 ? Number(BigInt.asUintN(32, arg)) : arg
     );
-    return await this.#held([converted, reachable], native.call(...converted));
+    return await this.#keepAlive([converted, reachable], native.call(...converted));
   }
 
   /** Unloads it; nothing may be running in it. */
@@ -74,7 +77,7 @@ export class Library {
     this.#library.close();
   }
 
-  async #held(memory: readonly unknown[], called: Promise<number | bigint>): Promise<number> {
+  async #keepAlive(memory: readonly unknown[], called: Promise<number | bigint>): Promise<number> {
     this.#inUse.add(memory);
     try {
       return Number(await called);
@@ -85,10 +88,10 @@ export class Library {
 
   #function(name: ListedFunction): NativeFunction | undefined {
     if (this.#functions.has(name)) return this.#functions.get(name);
-    const { place, parameters } = FUNCTIONS[name];
+    const { index, parameters } = FUNCTIONS[name];
     const { functionList, ulong } = this.#layout;
-    const pointer = this.#list?.getPointer(functionList.first + place * POINTER_SIZE);
-    const native = pointer ? nativeFunction(pointer, parameters, ulong.type) : undefined;
+    const pointer = this.#list?.getPointer(functionList.first + index * POINTER_SIZE);
+    const native = pointer ? createNativeFunction(pointer, parameters, ulong.type) : undefined;
     this.#functions.set(name, native);
     return native;
   }
@@ -98,7 +101,7 @@ interface NativeFunction {
   call(...args: Argument[]): Promise<number | bigint>;
 }
 
-function nativeFunction(
+function createNativeFunction(
   pointer: Deno.PointerObject,
   parameters: readonly Parameter[],
   ulong: "u32" | "u64",

@@ -9,7 +9,7 @@ import { CKR } from "./return_values.ts";
 import type { Attribute, Handle, Structures } from "./structures.ts";
 
 /** How many objects are fetched in one call. */
-const OBJECTS_AT_ONCE = 32;
+const FIND_BATCH_SIZE = 32;
 /** A module that goes on and on is cut off here. */
 const MAX_OBJECTS = 10_000;
 /** Most attributes are not longer than this: they are had in one call. */
@@ -20,7 +20,7 @@ const MAX_ATTRIBUTE_BYTES = 1_048_576;
 const PARTIAL = [CKR.ATTRIBUTE_TYPE_INVALID, CKR.ATTRIBUTE_SENSITIVE, CKR.BUFFER_TOO_SMALL];
 
 /** What a module knows of objects; each function throws what {@link TimedCalls} does. */
-export class ObjectCalls {
+export class ObjectFunctions {
   constructor(private readonly calls: TimedCalls, private readonly structures: Structures) {}
 
   /** C_FindObjectsInit, C_FindObjects, C_FindObjectsFinal: the objects that have all attributes. */
@@ -31,35 +31,37 @@ export class ObjectCalls {
       reachable: attributes,
     });
     const found: Handle[] = [];
-    const list = this.structures.ulongs(OBJECTS_AT_ONCE);
-    const given = this.structures.ulongs(1);
+    const list = this.structures.ulongArray(FIND_BATCH_SIZE);
+    const given = this.structures.ulongArray(1);
     while (found.length < MAX_OBJECTS) {
-      await this.calls.call("C_FindObjects", [session, list, BigInt(OBJECTS_AT_ONCE), given]);
-      const length = Math.min(OBJECTS_AT_ONCE, Number(this.structures.readUlong(given)));
+      await this.calls.call("C_FindObjects", [session, list, BigInt(FIND_BATCH_SIZE), given]);
+      const length = Math.min(FIND_BATCH_SIZE, Number(this.structures.readUlong(given)));
       for (let i = 0; i < length; i++) found.push(this.structures.readUlong(list, i));
-      if (length < OBJECTS_AT_ONCE) break; // as browsers take it: fewer than asked for are the last
+      if (length < FIND_BATCH_SIZE) break; // as browsers take it: fewer than asked for are the last
     }
     await this.calls.call("C_FindObjectsFinal", [session]);
     return found;
   }
 
   /** C_GetAttributeValue: the values of `types` in their order; undefined for those it has not. */
-  async attributes(
+  async getAttributeValues(
     session: Handle,
     object: Handle,
     types: readonly number[],
   ): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
     const results = new Map<number, Uint8Array<ArrayBuffer>>();
-    const read = async (rooms: readonly Attribute[]): Promise<boolean> => {
-      const template = this.structures.template(rooms);
-      const args = [session, object, template, BigInt(rooms.length)];
+    const read = async (buffers: readonly Attribute[]): Promise<boolean> => {
+      const template = this.structures.template(buffers);
+      const args = [session, object, template, BigInt(buffers.length)];
       const value = await this.calls.call("C_GetAttributeValue", args, {
-        reachable: rooms,
+        reachable: buffers,
         expected: PARTIAL,
       });
-      for (const [i, [type, room]] of rooms.entries()) {
+      for (const [i, [type, buffer]] of buffers.entries()) {
         const length = this.structures.attributeLength(template, i);
-        if (length !== undefined && length <= room.length) results.set(type, room.slice(0, length));
+        if (length !== undefined && length <= buffer.length) {
+          results.set(type, buffer.slice(0, length));
+        }
       }
       return value === CKR.OK;
     };

@@ -41,13 +41,13 @@ export class Structures {
   constructor(readonly layout: Layout) {}
 
   /** Memory for `count` values of type CK_ULONG. */
-  ulongs(count: number): Uint8Array<ArrayBuffer> {
+  ulongArray(count: number): Uint8Array<ArrayBuffer> {
     return allocate(count * this.layout.ulong.size);
   }
 
   /** A CK_ULONG in memory of its own. */
   ulong(value: number | bigint): Uint8Array<ArrayBuffer> {
-    const bytes = this.ulongs(1);
+    const bytes = this.ulongArray(1);
     this.#write(bytes, 0, value);
     return bytes;
   }
@@ -94,15 +94,15 @@ export class Structures {
   }
 
   /** Memory for a structure. */
-  room(structure: "info" | "slotInfo" | "tokenInfo"): Uint8Array<ArrayBuffer> {
+  buffer(structure: "info" | "slotInfo" | "tokenInfo"): Uint8Array<ArrayBuffer> {
     return allocate(this.layout[structure].size);
   }
 
   readInfo(bytes: Uint8Array): Info {
     const { manufacturer, description, version } = this.layout.info;
     return {
-      manufacturer: padded(bytes, manufacturer, 32),
-      description: padded(bytes, description, 32),
+      manufacturer: readPadded(bytes, manufacturer, 32),
+      description: readPadded(bytes, description, 32),
       major: bytes[version] ?? 0,
       minor: bytes[version + 1] ?? 0,
     };
@@ -111,18 +111,18 @@ export class Structures {
   readSlotInfo(bytes: Uint8Array): SlotInfo {
     const { description, manufacturer } = this.layout.slotInfo;
     return {
-      description: padded(bytes, description, 64),
-      manufacturer: padded(bytes, manufacturer, 32),
+      description: readPadded(bytes, description, 64),
+      manufacturer: readPadded(bytes, manufacturer, 32),
     };
   }
 
   readTokenInfo(bytes: Uint8Array): TokenInfo {
     const { label, manufacturer, model, serial, flags } = this.layout.tokenInfo;
     return {
-      label: padded(bytes, label, 32),
-      manufacturer: padded(bytes, manufacturer, 32),
-      model: padded(bytes, model, 16),
-      serial: padded(bytes, serial, 16),
+      label: readPadded(bytes, label, 32),
+      manufacturer: readPadded(bytes, manufacturer, 32),
+      model: readPadded(bytes, model, 16),
+      serial: readPadded(bytes, serial, 16),
       flags: Number(this.#read(bytes, flags) & 0xffffffffn),
     };
   }
@@ -142,12 +142,12 @@ export class Structures {
 }
 
 /** A text of fixed length without the blanks (or zero bytes, against the standard) behind it. */
-export function withoutPadding(bytes: Uint8Array): Uint8Array {
+export function trimPadding(bytes: Uint8Array): Uint8Array {
   let end = bytes.length;
   while (end > 0 && (bytes[end - 1] === 0x20 || bytes[end - 1] === 0)) end--;
   return bytes.slice(0, end);
 }
 
-function padded(bytes: Uint8Array, offset: number, length: number): Uint8Array {
-  return withoutPadding(bytes.subarray(offset, offset + length));
+function readPadded(bytes: Uint8Array, offset: number, length: number): Uint8Array {
+  return trimPadding(bytes.subarray(offset, offset + length));
 }

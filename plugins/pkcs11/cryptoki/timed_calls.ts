@@ -7,7 +7,7 @@ import { CallTimeoutError, CryptokiError } from "./errors.ts";
 import type { Library } from "./library.ts";
 import type { Argument, FunctionName, ListedFunction } from "./ffi.ts";
 import { CKR } from "./return_values.ts";
-import type { TimeLimits } from "./timeouts.ts";
+import type { Timeouts } from "./timeouts.ts";
 import { withTimeout } from "../../../src/timeout.ts";
 
 /** A call that has not returned in time and is still running. */
@@ -26,8 +26,8 @@ export class TimedCalls {
   /** `returned` is told when a call comes back after its time, and with which value. */
   constructor(
     readonly library: Library,
-    private readonly limits: TimeLimits,
-    private readonly returned: (name: FunctionName, value: number) => void,
+    private readonly timeouts: Timeouts,
+    private readonly onLateReturn: (name: FunctionName, value: number) => void,
   ) {}
 
   /** Whether a call is still running whose time is over. */
@@ -38,7 +38,7 @@ export class TimedCalls {
   /** C_GetFunctionList. */
   async getFunctionList(): Promise<void> {
     const name = "C_GetFunctionList";
-    const value = await this.#within(name, () => this.library.getFunctionList());
+    const value = await this.#withTimeout(name, () => this.library.getFunctionList());
     if (value !== CKR.OK) throw new CryptokiError(name, value);
   }
 
@@ -52,7 +52,7 @@ export class TimedCalls {
     options: { readonly reachable?: readonly unknown[]; readonly expected?: readonly number[] } =
       {},
   ): Promise<number> {
-    const value = await this.#within(
+    const value = await this.#withTimeout(
       name,
       () => this.library.call(name, args, options.reachable),
     );
@@ -71,14 +71,14 @@ export class TimedCalls {
     let running: Promise<number> | undefined;
     const wipe = () => secret?.fill(0);
     try {
-      return await this.#within(name, () => running = this.library.call(name, args, [secret]));
+      return await this.#withTimeout(name, () => running = this.library.call(name, args, [secret]));
     } finally {
       if (running) running.then(wipe, wipe);
       else wipe();
     }
   }
 
-  async #within(name: FunctionName, start: () => Promise<number>): Promise<number> {
+  async #withTimeout(name: FunctionName, start: () => Promise<number>): Promise<number> {
     if (this.#overdue) {
       const seconds = Math.round((performance.now() - this.#overdue.since) / 1000);
       throw new CallTimeoutError(
@@ -86,7 +86,7 @@ export class TimedCalls {
           `${seconds} s; restart this program if it never does`,
       );
     }
-    const limit = this.limits[name];
+    const limit = this.timeouts[name];
     const since = performance.now();
     const running = start();
     const value = await withTimeout(running, limit, () => "late" as const);
@@ -94,7 +94,7 @@ export class TimedCalls {
     this.#overdue = { name, since };
     running.then((value) => {
       this.#overdue = undefined;
-      this.returned(name, value);
+      this.onLateReturn(name, value);
     });
     throw new CallTimeoutError(
       `${name} has not returned within ${limit / 1000} s; check that the token answers ` +

@@ -6,7 +6,7 @@
 import type { FunctionName } from "./ffi.ts";
 
 /** Milliseconds by call; `load` is the loading of the library. */
-export type TimeLimits = Readonly<Record<FunctionName | "load", number>>;
+export type Timeouts = Readonly<Record<FunctionName | "load", number>>;
 
 /** For what a module does by itself, be it over a slow card reader or a network. */
 const DEVICE_TIMEOUT = 20_000;
@@ -14,7 +14,7 @@ const DEVICE_TIMEOUT = 20_000;
 const USER_TIMEOUT = 60_000;
 
 /** The limits that are used. */
-export const TIME_LIMITS: TimeLimits = {
+export const TIMEOUTS: Timeouts = {
   load: DEVICE_TIMEOUT,
   C_GetFunctionList: DEVICE_TIMEOUT,
   C_Initialize: DEVICE_TIMEOUT,

@@ -9,50 +9,50 @@ import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import type { KeystoreUri } from "../../../src/keystore/uri.ts";
 import { CKF, CKU } from "../cryptoki/constants.ts";
 import type { TokenKey } from "../objects/find.ts";
-import { lockOf, type PinMemory } from "./pin_cache.ts";
-import { givenContextPin, givenUserPin } from "./pin_sources.ts";
+import { type PinCache, pinCacheKey } from "./pin_cache.ts";
+import { readContextPin, readUserPin } from "./pin_sources.ts";
 import { Authenticator } from "./authenticator.ts";
-import { describeToken, printable } from "../uri/format.ts";
+import { describeToken, printableBytes } from "../uri/format.ts";
 import type { Session } from "../module/session_pool.ts";
 
 /** Logs in for one URI. */
 export class Login {
-  readonly #unlocker: Authenticator;
-  readonly #done = new Set<Session>();
+  readonly #authenticator: Authenticator;
+  readonly #loggedIn = new Set<Session>();
 
   constructor(
     private readonly uri: KeystoreUri,
-    private readonly memory: PinMemory,
+    private readonly memory: PinCache,
     private readonly context: KeystoreContext,
   ) {
-    this.#unlocker = new Authenticator(memory, context);
+    this.#authenticator = new Authenticator(memory, context);
   }
 
   /** Logs in to the token of a session, which then sees private objects. */
   async loginUser(session: Session): Promise<void> {
-    if (this.#done.has(session)) return;
+    if (this.#loggedIn.has(session)) return;
     const { token, handle, cryptoki } = session;
     this.context.debug(`logging in to ${describeToken(token)}`);
     let known: number | undefined = token.info.flags;
-    await this.#unlocker.open({
-      name: lockOf(token.info),
+    await this.#authenticator.authenticate({
+      name: pinCacheKey(token.info),
       pin: `the PIN of ${describeToken(token)}`,
       token: describeToken(token),
       hint: "pin-source=FILE or pin-source=env:NAME in the URI",
-      given: () => givenUserPin(this.uri, this.context),
+      given: () => readUserPin(this.uri, this.context),
       flags: async () => {
-        const flags = known ?? (await cryptoki.tokenInfo(token.slot)).flags;
+        const flags = known ?? (await cryptoki.getTokenInfo(token.slot)).flags;
         known = undefined; // it was read a moment ago: fresh for the first time
         return flags;
       },
       attempt: (pin) => cryptoki.login(handle, CKU.USER, pin),
     });
-    this.#done.add(session);
+    this.#loggedIn.add(session);
   }
 
   /** Whether the session is one that it has logged in to. */
   isLoggedIn(session: Session): boolean {
-    return this.#done.has(session);
+    return this.#loggedIn.has(session);
   }
 
   /**
@@ -62,20 +62,20 @@ export class Login {
   async loginContextSpecific(key: TokenKey, begin: () => Promise<void>): Promise<void> {
     const { token, handle, cryptoki } = key.session;
     let begun = false;
-    await this.#unlocker.open({
-      name: lockOf(token.info, key.id.length > 0 ? key.id : key.label),
-      pin: `the PIN for signing with key "${printable(key.label)}" of ${describeToken(token)}`,
+    await this.#authenticator.authenticate({
+      name: pinCacheKey(token.info, key.id.length > 0 ? key.id : key.label),
+      pin: `the PIN for signing with key "${printableBytes(key.label)}" of ${describeToken(token)}`,
       token: describeToken(token),
       hint:
         "--context-pin (env:NAME, file:PATH or fd:N), or --reuse-pin where it is the token's PIN",
-      given: () => givenContextPin(this.uri, this.context),
+      given: () => readContextPin(this.uri, this.context),
       guess: async () => {
         if (!this.context.isOn("reuse-pin")) return undefined;
         // The token may have needed none to show the key.
-        return this.memory.recall(lockOf(token.info)) ??
-          (await givenUserPin(this.uri, this.context))?.pin;
+        return this.memory.get(pinCacheKey(token.info)) ??
+          (await readUserPin(this.uri, this.context))?.pin;
       },
-      flags: async () => (await cryptoki.tokenInfo(token.slot)).flags,
+      flags: async () => (await cryptoki.getTokenInfo(token.slot)).flags,
       attempt: async (pin) => {
         if (!begun) await begin();
         begun = true;

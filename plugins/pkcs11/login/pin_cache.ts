@@ -9,42 +9,42 @@ import { RejectedSecrets } from "../../../src/keystore/secret_prompt.ts";
 import type { TokenInfo } from "../cryptoki/structures.ts";
 
 /** PINs by lock: a token's own, or that of one of its keys. */
-export class PinMemory {
-  readonly #right = new Map<string, Uint8Array>();
+export class PinCache {
+  readonly #accepted = new Map<string, Uint8Array>();
   readonly #rejected = new RejectedSecrets();
 
   /** A copy of the PIN that was right for this lock. */
-  recall(lock: string): Uint8Array | undefined {
-    const pin = this.#right.get(lock);
+  get(target: string): Uint8Array | undefined {
+    const pin = this.#accepted.get(target);
     return pin && Uint8Array.from(pin);
   }
 
   /** Keeps a PIN that the token has accepted. */
-  remember(lock: string, pin: Uint8Array): void {
-    this.forget(lock);
-    this.#right.set(lock, Uint8Array.from(pin));
+  set(target: string, pin: Uint8Array): void {
+    this.delete(target);
+    this.#accepted.set(target, Uint8Array.from(pin));
   }
 
   /** Drops the PIN of a lock. */
-  forget(lock: string): void {
-    this.#right.get(lock)?.fill(0);
-    this.#right.delete(lock);
+  delete(target: string): void {
+    this.#accepted.get(target)?.fill(0);
+    this.#accepted.delete(target);
   }
 
   /** Keeps in mind that the token has refused this PIN. */
-  async refuse(lock: string, pin: Uint8Array): Promise<void> {
-    this.forget(lock);
-    await this.#rejected.add(lock, pin);
+  async markRejected(target: string, pin: Uint8Array): Promise<void> {
+    this.delete(target);
+    await this.#rejected.add(target, pin);
   }
 
   /** Whether the token has refused this PIN. */
-  async wasRefused(lock: string, pin: Uint8Array): Promise<boolean> {
-    return await this.#rejected.has(lock, pin);
+  async isRejected(target: string, pin: Uint8Array): Promise<boolean> {
+    return await this.#rejected.has(target, pin);
   }
 }
 
 /** What a PIN opens: a token, known by all it says about itself, or a key in it by its CKA_ID. */
-export function lockOf(info: TokenInfo, key?: Uint8Array): string {
+export function pinCacheKey(info: TokenInfo, key?: Uint8Array): string {
   const token = [info.manufacturer, info.model, info.serial, info.label].map((text) =>
     encodeHex(text)
   );

@@ -8,8 +8,8 @@ import { CKF } from "../cryptoki/constants.ts";
 import type { GivenPin } from "./pin_sources.ts";
 
 /** Something that a PIN opens. */
-export interface Lock {
-  /** By which {@link PinMemory} knows it. */
+export interface PinTarget {
+  /** By which {@link PinCache} knows it. */
   readonly name: string;
   /** For messages: `the PIN of token "x"`. */
   readonly pin: string;
@@ -28,39 +28,39 @@ export interface Lock {
 }
 
 /** `key-locked` with a sentence. */
-export function refusal(sentence: string): HelperError {
+export function pinError(sentence: string): HelperError {
   return new HelperError("key-locked", sentence);
 }
 
 /** Too many wrong PINs. */
-export function locked({ pin, token }: Lock): HelperError {
-  return refusal(
+export function pinLocked({ pin, token }: PinTarget): HelperError {
+  return pinError(
     `${pin} is locked after too many wrong ones; unlock ${token} with its own program and its PUK ` +
       "or SO-PIN",
   );
 }
 
 /** The PIN that was given is wrong. */
-export function wrongPin({ pin }: Lock, { from }: GivenPin, flags: number): HelperError {
+export function wrongPin({ pin }: PinTarget, { from }: GivenPin, flags: number): HelperError {
   const left = flags & CKF.USER_PIN_FINAL_TRY
     ? "; one try is left before it is locked"
     : flags & CKF.USER_PIN_COUNT_LOW
     ? "; not many tries are left"
     : "";
-  return refusal(`what ${from} gives is not ${pin}${left}; correct it before trying again`);
+  return pinError(`what ${from} gives is not ${pin}${left}; correct it before trying again`);
 }
 
 /** The PIN that was given is known to be wrong. */
-export function pinAlreadyRejected({ pin }: Lock, { from }: GivenPin): HelperError {
-  return refusal(
+export function pinAlreadyRejected({ pin }: PinTarget, { from }: GivenPin): HelperError {
+  return pinError(
     `what ${from} gives was refused as ${pin} before and is not sent again; correct it ` +
       "(after a change of PIN on the token, restart this program)",
   );
 }
 
 /** A person must enter the PIN, and none is there. */
-export function noTerminal({ pin, token, hint }: Lock, flags: number): HelperError {
-  return refusal(
+export function noTerminalError({ pin, token, hint }: PinTarget, flags: number): HelperError {
+  return pinError(
     flags & CKF.USER_PIN_FINAL_TRY
       ? `one try is left before ${token} is locked, and there is no terminal to ask for its PIN; ` +
         "no PIN was sent: sign once at a terminal (sign-string) to reset the count"

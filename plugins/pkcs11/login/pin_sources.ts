@@ -17,7 +17,7 @@ export interface GivenPin {
 
 /** A PIN longer than this is a wrong file, bytes. */
 const MAX_PIN_BYTES = 4096;
-const MAX_PIN_FILE = 1 << 20;
+const MAX_PIN_FILE_BYTES = 1 << 20;
 
 /** Whether the URI gives the PIN of the token. */
 export function hasUserPin({ query }: KeystoreUri): boolean {
@@ -25,38 +25,38 @@ export function hasUserPin({ query }: KeystoreUri): boolean {
 }
 
 /** The PIN of the token (CKU_USER): `pin-value` or `pin-source` of the URI. */
-export async function givenUserPin(
+export async function readUserPin(
   uri: KeystoreUri,
   context: KeystoreContext,
 ): Promise<GivenPin | undefined> {
-  return await ofUri(uri, context, "pin");
+  return await readUriPin(uri, context, "pin");
 }
 
 /** The PIN for a signature (CKU_CONTEXT_SPECIFIC): `--context-pin`, else the URI's own. */
-export async function givenContextPin(
+export async function readContextPin(
   uri: KeystoreUri,
   context: KeystoreContext,
 ): Promise<GivenPin | undefined> {
   const flag = await context.secret("context-pin");
   if (flag !== undefined) {
-    return notEmpty({ pin: new TextEncoder().encode(flag), from: "--context-pin" });
+    return requireNotEmpty({ pin: new TextEncoder().encode(flag), from: "--context-pin" });
   }
-  return await ofUri(uri, context, "context-pin");
+  return await readUriPin(uri, context, "context-pin");
 }
 
-async function ofUri(
+async function readUriPin(
   uri: KeystoreUri,
   context: KeystoreContext,
   prefix: "pin" | "context-pin",
 ): Promise<GivenPin | undefined> {
   const value = uri.query.get(`${prefix}-value`);
   // A copy: what is given away is wiped, and the URI is used again.
-  if (value) return notEmpty({ pin: Uint8Array.from(value), from: `${prefix}-value` });
+  if (value) return requireNotEmpty({ pin: Uint8Array.from(value), from: `${prefix}-value` });
   const source = uri.query.get(`${prefix}-source`);
   if (!source) return undefined;
   const from = `${prefix}-source`;
   const pin = await readPin(new TextDecoder().decode(source), from, context);
-  return notEmpty({ pin, from });
+  return requireNotEmpty({ pin, from });
 }
 
 /** The first line of a file, named by path or `file:` URI, or the value of `env:NAME`. */
@@ -78,7 +78,7 @@ async function readPin(
   if (path === undefined) throw refuse("it is not a file: URI of this machine");
   let bytes: Uint8Array;
   try {
-    bytes = await readSource(path, { maxBytes: MAX_PIN_FILE });
+    bytes = await readSource(path, { maxBytes: MAX_PIN_FILE_BYTES });
   } catch (cause) {
     if (cause instanceof SourceError && /^(device|no-writer|slow|large)$/.test(cause.fault)) {
       throw refuse(`${fileNamed(path)} ${cause.message}`, cause);
@@ -92,7 +92,7 @@ async function readPin(
   return line;
 }
 
-function notEmpty(given: GivenPin): GivenPin {
+function requireNotEmpty(given: GivenPin): GivenPin {
   if (given.pin.length > 0) return given;
   throw new HelperError(
     "secret-source",

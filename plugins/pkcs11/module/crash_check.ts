@@ -10,7 +10,7 @@ import { withTimeout } from "../../../src/timeout.ts";
 export type LoadFailure = { readonly signal: string } | { readonly code: number } | "hangs";
 
 /** Programs that do nothing, one of which every system has that can be tried. */
-const IDLE_PROGRAMS = ["/usr/bin/true", "/bin/true"];
+const TRUE_PROGRAMS = ["/usr/bin/true", "/bin/true"];
 
 /**
  * Loads the library at `path` into another process, for at most `limit` milliseconds. Linux only:
@@ -23,7 +23,7 @@ export async function tryLoad(
   // The loader takes blanks and colons for separators: such a path cannot be tried.
   if (Deno.build.os !== "linux" || /[\s:]/.test(path)) return undefined;
   const others = Deno.env.get("LD_PRELOAD");
-  for (const program of IDLE_PROGRAMS) {
+  for (const program of TRUE_PROGRAMS) {
     try {
       await using child = new Deno.Command(program, {
         env: { LD_PRELOAD: others ? `${path}:${others}` : path },

@@ -12,7 +12,7 @@ import type { FunctionName } from "../cryptoki/ffi.ts";
 import type { Layout } from "../cryptoki/layout.ts";
 import { CKR } from "../cryptoki/return_values.ts";
 import { Structures } from "../cryptoki/structures.ts";
-import type { TimeLimits } from "../cryptoki/timeouts.ts";
+import type { Timeouts } from "../cryptoki/timeouts.ts";
 
 /** What a module that was loaded is used through. */
 export class Module {
@@ -20,16 +20,20 @@ export class Module {
   readonly structures: Structures;
   readonly #calls: TimedCalls;
   #isPrepared = false;
-  #users = 0;
+  #userCount = 0;
   /** Whether this program has initialised it, and so has to finalise it. */
-  #ours = false;
-  #turn: Promise<void> = Promise.resolve();
+  #isInitializedByUs = false;
+  #queue: Promise<void> = Promise.resolve();
 
   /** Loads the library at `path`; throws what the runtime says when that fails. */
-  constructor(readonly path: string, layout: Layout, limits: TimeLimits) {
+  constructor(readonly path: string, layout: Layout, timeouts: Timeouts) {
     const library = new Library(path, layout);
     this.structures = new Structures(layout);
-    this.#calls = new TimedCalls(library, limits, (name, value) => this.#lateReturn(name, value));
+    this.#calls = new TimedCalls(
+      library,
+      timeouts,
+      (name, value) => this.#handleLateReturn(name, value),
+    );
     this.cryptoki = new Cryptoki(this.#calls, this.structures);
   }
 
@@ -41,9 +45,9 @@ export class Module {
 
   /** Runs `work` when all that came before has ended: one token is asked one thing at a time. */
   async runExclusive<T>(work: () => Promise<T>): Promise<T> {
-    const before = this.#turn;
+    const before = this.#queue;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#turn = promise;
+    this.#queue = promise;
     await before;
     try {
       return await work();
@@ -53,17 +57,17 @@ export class Module {
   }
 
   /** Makes sure that it is initialised, until `leave`. */
-  async enter(): Promise<void> {
+  async acquire(): Promise<void> {
     // When C_Finalize failed, it may still be initialised, by this program.
-    if (this.#users === 0 && await withQuietStderr(() => this.cryptoki.initialize())) {
-      this.#ours = true;
+    if (this.#userCount === 0 && await withQuietStderr(() => this.cryptoki.initialize())) {
+      this.#isInitializedByUs = true;
     }
-    this.#users++;
+    this.#userCount++;
   }
 
   /** Ends what `enter` began; with the last user, the module is finalised. */
-  async leave(): Promise<void> {
-    this.#users--;
+  async release(): Promise<void> {
+    this.#userCount--;
     await this.#finalizeUnused();
   }
 
@@ -73,15 +77,15 @@ export class Module {
   }
 
   async #finalizeUnused(): Promise<void> {
-    if (this.#users > 0 || !this.#ours || this.#calls.isOverdue) return;
+    if (this.#userCount > 0 || !this.#isInitializedByUs || this.#calls.isOverdue) return;
     await this.cryptoki.finalize();
-    this.#ours = false;
+    this.#isInitializedByUs = false;
   }
 
   /** A call has come back after its time, when those who waited for it were gone. */
-  async #lateReturn(name: FunctionName, value: number): Promise<void> {
-    if (name === "C_Initialize" && value === CKR.OK) this.#ours = true;
-    if (name === "C_Finalize" && value === CKR.OK) this.#ours = false;
+  async #handleLateReturn(name: FunctionName, value: number): Promise<void> {
+    if (name === "C_Initialize" && value === CKR.OK) this.#isInitializedByUs = true;
+    if (name === "C_Finalize" && value === CKR.OK) this.#isInitializedByUs = false;
     try {
       await this.runExclusive(() => this.#finalizeUnused());
     } catch (thrown) {

@@ -55,7 +55,7 @@ const KNOWN_FILES: Readonly<Record<Platform, { suffix: string; files: readonly s
  * The modules for a URI, by precedence: `--pkcs11-lib`, the URI's `module-path` and `module-name`,
  * PKCS11_MODULE_PATH, then p11-kit's proxy, OpenSC's module, YubiKey's and SoftHSM's.
  */
-export function moduleCandidates(
+export function listModuleCandidates(
   uri: KeystoreUri,
   context: KeystoreContext,
   host: HostInfo,
@@ -63,7 +63,7 @@ export function moduleCandidates(
   const flag = context.setting("pkcs11-lib", "given");
   if (flag) return { namedBy: "--pkcs11-lib", directories: [], files: [flag] };
   const directories = defaultDirectories(host, context.environment("ProgramFiles"));
-  const own = ofUri(uri, directories, host);
+  const own = readUriCandidates(uri, directories, host);
   if (own) return own;
   const variable = context.setting("pkcs11-lib");
   if (variable) return { namedBy: "PKCS11_MODULE_PATH", directories: [], files: [variable] };
@@ -77,18 +77,18 @@ export function isDefaultPath(
   host: HostInfo,
 ): boolean {
   const directories = defaultDirectories(host, context.environment("ProgramFiles"));
-  return pathsOf({ directories, files: KNOWN_FILES[host.platform].files }).includes(path);
+  return listPaths({ directories, files: KNOWN_FILES[host.platform].files }).includes(path);
 }
 
 /** All paths that candidates stand for, in the order to try them. */
-export function pathsOf({ directories, files }: Candidates): string[] {
+export function listPaths({ directories, files }: Candidates): string[] {
   if (directories.length === 0) return [...files];
   return files.flatMap((file) =>
     directories.map((directory) => `${directory}${directory.includes("\\") ? "\\" : "/"}${file}`)
   );
 }
 
-function ofUri(
+function readUriCandidates(
   uri: KeystoreUri,
   directories: readonly string[],
   { platform, isDirectory }: HostInfo,

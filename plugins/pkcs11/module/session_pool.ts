@@ -28,14 +28,14 @@ export interface Session {
 /** A use of a module; dispose of it. */
 export class SessionPool implements AsyncDisposable {
   /** What went wrong with tokens that were passed over, for the error if nothing else is found. */
-  readonly notes: string[] = [];
+  readonly warnings: string[] = [];
   readonly #sessions = new Map<Handle, Session>();
 
   private constructor(readonly module: Module, private readonly context: KeystoreContext) {}
 
   /** Begins a use. */
-  static async begin(module: Module, context: KeystoreContext): Promise<SessionPool> {
-    await module.enter();
+  static async open(module: Module, context: KeystoreContext): Promise<SessionPool> {
+    await module.acquire();
     return new SessionPool(module, context);
   }
 
@@ -43,8 +43,8 @@ export class SessionPool implements AsyncDisposable {
   async tokens(): Promise<Token[]> {
     const { cryptoki } = this.module;
     const tokens: Token[] = [];
-    for (const slot of await cryptoki.slots()) {
-      const info = await this.skipFailingToken(`slot ${slot}`, () => cryptoki.tokenInfo(slot));
+    for (const slot of await cryptoki.getSlotList()) {
+      const info = await this.skipFailingToken(`slot ${slot}`, () => cryptoki.getTokenInfo(slot));
       if (!info) continue;
       if (info.flags & CKF.TOKEN_INITIALIZED) tokens.push({ slot, info });
       else this.context.debug(`slot ${slot} is passed over: its token is not initialised`);
@@ -69,9 +69,9 @@ export class SessionPool implements AsyncDisposable {
     work: (session: Session) => Promise<void>,
   ): Promise<void> {
     for (const token of tokens) {
-      const visit = async () => work(await this.session(token));
-      if (tokens.length === 1) await visit();
-      else await this.skipFailingToken(`slot ${token.slot}`, visit);
+      const run = async () => work(await this.session(token));
+      if (tokens.length === 1) await run();
+      else await this.skipFailingToken(`slot ${token.slot}`, run);
     }
   }
 
@@ -84,7 +84,7 @@ export class SessionPool implements AsyncDisposable {
       return await work();
     } catch (thrown) {
       if (!isModuleFailure(thrown)) throw thrown;
-      this.notes.push(`${what}: ${thrown.message}`);
+      this.warnings.push(`${what}: ${thrown.message}`);
       this.context.debug(`${what} is passed over: ${thrown.message}`);
       return undefined;
     }
@@ -96,7 +96,7 @@ export class SessionPool implements AsyncDisposable {
       await this.#quietly(() => cryptoki.closeSession(handle));
     }
     this.#sessions.clear();
-    await this.#quietly(() => this.module.leave());
+    await this.#quietly(() => this.module.release());
   }
 
   async #quietly(work: () => Promise<void>): Promise<void> {

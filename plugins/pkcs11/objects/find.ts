@@ -8,8 +8,8 @@ import { type Certificate, parseCertificate } from "../../../src/x509/certificat
 import { DerError } from "../../../src/x509/der.ts";
 import { sameBytes } from "../../../src/x509/public_key.ts";
 import { CKA, CKC, CKO } from "../cryptoki/constants.ts";
-import { nativeCopy } from "../cryptoki/library.ts";
-import { type PublicKeyAttributes, readPublicPart } from "./public_key.ts";
+import { copyToNative } from "../cryptoki/library.ts";
+import { type PublicKeyAttributes, readPublicKeyAttributes } from "./public_key.ts";
 import type { Attribute, Handle } from "../cryptoki/structures.ts";
 import type { ObjectCriteria } from "../uri/match.ts";
 import type { Session } from "../module/session_pool.ts";
@@ -30,7 +30,7 @@ export interface TokenCertificate extends TokenObject {
 /** A private key on a token. */
 export interface TokenKey extends TokenObject {
   readonly handle: Handle;
-  readonly publicPart: PublicKeyAttributes;
+  readonly publicKeyAttributes: PublicKeyAttributes;
   /** Whether it is seen and used only after a login (CKA_PRIVATE). */
   readonly isPrivate: boolean;
   /** Whether it wants a PIN at each signature (CKA_ALWAYS_AUTHENTICATE). */
@@ -44,25 +44,26 @@ export interface TokenKey extends TokenObject {
 export async function findCertificates(
   session: Session,
   criteria: ObjectCriteria & { readonly subject?: Uint8Array },
-  malformed: (why: string) => void,
+  onMalformed: (why: string) => void,
 ): Promise<TokenCertificate[]> {
   const { subject } = criteria;
   const found: TokenCertificate[] = [];
   const handles = await find(session, CKO.CERTIFICATE, criteria, subject && [CKA.SUBJECT, subject]);
   for (const handle of handles) {
-    const [value, id = NONE, label = NONE, type] = await session.cryptoki.objects.attributes(
-      session.handle,
-      handle,
-      [CKA.VALUE, CKA.ID, CKA.LABEL, CKA.CERTIFICATE_TYPE],
-    );
+    const [value, id = NONE, label = NONE, type] = await session.cryptoki.objects
+      .getAttributeValues(
+        session.handle,
+        handle,
+        [CKA.VALUE, CKA.ID, CKA.LABEL, CKA.CERTIFICATE_TYPE],
+      );
     const isX509 = !type || session.structures.readUlong(type) === BigInt(CKC.X_509);
     if (!value || !isX509 || !matches({ id, label }, criteria)) continue;
-    if (criteria.sha256 !== undefined && criteria.sha256 !== await fingerprint(value)) continue;
+    if (criteria.sha256 !== undefined && criteria.sha256 !== await sha256Hex(value)) continue;
     try {
       found.push({ session, id, label, certificate: parseCertificate(value) });
     } catch (thrown) {
       if (!(thrown instanceof DerError)) throw thrown;
-      malformed(`a certificate on the token is malformed (${thrown.message})`);
+      onMalformed(`a certificate on the token is malformed (${thrown.message})`);
     }
   }
   const key = ({ label, id, certificate }: TokenCertificate) =>
@@ -79,7 +80,7 @@ export async function findPrivateKeys(
   const found: TokenKey[] = [];
   for (const handle of await find(session, CKO.PRIVATE_KEY, criteria)) {
     const [type, id = NONE, label = NONE, isPrivate, always] = await session.cryptoki.objects
-      .attributes(
+      .getAttributeValues(
         session.handle,
         handle,
         [CKA.KEY_TYPE, CKA.ID, CKA.LABEL, CKA.PRIVATE, CKA.ALWAYS_AUTHENTICATE],
@@ -93,7 +94,7 @@ export async function findPrivateKeys(
       label,
       isPrivate: isPrivate?.[0] !== 0,
       alwaysAuthenticate: always?.[0] === 1,
-      publicPart: await readPublicPart(session, handle, keyType, "private"),
+      publicKeyAttributes: await readPublicKeyAttributes(session, handle, keyType, "private"),
     });
   }
   const key = ({ label, id, handle }: TokenKey) => `${encodeHex(label)} ${encodeHex(id)} ${handle}`;
@@ -108,14 +109,14 @@ export async function findPublicKeys(
   const found: PublicKeyAttributes[] = [];
   for (const handle of await find(session, CKO.PUBLIC_KEY, criteria)) {
     const types = [CKA.KEY_TYPE, CKA.ID, CKA.LABEL];
-    const [type, id = NONE, label = NONE] = await session.cryptoki.objects.attributes(
+    const [type, id = NONE, label = NONE] = await session.cryptoki.objects.getAttributeValues(
       session.handle,
       handle,
       types,
     );
     if (!type || !matches({ id, label }, criteria)) continue;
     const keyType = Number(session.structures.readUlong(type));
-    found.push(await readPublicPart(session, handle, keyType, "public"));
+    found.push(await readPublicKeyAttributes(session, handle, keyType, "public"));
   }
   return found;
 }
@@ -136,7 +137,7 @@ async function find(
   ];
   return await cryptoki.objects.find(handle, [
     [CKA.CLASS, structures.ulong(objectClass)],
-    ...wanted.map(([type, value]): Attribute => [type, nativeCopy(value)]),
+    ...wanted.map(([type, value]): Attribute => [type, copyToNative(value)]),
   ]);
 }
 
@@ -149,6 +150,6 @@ function matches(
 }
 
 /** SHA-256 in lower-case hex. */
-export async function fingerprint(bytes: Uint8Array): Promise<string> {
+export async function sha256Hex(bytes: Uint8Array): Promise<string> {
   return encodeHex(new Uint8Array(await crypto.subtle.digest("SHA-256", Uint8Array.from(bytes))));
 }

@@ -7,8 +7,8 @@ import type { KeystoreUri } from "../../../src/keystore/uri.ts";
 import { publicKeyOf } from "../../../src/x509/certificate.ts";
 import type { PublicKey } from "../../../src/x509/public_key.ts";
 import { findPrivateKeys, findPublicKeys, type TokenCertificate, type TokenKey } from "./find.ts";
-import { relation } from "./public_key.ts";
-import { type ObjectCriteria, objectCriteria } from "../uri/match.ts";
+import { comparePublicKey } from "./public_key.ts";
+import { type ObjectCriteria, parseObjectCriteria } from "../uri/match.ts";
 
 /** Private keys that may belong to a certificate. */
 export interface KeyMatch {
@@ -22,15 +22,15 @@ export interface KeyMatch {
  * then by the URI's own criteria, then by the certificate's label among objects without CKA_ID, and
  * last any whose public half is the certificate's. What surely belongs to another is left out.
  *
- * With `among`, other certificates may be meant as well: public key objects are looked at too.
+ * With `checkPublicKeyObjects`, other certificates may be meant as well: public key objects are looked at too.
  */
-export async function keysFor(
+export async function findKeysFor(
   { session, certificate, id, label }: TokenCertificate,
   uri: KeystoreUri,
-  among: boolean,
+  checkPublicKeyObjects: boolean,
 ): Promise<KeyMatch> {
   const publicKey = publicKeyOf(certificate);
-  const { sha256: _, ...asked } = objectCriteria(uri);
+  const { sha256: _, ...asked } = parseObjectCriteria(uri);
   // Two labels may agree by chance where two identifiers do not.
   const noIdentifiers = (key: TokenKey) => key.id.length === 0 || id.length === 0;
   const steps: readonly (ObjectCriteria & { if?: (key: TokenKey) => boolean })[] = [
@@ -40,10 +40,10 @@ export async function keysFor(
   ];
   for (const { if: condition = () => true, ...criteria } of steps) {
     const keys = (await findPrivateKeys(session, criteria)).filter((key) => condition(key));
-    const match = await bestMatch(keys, publicKey, among || keys.length > 1);
+    const match = await findBestMatch(keys, publicKey, checkPublicKeyObjects || keys.length > 1);
     if (match.keys.length > 0) return match;
   }
-  const match = await bestMatch(await findPrivateKeys(session, {}), publicKey, true);
+  const match = await findBestMatch(await findPrivateKeys(session, {}), publicKey, true);
   return match.isSame ? match : { isSame: false, keys: [] };
 }
 
@@ -51,16 +51,18 @@ export async function keysFor(
  * Of several keys one that is `publicKey`'s; if none is known to be, those that may be. `checkPublicKeyObjects`
  * looks at the public key objects beside them too.
  */
-export async function bestMatch(
+export async function findBestMatch(
   keys: readonly TokenKey[],
   publicKey: PublicKey,
   checkPublicKeyObjects: boolean,
 ): Promise<KeyMatch> {
   const unknown: TokenKey[] = [];
   for (const key of keys) {
-    let known = relation(key.publicPart, publicKey);
+    let known = comparePublicKey(key.publicKeyAttributes, publicKey);
     if (known === "unknown" && checkPublicKeyObjects) {
-      const halves = (await findPublicKeyObjects(key)).map((half) => relation(half, publicKey));
+      const halves = (await findPublicKeyObjects(key)).map((half) =>
+        comparePublicKey(half, publicKey)
+      );
       if (halves.includes("same")) known = "same";
       else if (halves.includes("different")) known = "different";
     }

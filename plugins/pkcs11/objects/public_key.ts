@@ -53,45 +53,45 @@ const ATTRIBUTES = {
  * Reads the public half of a key object. Throws `KeyTypeError` for keys of a kind that cannot be
  * used.
  */
-export async function readPublicPart(
+export async function readPublicKeyAttributes(
   session: Session,
   object: bigint,
   keyType: number,
   objectClass: "private" | "public",
 ): Promise<PublicKeyAttributes> {
-  if (keyType === CKK.ML_DSA) return await readMlDsaPart(session, object, objectClass);
+  if (keyType === CKK.ML_DSA) return await readMlDsaAttributes(session, object, objectClass);
   const type = keyType === CKK.RSA ? "RSA" : keyType === CKK.EC ? "EC" : undefined;
   if (!type) return { type: "other" };
-  const [info, first, second] = await session.cryptoki.objects.attributes(
+  const [info, first, second] = await session.cryptoki.objects.getAttributeValues(
     session.handle,
     object,
     ATTRIBUTES[type],
   );
-  const publicKey = parsed(() => info && info.length > 0 ? parsePublicKey(info) : undefined) ??
-    parsed(() => first && second && (type === "RSA" ? rsaPublicKey : ecKey)(first, second));
+  const publicKey = tryParse(() => info && info.length > 0 ? parsePublicKey(info) : undefined) ??
+    tryParse(() => first && second && (type === "RSA" ? rsaPublicKey : parseEcKey)(first, second));
   const part = first && first.length > 0
     ? type === "RSA" ? { modulus: stripZeros(first) } : { parameters: first }
     : {};
   return { type, ...part, ...(publicKey ? { publicKey } : {}) };
 }
 
-async function readMlDsaPart(
+async function readMlDsaAttributes(
   { cryptoki, structures, handle }: Session,
   object: bigint,
   objectClass: "private" | "public",
 ): Promise<PublicKeyAttributes> {
-  const [info, parameterSet, value] = await cryptoki.objects.attributes(handle, object, [
+  const [info, parameterSet, value] = await cryptoki.objects.getAttributeValues(handle, object, [
     ...ATTRIBUTES.ML_DSA.private,
     ...(objectClass === "public" ? ATTRIBUTES.ML_DSA.public : []),
   ]);
   const type = parameterSet && CKP_ML_DSA.get(Number(structures.readUlong(parameterSet)));
-  const publicKey = parsed(() => info && info.length > 0 ? parsePublicKey(info) : undefined) ??
-    parsed(() => type && value && value.length > 0 ? mlDsaKey(type, value) : undefined);
+  const publicKey = tryParse(() => info && info.length > 0 ? parsePublicKey(info) : undefined) ??
+    tryParse(() => type && value && value.length > 0 ? parseMlDsaKey(type, value) : undefined);
   return { type: type ?? "ML-DSA", ...(publicKey ? { publicKey } : {}) };
 }
 
 /** Compares a key with `publicKey`, as far as its object shows. */
-export function relation(
+export function comparePublicKey(
   part: PublicKeyAttributes,
   publicKey: PublicKey,
 ): "same" | "different" | "unknown" {
@@ -108,7 +108,7 @@ export function relation(
 }
 
 /** What `read` gives; undefined for bytes that are no such thing: the object then tells nothing. */
-function parsed(read: () => PublicKey | undefined): PublicKey | undefined {
+function tryParse(read: () => PublicKey | undefined): PublicKey | undefined {
   try {
     return read();
   } catch (thrown) {
@@ -118,7 +118,7 @@ function parsed(read: () => PublicKey | undefined): PublicKey | undefined {
 }
 
 /** CKA_EC_POINT is a point inside an OCTET STRING; some tokens leave that out. */
-function ecKey(parameters: Uint8Array, point: Uint8Array): PublicKey {
+function parseEcKey(parameters: Uint8Array, point: Uint8Array): PublicKey {
   const wrapped = new DerReader(point);
   const isWrapped = point[0] === TAG.octetString && point[1] !== undefined && (
     point[1] === point.length - 2 || (point[1] === 0x81 && point[2] === point.length - 3)
@@ -128,7 +128,7 @@ function ecKey(parameters: Uint8Array, point: Uint8Array): PublicKey {
 }
 
 /** CKA_VALUE of an ML-DSA public key is the raw key of FIPS 204. */
-function mlDsaKey(type: MlDsaKeyType, value: Uint8Array): PublicKey {
+function parseMlDsaKey(type: MlDsaKeyType, value: Uint8Array): PublicKey {
   const oid = Object.entries(KEY_TYPES).find(([, known]) => known === type)?.[0] ?? "";
   return parsePublicKey(encodePublicKey(encodeSequence(encodeObjectIdentifier(oid)), value));
 }

@@ -13,12 +13,12 @@ export class LoginDeferredError extends Error {
 }
 
 /** What is asked for, and with what to look for it. */
-export interface Search {
+export interface SearchContext {
   readonly uri: KeystoreUri;
   /** All tokens that match, at least one. */
   readonly tokens: readonly Token[];
   readonly login: Login;
-  readonly visit: SessionPool;
+  readonly pool: SessionPool;
   /** The time at which a certificate must be valid. */
   readonly now: Date;
   /** If false, nothing is searched by a login: {@link LoginDeferredError} is thrown instead. */

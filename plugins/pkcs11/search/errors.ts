@@ -12,11 +12,11 @@ import type { SessionPool, Token } from "../module/session_pool.ts";
 const MAX_LISTED = 8;
 
 /** No token that the URI asks for. */
-export function noToken(uri: KeystoreUri, notes: readonly string[]): HelperError {
+export function noTokenError(uri: KeystoreUri, warnings: readonly string[]): HelperError {
   return new HelperError(
     "key-not-found",
     `${uri.displayName}: no token matches; insert it, or see which certificates there are with: ` +
-      `read-certificate-data --certificate pkcs11:${after(notes)}`,
+      `read-certificate-data --certificate pkcs11:${after(warnings)}`,
   );
 }
 
@@ -28,19 +28,19 @@ export class NoObjectError extends HelperError {
 }
 
 /** No object that the URI asks for in the tokens it asks for. */
-export function noObject(
-  { uri, tokens, visit }: { uri: KeystoreUri; tokens: readonly Token[]; visit: SessionPool },
+export function noObjectError(
+  { uri, tokens, pool }: { uri: KeystoreUri; tokens: readonly Token[]; pool: SessionPool },
   what: "certificate" | "private key" | "certificate or private key",
 ): NoObjectError {
   const where = tokens.map((token) => describeToken(token)).join(", ");
   return new NoObjectError(
     `${uri.displayName}: no ${what} matches in ${where}; check object, id and type in the URI` +
-      after(visit.notes),
+      after(pool.warnings),
   );
 }
 
 /** Several tokens, and a login must know which. */
-export function severalTokens(uri: KeystoreUri, tokens: readonly Token[]): NoObjectError {
+export function multipleTokensError(uri: KeystoreUri, tokens: readonly Token[]): NoObjectError {
   const uris = tokens.map((token) => formatUri(token, tokens, uri));
   return new NoObjectError(
     `${uri.displayName}: ${tokens.length} tokens match and a PIN goes to one alone; name it: ` +
@@ -49,7 +49,7 @@ export function severalTokens(uri: KeystoreUri, tokens: readonly Token[]): NoObj
 }
 
 /** Several objects, and nothing tells which is meant. */
-export function severalObjects(
+export function multipleObjectsError(
   uri: KeystoreUri,
   what: "certificates" | "private keys",
   uris: readonly string[],
@@ -72,6 +72,6 @@ function listed(uris: readonly string[]): string {
   return uris.length > MAX_LISTED ? `${shown} and ${uris.length - MAX_LISTED} more` : shown;
 }
 
-function after(notes: readonly string[]): string {
-  return notes.length > 0 ? ` (${notes.join("; ")})` : "";
+function after(warnings: readonly string[]): string {
+  return warnings.length > 0 ? ` (${warnings.join("; ")})` : "";
 }

@@ -8,9 +8,9 @@ import type { KeystoreUri } from "../../../src/keystore/uri.ts";
 import { sameBytes } from "../../../src/x509/public_key.ts";
 import type { Token } from "../module/session_pool.ts";
 
-const ATTRIBUTES = ["model", "manufacturer", "serial"] as const;
+const TOKEN_ATTRIBUTES = ["model", "manufacturer", "serial"] as const;
 /** What is carried over from the user's URI: with them the module is found again; no PIN. */
-const CARRIED = ["module-path", "module-name"] as const;
+const KEPT_ATTRIBUTES = ["module-path", "module-name"] as const;
 
 /** An object as a URI names it. */
 export interface NamedObject {
@@ -31,9 +31,9 @@ export function formatUri(
   const { info } = token;
   const isTwin = (other: Token) =>
     other.slot !== token.slot && sameBytes(other.info.label, info.label) &&
-    ATTRIBUTES.every((name) => sameBytes(other.info[name], info[name]));
+    TOKEN_ATTRIBUTES.every((name) => sameBytes(other.info[name], info[name]));
   const path = [
-    ...ATTRIBUTES.map((name) => `${name}=${escape(info[name])}`),
+    ...TOKEN_ATTRIBUTES.map((name) => `${name}=${escape(info[name])}`),
     `token=${escape(info.label)}`,
     ...(others.some(isTwin) ? [`slot-id=${token.slot}`] : []),
     ...(object && object.id.length > 0 ? [`id=${escapeAll(object.id)}`] : []),
@@ -41,7 +41,7 @@ export function formatUri(
     ...(object ? [`type=${object.type}`] : []),
     ...(object?.sha256 === undefined ? [] : [`x-certificate-sha256=${object.sha256}`]),
   ];
-  const query = CARRIED.flatMap((name) => {
+  const query = KEPT_ATTRIBUTES.flatMap((name) => {
     const value = asked.query.get(name);
     return value ? [`${name}=${escape(value)}`] : [];
   });
@@ -49,13 +49,13 @@ export function formatUri(
 }
 
 /** Returns a text of a token for a message. */
-export function printable(bytes: Uint8Array): string {
+export function printableBytes(bytes: Uint8Array): string {
   return printableName(new TextDecoder().decode(bytes));
 }
 
 /** A token for people. */
 export function describeToken({ info }: Token): string {
-  return `token "${printable(info.label)}"`;
+  return `token "${printableBytes(info.label)}"`;
 }
 
 /** Percent-encodes all but unreserved characters (RFC 3986 section 2.3). */

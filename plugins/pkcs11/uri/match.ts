@@ -7,7 +7,7 @@ import { HelperError } from "../../../src/errors.ts";
 import type { OBJECT_TYPES } from "../../../src/keystore/pkcs11_attributes.ts";
 import type { KeystoreUri } from "../../../src/keystore/uri.ts";
 import { sameBytes } from "../../../src/x509/public_key.ts";
-import { withoutPadding } from "../cryptoki/structures.ts";
+import { trimPadding } from "../cryptoki/structures.ts";
 import type { SessionPool, Token } from "../module/session_pool.ts";
 
 /** What objects must have. */
@@ -19,16 +19,16 @@ export interface ObjectCriteria {
 }
 
 /** The URI's text for a path attribute. */
-function textOf(uri: KeystoreUri, name: string): string | undefined {
+function readText(uri: KeystoreUri, name: string): string | undefined {
   const value = uri.attributes.get(name);
   return value && new TextDecoder().decode(value).toLowerCase();
 }
 
 /** What the URI asks of objects. */
-export function objectCriteria(uri: KeystoreUri): ObjectCriteria {
+export function parseObjectCriteria(uri: KeystoreUri): ObjectCriteria {
   const id = uri.attributes.get("id");
   const label = uri.attributes.get("object");
-  const sha256 = textOf(uri, "x-certificate-sha256");
+  const sha256 = readText(uri, "x-certificate-sha256");
   return {
     ...(id ? { id } : {}),
     ...(label ? { label } : {}),
@@ -38,7 +38,7 @@ export function objectCriteria(uri: KeystoreUri): ObjectCriteria {
 
 /** Whether the URI asks for this kind of object, or for no kind. Throws `usage` for other kinds. */
 export function matchesType(uri: KeystoreUri, kind: "private" | "cert"): boolean {
-  const type = textOf(uri, "type") as (typeof OBJECT_TYPES)[number] | undefined;
+  const type = readText(uri, "type") as (typeof OBJECT_TYPES)[number] | undefined;
   if (type === undefined || type === kind) return true;
   if (type === "private" || type === "cert") return false;
   throw new HelperError(
@@ -48,17 +48,17 @@ export function matchesType(uri: KeystoreUri, kind: "private" | "cert"): boolean
 }
 
 /** Those of the visit's tokens that the URI asks for. */
-export async function matchingTokens(visit: SessionPool, uri: KeystoreUri): Promise<Token[]> {
-  if (!await matchesLibrary(visit, uri)) return [];
+export async function matchingTokens(pool: SessionPool, uri: KeystoreUri): Promise<Token[]> {
+  if (!await matchesLibrary(pool, uri)) return [];
   const matching: Token[] = [];
-  for (const token of await visit.tokens()) {
-    if (matchesToken(token, uri) && await matchesSlot(visit, token, uri)) matching.push(token);
+  for (const token of await pool.tokens()) {
+    if (matchesToken(token, uri) && await matchesSlot(pool, token, uri)) matching.push(token);
   }
   return matching;
 }
 
 function matchesToken({ slot, info }: Token, uri: KeystoreUri): boolean {
-  const slotId = textOf(uri, "slot-id");
+  const slotId = readText(uri, "slot-id");
   return (slotId === undefined || BigInt(slotId) === slot) && matches(uri, {
     "token": info.label,
     "manufacturer": info.manufacturer,
@@ -68,25 +68,25 @@ function matchesToken({ slot, info }: Token, uri: KeystoreUri): boolean {
 }
 
 async function matchesSlot(
-  visit: SessionPool,
+  pool: SessionPool,
   { slot }: Token,
   uri: KeystoreUri,
 ): Promise<boolean> {
   if (!uri.attributes.has("slot-description") && !uri.attributes.has("slot-manufacturer")) {
     return true;
   }
-  const info = await visit.skipFailingToken(
+  const info = await pool.skipFailingToken(
     `slot ${slot}`,
-    () => visit.module.cryptoki.slotInfo(slot),
+    () => pool.module.cryptoki.getSlotInfo(slot),
   );
   return info !== undefined &&
     matches(uri, { "slot-description": info.description, "slot-manufacturer": info.manufacturer });
 }
 
-async function matchesLibrary(visit: SessionPool, uri: KeystoreUri): Promise<boolean> {
+async function matchesLibrary(pool: SessionPool, uri: KeystoreUri): Promise<boolean> {
   if (![...uri.attributes.keys()].some((name) => name.startsWith("library-"))) return true;
-  const info = await visit.module.cryptoki.info();
-  const [major, minor = "0"] = textOf(uri, "library-version")?.split(".") ?? [];
+  const info = await pool.module.cryptoki.getInfo();
+  const [major, minor = "0"] = readText(uri, "library-version")?.split(".") ?? [];
   if (major !== undefined && (Number(major) !== info.major || Number(minor) !== info.minor)) {
     return false;
   }
@@ -100,6 +100,6 @@ async function matchesLibrary(visit: SessionPool, uri: KeystoreUri): Promise<boo
 function matches(uri: KeystoreUri, texts: Readonly<Record<string, Uint8Array>>): boolean {
   return Object.entries(texts).every(([name, text]) => {
     const wanted = uri.attributes.get(name);
-    return wanted === undefined || sameBytes(withoutPadding(wanted), text);
+    return wanted === undefined || sameBytes(trimPadding(wanted), text);
   });
 }

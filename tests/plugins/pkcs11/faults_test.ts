@@ -7,11 +7,11 @@ import {
 } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import type { FunctionName } from "../../../plugins/pkcs11/cryptoki/ffi.ts";
-import { TIME_LIMITS, type TimeLimits } from "../../../plugins/pkcs11/cryptoki/timeouts.ts";
+import { TIMEOUTS, type Timeouts } from "../../../plugins/pkcs11/cryptoki/timeouts.ts";
 import { HelperError } from "../../../src/errors.ts";
 import { createAuthority, issueCertificate } from "../../support/certificates.ts";
 import { PIN, SoftHsm } from "../../support/soft_hsm.ts";
-import { createKeystore, loadedKeystore, scriptedContext, uriOf } from "./keystore_context.ts";
+import { createKeystore, loadedKeystore, parseUri, scriptedContext } from "./keystore_context.ts";
 import { wrap, WRAPPERS } from "./wrapper.ts";
 
 const hsm = new SoftHsm();
@@ -24,13 +24,13 @@ await token.importCertificate(certificatePath, { id: "01", label: "key" });
 
 const MESSAGE = new TextEncoder().encode("message");
 /** Asks for something that every call is needed for. */
-const EVERYTHING = uriOf(
+const EVERYTHING = parseUri(
   `pkcs11:token=frail;object=key;library-manufacturer=SoftHSM;slot-manufacturer=SoftHSM%20project?pin-value=${PIN}`,
 );
 
 /** Without these a signature can be made: what fails is told under --debug. */
 const DISPENSABLE: readonly FunctionName[] = ["C_GetMechanismList", "C_CloseSession", "C_Finalize"];
-const CALLS = Object.keys(TIME_LIMITS).filter((name): name is FunctionName => name !== "load");
+const CALLS = Object.keys(TIMEOUTS).filter((name): name is FunctionName => name !== "load");
 
 /** A limit that nothing takes which does not hang, and one that is over soon, milliseconds. */
 const [LONG, SHORT] = [10_000, 150];
@@ -55,8 +55,8 @@ for (const variant of WRAPPERS) {
       using wrapped = wrap(hsm, { FAIL: `${call}=0x30` });
       const words = `${call} failed with CKR_DEVICE_ERROR (0x30)`;
       if (DISPENSABLE.includes(call)) {
-        const { debugged } = await sign();
-        if (call !== "C_GetMechanismList") assertStringIncludes(debugged.join("\n"), words);
+        const { debugMessages } = await sign();
+        if (call !== "C_GetMechanismList") assertStringIncludes(debugMessages.join("\n"), words);
         assertEquals(wrapped.count("C_Sign"), 1);
       } else {
         const used = call === "C_GetFunctionList" ? createKeystore(layout) : keystore;
@@ -90,7 +90,7 @@ for (const variant of WRAPPERS) {
   });
 
   for (const call of CALLS) {
-    const limits: Partial<TimeLimits> = {
+    const limits: Partial<Timeouts> = {
       ...Object.fromEntries(CALLS.map((other) => [other, LONG])),
       [call]: SHORT,
     };
@@ -105,7 +105,7 @@ for (const variant of WRAPPERS) {
         using wrapped = wrap(hsm, { HANG: `${call}=${3 * SHORT}` });
         const words = `${call} has not returned within 0.15 s`;
         if (call === "C_CloseSession" || call === "C_Finalize") {
-          assertStringIncludes((await sign(loaded)).debugged.join("\n"), words);
+          assertStringIncludes((await sign(loaded)).debugMessages.join("\n"), words);
         } else {
           await assertRejects(() => sign(loaded), HelperError, words);
         }

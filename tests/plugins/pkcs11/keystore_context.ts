@@ -1,6 +1,6 @@
 import { Pkcs11Keystore } from "../../../plugins/pkcs11/keystore.ts";
 import { type Layout, LAYOUTS } from "../../../plugins/pkcs11/cryptoki/layout.ts";
-import { TIME_LIMITS, type TimeLimits } from "../../../plugins/pkcs11/cryptoki/timeouts.ts";
+import { TIMEOUTS, type Timeouts } from "../../../plugins/pkcs11/cryptoki/timeouts.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import { type KeystoreUri, parseKeystoreUri } from "../../../src/keystore/uri.ts";
 import { NO_CONTEXT } from "../../keystore/fake_keystore.ts";
@@ -8,7 +8,7 @@ import type { SoftHsm } from "../../support/soft_hsm.ts";
 import type { Variant } from "./variants.ts";
 
 /** What a test's user gives. */
-export interface Given {
+export interface ContextOptions {
   /** `--pkcs11-lib`. */
   readonly module?: string;
   /** PKCS11_MODULE_PATH. */
@@ -25,44 +25,44 @@ export interface Given {
 /** A context that answers from a script and keeps what it was asked and told. */
 export interface ScriptedContext extends KeystoreContext {
   readonly questions: string[];
-  readonly said: string[];
-  readonly debugged: string[];
+  readonly messages: string[];
+  readonly debugMessages: string[];
 }
 
 /** Makes a {@link ScriptedContext}. */
-export function scriptedContext(given: Given = {}): ScriptedContext {
-  const [questions, said, debugged]: [string[], string[], string[]] = [[], [], []];
+export function scriptedContext(options: ContextOptions = {}): ScriptedContext {
+  const [questions, messages, debugMessages]: [string[], string[], string[]] = [[], [], []];
   return {
     ...NO_CONTEXT,
     questions,
-    said,
-    debugged,
-    secret: (name) => Promise.resolve(name === "context-pin" ? given.contextPin : undefined),
-    setting: (_name, only) => given.module ?? (only ? undefined : given.moduleVariable),
+    messages,
+    debugMessages,
+    secret: (name) => Promise.resolve(name === "context-pin" ? options.contextPin : undefined),
+    setting: (_name, only) => options.module ?? (only ? undefined : options.moduleVariable),
     isOn: (name) =>
-      name === "reuse-pin" ? given.reusePin === true : given.useLatest === true &&
+      name === "reuse-pin" ? options.reusePin === true : options.useLatest === true &&
         name === "use-latest-expiring-certificate",
-    environment: (name) => given.environment?.[name],
+    environment: (name) => options.environment?.[name],
     prompt: (question) => {
       questions.push(question);
-      return Promise.resolve(given.answers?.[questions.length - 1]);
+      return Promise.resolve(options.answers?.[questions.length - 1]);
     },
-    say: (words) => said.push(words),
-    debug: (words) => debugged.push(words),
+    say: (message) => messages.push(message),
+    debug: (message) => debugMessages.push(message),
   };
 }
 
 /** A keystore of its own, with nothing loaded yet. */
 export function createKeystore(
   layout: Layout = LAYOUTS.natural,
-  limits: Partial<TimeLimits> = {},
+  timeouts: Partial<Timeouts> = {},
   directories: readonly string[] = [],
 ): Pkcs11Keystore {
   return new Pkcs11Keystore({
     platform: "linux",
     architecture: Deno.build.arch,
     layout,
-    limits: { ...TIME_LIMITS, ...limits },
+    timeouts: { ...TIMEOUTS, ...timeouts },
     ...(directories.length > 0 ? { directories } : {}),
   });
 }
@@ -74,15 +74,15 @@ export function createKeystore(
 export async function loadedKeystore(
   { module, layout }: Variant,
   hsm: SoftHsm,
-  limits: Partial<TimeLimits> = {},
+  timeouts: Partial<Timeouts> = {},
 ): Promise<Pkcs11Keystore> {
-  const keystore = createKeystore(layout, limits);
+  const keystore = createKeystore(layout, timeouts);
   using _ = hsm.enter();
-  await keystore.listCertificates(uriOf("pkcs11:"), scriptedContext({ module }));
+  await keystore.listCertificates(parseUri("pkcs11:"), scriptedContext({ module }));
   return keystore;
 }
 
 /** A parsed `pkcs11:` URI. */
-export function uriOf(text: string): KeystoreUri {
+export function parseUri(text: string): KeystoreUri {
   return parseKeystoreUri(text, "--private-key");
 }

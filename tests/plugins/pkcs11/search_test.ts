@@ -6,7 +6,12 @@ import { formatName } from "../../../src/x509/name.ts";
 import { createAuthority, issueCertificate } from "../../support/certificates.ts";
 import { PIN, SoftHsm } from "../../support/soft_hsm.ts";
 import { certificateOf } from "../file/keystore_context.ts";
-import { type Given, loadedKeystore, scriptedContext, uriOf } from "./keystore_context.ts";
+import {
+  type ContextOptions,
+  loadedKeystore,
+  parseUri,
+  scriptedContext,
+} from "./keystore_context.ts";
 import { VARIANTS } from "./variants.ts";
 
 const hsm = new SoftHsm();
@@ -90,22 +95,22 @@ for (const { name, module, layout } of VARIANTS) {
   const keystore = await loadedKeystore({ name, module, layout }, hsm);
   /** One that no PIN has been entered in. */
   const fresh = await loadedKeystore({ name, module, layout }, hsm);
-  const context = (given: Given) => scriptedContext({ module, ...given });
-  const open = (uri: string, beside?: typeof web, given: Given = {}) =>
+  const context = (options: ContextOptions) => scriptedContext({ module, ...options });
+  const open = (uri: string, beside?: typeof web, options: ContextOptions = {}) =>
     keystore.openKey(
-      uriOf(`${uri}?pin-value=${PIN}`),
-      context(given),
+      parseUri(`${uri}?pin-value=${PIN}`),
+      context(options),
       beside && certificateOf(beside.certificatePem),
     );
-  const read = (uri: string) => keystore.readCertificates(uriOf(uri), context({}));
-  const list = (uri: string, given: Given = {}) =>
-    keystore.listCertificates(uriOf(uri), context(given));
+  const read = (uri: string) => keystore.readCertificates(parseUri(uri), context({}));
+  const list = (uri: string, options: ContextOptions = {}) =>
+    keystore.listCertificates(parseUri(uri), context(options));
   const test = (title: string, body: () => Promise<void>) =>
     Deno.test(`${name}: ${title}`, async () => {
       using _ = hsm.enter();
       await body();
     });
-  const refusal = async (work: Promise<unknown>, ...words: string[]): Promise<HelperError> => {
+  const expectError = async (work: Promise<unknown>, ...words: string[]): Promise<HelperError> => {
     const error = await assertRejects(() => work, HelperError);
     for (const word of words) assertStringIncludes(error.message, word);
     assertEquals(error.message.includes(PIN), false);
@@ -165,7 +170,7 @@ for (const { name, module, layout } of VARIANTS) {
   });
 
   test("openKey() throws key-not-found, listing URIs, when two issuers certified one key", async () => {
-    const error = await refusal(open("pkcs11:token=second;id=%08"), "2 certificates match");
+    const error = await expectError(open("pkcs11:token=second;id=%08"), "2 certificates match");
     assertEquals(error.code, "key-not-found");
     const uris = error.message.match(/pkcs11:[^ ]*x-certificate-sha256=[^ ]*/g) ?? [];
     const names = await Promise.all(uris.map(async (uri) => {
@@ -181,14 +186,17 @@ for (const { name, module, layout } of VARIANTS) {
   });
 
   test("openKey() throws key-not-found when several certificates and keys match", async () => {
-    const error = await refusal(open("pkcs11:token=first"), "certificates match; name one: ");
+    const error = await expectError(open("pkcs11:token=first"), "certificates match; name one: ");
     assertStringIncludes(error.message, "object=attested;type=cert");
-    await refusal(open("pkcs11:token=first;type=private"), "4 private keys match", "id=%03");
+    await expectError(open("pkcs11:token=first;type=private"), "4 private keys match", "id=%03");
   });
 
   test("openKey() throws key-not-found when the token has no key for the certificate", async () => {
     const words = ['token "first" holds the certificate and no private key'];
-    assertEquals((await refusal(open("pkcs11:object=keyless"), ...words)).code, "key-not-found");
+    assertEquals(
+      (await expectError(open("pkcs11:object=keyless"), ...words)).code,
+      "key-not-found",
+    );
   });
 
   test("openKey() takes a key beside a certificate that stands elsewhere", async () => {
@@ -203,20 +211,20 @@ for (const { name, module, layout } of VARIANTS) {
   });
 
   test("openKey() throws key-mismatch when the only key is another certificate's", async () => {
-    const error = await refusal(open("pkcs11:token=bare;id=%03", web), "does not belong");
+    const error = await expectError(open("pkcs11:token=bare;id=%03", web), "does not belong");
     assertEquals(error.code, "key-mismatch");
   });
 
   test("sign() throws key-mismatch when its signature is not the certificate's", async () => {
     // Nothing on the token tells that this EC key is another one.
     await using signer = await open("pkcs11:token=bare;object=without%20identifier", otherWeb);
-    const error = await refusal(signer.sign(MESSAGE, "SHA-256"), "does not belong");
+    const error = await expectError(signer.sign(MESSAGE, "SHA-256"), "does not belong");
     assertEquals(error.code, "key-mismatch");
   });
 
   test("openKey() throws key-not-found when nothing tells the public key", async () => {
     const uri = "pkcs11:token=bare;object=without%20identifier";
-    await refusal(open(uri), "tells no public key", "--certificate");
+    await expectError(open(uri), "tells no public key", "--certificate");
   });
 
   test("openKey() goes to the token that shows the certificate's public key, of two with like-named keys", async () => {
@@ -227,11 +235,11 @@ for (const { name, module, layout } of VARIANTS) {
   });
 
   test("openKey() throws key-not-found, listing tokens, when a login could go to either", async () => {
-    const error = await refusal(open("pkcs11:object=web;type=private"), "2 tokens match");
+    const error = await expectError(open("pkcs11:object=web;type=private"), "2 tokens match");
     for (const token of ["token=first", "token=second"]) {
       assertStringIncludes(error.message, token);
     }
-    await refusal(open("pkcs11:object=nowhere"), "5 tokens match", "token=bare");
+    await expectError(open("pkcs11:object=nowhere"), "5 tokens match", "token=bare");
   });
 
   test("openKey() and readCertificates() log in for a certificate that is private", async () => {
@@ -243,8 +251,8 @@ for (const { name, module, layout } of VARIANTS) {
 
   test("listCertificates() says that there is more when private ones would need a PIN", async () => {
     const asked = context({});
-    assertEquals(await fresh.listCertificates(uriOf("pkcs11:token=hidden"), asked), []);
-    assertStringIncludes(asked.said.join(), "only a login shows");
+    assertEquals(await fresh.listCertificates(parseUri("pkcs11:token=hidden"), asked), []);
+    assertStringIncludes(asked.messages.join(), "only a login shows");
     assertEquals((await list(`pkcs11:token=hidden?pin-value=${PIN}`)).length, 1);
   });
 
@@ -261,7 +269,7 @@ for (const { name, module, layout } of VARIANTS) {
       const again = await list(`${uri}${pin}`);
       assertEquals(again.map((item) => item.uri), [uri]);
       assertEquals(again[0]?.certificate.encoded, certificate.encoded);
-      const [read] = await keystore.readCertificates(uriOf(`${uri}${pin}`), context({}));
+      const [read] = await keystore.readCertificates(parseUri(`${uri}${pin}`), context({}));
       assertEquals(read.encoded, certificate.encoded);
     }
   });
@@ -291,12 +299,12 @@ for (const { name, module, layout } of VARIANTS) {
   });
 
   test("readCertificates() throws key-not-found when nothing matches", async () => {
-    await refusal(read("pkcs11:token=none"), "no token matches");
-    await refusal(
+    await expectError(read("pkcs11:token=none"), "no token matches");
+    await expectError(
       read("pkcs11:token=first;object=nowhere?pin-value=" + PIN),
       'no certificate matches in token "first"',
     );
-    await refusal(
+    await expectError(
       open("pkcs11:token=first;object=nowhere"),
       'no certificate or private key matches in token "first"',
     );

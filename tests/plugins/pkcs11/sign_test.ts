@@ -4,7 +4,12 @@ import type { Digest, Signer } from "../../../src/keystore/types.ts";
 import { createAuthority, issueCertificate } from "../../support/certificates.ts";
 import { openssl } from "../../support/openssl.ts";
 import { PIN, SoftHsm } from "../../support/soft_hsm.ts";
-import { type Given, loadedKeystore, scriptedContext, uriOf } from "./keystore_context.ts";
+import {
+  type ContextOptions,
+  loadedKeystore,
+  parseUri,
+  scriptedContext,
+} from "./keystore_context.ts";
 import { VARIANTS } from "./variants.ts";
 import { wrap, WRAPPERS, type WrapperSettings } from "./wrapper.ts";
 
@@ -52,8 +57,8 @@ async function verdict(keyType: string, option: string, signature: Uint8Array): 
 
 for (const { name, module, layout } of VARIANTS) {
   const keystore = await loadedKeystore({ name, module, layout }, hsm);
-  const open = (uri: string, given: Given = {}): Promise<Signer> =>
-    keystore.openKey(uriOf(uri), scriptedContext({ module, ...given }));
+  const open = (uri: string, options: ContextOptions = {}): Promise<Signer> =>
+    keystore.openKey(parseUri(uri), scriptedContext({ module, ...options }));
 
   for (const keyType of KEY_TYPES) {
     Deno.test(`${name}: a signer's signatures are openssl's when the key is ${keyType}`, async () => {
@@ -94,7 +99,7 @@ for (const variant of WRAPPERS) {
       Deno.test(`${variant.name}: a signer signs with ${keyType} when the token ${what}`, async () => {
         using wrapped = wrap(hsm, setting);
         for (const label of [keyType, `${keyType}%20always`]) {
-          const uri = uriOf(`pkcs11:token=signing;object=${label}?pin-value=${PIN}`);
+          const uri = parseUri(`pkcs11:token=signing;object=${label}?pin-value=${PIN}`);
           await using signer = await keystore.openKey(uri, context());
           for (const [digest, option] of DIGESTS) {
             const signature = await signer.sign(MESSAGE, digest);
@@ -108,7 +113,7 @@ for (const variant of WRAPPERS) {
 
   Deno.test(`${variant.name}: a signer throws key-unsupported when the token has no mechanism for the key`, async () => {
     using wrapped = wrap(hsm, { MECHANISMS: "0x1" });
-    const uri = uriOf(`pkcs11:token=signing;object=ec-p256?pin-value=${PIN}`);
+    const uri = parseUri(`pkcs11:token=signing;object=ec-p256?pin-value=${PIN}`);
     await using signer = await keystore.openKey(uri, context());
     const error = await assertRejects(
       () => signer.sign(MESSAGE, "SHA-256"),
