@@ -1,7 +1,7 @@
 /**
- * What the `pkcs11:` keystore does for its callers. Objects are found as "Recommendations for
- * applications using X.509 client certificates" (draft-woodhouse-cert-best-practice, section 8) has
- * it: without a login first, with one only where exactly one token can be meant.
+ * The `pkcs11:` keystore. It finds objects by the rules of "Recommendations for applications using
+ * X.509 client certificates" (draft-woodhouse-cert-best-practice, section 8): first without a login,
+ * then with a login if exactly one token matches.
  *
  * @module
  */
@@ -30,12 +30,13 @@ import { openTokenKey } from "./open_key.ts";
 import { PinCache } from "./login/pin_cache.ts";
 import { hasUserPin } from "./login/pin_sources.ts";
 import { LoginDeferredError, type SearchContext } from "./search/context.ts";
-import { matchesType, matchingTokens } from "./uri/match.ts";
+import { findMatchingTokens, matchesType } from "./uri/match.ts";
 import { SessionPool, type Token } from "./module/session_pool.ts";
 
-/** What a search gives, and whether the visit goes on in it. */
+/** Result of a search. */
 interface Outcome<T> {
   readonly value: T;
+  /** True if `value` uses the session pool and will close it. */
   readonly keepsPoolOpen?: boolean;
 }
 
@@ -48,7 +49,7 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
     this.#modules = new ModuleRegistry(options);
   }
 
-  /** See {@link Keystore}. A URI of a certificate names its key too. */
+  /** See {@link Keystore}. A certificate's URI also names its key. */
   async openKey(
     uri: KeystoreUri,
     context: KeystoreContext,
@@ -61,7 +62,7 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
     return signer.value;
   }
 
-  /** See {@link Keystore}: the end-entity certificate and the issuers that the token holds. */
+  /** See {@link Keystore}: returns the end-entity certificate and its issuers on the token. */
   async readCertificates(
     uri: KeystoreUri,
     context: KeystoreContext,
@@ -74,7 +75,7 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
     return certificates.value;
   }
 
-  /** See {@link LibraryReporter}: the first module that loads, by C_GetInfo. No token is touched. */
+  /** See {@link LibraryReporter}: calls C_GetInfo of the first module that loads. Uses no token. */
   async reportLibrary(context: KeystoreContext): Promise<LibraryReport> {
     const uri = parseKeystoreUri("pkcs11:", "pkcs11:");
     const report = await this.#modules.firstResult(
@@ -83,7 +84,7 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
       (module) => withErrorMessages("pkcs11:", module.path, () => readLibraryReport(module)),
     );
     if (report) return report;
-    throw new HelperError("keystore-unavailable", "no PKCS#11 module tells what it is");
+    throw new HelperError("keystore-unavailable", "no PKCS#11 module reported its version");
   }
 
   /** See {@link CertificateLister}. */
@@ -101,21 +102,21 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
         return { value: found.map(({ certificate }, i) => ({ certificate, uri: uris[i] ?? "" })) };
       } catch (thrown) {
         if (!isLoginError(thrown) || hasUserPin(uri)) throw thrown;
-        context.say(`certificates that only a login shows are not listed: ${thrown.message}`);
+        context.say(`certificates that require a login are not listed: ${thrown.message}`);
         return nothing;
       }
     }, nothing);
     return listed.value;
   }
 
-  /** Unloads all modules; for programs that go on without them. No signer may be open. */
+  /** Unloads all modules. No signer may be open. */
   unload(): void {
     this.#modules.unload();
   }
 
   /**
-   * What `work` gives for the tokens that the URI asks for. Throws `key-not-found` when there are
-   * none, unless `fallback` is given and nothing went wrong.
+   * Returns the result of `work` for the tokens that match the URI. Throws `key-not-found` if there
+   * are none, unless there is a `fallback` and no module or token failed.
    */
   async #search<T>(
     uri: KeystoreUri,
@@ -124,7 +125,9 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
     fallback?: Outcome<T>,
   ): Promise<Outcome<T>> {
     for (const name of uri.query.keys()) {
-      if (isVendorQueryAttribute(name)) context.debug(`"${name}" in the URI is not known; ignored`);
+      if (isVendorQueryAttribute(name)) {
+        context.debug(`ignoring the unknown URI attribute "${name}"`);
+      }
     }
     const attempt = { uri, context, work, warnings: [] as string[] };
     const first = await this.#searchModules(attempt, false);
@@ -137,9 +140,9 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
   }
 
   /**
-   * Searches one module after the other, until one has the object. A module that was named, and one
-   * that is the only one, may log in at once; others only if `mayLogIn`, when all have been searched
-   * without.
+   * Searches the modules in order until one has the object. A module that was named, or is the only
+   * one, may log in at once. Otherwise `mayLogIn` decides: all modules are searched without a login
+   * first.
    */
   async #searchModules<T>(attempt: Attempt<T>, mayLogIn: boolean): Promise<Searched<T>> {
     const { uri, context, warnings } = attempt;
@@ -188,7 +191,7 @@ export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryRepor
   }
 }
 
-/** A search through the modules. */
+/** Parameters of a search through the modules. */
 interface Attempt<T> {
   readonly uri: KeystoreUri;
   readonly context: KeystoreContext;
@@ -197,7 +200,7 @@ interface Attempt<T> {
   readonly warnings: string[];
 }
 
-/** The result of a search through the modules. */
+/** Result of a search through the modules. */
 interface Searched<T> {
   readonly found?: Outcome<T>;
   /** The first module's error that it does not have the object. */
@@ -206,10 +209,13 @@ interface Searched<T> {
   readonly isDeferred: boolean;
 }
 
-/** Returns the tokens that match; none, with a note, if one of several modules cannot list its slots. */
+/**
+ * Returns the matching tokens. If one of several modules cannot list its slots, adds a warning and
+ * returns none.
+ */
 async function findTokens(pool: SessionPool, uri: KeystoreUri, isOnly: boolean): Promise<Token[]> {
-  if (isOnly) return await matchingTokens(pool, uri);
-  return await pool.skipFailingToken(pool.module.path, () => matchingTokens(pool, uri)) ?? [];
+  if (isOnly) return await findMatchingTokens(pool, uri);
+  return await pool.skipFailingToken(pool.module.path, () => findMatchingTokens(pool, uri)) ?? [];
 }
 
 async function readLibraryReport(module: Module): Promise<LibraryReport> {

@@ -2,7 +2,7 @@
  * The `pkcs11:` keystore: keys and certificates on smart cards, HSMs and other tokens, named by
  * RFC 7512 URIs and reached through a PKCS#11 module.
  *
- * It loads no package, and a module only when a key or certificate is asked for.
+ * Imports no package, and loads a module only when a key or certificate is requested.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Opening the private key that a URI names, by its certificate or by itself.
+ * Opens the private key that a URI names, through its certificate or directly.
  *
  * @module
  */
@@ -21,26 +21,27 @@ import { printableBytes } from "./uri/format.ts";
 import { matchesType, parseObjectCriteria } from "./uri/match.ts";
 
 /**
- * The signer of the key that a URI names. A URI that can be a certificate's is taken as that first,
- * unless the certificate is known (`certificate`) and stands elsewhere.
+ * Returns the signer of the key that a URI names. If the URI can name a certificate or a key, the
+ * certificate is tried first. With `certificate`, which comes from another source, the key is tried
+ * first.
  */
 export async function openTokenKey(
   search: SearchContext,
   certificate: Certificate | undefined,
 ): Promise<Signer> {
   const { uri } = search;
-  const isCertificates = matchesType(uri, "cert");
-  const isKeys = matchesType(uri, "private") && parseObjectCriteria(uri).sha256 === undefined;
-  const byCertificate = () => isCertificates ? openByCertificate(search, certificate) : undefined;
-  const byKey = () => isKeys ? openByKey(search, certificate) : undefined;
+  const canBeCertificate = matchesType(uri, "cert");
+  const canBeKey = matchesType(uri, "private") && parseObjectCriteria(uri).sha256 === undefined;
+  const byCertificate = () => canBeCertificate ? openByCertificate(search, certificate) : undefined;
+  const byKey = () => canBeKey ? openByKey(search, certificate) : undefined;
   const signer = certificate
     ? await byKey() ?? await byCertificate()
     : await byCertificate() ?? await byKey();
   if (signer) return signer;
-  const isEither = isCertificates && isKeys && !certificate;
+  const isEither = canBeCertificate && canBeKey && !certificate;
   throw noObjectError(
     search,
-    isEither ? "certificate or private key" : isKeys ? "private key" : "certificate",
+    isEither ? "certificate or private key" : canBeKey ? "private key" : "certificate",
   );
 }
 
@@ -87,7 +88,7 @@ async function openByKey(
   if (!publicKey) {
     throw new HelperError(
       "key-not-found",
-      `${uri.displayName}: the token tells no public key of the private key "${
+      `${uri.displayName}: the token has no public key for private key "${
         printableBytes(key.label)
       }"; ` +
         "name its certificate with --certificate",
@@ -101,7 +102,7 @@ async function openByKey(
   );
 }
 
-/** The certificate that stands with a key, and its issuers; none where several could be meant. */
+/** Returns the certificate of a key and its issuers; an empty list if several certificates match. */
 async function findCertificateChain(
   key: TokenKey,
   publicKey: PublicKey,

@@ -19,10 +19,10 @@ import { comparePublicKey } from "./objects/public_key.ts";
 import { CKR } from "./cryptoki/return_values.ts";
 import type { SessionPool } from "./module/session_pool.ts";
 
-/** What a signer needs; the visit becomes its own. */
+/** Parameters of a signer, which takes over the session pool. */
 export interface SignerParts {
   readonly pool: SessionPool;
-  /** Keys that may be the one of `publicKey`; each is tried until a signature verifies. */
+  /** Candidates for the key of `publicKey`, tried in order until a signature verifies. */
   readonly keys: NonEmpty<TokenKey>;
   readonly publicKey: PublicKey;
   readonly certificates: readonly Certificate[];
@@ -31,7 +31,7 @@ export interface SignerParts {
   readonly label: string;
 }
 
-/** Makes the signer of a key; disposing of it ends the visit. */
+/** Creates the signer of a key. Disposing of it closes the session pool. */
 export function createTokenSigner(parts: SignerParts): Signer {
   const { pool, publicKey, certificates, label } = parts;
   const { module } = pool;
@@ -56,7 +56,7 @@ export function createTokenSigner(parts: SignerParts): Signer {
   };
 }
 
-/** Returns a signature; undefined if the key turns out not to be the one of `publicKey`. */
+/** Returns a signature, or undefined if the key does not belong to `publicKey`. */
 async function sign(
   { pool, publicKey, login, label }: SignerParts,
   key: TokenKey,
@@ -83,7 +83,7 @@ async function sign(
         "check the token's settings",
     );
   }
-  // If the key's attributes do not show whose it is, its signature does, before AWS refuses it.
+  // If the object has no public key, verify the signature instead, before it is sent to AWS.
   const isProven = comparePublicKey(key.publicKeyAttributes, publicKey) === "same";
   if (isProven || await verifySignature(publicKey, message, digest, signature)) return signature;
   return undefined;
@@ -102,8 +102,8 @@ function keyMismatchError({ keys, label }: SignerParts): HelperError {
 }
 
 /**
- * C_SignInit with the first mechanism that the token has for the key, after a login where it turns
- * out to be needed; gives that mechanism.
+ * Calls C_SignInit with the first mechanism that the token accepts for the key, and returns that
+ * mechanism. Logs in first if the token requires it.
  */
 async function beginSignature(
   key: TokenKey,
@@ -115,7 +115,7 @@ async function beginSignature(
   if (!first) throw new HelperError("internal", "a key without a mechanism");
   const mayLogIn = !login.isLoggedIn(key.session);
   const value = await cryptoki.signInit(handle, first.type, key.handle, [
-    CKR.OPERATION_ACTIVE, // left by a login that failed
+    CKR.OPERATION_ACTIVE, // left by a failed login
     ...(others.length > 0 ? MECHANISM_ERRORS : []),
     ...(mayLogIn ? [CKR.USER_NOT_LOGGED_IN] : []),
   ]);
@@ -126,14 +126,14 @@ async function beginSignature(
   return MECHANISM_ERRORS.includes(value) ? await beginSignature(key, login, others) : first;
 }
 
-/** What C_SignInit says of a mechanism that it has not, or has not for this key. */
+/** Return values of C_SignInit for a mechanism that the token does not have for this key. */
 const MECHANISM_ERRORS: readonly number[] = [
   CKR.MECHANISM_INVALID,
   CKR.FUNCTION_NOT_SUPPORTED,
   CKR.KEY_FUNCTION_NOT_PERMITTED,
 ];
 
-/** The token's mechanisms; undefined when it does not tell them. */
+/** Returns the token's mechanisms; undefined if the token does not list them. */
 async function listMechanisms(pool: SessionPool, key: TokenKey): Promise<number[] | undefined> {
   try {
     return await pool.module.cryptoki.getMechanismList(key.session.token.slot);

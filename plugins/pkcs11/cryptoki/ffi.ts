@@ -1,13 +1,13 @@
 /**
- * The functions of a PKCS#11 module that are used, with the C type and name of each parameter.
+ * The PKCS#11 functions in use, with the C type and name of each parameter.
  *
  * @module
  */
 
-/** What a function takes: CK_ULONG and its like, CK_BBOOL, or an address. */
+/** Type of a parameter: CK_ULONG and its aliases, CK_BBOOL, or an address. */
 export type Parameter = "ulong" | "u8" | "buffer" | "pointer";
 
-/** Each function in use: its place in CK_FUNCTION_LIST, and its parameters. */
+/** The functions in use: index in CK_FUNCTION_LIST and parameters. */
 export const FUNCTIONS = {
   // CK_C_INITIALIZE_ARGS *arguments
   C_Initialize: { index: 0, parameters: ["buffer"] },
@@ -33,7 +33,7 @@ export const FUNCTIONS = {
   C_GetAttributeValue: { index: 24, parameters: ["ulong", "ulong", "buffer", "ulong"] },
   // CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG count
   C_FindObjectsInit: { index: 26, parameters: ["ulong", "buffer", "ulong"] },
-  // CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *list, CK_ULONG most, CK_ULONG *count
+  // CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *list, CK_ULONG max, CK_ULONG *count
   C_FindObjects: { index: 27, parameters: ["ulong", "buffer", "ulong", "buffer"] },
   // CK_SESSION_HANDLE session
   C_FindObjectsFinal: { index: 28, parameters: ["ulong"] },
@@ -49,5 +49,5 @@ export type ListedFunction = keyof typeof FUNCTIONS;
 /** A function of a module. */
 export type FunctionName = ListedFunction | "C_GetFunctionList";
 
-/** What is passed to a function, in the order of its parameters. */
+/** Argument of a function. */
 export type Argument = bigint | number | Uint8Array<ArrayBuffer> | null;

@@ -1,6 +1,5 @@
 /**
- * Presenting PINs to a token with care: a wrong PIN is never sent twice, the last try is left to a
- * person, and a person is asked again only where the token allows it.
+ * Sends PINs safely: never the same wrong PIN twice, and never an automatic PIN on the last try.
  *
  * @module
  */
@@ -20,7 +19,7 @@ import {
 import type { PinCache } from "./pin_cache.ts";
 import { CKR } from "../cryptoki/return_values.ts";
 
-/** Some modules return CKR_ARGUMENTS_BAD for a PIN of a length that the token does not take. */
+/** Return values for a wrong PIN; some modules use CKR_ARGUMENTS_BAD for a wrong length. */
 const WRONG_PIN_VALUES: readonly number[] = [
   CKR.PIN_INCORRECT,
   CKR.PIN_INVALID,
@@ -30,23 +29,23 @@ const WRONG_PIN_VALUES: readonly number[] = [
 
 const encoded = (text: string) => new TextEncoder().encode(text);
 
-/** Opens locks with what was given, is remembered, or is typed. */
+/** Logs in with the PIN that was given, is cached, or is typed. */
 export class Authenticator {
-  constructor(private readonly memory: PinCache, private readonly context: KeystoreContext) {}
+  constructor(private readonly pinCache: PinCache, private readonly context: KeystoreContext) {}
 
   /**
-   * Opens a target. Throws `key-locked` when the PIN is wrong, missing, locked or not set, and when
-   * one try is left and no person is there; `CryptokiError` when the token fails otherwise.
+   * Logs in to a target. Throws `key-locked` if the PIN is wrong, missing, locked or not set, or if one
+   * try is left and there is no terminal. Throws `CryptokiError` for other errors of the token.
    */
   async authenticate(target: PinTarget): Promise<void> {
     let flags = await target.flags();
     if (flags & CKF.USER_PIN_LOCKED) throw pinLocked(target);
-    const given = await target.given();
-    const pin = given?.pin ?? this.memory.get(target.name) ?? await target.guess?.();
+    const given = await target.givenPin();
+    const pin = given?.pin ?? this.pinCache.get(target.cacheKey) ?? await target.fallbackPin?.();
     if (pin) {
-      const spent = await this.memory.isRejected(target.name, pin);
-      if (spent && given) throw pinAlreadyRejected(target, given);
-      if (!spent && !(flags & CKF.USER_PIN_FINAL_TRY)) {
+      const isRejected = await this.pinCache.isRejected(target.cacheKey, pin);
+      if (isRejected && given) throw pinAlreadyRejected(target, given);
+      if (!isRejected && !(flags & CKF.USER_PIN_FINAL_TRY)) {
         if (await this.#send(target, pin)) return;
         flags = await target.flags();
         if (given) throw wrongPin(target, given, flags);
@@ -61,20 +60,23 @@ export class Authenticator {
     let before = "";
     const prompt = new SecretPrompt({
       prompt: (question) => this.context.prompt(question),
-      isRejected: (answer) => this.memory.isRejected(target.name, encoded(answer)),
-      onRejected: () => before = "That PIN was refused before and is not sent again. ",
+      isRejected: (answer) => this.pinCache.isRejected(target.cacheKey, encoded(answer)),
+      onRejected: () => before = "That PIN was already rejected and is not sent again. ",
       noTerminal: () => noTerminalError(target, flags),
-      exhausted: () => pinError(`none of ${MAX_PROMPTS} entries is ${target.pin}`),
+      exhausted: () =>
+        pinError(
+          `${target.pinName}: ${MAX_PROMPTS} wrong entries; check the PIN before you try again`,
+        ),
     });
     for (;;) {
       const answer = await prompt.next(() => {
         const warning = flags & CKF.USER_PIN_FINAL_TRY
-          ? `One try is left: a wrong PIN locks ${target.token}. `
+          ? `One try is left: a wrong PIN locks ${target.tokenName}. `
           : "";
-        return `${before}${warning}${target.pin.replace(/^t/, "T")}: `;
+        return `${before}${warning}${target.pinName.replace(/^t/, "T")}: `;
       });
       if (answer === "") {
-        throw pinError(`${target.pin} was not entered; nothing was sent to the token`);
+        throw pinError(`${target.pinName} was not entered; nothing was sent to the token`);
       }
       if (await this.#send(target, encoded(answer))) return;
       before = "That PIN is wrong. ";
@@ -87,40 +89,42 @@ export class Authenticator {
     for (let questions = 0; questions < MAX_PROMPTS; questions++) {
       if (flags & CKF.USER_PIN_FINAL_TRY) {
         const question =
-          `One try is left: a wrong PIN locks ${target.token}. Press Enter to go on: `;
+          `One try is left: a wrong PIN locks ${target.tokenName}. Press Enter to go on: `;
         if (await this.context.prompt(question) === undefined) throw noTerminalError(target, flags);
       }
-      this.context.say(`enter ${target.pin} on the token's PIN pad`);
+      this.context.say(`enter ${target.pinName} on the token's PIN pad`);
       if (await this.#send(target, null)) return;
       this.context.say("that PIN is wrong");
       flags = await target.flags();
       if (flags & CKF.USER_PIN_LOCKED) throw pinLocked(target);
     }
-    throw pinError(`none of ${MAX_PROMPTS} entries on the PIN pad is ${target.pin}`);
+    throw pinError(
+      `${target.pinName}: ${MAX_PROMPTS} wrong entries on the PIN pad; check the PIN before you try again`,
+    );
   }
 
-  /** Whether the token takes the PIN; wipes it. */
+  /** Sends a PIN and wipes it. Returns false if it is wrong. */
   async #send(target: PinTarget, pin: Uint8Array | null): Promise<boolean> {
     try {
-      const value = await target.attempt(pin && copyToNative(pin));
+      const value = await target.login(pin && copyToNative(pin));
       if (value === CKR.USER_ALREADY_LOGGED_IN) return true;
       if (value === CKR.OK) {
-        if (pin) this.memory.set(target.name, pin);
+        if (pin) this.pinCache.set(target.cacheKey, pin);
         return true;
       }
       const isWrong = WRONG_PIN_VALUES.includes(value) &&
         (pin !== null || value !== CKR.ARGUMENTS_BAD);
       if (pin && (isWrong || value === CKR.PIN_LOCKED)) {
-        await this.memory.markRejected(target.name, pin);
+        await this.pinCache.markRejected(target.cacheKey, pin);
       }
       if (isWrong) return false;
       throw value === CKR.PIN_LOCKED
         ? pinLocked(target)
         : value === CKR.PIN_EXPIRED
-        ? pinError(`${target.pin} has expired; set a new one with the token's own program`)
+        ? pinError(`${target.pinName} has expired; set a new one with the token's own program`)
         : value === CKR.USER_PIN_NOT_INITIALIZED
         ? pinError(
-          `${target.token} has no PIN yet; set one (pkcs11-tool --login --so-pin … --init-pin)`,
+          `${target.tokenName} has no PIN yet; set one (pkcs11-tool --login --so-pin … --init-pin)`,
         )
         : new CryptokiError("C_Login", value);
     } finally {

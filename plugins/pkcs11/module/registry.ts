@@ -1,5 +1,5 @@
 /**
- * Loading the module that a URI is about.
+ * The loaded modules, and the choice of the module for a URI.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import {
 } from "./paths.ts";
 import type { Timeouts } from "../cryptoki/timeouts.ts";
 
-/** What the plugin works by. */
+/** Options of the plugin. */
 export interface Pkcs11Options {
   readonly platform: Platform;
   readonly architecture: string;
@@ -30,7 +30,7 @@ export interface Pkcs11Options {
   readonly directories?: readonly string[];
 }
 
-/** The modules of this process: each is loaded once, and stays. */
+/** Modules of this process. Each is loaded once and stays loaded. */
 export class ModuleRegistry {
   readonly #loaded = new Map<string, Module>();
 
@@ -40,7 +40,7 @@ export class ModuleRegistry {
    * Returns the result of `use` for the first module that it returns one for. `isOnly` is true if a
    * module was named, or if there is only one.
    *
-   * Throws `keystore-unavailable` when no module can be loaded, naming what was tried.
+   * Throws `keystore-unavailable` if no module can be loaded, and names those that were tried.
    */
   async firstResult<T>(
     uri: KeystoreUri,
@@ -72,7 +72,7 @@ export class ModuleRegistry {
     return undefined;
   }
 
-  /** Unloads all modules; for programs that go on without them. */
+  /** Unloads all modules. */
   unload(): void {
     for (const module of this.#loaded.values()) module.unload();
     this.#loaded.clear();
@@ -98,7 +98,7 @@ export class ModuleRegistry {
       return module;
     } catch (cause) {
       if (!isModuleFailure(cause)) throw cause;
-      // One that has not answered stays: it is still running.
+      // After a timeout it stays loaded, because the call is still running.
       if (cause instanceof CryptokiError) {
         this.#loaded.delete(path);
         module.unload();
@@ -108,7 +108,7 @@ export class ModuleRegistry {
   }
 }
 
-/** Those paths that exist, each file once; a single one also when it does not. */
+/** Returns the paths that exist, each file once. A single path is returned unchecked. */
 function findExistingPaths(paths: readonly string[]): string[] {
   if (paths.length === 1) return [...paths];
   const files = new Map<string, string>();
@@ -117,7 +117,7 @@ function findExistingPaths(paths: readonly string[]): string[] {
       const file = Deno.realPathSync(path);
       if (!files.has(file)) files.set(file, path);
     } catch {
-      // there is none
+      // does not exist
     }
   }
   return [...files.values()];
@@ -129,8 +129,8 @@ function noModuleError({ namedBy, directories, files }: Candidates, refusals: re
   return new HelperError(
     "keystore-unavailable",
     namedBy
-      ? `${namedBy}: there is no such module; tried ${tried}`
-      : `no PKCS#11 module was found: ${why}tried ${tried}; ` +
+      ? `${namedBy}: no such module; tried ${tried}`
+      : `no PKCS#11 module found: ${why}tried ${tried}; ` +
         "install p11-kit or the token's module, or name the module with --pkcs11-lib",
   );
 }

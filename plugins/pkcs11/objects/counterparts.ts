@@ -1,5 +1,5 @@
 /**
- * What stands beside a private key on its token: its public key and its certificates.
+ * Finds the public key and certificates that share a private key's CKA_ID.
  *
  * @module
  */
@@ -9,7 +9,9 @@ import { findPublicKeyObjects } from "./matching.ts";
 import { findCertificates, type TokenCertificate, type TokenKey } from "./find.ts";
 import { comparePublicKey } from "./public_key.ts";
 
-/** The public key of a private one, as the token tells it: by its attributes or beside it. */
+/**
+ * Returns a private key's public key, from its attributes or from the objects with the same CKA_ID.
+ */
 export async function findPublicKeyOf(key: TokenKey): Promise<PublicKey | undefined> {
   if (key.publicKeyAttributes.publicKey) return key.publicKeyAttributes.publicKey;
   const isOfKey = (publicKey: PublicKey) =>
@@ -21,7 +23,7 @@ export async function findPublicKeyOf(key: TokenKey): Promise<PublicKey | undefi
   return undefined;
 }
 
-/** The certificates with the CKA_ID of a private key that can be its own. */
+/** Returns the certificates with the CKA_ID of a private key that may belong to it. */
 export async function findCertificatesOf(key: TokenKey): Promise<TokenCertificate[]> {
   const { session, id, publicKeyAttributes } = key;
   if (id.length === 0) return [];
@@ -32,11 +34,11 @@ export async function findCertificatesOf(key: TokenKey): Promise<TokenCertificat
   });
 }
 
-/** The public key of a certificate, if it is of a kind that can be used. */
+/** Returns the public key of a certificate; undefined if its key type is not supported. */
 export function tryPublicKeyOf(certificate: Certificate): PublicKey | undefined {
   try {
     return publicKeyOf(certificate);
   } catch {
-    return undefined; // a kind of key that cannot be used
+    return undefined;
   }
 }

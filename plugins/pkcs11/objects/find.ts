@@ -1,5 +1,5 @@
 /**
- * The objects of a token: certificates, private keys, public keys.
+ * Finds the objects of a token: certificates, private keys, public keys.
  *
  * @module
  */
@@ -14,32 +14,32 @@ import type { Attribute, Handle } from "../cryptoki/structures.ts";
 import type { ObjectCriteria } from "../uri/match.ts";
 import type { Session } from "../module/session_pool.ts";
 
-/** An object, and the session it was found in. */
+/** Object and the session in which it was found. */
 interface TokenObject {
   readonly session: Session;
-  /** CKA_ID and CKA_LABEL; empty when it has none. */
+  /** CKA_ID and CKA_LABEL; empty if missing. */
   readonly id: Uint8Array;
   readonly label: Uint8Array;
 }
 
-/** A certificate on a token. */
+/** Certificate on a token. */
 export interface TokenCertificate extends TokenObject {
   readonly certificate: Certificate;
 }
 
-/** A private key on a token. */
+/** Private key on a token. */
 export interface TokenKey extends TokenObject {
   readonly handle: Handle;
   readonly publicKeyAttributes: PublicKeyAttributes;
-  /** Whether it is seen and used only after a login (CKA_PRIVATE). */
+  /** CKA_PRIVATE: it is only visible and usable after a login. */
   readonly isPrivate: boolean;
-  /** Whether it wants a PIN at each signature (CKA_ALWAYS_AUTHENTICATE). */
+  /** CKA_ALWAYS_AUTHENTICATE: each signature requires a PIN. */
   readonly alwaysAuthenticate: boolean;
 }
 
 /**
- * The X.509 certificates that have what is asked for, in a stable order, equal ones once. Those that
- * are malformed are left out, and `malformed` is told why.
+ * Returns the X.509 certificates that match, in a stable order, without duplicates. Skips malformed
+ * ones, and calls `onMalformed` with the reason.
  */
 export async function findCertificates(
   session: Session,
@@ -72,7 +72,7 @@ export async function findCertificates(
   return [...byKey.keys()].toSorted().flatMap((name) => byKey.get(name) ?? []);
 }
 
-/** The private keys that have what is asked for, in a stable order. */
+/** Returns the private keys that match, in a stable order. */
 export async function findPrivateKeys(
   session: Session,
   criteria: ObjectCriteria,
@@ -101,7 +101,7 @@ export async function findPrivateKeys(
   return found.toSorted((a, b) => key(a) < key(b) ? -1 : 1);
 }
 
-/** The public halves of the public key objects that have what is asked for. */
+/** Returns the attributes of the public key objects that match. */
 export async function findPublicKeys(
   session: Session,
   criteria: ObjectCriteria,
@@ -123,7 +123,7 @@ export async function findPublicKeys(
 
 const NONE = new Uint8Array(0);
 
-/** Objects of a class. Empty values are compared here: not all modules find by them. */
+/** Returns the objects of a class. Leaves empty values to `matches`: not all modules find by them. */
 async function find(
   { cryptoki, structures, handle }: Session,
   objectClass: number,
@@ -149,7 +149,7 @@ function matches(
     (label === undefined || sameBytes(label, object.label));
 }
 
-/** SHA-256 in lower-case hex. */
+/** Returns the SHA-256 in lower-case hex. */
 export async function sha256Hex(bytes: Uint8Array): Promise<string> {
   return encodeHex(new Uint8Array(await crypto.subtle.digest("SHA-256", Uint8Array.from(bytes))));
 }

@@ -1,5 +1,5 @@
 /**
- * Which private keys on a token belong to a certificate.
+ * Finds the private keys on a token that belong to a certificate.
  *
  * @module
  */
@@ -10,19 +10,20 @@ import { findPrivateKeys, findPublicKeys, type TokenCertificate, type TokenKey }
 import { comparePublicKey } from "./public_key.ts";
 import { type ObjectCriteria, parseObjectCriteria } from "../uri/match.ts";
 
-/** Private keys that may belong to a certificate. */
+/** Private keys that match a certificate. */
 export interface KeyMatch {
-  /** Whether the token says that they do; else nothing speaks against it. */
+  /** True if the public keys are equal; false if no public key is known to differ. */
   readonly isSame: boolean;
   readonly keys: readonly TokenKey[];
 }
 
 /**
- * The private keys in the session that may belong to a certificate there: by the certificate's CKA_ID,
+ * Returns the private keys in the session that match a certificate: by the certificate's CKA_ID,
  * then by the URI's own criteria, then by the certificate's label among objects without CKA_ID, and
- * last any whose public half is the certificate's. What surely belongs to another is left out.
+ * last any with the certificate's public key. Keys of other certificates are left out.
  *
- * With `checkPublicKeyObjects`, other certificates may be meant as well: public key objects are looked at too.
+ * With `checkPublicKeyObjects`, public key objects are compared too: use it if another certificate may
+ * be the right one.
  */
 export async function findKeysFor(
   { session, certificate, id, label }: TokenCertificate,
@@ -48,8 +49,8 @@ export async function findKeysFor(
 }
 
 /**
- * Of several keys one that is `publicKey`'s; if none is known to be, those that may be. `checkPublicKeyObjects`
- * looks at the public key objects beside them too.
+ * Returns the one key that has `publicKey`; if none is known to have it, those that may have it.
+ * `checkPublicKeyObjects` also compares the public key objects with the same CKA_ID or label.
  */
 export async function findBestMatch(
   keys: readonly TokenKey[],
@@ -72,7 +73,7 @@ export async function findBestMatch(
   return { isSame: false, keys: unknown };
 }
 
-/** The public key objects that stand with a private key: by its CKA_ID, else by its label. */
+/** Finds the public key objects of a private key: by its CKA_ID, or by its label if it has none. */
 export async function findPublicKeyObjects({ session, id, label }: TokenKey) {
   if (id.length > 0) return await findPublicKeys(session, { id });
   return label.length > 0 ? await findPublicKeys(session, { id, label }) : [];

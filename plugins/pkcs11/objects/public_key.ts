@@ -1,5 +1,5 @@
 /**
- * Public keys as tokens have them: in attributes of private and public key objects.
+ * Reads public keys from the attributes of private and public key objects.
  *
  * @module
  */
@@ -30,9 +30,9 @@ import {
 import { CKA, CKK, CKP_ML_DSA } from "../cryptoki/constants.ts";
 import type { Session } from "../module/session_pool.ts";
 
-/** The public half of a key object; each part may be missing. */
+/** Public key attributes of a key object; each may be missing. */
 export interface PublicKeyAttributes {
-  /** "ML-DSA" is an ML-DSA key whose object does not show its parameter set. */
+  /** "ML-DSA" if the object does not have its parameter set. */
   readonly type: KeyType | "ML-DSA" | "other";
   readonly publicKey?: PublicKey;
   /** RSA, big-endian. */
@@ -41,17 +41,17 @@ export interface PublicKeyAttributes {
   readonly parameters?: Uint8Array;
 }
 
-/** Attributes by kind of key, in the order in which they are read below. */
+/** Attributes by key type, in the order in which they are read below. */
 const ATTRIBUTES = {
   RSA: [CKA.PUBLIC_KEY_INFO, CKA.MODULUS, CKA.PUBLIC_EXPONENT],
   EC: [CKA.PUBLIC_KEY_INFO, CKA.EC_PARAMS, CKA.EC_POINT],
-  // CKA_VALUE of a private key is the key itself, and is never asked for.
+  // CKA_VALUE of a private key is the secret key, so it is never read.
   ML_DSA: { private: [CKA.PUBLIC_KEY_INFO, CKA.PARAMETER_SET], public: [CKA.VALUE] },
 } as const;
 
 /**
- * Reads the public half of a key object. Throws `KeyTypeError` for keys of a kind that cannot be
- * used.
+ * Reads the public key attributes of a key object. Throws `KeyTypeError` for key types that are not
+ * supported.
  */
 export async function readPublicKeyAttributes(
   session: Session,
@@ -90,7 +90,7 @@ async function readMlDsaAttributes(
   return { type: type ?? "ML-DSA", ...(publicKey ? { publicKey } : {}) };
 }
 
-/** Compares a key with `publicKey`, as far as its object shows. */
+/** Compares the known attributes of a key with `publicKey`. */
 export function comparePublicKey(
   part: PublicKeyAttributes,
   publicKey: PublicKey,
@@ -107,7 +107,7 @@ export function comparePublicKey(
   return otherCurve ? "different" : "unknown";
 }
 
-/** What `read` gives; undefined for bytes that are no such thing: the object then tells nothing. */
+/** Returns the result of `read`; undefined if the bytes are malformed. */
 function tryParse(read: () => PublicKey | undefined): PublicKey | undefined {
   try {
     return read();
@@ -127,7 +127,7 @@ function parseEcKey(parameters: Uint8Array, point: Uint8Array): PublicKey {
   return ecPublicKey(parameters, bits);
 }
 
-/** CKA_VALUE of an ML-DSA public key is the raw key of FIPS 204. */
+/** Parses CKA_VALUE of an ML-DSA public key: the raw key of FIPS 204. */
 function parseMlDsaKey(type: MlDsaKeyType, value: Uint8Array): PublicKey {
   const oid = Object.entries(KEY_TYPES).find(([, known]) => known === type)?.[0] ?? "";
   return parsePublicKey(encodePublicKey(encodeSequence(encodeObjectIdentifier(oid)), value));

@@ -1,5 +1,5 @@
 /**
- * Finding certificates by a URI, and the issuers that stand on the same token.
+ * Finds certificates by a URI, and their issuers on the same token.
  *
  * @module
  */
@@ -15,12 +15,12 @@ import { formatUri } from "../uri/format.ts";
 import { parseObjectCriteria } from "../uri/match.ts";
 import type { Session } from "../module/session_pool.ts";
 
-/** The service takes five certificates: a longer path is of no use. */
+/** Maximum length of a path; the service accepts five certificates. */
 const MAX_PATH_LENGTH = 8;
 
 /**
- * The certificates that a URI asks for, in the tokens it asks for. First without a login; where
- * nothing is found and exactly one token can be meant, with one, which shows private certificates.
+ * Returns the certificates that match a URI. If none is visible and exactly one token matches, logs in
+ * and searches again, because certificates can be private.
  */
 export async function searchCertificates(
   { pool, uri, tokens, login, mayLogIn }: SearchContext,
@@ -43,9 +43,9 @@ export async function searchCertificates(
 }
 
 /**
- * Returns those that can be the end-entity certificate: no authorities, unless there is nothing else,
- * and then none that issued another of them; of a certificate and its renewals on a token the one that
- * is valid at `now` and expires last.
+ * Returns the certificates that can be the end-entity certificate. Authorities are only returned if
+ * there is nothing else, without those that issued another one. Of a certificate and its renewals on a
+ * token, only the one is returned that is valid at `now` and expires last.
  */
 export async function selectEndEntities(
   found: readonly TokenCertificate[],
@@ -86,9 +86,9 @@ const isSame = (a: TokenCertificate, b: TokenCertificate) =>
   a.session === b.session && sameBytes(a.certificate.encoded, b.certificate.encoded);
 
 /**
- * Returns the issuers of a certificate that the token holds, nearest first, each verified by the
- * signature on one below it; all of several that were renewed or cross-signed. Self-signed ones are
- * left out, because the service has its trust anchor.
+ * Returns the issuers of a certificate on the token, nearest first, each verified by a signature.
+ * Renewed and cross-signed ones are all returned. Self-signed ones are left out, because the service
+ * has its trust anchor.
  */
 export async function findIssuers(
   { session, certificate }: TokenCertificate,
@@ -122,14 +122,14 @@ async function findDirectIssuers(session: Session, below: Certificate): Promise<
 }
 
 /**
- * A URI of each certificate that names it and no other. Where label and CKA_ID do not, it holds the
- * certificate's SHA-256 as well.
+ * Returns a URI for each certificate that matches only it. If label and CKA_ID are not unique, the URI
+ * includes the certificate's SHA-256.
  */
 export async function formatCertificateUris(
   certificates: readonly TokenCertificate[],
   { uri: asked, pool }: SearchContext,
 ): Promise<string[]> {
-  const all = await pool.tokens(); // also those that the URI asked for leaves out
+  const all = await pool.tokens(); // also those that do not match the URI
   const plain = (item: TokenCertificate) =>
     formatUri(item.session.token, all, asked, { ...item, type: "cert" });
   const namesakes = new Map<Session, Map<string, number>>();
@@ -152,7 +152,7 @@ async function countNames(session: Session): Promise<Map<string, number>> {
   const found = await findCertificates(session, {}, () => {});
   const counts = new Map<string, number>();
   for (const { id, label } of found) {
-    // A URI holds nothing of what is empty, so it matches objects that have it too.
+    // A URI leaves out empty attributes, so it also matches objects that have them.
     for (
       const name of new Set([
         nameOf({ id, label }),

@@ -1,5 +1,5 @@
 /**
- * Which certificate and which key are meant, when a URI names a certificate.
+ * Chooses the certificate and the key for a URI that names a certificate.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { hasUserPin } from "../login/pin_sources.ts";
 import type { SearchContext } from "./context.ts";
 import { describeToken, formatUri } from "../uri/format.ts";
 
-/** A certificate and the private keys that may be its own, the likeliest first. */
+/** Certificate and the private keys that may belong to it, the likeliest first. */
 export interface Pair {
   readonly found: TokenCertificate;
   readonly keys: NonEmpty<TokenKey>;
@@ -27,8 +27,8 @@ interface Candidate {
 }
 
 /**
- * The end-entity certificate among those found, and its key. Of several certificates the one with a
- * key is meant. Throws `key-not-found`, listing URIs, when several have one, and when none has.
+ * Returns the end-entity certificate and its key. If there are several certificates, chooses the one
+ * with a key. Throws `key-not-found` if none has a key, or, with their URIs, if several have one.
  */
 export async function choosePair(
   certificates: readonly TokenCertificate[],
@@ -41,14 +41,14 @@ export async function choosePair(
       "key-not-found",
       `${search.uri.displayName}: ${
         describeToken(found.session.token)
-      } holds the certificate and no private key ` +
-        "for it; name the key with --private-key",
+      } has the certificate but not its private key; ` +
+        "name the key with --private-key",
     );
   }
   return { found, keys: [key, ...others] };
 }
 
-/** The end-entity certificate among those found and its issuers, without its key. */
+/** Returns the end-entity certificate and its issuers. */
 export async function chooseCertificate(
   certificates: readonly TokenCertificate[],
   search: SearchContext,
@@ -58,7 +58,7 @@ export async function chooseCertificate(
   return [found.certificate, ...await findIssuers(found)];
 }
 
-/** The error that lists several keys. */
+/** Creates the error that several keys match. */
 export function multipleKeysError(
   { uri, tokens }: SearchContext,
   keys: readonly TokenKey[],
@@ -77,7 +77,7 @@ async function chooseCandidate(
   if (search.useLatest) return await chooseLatestCandidate(leaves, search);
   const ambiguous = async () =>
     multipleObjectsError(search.uri, "certificates", await formatCertificateUris(leaves, search));
-  // A PIN goes to one token only, and nothing decides which.
+  // A PIN is sent to one token only, so several tokens stay ambiguous.
   if (new Set(leaves.map(({ session }) => session)).size > 1) throw await ambiguous();
   const candidates: Candidate[] = [];
   for (const found of leaves) {
@@ -111,7 +111,7 @@ async function chooseLatestCandidate(
   return { found: first, match: last.match };
 }
 
-/** The keys for a certificate, after a login where that is needed to see them. */
+/** Returns the keys for a certificate. Logs in if that is required to see them. */
 async function findKeysWithLogin(
   found: TokenCertificate,
   { uri, login }: SearchContext,
@@ -121,7 +121,7 @@ async function findKeysWithLogin(
   if (!needsLogin(session) || login.isLoggedIn(session)) {
     return await findKeysFor(found, uri, checkPublicKeyObjects);
   }
-  // Nobody is to be asked for a PIN that is not needed; one that was given is used.
+  // Do not prompt for a PIN that is not needed; use one that was given.
   if (!hasUserPin(uri) && (await findPrivateKeys(session, {})).length > 0) {
     const visible = await findKeysFor(found, uri, checkPublicKeyObjects);
     if (visible.keys.length > 0) return visible;

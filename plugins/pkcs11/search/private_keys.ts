@@ -1,5 +1,5 @@
 /**
- * Finding private keys by a URI of their own.
+ * Finds private keys by their own URI.
  *
  * @module
  */
@@ -20,9 +20,9 @@ import { type ObjectCriteria, parseObjectCriteria } from "../uri/match.ts";
 import type { Session, SessionPool, Token } from "../module/session_pool.ts";
 
 /**
- * The private keys that a URI asks for, in the tokens it asks for. First without a login; where
- * nothing is found and exactly one token can be meant, with one. Of several tokens the one is meant
- * that shows a public key or certificate of that name (and of `certificate`, if that is known).
+ * Returns the private keys that match a URI. If none is visible and exactly one token is left, logs in
+ * and searches again. Of several tokens, only those are left that have a matching public key or
+ * certificate (and, with `certificate`, the same public key).
  */
 export async function searchPrivateKeys(
   { pool, uri, tokens, login, mayLogIn }: SearchContext,
@@ -37,7 +37,7 @@ export async function searchPrivateKeys(
   if (found.length > 0) return found;
 
   const meant = tokens.length > 1
-    ? await findTokensShowing(pool, tokens, criteria, certificate)
+    ? await filterTokens(pool, tokens, criteria, certificate)
     : tokens;
   const [only, another] = meant;
   if (!only) throw multipleTokensError(uri, tokens);
@@ -51,7 +51,7 @@ export async function searchPrivateKeys(
   return found;
 }
 
-async function findTokensShowing(
+async function filterTokens(
   pool: SessionPool,
   tokens: readonly Token[],
   criteria: ObjectCriteria,

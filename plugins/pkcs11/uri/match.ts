@@ -1,5 +1,5 @@
 /**
- * What a `pkcs11:` URI asks for: which tokens, which objects (RFC 7512 section 2.5).
+ * Matches tokens and objects against a `pkcs11:` URI (RFC 7512 section 2.5).
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { sameBytes } from "../../../src/x509/public_key.ts";
 import { trimPadding } from "../cryptoki/structures.ts";
 import type { SessionPool, Token } from "../module/session_pool.ts";
 
-/** What objects must have. */
+/** Attributes that objects must have. */
 export interface ObjectCriteria {
   readonly id?: Uint8Array;
   readonly label?: Uint8Array;
@@ -18,13 +18,13 @@ export interface ObjectCriteria {
   readonly sha256?: string;
 }
 
-/** The URI's text for a path attribute. */
+/** Returns the lower-case text of a path attribute. */
 function readText(uri: KeystoreUri, name: string): string | undefined {
   const value = uri.attributes.get(name);
   return value && new TextDecoder().decode(value).toLowerCase();
 }
 
-/** What the URI asks of objects. */
+/** Returns the criteria for objects. */
 export function parseObjectCriteria(uri: KeystoreUri): ObjectCriteria {
   const id = uri.attributes.get("id");
   const label = uri.attributes.get("object");
@@ -36,19 +36,19 @@ export function parseObjectCriteria(uri: KeystoreUri): ObjectCriteria {
   };
 }
 
-/** Whether the URI asks for this kind of object, or for no kind. Throws `usage` for other kinds. */
+/** Returns true if the URI's type is `kind` or missing. Throws `usage` for unusable types. */
 export function matchesType(uri: KeystoreUri, kind: "private" | "cert"): boolean {
   const type = readText(uri, "type") as (typeof OBJECT_TYPES)[number] | undefined;
   if (type === undefined || type === kind) return true;
   if (type === "private" || type === "cert") return false;
   throw new HelperError(
     "usage",
-    `${uri.displayName}: objects of type=${type} do not sign; write type=private or type=cert`,
+    `${uri.displayName}: objects of type=${type} cannot sign; use type=private or type=cert`,
   );
 }
 
-/** Those of the visit's tokens that the URI asks for. */
-export async function matchingTokens(pool: SessionPool, uri: KeystoreUri): Promise<Token[]> {
+/** Returns the tokens that match the URI. */
+export async function findMatchingTokens(pool: SessionPool, uri: KeystoreUri): Promise<Token[]> {
   if (!await matchesLibrary(pool, uri)) return [];
   const matching: Token[] = [];
   for (const token of await pool.tokens()) {
@@ -96,7 +96,7 @@ async function matchesLibrary(pool: SessionPool, uri: KeystoreUri): Promise<bool
   });
 }
 
-/** Whether all texts that the URI gives are these. */
+/** Returns true if every attribute of `texts` that the URI has is equal. */
 function matches(uri: KeystoreUri, texts: Readonly<Record<string, Uint8Array>>): boolean {
   return Object.entries(texts).every(([name, text]) => {
     const wanted = uri.attributes.get(name);

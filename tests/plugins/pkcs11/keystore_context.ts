@@ -7,7 +7,7 @@ import { NO_CONTEXT } from "../../keystore/fake_keystore.ts";
 import type { SoftHsm } from "../../support/soft_hsm.ts";
 import type { Variant } from "./variants.ts";
 
-/** What a test's user gives. */
+/** Options of a scripted context. */
 export interface ContextOptions {
   /** `--pkcs11-lib`. */
   readonly module?: string;
@@ -18,18 +18,18 @@ export interface ContextOptions {
   /** `--use-latest-expiring-certificate`. */
   readonly useLatest?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
-  /** Answers to give in turn; absent: there is no terminal. */
+  /** Answers to the prompts, in order; without them there is no terminal. */
   readonly answers?: readonly string[];
 }
 
-/** A context that answers from a script and keeps what it was asked and told. */
+/** Context that answers from a script, and records prompts and messages. */
 export interface ScriptedContext extends KeystoreContext {
   readonly questions: string[];
   readonly messages: string[];
   readonly debugMessages: string[];
 }
 
-/** Makes a {@link ScriptedContext}. */
+/** Creates a {@link ScriptedContext}. */
 export function scriptedContext(options: ContextOptions = {}): ScriptedContext {
   const [questions, messages, debugMessages]: [string[], string[], string[]] = [[], [], []];
   return {
@@ -52,7 +52,7 @@ export function scriptedContext(options: ContextOptions = {}): ScriptedContext {
   };
 }
 
-/** A keystore of its own, with nothing loaded yet. */
+/** Creates a keystore with no module loaded. */
 export function createKeystore(
   layout: Layout = LAYOUTS.natural,
   timeouts: Partial<Timeouts> = {},
@@ -68,8 +68,8 @@ export function createKeystore(
 }
 
 /**
- * A keystore that has the module loaded before a test begins: it stays loaded, as in the program,
- * which the test's leak check would take amiss.
+ * Creates a keystore and loads the module before a test begins. The module stays loaded, which the
+ * test's leak check would report.
  */
 export async function loadedKeystore(
   { module, layout }: Variant,
@@ -82,7 +82,7 @@ export async function loadedKeystore(
   return keystore;
 }
 
-/** A parsed `pkcs11:` URI. */
+/** Parses a `pkcs11:` URI. */
 export function parseUri(text: string): KeystoreUri {
   return parseKeystoreUri(text, "--private-key");
 }

@@ -34,7 +34,7 @@ const CAREFUL = "pkcs11:token=locked;object=careful";
 const WRONG = "99999999";
 const ALSO_WRONG = "88888888";
 
-/** The PINs that were sent, with the user each was for. */
+/** Returns the PINs that were sent, each with its user type. */
 const sent = (wrapped: Wrapped) =>
   wrapped.calls().filter((line) => line.startsWith("C_Login ")).map((line) => line.slice(8));
 const USER = (pin: string) => `1 ${pin}`;
@@ -46,12 +46,12 @@ for (const variant of WRAPPERS) {
     settings: WrapperSettings,
     body: (run: {
       wrapped: Wrapped;
-      /** Opens the key, signs once, closes; gives the context. */
+      /** Opens the key, signs once, closes it and returns the context. */
       sign(uri: string, options?: ContextOptions): Promise<ReturnType<typeof scriptedContext>>;
-      expectError(uri: string, options: ContextOptions, ...words: string[]): Promise<HelperError>;
+      expectError(uri: string, options: ContextOptions, ...parts: string[]): Promise<HelperError>;
     }) => Promise<void>,
   ) => {
-    const keystore = await loadedKeystore(variant, hsm); // which has seen no PIN
+    const keystore = await loadedKeystore(variant, hsm); // its PIN cache is empty
     Deno.test(`${variant.name}: ${title}`, async () => {
       using wrapped = wrap(hsm, settings);
       const sign = async (uri: string, options: ContextOptions = {}) => {
@@ -60,9 +60,9 @@ for (const variant of WRAPPERS) {
         await signer.sign(MESSAGE, "SHA-256");
         return context;
       };
-      const expectError = async (uri: string, options: ContextOptions, ...words: string[]) => {
+      const expectError = async (uri: string, options: ContextOptions, ...parts: string[]) => {
         const error = await assertRejects(() => sign(uri, options), HelperError);
-        for (const word of words) assertStringIncludes(error.message, word);
+        for (const part of parts) assertStringIncludes(error.message, part);
         for (const pin of [PIN, WRONG, ALSO_WRONG]) {
           assertEquals(error.message.includes(pin), false, error.message);
         }
@@ -76,7 +76,7 @@ for (const variant of WRAPPERS) {
   };
 
   await test(
-    "the PIN is taken from pin-value, a file, the environment, or typed",
+    "the PIN comes from pin-value, a file, the environment or the terminal",
     {},
     async ({ wrapped, sign }) => {
       const file = hsm.directory.write("pin file", `${PIN}\nmore\n`);
@@ -91,7 +91,7 @@ for (const variant of WRAPPERS) {
   );
 
   await test(
-    "a typed PIN is remembered, and nobody is asked at the next use",
+    "a typed PIN is cached, and there is no prompt at the next use",
     {},
     async ({ wrapped, sign }) => {
       const first = await sign(KEY, { answers: [PIN] });
@@ -103,7 +103,7 @@ for (const variant of WRAPPERS) {
   );
 
   await test(
-    "a PIN that is missing is asked for, or told to be missing",
+    "a missing PIN is prompted for, or reported without a terminal",
     {},
     async ({ wrapped, expectError }) => {
       const error = await expectError(KEY, {}, 'the PIN of token "locked" is needed', "pin-source");
@@ -117,16 +117,16 @@ for (const variant of WRAPPERS) {
   );
 
   await test(
-    "a wrong PIN that was given is sent once, however often it is given",
+    "a wrong PIN from the URI is sent once, however often it is used",
     {},
     async ({ wrapped, sign, expectError }) => {
       const error = await expectError(
         `${KEY}?pin-value=${WRONG}`,
         { answers: [PIN] },
-        "what pin-value gives is not the PIN",
+        "pin-value: this is not the PIN",
       );
       assertEquals(error.code, "key-locked");
-      await expectError(`${KEY}?pin-value=${WRONG}`, {}, "was refused", "not sent again");
+      await expectError(`${KEY}?pin-value=${WRONG}`, {}, "already rejected", "not sent again");
       await expectError(`${CAREFUL}?pin-value=${WRONG}`, {}, "not sent again");
       await sign(`${KEY}?pin-value=${PIN}`);
       assertEquals(sent(wrapped), [USER(WRONG), USER(PIN)]);
@@ -134,20 +134,20 @@ for (const variant of WRAPPERS) {
   );
 
   await test(
-    "a wrong PIN that was typed is asked for again, and never sent twice",
+    "a wrong typed PIN is prompted for again, and never sent twice",
     {},
     async ({ wrapped, sign, expectError }) => {
       const { questions } = await sign(KEY, { answers: [WRONG, WRONG, PIN] });
       assertEquals(questions, [
         'The PIN of token "locked": ',
         'That PIN is wrong. The PIN of token "locked": ',
-        'That PIN was refused before and is not sent again. The PIN of token "locked": ',
+        'That PIN was already rejected and is not sent again. The PIN of token "locked": ',
       ]);
       assertEquals(sent(wrapped), [USER(WRONG), USER(PIN)]);
       await expectError(
         `${CAREFUL}`,
         { answers: [WRONG, ALSO_WRONG, "77777777", "66666666"] },
-        "none of 3 entries",
+        "3 wrong entries",
       );
     },
   );
@@ -157,7 +157,7 @@ for (const variant of WRAPPERS) {
   });
 
   await test(
-    "before the last try a given PIN is not sent, and a person is told",
+    "before the last try a PIN from the URI is not sent, and the prompt warns",
     tries(2),
     async ({ wrapped, sign, expectError }) => {
       await expectError(`${KEY}?pin-value=${WRONG}`, {}, "one try is left before it is locked");
@@ -178,14 +178,14 @@ for (const variant of WRAPPERS) {
   );
 
   await test(
-    "a token that locks itself is told, and no PIN is sent to it any more",
+    "a token that locks itself is reported, and no more PINs are sent to it",
     tries(3),
     async ({ wrapped, expectError }) => {
       const answers = [WRONG, ALSO_WRONG, "77777777"];
       const error = await expectError(
         KEY,
         { answers },
-        "is locked after too many wrong ones",
+        "is locked after too many wrong PINs",
         "PUK",
       );
       assertEquals(error.code, "key-locked");
@@ -194,26 +194,39 @@ for (const variant of WRAPPERS) {
     },
   );
 
-  await test("PINs that are not set or expired are told", {}, async ({ wrapped, expectError }) => {
-    wrapped.set({ FAIL: "C_Login=0x102" });
-    await expectError(`${KEY}?pin-value=${PIN}`, {}, 'token "locked" has no PIN yet', "--init-pin");
-    wrapped.set({ FAIL: "C_Login=0xa3" });
-    await expectError(`${KEY}?pin-value=${PIN}`, {}, "has expired");
-    wrapped.set({ FAIL: "C_Login=0x30" });
-    await expectError(`${KEY}?pin-value=${PIN}`, {}, "C_Login failed with CKR_DEVICE_ERROR (0x30)");
-  });
+  await test(
+    "PINs that are not set or have expired are reported",
+    {},
+    async ({ wrapped, expectError }) => {
+      wrapped.set({ FAIL: "C_Login=0x102" });
+      await expectError(
+        `${KEY}?pin-value=${PIN}`,
+        {},
+        'token "locked" has no PIN yet',
+        "--init-pin",
+      );
+      wrapped.set({ FAIL: "C_Login=0xa3" });
+      await expectError(`${KEY}?pin-value=${PIN}`, {}, "has expired");
+      wrapped.set({ FAIL: "C_Login=0x30" });
+      await expectError(
+        `${KEY}?pin-value=${PIN}`,
+        {},
+        "C_Login failed with CKR_DEVICE_ERROR (0x30)",
+      );
+    },
+  );
 
   const CONTEXT_QUESTION = 'The PIN for signing with key "careful" of token "locked": ';
 
   await test(
-    "a key that wants a PIN at each signature gets it by flag, URI, --reuse-pin, or typed",
+    "a key that requires a PIN for each signature gets it by flag, URI, --reuse-pin or prompt",
     {},
     async ({ wrapped, sign }) => {
       const open = `${CAREFUL}?pin-value=${PIN}`;
       const file = hsm.directory.write("context pin", `${PIN}\n`);
       const source = encodeURIComponent(file);
       assertEquals((await sign(open, { answers: [PIN] })).questions, [CONTEXT_QUESTION]);
-      await sign(open); // remembered
+      await sign(open); // cached
       await sign(open, { contextPin: PIN });
       await sign(open, { reusePin: true });
       await sign(`${open}&context-pin-value=${PIN}`);
@@ -228,14 +241,14 @@ for (const variant of WRAPPERS) {
   );
 
   await test(
-    "--reuse-pin asks when the token's PIN is not the key's",
+    "--reuse-pin prompts when the token's PIN is not the key's",
     { FAIL: "C_Login=0xa0@2" },
     async ({ wrapped, expectError }) => {
       const open = `${CAREFUL}?pin-value=${PIN}`;
       await expectError(open, { reusePin: true, answers: [WRONG, ""] }, "was not entered");
       assertEquals(sent(wrapped), [USER(PIN), CONTEXT(PIN), CONTEXT(WRONG)]);
       await expectError(open, { reusePin: true }, "there is no terminal", "--context-pin");
-      assertEquals(sent(wrapped).slice(3), [USER(PIN)]); // what was refused is not sent again
+      assertEquals(sent(wrapped).slice(3), [USER(PIN)]); // a rejected PIN is not sent again
     },
   );
 
@@ -251,7 +264,7 @@ for (const variant of WRAPPERS) {
   });
 
   await test(
-    "a PIN pad is asked to ask",
+    "a PIN pad is used for both PINs",
     { PIN_PAD: PIN },
     async ({ wrapped, sign, expectError }) => {
       const { questions, messages } = await sign(CAREFUL);
@@ -266,7 +279,7 @@ for (const variant of WRAPPERS) {
     },
   );
 
-  await test("a PIN pad is asked again after a wrong PIN, up to the last try", {
+  await test("a PIN pad is used again after a wrong PIN, up to the last try", {
     PIN_PAD: WRONG,
     ...tries(3),
   }, async ({ wrapped, expectError }) => {
@@ -277,7 +290,7 @@ for (const variant of WRAPPERS) {
   });
 
   await test(
-    "a key that needs no PIN signs without one, and with one where it turns out to be needed",
+    "a key that needs no PIN signs without one, and with one if the token requires it",
     {},
     async ({ wrapped, sign }) => {
       await sign("pkcs11:token=locked;object=open");
@@ -290,7 +303,7 @@ for (const variant of WRAPPERS) {
   );
 
   await test(
-    "--reuse-pin takes the URI's PIN where the token itself needs none",
+    "--reuse-pin uses the URI's PIN when the token itself needs none",
     { ALWAYS: PIN },
     async ({ wrapped, sign }) => {
       await sign(`pkcs11:token=locked;object=open?pin-value=${PIN}`, { reusePin: true });

@@ -27,7 +27,7 @@ const machine = await issueCertificate(authority, { subject: "/CN=machine" });
 await full.importKey(machine.keyPath, { id: "01", label: "machine" });
 await full.importCertificate(machine.certificatePath, { id: "01", label: "machine" });
 
-/** The refusal that a new keystore gives. */
+/** Returns the error of a new keystore. */
 async function expectError(uri: string, options: ContextOptions): Promise<HelperError> {
   using _ = hsm.enter();
   const keystore = createKeystore(undefined, { load: 400 });
@@ -40,21 +40,21 @@ async function expectError(uri: string, options: ContextOptions): Promise<Helper
 const HARMFUL = {
   segfault: "crashes (SIGSEGV) while it is loaded",
   abort: "crashes (SIGABRT) while it is loaded",
-  exit: "ends the program while it is loaded",
-  hang: "is not loaded within 0.4 s",
-  empty: "is no PKCS#11 module: it has no C_GetFunctionList",
+  exit: "exits while it is loaded",
+  hang: "did not load within 0.4 s",
+  empty: "is not a PKCS#11 module (C_GetFunctionList is missing)",
 } as const;
 
-for (const [name, words] of Object.entries(HARMFUL)) {
-  Deno.test(`openKey() throws keystore-unavailable when the module does this when it is loaded: ${name}`, async () => {
+for (const [name, message] of Object.entries(HARMFUL)) {
+  Deno.test(`openKey() throws keystore-unavailable when loading the module does this: ${name}`, async () => {
     const module = await compileModule(name as keyof typeof HARMFUL);
     const error = await expectError("pkcs11:", { module });
     assertEquals(error.code, "keystore-unavailable");
-    assertStringIncludes(error.message, `--pkcs11-lib: ${module} ${words}`);
+    assertStringIncludes(error.message, `--pkcs11-lib: ${module} ${message}`);
   });
 }
 
-Deno.test("openKey() throws keystore-unavailable, naming who named it, when the module is not there", async () => {
+Deno.test("openKey() throws keystore-unavailable, and names its source, when the module does not exist", async () => {
   const missing: [string, ContextOptions, string][] = [
     ["pkcs11:", { module: "/no/such.so" }, "--pkcs11-lib: /no/such.so does not exist"],
     ["pkcs11:", { module: "/etc" }, "--pkcs11-lib: /etc is a directory"],
@@ -78,20 +78,20 @@ Deno.test("openKey() throws keystore-unavailable, naming who named it, when the 
     [
       "pkcs11:?module-name=nosuch",
       {},
-      "module-name: there is no such module; tried nosuch.so, libnosuch.so in /usr/lib",
+      "module-name: no such module; tried nosuch.so, libnosuch.so in /usr/lib",
     ],
     ["pkcs11:?module-name=x&module-path=/etc", {}, "tried x.so, libx.so in /etc"],
   ];
-  for (const [uri, options, words] of missing) {
+  for (const [uri, options, message] of missing) {
     const error = await expectError(uri, options);
     assertEquals(error.code, "keystore-unavailable");
-    assertStringIncludes(error.message, words);
+    assertStringIncludes(error.message, message);
   }
 });
 
-Deno.test("openKey() throws keystore-unavailable, telling what was tried, when no module is found", async () => {
+Deno.test("openKey() throws keystore-unavailable, and lists what was tried, when no module is found", async () => {
   const keystore = new Pkcs11Keystore({
-    platform: "darwin", // whose places are not on this machine
+    platform: "darwin", // its default paths do not exist on this machine
     architecture: Deno.build.arch,
     layout: LAYOUTS.natural,
     timeouts: TIMEOUTS,
@@ -102,13 +102,13 @@ Deno.test("openKey() throws keystore-unavailable, telling what was tried, when n
   );
   assertEquals(error.code, "keystore-unavailable");
   for (
-    const words of ["p11-kit-proxy.dylib", "/opt/homebrew/lib", "/usr/local/lib", "--pkcs11-lib"]
+    const message of ["p11-kit-proxy.dylib", "/opt/homebrew/lib", "/usr/local/lib", "--pkcs11-lib"]
   ) {
-    assertStringIncludes(error.message, words);
+    assertStringIncludes(error.message, message);
   }
 });
 
-Deno.test("listCertificates() finds the token by module-path, module-name and the usual places", async () => {
+Deno.test("listCertificates() finds the token by module-path, module-name and the default paths", async () => {
   using _ = hsm.enter();
   for (const query of [`?module-path=${SOFTHSM}`, "?module-name=softhsm2", ""]) {
     const keystore = createKeystore();
@@ -130,7 +130,7 @@ Deno.test("listCertificates() finds the token by module-path, module-name and th
   }
 });
 
-/** A module that comes before SoftHSM's own when none is named, and the calls it must not get. */
+/** Module that comes before SoftHSM if none is named, and the calls it must not get. */
 const SIBLINGS: Readonly<Record<string, { settings: WrapperSettings; without: string }>> = {
   "cannot list its slots": { settings: { FAIL: "C_GetSlotList=0x30" }, without: "C_OpenSession" },
   "has a token without the object": { settings: { EMPTY: "1" }, without: "C_Login" },
@@ -181,7 +181,7 @@ Deno.test("listCertificates() reads the attributes of each certificate twice at 
   keystore.unload();
 });
 
-Deno.test("sign() tries each key that may be the certificate's, and then stays with the right one", async () => {
+Deno.test("sign() tries each key that may be the certificate's, and then uses only the right one", async () => {
   const twins = await hsm.token("twins");
   const strangers = [1, 2, 3].map(() => generateKey("ec-p256"));
   const keys = [...await Promise.all(strangers), machine.keyPem];

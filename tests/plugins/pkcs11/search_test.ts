@@ -24,7 +24,7 @@ const hidden = await hsm.token("hidden");
 const root = await createAuthority(hsm.directory, { subject: "/CN=Root" });
 const upper = await issueCertificate(root, { subject: "/CN=Upper", ca: true });
 const lower = await issueCertificate(upper, { subject: "/CN=Lower", ca: true });
-/** Of the same name as the leaf's issuer, and not its issuer. */
+/** Certificate with the name of the leaf's issuer, but not its issuer. */
 const impostor = await issueCertificate(root, {
   subject: "/CN=Lower",
   ca: true,
@@ -80,7 +80,7 @@ await hidden.importKey(web.keyPath, { id: "01", label: "web" });
 await hidden.importCertificate(web.certificatePath, { id: "01", label: "web", isPrivate: true });
 
 const crowded = await hsm.token("crowded");
-/** More than are fetched in one call. */
+/** More than one call returns. */
 const CROWD = 35;
 for (let i = 0; i < CROWD; i++) {
   await crowded.importCertificate(web.certificatePath, { id: `${i + 10}`, label: `copy ${i}` });
@@ -93,14 +93,14 @@ const MESSAGE = new TextEncoder().encode("message");
 
 for (const { name, module, layout } of VARIANTS) {
   const keystore = await loadedKeystore({ name, module, layout }, hsm);
-  /** One that no PIN has been entered in. */
+  /** Keystore with an empty PIN cache. */
   const fresh = await loadedKeystore({ name, module, layout }, hsm);
   const context = (options: ContextOptions) => scriptedContext({ module, ...options });
-  const open = (uri: string, beside?: typeof web, options: ContextOptions = {}) =>
+  const open = (uri: string, certificate?: typeof web, options: ContextOptions = {}) =>
     keystore.openKey(
       parseUri(`${uri}?pin-value=${PIN}`),
       context(options),
-      beside && certificateOf(beside.certificatePem),
+      certificate && certificateOf(certificate.certificatePem),
     );
   const read = (uri: string) => keystore.readCertificates(parseUri(uri), context({}));
   const list = (uri: string, options: ContextOptions = {}) =>
@@ -110,14 +110,14 @@ for (const { name, module, layout } of VARIANTS) {
       using _ = hsm.enter();
       await body();
     });
-  const expectError = async (work: Promise<unknown>, ...words: string[]): Promise<HelperError> => {
+  const expectError = async (work: Promise<unknown>, ...parts: string[]): Promise<HelperError> => {
     const error = await assertRejects(() => work, HelperError);
-    for (const word of words) assertStringIncludes(error.message, word);
+    for (const part of parts) assertStringIncludes(error.message, part);
     assertEquals(error.message.includes(PIN), false);
     return error;
   };
 
-  test("openKey() gives key, certificate and verified chain when the URI names a certificate", async () => {
+  test("openKey() returns key, certificate and verified chain when the URI names a certificate", async () => {
     for (
       const uri of [
         "token=first;id=%01",
@@ -155,7 +155,7 @@ for (const { name, module, layout } of VARIANTS) {
     await signer.sign(MESSAGE, "SHA-256");
   });
 
-  test("openKey() goes by the key when an attestation certificate has the same CKA_ID", async () => {
+  test("openKey() chooses by the key when an attestation certificate has the same CKA_ID", async () => {
     await using signer = await open("pkcs11:token=first;id=%02");
     assertEquals(signer.certificates.map(nameOf).at(0), "CN=attested");
     const [certificate] = await read(`pkcs11:token=first;id=%02?pin-value=${PIN}`);
@@ -192,14 +192,14 @@ for (const { name, module, layout } of VARIANTS) {
   });
 
   test("openKey() throws key-not-found when the token has no key for the certificate", async () => {
-    const words = ['token "first" holds the certificate and no private key'];
+    const parts = ['token "first" has the certificate but not its private key'];
     assertEquals(
-      (await expectError(open("pkcs11:object=keyless"), ...words)).code,
+      (await expectError(open("pkcs11:object=keyless"), ...parts)).code,
       "key-not-found",
     );
   });
 
-  test("openKey() takes a key beside a certificate that stands elsewhere", async () => {
+  test("openKey() finds a key for a certificate from another source", async () => {
     for (const uri of ["object=without%20identifier", "type=private", ""]) {
       await using signer = await open(`pkcs11:token=bare;${uri}`.replace(/;$/, ""), web);
       assertEquals(isKeyOf(signer.publicKey, web), true);
@@ -216,15 +216,15 @@ for (const { name, module, layout } of VARIANTS) {
   });
 
   test("sign() throws key-mismatch when its signature is not the certificate's", async () => {
-    // Nothing on the token tells that this EC key is another one.
+    // Nothing on the token shows that this is another EC key.
     await using signer = await open("pkcs11:token=bare;object=without%20identifier", otherWeb);
     const error = await expectError(signer.sign(MESSAGE, "SHA-256"), "does not belong");
     assertEquals(error.code, "key-mismatch");
   });
 
-  test("openKey() throws key-not-found when nothing tells the public key", async () => {
+  test("openKey() throws key-not-found when the public key is unknown", async () => {
     const uri = "pkcs11:token=bare;object=without%20identifier";
-    await expectError(open(uri), "tells no public key", "--certificate");
+    await expectError(open(uri), "has no public key", "--certificate");
   });
 
   test("openKey() goes to the token that shows the certificate's public key, of two with like-named keys", async () => {
@@ -249,14 +249,14 @@ for (const { name, module, layout } of VARIANTS) {
     assertEquals(nameOf(certificate), "CN=web");
   });
 
-  test("listCertificates() says that there is more when private ones would need a PIN", async () => {
+  test("listCertificates() warns when private certificates require a PIN", async () => {
     const asked = context({});
     assertEquals(await fresh.listCertificates(parseUri("pkcs11:token=hidden"), asked), []);
-    assertStringIncludes(asked.messages.join(), "only a login shows");
+    assertStringIncludes(asked.messages.join(), "require a login");
     assertEquals((await list(`pkcs11:token=hidden?pin-value=${PIN}`)).length, 1);
   });
 
-  test("listCertificates() gives URIs that select exactly the same certificate", async () => {
+  test("listCertificates() returns URIs that select exactly the same certificate", async () => {
     const all = [
       ...await list("pkcs11:token=first"),
       ...await list("pkcs11:token=second"),
@@ -274,14 +274,14 @@ for (const { name, module, layout } of VARIANTS) {
     }
   });
 
-  test("listCertificates() gives all of a token's many certificates", async () => {
+  test("listCertificates() returns all of a token's many certificates", async () => {
     const labels = (await list("pkcs11:token=crowded")).map(({ uri }) =>
       /copy%20\d+/.exec(uri ?? "")?.[0]
     );
     assertEquals(new Set(labels).size, CROWD);
   });
 
-  test("listCertificates() keeps one order, and gives nothing when nothing matches", async () => {
+  test("listCertificates() has a stable order, and returns an empty list when nothing matches", async () => {
     const names = (listed: Awaited<ReturnType<typeof list>>) => listed.map(({ uri }) => uri);
     assertEquals(names(await list("pkcs11:token=first")), names(await list("pkcs11:token=first")));
     for (
@@ -332,7 +332,7 @@ for (const { name, module, layout } of VARIANTS) {
     }
   });
 
-  if (name === "p11-kit's proxy") continue; // it has names of its own for slots and itself
+  if (name === "p11-kit's proxy") continue; // it uses its own names for slots and itself
 
   test("slots and libraries are found by their attributes", async () => {
     const there = async (attributes: string) =>

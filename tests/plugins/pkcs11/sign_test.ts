@@ -21,7 +21,7 @@ const DIGESTS: readonly (readonly [Digest, string])[] = [
 ];
 const MESSAGE = new TextEncoder().encode("AWS4-X509-… a string to sign");
 
-/** A token with a key and certificate of each type, the key stored once more as always-authenticate. */
+/** Creates a token with a key and certificate of each type; each key also as always-authenticate. */
 async function fillToken() {
   const hsm = new SoftHsm();
   const token = await hsm.token("signing");
@@ -44,8 +44,12 @@ async function fillToken() {
 const { hsm, certificatePaths } = await fillToken();
 globalThis.addEventListener("unload", () => hsm[Symbol.dispose]());
 
-/** What openssl says about a signature. */
-async function verdict(keyType: string, option: string, signature: Uint8Array): Promise<string> {
+/** Returns openssl's output for a signature. */
+async function verifyWithOpenssl(
+  keyType: string,
+  option: string,
+  signature: Uint8Array,
+): Promise<string> {
   const certificate = certificatePaths.get(keyType) ?? "";
   const publicKey = await openssl(["x509", "-in", certificate, "-noout", "-pubkey"]);
   const keyPath = hsm.directory.write("public.pem", publicKey);
@@ -69,14 +73,14 @@ for (const { name, module, layout } of VARIANTS) {
       for (const [digest, option] of DIGESTS) {
         for (const signer of [ordinary, always]) {
           const signature = await signer.sign(MESSAGE, digest);
-          assertEquals(await verdict(keyType, option, signature), "Verified OK");
+          assertEquals(await verifyWithOpenssl(keyType, option, signature), "Verified OK");
         }
       }
     });
   }
 }
 
-/** Mechanisms that a token may have, by the type of key. */
+/** Mechanisms of a token, by key type. */
 const OFFERS = {
   "rsa-2048": { raw: "0x1", hashing: "0x40,0x41,0x42" },
   "ec-p256": { raw: "0x1041", hashing: "0x1044,0x1045,0x1046" },
@@ -90,7 +94,7 @@ for (const variant of WRAPPERS) {
     const settings: [string, WrapperSettings][] = [
       ["only signs hashes", { MECHANISMS: raw }],
       ["only hashes by itself", { MECHANISMS: hashing }],
-      ["hashes by itself and does not say so", {
+      ["hashes by itself and does not list that", {
         MECHANISMS: hashing,
         FAIL: "C_GetMechanismList=0x54",
       }],
@@ -103,7 +107,7 @@ for (const variant of WRAPPERS) {
           await using signer = await keystore.openKey(uri, context());
           for (const [digest, option] of DIGESTS) {
             const signature = await signer.sign(MESSAGE, digest);
-            assertEquals(await verdict(keyType, option, signature), "Verified OK");
+            assertEquals(await verifyWithOpenssl(keyType, option, signature), "Verified OK");
           }
         }
         assertEquals(wrapped.count("C_Sign"), 6);

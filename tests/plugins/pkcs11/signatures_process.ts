@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-console -- its standard output is what the test reads
+// deno-lint-ignore-file no-console -- the test reads its standard output
 /**
  * Opens a key and signs with it again and again, and prints the memory in use after each round, with
  * all garbage collected: JSON, bytes.
@@ -7,7 +7,7 @@
  */
 import { createKeystore, parseUri, scriptedContext } from "./keystore_context.ts";
 
-/** V8's own, there with the flag above. */
+/** V8's garbage collector, exposed by the flag above. */
 const { gc: collectGarbage } = globalThis as unknown as { gc(): void };
 
 const [module = "", uri = "", ...rounds] = Deno.args;
