@@ -16,14 +16,14 @@ interface Advice {
 
 const GONE: Advice = {
   code: "key-not-found",
-  advice: "the token was taken out or replaced; put it back and try again",
+  advice: "the token was removed or replaced; insert it and try again",
 };
 const UNUSABLE_KEY: Advice = {
   code: "key-unsupported",
-  advice: "the token does not sign in this way with this key; look at its settings",
+  advice: "the token does not allow this mechanism for this key; check its settings",
 };
 
-/** What to do about some return values; for the others there is {@link OTHER}. */
+/** Advice by return value; {@link OTHER} is the default. */
 const ADVICE: ReadonlyMap<number, Advice> = new Map([
   [CKR.DEVICE_REMOVED, GONE],
   [CKR.TOKEN_NOT_PRESENT, GONE],
@@ -39,16 +39,16 @@ const ADVICE: ReadonlyMap<number, Advice> = new Map([
   [CKR.KEY_SIZE_RANGE, UNUSABLE_KEY],
   [CKR.USER_NOT_LOGGED_IN, {
     code: "key-locked",
-    advice: "the token wants a PIN that was not given; see pin-source, --context-pin, --reuse-pin",
+    advice: "the token requires a PIN; set pin-source, --context-pin or --reuse-pin",
   }],
   [CKR.FUNCTION_CANCELED, { code: "key-locked", advice: "it was cancelled at the token" }],
   [CKR.FUNCTION_REJECTED, {
     code: "key-locked",
-    advice: "the token refused, or was not touched in time; try again",
+    advice: "the token rejected it or was not touched in time; try again",
   }],
   [CKR.SESSION_COUNT, {
     code: "key-unreadable",
-    advice: "too many programs use the token; close some and try again",
+    advice: "too many programs use the token; close one and try again",
   }],
 ]);
 
@@ -62,10 +62,10 @@ const OTHER: Advice = {
 };
 
 /**
- * Runs `work` with the module at `path` and turns what the module did wrong into a
- * {@link HelperError}, which names `label`, the call and the return value.
+ * Runs `work` with the module at `path` and converts the module's errors to a
+ * {@link HelperError} that names `label`, the call and the return value.
  */
-export async function explained<T>(
+export async function withErrorMessages<T>(
   label: string,
   path: string,
   work: () => Promise<T>,

@@ -1,5 +1,5 @@
 /**
- * How tokens sign: one table of mechanisms.
+ * The mechanisms for signing, in one table.
  *
  * @module
  */
@@ -10,14 +10,14 @@ import { type PublicKey, rsaPublicNumbers } from "../../src/x509/public_key.ts";
 import { isMlDsa, type MlDsaKeyType } from "../../src/x509/key_types.ts";
 import { CKM } from "./cryptoki/constants.ts";
 
-/** A mechanism and the data to give it. */
+/** A mechanism and its input. */
 export interface Mechanism {
   readonly type: number;
-  /** What C_Sign is given. */
+  /** Returns the data for C_Sign. */
   input(): Promise<Uint8Array> | Uint8Array;
 }
 
-/** For each digest: the mechanisms that hash by themselves, and RSA's DigestInfo before the hash. */
+/** For each digest: the mechanisms that hash on the token, and RSA's DigestInfo prefix. */
 const BY_DIGEST: Readonly<Record<Digest, { rsa: number; ecdsa: number; digestInfo: Uint8Array }>> =
   {
     "SHA-256": {
@@ -45,9 +45,9 @@ const ML_DSA_SIGNATURE_BYTES: Readonly<Record<MlDsaKeyType, number>> = {
 };
 
 /**
- * The ways to sign a message with a key, in the order to try them: over a hash made here, else with
- * the token hashing. `offered` are the mechanisms that the token says it has; if it does not say,
- * both are tried.
+ * Returns the mechanisms that can sign a message with a key, in the order to try them: first those
+ * that sign a hash computed here, then those that hash on the token. `offered` is the token's
+ * mechanism list; if it is undefined or has none of them, all are tried.
  */
 export function mechanismsFor(
   { keyType, curve }: PublicKey,
@@ -55,16 +55,16 @@ export function mechanismsFor(
   message: Uint8Array,
   offered: readonly number[] | undefined,
 ): Mechanism[] {
-  // Without a parameter the context is empty and the token decides about hedging (PKCS#11 3.2).
+  // Without a parameter the context is empty and the token chooses hedging (PKCS#11 3.2).
   if (isMlDsa(keyType)) return [{ type: CKM.ML_DSA, input: () => message }];
   const { rsa, ecdsa, digestInfo } = BY_DIGEST[digest];
   const hash = async () =>
     new Uint8Array(await crypto.subtle.digest(digest, Uint8Array.from(message)));
   const isRsa = keyType === "RSA";
-  const ways: Mechanism[] = [
+  const mechanisms: Mechanism[] = [
     {
       type: isRsa ? CKM.RSA_PKCS : CKM.ECDSA,
-      // ECDSA takes as many bits of the hash as the curve has, from the left (FIPS 186-5, 6.4.1).
+      // ECDSA uses the leftmost bits of the hash, as many as the curve has (FIPS 186-5, 6.4.1).
       input: async () =>
         isRsa
           ? new Uint8Array([...digestInfo, ...await hash()])
@@ -72,15 +72,15 @@ export function mechanismsFor(
     },
     { type: isRsa ? rsa : ecdsa, input: () => message },
   ];
-  const possible = ways.filter(({ type }) => offered?.includes(type));
-  return possible.length > 0 ? possible : ways;
+  const possible = mechanisms.filter(({ type }) => offered?.includes(type));
+  return possible.length > 0 ? possible : mechanisms;
 }
 
 /**
- * A token's signature in the form certificates use; undefined when it has not the length it must
- * have. PKCS#11's ECDSA signatures are `r || s`.
+ * Converts a token's signature to the X.509 encoding. Returns undefined if its length is wrong.
+ * ECDSA signatures of PKCS#11 are `r || s`.
  */
-export function signatureOf(raw: Uint8Array, publicKey: PublicKey): Uint8Array | undefined {
+export function decodeSignature(raw: Uint8Array, publicKey: PublicKey): Uint8Array | undefined {
   if (publicKey.curve) {
     return raw.length === 2 * publicKey.curve.coordinateBytes
       ? ecdsaSignatureToDer(raw)

@@ -2,14 +2,14 @@
  * The `pkcs11:` keystore: keys and certificates on smart cards, HSMs and other tokens, named by
  * RFC 7512 URIs and reached through a PKCS#11 module.
  *
- * It loads no package, and a module only when a key or certificate is asked for.
+ * Imports no package, and loads a module only when a key or certificate is requested.
  *
  * @module
  */
 import { Pkcs11Keystore } from "./keystore.ts";
 import { LAYOUTS } from "./cryptoki/layout.ts";
 import type { Platform } from "./module/paths.ts";
-import { TIME_LIMITS } from "./cryptoki/timeouts.ts";
+import { TIMEOUTS } from "./cryptoki/timeouts.ts";
 
 const PLATFORMS: Readonly<Record<string, Platform>> = { darwin: "darwin", windows: "windows" };
 
@@ -18,5 +18,5 @@ export const keystore = new Pkcs11Keystore({
   platform: PLATFORMS[Deno.build.os] ?? "linux",
   architecture: Deno.build.arch,
   layout: Deno.build.os === "windows" ? LAYOUTS.windows : LAYOUTS.natural,
-  limits: TIME_LIMITS,
+  timeouts: TIMEOUTS,
 });

@@ -1,5 +1,5 @@
 /**
- * Opening the private key that a URI names, by its certificate or by itself.
+ * Opens the private key that a URI names, through its certificate or directly.
  *
  * @module
  */
@@ -8,44 +8,45 @@ import type { Signer } from "../../src/keystore/types.ts";
 import { type Certificate, publicKeyOf } from "../../src/x509/certificate.ts";
 import { hasPublicKey, type NonEmpty } from "../../src/x509/chain.ts";
 import type { PublicKey } from "../../src/x509/public_key.ts";
-import { certificatesBeside, publicKeyBeside } from "./objects/counterparts.ts";
-import { endEntities, issuersOf, searchCertificates } from "./search/certificates.ts";
-import { choosePair, severalKeys } from "./search/identity.ts";
-import { searchKeys } from "./search/private_keys.ts";
-import { bestMatch } from "./objects/matching.ts";
-import { noObject } from "./search/errors.ts";
+import { findCertificatesOf, findPublicKeyOf } from "./objects/counterparts.ts";
+import { findIssuers, searchCertificates, selectEndEntities } from "./search/certificates.ts";
+import { choosePair, multipleKeysError } from "./search/identity.ts";
+import { searchPrivateKeys } from "./search/private_keys.ts";
+import { findBestMatch } from "./objects/matching.ts";
+import { noObjectError } from "./search/errors.ts";
 import type { TokenKey } from "./objects/find.ts";
-import type { Search } from "./search/context.ts";
-import { tokenSigner } from "./signer.ts";
-import { printable } from "./uri/format.ts";
-import { matchesType, objectCriteria } from "./uri/match.ts";
+import type { SearchContext } from "./search/context.ts";
+import { createTokenSigner } from "./signer.ts";
+import { printableBytes } from "./uri/format.ts";
+import { matchesType, parseObjectCriteria } from "./uri/match.ts";
 
 /**
- * The signer of the key that a URI names. A URI that can be a certificate's is taken as that first,
- * unless the certificate is known (`certificate`) and stands elsewhere.
+ * Returns the signer of the key that a URI names. If the URI can name a certificate or a key, the
+ * certificate is tried first. With `certificate`, which comes from another source, the key is tried
+ * first.
  */
-export async function openKeyOf(
-  search: Search,
+export async function openTokenKey(
+  search: SearchContext,
   certificate: Certificate | undefined,
 ): Promise<Signer> {
   const { uri } = search;
-  const isCertificates = matchesType(uri, "cert");
-  const isKeys = matchesType(uri, "private") && objectCriteria(uri).sha256 === undefined;
-  const byCertificate = () => isCertificates ? openByCertificate(search, certificate) : undefined;
-  const byKey = () => isKeys ? openByKey(search, certificate) : undefined;
+  const canBeCertificate = matchesType(uri, "cert");
+  const canBeKey = matchesType(uri, "private") && parseObjectCriteria(uri).sha256 === undefined;
+  const byCertificate = () => canBeCertificate ? openByCertificate(search, certificate) : undefined;
+  const byKey = () => canBeKey ? openByKey(search, certificate) : undefined;
   const signer = certificate
     ? await byKey() ?? await byCertificate()
     : await byCertificate() ?? await byKey();
   if (signer) return signer;
-  const isEither = isCertificates && isKeys && !certificate;
-  throw noObject(
+  const isEither = canBeCertificate && canBeKey && !certificate;
+  throw noObjectError(
     search,
-    isEither ? "certificate or private key" : isKeys ? "private key" : "certificate",
+    isEither ? "certificate or private key" : canBeKey ? "private key" : "certificate",
   );
 }
 
 async function openByCertificate(
-  search: Search,
+  search: SearchContext,
   certificate: Certificate | undefined,
 ): Promise<Signer | undefined> {
   let found = await searchCertificates(search);
@@ -56,21 +57,21 @@ async function openByCertificate(
   if (found.length === 0) return undefined;
   const pair = await choosePair(found, search);
   const owner = pair.found.certificate;
-  return signerOf(search, pair.keys, publicKeyOf(owner), [
+  return createSigner(search, pair.keys, publicKeyOf(owner), [
     owner,
-    ...await issuersOf(pair.found),
+    ...await findIssuers(pair.found),
   ]);
 }
 
 async function openByKey(
-  search: Search,
+  search: SearchContext,
   certificate: Certificate | undefined,
 ): Promise<Signer | undefined> {
   const { uri } = search;
-  let keys: readonly TokenKey[] = await searchKeys(search, certificate);
+  let keys: readonly TokenKey[] = await searchPrivateKeys(search, certificate);
   if (keys.length === 0) return undefined;
   if (certificate) {
-    keys = (await bestMatch(keys, publicKeyOf(certificate), keys.length > 1)).keys;
+    keys = (await findBestMatch(keys, publicKeyOf(certificate), keys.length > 1)).keys;
     if (keys.length === 0) {
       throw new HelperError(
         "key-mismatch",
@@ -80,39 +81,44 @@ async function openByKey(
     }
   }
   const [key, ...others] = keys;
-  if (!key) throw severalKeys(search, keys);
-  if (certificate) return signerOf(search, [key, ...others], publicKeyOf(certificate), []);
-  if (others.length > 0) throw severalKeys(search, keys);
-  const publicKey = await publicKeyBeside(key);
+  if (!key) throw multipleKeysError(search, keys);
+  if (certificate) return createSigner(search, [key, ...others], publicKeyOf(certificate), []);
+  if (others.length > 0) throw multipleKeysError(search, keys);
+  const publicKey = await findPublicKeyOf(key);
   if (!publicKey) {
     throw new HelperError(
       "key-not-found",
-      `${uri.displayName}: the token tells no public key of the private key "${
-        printable(key.label)
+      `${uri.displayName}: the token has no public key for private key "${
+        printableBytes(key.label)
       }"; ` +
         "name its certificate with --certificate",
     );
   }
-  return signerOf(search, [key], publicKey, await certificatesOf(key, publicKey, search.now));
+  return createSigner(
+    search,
+    [key],
+    publicKey,
+    await findCertificateChain(key, publicKey, search.now),
+  );
 }
 
-/** The certificate that stands with a key, and its issuers; none where several could be meant. */
-async function certificatesOf(
+/** Returns the certificate of a key and its issuers; an empty list if several certificates match. */
+async function findCertificateChain(
   key: TokenKey,
   publicKey: PublicKey,
   now: Date,
 ): Promise<Certificate[]> {
-  const found = await certificatesBeside(key);
+  const found = await findCertificatesOf(key);
   const ofKey = found.filter(({ certificate }) => hasPublicKey(certificate, publicKey));
-  const [only, another] = await endEntities(ofKey, now);
-  return only && !another ? [only.certificate, ...await issuersOf(only)] : [];
+  const [only, another] = await selectEndEntities(ofKey, now);
+  return only && !another ? [only.certificate, ...await findIssuers(only)] : [];
 }
 
-function signerOf(
-  { visit, login, uri }: Search,
+function createSigner(
+  { pool, login, uri }: SearchContext,
   keys: NonEmpty<TokenKey>,
   publicKey: PublicKey,
   certificates: readonly Certificate[],
 ): Signer {
-  return tokenSigner({ visit, keys, publicKey, certificates, login, label: uri.displayName });
+  return createTokenSigner({ pool, keys, publicKey, certificates, login, label: uri.displayName });
 }

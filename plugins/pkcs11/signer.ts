@@ -10,19 +10,19 @@ import type { NonEmpty } from "../../src/x509/chain.ts";
 import type { PublicKey } from "../../src/x509/public_key.ts";
 import { verifySignature } from "../../src/x509/verify_signature.ts";
 import { CryptokiError, isModuleFailure } from "./cryptoki/errors.ts";
-import { explained } from "./error_messages.ts";
-import { nativeCopy } from "./cryptoki/library.ts";
+import { withErrorMessages } from "./error_messages.ts";
+import { copyToNative } from "./cryptoki/library.ts";
 import { type Login, needsLogin } from "./login/login.ts";
-import { type Mechanism, mechanismsFor, signatureOf } from "./mechanisms.ts";
+import { decodeSignature, type Mechanism, mechanismsFor } from "./mechanisms.ts";
 import type { TokenKey } from "./objects/find.ts";
-import { relation } from "./objects/public_key.ts";
+import { comparePublicKey } from "./objects/public_key.ts";
 import { CKR } from "./cryptoki/return_values.ts";
 import type { SessionPool } from "./module/session_pool.ts";
 
-/** What a signer needs; the visit becomes its own. */
+/** Parameters of a signer, which takes over the session pool. */
 export interface SignerParts {
-  readonly visit: SessionPool;
-  /** Keys that may be the one of `publicKey`; each is tried until a signature verifies. */
+  readonly pool: SessionPool;
+  /** Candidates for the key of `publicKey`, tried in order until a signature verifies. */
   readonly keys: NonEmpty<TokenKey>;
   readonly publicKey: PublicKey;
   readonly certificates: readonly Certificate[];
@@ -31,10 +31,10 @@ export interface SignerParts {
   readonly label: string;
 }
 
-/** Makes the signer of a key; disposing of it ends the visit. */
-export function tokenSigner(parts: SignerParts): Signer {
-  const { visit, publicKey, certificates, label } = parts;
-  const { module } = visit;
+/** Creates the signer of a key. Disposing of it closes the session pool. */
+export function createTokenSigner(parts: SignerParts): Signer {
+  const { pool, publicKey, certificates, label } = parts;
+  const { module } = pool;
   let { keys } = parts;
   const signWithOne = async (message: Uint8Array, digest: Digest) => {
     for (const key of keys) {
@@ -43,27 +43,29 @@ export function tokenSigner(parts: SignerParts): Signer {
       keys = [key]; // the next signature is one call
       return signature;
     }
-    throw mismatch(parts);
+    throw keyMismatchError(parts);
   };
   return {
     publicKey,
     certificates,
     sign: (message, digest) =>
-      module.runExclusive(() => explained(label, module.path, () => signWithOne(message, digest))),
-    [Symbol.asyncDispose]: () => module.runExclusive(() => visit[Symbol.asyncDispose]()),
+      module.runExclusive(() =>
+        withErrorMessages(label, module.path, () => signWithOne(message, digest))
+      ),
+    [Symbol.asyncDispose]: () => module.runExclusive(() => pool[Symbol.asyncDispose]()),
   };
 }
 
-/** Returns a signature; undefined if the key turns out not to be the one of `publicKey`. */
+/** Returns a signature, or undefined if the key does not belong to `publicKey`. */
 async function sign(
-  { visit, publicKey, login, label }: SignerParts,
+  { pool, publicKey, login, label }: SignerParts,
   key: TokenKey,
   message: Uint8Array,
   digest: Digest,
 ): Promise<Uint8Array | undefined> {
   const { cryptoki, handle } = key.session;
   if (key.isPrivate && needsLogin(key.session)) await login.loginUser(key.session);
-  const offered = await offeredMechanisms(visit, key);
+  const offered = await listMechanisms(pool, key);
   const mechanisms = mechanismsFor(publicKey, digest, message, offered);
   let mechanism: Mechanism | undefined;
   const begin = async () => {
@@ -72,8 +74,8 @@ async function sign(
   if (key.alwaysAuthenticate) await login.loginContextSpecific(key, begin);
   else await begin();
   const input = await mechanism?.input() ?? new Uint8Array(0);
-  const raw = await cryptoki.sign(handle, nativeCopy(input));
-  const signature = signatureOf(raw, publicKey);
+  const raw = await cryptoki.sign(handle, copyToNative(input));
+  const signature = decodeSignature(raw, publicKey);
   if (!signature) {
     throw new HelperError(
       "key-unsupported",
@@ -81,13 +83,13 @@ async function sign(
         "check the token's settings",
     );
   }
-  // If the key's attributes do not show whose it is, its signature does, before AWS refuses it.
-  const isProven = relation(key.publicPart, publicKey) === "same";
+  // If the object has no public key, verify the signature instead, before it is sent to AWS.
+  const isProven = comparePublicKey(key.publicKeyAttributes, publicKey) === "same";
   if (isProven || await verifySignature(publicKey, message, digest, signature)) return signature;
   return undefined;
 }
 
-function mismatch({ keys, label }: SignerParts): HelperError {
+function keyMismatchError({ keys, label }: SignerParts): HelperError {
   const [{ session: { token } }, ...others] = keys;
   return new HelperError(
     "key-mismatch",
@@ -100,8 +102,8 @@ function mismatch({ keys, label }: SignerParts): HelperError {
 }
 
 /**
- * C_SignInit with the first mechanism that the token has for the key, after a login where it turns
- * out to be needed; gives that mechanism.
+ * Calls C_SignInit with the first mechanism that the token accepts for the key, and returns that
+ * mechanism. Logs in first if the token requires it.
  */
 async function beginSignature(
   key: TokenKey,
@@ -113,28 +115,28 @@ async function beginSignature(
   if (!first) throw new HelperError("internal", "a key without a mechanism");
   const mayLogIn = !login.isLoggedIn(key.session);
   const value = await cryptoki.signInit(handle, first.type, key.handle, [
-    CKR.OPERATION_ACTIVE, // left by a login that failed
-    ...(others.length > 0 ? UNKNOWN_MECHANISM : []),
+    CKR.OPERATION_ACTIVE, // left by a failed login
+    ...(others.length > 0 ? MECHANISM_ERRORS : []),
     ...(mayLogIn ? [CKR.USER_NOT_LOGGED_IN] : []),
   ]);
   if (value === CKR.USER_NOT_LOGGED_IN) {
     await login.loginUser(key.session);
     return await beginSignature(key, login, mechanisms);
   }
-  return UNKNOWN_MECHANISM.includes(value) ? await beginSignature(key, login, others) : first;
+  return MECHANISM_ERRORS.includes(value) ? await beginSignature(key, login, others) : first;
 }
 
-/** What C_SignInit says of a mechanism that it has not, or has not for this key. */
-const UNKNOWN_MECHANISM: readonly number[] = [
+/** Return values of C_SignInit for a mechanism that the token does not have for this key. */
+const MECHANISM_ERRORS: readonly number[] = [
   CKR.MECHANISM_INVALID,
   CKR.FUNCTION_NOT_SUPPORTED,
   CKR.KEY_FUNCTION_NOT_PERMITTED,
 ];
 
-/** The token's mechanisms; undefined when it does not tell them. */
-async function offeredMechanisms(visit: SessionPool, key: TokenKey): Promise<number[] | undefined> {
+/** Returns the token's mechanisms; undefined if the token does not list them. */
+async function listMechanisms(pool: SessionPool, key: TokenKey): Promise<number[] | undefined> {
   try {
-    return await visit.module.cryptoki.mechanisms(key.session.token.slot);
+    return await pool.module.cryptoki.getMechanismList(key.session.token.slot);
   } catch (thrown) {
     if (thrown instanceof CryptokiError && isModuleFailure(thrown)) return undefined;
     throw thrown;

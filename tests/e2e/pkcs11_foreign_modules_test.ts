@@ -1,5 +1,5 @@
 /**
- * PKCS#11 modules of others: NSS, TPM, opencryptoki, YubiKey and OpenSC without a reader, p11-kit over a
+ * Third-party PKCS#11 modules: NSS, TPM, opencryptoki, YubiKey and OpenSC without a reader, p11-kit over a
  * socket, and OpenSC's spy. openssl verifies each signature.
  *
  * @module
@@ -91,7 +91,7 @@ testWith(
     await assertSigned(await sign("geheimnis"), machine.certificatePath, directory);
     const wrong = await sign("falsch");
     assertEquals([wrong.code, wrong.stdout], [3, ""]);
-    assertMatch(wrong.stderr, /^aws_signing_helper: what pin-value gives is not the PIN .*\n$/);
+    assertMatch(wrong.stderr, /^aws_signing_helper: pin-value: this is not the PIN .*\n$/);
   },
 );
 
@@ -100,7 +100,7 @@ testWith(
     ...["binary", "softhsm", "swtpm", "tss2", "root"] as const,
     ...["program:tpm2_ptool", "program:tpm2-abrmd", "program:dbus-run-session"] as const,
   ],
-  "sign-string signs with tpm2-pkcs11 over tpm2-abrmd, without a word of theirs",
+  "sign-string signs with tpm2-pkcs11 over tpm2-abrmd, without output of theirs",
   async () => {
     using directory = new TemporaryDirectory();
     const authority = await createAuthority(directory, { subject: "/CN=Authority" });
@@ -143,7 +143,7 @@ testWith(
     assertEquals(text("out999999"), "");
     assertMatch(
       text("err999999"),
-      /^aws_signing_helper: what pin-value gives is not the PIN .*\n$/,
+      /^aws_signing_helper: pin-value: this is not the PIN .*\n$/,
     );
   },
 );
@@ -193,9 +193,9 @@ testWith(
     const stdout = text("out123456");
     const result = { code: 0, stdout, stdoutBytes: new Uint8Array(), stderr: text("err123456") };
     await assertSigned(result, machine.certificatePath, directory);
-    // A PIN of a length that the token does not take.
+    // A PIN whose length the token does not accept.
     assertEquals(text("out1"), "");
-    assertMatch(text("err1"), /^aws_signing_helper: what pin-value gives is not the PIN .*\n$/);
+    assertMatch(text("err1"), /^aws_signing_helper: pin-value: this is not the PIN .*\n$/);
   },
 );
 
@@ -258,7 +258,7 @@ testWith(["binary", "softhsm"], "sign-string signs through OpenSC's pkcs11-spy",
 for (const library of ["libykcs11.so.2", "opensc-pkcs11.so"]) {
   testWith(
     ["binary", "softhsm", ...library.startsWith("libyk") ? ["ykcs11"] as const : []],
-    `sign-string says what ${library} cannot do without a reader, and goes on without it`,
+    `sign-string reports what ${library} cannot do without a reader, and goes on without it`,
     async () => {
       const { hsm, machine } = await softToken();
       using _ = hsm;

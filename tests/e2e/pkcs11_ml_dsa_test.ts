@@ -20,7 +20,7 @@ const PARAMETER_SETS: readonly (readonly [MldsaLevel, string])[] = [
 
 const MESSAGE = new TextEncoder().encode("AWS Roles Anywhere Credential Helper Signing Test1");
 
-/** Makes a token with a key and its certificate; what the module of mldsa.c needs. */
+/** Creates the key, certificate and variables for the module of mldsa.c. */
 async function makeToken(directory: TemporaryDirectory, level: MldsaLevel, set: string) {
   const authority = await createAuthority(directory, { subject: "/CN=Authority" });
   const machine = await issueMldsaCertificate(authority, { subject: "/CN=machine", level });

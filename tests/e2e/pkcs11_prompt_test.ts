@@ -17,7 +17,7 @@ for (
   await token.importCertificate(certificatePath, { id, label });
 }
 
-/** The command that signs, with these variables; `env` sets them, as the terminal's own run has none. */
+/** Returns the sign-string command; `env` sets its variables, because the terminal's run has none. */
 function command(uri: string, module = SOFTHSM, env: Record<string, string> = {}): string[] {
   const variables = Object.entries({ ...hsm.env, ...env }).map(([name, value]) =>
     `${name}=${value}`
@@ -53,11 +53,11 @@ Deno.test("the prompt asks again after a wrong PIN, three times in all", async (
   assertEquals([never.code, never.stdout], [3, ""]);
   assertMatch(
     never.stderr,
-    /^aws_signing_helper: none of 3 entries is the PIN of token "asked"\n$/,
+    /^aws_signing_helper: the PIN of token "asked": 3 wrong entries; [^\n]*\n$/,
   );
 });
 
-Deno.test("the prompt warns before the last try, and a token that locks itself is told", async () => {
+Deno.test("the prompt warns before the last try, and reports a token that locks itself", async () => {
   const module = await compileModule("wrapper");
   const tries = hsm.directory.write("tries", "1\n");
   const log = hsm.directory.join("log");
@@ -67,7 +67,7 @@ Deno.test("the prompt warns before the last try, and a token that locks itself i
     [WARNING, "0000\r"],
   ]);
   assertEquals([locked.code, locked.stdout], [3, ""]);
-  assertStringIncludes(locked.stderr, "is locked after too many wrong ones");
+  assertStringIncludes(locked.stderr, "is locked after too many wrong PINs");
   const logins = Deno.readTextFileSync(log).split("\n").filter((line) =>
     line.startsWith("C_Login")
   );

@@ -9,7 +9,7 @@ import { PIN, SoftHsm } from "../support/soft_hsm.ts";
 
 const wrapper = await compileModule("wrapper");
 
-/** A scenario whose identity lies on a token, issued by an intermediate that lies there too. */
+/** Scenario with an identity on a token, and its intermediate issuer on the same token. */
 class TokenScenario implements AsyncDisposable {
   private constructor(
     readonly session: SessionScenario,
@@ -41,13 +41,13 @@ class TokenScenario implements AsyncDisposable {
     return { ...this.hsm.env, WRAPPER_LOG: this.log };
   }
 
-  /** How often the module was called by this name. */
+  /** Returns the number of calls of a function. */
   count(name: string): number {
     const lines = Deno.readTextFileSync(this.log).split("\n");
     return lines.filter((line) => line.split(" ")[0] === name).length;
   }
 
-  /** Flags with the certificate here, and the key there if it is named. */
+  /** Returns the flags for a certificate, with `more` flags after them. */
   flags(certificate: string, ...more: readonly string[]): string[] {
     return [
       "--certificate",
@@ -97,7 +97,7 @@ for (const keyType of ["rsa-2048", "ec-p384"] as const) {
       ]);
       assertEquals(scenario.count("C_OpenSession"), scenario.count("C_CloseSession"));
     }
-    // A certificate that stands in a file brings no chain: without its issuer it is not trusted.
+    // A certificate file has no chain: without its issuer it is not trusted.
     const fromFile = scenario.flags(certificatePath, "--private-key", key);
     const refused = await runBinary(["credential-process", ...fromFile], { env: scenario.env });
     assertEquals(refused.code, 4);
@@ -105,7 +105,7 @@ for (const keyType of ["rsa-2048", "ec-p384"] as const) {
   });
 }
 
-Deno.test("update writes what a token's key is given, with one signature a session", async () => {
+Deno.test("update writes the session of a token's key, with one signature a session", async () => {
   await using scenario = await TokenScenario.create();
   const file = scenario.hsm.directory.join("credentials");
   const flags = scenario.flags(`${TOKEN};object=machine?pin-value=${PIN}`, "--profile", "token");
@@ -191,7 +191,7 @@ Deno.test("serve answers while the token takes a second to sign, and signs once 
   /** Times of answers while the token made each of its signatures, milliseconds. */
   const signatures: number[][] = [];
   const { emulator } = scenario.session;
-  // Who waits for the token waits in each signature; a busy machine delays a few answers in some.
+  // A server that waits for the token does so in each signature; load delays a few responses in some.
   const isEverySoon = (times: readonly number[]) =>
     times.length > 20 && times.every((time) => time < 20);
   while (
@@ -233,7 +233,7 @@ Deno.test("serve answers and ends on SIGTERM within 5 s while the token hangs", 
   assertLess(milliseconds, 5_000);
 });
 
-Deno.test("serve says that the token was taken out, serves on, and finds it again", async () => {
+Deno.test("serve reports that the token was removed, keeps serving, and finds it again", async () => {
   await using scenario = await TokenScenario.create("ec-p384", SHORT_SESSIONS);
   const there = scenario.hsm.directory.write("there", "");
   await using serve = await ServeProcess.start(
@@ -252,7 +252,7 @@ Deno.test("serve says that the token was taken out, serves on, and finds it agai
   assertEquals(scenario.count("C_Sign"), scenario.session.emulator.requests.length);
 });
 
-Deno.test("sign-string ends when the module hangs, after the time it is given", async () => {
+Deno.test("sign-string ends after the timeout when the module hangs", async () => {
   await using scenario = await TokenScenario.create();
   const uri = `${TOKEN};object=machine?pin-value=${PIN}`;
   const args = ["sign-string", "--private-key", uri, "--pkcs11-lib", wrapper];

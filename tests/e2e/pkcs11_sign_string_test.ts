@@ -67,7 +67,7 @@ const KEY = "pkcs11:token=machine;object=ec-p256";
 const CAREFUL = `${KEY}%20careful?pin-value=${PIN}`;
 const LIBRARY = ["--pkcs11-lib", SOFTHSM];
 
-Deno.test("sign-string takes the PIN from the URI, a file or the environment, and so the context PIN", async () => {
+Deno.test("sign-string takes the PIN and the context PIN from the URI, a file or the environment", async () => {
   const file = hsm.directory.write("pin", `${PIN}\n`);
   const runs: [string, string[], Record<string, string>][] = [
     [`${KEY}?pin-value=${PIN}`, [], {}],
@@ -104,7 +104,7 @@ Deno.test("sign-string takes the PIN in the certificate's URI for the key's, on 
   assertMatch((await run("pkcs11:token=other;object=ec-p256")).stderr, /no token matches/);
 });
 
-Deno.test("sign-string goes by flag, URI and PKCS11_MODULE_PATH when it looks for the module", async () => {
+Deno.test("sign-string looks for the module by flag, then URI, then PKCS11_MODULE_PATH", async () => {
   const uri = `${KEY}?pin-value=${PIN}`;
   const env = { PKCS11_MODULE_PATH: "/no/such.so" };
   const runs: [string, string[], Record<string, string>, number][] = [
@@ -124,20 +124,24 @@ Deno.test("sign-string goes by flag, URI and PKCS11_MODULE_PATH when it looks fo
   }
 });
 
-/** Refusals, each one sentence, without the PIN and with exit code 3. */
-const REFUSALS: Record<string, [string, string[], RegExp]> = {
+/** Errors, each one sentence, without the PIN and with exit code 3. */
+const ERRORS: Record<string, [string, string[], RegExp]> = {
   "no PIN": [KEY, [], /the PIN of token "machine" is needed and there is no terminal/],
   "a wrong PIN": [
     `${KEY}?pin-value=${WRONG}`,
     [],
-    /what pin-value gives is not the PIN of token "machine"/,
+    /pin-value: this is not the PIN of token "machine"/,
   ],
   "no context PIN": [
     CAREFUL,
     [],
     /the PIN for signing with key "ec-p256 careful" of token "machine" is needed/,
   ],
-  "a wrong context PIN": [CAREFUL, ["--context-pin", WRONG], /what --context-pin gives is not/],
+  "a wrong context PIN": [
+    CAREFUL,
+    ["--context-pin", WRONG],
+    /--context-pin: this is not the PIN for signing/,
+  ],
   "no such token": ["pkcs11:token=other", [], /no token matches/],
   "no such object": [
     `pkcs11:token=machine;object=other?pin-value=${PIN}`,
@@ -149,18 +153,18 @@ const REFUSALS: Record<string, [string, string[], RegExp]> = {
     [],
     /10 private keys match; name one: pkcs11:model=/,
   ],
-  "a file that is no module": [
+  "a file that is not a module": [
     KEY,
     ["--pkcs11-lib", "/etc/passwd"],
     /\/etc\/passwd cannot be loaded: invalid ELF header/,
   ],
 };
 
-for (const [what, [uri, flags, words]] of Object.entries(REFUSALS)) {
+for (const [what, [uri, flags, message]] of Object.entries(ERRORS)) {
   Deno.test(`sign-string ends with 3 and one sentence when there is ${what}`, async () => {
     const { code, stdout, stderr } = await sign(uri, [...LIBRARY, ...flags]);
     assertEquals({ code, stdout }, { code: 3, stdout: "" });
-    assertMatch(stderr, words);
+    assertMatch(stderr, message);
     assertMatch(stderr, /^aws_signing_helper: [^\n]+\n$/);
     for (const pin of [PIN, WRONG]) assertEquals(stderr.includes(pin), false);
   });
@@ -189,7 +193,7 @@ Deno.test("sign-string names the call and its return value when the module fails
   }
 });
 
-Deno.test("--debug tells the module and the logins, and never a PIN", async () => {
+Deno.test("--debug logs the module and the logins, but never a PIN", async () => {
   const { code, stderr } = await sign(CAREFUL, [...LIBRARY, "--debug", "--context-pin", PIN]);
   assertEquals(code, 0);
   assertStringIncludes(stderr, `debug: PKCS#11 module: ${SOFTHSM}\n`);

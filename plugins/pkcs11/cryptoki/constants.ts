@@ -1,5 +1,5 @@
 /**
- * The numbers of PKCS#11 that are used here, each without its prefix.
+ * PKCS#11 constants, without their prefixes.
  *
  * @module
  */

@@ -6,7 +6,7 @@
 import type { FunctionName } from "./ffi.ts";
 import { formatReturnValue } from "./return_values.ts";
 
-/** A function of a module that returned another value than CKR_OK. */
+/** Error for a module function that returned another value than CKR_OK. */
 export class CryptokiError extends Error {
   override readonly name = "CryptokiError";
 
@@ -15,9 +15,9 @@ export class CryptokiError extends Error {
   }
 }
 
-/** A function of a module that did not return in time, or that another call had to wait for. */
+/** Error for a module function that timed out, or that is blocked by one that timed out. */
 export class CallTimeoutError extends Error {
-  override readonly name = "UnansweredError";
+  override readonly name = "CallTimeoutError";
 }
 
 /** Returns true for a call that failed in the module, false for an error of this program. */

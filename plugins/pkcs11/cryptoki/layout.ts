@@ -1,7 +1,7 @@
 /**
- * How the structures of PKCS#11 lie in memory: one table of layouts. On Linux and macOS CK_ULONG is
- * an `unsigned long` of 64 bits and structures are aligned as the compiler likes; on Windows it has
- * 32 bits and structures are packed to single bytes (PKCS#11 2.40 base specification, section 2.1).
+ * Memory layouts of the PKCS#11 structures. On Linux and macOS CK_ULONG is an `unsigned long` of 64
+ * bits and structures have the compiler's alignment. On Windows it has 32 bits and structures are
+ * packed to single bytes (PKCS#11 2.40 base specification, section 2.1).
  *
  * @module
  */
@@ -10,7 +10,7 @@
 export interface Layout {
   /** CK_ULONG, as a native type and in bytes. */
   readonly ulong: { readonly type: "u32" | "u64"; readonly size: 4 | 8 };
-  /** CK_FUNCTION_LIST: where its first pointer stands; the others follow without gaps. */
+  /** CK_FUNCTION_LIST: offset of its first pointer; the others follow without gaps. */
   readonly functionList: { readonly first: number };
   readonly initializeArguments: { readonly size: number; readonly flags: number };
   readonly info: {
@@ -36,7 +36,7 @@ export interface Layout {
   readonly mechanism: { readonly size: number };
 }
 
-/** Pointers have 64 bits wherever this program runs. */
+/** Size of a pointer in bytes: all supported platforms have 64 bits. */
 export const POINTER_SIZE = 8;
 
 /** The two layouts. */

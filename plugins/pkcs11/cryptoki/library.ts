@@ -1,6 +1,6 @@
 /**
- * The functions of a PKCS#11 module, called through `Deno.dlopen` on threads of their own, so that
- * the program goes on while a token works.
+ * Calls the functions of a PKCS#11 module through `Deno.dlopen`, on separate threads, so that a slow
+ * token does not block the program.
  *
  * @module
  */
@@ -8,28 +8,28 @@ import { type Argument, FUNCTIONS, type ListedFunction, type Parameter } from ".
 import { type Layout, POINTER_SIZE } from "./layout.ts";
 import { CKR } from "./return_values.ts";
 
-/** Memory that native code may read and write: never inside V8's heap, where it would be moved. */
+/** Allocates memory for native code, outside V8's heap, where it would be moved. */
 export function allocate(size: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(new ArrayBuffer(size));
 }
 
-/** The same bytes in such memory. */
-export function nativeCopy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+/** Copies bytes to memory for native code. */
+export function copyToNative(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const copy = allocate(bytes.length);
   copy.set(bytes);
   return copy;
 }
 
-/** A loaded library, and its functions once it has given its list. */
+/** Loaded library, with its functions after `getFunctionList`. */
 export class Library {
   readonly #library;
   readonly #layout: Layout;
   readonly #functions = new Map<ListedFunction, NativeFunction | undefined>();
-  /** What native code is using at this moment: the garbage collector must not take it. */
+  /** Memory in use by native code, kept from the garbage collector. */
   readonly #inUse = new Set<readonly unknown[]>();
   #list: Deno.UnsafePointerView | undefined;
 
-  /** Loads it; throws what the runtime says when it cannot be loaded or is no PKCS#11 module. */
+  /** Loads the library. Throws the runtime's error if it is not a loadable PKCS#11 module. */
   constructor(path: string, layout: Layout) {
     this.#layout = layout;
     this.#library = Deno.dlopen(
@@ -41,18 +41,21 @@ export class Library {
     );
   }
 
-  /** C_GetFunctionList, to be called before all others; gives its return value. */
+  /** Calls C_GetFunctionList and returns its value. Must come before all other calls. */
   async getFunctionList(): Promise<number> {
     const address = allocate(POINTER_SIZE);
-    const value = await this.#held([address], this.#library.symbols.C_GetFunctionList(address));
+    const value = await this.#keepAlive(
+      [address],
+      this.#library.symbols.C_GetFunctionList(address),
+    );
     const list = Deno.UnsafePointer.create(new DataView(address.buffer).getBigUint64(0, true));
     if (list) this.#list = new Deno.UnsafePointerView(list);
     return value === CKR.OK && !list ? CKR.GENERAL_ERROR : value;
   }
 
   /**
-   * Calls a function and gives its return value. `reachable` is memory that `args` point to: it is
-   * kept until the function has returned, as are `args`.
+   * Calls a function and returns its value. `reachable` is memory that `args` point to. Both are
+   * kept until the function returns.
    */
   async call(
     name: ListedFunction,
@@ -62,19 +65,19 @@ export class Library {
     const native = this.#function(name);
     if (!native) return CKR.FUNCTION_NOT_SUPPORTED;
     const { size } = this.#layout.ulong;
-    // A 32-bit parameter takes no bigint.
+    // A 32-bit parameter does not accept a bigint.
     const converted = args.map((arg) =>
       typeof arg === "bigint" && size === 4 ? Number(BigInt.asUintN(32, arg)) : arg
     );
-    return await this.#held([converted, reachable], native.call(...converted));
+    return await this.#keepAlive([converted, reachable], native.call(...converted));
   }
 
-  /** Unloads it; nothing may be running in it. */
+  /** Unloads the library. No call may be running. */
   close(): void {
     this.#library.close();
   }
 
-  async #held(memory: readonly unknown[], called: Promise<number | bigint>): Promise<number> {
+  async #keepAlive(memory: readonly unknown[], called: Promise<number | bigint>): Promise<number> {
     this.#inUse.add(memory);
     try {
       return Number(await called);
@@ -85,10 +88,10 @@ export class Library {
 
   #function(name: ListedFunction): NativeFunction | undefined {
     if (this.#functions.has(name)) return this.#functions.get(name);
-    const { place, parameters } = FUNCTIONS[name];
+    const { index, parameters } = FUNCTIONS[name];
     const { functionList, ulong } = this.#layout;
-    const pointer = this.#list?.getPointer(functionList.first + place * POINTER_SIZE);
-    const native = pointer ? nativeFunction(pointer, parameters, ulong.type) : undefined;
+    const pointer = this.#list?.getPointer(functionList.first + index * POINTER_SIZE);
+    const native = pointer ? createNativeFunction(pointer, parameters, ulong.type) : undefined;
     this.#functions.set(name, native);
     return native;
   }
@@ -98,7 +101,7 @@ interface NativeFunction {
   call(...args: Argument[]): Promise<number | bigint>;
 }
 
-function nativeFunction(
+function createNativeFunction(
   pointer: Deno.PointerObject,
   parameters: readonly Parameter[],
   ulong: "u32" | "u64",
@@ -109,7 +112,7 @@ function nativeFunction(
     nonblocking: true,
   } as const;
   const native = new Deno.UnsafeFnPointer(
-    // The type of the pointer names its definition, which is known here alone.
+    // The pointer's type includes the definition, which is only known here.
     pointer as Deno.PointerObject<typeof definition>,
     definition,
   );

@@ -1,5 +1,5 @@
 /**
- * The functions of PKCS#11 that find objects and read their attributes.
+ * Typed wrappers for the PKCS#11 functions that find objects and read their attributes.
  *
  * @module
  */
@@ -8,22 +8,22 @@ import { allocate } from "./library.ts";
 import { CKR } from "./return_values.ts";
 import type { Attribute, Handle, Structures } from "./structures.ts";
 
-/** How many objects are fetched in one call. */
-const OBJECTS_AT_ONCE = 32;
-/** A module that goes on and on is cut off here. */
+/** Number of objects to read in one call. */
+const FIND_BATCH_SIZE = 32;
+/** Upper limit for one search, against modules that never stop. */
 const MAX_OBJECTS = 10_000;
-/** Most attributes are not longer than this: they are had in one call. */
+/** Buffer size for an attribute, large enough to need one call for most of them. */
 const DEFAULT_ATTRIBUTE_BYTES = 2048;
-/** An attribute that is said to be longer than this is a module's mistake. */
+/** Maximum length of an attribute; a module that reports more is wrong. */
 const MAX_ATTRIBUTE_BYTES = 1_048_576;
-/** One of several attributes is missing or secret; those that are neither have been given. */
+/** Return values if an attribute is missing, secret or too long; the others were read. */
 const PARTIAL = [CKR.ATTRIBUTE_TYPE_INVALID, CKR.ATTRIBUTE_SENSITIVE, CKR.BUFFER_TOO_SMALL];
 
-/** What a module knows of objects; each function throws what {@link TimedCalls} does. */
-export class ObjectCalls {
+/** Object functions of a module. Each throws the errors of {@link TimedCalls}. */
+export class ObjectFunctions {
   constructor(private readonly calls: TimedCalls, private readonly structures: Structures) {}
 
-  /** C_FindObjectsInit, C_FindObjects, C_FindObjectsFinal: the objects that have all attributes. */
+  /** Returns the objects that have all attributes (C_FindObjectsInit, C_FindObjects, …Final). */
   async find(session: Handle, attributes: readonly Attribute[]): Promise<Handle[]> {
     const template = this.structures.template(attributes);
     const count = BigInt(attributes.length);
@@ -31,41 +31,43 @@ export class ObjectCalls {
       reachable: attributes,
     });
     const found: Handle[] = [];
-    const list = this.structures.ulongs(OBJECTS_AT_ONCE);
-    const given = this.structures.ulongs(1);
+    const list = this.structures.ulongArray(FIND_BATCH_SIZE);
+    const returned = this.structures.ulongArray(1);
     while (found.length < MAX_OBJECTS) {
-      await this.calls.call("C_FindObjects", [session, list, BigInt(OBJECTS_AT_ONCE), given]);
-      const length = Math.min(OBJECTS_AT_ONCE, Number(this.structures.readUlong(given)));
+      await this.calls.call("C_FindObjects", [session, list, BigInt(FIND_BATCH_SIZE), returned]);
+      const length = Math.min(FIND_BATCH_SIZE, Number(this.structures.readUlong(returned)));
       for (let i = 0; i < length; i++) found.push(this.structures.readUlong(list, i));
-      if (length < OBJECTS_AT_ONCE) break; // as browsers take it: fewer than asked for are the last
+      if (length < FIND_BATCH_SIZE) break; // a short result is the last one, as in browsers
     }
     await this.calls.call("C_FindObjectsFinal", [session]);
     return found;
   }
 
-  /** C_GetAttributeValue: the values of `types` in their order; undefined for those it has not. */
-  async attributes(
+  /** Calls C_GetAttributeValue; returns the values in the order of `types`, undefined if missing. */
+  async getAttributeValues(
     session: Handle,
     object: Handle,
     types: readonly number[],
   ): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
     const results = new Map<number, Uint8Array<ArrayBuffer>>();
-    const read = async (rooms: readonly Attribute[]): Promise<boolean> => {
-      const template = this.structures.template(rooms);
-      const args = [session, object, template, BigInt(rooms.length)];
+    const read = async (buffers: readonly Attribute[]): Promise<boolean> => {
+      const template = this.structures.template(buffers);
+      const args = [session, object, template, BigInt(buffers.length)];
       const value = await this.calls.call("C_GetAttributeValue", args, {
-        reachable: rooms,
+        reachable: buffers,
         expected: PARTIAL,
       });
-      for (const [i, [type, room]] of rooms.entries()) {
+      for (const [i, [type, buffer]] of buffers.entries()) {
         const length = this.structures.attributeLength(template, i);
-        if (length !== undefined && length <= room.length) results.set(type, room.slice(0, length));
+        if (length !== undefined && length <= buffer.length) {
+          results.set(type, buffer.slice(0, length));
+        }
       }
       return value === CKR.OK;
     };
     const isComplete = await read(types.map((type) => [type, allocate(DEFAULT_ATTRIBUTE_BYTES)]));
     if (!isComplete) {
-      // Missing, secret, or longer than usual: the module tells which by their lengths.
+      // The lengths show which are missing or secret, and which need a larger buffer.
       const left = types.filter((type) => !results.has(type));
       const lengths = await this.#lengths(session, object, left);
       const longer = lengths.filter(([, length]) => length > 0 && length <= MAX_ATTRIBUTE_BYTES);
@@ -74,7 +76,7 @@ export class ObjectCalls {
     return types.map((type) => results.get(type));
   }
 
-  /** The lengths of those attributes that the object has. */
+  /** Returns the lengths of the attributes that the object has. */
   async #lengths(
     session: Handle,
     object: Handle,

@@ -1,5 +1,5 @@
 /**
- * The names of PKCS#11's return values (CK_RV).
+ * The return values of PKCS#11 (CK_RV) and their names.
  *
  * @module
  */
@@ -106,13 +106,13 @@ export const CKR = {
   KEY_EXHAUSTED: 0x203,
 } as const satisfies Record<string, number>;
 
-/** From here on, values are a vendor's own. */
+/** CKR_VENDOR_DEFINED: first vendor-specific value. */
 const VENDOR_DEFINED = 0x80000000;
 
-/** A return value for people: `CKR_PIN_INCORRECT (0xA0)`. */
+/** Formats a return value for messages: `CKR_PIN_INCORRECT (0xA0)`. */
 export function formatReturnValue(value: number): string {
   const name = Object.entries(CKR).find(([, known]) => known === value)?.[0];
   const hex = `0x${value.toString(16).toUpperCase()}`;
   if (name) return `CKR_${name} (${hex})`;
-  return value >= VENDOR_DEFINED ? `a vendor's own error (${hex})` : `an unknown error (${hex})`;
+  return value >= VENDOR_DEFINED ? `a vendor-specific error (${hex})` : `an unknown error (${hex})`;
 }

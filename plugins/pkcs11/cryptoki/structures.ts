@@ -1,15 +1,15 @@
 /**
- * Building and reading PKCS#11's structures, by the table of layouts.
+ * Encodes and decodes the PKCS#11 structures by the table of layouts.
  *
  * @module
  */
 import { allocate } from "./library.ts";
 import type { Layout } from "./layout.ts";
 
-/** A number by which the module knows a slot, a session or an object. */
+/** Identifier of a slot, a session or an object. */
 export type Handle = bigint;
 
-/** What a module says about itself, its slots and its tokens: texts without their padding. */
+/** CK_INFO. Texts have no padding, here and below. */
 export interface Info {
   readonly manufacturer: Uint8Array;
   readonly description: Uint8Array;
@@ -33,45 +33,45 @@ export interface TokenInfo {
   readonly flags: number;
 }
 
-/** An attribute's type and value; the value in memory of `allocate`. */
+/** Type and value of an attribute. The value is memory of `allocate`. */
 export type Attribute = readonly [type: number, value: Uint8Array<ArrayBuffer>];
 
-/** Reads and writes structures of one layout. */
+/** Encoder and decoder for the structures of one layout. */
 export class Structures {
   constructor(readonly layout: Layout) {}
 
-  /** Memory for `count` values of type CK_ULONG. */
-  ulongs(count: number): Uint8Array<ArrayBuffer> {
+  /** Allocates an array of `count` CK_ULONG values. */
+  ulongArray(count: number): Uint8Array<ArrayBuffer> {
     return allocate(count * this.layout.ulong.size);
   }
 
-  /** A CK_ULONG in memory of its own. */
+  /** Allocates a CK_ULONG with a value. */
   ulong(value: number | bigint): Uint8Array<ArrayBuffer> {
-    const bytes = this.ulongs(1);
+    const bytes = this.ulongArray(1);
     this.#write(bytes, 0, value);
     return bytes;
   }
 
-  /** The CK_ULONG at an index of an array. */
+  /** Reads the CK_ULONG at an index of an array. */
   readUlong(bytes: Uint8Array, index = 0): bigint {
     return this.#read(bytes, index * this.layout.ulong.size);
   }
 
-  /** CK_C_INITIALIZE_ARGS: no functions of ours, only flags. */
+  /** Encodes CK_C_INITIALIZE_ARGS with flags only, without mutex functions. */
   initializeArguments(flags: number): Uint8Array<ArrayBuffer> {
     const bytes = allocate(this.layout.initializeArguments.size);
     this.#write(bytes, this.layout.initializeArguments.flags, flags);
     return bytes;
   }
 
-  /** CK_MECHANISM without a parameter. */
+  /** Encodes a CK_MECHANISM without a parameter. */
   mechanism(type: number): Uint8Array<ArrayBuffer> {
     const bytes = allocate(this.layout.mechanism.size);
     this.#write(bytes, 0, type);
     return bytes;
   }
 
-  /** An array of CK_ATTRIBUTE that points to the values, which must be kept as long as it. */
+  /** Encodes a CK_ATTRIBUTE array that points to the values, which must be kept as long as it. */
   template(attributes: readonly Attribute[]): Uint8Array<ArrayBuffer> {
     const { size, value, length } = this.layout.attribute;
     const bytes = allocate(attributes.length * size);
@@ -85,7 +85,7 @@ export class Structures {
     return bytes;
   }
 
-  /** The length of the attribute at an index of a template; undefined when it has none. */
+  /** Returns the length of an attribute of a template; undefined if it is unavailable. */
   attributeLength(template: Uint8Array, index: number): number | undefined {
     const { size, length } = this.layout.attribute;
     const value = this.#read(template, index * size + length);
@@ -93,16 +93,16 @@ export class Structures {
     return value === unavailable ? undefined : Number(value);
   }
 
-  /** Memory for a structure. */
-  room(structure: "info" | "slotInfo" | "tokenInfo"): Uint8Array<ArrayBuffer> {
+  /** Allocates a buffer for a structure. */
+  buffer(structure: "info" | "slotInfo" | "tokenInfo"): Uint8Array<ArrayBuffer> {
     return allocate(this.layout[structure].size);
   }
 
   readInfo(bytes: Uint8Array): Info {
     const { manufacturer, description, version } = this.layout.info;
     return {
-      manufacturer: padded(bytes, manufacturer, 32),
-      description: padded(bytes, description, 32),
+      manufacturer: readPadded(bytes, manufacturer, 32),
+      description: readPadded(bytes, description, 32),
       major: bytes[version] ?? 0,
       minor: bytes[version + 1] ?? 0,
     };
@@ -111,18 +111,18 @@ export class Structures {
   readSlotInfo(bytes: Uint8Array): SlotInfo {
     const { description, manufacturer } = this.layout.slotInfo;
     return {
-      description: padded(bytes, description, 64),
-      manufacturer: padded(bytes, manufacturer, 32),
+      description: readPadded(bytes, description, 64),
+      manufacturer: readPadded(bytes, manufacturer, 32),
     };
   }
 
   readTokenInfo(bytes: Uint8Array): TokenInfo {
     const { label, manufacturer, model, serial, flags } = this.layout.tokenInfo;
     return {
-      label: padded(bytes, label, 32),
-      manufacturer: padded(bytes, manufacturer, 32),
-      model: padded(bytes, model, 16),
-      serial: padded(bytes, serial, 16),
+      label: readPadded(bytes, label, 32),
+      manufacturer: readPadded(bytes, manufacturer, 32),
+      model: readPadded(bytes, model, 16),
+      serial: readPadded(bytes, serial, 16),
       flags: Number(this.#read(bytes, flags) & 0xffffffffn),
     };
   }
@@ -141,13 +141,13 @@ export class Structures {
   }
 }
 
-/** A text of fixed length without the blanks (or zero bytes, against the standard) behind it. */
-export function withoutPadding(bytes: Uint8Array): Uint8Array {
+/** Removes the trailing blanks of a fixed-length text, or zero bytes, which some modules use. */
+export function trimPadding(bytes: Uint8Array): Uint8Array {
   let end = bytes.length;
   while (end > 0 && (bytes[end - 1] === 0x20 || bytes[end - 1] === 0)) end--;
   return bytes.slice(0, end);
 }
 
-function padded(bytes: Uint8Array, offset: number, length: number): Uint8Array {
-  return withoutPadding(bytes.subarray(offset, offset + length));
+function readPadded(bytes: Uint8Array, offset: number, length: number): Uint8Array {
+  return trimPadding(bytes.subarray(offset, offset + length));
 }

@@ -1,5 +1,5 @@
 /**
- * Calls into a module, one after the other, each within its time.
+ * Calls into a module, one at a time, each with a timeout.
  *
  * @module
  */
@@ -7,44 +7,44 @@ import { CallTimeoutError, CryptokiError } from "./errors.ts";
 import type { Library } from "./library.ts";
 import type { Argument, FunctionName, ListedFunction } from "./ffi.ts";
 import { CKR } from "./return_values.ts";
-import type { TimeLimits } from "./timeouts.ts";
+import type { Timeouts } from "./timeouts.ts";
 import { withTimeout } from "../../../src/timeout.ts";
 
-/** A call that has not returned in time and is still running. */
+/** Call that timed out and is still running. */
 interface Overdue {
   readonly name: FunctionName;
   readonly since: number;
 }
 
 /**
- * The calls into one library. A call that does not return in time cannot be stopped: until it
- * returns by itself, all others are refused, so that they do not pile up behind it.
+ * Caller of one library's functions. A call that times out cannot be stopped. Until it returns, all
+ * other calls throw, so that they do not queue up.
  */
 export class TimedCalls {
   #overdue: Overdue | undefined;
 
-  /** `returned` is told when a call comes back after its time, and with which value. */
+  /** `onLateReturn` is called when a call returns after its timeout. */
   constructor(
     readonly library: Library,
-    private readonly limits: TimeLimits,
-    private readonly returned: (name: FunctionName, value: number) => void,
+    private readonly timeouts: Timeouts,
+    private readonly onLateReturn: (name: FunctionName, value: number) => void,
   ) {}
 
-  /** Whether a call is still running whose time is over. */
+  /** True if a call that timed out is still running. */
   get isOverdue(): boolean {
     return this.#overdue !== undefined;
   }
 
-  /** C_GetFunctionList. */
+  /** Calls C_GetFunctionList. */
   async getFunctionList(): Promise<void> {
     const name = "C_GetFunctionList";
-    const value = await this.#within(name, () => this.library.getFunctionList());
+    const value = await this.#withTimeout(name, () => this.library.getFunctionList());
     if (value !== CKR.OK) throw new CryptokiError(name, value);
   }
 
   /**
-   * Calls a function; throws {@link CryptokiError} when it returns neither CKR_OK nor one of
-   * `expected`, and {@link CallTimeoutError} when it does not return. Gives the value returned.
+   * Calls a function and returns its value. Throws {@link CryptokiError} if that is neither CKR_OK
+   * nor one of `expected`, and {@link CallTimeoutError} if the call times out.
    */
   async call(
     name: ListedFunction,
@@ -52,7 +52,7 @@ export class TimedCalls {
     options: { readonly reachable?: readonly unknown[]; readonly expected?: readonly number[] } =
       {},
   ): Promise<number> {
-    const value = await this.#within(
+    const value = await this.#withTimeout(
       name,
       () => this.library.call(name, args, options.reachable),
     );
@@ -62,7 +62,7 @@ export class TimedCalls {
     return value;
   }
 
-  /** Like `call`, with a secret among `args` that is wiped when native code no longer reads it. */
+  /** Like `call`, but wipes `secret`, one of `args`, when native code no longer reads it. */
   async callWithSecret(
     name: ListedFunction,
     args: readonly Argument[],
@@ -71,33 +71,33 @@ export class TimedCalls {
     let running: Promise<number> | undefined;
     const wipe = () => secret?.fill(0);
     try {
-      return await this.#within(name, () => running = this.library.call(name, args, [secret]));
+      return await this.#withTimeout(name, () => running = this.library.call(name, args, [secret]));
     } finally {
       if (running) running.then(wipe, wipe);
       else wipe();
     }
   }
 
-  async #within(name: FunctionName, start: () => Promise<number>): Promise<number> {
+  async #withTimeout(name: FunctionName, start: () => Promise<number>): Promise<number> {
     if (this.#overdue) {
       const seconds = Math.round((performance.now() - this.#overdue.since) / 1000);
       throw new CallTimeoutError(
-        `the module is still busy with ${this.#overdue.name}, which has not returned for ` +
-          `${seconds} s; restart this program if it never does`,
+        `the module is still busy with ${this.#overdue.name}, for ${seconds} s; ` +
+          "restart this program if that does not end",
       );
     }
-    const limit = this.limits[name];
+    const timeout = this.timeouts[name];
     const since = performance.now();
     const running = start();
-    const value = await withTimeout(running, limit, () => "late" as const);
+    const value = await withTimeout(running, timeout, () => "late" as const);
     if (value !== "late") return value;
     this.#overdue = { name, since };
     running.then((value) => {
       this.#overdue = undefined;
-      this.returned(name, value);
+      this.onLateReturn(name, value);
     });
     throw new CallTimeoutError(
-      `${name} has not returned within ${limit / 1000} s; check that the token answers ` +
+      `${name} has not returned within ${timeout / 1000} s; check that the token responds ` +
         "(a PIN pad or a key may be waiting for you)",
     );
   }

@@ -1,20 +1,20 @@
 /**
- * How long a module may take for each call.
+ * Timeouts of the calls into a module.
  *
  * @module
  */
 import type { FunctionName } from "./ffi.ts";
 
-/** Milliseconds by call; `load` is the loading of the library. */
-export type TimeLimits = Readonly<Record<FunctionName | "load", number>>;
+/** Milliseconds by call; `load` is for loading the library. */
+export type Timeouts = Readonly<Record<FunctionName | "load", number>>;
 
-/** For what a module does by itself, be it over a slow card reader or a network. */
+/** Timeout for calls that need no user, including slow readers and network HSMs. */
 const DEVICE_TIMEOUT = 20_000;
-/** For what may wait for a person: at a PIN pad, or to touch a key. */
+/** Timeout for calls that may wait for the user: a PIN pad or a touch. */
 const USER_TIMEOUT = 60_000;
 
-/** The limits that are used. */
-export const TIME_LIMITS: TimeLimits = {
+/** The default timeouts. */
+export const TIMEOUTS: Timeouts = {
   load: DEVICE_TIMEOUT,
   C_GetFunctionList: DEVICE_TIMEOUT,
   C_Initialize: DEVICE_TIMEOUT,

@@ -1,6 +1,5 @@
 /**
- * Presenting PINs to a token with care: a wrong PIN is never sent twice, the last try is left to a
- * person, and a person is asked again only where the token allows it.
+ * Sends PINs safely: never the same wrong PIN twice, and never an automatic PIN on the last try.
  *
  * @module
  */
@@ -8,20 +7,20 @@ import { MAX_PROMPTS, SecretPrompt } from "../../../src/keystore/secret_prompt.t
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import { CKF } from "../cryptoki/constants.ts";
 import { CryptokiError } from "../cryptoki/errors.ts";
-import { nativeCopy } from "../cryptoki/library.ts";
+import { copyToNative } from "../cryptoki/library.ts";
 import {
-  type Lock,
-  locked,
-  noTerminal,
+  noTerminalError,
   pinAlreadyRejected,
-  refusal,
+  pinError,
+  pinLocked,
+  type PinTarget,
   wrongPin,
 } from "./pin_errors.ts";
-import type { PinMemory } from "./pin_cache.ts";
+import type { PinCache } from "./pin_cache.ts";
 import { CKR } from "../cryptoki/return_values.ts";
 
-/** Some modules return CKR_ARGUMENTS_BAD for a PIN of a length that the token does not take. */
-const WRONG: readonly number[] = [
+/** Return values for a wrong PIN; some modules use CKR_ARGUMENTS_BAD for a wrong length. */
+const WRONG_PIN_VALUES: readonly number[] = [
   CKR.PIN_INCORRECT,
   CKR.PIN_INVALID,
   CKR.PIN_LEN_RANGE,
@@ -30,93 +29,102 @@ const WRONG: readonly number[] = [
 
 const encoded = (text: string) => new TextEncoder().encode(text);
 
-/** Opens locks with what was given, is remembered, or is typed. */
+/** Logs in with the PIN that was given, is cached, or is typed. */
 export class Authenticator {
-  constructor(private readonly memory: PinMemory, private readonly context: KeystoreContext) {}
+  constructor(private readonly pinCache: PinCache, private readonly context: KeystoreContext) {}
 
   /**
-   * Opens a lock. Throws `key-locked` when the PIN is wrong, missing, locked or not set, and when
-   * one try is left and no person is there; `CryptokiError` when the token fails otherwise.
+   * Logs in to a target. Throws `key-locked` if the PIN is wrong, missing, locked or not set, or if one
+   * try is left and there is no terminal. Throws `CryptokiError` for other errors of the token.
    */
-  async open(lock: Lock): Promise<void> {
-    let flags = await lock.flags();
-    if (flags & CKF.USER_PIN_LOCKED) throw locked(lock);
-    const given = await lock.given();
-    const pin = given?.pin ?? this.memory.recall(lock.name) ?? await lock.guess?.();
+  async authenticate(target: PinTarget): Promise<void> {
+    let flags = await target.flags();
+    if (flags & CKF.USER_PIN_LOCKED) throw pinLocked(target);
+    const given = await target.givenPin();
+    const pin = given?.pin ?? this.pinCache.get(target.cacheKey) ?? await target.fallbackPin?.();
     if (pin) {
-      const spent = await this.memory.wasRefused(lock.name, pin);
-      if (spent && given) throw pinAlreadyRejected(lock, given);
-      if (!spent && !(flags & CKF.USER_PIN_FINAL_TRY)) {
-        if (await this.#send(lock, pin)) return;
-        flags = await lock.flags();
-        if (given) throw wrongPin(lock, given, flags);
+      const isRejected = await this.pinCache.isRejected(target.cacheKey, pin);
+      if (isRejected && given) throw pinAlreadyRejected(target, given);
+      if (!isRejected && !(flags & CKF.USER_PIN_FINAL_TRY)) {
+        if (await this.#send(target, pin)) return;
+        flags = await target.flags();
+        if (given) throw wrongPin(target, given, flags);
       }
       pin.fill(0);
     }
     const onPad = !given && (flags & CKF.PROTECTED_AUTHENTICATION_PATH) !== 0;
-    await (onPad ? this.#askOnPad(lock, flags) : this.#ask(lock, flags));
+    await (onPad ? this.#askOnPad(target, flags) : this.#ask(target, flags));
   }
 
-  async #ask(lock: Lock, flags: number): Promise<void> {
+  async #ask(target: PinTarget, flags: number): Promise<void> {
     let before = "";
     const prompt = new SecretPrompt({
       prompt: (question) => this.context.prompt(question),
-      isRejected: (answer) => this.memory.wasRefused(lock.name, encoded(answer)),
-      onRejected: () => before = "That PIN was refused before and is not sent again. ",
-      noTerminal: () => noTerminal(lock, flags),
-      exhausted: () => refusal(`none of ${MAX_PROMPTS} entries is ${lock.pin}`),
+      isRejected: (answer) => this.pinCache.isRejected(target.cacheKey, encoded(answer)),
+      onRejected: () => before = "That PIN was already rejected and is not sent again. ",
+      noTerminal: () => noTerminalError(target, flags),
+      exhausted: () =>
+        pinError(
+          `${target.pinName}: ${MAX_PROMPTS} wrong entries; check the PIN before you try again`,
+        ),
     });
     for (;;) {
       const answer = await prompt.next(() => {
         const warning = flags & CKF.USER_PIN_FINAL_TRY
-          ? `One try is left: a wrong PIN locks ${lock.token}. `
+          ? `One try is left: a wrong PIN locks ${target.tokenName}. `
           : "";
-        return `${before}${warning}${lock.pin.replace(/^t/, "T")}: `;
+        return `${before}${warning}${target.pinName.replace(/^t/, "T")}: `;
       });
       if (answer === "") {
-        throw refusal(`${lock.pin} was not entered; nothing was sent to the token`);
+        throw pinError(`${target.pinName} was not entered; nothing was sent to the token`);
       }
-      if (await this.#send(lock, encoded(answer))) return;
+      if (await this.#send(target, encoded(answer))) return;
       before = "That PIN is wrong. ";
-      flags = await lock.flags();
-      if (flags & CKF.USER_PIN_LOCKED) throw locked(lock);
+      flags = await target.flags();
+      if (flags & CKF.USER_PIN_LOCKED) throw pinLocked(target);
     }
   }
 
-  async #askOnPad(lock: Lock, flags: number): Promise<void> {
+  async #askOnPad(target: PinTarget, flags: number): Promise<void> {
     for (let questions = 0; questions < MAX_PROMPTS; questions++) {
       if (flags & CKF.USER_PIN_FINAL_TRY) {
-        const question = `One try is left: a wrong PIN locks ${lock.token}. Press Enter to go on: `;
-        if (await this.context.prompt(question) === undefined) throw noTerminal(lock, flags);
+        const question =
+          `One try is left: a wrong PIN locks ${target.tokenName}. Press Enter to go on: `;
+        if (await this.context.prompt(question) === undefined) throw noTerminalError(target, flags);
       }
-      this.context.info(`enter ${lock.pin} on the token's PIN pad`);
-      if (await this.#send(lock, null)) return;
+      this.context.info(`enter ${target.pinName} on the token's PIN pad`);
+      if (await this.#send(target, null)) return;
       this.context.info("that PIN is wrong");
-      flags = await lock.flags();
-      if (flags & CKF.USER_PIN_LOCKED) throw locked(lock);
+      flags = await target.flags();
+      if (flags & CKF.USER_PIN_LOCKED) throw pinLocked(target);
     }
-    throw refusal(`none of ${MAX_PROMPTS} entries on the PIN pad is ${lock.pin}`);
+    throw pinError(
+      `${target.pinName}: ${MAX_PROMPTS} wrong entries on the PIN pad; check the PIN before you try again`,
+    );
   }
 
-  /** Whether the token takes the PIN; wipes it. */
-  async #send(lock: Lock, pin: Uint8Array | null): Promise<boolean> {
+  /** Sends a PIN and wipes it. Returns false if it is wrong. */
+  async #send(target: PinTarget, pin: Uint8Array | null): Promise<boolean> {
     try {
-      const value = await lock.attempt(pin && nativeCopy(pin));
+      const value = await target.login(pin && copyToNative(pin));
       if (value === CKR.USER_ALREADY_LOGGED_IN) return true;
       if (value === CKR.OK) {
-        if (pin) this.memory.remember(lock.name, pin);
+        if (pin) this.pinCache.set(target.cacheKey, pin);
         return true;
       }
-      const isWrong = WRONG.includes(value) && (pin !== null || value !== CKR.ARGUMENTS_BAD);
-      if (pin && (isWrong || value === CKR.PIN_LOCKED)) await this.memory.refuse(lock.name, pin);
+      const isWrong = WRONG_PIN_VALUES.includes(value) &&
+        (pin !== null || value !== CKR.ARGUMENTS_BAD);
+      if (pin && (isWrong || value === CKR.PIN_LOCKED)) {
+        await this.pinCache.markRejected(target.cacheKey, pin);
+      }
       if (isWrong) return false;
       throw value === CKR.PIN_LOCKED
-        ? locked(lock)
+        ? pinLocked(target)
         : value === CKR.PIN_EXPIRED
-        ? refusal(`${lock.pin} has expired; set a new one with the token's own program`)
+        ? pinError(`${target.pinName} has expired; set a new one with the token's own program`)
         : value === CKR.USER_PIN_NOT_INITIALIZED
-        ? refusal(
-          `${lock.token} has no PIN yet; set one (pkcs11-tool --login --so-pin … --init-pin)`,
+        ? pinError(
+          `${target.tokenName} has no PIN yet; set one (pkcs11-tool --login --so-pin … --init-pin)`,
         )
         : new CryptokiError("C_Login", value);
     } finally {

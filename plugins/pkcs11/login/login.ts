@@ -1,5 +1,5 @@
 /**
- * Logging in: to a token (CKU_USER), and to a key that wants a PIN at each signature
+ * Logs in to a token (CKU_USER), and to a key that requires a PIN for each signature
  * (CKU_CONTEXT_SPECIFIC).
  *
  * @module
@@ -9,74 +9,75 @@ import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import type { KeystoreUri } from "../../../src/keystore/uri.ts";
 import { CKF, CKU } from "../cryptoki/constants.ts";
 import type { TokenKey } from "../objects/find.ts";
-import { lockOf, type PinMemory } from "./pin_cache.ts";
-import { givenContextPin, givenUserPin } from "./pin_sources.ts";
+import { type PinCache, pinCacheKey } from "./pin_cache.ts";
+import { readContextPin, readUserPin } from "./pin_sources.ts";
 import { Authenticator } from "./authenticator.ts";
-import { describeToken, printable } from "../uri/format.ts";
+import { describeToken, printableBytes } from "../uri/format.ts";
 import type { Session } from "../module/session_pool.ts";
 
-/** Logs in for one URI. */
+/** Logins for one URI. */
 export class Login {
-  readonly #unlocker: Authenticator;
-  readonly #done = new Set<Session>();
+  readonly #authenticator: Authenticator;
+  readonly #loggedIn = new Set<Session>();
 
   constructor(
     private readonly uri: KeystoreUri,
-    private readonly memory: PinMemory,
+    private readonly pinCache: PinCache,
     private readonly context: KeystoreContext,
   ) {
-    this.#unlocker = new Authenticator(memory, context);
+    this.#authenticator = new Authenticator(pinCache, context);
   }
 
-  /** Logs in to the token of a session, which then sees private objects. */
+  /** Logs in to the token of a session, so that private objects are visible. */
   async loginUser(session: Session): Promise<void> {
-    if (this.#done.has(session)) return;
+    if (this.#loggedIn.has(session)) return;
     const { token, handle, cryptoki } = session;
     this.context.debug(`logging in to ${describeToken(token)}`);
     let known: number | undefined = token.info.flags;
-    await this.#unlocker.open({
-      name: lockOf(token.info),
-      pin: `the PIN of ${describeToken(token)}`,
-      token: describeToken(token),
+    await this.#authenticator.authenticate({
+      cacheKey: pinCacheKey(token.info),
+      pinName: `the PIN of ${describeToken(token)}`,
+      tokenName: describeToken(token),
       hint: "pin-source=FILE or pin-source=env:NAME in the URI",
-      given: () => givenUserPin(this.uri, this.context),
+      givenPin: () => readUserPin(this.uri, this.context),
       flags: async () => {
-        const flags = known ?? (await cryptoki.tokenInfo(token.slot)).flags;
-        known = undefined; // it was read a moment ago: fresh for the first time
+        const flags = known ?? (await cryptoki.getTokenInfo(token.slot)).flags;
+        known = undefined; // only current for the first call
         return flags;
       },
-      attempt: (pin) => cryptoki.login(handle, CKU.USER, pin),
+      login: (pin) => cryptoki.login(handle, CKU.USER, pin),
     });
-    this.#done.add(session);
+    this.#loggedIn.add(session);
   }
 
-  /** Whether the session is one that it has logged in to. */
+  /** Returns true if the session is logged in. */
   isLoggedIn(session: Session): boolean {
-    return this.#done.has(session);
+    return this.#loggedIn.has(session);
   }
 
   /**
-   * Begins a signature and logs in to it; `begin` is C_SignInit, called again after a wrong PIN,
-   * which ends the operation.
+   * Begins a signature and logs in for it. `begin` calls C_SignInit, also after a wrong PIN, which
+   * ends the operation.
    */
   async loginContextSpecific(key: TokenKey, begin: () => Promise<void>): Promise<void> {
     const { token, handle, cryptoki } = key.session;
     let begun = false;
-    await this.#unlocker.open({
-      name: lockOf(token.info, key.id.length > 0 ? key.id : key.label),
-      pin: `the PIN for signing with key "${printable(key.label)}" of ${describeToken(token)}`,
-      token: describeToken(token),
-      hint:
-        "--context-pin (env:NAME, file:PATH or fd:N), or --reuse-pin where it is the token's PIN",
-      given: () => givenContextPin(this.uri, this.context),
-      guess: async () => {
+    await this.#authenticator.authenticate({
+      cacheKey: pinCacheKey(token.info, key.id.length > 0 ? key.id : key.label),
+      pinName: `the PIN for signing with key "${printableBytes(key.label)}" of ${
+        describeToken(token)
+      }`,
+      tokenName: describeToken(token),
+      hint: "--context-pin (env:NAME, file:PATH or fd:N), or --reuse-pin if it is the token's PIN",
+      givenPin: () => readContextPin(this.uri, this.context),
+      fallbackPin: async () => {
         if (!this.context.isOn("reuse-pin")) return undefined;
-        // The token may have needed none to show the key.
-        return this.memory.recall(lockOf(token.info)) ??
-          (await givenUserPin(this.uri, this.context))?.pin;
+        // The token may not have required a PIN to show the key.
+        return this.pinCache.get(pinCacheKey(token.info)) ??
+          (await readUserPin(this.uri, this.context))?.pin;
       },
-      flags: async () => (await cryptoki.tokenInfo(token.slot)).flags,
-      attempt: async (pin) => {
+      flags: async () => (await cryptoki.getTokenInfo(token.slot)).flags,
+      login: async (pin) => {
         if (!begun) await begin();
         begun = true;
         const value = await cryptoki.login(handle, CKU.CONTEXT_SPECIFIC, pin);
@@ -87,12 +88,12 @@ export class Login {
   }
 }
 
-/** Whether a failure is one of locks and PINs. */
+/** Returns true for a login error: a PIN that is wrong, missing or locked. */
 export function isLoginError(thrown: unknown): thrown is HelperError {
   return thrown instanceof HelperError && thrown.code === "key-locked";
 }
 
-/** Whether the token has anything that only a login shows. */
+/** Returns true if the token requires a login (CKF_LOGIN_REQUIRED). */
 export function needsLogin({ token }: Session): boolean {
   return (token.info.flags & CKF.LOGIN_REQUIRED) !== 0;
 }

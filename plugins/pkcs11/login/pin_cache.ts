@@ -1,6 +1,6 @@
 /**
- * What this process knows about PINs: those that were right, so that nobody is asked again at the
- * next refresh, and those that were refused, so that none is sent twice. It is kept in memory alone.
+ * PIN cache of this process: accepted PINs, so that a refresh does not prompt again, and rejected
+ * ones, so that none is sent twice. It is kept in memory only.
  *
  * @module
  */
@@ -8,45 +8,45 @@ import { encodeHex } from "@std/encoding/hex";
 import { RejectedSecrets } from "../../../src/keystore/secret_prompt.ts";
 import type { TokenInfo } from "../cryptoki/structures.ts";
 
-/** PINs by lock: a token's own, or that of one of its keys. */
-export class PinMemory {
-  readonly #right = new Map<string, Uint8Array>();
+/** PINs by cache key (see {@link pinCacheKey}): of a token, or of one of its keys. */
+export class PinCache {
+  readonly #accepted = new Map<string, Uint8Array>();
   readonly #rejected = new RejectedSecrets();
 
-  /** A copy of the PIN that was right for this lock. */
-  recall(lock: string): Uint8Array | undefined {
-    const pin = this.#right.get(lock);
+  /** Returns a copy of the accepted PIN. */
+  get(key: string): Uint8Array | undefined {
+    const pin = this.#accepted.get(key);
     return pin && Uint8Array.from(pin);
   }
 
-  /** Keeps a PIN that the token has accepted. */
-  remember(lock: string, pin: Uint8Array): void {
-    this.forget(lock);
-    this.#right.set(lock, Uint8Array.from(pin));
+  /** Stores a PIN that the token accepted. */
+  set(key: string, pin: Uint8Array): void {
+    this.delete(key);
+    this.#accepted.set(key, Uint8Array.from(pin));
   }
 
-  /** Drops the PIN of a lock. */
-  forget(lock: string): void {
-    this.#right.get(lock)?.fill(0);
-    this.#right.delete(lock);
+  /** Wipes and removes the accepted PIN. */
+  delete(key: string): void {
+    this.#accepted.get(key)?.fill(0);
+    this.#accepted.delete(key);
   }
 
-  /** Keeps in mind that the token has refused this PIN. */
-  async refuse(lock: string, pin: Uint8Array): Promise<void> {
-    this.forget(lock);
-    await this.#rejected.add(lock, pin);
+  /** Records that the token rejected this PIN. */
+  async markRejected(key: string, pin: Uint8Array): Promise<void> {
+    this.delete(key);
+    await this.#rejected.add(key, pin);
   }
 
-  /** Whether the token has refused this PIN. */
-  async wasRefused(lock: string, pin: Uint8Array): Promise<boolean> {
-    return await this.#rejected.has(lock, pin);
+  /** Returns true if the token rejected this PIN. */
+  async isRejected(key: string, pin: Uint8Array): Promise<boolean> {
+    return await this.#rejected.has(key, pin);
   }
 }
 
-/** What a PIN opens: a token, known by all it says about itself, or a key in it by its CKA_ID. */
-export function lockOf(info: TokenInfo, key?: Uint8Array): string {
+/** Returns the cache key of a token, from all its names, or of its key `objectId`, a CKA_ID. */
+export function pinCacheKey(info: TokenInfo, objectId?: Uint8Array): string {
   const token = [info.manufacturer, info.model, info.serial, info.label].map((text) =>
     encodeHex(text)
   );
-  return [...token, key ? `key ${encodeHex(key)}` : "user"].join(" ");
+  return [...token, objectId ? `key ${encodeHex(objectId)}` : "user"].join(" ");
 }

@@ -1,5 +1,5 @@
 /**
- * What PINs open, and the sentences for PINs that do not.
+ * A login target (token or key), and the errors for failed PIN attempts.
  *
  * @module
  */
@@ -7,63 +7,66 @@ import { HelperError } from "../../../src/errors.ts";
 import { CKF } from "../cryptoki/constants.ts";
 import type { GivenPin } from "./pin_sources.ts";
 
-/** Something that a PIN opens. */
-export interface Lock {
-  /** By which {@link PinMemory} knows it. */
-  readonly name: string;
+/** Login target: a token, or a key that requires its own login. */
+export interface PinTarget {
+  /** Key in the {@link PinCache}. */
+  readonly cacheKey: string;
   /** For messages: `the PIN of token "x"`. */
-  readonly pin: string;
+  readonly pinName: string;
   /** For messages: `token "x"`. */
-  readonly token: string;
-  /** How the PIN can be given beforehand, for messages. */
+  readonly tokenName: string;
+  /** For messages: the ways to set the PIN. */
   readonly hint: string;
-  /** The PIN that was given beforehand. */
-  given(): Promise<GivenPin | undefined>;
-  /** One that may fit, tried when none was given and none is remembered. */
-  guess?(): Promise<Uint8Array | undefined>;
-  /** The token's flags at this moment. */
+  /** Returns the PIN of the URI or flag. */
+  givenPin(): Promise<GivenPin | undefined>;
+  /** Returns a PIN to try if none was given and none is cached. */
+  fallbackPin?(): Promise<Uint8Array | undefined>;
+  /** Reads the token's current flags. */
   flags(): Promise<number>;
-  /** C_Login with a PIN, which is wiped, or null to have the token ask; gives the return value. */
-  attempt(pin: Uint8Array<ArrayBuffer> | null): Promise<number>;
+  /** Calls C_Login and returns its value. Wipes the PIN; null uses the token's PIN pad. */
+  login(pin: Uint8Array<ArrayBuffer> | null): Promise<number>;
 }
 
-/** `key-locked` with a sentence. */
-export function refusal(sentence: string): HelperError {
-  return new HelperError("key-locked", sentence);
+/** Creates a `key-locked` error. */
+export function pinError(message: string): HelperError {
+  return new HelperError("key-locked", message);
 }
 
-/** Too many wrong PINs. */
-export function locked({ pin, token }: Lock): HelperError {
-  return refusal(
-    `${pin} is locked after too many wrong ones; unlock ${token} with its own program and its PUK ` +
+/** Creates the error for too many wrong PINs. */
+export function pinLocked({ pinName, tokenName }: PinTarget): HelperError {
+  return pinError(
+    `${pinName} is locked after too many wrong PINs; unlock ${tokenName} with its own program and its PUK ` +
       "or SO-PIN",
   );
 }
 
-/** The PIN that was given is wrong. */
-export function wrongPin({ pin }: Lock, { from }: GivenPin, flags: number): HelperError {
+/** Creates the error for a wrong PIN of the URI or flag. */
+export function wrongPin({ pinName }: PinTarget, { from }: GivenPin, flags: number): HelperError {
   const left = flags & CKF.USER_PIN_FINAL_TRY
-    ? "; one try is left before it is locked"
+    ? " (one try is left before it is locked)"
     : flags & CKF.USER_PIN_COUNT_LOW
-    ? "; not many tries are left"
+    ? " (few tries are left)"
     : "";
-  return refusal(`what ${from} gives is not ${pin}${left}; correct it before trying again`);
+  return pinError(`${from}: this is not ${pinName}${left}; correct it before you try again`);
 }
 
-/** The PIN that was given is known to be wrong. */
-export function pinAlreadyRejected({ pin }: Lock, { from }: GivenPin): HelperError {
-  return refusal(
-    `what ${from} gives was refused as ${pin} before and is not sent again; correct it ` +
-      "(after a change of PIN on the token, restart this program)",
+/** Creates the error for a PIN of the URI or flag that the token already rejected. */
+export function pinAlreadyRejected({ pinName }: PinTarget, { from }: GivenPin): HelperError {
+  return pinError(
+    `${from}: already rejected as ${pinName} and not sent again; correct it ` +
+      "(if the token's PIN changed, restart this program)",
   );
 }
 
-/** A person must enter the PIN, and none is there. */
-export function noTerminal({ pin, token, hint }: Lock, flags: number): HelperError {
-  return refusal(
+/** Creates the error for a PIN that must be typed without a terminal. */
+export function noTerminalError(
+  { pinName, tokenName, hint }: PinTarget,
+  flags: number,
+): HelperError {
+  return pinError(
     flags & CKF.USER_PIN_FINAL_TRY
-      ? `one try is left before ${token} is locked, and there is no terminal to ask for its PIN; ` +
+      ? `one try is left before ${tokenName} is locked, and there is no terminal to ask for its PIN; ` +
         "no PIN was sent: sign once at a terminal (sign-string) to reset the count"
-      : `${pin} is needed and there is no terminal to ask for it; give it with ${hint}`,
+      : `${pinName} is needed and there is no terminal to ask for it; set it with ${hint}`,
   );
 }

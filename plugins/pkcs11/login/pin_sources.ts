@@ -1,5 +1,5 @@
 /**
- * PINs that were given beforehand: in the URI, in a file, in the environment, by flag.
+ * Reads PINs from the URI, a file, the environment or a flag.
  *
  * @module
  */
@@ -8,58 +8,58 @@ import { readSource, SourceError } from "../../../src/files/source_file.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import { filePath, type KeystoreUri } from "../../../src/keystore/uri.ts";
 
-/** A PIN and who gave it. */
+/** PIN and its source. */
 export interface GivenPin {
   readonly pin: Uint8Array;
-  /** For messages: a flag, or an attribute of the URI. */
+  /** For messages: a flag or an attribute of the URI. */
   readonly from: string;
 }
 
-/** A PIN longer than this is a wrong file, bytes. */
+/** Maximum length of a PIN file's contents, bytes; a longer one is the wrong file. */
 const MAX_PIN_BYTES = 4096;
-const MAX_PIN_FILE = 1 << 20;
+const MAX_PIN_FILE_BYTES = 1 << 20;
 
-/** Whether the URI gives the PIN of the token. */
+/** Returns true if the URI has the PIN of the token. */
 export function hasUserPin({ query }: KeystoreUri): boolean {
   return query.has("pin-value") || query.has("pin-source");
 }
 
-/** The PIN of the token (CKU_USER): `pin-value` or `pin-source` of the URI. */
-export async function givenUserPin(
+/** Reads the PIN of the token (CKU_USER): `pin-value` or `pin-source` of the URI. */
+export async function readUserPin(
   uri: KeystoreUri,
   context: KeystoreContext,
 ): Promise<GivenPin | undefined> {
-  return await ofUri(uri, context, "pin");
+  return await readUriPin(uri, context, "pin");
 }
 
-/** The PIN for a signature (CKU_CONTEXT_SPECIFIC): `--context-pin`, else the URI's own. */
-export async function givenContextPin(
+/** Reads the PIN for a signature (CKU_CONTEXT_SPECIFIC): `--context-pin`, then the URI's. */
+export async function readContextPin(
   uri: KeystoreUri,
   context: KeystoreContext,
 ): Promise<GivenPin | undefined> {
   const flag = await context.secret("context-pin");
   if (flag !== undefined) {
-    return notEmpty({ pin: new TextEncoder().encode(flag), from: "--context-pin" });
+    return requireNotEmpty({ pin: new TextEncoder().encode(flag), from: "--context-pin" });
   }
-  return await ofUri(uri, context, "context-pin");
+  return await readUriPin(uri, context, "context-pin");
 }
 
-async function ofUri(
+async function readUriPin(
   uri: KeystoreUri,
   context: KeystoreContext,
   prefix: "pin" | "context-pin",
 ): Promise<GivenPin | undefined> {
   const value = uri.query.get(`${prefix}-value`);
-  // A copy: what is given away is wiped, and the URI is used again.
-  if (value) return notEmpty({ pin: Uint8Array.from(value), from: `${prefix}-value` });
+  // Copy it: callers wipe the PIN, and the URI is used again.
+  if (value) return requireNotEmpty({ pin: Uint8Array.from(value), from: `${prefix}-value` });
   const source = uri.query.get(`${prefix}-source`);
   if (!source) return undefined;
   const from = `${prefix}-source`;
   const pin = await readPin(new TextDecoder().decode(source), from, context);
-  return notEmpty({ pin, from });
+  return requireNotEmpty({ pin, from });
 }
 
-/** The first line of a file, named by path or `file:` URI, or the value of `env:NAME`. */
+/** Reads the first line of a file, named by path or `file:` URI, or the variable of `env:NAME`. */
 async function readPin(
   source: string,
   from: string,
@@ -75,10 +75,12 @@ async function readPin(
   }
   const uri = /^file:(.*)$/is.exec(source)?.[1];
   const path = uri === undefined ? source : filePath(uri);
-  if (path === undefined) throw refuse("it is not a file: URI of this machine");
+  if (path === undefined) {
+    throw refuse("it is not a file: URI of this machine; use file:/PATH or env:NAME");
+  }
   let bytes: Uint8Array;
   try {
-    bytes = await readSource(path, { maxBytes: MAX_PIN_FILE });
+    bytes = await readSource(path, { maxBytes: MAX_PIN_FILE_BYTES });
   } catch (cause) {
     if (cause instanceof SourceError && /^(device|no-writer|slow|large)$/.test(cause.fault)) {
       throw refuse(`${describeFile(path)} ${cause.message}`, cause);
@@ -94,10 +96,10 @@ async function readPin(
   return line;
 }
 
-function notEmpty(given: GivenPin): GivenPin {
+function requireNotEmpty(given: GivenPin): GivenPin {
   if (given.pin.length > 0) return given;
   throw new HelperError(
     "secret-source",
-    `${given.from}: the PIN is empty; leave it out to be asked for it`,
+    `${given.from}: the PIN is empty; leave it out to be prompted for it`,
   );
 }

@@ -1,29 +1,30 @@
 /**
- * Whether a library can be loaded without taking the process with it. Its code runs as soon as it is
- * loaded, so this is tried first in a process that does nothing else.
+ * Loads a library in a child process first, to see if it crashes. A library's code runs as soon as it
+ * is loaded.
  *
  * @module
  */
 import { withTimeout } from "../../../src/timeout.ts";
 
-/** What happened to the other process; undefined when nothing did, or it could not be tried. */
+/** Failure of the child process. */
 export type LoadFailure = { readonly signal: string } | { readonly code: number } | "hangs";
 
-/** Programs that do nothing, one of which every system has that can be tried. */
-const IDLE_PROGRAMS = ["/usr/bin/true", "/bin/true"];
+/** Paths of `true(1)`, the program that the library is preloaded into. */
+const TRUE_PROGRAMS = ["/usr/bin/true", "/bin/true"];
 
 /**
- * Loads the library at `path` into another process, for at most `limit` milliseconds. Linux only:
- * elsewhere the system lets nobody load a library into its own programs.
+ * Loads the library at `path` in a child process, for at most `timeout` milliseconds. Returns
+ * undefined if that works or cannot be tried. Linux only: other systems do not allow preloading into
+ * their programs.
  */
 export async function tryLoad(
   path: string,
-  limit: number,
+  timeout: number,
 ): Promise<LoadFailure | undefined> {
-  // The loader takes blanks and colons for separators: such a path cannot be tried.
+  // Blanks and colons separate paths in LD_PRELOAD, so such a path cannot be tried.
   if (Deno.build.os !== "linux" || /[\s:]/.test(path)) return undefined;
   const others = Deno.env.get("LD_PRELOAD");
-  for (const program of IDLE_PROGRAMS) {
+  for (const program of TRUE_PROGRAMS) {
     try {
       await using child = new Deno.Command(program, {
         env: { LD_PRELOAD: others ? `${path}:${others}` : path },
@@ -31,7 +32,7 @@ export async function tryLoad(
         stdout: "null",
         stderr: "null",
       }).spawn();
-      const status = await withTimeout(child.status, limit, () => "late" as const);
+      const status = await withTimeout(child.status, timeout, () => "late" as const);
       if (status === "late") {
         child.kill("SIGKILL");
         return "hangs";
@@ -39,7 +40,7 @@ export async function tryLoad(
       if (status.signal) return { signal: status.signal };
       return status.code === 0 ? undefined : { code: status.code };
     } catch (thrown) {
-      if (!(thrown instanceof Deno.errors.NotFound)) return undefined; // no process may be started
+      if (!(thrown instanceof Deno.errors.NotFound)) return undefined; // processes cannot be started here
     }
   }
   return undefined;

@@ -1,5 +1,5 @@
 /**
- * Loading one module, and the sentences for those that cannot be.
+ * Loads a module, and names the reason if that fails.
  *
  * @module
  */
@@ -9,51 +9,51 @@ import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import { tryLoad } from "./crash_check.ts";
 import type { Layout } from "../cryptoki/layout.ts";
 import { Module } from "./module.ts";
-import type { TimeLimits } from "../cryptoki/timeouts.ts";
+import type { Timeouts } from "../cryptoki/timeouts.ts";
 
 /**
- * Loads the module at `path`. One that is not known to be harmless is loaded into another process
- * first, which takes milliseconds. Throws `keystore-unavailable`.
+ * Loads the module at `path`. If `isKnown` is false, loads it in a child process first, which takes
+ * milliseconds. Throws `keystore-unavailable`.
  */
 export async function loadModule(
   path: string,
-  { layout, limits }: { readonly layout: Layout; readonly limits: TimeLimits },
+  { layout, timeouts }: { readonly layout: Layout; readonly timeouts: Timeouts },
   isKnown: boolean,
   context: KeystoreContext,
 ): Promise<Module> {
-  const stat = statOf(path);
-  if (!stat && /[\\/]/.test(path)) throw refusal(path, "does not exist; name a PKCS#11 module");
-  if (stat?.isDirectory) throw refusal(path, "is a directory; name a PKCS#11 module in it");
-  // The loader waits for the writer of a FIFO.
-  if (stat && !stat.isFile) throw refusal(path, "is not a regular file; name a PKCS#11 module");
+  const stat = statOrUndefined(path);
+  if (!stat && /[\\/]/.test(path)) throw moduleError(path, "does not exist; name a PKCS#11 module");
+  if (stat?.isDirectory) throw moduleError(path, "is a directory; name a PKCS#11 module in it");
+  // The loader would wait for the writer of a FIFO.
+  if (stat && !stat.isFile) throw moduleError(path, "is not a regular file; name a PKCS#11 module");
   context.debug(`PKCS#11 module: ${path}`);
   quietLibraries();
-  const failure = isKnown ? undefined : await tryLoad(path, limits.load);
+  const failure = isKnown ? undefined : await tryLoad(path, timeouts.load);
   if (failure === "hangs") {
-    throw refusal(path, `is not loaded within ${limits.load / 1000} s; install it again`);
+    throw moduleError(path, `did not load within ${timeouts.load / 1000} s; install it again`);
   }
   if (failure) {
-    const how = "signal" in failure ? `crashes (${failure.signal})` : "ends the program";
-    throw refusal(path, `${how} while it is loaded; install it again or name another module`);
+    const how = "signal" in failure ? `crashes (${failure.signal})` : "exits";
+    throw moduleError(path, `${how} while it is loaded; install it again or name another module`);
   }
   try {
-    return new Module(path, layout, limits);
+    return new Module(path, layout, timeouts);
   } catch (cause) {
-    const words = messageOf(cause);
-    const why = /C_GetFunctionList/.test(words)
-      ? "is no PKCS#11 module: it has no C_GetFunctionList; name one that has"
-      : `cannot be loaded: ${withoutRepetition(words, path)}; install it again`;
-    throw refusal(path, why, cause);
+    const message = messageOf(cause);
+    const why = /C_GetFunctionList/.test(message)
+      ? "is not a PKCS#11 module (C_GetFunctionList is missing); name another module"
+      : `cannot be loaded: ${shortenLoaderMessage(message, path)}; install it again`;
+    throw moduleError(path, why, cause);
   }
 }
 
-/** `keystore-unavailable` about a module. */
-export function refusal(path: string, why: string, cause?: unknown): HelperError {
+/** Creates a `keystore-unavailable` error about a module. */
+export function moduleError(path: string, why: string, cause?: unknown): HelperError {
   return new HelperError("keystore-unavailable", `${path} ${why}`, { cause });
 }
 
-/** What stands at a path; undefined when nothing does. */
-export function statOf(path: string): Deno.FileInfo | undefined {
+/** Returns the metadata of a file; undefined if it cannot be read. */
+export function statOrUndefined(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.statSync(path);
   } catch {
@@ -61,7 +61,7 @@ export function statOf(path: string): Deno.FileInfo | undefined {
   }
 }
 
-/** The loader's own words, from which the runtime's and the path's repetitions are taken. */
-function withoutRepetition(words: string, path: string): string {
-  return words.replace(/^(Could not open library: )+/, "").replace(`${path}: `, "");
+/** Removes the runtime's prefix and the repeated path from the loader's message. */
+function shortenLoaderMessage(message: string, path: string): string {
+  return message.replace(/^(Could not open library: )+/, "").replace(`${path}: `, "");
 }

@@ -1,5 +1,5 @@
 /**
- * A loaded module: initialised while it is in use, kept in memory until the process ends.
+ * A loaded module, which is initialised while it is in use and stays in memory.
  *
  * @module
  */
@@ -12,38 +12,42 @@ import type { FunctionName } from "../cryptoki/ffi.ts";
 import type { Layout } from "../cryptoki/layout.ts";
 import { CKR } from "../cryptoki/return_values.ts";
 import { Structures } from "../cryptoki/structures.ts";
-import type { TimeLimits } from "../cryptoki/timeouts.ts";
+import type { Timeouts } from "../cryptoki/timeouts.ts";
 
-/** What a module that was loaded is used through. */
+/** Loaded PKCS#11 module. */
 export class Module {
   readonly cryptoki: Cryptoki;
   readonly structures: Structures;
   readonly #calls: TimedCalls;
   #isPrepared = false;
-  #users = 0;
-  /** Whether this program has initialised it, and so has to finalise it. */
-  #ours = false;
-  #turn: Promise<void> = Promise.resolve();
+  #userCount = 0;
+  /** True if this program called C_Initialize, and so must call C_Finalize. */
+  #isInitializedByUs = false;
+  #queue: Promise<void> = Promise.resolve();
 
-  /** Loads the library at `path`; throws what the runtime says when that fails. */
-  constructor(readonly path: string, layout: Layout, limits: TimeLimits) {
+  /** Loads the library at `path`. Throws the runtime's error if that fails. */
+  constructor(readonly path: string, layout: Layout, timeouts: Timeouts) {
     const library = new Library(path, layout);
     this.structures = new Structures(layout);
-    this.#calls = new TimedCalls(library, limits, (name, value) => this.#lateReturn(name, value));
+    this.#calls = new TimedCalls(
+      library,
+      timeouts,
+      (name, value) => this.#handleLateReturn(name, value),
+    );
     this.cryptoki = new Cryptoki(this.#calls, this.structures);
   }
 
-  /** Asks it for its functions, once. Throws {@link CryptokiError} or {@link CallTimeoutError}. */
+  /** Reads the function list, once. Throws {@link CryptokiError} or {@link CallTimeoutError}. */
   async prepare(): Promise<void> {
     if (!this.#isPrepared) await this.#calls.getFunctionList();
     this.#isPrepared = true;
   }
 
-  /** Runs `work` when all that came before has ended: one token is asked one thing at a time. */
+  /** Runs `work` after all earlier work has ended. */
   async runExclusive<T>(work: () => Promise<T>): Promise<T> {
-    const before = this.#turn;
+    const before = this.#queue;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#turn = promise;
+    this.#queue = promise;
     await before;
     try {
       return await work();
@@ -52,40 +56,40 @@ export class Module {
     }
   }
 
-  /** Makes sure that it is initialised, until `leave`. */
-  async enter(): Promise<void> {
-    // When C_Finalize failed, it may still be initialised, by this program.
-    if (this.#users === 0 && await withQuietStderr(() => this.cryptoki.initialize())) {
-      this.#ours = true;
+  /** Initialises the module, if it is not, until `release`. */
+  async acquire(): Promise<void> {
+    // After a failed C_Finalize it may still be initialised by this program.
+    if (this.#userCount === 0 && await withQuietStderr(() => this.cryptoki.initialize())) {
+      this.#isInitializedByUs = true;
     }
-    this.#users++;
+    this.#userCount++;
   }
 
-  /** Ends what `enter` began; with the last user, the module is finalised. */
-  async leave(): Promise<void> {
-    this.#users--;
+  /** Ends the use that `acquire` began. The last one finalises the module. */
+  async release(): Promise<void> {
+    this.#userCount--;
     await this.#finalizeUnused();
   }
 
-  /** Unloads it, unless a call is still running in it. Nobody may be using it. */
+  /** Unloads the module, unless a call is still running. It must not be in use. */
   unload(): void {
     if (!this.#calls.isOverdue) this.#calls.library.close();
   }
 
   async #finalizeUnused(): Promise<void> {
-    if (this.#users > 0 || !this.#ours || this.#calls.isOverdue) return;
+    if (this.#userCount > 0 || !this.#isInitializedByUs || this.#calls.isOverdue) return;
     await this.cryptoki.finalize();
-    this.#ours = false;
+    this.#isInitializedByUs = false;
   }
 
-  /** A call has come back after its time, when those who waited for it were gone. */
-  async #lateReturn(name: FunctionName, value: number): Promise<void> {
-    if (name === "C_Initialize" && value === CKR.OK) this.#ours = true;
-    if (name === "C_Finalize" && value === CKR.OK) this.#ours = false;
+  /** Handles a call that returned after its timeout. */
+  async #handleLateReturn(name: FunctionName, value: number): Promise<void> {
+    if (name === "C_Initialize" && value === CKR.OK) this.#isInitializedByUs = true;
+    if (name === "C_Finalize" && value === CKR.OK) this.#isInitializedByUs = false;
     try {
       await this.runExclusive(() => this.#finalizeUnused());
     } catch (thrown) {
-      if (!isModuleFailure(thrown)) throw thrown; // the next use tells about the module
+      if (!isModuleFailure(thrown)) throw thrown; // the next use reports the error
     }
   }
 }

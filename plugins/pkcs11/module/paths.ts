@@ -1,40 +1,40 @@
 /**
- * Where PKCS#11 modules stand: those that were named, else where the systems keep them.
+ * Paths of PKCS#11 modules: the named one, or the default paths of the platform.
  *
  * @module
  */
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import type { KeystoreUri } from "../../../src/keystore/uri.ts";
 
-/** The systems whose places are known. */
+/** Platforms with default paths. */
 export type Platform = "linux" | "darwin" | "windows";
 
-/** What tells where to look. */
+/** Properties of the host that determine the paths. */
 export interface HostInfo {
   readonly platform: Platform;
   /** The machine's name in Debian's directories, such as `x86_64`. */
   readonly architecture: string;
-  /** Directories in place of those of the platform. */
+  /** Directories that replace those of the platform. */
   readonly directories?: readonly string[];
   isDirectory(path: string): boolean;
 }
 
-/** Modules to try in turn: each file in each directory. */
+/** Modules to try in order: each file in each directory. */
 export interface Candidates {
-  /** Who named them; undefined when nobody did and the usual places are searched. */
+  /** Source of the name; undefined if no module was named and the default paths are searched. */
   readonly namedBy?: "--pkcs11-lib" | "module-path" | "module-name" | "PKCS11_MODULE_PATH";
-  /** Empty where `files` are whole paths. */
+  /** Empty if `files` are whole paths. */
   readonly directories: readonly string[];
   readonly files: readonly string[];
 }
 
-/** Modules that are looked for when none is named, p11-kit's proxy first; and the files' ending. */
+/** Modules to look for if none is named, p11-kit's proxy first, and the file suffix. */
 const KNOWN_FILES: Readonly<Record<Platform, { suffix: string; files: readonly string[] }>> = {
   linux: {
     suffix: ".so",
     files: [
       "p11-kit-proxy.so",
-      "libp11-kit.so.0", // the same library, where a system has it without the name above
+      "libp11-kit.so.0", // the same library, on systems without the name above
       "opensc-pkcs11.so",
       "libykcs11.so",
       "libykcs11.so.2",
@@ -52,10 +52,10 @@ const KNOWN_FILES: Readonly<Record<Platform, { suffix: string; files: readonly s
 };
 
 /**
- * The modules for a URI, by precedence: `--pkcs11-lib`, the URI's `module-path` and `module-name`,
+ * Returns the modules for a URI, by precedence: `--pkcs11-lib`, the URI's `module-path` and `module-name`,
  * PKCS11_MODULE_PATH, then p11-kit's proxy, OpenSC's module, YubiKey's and SoftHSM's.
  */
-export function moduleCandidates(
+export function listModuleCandidates(
   uri: KeystoreUri,
   context: KeystoreContext,
   host: HostInfo,
@@ -63,32 +63,32 @@ export function moduleCandidates(
   const flag = context.setting("pkcs11-lib", "given");
   if (flag) return { namedBy: "--pkcs11-lib", directories: [], files: [flag] };
   const directories = defaultDirectories(host, context.environment("ProgramFiles"));
-  const own = ofUri(uri, directories, host);
-  if (own) return own;
+  const fromUri = readUriCandidates(uri, directories, host);
+  if (fromUri) return fromUri;
   const variable = context.setting("pkcs11-lib");
   if (variable) return { namedBy: "PKCS11_MODULE_PATH", directories: [], files: [variable] };
   return { directories, files: KNOWN_FILES[host.platform].files };
 }
 
-/** Whether a path is one of those that are searched when no module is named. */
+/** Returns true if a path is searched when no module is named. */
 export function isDefaultPath(
   path: string,
   context: KeystoreContext,
   host: HostInfo,
 ): boolean {
   const directories = defaultDirectories(host, context.environment("ProgramFiles"));
-  return pathsOf({ directories, files: KNOWN_FILES[host.platform].files }).includes(path);
+  return listPaths({ directories, files: KNOWN_FILES[host.platform].files }).includes(path);
 }
 
-/** All paths that candidates stand for, in the order to try them. */
-export function pathsOf({ directories, files }: Candidates): string[] {
+/** Returns the paths of the candidates, in the order to try them. */
+export function listPaths({ directories, files }: Candidates): string[] {
   if (directories.length === 0) return [...files];
   return files.flatMap((file) =>
     directories.map((directory) => `${directory}${directory.includes("\\") ? "\\" : "/"}${file}`)
   );
 }
 
-function ofUri(
+function readUriCandidates(
   uri: KeystoreUri,
   directories: readonly string[],
   { platform, isDirectory }: HostInfo,
@@ -103,7 +103,7 @@ function ofUri(
   }
   if (name === undefined) return undefined;
   const { suffix } = KNOWN_FILES[platform];
-  const spellings = [...new Set([name, name.toLowerCase()])]; // the name's case does not count
+  const spellings = [...new Set([name, name.toLowerCase()])]; // names are case-insensitive
   return {
     namedBy: "module-name",
     directories: path === undefined ? directories : [path.replace(/[\\/]+$/, "")],

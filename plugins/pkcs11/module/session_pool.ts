@@ -1,6 +1,5 @@
 /**
- * One use of a module: initialised at its beginning, sessions as they are needed, all closed at its
- * end, however it ends.
+ * Initialises a module, opens one session per token on demand, and closes them all on disposal.
  *
  * @module
  */
@@ -11,13 +10,13 @@ import { isModuleFailure } from "../cryptoki/errors.ts";
 import type { Module } from "./module.ts";
 import type { Handle, Structures, TokenInfo } from "../cryptoki/structures.ts";
 
-/** A token and the slot it is in. */
+/** Token and its slot. */
 export interface Token {
   readonly slot: Handle;
   readonly info: TokenInfo;
 }
 
-/** A session with a token. */
+/** Session with a token. */
 export interface Session {
   readonly handle: Handle;
   readonly token: Token;
@@ -25,34 +24,34 @@ export interface Session {
   readonly structures: Structures;
 }
 
-/** A use of a module; dispose of it. */
+/** Sessions of one module. Must be disposed of. */
 export class SessionPool implements AsyncDisposable {
-  /** What went wrong with tokens that were passed over, for the error if nothing else is found. */
-  readonly notes: string[] = [];
+  /** Errors of tokens that were skipped, for the message if nothing is found. */
+  readonly warnings: string[] = [];
   readonly #sessions = new Map<Handle, Session>();
 
   private constructor(readonly module: Module, private readonly context: KeystoreContext) {}
 
-  /** Begins a use. */
-  static async begin(module: Module, context: KeystoreContext): Promise<SessionPool> {
-    await module.enter();
+  /** Initialises the module and returns a pool without sessions. */
+  static async open(module: Module, context: KeystoreContext): Promise<SessionPool> {
+    await module.acquire();
     return new SessionPool(module, context);
   }
 
-  /** The tokens that are there, but for those that are empty: never initialised. */
+  /** Returns the tokens that are present and initialised. */
   async tokens(): Promise<Token[]> {
     const { cryptoki } = this.module;
     const tokens: Token[] = [];
-    for (const slot of await cryptoki.slots()) {
-      const info = await this.skipFailingToken(`slot ${slot}`, () => cryptoki.tokenInfo(slot));
+    for (const slot of await cryptoki.getSlotList()) {
+      const info = await this.skipFailingToken(`slot ${slot}`, () => cryptoki.getTokenInfo(slot));
       if (!info) continue;
       if (info.flags & CKF.TOKEN_INITIALIZED) tokens.push({ slot, info });
-      else this.context.debug(`slot ${slot} is passed over: its token is not initialised`);
+      else this.context.debug(`slot ${slot} skipped: its token is not initialised`);
     }
     return tokens;
   }
 
-  /** The session with a token, opened when it is first asked for. */
+  /** Returns the session with a token, which is opened on first use. */
   async session(token: Token): Promise<Session> {
     const open = this.#sessions.get(token.slot);
     if (open) return open;
@@ -63,43 +62,43 @@ export class SessionPool implements AsyncDisposable {
     return session;
   }
 
-  /** Does `work` in a session of each token. Where there are several, one may fail. */
+  /** Runs `work` in a session of each token. If there are several, one may fail. */
   async forEachToken(
     tokens: readonly Token[],
     work: (session: Session) => Promise<void>,
   ): Promise<void> {
     for (const token of tokens) {
-      const visit = async () => work(await this.session(token));
-      if (tokens.length === 1) await visit();
-      else await this.skipFailingToken(`slot ${token.slot}`, visit);
+      const run = async () => work(await this.session(token));
+      if (tokens.length === 1) await run();
+      else await this.skipFailingToken(`slot ${token.slot}`, run);
     }
   }
 
   /**
-   * What `work` gives; undefined, and a note, when the module fails: one token that is broken must
-   * not hide the others.
+   * Returns the result of `work`. If the module fails, adds a warning and returns undefined, so that
+   * one broken token does not hide the others.
    */
   async skipFailingToken<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work();
     } catch (thrown) {
       if (!isModuleFailure(thrown)) throw thrown;
-      this.notes.push(`${what}: ${thrown.message}`);
-      this.context.debug(`${what} is passed over: ${thrown.message}`);
+      this.warnings.push(`${what}: ${thrown.message}`);
+      this.context.debug(`${what} skipped: ${thrown.message}`);
       return undefined;
     }
   }
 
-  /** Closes the sessions and leaves the module. What fails is told under `--debug` alone. */
+  /** Closes the sessions and releases the module. Errors are logged with `--debug` only. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { handle, cryptoki } of this.#sessions.values()) {
-      await this.#quietly(() => cryptoki.closeSession(handle));
+      await this.#ignoreErrors(() => cryptoki.closeSession(handle));
     }
     this.#sessions.clear();
-    await this.#quietly(() => this.module.leave());
+    await this.#ignoreErrors(() => this.module.release());
   }
 
-  async #quietly(work: () => Promise<void>): Promise<void> {
+  async #ignoreErrors(work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (thrown) {

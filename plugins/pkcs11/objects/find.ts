@@ -1,5 +1,5 @@
 /**
- * The objects of a token: certificates, private keys, public keys.
+ * Finds the objects of a token: certificates, private keys, public keys.
  *
  * @module
  */
@@ -8,61 +8,62 @@ import { type Certificate, parseCertificate } from "../../../src/x509/certificat
 import { DerError } from "../../../src/x509/der.ts";
 import { sameBytes } from "../../../src/x509/public_key.ts";
 import { CKA, CKC, CKO } from "../cryptoki/constants.ts";
-import { nativeCopy } from "../cryptoki/library.ts";
-import { type PublicKeyAttributes, readPublicPart } from "./public_key.ts";
+import { copyToNative } from "../cryptoki/library.ts";
+import { type PublicKeyAttributes, readPublicKeyAttributes } from "./public_key.ts";
 import type { Attribute, Handle } from "../cryptoki/structures.ts";
 import type { ObjectCriteria } from "../uri/match.ts";
 import type { Session } from "../module/session_pool.ts";
 
-/** An object, and the session it was found in. */
+/** Object and the session in which it was found. */
 interface TokenObject {
   readonly session: Session;
-  /** CKA_ID and CKA_LABEL; empty when it has none. */
+  /** CKA_ID and CKA_LABEL; empty if missing. */
   readonly id: Uint8Array;
   readonly label: Uint8Array;
 }
 
-/** A certificate on a token. */
+/** Certificate on a token. */
 export interface TokenCertificate extends TokenObject {
   readonly certificate: Certificate;
 }
 
-/** A private key on a token. */
+/** Private key on a token. */
 export interface TokenKey extends TokenObject {
   readonly handle: Handle;
-  readonly publicPart: PublicKeyAttributes;
-  /** Whether it is seen and used only after a login (CKA_PRIVATE). */
+  readonly publicKeyAttributes: PublicKeyAttributes;
+  /** CKA_PRIVATE: it is only visible and usable after a login. */
   readonly isPrivate: boolean;
-  /** Whether it wants a PIN at each signature (CKA_ALWAYS_AUTHENTICATE). */
+  /** CKA_ALWAYS_AUTHENTICATE: each signature requires a PIN. */
   readonly alwaysAuthenticate: boolean;
 }
 
 /**
- * The X.509 certificates that have what is asked for, in a stable order, equal ones once. Those that
- * are malformed are left out, and `malformed` is told why.
+ * Returns the X.509 certificates that match, in a stable order, without duplicates. Skips malformed
+ * ones, and calls `onMalformed` with the reason.
  */
 export async function findCertificates(
   session: Session,
   criteria: ObjectCriteria & { readonly subject?: Uint8Array },
-  malformed: (why: string) => void,
+  onMalformed: (why: string) => void,
 ): Promise<TokenCertificate[]> {
   const { subject } = criteria;
   const found: TokenCertificate[] = [];
   const handles = await find(session, CKO.CERTIFICATE, criteria, subject && [CKA.SUBJECT, subject]);
   for (const handle of handles) {
-    const [value, id = NONE, label = NONE, type] = await session.cryptoki.objects.attributes(
-      session.handle,
-      handle,
-      [CKA.VALUE, CKA.ID, CKA.LABEL, CKA.CERTIFICATE_TYPE],
-    );
+    const [value, id = NONE, label = NONE, type] = await session.cryptoki.objects
+      .getAttributeValues(
+        session.handle,
+        handle,
+        [CKA.VALUE, CKA.ID, CKA.LABEL, CKA.CERTIFICATE_TYPE],
+      );
     const isX509 = !type || session.structures.readUlong(type) === BigInt(CKC.X_509);
     if (!value || !isX509 || !matches({ id, label }, criteria)) continue;
-    if (criteria.sha256 !== undefined && criteria.sha256 !== await fingerprint(value)) continue;
+    if (criteria.sha256 !== undefined && criteria.sha256 !== await sha256Hex(value)) continue;
     try {
       found.push({ session, id, label, certificate: parseCertificate(value) });
     } catch (thrown) {
       if (!(thrown instanceof DerError)) throw thrown;
-      malformed(`a certificate on the token is malformed (${thrown.message})`);
+      onMalformed(`a certificate on the token is malformed (${thrown.message})`);
     }
   }
   const key = ({ label, id, certificate }: TokenCertificate) =>
@@ -71,7 +72,7 @@ export async function findCertificates(
   return [...byKey.keys()].toSorted().flatMap((name) => byKey.get(name) ?? []);
 }
 
-/** The private keys that have what is asked for, in a stable order. */
+/** Returns the private keys that match, in a stable order. */
 export async function findPrivateKeys(
   session: Session,
   criteria: ObjectCriteria,
@@ -79,7 +80,7 @@ export async function findPrivateKeys(
   const found: TokenKey[] = [];
   for (const handle of await find(session, CKO.PRIVATE_KEY, criteria)) {
     const [type, id = NONE, label = NONE, isPrivate, always] = await session.cryptoki.objects
-      .attributes(
+      .getAttributeValues(
         session.handle,
         handle,
         [CKA.KEY_TYPE, CKA.ID, CKA.LABEL, CKA.PRIVATE, CKA.ALWAYS_AUTHENTICATE],
@@ -93,14 +94,14 @@ export async function findPrivateKeys(
       label,
       isPrivate: isPrivate?.[0] !== 0,
       alwaysAuthenticate: always?.[0] === 1,
-      publicPart: await readPublicPart(session, handle, keyType, "private"),
+      publicKeyAttributes: await readPublicKeyAttributes(session, handle, keyType, "private"),
     });
   }
   const key = ({ label, id, handle }: TokenKey) => `${encodeHex(label)} ${encodeHex(id)} ${handle}`;
   return found.toSorted((a, b) => key(a) < key(b) ? -1 : 1);
 }
 
-/** The public halves of the public key objects that have what is asked for. */
+/** Returns the attributes of the public key objects that match. */
 export async function findPublicKeys(
   session: Session,
   criteria: ObjectCriteria,
@@ -108,21 +109,21 @@ export async function findPublicKeys(
   const found: PublicKeyAttributes[] = [];
   for (const handle of await find(session, CKO.PUBLIC_KEY, criteria)) {
     const types = [CKA.KEY_TYPE, CKA.ID, CKA.LABEL];
-    const [type, id = NONE, label = NONE] = await session.cryptoki.objects.attributes(
+    const [type, id = NONE, label = NONE] = await session.cryptoki.objects.getAttributeValues(
       session.handle,
       handle,
       types,
     );
     if (!type || !matches({ id, label }, criteria)) continue;
     const keyType = Number(session.structures.readUlong(type));
-    found.push(await readPublicPart(session, handle, keyType, "public"));
+    found.push(await readPublicKeyAttributes(session, handle, keyType, "public"));
   }
   return found;
 }
 
 const NONE = new Uint8Array(0);
 
-/** Objects of a class. Empty values are compared here: not all modules find by them. */
+/** Returns the objects of a class. Leaves empty values to `matches`: not all modules find by them. */
 async function find(
   { cryptoki, structures, handle }: Session,
   objectClass: number,
@@ -136,7 +137,7 @@ async function find(
   ];
   return await cryptoki.objects.find(handle, [
     [CKA.CLASS, structures.ulong(objectClass)],
-    ...wanted.map(([type, value]): Attribute => [type, nativeCopy(value)]),
+    ...wanted.map(([type, value]): Attribute => [type, copyToNative(value)]),
   ]);
 }
 
@@ -148,7 +149,7 @@ function matches(
     (label === undefined || sameBytes(label, object.label));
 }
 
-/** SHA-256 in lower-case hex. */
-export async function fingerprint(bytes: Uint8Array): Promise<string> {
+/** Returns the SHA-256 in lower-case hex. */
+export async function sha256Hex(bytes: Uint8Array): Promise<string> {
   return encodeHex(new Uint8Array(await crypto.subtle.digest("SHA-256", Uint8Array.from(bytes))));
 }

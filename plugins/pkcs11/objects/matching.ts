@@ -1,5 +1,5 @@
 /**
- * Which private keys on a token belong to a certificate.
+ * Finds the private keys on a token that belong to a certificate.
  *
  * @module
  */
@@ -7,30 +7,31 @@ import type { KeystoreUri } from "../../../src/keystore/uri.ts";
 import { publicKeyOf } from "../../../src/x509/certificate.ts";
 import type { PublicKey } from "../../../src/x509/public_key.ts";
 import { findPrivateKeys, findPublicKeys, type TokenCertificate, type TokenKey } from "./find.ts";
-import { relation } from "./public_key.ts";
-import { type ObjectCriteria, objectCriteria } from "../uri/match.ts";
+import { comparePublicKey } from "./public_key.ts";
+import { type ObjectCriteria, parseObjectCriteria } from "../uri/match.ts";
 
-/** Private keys that may belong to a certificate. */
+/** Private keys that match a certificate. */
 export interface KeyMatch {
-  /** Whether the token says that they do; else nothing speaks against it. */
+  /** True if the public keys are equal; false if no public key is known to differ. */
   readonly isSame: boolean;
   readonly keys: readonly TokenKey[];
 }
 
 /**
- * The private keys in the session that may belong to a certificate there: by the certificate's CKA_ID,
+ * Returns the private keys in the session that match a certificate: by the certificate's CKA_ID,
  * then by the URI's own criteria, then by the certificate's label among objects without CKA_ID, and
- * last any whose public half is the certificate's. What surely belongs to another is left out.
+ * last any with the certificate's public key. Keys of other certificates are left out.
  *
- * With `among`, other certificates may be meant as well: public key objects are looked at too.
+ * With `checkPublicKeyObjects`, public key objects are compared too: use it if another certificate may
+ * be the right one.
  */
-export async function keysFor(
+export async function findKeysFor(
   { session, certificate, id, label }: TokenCertificate,
   uri: KeystoreUri,
-  among: boolean,
+  checkPublicKeyObjects: boolean,
 ): Promise<KeyMatch> {
   const publicKey = publicKeyOf(certificate);
-  const { sha256: _, ...asked } = objectCriteria(uri);
+  const { sha256: _, ...asked } = parseObjectCriteria(uri);
   // Two labels may agree by chance where two identifiers do not.
   const noIdentifiers = (key: TokenKey) => key.id.length === 0 || id.length === 0;
   const steps: readonly (ObjectCriteria & { if?: (key: TokenKey) => boolean })[] = [
@@ -40,27 +41,29 @@ export async function keysFor(
   ];
   for (const { if: condition = () => true, ...criteria } of steps) {
     const keys = (await findPrivateKeys(session, criteria)).filter((key) => condition(key));
-    const match = await bestMatch(keys, publicKey, among || keys.length > 1);
+    const match = await findBestMatch(keys, publicKey, checkPublicKeyObjects || keys.length > 1);
     if (match.keys.length > 0) return match;
   }
-  const match = await bestMatch(await findPrivateKeys(session, {}), publicKey, true);
+  const match = await findBestMatch(await findPrivateKeys(session, {}), publicKey, true);
   return match.isSame ? match : { isSame: false, keys: [] };
 }
 
 /**
- * Of several keys one that is `publicKey`'s; if none is known to be, those that may be. `checkPublicKeyObjects`
- * looks at the public key objects beside them too.
+ * Returns the one key that has `publicKey`; if none is known to have it, those that may have it.
+ * `checkPublicKeyObjects` also compares the public key objects with the same CKA_ID or label.
  */
-export async function bestMatch(
+export async function findBestMatch(
   keys: readonly TokenKey[],
   publicKey: PublicKey,
   checkPublicKeyObjects: boolean,
 ): Promise<KeyMatch> {
   const unknown: TokenKey[] = [];
   for (const key of keys) {
-    let known = relation(key.publicPart, publicKey);
+    let known = comparePublicKey(key.publicKeyAttributes, publicKey);
     if (known === "unknown" && checkPublicKeyObjects) {
-      const halves = (await findPublicKeyObjects(key)).map((half) => relation(half, publicKey));
+      const halves = (await findPublicKeyObjects(key)).map((half) =>
+        comparePublicKey(half, publicKey)
+      );
       if (halves.includes("same")) known = "same";
       else if (halves.includes("different")) known = "different";
     }
@@ -70,7 +73,7 @@ export async function bestMatch(
   return { isSame: false, keys: unknown };
 }
 
-/** The public key objects that stand with a private key: by its CKA_ID, else by its label. */
+/** Finds the public key objects of a private key: by its CKA_ID, or by its label if it has none. */
 export async function findPublicKeyObjects({ session, id, label }: TokenKey) {
   if (id.length > 0) return await findPublicKeys(session, { id });
   return label.length > 0 ? await findPublicKeys(session, { id, label }) : [];

@@ -1,5 +1,5 @@
 /**
- * Public keys as tokens have them: in attributes of private and public key objects.
+ * Reads public keys from the attributes of private and public key objects.
  *
  * @module
  */
@@ -30,9 +30,9 @@ import {
 import { CKA, CKK, CKP_ML_DSA } from "../cryptoki/constants.ts";
 import type { Session } from "../module/session_pool.ts";
 
-/** The public half of a key object; each part may be missing. */
+/** Public key attributes of a key object; each may be missing. */
 export interface PublicKeyAttributes {
-  /** "ML-DSA" is an ML-DSA key whose object does not show its parameter set. */
+  /** "ML-DSA" if the object does not have its parameter set. */
   readonly type: KeyType | "ML-DSA" | "other";
   readonly publicKey?: PublicKey;
   /** RSA, big-endian. */
@@ -41,57 +41,57 @@ export interface PublicKeyAttributes {
   readonly parameters?: Uint8Array;
 }
 
-/** Attributes by kind of key, in the order in which they are read below. */
+/** Attributes by key type, in the order in which they are read below. */
 const ATTRIBUTES = {
   RSA: [CKA.PUBLIC_KEY_INFO, CKA.MODULUS, CKA.PUBLIC_EXPONENT],
   EC: [CKA.PUBLIC_KEY_INFO, CKA.EC_PARAMS, CKA.EC_POINT],
-  // CKA_VALUE of a private key is the key itself, and is never asked for.
+  // CKA_VALUE of a private key is the secret key, so it is never read.
   ML_DSA: { private: [CKA.PUBLIC_KEY_INFO, CKA.PARAMETER_SET], public: [CKA.VALUE] },
 } as const;
 
 /**
- * Reads the public half of a key object. Throws `KeyTypeError` for keys of a kind that cannot be
- * used.
+ * Reads the public key attributes of a key object. Throws `KeyTypeError` for key types that are not
+ * supported.
  */
-export async function readPublicPart(
+export async function readPublicKeyAttributes(
   session: Session,
   object: bigint,
   keyType: number,
   objectClass: "private" | "public",
 ): Promise<PublicKeyAttributes> {
-  if (keyType === CKK.ML_DSA) return await readMlDsaPart(session, object, objectClass);
+  if (keyType === CKK.ML_DSA) return await readMlDsaAttributes(session, object, objectClass);
   const type = keyType === CKK.RSA ? "RSA" : keyType === CKK.EC ? "EC" : undefined;
   if (!type) return { type: "other" };
-  const [info, first, second] = await session.cryptoki.objects.attributes(
+  const [info, first, second] = await session.cryptoki.objects.getAttributeValues(
     session.handle,
     object,
     ATTRIBUTES[type],
   );
-  const publicKey = parsed(() => info && info.length > 0 ? parsePublicKey(info) : undefined) ??
-    parsed(() => first && second && (type === "RSA" ? rsaPublicKey : ecKey)(first, second));
+  const publicKey = tryParse(() => info && info.length > 0 ? parsePublicKey(info) : undefined) ??
+    tryParse(() => first && second && (type === "RSA" ? rsaPublicKey : parseEcKey)(first, second));
   const part = first && first.length > 0
     ? type === "RSA" ? { modulus: stripZeros(first) } : { parameters: first }
     : {};
   return { type, ...part, ...(publicKey ? { publicKey } : {}) };
 }
 
-async function readMlDsaPart(
+async function readMlDsaAttributes(
   { cryptoki, structures, handle }: Session,
   object: bigint,
   objectClass: "private" | "public",
 ): Promise<PublicKeyAttributes> {
-  const [info, parameterSet, value] = await cryptoki.objects.attributes(handle, object, [
+  const [info, parameterSet, value] = await cryptoki.objects.getAttributeValues(handle, object, [
     ...ATTRIBUTES.ML_DSA.private,
     ...(objectClass === "public" ? ATTRIBUTES.ML_DSA.public : []),
   ]);
   const type = parameterSet && CKP_ML_DSA.get(Number(structures.readUlong(parameterSet)));
-  const publicKey = parsed(() => info && info.length > 0 ? parsePublicKey(info) : undefined) ??
-    parsed(() => type && value && value.length > 0 ? mlDsaKey(type, value) : undefined);
+  const publicKey = tryParse(() => info && info.length > 0 ? parsePublicKey(info) : undefined) ??
+    tryParse(() => type && value && value.length > 0 ? parseMlDsaKey(type, value) : undefined);
   return { type: type ?? "ML-DSA", ...(publicKey ? { publicKey } : {}) };
 }
 
-/** Compares a key with `publicKey`, as far as its object shows. */
-export function relation(
+/** Compares the known attributes of a key with `publicKey`. */
+export function comparePublicKey(
   part: PublicKeyAttributes,
   publicKey: PublicKey,
 ): "same" | "different" | "unknown" {
@@ -107,8 +107,8 @@ export function relation(
   return otherCurve ? "different" : "unknown";
 }
 
-/** What `read` gives; undefined for bytes that are no such thing: the object then tells nothing. */
-function parsed(read: () => PublicKey | undefined): PublicKey | undefined {
+/** Returns the result of `read`; undefined if the bytes are malformed. */
+function tryParse(read: () => PublicKey | undefined): PublicKey | undefined {
   try {
     return read();
   } catch (thrown) {
@@ -118,7 +118,7 @@ function parsed(read: () => PublicKey | undefined): PublicKey | undefined {
 }
 
 /** CKA_EC_POINT is a point inside an OCTET STRING; some tokens leave that out. */
-function ecKey(parameters: Uint8Array, point: Uint8Array): PublicKey {
+function parseEcKey(parameters: Uint8Array, point: Uint8Array): PublicKey {
   const wrapped = new DerReader(point);
   const isWrapped = point[0] === TAG.octetString && point[1] !== undefined && (
     point[1] === point.length - 2 || (point[1] === 0x81 && point[2] === point.length - 3)
@@ -127,8 +127,8 @@ function ecKey(parameters: Uint8Array, point: Uint8Array): PublicKey {
   return ecPublicKey(parameters, bits);
 }
 
-/** CKA_VALUE of an ML-DSA public key is the raw key of FIPS 204. */
-function mlDsaKey(type: MlDsaKeyType, value: Uint8Array): PublicKey {
+/** Parses CKA_VALUE of an ML-DSA public key: the raw key of FIPS 204. */
+function parseMlDsaKey(type: MlDsaKeyType, value: Uint8Array): PublicKey {
   const oid = Object.entries(KEY_TYPES).find(([, known]) => known === type)?.[0] ?? "";
   return parsePublicKey(encodePublicKey(encodeSequence(encodeObjectIdentifier(oid)), value));
 }

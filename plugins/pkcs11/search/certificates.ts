@@ -1,5 +1,5 @@
 /**
- * Finding certificates by a URI, and the issuers that stand on the same token.
+ * Finds certificates by a URI, and their issuers on the same token.
  *
  * @module
  */
@@ -9,32 +9,32 @@ import { isRenewal, sortByPreference } from "../../../src/x509/chain.ts";
 import { hasIssued } from "../../../src/x509/verify_issuer.ts";
 import { sameBytes } from "../../../src/x509/public_key.ts";
 import { needsLogin } from "../login/login.ts";
-import { findCertificates, fingerprint, type TokenCertificate } from "../objects/find.ts";
-import { LoginDeferredError, type Search } from "./context.ts";
+import { findCertificates, sha256Hex, type TokenCertificate } from "../objects/find.ts";
+import { LoginDeferredError, type SearchContext } from "./context.ts";
 import { formatUri } from "../uri/format.ts";
-import { objectCriteria } from "../uri/match.ts";
+import { parseObjectCriteria } from "../uri/match.ts";
 import type { Session } from "../module/session_pool.ts";
 
-/** The service takes five certificates: a longer path is of no use. */
+/** Maximum length of a path; the service accepts five certificates. */
 const MAX_PATH_LENGTH = 8;
 
 /**
- * The certificates that a URI asks for, in the tokens it asks for. First without a login; where
- * nothing is found and exactly one token can be meant, with one, which shows private certificates.
+ * Returns the certificates that match a URI. If none is visible and exactly one token matches, logs in
+ * and searches again, because certificates can be private.
  */
 export async function searchCertificates(
-  { visit, uri, tokens, login, mayLogIn }: Search,
+  { pool, uri, tokens, login, mayLogIn }: SearchContext,
 ): Promise<TokenCertificate[]> {
-  const criteria = objectCriteria(uri);
+  const criteria = parseObjectCriteria(uri);
   const found: TokenCertificate[] = [];
   const search = async (session: Session) => {
-    const note = (why: string) => visit.notes.push(why);
+    const note = (why: string) => pool.warnings.push(why);
     found.push(...await findCertificates(session, criteria, note));
   };
-  await visit.forEachToken(tokens, search);
+  await pool.forEachToken(tokens, search);
   const [only, another] = tokens;
   if (found.length > 0 || !only || another) return found;
-  const session = await visit.session(only);
+  const session = await pool.session(only);
   if (!needsLogin(session)) return found;
   if (!mayLogIn) throw new LoginDeferredError();
   await login.loginUser(session);
@@ -43,20 +43,20 @@ export async function searchCertificates(
 }
 
 /**
- * Returns those that can be the end-entity certificate: no authorities, unless there is nothing else,
- * and then none that issued another of them; of a certificate and its renewals on a token the one that
- * is valid at `now` and expires last.
+ * Returns the certificates that can be the end-entity certificate. Authorities are only returned if
+ * there is nothing else, without those that issued another one. Of a certificate and its renewals on a
+ * token, only the one is returned that is valid at `now` and expires last.
  */
-export async function endEntities(
+export async function selectEndEntities(
   found: readonly TokenCertificate[],
   now: Date,
 ): Promise<readonly TokenCertificate[]> {
   const distinct = found.filter((item, i) => found.findIndex((other) => isSame(item, other)) === i);
   const leaves = distinct.filter(({ certificate }) => !certificate.isAuthority);
-  return withoutRenewed(leaves.length > 0 ? leaves : await withoutIssuers(distinct), now);
+  return removeRenewed(leaves.length > 0 ? leaves : await removeIssuers(distinct), now);
 }
 
-function withoutRenewed(items: readonly TokenCertificate[], now: Date): TokenCertificate[] {
+function removeRenewed(items: readonly TokenCertificate[], now: Date): TokenCertificate[] {
   const ordered = sortByPreference(items, now, ({ certificate }) => certificate);
   const isSuperseded = (item: TokenCertificate) =>
     ordered.slice(0, ordered.indexOf(item)).some((better) =>
@@ -65,7 +65,7 @@ function withoutRenewed(items: readonly TokenCertificate[], now: Date): TokenCer
   return items.filter((item) => !isSuperseded(item));
 }
 
-async function withoutIssuers(
+async function removeIssuers(
   distinct: readonly TokenCertificate[],
 ): Promise<readonly TokenCertificate[]> {
   if (distinct.length < 2) return distinct;
@@ -86,11 +86,11 @@ const isSame = (a: TokenCertificate, b: TokenCertificate) =>
   a.session === b.session && sameBytes(a.certificate.encoded, b.certificate.encoded);
 
 /**
- * Returns the issuers of a certificate that the token holds, nearest first, each verified by the
- * signature on one below it; all of several that were renewed or cross-signed. Self-signed ones are
- * left out, because the service has its trust anchor.
+ * Returns the issuers of a certificate on the token, nearest first, each verified by a signature.
+ * Renewed and cross-signed ones are all returned. Self-signed ones are left out, because the service
+ * has its trust anchor.
  */
-export async function issuersOf(
+export async function findIssuers(
   { session, certificate }: TokenCertificate,
 ): Promise<Certificate[]> {
   const path: Certificate[] = [];
@@ -98,7 +98,7 @@ export async function issuersOf(
   for (let length = 0; level.length > 0 && length < MAX_PATH_LENGTH; length++) {
     const next: Certificate[] = [];
     for (const below of level) {
-      for (const issuer of await issuersOfOne(session, below)) {
+      for (const issuer of await findDirectIssuers(session, below)) {
         const isKnown = [certificate, ...path, ...next].some(({ encoded }) =>
           sameBytes(encoded, issuer.encoded)
         );
@@ -111,7 +111,7 @@ export async function issuersOf(
   return path;
 }
 
-async function issuersOfOne(session: Session, below: Certificate): Promise<Certificate[]> {
+async function findDirectIssuers(session: Session, below: Certificate): Promise<Certificate[]> {
   const subject = below.issuer;
   const issuers: Certificate[] = [];
   for (const { certificate } of await findCertificates(session, { subject }, () => {})) {
@@ -122,14 +122,14 @@ async function issuersOfOne(session: Session, below: Certificate): Promise<Certi
 }
 
 /**
- * A URI of each certificate that names it and no other. Where label and CKA_ID do not, it holds the
- * certificate's SHA-256 as well.
+ * Returns a URI for each certificate that matches only it. If label and CKA_ID are not unique, the URI
+ * includes the certificate's SHA-256.
  */
-export async function certificateUris(
+export async function formatCertificateUris(
   certificates: readonly TokenCertificate[],
-  { uri: asked, visit }: Search,
+  { uri: asked, pool }: SearchContext,
 ): Promise<string[]> {
-  const all = await visit.tokens(); // also those that the URI asked for leaves out
+  const all = await pool.tokens(); // also those that do not match the URI
   const plain = (item: TokenCertificate) =>
     formatUri(item.session.token, all, asked, { ...item, type: "cert" });
   const namesakes = new Map<Session, Map<string, number>>();
@@ -141,7 +141,7 @@ export async function certificateUris(
       uris.push(plain(item));
       continue;
     }
-    const sha256 = await fingerprint(item.certificate.encoded);
+    const sha256 = await sha256Hex(item.certificate.encoded);
     uris.push(formatUri(item.session.token, all, asked, { ...item, type: "cert", sha256 }));
   }
   return uris;
@@ -152,7 +152,7 @@ async function countNames(session: Session): Promise<Map<string, number>> {
   const found = await findCertificates(session, {}, () => {});
   const counts = new Map<string, number>();
   for (const { id, label } of found) {
-    // A URI holds nothing of what is empty, so it matches objects that have it too.
+    // A URI leaves out empty attributes, so it also matches objects that have them.
     for (
       const name of new Set([
         nameOf({ id, label }),

@@ -1,5 +1,5 @@
 /**
- * The sentences for what is not there, and for what is there several times.
+ * Errors for objects that do not exist, and for ambiguous URIs.
  *
  * @module
  */
@@ -8,48 +8,48 @@ import type { KeystoreUri } from "../../../src/keystore/uri.ts";
 import { describeToken, formatUri } from "../uri/format.ts";
 import type { SessionPool, Token } from "../module/session_pool.ts";
 
-/** More URIs than this do not help in an error. */
+/** Maximum number of URIs in an error. */
 const MAX_LISTED = 8;
 
-/** No token that the URI asks for. */
-export function noToken(uri: KeystoreUri, notes: readonly string[]): HelperError {
+/** Creates the error that no token matches the URI. */
+export function noTokenError(uri: KeystoreUri, warnings: readonly string[]): HelperError {
   return new HelperError(
     "key-not-found",
-    `${uri.displayName}: no token matches; insert it, or see which certificates there are with: ` +
-      `read-certificate-data --certificate pkcs11:${after(notes)}`,
+    `${uri.displayName}: no token matches; insert it, or list certificates with: ` +
+      `read-certificate-data --certificate pkcs11:${formatWarnings(warnings)}`,
   );
 }
 
-/** An absence in the tokens of one module: another module may have the object. */
+/** Error for an object that one module does not have; another module may have it. */
 export class NoObjectError extends HelperError {
   constructor(message: string) {
     super("key-not-found", message);
   }
 }
 
-/** No object that the URI asks for in the tokens it asks for. */
-export function noObject(
-  { uri, tokens, visit }: { uri: KeystoreUri; tokens: readonly Token[]; visit: SessionPool },
+/** Creates the error that no object on the matching tokens matches the URI. */
+export function noObjectError(
+  { uri, tokens, pool }: { uri: KeystoreUri; tokens: readonly Token[]; pool: SessionPool },
   what: "certificate" | "private key" | "certificate or private key",
 ): NoObjectError {
   const where = tokens.map((token) => describeToken(token)).join(", ");
   return new NoObjectError(
     `${uri.displayName}: no ${what} matches in ${where}; check object, id and type in the URI` +
-      after(visit.notes),
+      formatWarnings(pool.warnings),
   );
 }
 
-/** Several tokens, and a login must know which. */
-export function severalTokens(uri: KeystoreUri, tokens: readonly Token[]): NoObjectError {
+/** Creates the error that several tokens match and a login is required. */
+export function multipleTokensError(uri: KeystoreUri, tokens: readonly Token[]): NoObjectError {
   const uris = tokens.map((token) => formatUri(token, tokens, uri));
   return new NoObjectError(
-    `${uri.displayName}: ${tokens.length} tokens match and a PIN goes to one alone; name it: ` +
-      listed(uris),
+    `${uri.displayName}: ${tokens.length} tokens match, but a PIN is sent to one only; name one: ` +
+      formatUris(uris),
   );
 }
 
-/** Several objects, and nothing tells which is meant. */
-export function severalObjects(
+/** Creates the error that several objects match. */
+export function multipleObjectsError(
   uri: KeystoreUri,
   what: "certificates" | "private keys",
   uris: readonly string[],
@@ -63,15 +63,15 @@ export function severalObjects(
   }
   return new HelperError(
     "key-not-found",
-    `${uri.displayName}: ${uris.length} ${what} match; name one: ${listed(uris)}`,
+    `${uri.displayName}: ${uris.length} ${what} match; name one: ${formatUris(uris)}`,
   );
 }
 
-function listed(uris: readonly string[]): string {
+function formatUris(uris: readonly string[]): string {
   const shown = uris.slice(0, MAX_LISTED).join(" or ");
   return uris.length > MAX_LISTED ? `${shown} and ${uris.length - MAX_LISTED} more` : shown;
 }
 
-function after(notes: readonly string[]): string {
-  return notes.length > 0 ? ` (${notes.join("; ")})` : "";
+function formatWarnings(warnings: readonly string[]): string {
+  return warnings.length > 0 ? ` (${warnings.join("; ")})` : "";
 }

@@ -1,21 +1,21 @@
 /**
- * Which certificate and which key are meant, when a URI names a certificate.
+ * Chooses the certificate and the key for a URI that names a certificate.
  *
  * @module
  */
 import { HelperError } from "../../../src/errors.ts";
 import type { Certificate } from "../../../src/x509/certificate.ts";
 import { type NonEmpty, sortByPreference } from "../../../src/x509/chain.ts";
-import { certificateUris, endEntities, issuersOf } from "./certificates.ts";
-import { type KeyMatch, keysFor } from "../objects/matching.ts";
+import { findIssuers, formatCertificateUris, selectEndEntities } from "./certificates.ts";
+import { findKeysFor, type KeyMatch } from "../objects/matching.ts";
 import { needsLogin } from "../login/login.ts";
-import { noObject, severalObjects } from "./errors.ts";
+import { multipleObjectsError, noObjectError } from "./errors.ts";
 import { findPrivateKeys, type TokenCertificate, type TokenKey } from "../objects/find.ts";
 import { hasUserPin } from "../login/pin_sources.ts";
-import type { Search } from "./context.ts";
+import type { SearchContext } from "./context.ts";
 import { describeToken, formatUri } from "../uri/format.ts";
 
-/** A certificate and the private keys that may be its own, the likeliest first. */
+/** Certificate and the private keys that may belong to it, the likeliest first. */
 export interface Pair {
   readonly found: TokenCertificate;
   readonly keys: NonEmpty<TokenKey>;
@@ -27,12 +27,12 @@ interface Candidate {
 }
 
 /**
- * The end-entity certificate among those found, and its key. Of several certificates the one with a
- * key is meant. Throws `key-not-found`, listing URIs, when several have one, and when none has.
+ * Returns the end-entity certificate and its key. If there are several certificates, chooses the one
+ * with a key. Throws `key-not-found` if none has a key, or, with their URIs, if several have one.
  */
 export async function choosePair(
   certificates: readonly TokenCertificate[],
-  search: Search,
+  search: SearchContext,
 ): Promise<Pair> {
   const { found, match: { keys } } = await chooseCandidate(certificates, search);
   const [key, ...others] = keys;
@@ -41,44 +41,47 @@ export async function choosePair(
       "key-not-found",
       `${search.uri.displayName}: ${
         describeToken(found.session.token)
-      } holds the certificate and no private key ` +
-        "for it; name the key with --private-key",
+      } has the certificate but not its private key; ` +
+        "name the key with --private-key",
     );
   }
   return { found, keys: [key, ...others] };
 }
 
-/** The end-entity certificate among those found and its issuers, without its key. */
+/** Returns the end-entity certificate and its issuers. */
 export async function chooseCertificate(
   certificates: readonly TokenCertificate[],
-  search: Search,
+  search: SearchContext,
 ): Promise<[Certificate, ...Certificate[]]> {
-  const [only, another] = await endEntities(certificates, search.now);
+  const [only, another] = await selectEndEntities(certificates, search.now);
   const found = only && !another ? only : (await chooseCandidate(certificates, search)).found;
-  return [found.certificate, ...await issuersOf(found)];
+  return [found.certificate, ...await findIssuers(found)];
 }
 
-/** The error that lists several keys. */
-export function severalKeys({ uri, tokens }: Search, keys: readonly TokenKey[]): HelperError {
+/** Creates the error that several keys match. */
+export function multipleKeysError(
+  { uri, tokens }: SearchContext,
+  keys: readonly TokenKey[],
+): HelperError {
   const uris = keys.map(({ session, id, label }) =>
     formatUri(session.token, tokens, uri, { id, label, type: "private" })
   );
-  return severalObjects(uri, "private keys", uris);
+  return multipleObjectsError(uri, "private keys", uris);
 }
 
 async function chooseCandidate(
   certificates: readonly TokenCertificate[],
-  search: Search,
+  search: SearchContext,
 ): Promise<Candidate> {
-  const leaves = await endEntities(certificates, search.now);
-  if (search.useLatest) return await latestCandidate(leaves, search);
+  const leaves = await selectEndEntities(certificates, search.now);
+  if (search.useLatest) return await chooseLatestCandidate(leaves, search);
   const ambiguous = async () =>
-    severalObjects(search.uri, "certificates", await certificateUris(leaves, search));
-  // A PIN goes to one token only, and nothing decides which.
+    multipleObjectsError(search.uri, "certificates", await formatCertificateUris(leaves, search));
+  // A PIN is sent to one token only, so several tokens stay ambiguous.
   if (new Set(leaves.map(({ session }) => session)).size > 1) throw await ambiguous();
   const candidates: Candidate[] = [];
   for (const found of leaves) {
-    candidates.push({ found, match: await keysWithLogin(found, search, leaves.length > 1) });
+    candidates.push({ found, match: await findKeysWithLogin(found, search, leaves.length > 1) });
   }
   const [first, another] = candidates;
   if (first && !another) return first;
@@ -92,35 +95,37 @@ async function chooseCandidate(
  * Returns the candidate that expires last of those with a key. Only the token of the certificate that
  * expires last is asked for a key, because its PIN must not go to another token.
  */
-async function latestCandidate(
+async function chooseLatestCandidate(
   leaves: readonly TokenCertificate[],
-  search: Search,
+  search: SearchContext,
 ): Promise<Candidate> {
   const ordered = sortByPreference(leaves, search.now, ({ certificate }) => certificate);
   const onToken = ordered.filter(({ session }) => session === ordered[0]?.session);
   let last: Candidate | undefined;
   for (const found of onToken) {
-    last = { found, match: await keysWithLogin(found, search, leaves.length > 1) };
+    last = { found, match: await findKeysWithLogin(found, search, leaves.length > 1) };
     if (last.match.keys.length > 0) return last;
   }
   const [first] = ordered;
-  if (!first || !last) throw noObject(search, "certificate");
+  if (!first || !last) throw noObjectError(search, "certificate");
   return { found: first, match: last.match };
 }
 
-/** The keys for a certificate, after a login where that is needed to see them. */
-async function keysWithLogin(
+/** Returns the keys for a certificate. Logs in if that is required to see them. */
+async function findKeysWithLogin(
   found: TokenCertificate,
-  { uri, login }: Search,
-  among: boolean,
+  { uri, login }: SearchContext,
+  checkPublicKeyObjects: boolean,
 ): Promise<KeyMatch> {
   const { session } = found;
-  if (!needsLogin(session) || login.isLoggedIn(session)) return await keysFor(found, uri, among);
-  // Nobody is to be asked for a PIN that is not needed; one that was given is used.
+  if (!needsLogin(session) || login.isLoggedIn(session)) {
+    return await findKeysFor(found, uri, checkPublicKeyObjects);
+  }
+  // Do not prompt for a PIN that is not needed; use one that was given.
   if (!hasUserPin(uri) && (await findPrivateKeys(session, {})).length > 0) {
-    const visible = await keysFor(found, uri, among);
+    const visible = await findKeysFor(found, uri, checkPublicKeyObjects);
     if (visible.keys.length > 0) return visible;
   }
   await login.loginUser(session);
-  return await keysFor(found, uri, among);
+  return await findKeysFor(found, uri, checkPublicKeyObjects);
 }

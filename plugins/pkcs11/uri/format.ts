@@ -1,5 +1,5 @@
 /**
- * Writing `pkcs11:` URIs that name tokens, certificates and keys.
+ * Formats `pkcs11:` URIs of tokens, certificates and keys.
  *
  * @module
  */
@@ -8,20 +8,20 @@ import type { KeystoreUri } from "../../../src/keystore/uri.ts";
 import { sameBytes } from "../../../src/x509/public_key.ts";
 import type { Token } from "../module/session_pool.ts";
 
-const ATTRIBUTES = ["model", "manufacturer", "serial"] as const;
-/** What is carried over from the user's URI: with them the module is found again; no PIN. */
-const CARRIED = ["module-path", "module-name"] as const;
+const TOKEN_ATTRIBUTES = ["model", "manufacturer", "serial"] as const;
+/** Query attributes to keep from the user's URI: those of the module, never a PIN. */
+const KEPT_ATTRIBUTES = ["module-path", "module-name"] as const;
 
-/** An object as a URI names it. */
+/** Object attributes for a URI. */
 export interface NamedObject {
   readonly id: Uint8Array;
   readonly label: Uint8Array;
   readonly type: "cert" | "private";
-  /** Of the certificate, where the rest does not tell it from others. */
+  /** SHA-256 of the certificate, if the other attributes match several. */
   readonly sha256?: string;
 }
 
-/** A URI of a token, or of an object in it; `others` are the tokens it must be told from. */
+/** Formats the URI of a token or its object, which must not match the tokens `others`. */
 export function formatUri(
   token: Token,
   others: readonly Token[],
@@ -31,9 +31,9 @@ export function formatUri(
   const { info } = token;
   const isTwin = (other: Token) =>
     other.slot !== token.slot && sameBytes(other.info.label, info.label) &&
-    ATTRIBUTES.every((name) => sameBytes(other.info[name], info[name]));
+    TOKEN_ATTRIBUTES.every((name) => sameBytes(other.info[name], info[name]));
   const path = [
-    ...ATTRIBUTES.map((name) => `${name}=${escape(info[name])}`),
+    ...TOKEN_ATTRIBUTES.map((name) => `${name}=${escape(info[name])}`),
     `token=${escape(info.label)}`,
     ...(others.some(isTwin) ? [`slot-id=${token.slot}`] : []),
     ...(object && object.id.length > 0 ? [`id=${escapeAll(object.id)}`] : []),
@@ -41,21 +41,21 @@ export function formatUri(
     ...(object ? [`type=${object.type}`] : []),
     ...(object?.sha256 === undefined ? [] : [`x-certificate-sha256=${object.sha256}`]),
   ];
-  const query = CARRIED.flatMap((name) => {
+  const query = KEPT_ATTRIBUTES.flatMap((name) => {
     const value = asked.query.get(name);
     return value ? [`${name}=${escape(value)}`] : [];
   });
   return `pkcs11:${path.join(";")}${query.length > 0 ? `?${query.join("&")}` : ""}`;
 }
 
-/** Returns a text of a token for a message. */
-export function printable(bytes: Uint8Array): string {
+/** Makes a text of a token safe for a message. */
+export function printableBytes(bytes: Uint8Array): string {
   return printableName(new TextDecoder().decode(bytes));
 }
 
-/** A token for people. */
+/** Returns the name of a token for messages. */
 export function describeToken({ info }: Token): string {
-  return `token "${printable(info.label)}"`;
+  return `token "${printableBytes(info.label)}"`;
 }
 
 /** Percent-encodes all but unreserved characters (RFC 3986 section 2.3). */

@@ -7,11 +7,11 @@ import {
 } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import type { FunctionName } from "../../../plugins/pkcs11/cryptoki/ffi.ts";
-import { TIME_LIMITS, type TimeLimits } from "../../../plugins/pkcs11/cryptoki/timeouts.ts";
+import { TIMEOUTS, type Timeouts } from "../../../plugins/pkcs11/cryptoki/timeouts.ts";
 import { HelperError } from "../../../src/errors.ts";
 import { createAuthority, issueCertificate } from "../../support/certificates.ts";
 import { PIN, SoftHsm } from "../../support/soft_hsm.ts";
-import { createKeystore, loadedKeystore, scriptedContext, uriOf } from "./keystore_context.ts";
+import { createKeystore, loadedKeystore, parseUri, scriptedContext } from "./keystore_context.ts";
 import { wrap, WRAPPERS } from "./wrapper.ts";
 
 const hsm = new SoftHsm();
@@ -23,16 +23,16 @@ await token.importKey(keyPath, { id: "01", label: "key" });
 await token.importCertificate(certificatePath, { id: "01", label: "key" });
 
 const MESSAGE = new TextEncoder().encode("message");
-/** Asks for something that every call is needed for. */
-const EVERYTHING = uriOf(
+/** URI that requires every call. */
+const EVERYTHING = parseUri(
   `pkcs11:token=frail;object=key;library-manufacturer=SoftHSM;slot-manufacturer=SoftHSM%20project?pin-value=${PIN}`,
 );
 
-/** Without these a signature can be made: what fails is told under --debug. */
+/** Calls that a signature does not need: their errors are logged with --debug only. */
 const DISPENSABLE: readonly FunctionName[] = ["C_GetMechanismList", "C_CloseSession", "C_Finalize"];
-const CALLS = Object.keys(TIME_LIMITS).filter((name): name is FunctionName => name !== "load");
+const CALLS = Object.keys(TIMEOUTS).filter((name): name is FunctionName => name !== "load");
 
-/** A limit that nothing takes which does not hang, and one that is over soon, milliseconds. */
+/** A timeout that only a hanging call reaches, and a short one, milliseconds. */
 const [LONG, SHORT] = [10_000, 150];
 
 for (const variant of WRAPPERS) {
@@ -53,14 +53,14 @@ for (const variant of WRAPPERS) {
     // 0x30: CKR_DEVICE_ERROR
     Deno.test(`${name}: a failing ${call} is named, with its return value`, async () => {
       using wrapped = wrap(hsm, { FAIL: `${call}=0x30` });
-      const words = `${call} failed with CKR_DEVICE_ERROR (0x30)`;
+      const message = `${call} failed with CKR_DEVICE_ERROR (0x30)`;
       if (DISPENSABLE.includes(call)) {
-        const { debugged } = await sign();
-        if (call !== "C_GetMechanismList") assertStringIncludes(debugged.join("\n"), words);
+        const { debugMessages } = await sign();
+        if (call !== "C_GetMechanismList") assertStringIncludes(debugMessages.join("\n"), message);
         assertEquals(wrapped.count("C_Sign"), 1);
       } else {
         const used = call === "C_GetFunctionList" ? createKeystore(layout) : keystore;
-        const error = await assertRejects(() => sign(used), HelperError, words);
+        const error = await assertRejects(() => sign(used), HelperError, message);
         assertEquals(error.message.includes(PIN), false);
         assertEquals(wrapped.count("C_Initialize"), call === "C_GetFunctionList" ? 0 : 1);
         assertEquals(
@@ -69,11 +69,11 @@ for (const variant of WRAPPERS) {
         );
       }
       wrapped.set({ FAIL: "" });
-      await sign(); // and nothing is left of it
+      await sign(); // no state is left
     });
   }
 
-  Deno.test(`${name}: every call that is used is made to fail above`, async () => {
+  Deno.test(`${name}: the tests above let every call in use fail`, async () => {
     using wrapped = wrap(hsm);
     await sign();
     const made = new Set(wrapped.calls().map((line) => line.split(" ")[0] ?? ""));
@@ -85,12 +85,12 @@ for (const variant of WRAPPERS) {
     await assertRejects(
       () => sign(),
       HelperError,
-      "C_Sign failed with a vendor's own error (0x80000042)",
+      "C_Sign failed with a vendor-specific error (0x80000042)",
     );
   });
 
   for (const call of CALLS) {
-    const limits: Partial<TimeLimits> = {
+    const limits: Partial<Timeouts> = {
       ...Object.fromEntries(CALLS.map((other) => [other, LONG])),
       [call]: SHORT,
     };
@@ -103,11 +103,11 @@ for (const variant of WRAPPERS) {
       sanitizeResources: call !== "C_GetFunctionList",
       fn: async () => {
         using wrapped = wrap(hsm, { HANG: `${call}=${3 * SHORT}` });
-        const words = `${call} has not returned within 0.15 s`;
+        const message = `${call} has not returned within 0.15 s`;
         if (call === "C_CloseSession" || call === "C_Finalize") {
-          assertStringIncludes((await sign(loaded)).debugged.join("\n"), words);
+          assertStringIncludes((await sign(loaded)).debugMessages.join("\n"), message);
         } else {
-          await assertRejects(() => sign(loaded), HelperError, words);
+          await assertRejects(() => sign(loaded), HelperError, message);
         }
         if (call !== "C_GetFunctionList") {
           await assertRejects(() => sign(loaded), HelperError, `still busy with ${call}`);
@@ -121,14 +121,14 @@ for (const variant of WRAPPERS) {
     });
   }
 
-  Deno.test(`${name}: a module that somebody else has initialised is used and left as it is`, async () => {
+  Deno.test(`${name}: a module that is already initialised is used and not finalised`, async () => {
     using wrapped = wrap(hsm, { INITIALIZED: "1" });
     await sign();
     assertEquals([wrapped.count("C_Sign"), wrapped.count("C_Finalize")], [1, 0]);
     assertEquals(wrapped.count("C_OpenSession"), wrapped.count("C_CloseSession"));
   });
 
-  Deno.test(`${name}: a token that was taken out is found again when it is back`, async () => {
+  Deno.test(`${name}: a removed token is found again when it is back`, async () => {
     const there = hsm.directory.write(`there-${crypto.randomUUID()}`, "");
     using _ = wrap(hsm, { TOKEN: there });
     await sign();
@@ -139,7 +139,7 @@ for (const variant of WRAPPERS) {
       HelperError,
       "CKR_TOKEN_NOT_PRESENT",
     );
-    assertStringIncludes(error.message, "put it back");
+    assertStringIncludes(error.message, "insert it");
     await open[Symbol.asyncDispose]();
     await assertRejects(() => sign(), HelperError, "no token matches");
     Deno.writeTextFileSync(there, "");
@@ -164,7 +164,7 @@ if (!natural) throw new Error("no wrapper");
 const keystore = await loadedKeystore(natural, hsm);
 const context = () => scriptedContext({ module: natural.module });
 
-Deno.test("other requests are answered while a token takes a second to sign", async () => {
+Deno.test("other requests get a response while a token takes a second to sign", async () => {
   using _ = wrap(hsm, { HANG: "C_Sign=1000" });
   await using signer = await keystore.openKey(EVERYTHING, context());
   await using server = Deno.serve(
@@ -177,7 +177,7 @@ Deno.test("other requests are answered while a token takes a second to sign", as
     await (await fetch(url)).text();
     return performance.now() - started;
   };
-  await request(); // the first of all takes longer
+  await request(); // the first request takes longer
   let isSigned = false;
   const signature = signer.sign(MESSAGE, "SHA-256").then(() => isSigned = true);
   const times: number[] = [];
@@ -207,7 +207,7 @@ Deno.test("a thousand signatures leave no session open and memory flat", async (
   assertEquals(new TextDecoder().decode(stderr), "");
   const [before, after] = JSON.parse(new TextDecoder().decode(stdout));
   assertLess(after.runtime - before.runtime, 1_500_000);
-  // Allocators take memory in steps and give none back; a leak in native code goes beyond that.
+  // Allocators take memory in steps and keep it; a leak in native code is larger.
   assertLess(after.resident - before.resident, 50_000_000);
   const pairs = { C_OpenSession: "C_CloseSession", C_Initialize: "C_Finalize" };
   for (const [begin, end] of Object.entries(pairs)) {

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { type Layout, LAYOUTS } from "../../../plugins/pkcs11/cryptoki/layout.ts";
 import { compilerSizes } from "../../support/pkcs11_modules.ts";
 
-/** The table in the form in which sizes.c prints what the compiler has. */
+/** Returns the layout in the format of sizes.c, which prints the compiler's values. */
 function numbersOf(layout: Layout) {
   const { ulong, functionList, initializeArguments, info, slotInfo, tokenInfo } = layout;
   const { attribute, mechanism } = layout;
@@ -25,7 +25,7 @@ function numbersOf(layout: Layout) {
   };
 }
 
-Deno.test("LAYOUTS.natural has the sizes and offsets that the compiler has", async () => {
+Deno.test("LAYOUTS.natural has the compiler's sizes and offsets", async () => {
   assertEquals(numbersOf(LAYOUTS.natural), await compilerSizes([]));
 });
 

@@ -3,7 +3,12 @@ import { HelperError } from "../../../src/errors.ts";
 import { createAuthority, issueCertificate } from "../../support/certificates.ts";
 import { SOFTHSM } from "../../support/pkcs11_modules.ts";
 import { PIN, SoftHsm } from "../../support/soft_hsm.ts";
-import { type Given, loadedKeystore, scriptedContext, uriOf } from "./keystore_context.ts";
+import {
+  type ContextOptions,
+  loadedKeystore,
+  parseUri,
+  scriptedContext,
+} from "./keystore_context.ts";
 import { wrap, type Wrapped, WRAPPERS, type WrapperSettings } from "./wrapper.ts";
 
 const hsm = new SoftHsm();
@@ -29,7 +34,7 @@ const CAREFUL = "pkcs11:token=locked;object=careful";
 const WRONG = "99999999";
 const ALSO_WRONG = "88888888";
 
-/** The PINs that were sent, with the user each was for. */
+/** Returns the PINs that were sent, each with its user type. */
 const sent = (wrapped: Wrapped) =>
   wrapped.calls().filter((line) => line.startsWith("C_Login ")).map((line) => line.slice(8));
 const USER = (pin: string) => `1 ${pin}`;
@@ -41,29 +46,29 @@ for (const variant of WRAPPERS) {
     settings: WrapperSettings,
     body: (run: {
       wrapped: Wrapped;
-      /** Opens the key, signs once, closes; gives the context. */
-      sign(uri: string, given?: Given): Promise<ReturnType<typeof scriptedContext>>;
-      refusal(uri: string, given: Given, ...words: string[]): Promise<HelperError>;
+      /** Opens the key, signs once, closes it and returns the context. */
+      sign(uri: string, options?: ContextOptions): Promise<ReturnType<typeof scriptedContext>>;
+      expectError(uri: string, options: ContextOptions, ...parts: string[]): Promise<HelperError>;
     }) => Promise<void>,
   ) => {
-    const keystore = await loadedKeystore(variant, hsm); // which has seen no PIN
+    const keystore = await loadedKeystore(variant, hsm); // its PIN cache is empty
     Deno.test(`${variant.name}: ${title}`, async () => {
       using wrapped = wrap(hsm, settings);
-      const sign = async (uri: string, given: Given = {}) => {
-        const context = scriptedContext({ module: variant.module, ...given });
-        await using signer = await keystore.openKey(uriOf(uri), context);
+      const sign = async (uri: string, options: ContextOptions = {}) => {
+        const context = scriptedContext({ module: variant.module, ...options });
+        await using signer = await keystore.openKey(parseUri(uri), context);
         await signer.sign(MESSAGE, "SHA-256");
         return context;
       };
-      const refusal = async (uri: string, given: Given, ...words: string[]) => {
-        const error = await assertRejects(() => sign(uri, given), HelperError);
-        for (const word of words) assertStringIncludes(error.message, word);
+      const expectError = async (uri: string, options: ContextOptions, ...parts: string[]) => {
+        const error = await assertRejects(() => sign(uri, options), HelperError);
+        for (const part of parts) assertStringIncludes(error.message, part);
         for (const pin of [PIN, WRONG, ALSO_WRONG]) {
           assertEquals(error.message.includes(pin), false, error.message);
         }
         return error;
       };
-      await body({ wrapped, sign, refusal });
+      await body({ wrapped, sign, expectError });
       assertEquals(wrapped.count("C_OpenSession"), wrapped.count("C_CloseSession"));
       const refused = settings["FAIL"]?.startsWith("C_Initialize") ? 1 : 0;
       assertEquals(wrapped.count("C_Initialize") - refused, wrapped.count("C_Finalize"));
@@ -71,7 +76,7 @@ for (const variant of WRAPPERS) {
   };
 
   await test(
-    "the PIN is taken from pin-value, a file, the environment, or typed",
+    "the PIN comes from pin-value, a file, the environment or the terminal",
     {},
     async ({ wrapped, sign }) => {
       const file = hsm.directory.write("pin file", `${PIN}\nmore\n`);
@@ -86,7 +91,7 @@ for (const variant of WRAPPERS) {
   );
 
   await test(
-    "a typed PIN is remembered, and nobody is asked at the next use",
+    "a typed PIN is cached, and there is no prompt at the next use",
     {},
     async ({ wrapped, sign }) => {
       const first = await sign(KEY, { answers: [PIN] });
@@ -98,51 +103,51 @@ for (const variant of WRAPPERS) {
   );
 
   await test(
-    "a PIN that is missing is asked for, or told to be missing",
+    "a missing PIN is prompted for, or reported without a terminal",
     {},
-    async ({ wrapped, refusal }) => {
-      const error = await refusal(KEY, {}, 'the PIN of token "locked" is needed', "pin-source");
+    async ({ wrapped, expectError }) => {
+      const error = await expectError(KEY, {}, 'the PIN of token "locked" is needed', "pin-source");
       assertEquals(error.code, "key-locked");
-      await refusal(KEY, { answers: [""] }, "was not entered");
-      await refusal(`${KEY}?pin-value=`, {}, "pin-value: the PIN is empty");
-      await refusal(`${KEY}?pin-source=/nonexistent`, {}, "/nonexistent cannot be read");
-      await refusal(`${KEY}?pin-source=env:NO_PIN`, {}, "the variable NO_PIN is not set");
+      await expectError(KEY, { answers: [""] }, "was not entered");
+      await expectError(`${KEY}?pin-value=`, {}, "pin-value: the PIN is empty");
+      await expectError(`${KEY}?pin-source=/nonexistent`, {}, "/nonexistent cannot be read");
+      await expectError(`${KEY}?pin-source=env:NO_PIN`, {}, "the variable NO_PIN is not set");
       assertEquals(sent(wrapped), []);
     },
   );
 
   await test(
-    "a wrong PIN that was given is sent once, however often it is given",
+    "a wrong PIN from the URI is sent once, however often it is used",
     {},
-    async ({ wrapped, sign, refusal }) => {
-      const error = await refusal(
+    async ({ wrapped, sign, expectError }) => {
+      const error = await expectError(
         `${KEY}?pin-value=${WRONG}`,
         { answers: [PIN] },
-        "what pin-value gives is not the PIN",
+        "pin-value: this is not the PIN",
       );
       assertEquals(error.code, "key-locked");
-      await refusal(`${KEY}?pin-value=${WRONG}`, {}, "was refused", "not sent again");
-      await refusal(`${CAREFUL}?pin-value=${WRONG}`, {}, "not sent again");
+      await expectError(`${KEY}?pin-value=${WRONG}`, {}, "already rejected", "not sent again");
+      await expectError(`${CAREFUL}?pin-value=${WRONG}`, {}, "not sent again");
       await sign(`${KEY}?pin-value=${PIN}`);
       assertEquals(sent(wrapped), [USER(WRONG), USER(PIN)]);
     },
   );
 
   await test(
-    "a wrong PIN that was typed is asked for again, and never sent twice",
+    "a wrong typed PIN is prompted for again, and never sent twice",
     {},
-    async ({ wrapped, sign, refusal }) => {
+    async ({ wrapped, sign, expectError }) => {
       const { questions } = await sign(KEY, { answers: [WRONG, WRONG, PIN] });
       assertEquals(questions, [
         'The PIN of token "locked": ',
         'That PIN is wrong. The PIN of token "locked": ',
-        'That PIN was refused before and is not sent again. The PIN of token "locked": ',
+        'That PIN was already rejected and is not sent again. The PIN of token "locked": ',
       ]);
       assertEquals(sent(wrapped), [USER(WRONG), USER(PIN)]);
-      await refusal(
+      await expectError(
         `${CAREFUL}`,
         { answers: [WRONG, ALSO_WRONG, "77777777", "66666666"] },
-        "none of 3 entries",
+        "3 wrong entries",
       );
     },
   );
@@ -152,11 +157,11 @@ for (const variant of WRAPPERS) {
   });
 
   await test(
-    "before the last try a given PIN is not sent, and a person is told",
+    "before the last try a PIN from the URI is not sent, and the prompt warns",
     tries(2),
-    async ({ wrapped, sign, refusal }) => {
-      await refusal(`${KEY}?pin-value=${WRONG}`, {}, "one try is left before it is locked");
-      await refusal(
+    async ({ wrapped, sign, expectError }) => {
+      await expectError(`${KEY}?pin-value=${WRONG}`, {}, "one try is left before it is locked");
+      await expectError(
         `${KEY}?pin-value=${ALSO_WRONG}`,
         {},
         "one try is left",
@@ -173,37 +178,55 @@ for (const variant of WRAPPERS) {
   );
 
   await test(
-    "a token that locks itself is told, and no PIN is sent to it any more",
+    "a token that locks itself is reported, and no more PINs are sent to it",
     tries(3),
-    async ({ wrapped, refusal }) => {
+    async ({ wrapped, expectError }) => {
       const answers = [WRONG, ALSO_WRONG, "77777777"];
-      const error = await refusal(KEY, { answers }, "is locked after too many wrong ones", "PUK");
+      const error = await expectError(
+        KEY,
+        { answers },
+        "is locked after too many wrong PINs",
+        "PUK",
+      );
       assertEquals(error.code, "key-locked");
-      await refusal(`${KEY}?pin-value=${PIN}`, { answers: [PIN] }, "is locked");
+      await expectError(`${KEY}?pin-value=${PIN}`, { answers: [PIN] }, "is locked");
       assertEquals(sent(wrapped).length, 3);
     },
   );
 
-  await test("PINs that are not set or expired are told", {}, async ({ wrapped, refusal }) => {
-    wrapped.set({ FAIL: "C_Login=0x102" });
-    await refusal(`${KEY}?pin-value=${PIN}`, {}, 'token "locked" has no PIN yet', "--init-pin");
-    wrapped.set({ FAIL: "C_Login=0xa3" });
-    await refusal(`${KEY}?pin-value=${PIN}`, {}, "has expired");
-    wrapped.set({ FAIL: "C_Login=0x30" });
-    await refusal(`${KEY}?pin-value=${PIN}`, {}, "C_Login failed with CKR_DEVICE_ERROR (0x30)");
-  });
+  await test(
+    "PINs that are not set or have expired are reported",
+    {},
+    async ({ wrapped, expectError }) => {
+      wrapped.set({ FAIL: "C_Login=0x102" });
+      await expectError(
+        `${KEY}?pin-value=${PIN}`,
+        {},
+        'token "locked" has no PIN yet',
+        "--init-pin",
+      );
+      wrapped.set({ FAIL: "C_Login=0xa3" });
+      await expectError(`${KEY}?pin-value=${PIN}`, {}, "has expired");
+      wrapped.set({ FAIL: "C_Login=0x30" });
+      await expectError(
+        `${KEY}?pin-value=${PIN}`,
+        {},
+        "C_Login failed with CKR_DEVICE_ERROR (0x30)",
+      );
+    },
+  );
 
   const CONTEXT_QUESTION = 'The PIN for signing with key "careful" of token "locked": ';
 
   await test(
-    "a key that wants a PIN at each signature gets it by flag, URI, --reuse-pin, or typed",
+    "a key that requires a PIN for each signature gets it by flag, URI, --reuse-pin or prompt",
     {},
     async ({ wrapped, sign }) => {
       const open = `${CAREFUL}?pin-value=${PIN}`;
       const file = hsm.directory.write("context pin", `${PIN}\n`);
       const source = encodeURIComponent(file);
       assertEquals((await sign(open, { answers: [PIN] })).questions, [CONTEXT_QUESTION]);
-      await sign(open); // remembered
+      await sign(open); // cached
       await sign(open, { contextPin: PIN });
       await sign(open, { reusePin: true });
       await sign(`${open}&context-pin-value=${PIN}`);
@@ -218,52 +241,56 @@ for (const variant of WRAPPERS) {
   );
 
   await test(
-    "--reuse-pin asks when the token's PIN is not the key's",
+    "--reuse-pin prompts when the token's PIN is not the key's",
     { FAIL: "C_Login=0xa0@2" },
-    async ({ wrapped, refusal }) => {
+    async ({ wrapped, expectError }) => {
       const open = `${CAREFUL}?pin-value=${PIN}`;
-      await refusal(open, { reusePin: true, answers: [WRONG, ""] }, "was not entered");
+      await expectError(open, { reusePin: true, answers: [WRONG, ""] }, "was not entered");
       assertEquals(sent(wrapped), [USER(PIN), CONTEXT(PIN), CONTEXT(WRONG)]);
-      await refusal(open, { reusePin: true }, "there is no terminal", "--context-pin");
-      assertEquals(sent(wrapped).slice(3), [USER(PIN)]); // what was refused is not sent again
+      await expectError(open, { reusePin: true }, "there is no terminal", "--context-pin");
+      assertEquals(sent(wrapped).slice(3), [USER(PIN)]); // a rejected PIN is not sent again
     },
   );
 
   await test("a wrong context PIN is not sent twice, and the signature is begun again", {
     FAIL: "C_Login=0xa0@2",
-  }, async ({ wrapped, sign, refusal }) => {
+  }, async ({ wrapped, sign, expectError }) => {
     const open = `${CAREFUL}?pin-value=${PIN}`;
     const { questions } = await sign(open, { answers: [WRONG, PIN] });
     assertEquals(questions, [CONTEXT_QUESTION, `That PIN is wrong. ${CONTEXT_QUESTION}`]);
     assertEquals(sent(wrapped), [USER(PIN), CONTEXT(WRONG), CONTEXT(PIN)]);
     assertEquals([wrapped.count("C_SignInit"), wrapped.count("C_Sign")], [2, 1]);
-    await refusal(open, { contextPin: WRONG }, "--context-pin", "not sent again");
+    await expectError(open, { contextPin: WRONG }, "--context-pin", "not sent again");
   });
 
-  await test("a PIN pad is asked to ask", { PIN_PAD: PIN }, async ({ wrapped, sign, refusal }) => {
-    const { questions, said } = await sign(CAREFUL);
-    assertEquals(questions, []);
-    assertEquals(said, [
-      'enter the PIN of token "locked" on the token\'s PIN pad',
-      'enter the PIN for signing with key "careful" of token "locked" on the token\'s PIN pad',
-    ]);
-    assertEquals(sent(wrapped), [USER("PIN pad"), CONTEXT("PIN pad")]);
-    wrapped.set({ FAIL: "C_Login=0x50" });
-    await refusal(KEY, {}, "CKR_FUNCTION_CANCELED", "cancelled at the token");
-  });
+  await test(
+    "a PIN pad is used for both PINs",
+    { PIN_PAD: PIN },
+    async ({ wrapped, sign, expectError }) => {
+      const { questions, messages } = await sign(CAREFUL);
+      assertEquals(questions, []);
+      assertEquals(messages, [
+        'enter the PIN of token "locked" on the token\'s PIN pad',
+        'enter the PIN for signing with key "careful" of token "locked" on the token\'s PIN pad',
+      ]);
+      assertEquals(sent(wrapped), [USER("PIN pad"), CONTEXT("PIN pad")]);
+      wrapped.set({ FAIL: "C_Login=0x50" });
+      await expectError(KEY, {}, "CKR_FUNCTION_CANCELED", "cancelled at the token");
+    },
+  );
 
-  await test("a PIN pad is asked again after a wrong PIN, up to the last try", {
+  await test("a PIN pad is used again after a wrong PIN, up to the last try", {
     PIN_PAD: WRONG,
     ...tries(3),
-  }, async ({ wrapped, refusal }) => {
-    await refusal(KEY, {}, "one try is left", "no terminal");
+  }, async ({ wrapped, expectError }) => {
+    await expectError(KEY, {}, "one try is left", "no terminal");
     assertEquals(sent(wrapped).length, 2);
-    await refusal(KEY, { answers: [""] }, "is locked after too many");
+    await expectError(KEY, { answers: [""] }, "is locked after too many");
     assertEquals(sent(wrapped).length, 3);
   });
 
   await test(
-    "a key that needs no PIN signs without one, and with one where it turns out to be needed",
+    "a key that needs no PIN signs without one, and with one if the token requires it",
     {},
     async ({ wrapped, sign }) => {
       await sign("pkcs11:token=locked;object=open");
@@ -276,7 +303,7 @@ for (const variant of WRAPPERS) {
   );
 
   await test(
-    "--reuse-pin takes the URI's PIN where the token itself needs none",
+    "--reuse-pin uses the URI's PIN when the token itself needs none",
     { ALWAYS: PIN },
     async ({ wrapped, sign }) => {
       await sign(`pkcs11:token=locked;object=open?pin-value=${PIN}`, { reusePin: true });

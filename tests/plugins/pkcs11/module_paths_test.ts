@@ -2,22 +2,22 @@ import { assertEquals, assertNotEquals } from "@std/assert";
 import {
   type HostInfo,
   isDefaultPath,
-  moduleCandidates,
-  pathsOf,
+  listModuleCandidates,
+  listPaths,
 } from "../../../plugins/pkcs11/module/paths.ts";
-import { type Given, scriptedContext, uriOf } from "./keystore_context.ts";
+import { type ContextOptions, parseUri, scriptedContext } from "./keystore_context.ts";
 
 const LINUX: HostInfo = {
   platform: "linux",
   architecture: "x86_64",
   isDirectory: (path) => path === "/opt/modules",
 };
-const candidates = (uri: string, given: Given = {}, host = LINUX) =>
-  moduleCandidates(uriOf(uri), scriptedContext(given), host);
-const paths = (uri: string, given: Given = {}, host = LINUX) =>
-  pathsOf(candidates(uri, given, host));
+const candidates = (uri: string, options: ContextOptions = {}, host = LINUX) =>
+  listModuleCandidates(parseUri(uri), scriptedContext(options), host);
+const paths = (uri: string, options: ContextOptions = {}, host = LINUX) =>
+  listPaths(candidates(uri, options, host));
 
-Deno.test("moduleCandidates() goes by flag, then URI, then PKCS11_MODULE_PATH, then usual places", () => {
+Deno.test("listModuleCandidates() uses flag, then URI, then PKCS11_MODULE_PATH, then default paths", () => {
   const [uri, flag, moduleVariable] = ["pkcs11:?module-path=/uri.so", "/flag.so", "/variable.so"];
   assertEquals(paths(uri, { module: flag, moduleVariable }), [flag]);
   assertEquals(paths(uri, { moduleVariable }), ["/uri.so"]);
@@ -27,10 +27,10 @@ Deno.test("moduleCandidates() goes by flag, then URI, then PKCS11_MODULE_PATH, t
   assertEquals(candidates("pkcs11:").namedBy, undefined);
 });
 
-Deno.test("moduleCandidates() finds a module-name with or without lib, in any case", () => {
-  const places = paths("pkcs11:?module-name=SoftHSM2");
+Deno.test("listModuleCandidates() finds a module-name with or without lib, in any case", () => {
+  const found = paths("pkcs11:?module-name=SoftHSM2");
   for (const path of ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/SoftHSM2.so"]) {
-    assertEquals(places.includes(path), true, path);
+    assertEquals(found.includes(path), true, path);
   }
   assertEquals(paths("pkcs11:?module-name=a&module-path=/opt/modules"), [
     "/opt/modules/a.so",
@@ -39,7 +39,7 @@ Deno.test("moduleCandidates() finds a module-name with or without lib, in any ca
   assertEquals(paths("pkcs11:?module-name=a&module-path=/opt/a.so"), ["/opt/a.so"]);
 });
 
-Deno.test("moduleCandidates() searches p11-kit's proxy first, where each system keeps it", () => {
+Deno.test("listModuleCandidates() searches p11-kit's proxy first, in the default paths of each platform", () => {
   const linux = paths("pkcs11:");
   assertEquals(linux[0], "/usr/lib/x86_64-linux-gnu/p11-kit-proxy.so");
   const before = (path: string, later: string) =>
@@ -73,7 +73,7 @@ Deno.test("moduleCandidates() searches p11-kit's proxy first, where each system 
   ) assertEquals(windows.includes(path), true, path);
 });
 
-Deno.test("isUsualPlace() tells the modules that would be found by themselves", () => {
+Deno.test("isDefaultPath() returns true for the modules that are searched by default", () => {
   const context = scriptedContext();
   assertEquals(isDefaultPath("/usr/lib/softhsm/libsofthsm2.so", context, LINUX), true);
   assertEquals(isDefaultPath("/usr/lib/libvendor.so", context, LINUX), false);

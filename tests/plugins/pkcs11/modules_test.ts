@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Pkcs11Keystore } from "../../../plugins/pkcs11/keystore.ts";
 import { LAYOUTS } from "../../../plugins/pkcs11/cryptoki/layout.ts";
-import { TIME_LIMITS } from "../../../plugins/pkcs11/cryptoki/timeouts.ts";
+import { TIMEOUTS } from "../../../plugins/pkcs11/cryptoki/timeouts.ts";
 import { HelperError } from "../../../src/errors.ts";
 import { verifySignature } from "../../../src/x509/verify_signature.ts";
 import { createAuthority, generateKey, issueCertificate } from "../../support/certificates.ts";
@@ -11,7 +11,12 @@ import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { formatName } from "../../../src/x509/name.ts";
 import type { Signer } from "../../../src/keystore/types.ts";
 import { wrap, WRAPPERS, type WrapperSettings } from "./wrapper.ts";
-import { createKeystore, type Given, scriptedContext, uriOf } from "./keystore_context.ts";
+import {
+  type ContextOptions,
+  createKeystore,
+  parseUri,
+  scriptedContext,
+} from "./keystore_context.ts";
 
 const hsm = new SoftHsm();
 globalThis.addEventListener("unload", () => hsm[Symbol.dispose]());
@@ -22,12 +27,12 @@ const machine = await issueCertificate(authority, { subject: "/CN=machine" });
 await full.importKey(machine.keyPath, { id: "01", label: "machine" });
 await full.importCertificate(machine.certificatePath, { id: "01", label: "machine" });
 
-/** The refusal that a new keystore gives. */
-async function refusal(uri: string, given: Given): Promise<HelperError> {
+/** Returns the error of a new keystore. */
+async function expectError(uri: string, options: ContextOptions): Promise<HelperError> {
   using _ = hsm.enter();
   const keystore = createKeystore(undefined, { load: 400 });
   return await assertRejects(
-    () => keystore.openKey(uriOf(uri), scriptedContext(given)),
+    () => keystore.openKey(parseUri(uri), scriptedContext(options)),
     HelperError,
   );
 }
@@ -35,22 +40,22 @@ async function refusal(uri: string, given: Given): Promise<HelperError> {
 const HARMFUL = {
   segfault: "crashes (SIGSEGV) while it is loaded",
   abort: "crashes (SIGABRT) while it is loaded",
-  exit: "ends the program while it is loaded",
-  hang: "is not loaded within 0.4 s",
-  empty: "is no PKCS#11 module: it has no C_GetFunctionList",
+  exit: "exits while it is loaded",
+  hang: "did not load within 0.4 s",
+  empty: "is not a PKCS#11 module (C_GetFunctionList is missing)",
 } as const;
 
-for (const [name, words] of Object.entries(HARMFUL)) {
-  Deno.test(`openKey() throws keystore-unavailable when the module does this when it is loaded: ${name}`, async () => {
+for (const [name, message] of Object.entries(HARMFUL)) {
+  Deno.test(`openKey() throws keystore-unavailable when loading the module does this: ${name}`, async () => {
     const module = await compileModule(name as keyof typeof HARMFUL);
-    const error = await refusal("pkcs11:", { module });
+    const error = await expectError("pkcs11:", { module });
     assertEquals(error.code, "keystore-unavailable");
-    assertStringIncludes(error.message, `--pkcs11-lib: ${module} ${words}`);
+    assertStringIncludes(error.message, `--pkcs11-lib: ${module} ${message}`);
   });
 }
 
-Deno.test("openKey() throws keystore-unavailable, naming who named it, when the module is not there", async () => {
-  const missing: [string, Given, string][] = [
+Deno.test("openKey() throws keystore-unavailable, and names its source, when the module does not exist", async () => {
+  const missing: [string, ContextOptions, string][] = [
     ["pkcs11:", { module: "/no/such.so" }, "--pkcs11-lib: /no/such.so does not exist"],
     ["pkcs11:", { module: "/etc" }, "--pkcs11-lib: /etc is a directory"],
     [
@@ -73,49 +78,49 @@ Deno.test("openKey() throws keystore-unavailable, naming who named it, when the 
     [
       "pkcs11:?module-name=nosuch",
       {},
-      "module-name: there is no such module; tried nosuch.so, libnosuch.so in /usr/lib",
+      "module-name: no such module; tried nosuch.so, libnosuch.so in /usr/lib",
     ],
     ["pkcs11:?module-name=x&module-path=/etc", {}, "tried x.so, libx.so in /etc"],
   ];
-  for (const [uri, given, words] of missing) {
-    const error = await refusal(uri, given);
+  for (const [uri, options, message] of missing) {
+    const error = await expectError(uri, options);
     assertEquals(error.code, "keystore-unavailable");
-    assertStringIncludes(error.message, words);
+    assertStringIncludes(error.message, message);
   }
 });
 
-Deno.test("openKey() throws keystore-unavailable, telling what was tried, when no module is found", async () => {
+Deno.test("openKey() throws keystore-unavailable, and lists what was tried, when no module is found", async () => {
   const keystore = new Pkcs11Keystore({
-    platform: "darwin", // whose places are not on this machine
+    platform: "darwin", // its default paths do not exist on this machine
     architecture: Deno.build.arch,
     layout: LAYOUTS.natural,
-    limits: TIME_LIMITS,
+    timeouts: TIMEOUTS,
   });
   const error = await assertRejects(
-    () => keystore.openKey(uriOf("pkcs11:"), scriptedContext()),
+    () => keystore.openKey(parseUri("pkcs11:"), scriptedContext()),
     HelperError,
   );
   assertEquals(error.code, "keystore-unavailable");
   for (
-    const words of ["p11-kit-proxy.dylib", "/opt/homebrew/lib", "/usr/local/lib", "--pkcs11-lib"]
+    const message of ["p11-kit-proxy.dylib", "/opt/homebrew/lib", "/usr/local/lib", "--pkcs11-lib"]
   ) {
-    assertStringIncludes(error.message, words);
+    assertStringIncludes(error.message, message);
   }
 });
 
-Deno.test("listCertificates() finds the token by module-path, module-name and the usual places", async () => {
+Deno.test("listCertificates() finds the token by module-path, module-name and the default paths", async () => {
   using _ = hsm.enter();
   for (const query of [`?module-path=${SOFTHSM}`, "?module-name=softhsm2", ""]) {
     const keystore = createKeystore();
     const listed = await keystore.listCertificates(
-      uriOf(`pkcs11:token=there${query}`),
+      parseUri(`pkcs11:token=there${query}`),
       scriptedContext(),
     );
     assertEquals(listed, []);
     const error = await assertRejects(
       () =>
         keystore.openKey(
-          uriOf(`pkcs11:token=there${query}${query === "" ? "?" : "&"}pin-value=${PIN}`),
+          parseUri(`pkcs11:token=there${query}${query === "" ? "?" : "&"}pin-value=${PIN}`),
           scriptedContext(),
         ),
       HelperError,
@@ -125,7 +130,7 @@ Deno.test("listCertificates() finds the token by module-path, module-name and th
   }
 });
 
-/** A module that comes before SoftHSM's own when none is named, and the calls it must not get. */
+/** Module that comes before SoftHSM if none is named, and the calls it must not get. */
 const SIBLINGS: Readonly<Record<string, { settings: WrapperSettings; without: string }>> = {
   "cannot list its slots": { settings: { FAIL: "C_GetSlotList=0x30" }, without: "C_OpenSession" },
   "has a token without the object": { settings: { EMPTY: "1" }, without: "C_Login" },
@@ -140,17 +145,17 @@ for (const [what, { settings, without }] of Object.entries(SIBLINGS)) {
     using wrapped = wrap(hsm, settings);
     for (const attributes of ["object=machine", "token=full;id=%01", "token=full"]) {
       await using signer = await keystore.openKey(
-        uriOf(`pkcs11:${attributes}?pin-value=${PIN}`),
+        parseUri(`pkcs11:${attributes}?pin-value=${PIN}`),
         scriptedContext(),
       ) as Signer;
       assertEquals(signer.certificates.map(({ subject }) => formatName(subject)), ["CN=machine"]);
     }
     assertEquals(wrapped.count(without), 0);
     assert(wrapped.count("C_GetSlotList") > 0);
-    const listed = await keystore.listCertificates(uriOf("pkcs11:"), scriptedContext());
+    const listed = await keystore.listCertificates(parseUri("pkcs11:"), scriptedContext());
     assertEquals(listed.length, 1);
     const error = await assertRejects(
-      () => keystore.openKey(uriOf("pkcs11:token=full;object=x"), scriptedContext()),
+      () => keystore.openKey(parseUri("pkcs11:token=full;object=x"), scriptedContext()),
       HelperError,
     );
     assertStringIncludes(error.message, "no certificate or private key matches in token");
@@ -168,7 +173,7 @@ Deno.test("listCertificates() reads the attributes of each certificate twice at 
   using wrapped = wrap(hsm);
   const { module = "" } = WRAPPERS[0] ?? {};
   const listed = await keystore.listCertificates(
-    uriOf("pkcs11:token=many"),
+    parseUri("pkcs11:token=many"),
     scriptedContext({ module }),
   );
   assertEquals(listed.length, COUNT);
@@ -176,7 +181,7 @@ Deno.test("listCertificates() reads the attributes of each certificate twice at 
   keystore.unload();
 });
 
-Deno.test("sign() tries each key that may be the certificate's, and then stays with the right one", async () => {
+Deno.test("sign() tries each key that may be the certificate's, and then uses only the right one", async () => {
   const twins = await hsm.token("twins");
   const strangers = [1, 2, 3].map(() => generateKey("ec-p256"));
   const keys = [...await Promise.all(strangers), machine.keyPem];
@@ -188,7 +193,7 @@ Deno.test("sign() tries each key that may be the certificate's, and then stays w
   const keystore = createKeystore();
   using wrapped = wrap(hsm);
   const { module = "" } = WRAPPERS[0] ?? {};
-  const uri = (attributes: string) => uriOf(`pkcs11:token=twins;${attributes}?pin-value=${PIN}`);
+  const uri = (attributes: string) => parseUri(`pkcs11:token=twins;${attributes}?pin-value=${PIN}`);
   {
     await using signer = await keystore.openKey(
       uri("id=%0A"),

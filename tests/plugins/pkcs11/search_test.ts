@@ -6,7 +6,12 @@ import { formatName } from "../../../src/x509/name.ts";
 import { createAuthority, issueCertificate } from "../../support/certificates.ts";
 import { PIN, SoftHsm } from "../../support/soft_hsm.ts";
 import { certificateOf } from "../file/keystore_context.ts";
-import { type Given, loadedKeystore, scriptedContext, uriOf } from "./keystore_context.ts";
+import {
+  type ContextOptions,
+  loadedKeystore,
+  parseUri,
+  scriptedContext,
+} from "./keystore_context.ts";
 import { VARIANTS } from "./variants.ts";
 
 const hsm = new SoftHsm();
@@ -19,7 +24,7 @@ const hidden = await hsm.token("hidden");
 const root = await createAuthority(hsm.directory, { subject: "/CN=Root" });
 const upper = await issueCertificate(root, { subject: "/CN=Upper", ca: true });
 const lower = await issueCertificate(upper, { subject: "/CN=Lower", ca: true });
-/** Of the same name as the leaf's issuer, and not its issuer. */
+/** Certificate with the name of the leaf's issuer, but not its issuer. */
 const impostor = await issueCertificate(root, {
   subject: "/CN=Lower",
   ca: true,
@@ -75,7 +80,7 @@ await hidden.importKey(web.keyPath, { id: "01", label: "web" });
 await hidden.importCertificate(web.certificatePath, { id: "01", label: "web", isPrivate: true });
 
 const crowded = await hsm.token("crowded");
-/** More than are fetched in one call. */
+/** More than one call returns. */
 const CROWD = 35;
 for (let i = 0; i < CROWD; i++) {
   await crowded.importCertificate(web.certificatePath, { id: `${i + 10}`, label: `copy ${i}` });
@@ -88,31 +93,31 @@ const MESSAGE = new TextEncoder().encode("message");
 
 for (const { name, module, layout } of VARIANTS) {
   const keystore = await loadedKeystore({ name, module, layout }, hsm);
-  /** One that no PIN has been entered in. */
+  /** Keystore with an empty PIN cache. */
   const fresh = await loadedKeystore({ name, module, layout }, hsm);
-  const context = (given: Given) => scriptedContext({ module, ...given });
-  const open = (uri: string, beside?: typeof web, given: Given = {}) =>
+  const context = (options: ContextOptions) => scriptedContext({ module, ...options });
+  const open = (uri: string, certificate?: typeof web, options: ContextOptions = {}) =>
     keystore.openKey(
-      uriOf(`${uri}?pin-value=${PIN}`),
-      context(given),
-      beside && certificateOf(beside.certificatePem),
+      parseUri(`${uri}?pin-value=${PIN}`),
+      context(options),
+      certificate && certificateOf(certificate.certificatePem),
     );
-  const read = (uri: string) => keystore.readCertificates(uriOf(uri), context({}));
-  const list = (uri: string, given: Given = {}) =>
-    keystore.listCertificates(uriOf(uri), context(given));
+  const read = (uri: string) => keystore.readCertificates(parseUri(uri), context({}));
+  const list = (uri: string, options: ContextOptions = {}) =>
+    keystore.listCertificates(parseUri(uri), context(options));
   const test = (title: string, body: () => Promise<void>) =>
     Deno.test(`${name}: ${title}`, async () => {
       using _ = hsm.enter();
       await body();
     });
-  const refusal = async (work: Promise<unknown>, ...words: string[]): Promise<HelperError> => {
+  const expectError = async (work: Promise<unknown>, ...parts: string[]): Promise<HelperError> => {
     const error = await assertRejects(() => work, HelperError);
-    for (const word of words) assertStringIncludes(error.message, word);
+    for (const part of parts) assertStringIncludes(error.message, part);
     assertEquals(error.message.includes(PIN), false);
     return error;
   };
 
-  test("openKey() gives key, certificate and verified chain when the URI names a certificate", async () => {
+  test("openKey() returns key, certificate and verified chain when the URI names a certificate", async () => {
     for (
       const uri of [
         "token=first;id=%01",
@@ -150,7 +155,7 @@ for (const { name, module, layout } of VARIANTS) {
     await signer.sign(MESSAGE, "SHA-256");
   });
 
-  test("openKey() goes by the key when an attestation certificate has the same CKA_ID", async () => {
+  test("openKey() chooses by the key when an attestation certificate has the same CKA_ID", async () => {
     await using signer = await open("pkcs11:token=first;id=%02");
     assertEquals(signer.certificates.map(nameOf).at(0), "CN=attested");
     const [certificate] = await read(`pkcs11:token=first;id=%02?pin-value=${PIN}`);
@@ -165,7 +170,7 @@ for (const { name, module, layout } of VARIANTS) {
   });
 
   test("openKey() throws key-not-found, listing URIs, when two issuers certified one key", async () => {
-    const error = await refusal(open("pkcs11:token=second;id=%08"), "2 certificates match");
+    const error = await expectError(open("pkcs11:token=second;id=%08"), "2 certificates match");
     assertEquals(error.code, "key-not-found");
     const uris = error.message.match(/pkcs11:[^ ]*x-certificate-sha256=[^ ]*/g) ?? [];
     const names = await Promise.all(uris.map(async (uri) => {
@@ -181,17 +186,20 @@ for (const { name, module, layout } of VARIANTS) {
   });
 
   test("openKey() throws key-not-found when several certificates and keys match", async () => {
-    const error = await refusal(open("pkcs11:token=first"), "certificates match; name one: ");
+    const error = await expectError(open("pkcs11:token=first"), "certificates match; name one: ");
     assertStringIncludes(error.message, "object=attested;type=cert");
-    await refusal(open("pkcs11:token=first;type=private"), "4 private keys match", "id=%03");
+    await expectError(open("pkcs11:token=first;type=private"), "4 private keys match", "id=%03");
   });
 
   test("openKey() throws key-not-found when the token has no key for the certificate", async () => {
-    const words = ['token "first" holds the certificate and no private key'];
-    assertEquals((await refusal(open("pkcs11:object=keyless"), ...words)).code, "key-not-found");
+    const parts = ['token "first" has the certificate but not its private key'];
+    assertEquals(
+      (await expectError(open("pkcs11:object=keyless"), ...parts)).code,
+      "key-not-found",
+    );
   });
 
-  test("openKey() takes a key beside a certificate that stands elsewhere", async () => {
+  test("openKey() finds a key for a certificate from another source", async () => {
     for (const uri of ["object=without%20identifier", "type=private", ""]) {
       await using signer = await open(`pkcs11:token=bare;${uri}`.replace(/;$/, ""), web);
       assertEquals(isKeyOf(signer.publicKey, web), true);
@@ -203,20 +211,20 @@ for (const { name, module, layout } of VARIANTS) {
   });
 
   test("openKey() throws key-mismatch when the only key is another certificate's", async () => {
-    const error = await refusal(open("pkcs11:token=bare;id=%03", web), "does not belong");
+    const error = await expectError(open("pkcs11:token=bare;id=%03", web), "does not belong");
     assertEquals(error.code, "key-mismatch");
   });
 
   test("sign() throws key-mismatch when its signature is not the certificate's", async () => {
-    // Nothing on the token tells that this EC key is another one.
+    // Nothing on the token shows that this is another EC key.
     await using signer = await open("pkcs11:token=bare;object=without%20identifier", otherWeb);
-    const error = await refusal(signer.sign(MESSAGE, "SHA-256"), "does not belong");
+    const error = await expectError(signer.sign(MESSAGE, "SHA-256"), "does not belong");
     assertEquals(error.code, "key-mismatch");
   });
 
-  test("openKey() throws key-not-found when nothing tells the public key", async () => {
+  test("openKey() throws key-not-found when the public key is unknown", async () => {
     const uri = "pkcs11:token=bare;object=without%20identifier";
-    await refusal(open(uri), "tells no public key", "--certificate");
+    await expectError(open(uri), "has no public key", "--certificate");
   });
 
   test("openKey() goes to the token that shows the certificate's public key, of two with like-named keys", async () => {
@@ -227,11 +235,11 @@ for (const { name, module, layout } of VARIANTS) {
   });
 
   test("openKey() throws key-not-found, listing tokens, when a login could go to either", async () => {
-    const error = await refusal(open("pkcs11:object=web;type=private"), "2 tokens match");
+    const error = await expectError(open("pkcs11:object=web;type=private"), "2 tokens match");
     for (const token of ["token=first", "token=second"]) {
       assertStringIncludes(error.message, token);
     }
-    await refusal(open("pkcs11:object=nowhere"), "5 tokens match", "token=bare");
+    await expectError(open("pkcs11:object=nowhere"), "5 tokens match", "token=bare");
   });
 
   test("openKey() and readCertificates() log in for a certificate that is private", async () => {
@@ -241,14 +249,14 @@ for (const { name, module, layout } of VARIANTS) {
     assertEquals(nameOf(certificate), "CN=web");
   });
 
-  test("listCertificates() says that there is more when private ones would need a PIN", async () => {
+  test("listCertificates() warns when private certificates require a PIN", async () => {
     const asked = context({});
-    assertEquals(await fresh.listCertificates(uriOf("pkcs11:token=hidden"), asked), []);
-    assertStringIncludes(asked.said.join(), "only a login shows");
+    assertEquals(await fresh.listCertificates(parseUri("pkcs11:token=hidden"), asked), []);
+    assertStringIncludes(asked.messages.join(), "require a login");
     assertEquals((await list(`pkcs11:token=hidden?pin-value=${PIN}`)).length, 1);
   });
 
-  test("listCertificates() gives URIs that select exactly the same certificate", async () => {
+  test("listCertificates() returns URIs that select exactly the same certificate", async () => {
     const all = [
       ...await list("pkcs11:token=first"),
       ...await list("pkcs11:token=second"),
@@ -261,19 +269,19 @@ for (const { name, module, layout } of VARIANTS) {
       const again = await list(`${uri}${pin}`);
       assertEquals(again.map((item) => item.uri), [uri]);
       assertEquals(again[0]?.certificate.encoded, certificate.encoded);
-      const [read] = await keystore.readCertificates(uriOf(`${uri}${pin}`), context({}));
+      const [read] = await keystore.readCertificates(parseUri(`${uri}${pin}`), context({}));
       assertEquals(read.encoded, certificate.encoded);
     }
   });
 
-  test("listCertificates() gives all of a token's many certificates", async () => {
+  test("listCertificates() returns all of a token's many certificates", async () => {
     const labels = (await list("pkcs11:token=crowded")).map(({ uri }) =>
       /copy%20\d+/.exec(uri ?? "")?.[0]
     );
     assertEquals(new Set(labels).size, CROWD);
   });
 
-  test("listCertificates() keeps one order, and gives nothing when nothing matches", async () => {
+  test("listCertificates() has a stable order, and returns an empty list when nothing matches", async () => {
     const names = (listed: Awaited<ReturnType<typeof list>>) => listed.map(({ uri }) => uri);
     assertEquals(names(await list("pkcs11:token=first")), names(await list("pkcs11:token=first")));
     for (
@@ -291,12 +299,12 @@ for (const { name, module, layout } of VARIANTS) {
   });
 
   test("readCertificates() throws key-not-found when nothing matches", async () => {
-    await refusal(read("pkcs11:token=none"), "no token matches");
-    await refusal(
+    await expectError(read("pkcs11:token=none"), "no token matches");
+    await expectError(
       read("pkcs11:token=first;object=nowhere?pin-value=" + PIN),
       'no certificate matches in token "first"',
     );
-    await refusal(
+    await expectError(
       open("pkcs11:token=first;object=nowhere"),
       'no certificate or private key matches in token "first"',
     );
@@ -324,7 +332,7 @@ for (const { name, module, layout } of VARIANTS) {
     }
   });
 
-  if (name === "p11-kit's proxy") continue; // it has names of its own for slots and itself
+  if (name === "p11-kit's proxy") continue; // it uses its own names for slots and itself
 
   test("slots and libraries are found by their attributes", async () => {
     const there = async (attributes: string) =>

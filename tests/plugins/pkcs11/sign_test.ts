@@ -4,7 +4,12 @@ import type { Digest, Signer } from "../../../src/keystore/types.ts";
 import { createAuthority, issueCertificate } from "../../support/certificates.ts";
 import { openssl } from "../../support/openssl.ts";
 import { PIN, SoftHsm } from "../../support/soft_hsm.ts";
-import { type Given, loadedKeystore, scriptedContext, uriOf } from "./keystore_context.ts";
+import {
+  type ContextOptions,
+  loadedKeystore,
+  parseUri,
+  scriptedContext,
+} from "./keystore_context.ts";
 import { VARIANTS } from "./variants.ts";
 import { wrap, WRAPPERS, type WrapperSettings } from "./wrapper.ts";
 
@@ -16,7 +21,7 @@ const DIGESTS: readonly (readonly [Digest, string])[] = [
 ];
 const MESSAGE = new TextEncoder().encode("AWS4-X509-… a string to sign");
 
-/** A token with a key and certificate of each type, the key stored once more as always-authenticate. */
+/** Creates a token with a key and certificate of each type; each key also as always-authenticate. */
 async function fillToken() {
   const hsm = new SoftHsm();
   const token = await hsm.token("signing");
@@ -39,8 +44,12 @@ async function fillToken() {
 const { hsm, certificatePaths } = await fillToken();
 globalThis.addEventListener("unload", () => hsm[Symbol.dispose]());
 
-/** What openssl says about a signature. */
-async function verdict(keyType: string, option: string, signature: Uint8Array): Promise<string> {
+/** Returns openssl's output for a signature. */
+async function verifyWithOpenssl(
+  keyType: string,
+  option: string,
+  signature: Uint8Array,
+): Promise<string> {
   const certificate = certificatePaths.get(keyType) ?? "";
   const publicKey = await openssl(["x509", "-in", certificate, "-noout", "-pubkey"]);
   const keyPath = hsm.directory.write("public.pem", publicKey);
@@ -52,8 +61,8 @@ async function verdict(keyType: string, option: string, signature: Uint8Array): 
 
 for (const { name, module, layout } of VARIANTS) {
   const keystore = await loadedKeystore({ name, module, layout }, hsm);
-  const open = (uri: string, given: Given = {}): Promise<Signer> =>
-    keystore.openKey(uriOf(uri), scriptedContext({ module, ...given }));
+  const open = (uri: string, options: ContextOptions = {}): Promise<Signer> =>
+    keystore.openKey(parseUri(uri), scriptedContext({ module, ...options }));
 
   for (const keyType of KEY_TYPES) {
     Deno.test(`${name}: a signer's signatures are openssl's when the key is ${keyType}`, async () => {
@@ -64,14 +73,14 @@ for (const { name, module, layout } of VARIANTS) {
       for (const [digest, option] of DIGESTS) {
         for (const signer of [ordinary, always]) {
           const signature = await signer.sign(MESSAGE, digest);
-          assertEquals(await verdict(keyType, option, signature), "Verified OK");
+          assertEquals(await verifyWithOpenssl(keyType, option, signature), "Verified OK");
         }
       }
     });
   }
 }
 
-/** Mechanisms that a token may have, by the type of key. */
+/** Mechanisms of a token, by key type. */
 const OFFERS = {
   "rsa-2048": { raw: "0x1", hashing: "0x40,0x41,0x42" },
   "ec-p256": { raw: "0x1041", hashing: "0x1044,0x1045,0x1046" },
@@ -85,7 +94,7 @@ for (const variant of WRAPPERS) {
     const settings: [string, WrapperSettings][] = [
       ["only signs hashes", { MECHANISMS: raw }],
       ["only hashes by itself", { MECHANISMS: hashing }],
-      ["hashes by itself and does not say so", {
+      ["hashes by itself and does not list that", {
         MECHANISMS: hashing,
         FAIL: "C_GetMechanismList=0x54",
       }],
@@ -94,11 +103,11 @@ for (const variant of WRAPPERS) {
       Deno.test(`${variant.name}: a signer signs with ${keyType} when the token ${what}`, async () => {
         using wrapped = wrap(hsm, setting);
         for (const label of [keyType, `${keyType}%20always`]) {
-          const uri = uriOf(`pkcs11:token=signing;object=${label}?pin-value=${PIN}`);
+          const uri = parseUri(`pkcs11:token=signing;object=${label}?pin-value=${PIN}`);
           await using signer = await keystore.openKey(uri, context());
           for (const [digest, option] of DIGESTS) {
             const signature = await signer.sign(MESSAGE, digest);
-            assertEquals(await verdict(keyType, option, signature), "Verified OK");
+            assertEquals(await verifyWithOpenssl(keyType, option, signature), "Verified OK");
           }
         }
         assertEquals(wrapped.count("C_Sign"), 6);
@@ -108,7 +117,7 @@ for (const variant of WRAPPERS) {
 
   Deno.test(`${variant.name}: a signer throws key-unsupported when the token has no mechanism for the key`, async () => {
     using wrapped = wrap(hsm, { MECHANISMS: "0x1" });
-    const uri = uriOf(`pkcs11:token=signing;object=ec-p256?pin-value=${PIN}`);
+    const uri = parseUri(`pkcs11:token=signing;object=ec-p256?pin-value=${PIN}`);
     await using signer = await keystore.openKey(uri, context());
     const error = await assertRejects(
       () => signer.sign(MESSAGE, "SHA-256"),

@@ -1,13 +1,13 @@
-// deno-lint-ignore-file no-console -- its standard output is what the test reads
+// deno-lint-ignore-file no-console -- the test reads its standard output
 /**
  * Opens a key and signs with it again and again, and prints the memory in use after each round, with
  * all garbage collected: JSON, bytes.
  *
  * Usage: deno run -A --v8-flags=--expose-gc signatures_process.ts MODULE URI ROUND…
  */
-import { createKeystore, scriptedContext, uriOf } from "./keystore_context.ts";
+import { createKeystore, parseUri, scriptedContext } from "./keystore_context.ts";
 
-/** V8's own, there with the flag above. */
+/** V8's garbage collector, exposed by the flag above. */
 const { gc: collectGarbage } = globalThis as unknown as { gc(): void };
 
 const [module = "", uri = "", ...rounds] = Deno.args;
@@ -15,7 +15,7 @@ const keystore = createKeystore();
 const memory: { runtime: number; resident: number }[] = [];
 for (const round of rounds) {
   for (let i = 0; i < Number(round); i++) {
-    await using signer = await keystore.openKey(uriOf(uri), scriptedContext({ module }));
+    await using signer = await keystore.openKey(parseUri(uri), scriptedContext({ module }));
     await signer.sign(new Uint8Array(100), "SHA-256");
   }
   collectGarbage();

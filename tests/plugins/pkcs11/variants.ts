@@ -8,7 +8,7 @@ export interface Variant {
   readonly layout: Layout;
 }
 
-/** SoftHSM by itself, through p11-kit's proxy, and in the layout that Windows has. */
+/** SoftHSM directly, through p11-kit's proxy, and in the layout of Windows. */
 export const VARIANTS: readonly Variant[] = [
   { name: "SoftHSM", module: SOFTHSM, layout: LAYOUTS.natural },
   { name: "p11-kit's proxy", module: PROXY, layout: LAYOUTS.natural },

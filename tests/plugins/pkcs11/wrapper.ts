@@ -5,7 +5,7 @@ import type { Variant } from "./variants.ts";
 
 const wrapper = await compileModule("wrapper");
 
-/** The test module around SoftHSM, as it is and in the layout that Windows has. */
+/** The test module around SoftHSM, in the layouts of Linux and Windows. */
 export const WRAPPERS: readonly Variant[] = [
   { name: "Linux' layout", module: wrapper, layout: LAYOUTS.natural },
   {
@@ -15,20 +15,20 @@ export const WRAPPERS: readonly Variant[] = [
   },
 ];
 
-/** What wrapper.c is told: names of its variables without `WRAPPER_`. */
+/** Variables of wrapper.c, without `WRAPPER_`. */
 export type WrapperSettings = Readonly<Record<string, string>>;
 
-/** A run of the test module in this process, with a log of the calls made. */
+/** Run of the test module in this process, with a log of its calls. */
 export interface Wrapped extends Disposable {
-  /** Changes what the module is told. */
+  /** Changes the module's variables. */
   set(settings: WrapperSettings): void;
-  /** The calls so far, each line as wrapper.c writes it. */
+  /** Returns the calls so far, one line each, as wrapper.c writes them. */
   calls(): string[];
-  /** How many calls of one name there were. */
+  /** Returns the number of calls of a function. */
   count(name: string): number;
 }
 
-/** Tells the test module what to do, until the value is disposed of. */
+/** Sets the test module's variables until the value is disposed of. */
 export function wrap(hsm: SoftHsm, settings: WrapperSettings = {}): Wrapped {
   const log = hsm.directory.join(`calls-${crypto.randomUUID()}`);
   const names = new Set<string>();
