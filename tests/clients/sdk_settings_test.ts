@@ -201,7 +201,7 @@ Deno.test("flags and the program's own variables win over settings of AWS SDKs",
   ];
   const fromFile = await runBinary([...bare, "--debug"], { env });
   assertEquals(fromFile.code, 0, fromFile.stderr);
-  assert(fromFile.stderr.includes(`debug: endpoint_url of [default] in ${config} is used\n`));
+  assert(fromFile.stderr.includes(`debug: using endpoint_url of [default] in ${config}\n`));
 });
 
 Deno.test("a configuration file that is a FIFO, a directory, too large or wrong stops nothing", async () => {
