@@ -21,8 +21,8 @@ import { printable } from "./uri/format.ts";
 import { matchesType, objectCriteria } from "./uri/match.ts";
 
 /**
- * The signer of the key that a URI names. A URI that can be a certificate's is taken as that first,
- * unless the certificate is known (`certificate`) and stands elsewhere.
+ * Returns the signer of the key that a URI names. A URI that can name a certificate is read as that
+ * first, unless `certificate` is known from another source.
  */
 export async function openKeyOf(
   search: Search,
@@ -87,7 +87,7 @@ async function openByKey(
   if (!publicKey) {
     throw new HelperError(
       "key-not-found",
-      `${uri.displayName}: the token tells no public key of the private key "${
+      `${uri.displayName}: the token has no public key for the private key "${
         printable(key.label)
       }"; ` +
         "name its certificate with --certificate",
@@ -96,7 +96,7 @@ async function openByKey(
   return signerOf(search, [key], publicKey, await certificatesOf(key, publicKey, search.now));
 }
 
-/** The certificate that stands with a key, and its issuers; none where several could be meant. */
+/** Returns the only certificate of a key and its issuers; nothing if there are several. */
 async function certificatesOf(
   key: TokenKey,
   publicKey: PublicKey,

@@ -20,7 +20,7 @@ const MAX_SIGNATURE_BYTES = 8192;
 /** No token has more mechanisms: they are had in one call. */
 const DEFAULT_MECHANISMS = 1024;
 
-/** What a module can do; each function throws what {@link TimedCalls} does. */
+/** Typed functions of PKCS#11; each throws what {@link TimedCalls} does. */
 export class Cryptoki {
   readonly objects: ObjectCalls;
 

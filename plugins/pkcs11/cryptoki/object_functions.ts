@@ -19,7 +19,7 @@ const MAX_ATTRIBUTE_BYTES = 1_048_576;
 /** One of several attributes is missing or secret; those that are neither have been given. */
 const PARTIAL = [CKR.ATTRIBUTE_TYPE_INVALID, CKR.ATTRIBUTE_SENSITIVE, CKR.BUFFER_TOO_SMALL];
 
-/** What a module knows of objects; each function throws what {@link TimedCalls} does. */
+/** Typed functions of PKCS#11 for objects; each throws what {@link TimedCalls} does. */
 export class ObjectCalls {
   constructor(private readonly calls: TimedCalls, private readonly structures: Structures) {}
 

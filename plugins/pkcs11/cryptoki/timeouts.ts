@@ -1,5 +1,5 @@
 /**
- * How long a module may take for each call.
+ * Timeouts of the calls into a module.
  *
  * @module
  */

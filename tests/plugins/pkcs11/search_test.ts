@@ -216,7 +216,7 @@ for (const { name, module, layout } of VARIANTS) {
 
   test("openKey() throws key-not-found when nothing tells the public key", async () => {
     const uri = "pkcs11:token=bare;object=without%20identifier";
-    await refusal(open(uri), "tells no public key", "--certificate");
+    await refusal(open(uri), "has no public key for the private key", "--certificate");
   });
 
   test("openKey() goes to the token that shows the certificate's public key, of two with like-named keys", async () => {
