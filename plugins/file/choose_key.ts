@@ -18,7 +18,7 @@ export type OpenKey = () => Promise<PrivateKey>;
  * belongs to a certificate of `certificates`. The others are closed again. Give those that need no
  * passphrase first: no more are opened than it takes to find the key of `certificate`.
  *
- * Gives undefined when there are several and it cannot be told which is meant. Throws what opening
+ * Gives undefined when there are several and none of them is selected. Throws what opening
  * throws; a key that cannot be used is passed over when there are others.
  */
 export async function chooseKey(

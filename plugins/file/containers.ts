@@ -99,8 +99,8 @@ export function holdsCertificates(bytes: Uint8Array): boolean {
   }
 }
 
-/** Control characters, and the replacement of bytes that are not UTF-8. */
-// deno-lint-ignore no-control-regex -- they tell binary data from text
+/** Control characters that text files do not have, and the replacement of bytes that are not UTF-8. */
+// deno-lint-ignore no-control-regex -- a control character is the sign of a binary file
 const NOT_TEXT = /[\x00-\x08\x0e-\x1f\x7f\ufffd]/;
 
 function isOfOwnFormat(bytes: Uint8Array): boolean {

@@ -278,7 +278,7 @@ async function openOneOf(
     )
     : new HelperError(
       "key-format",
-      `${displayName} holds ${keys.length} private keys and it cannot be told which is meant; ` +
+      `${displayName} holds ${keys.length} private keys, and none of them is selected; ` +
         "name the certificate with --certificate or leave one key in the file",
     );
 }

@@ -1,2 +1,2 @@
-// deno-lint-ignore-file no-console -- the program that everyone would write
+// deno-lint-ignore-file no-console -- the smallest program with output: the base of all ratios
 console.log("hello world");

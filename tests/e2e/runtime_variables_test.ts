@@ -90,10 +90,10 @@ class Trap implements AsyncDisposable {
     }
   }
 
-  // deno-lint-ignore require-await -- disposing is asynchronous for its users
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
     this.#listeners.forEach((listener) => listener.close());
     this.#directory[Symbol.dispose]();
+    return Promise.resolve();
   }
 }
 

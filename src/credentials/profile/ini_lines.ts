@@ -35,7 +35,7 @@ export interface IniLine {
 }
 
 /** Characters of Python's `str.isspace`, except line ends. */
-// deno-lint-ignore no-control-regex -- Python counts 1c to 1f, which separate records, as spaces
+// deno-lint-ignore no-control-regex -- botocore strips with str.strip(), which takes 1c to 1f as spaces
 const SPACE = /[\t\v\f\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 
 const BYTE_ORDER_MARK = "\ufeff";
