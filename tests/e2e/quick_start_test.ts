@@ -129,8 +129,6 @@ testWith(
       isCaller(result);
       const [once = ""] = blocks(CREDENTIALS, "update once");
       assertEquals((await sessions(once))[0], 1);
-      // The next steps write the same profile of ~/.aws/config.
-      Deno.removeSync(reader.directory.join("home/.aws"), { recursive: true });
     });
 
     await context.step("configure, and the AWS CLI", async () => {
