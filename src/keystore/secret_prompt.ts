@@ -4,6 +4,7 @@
  * @module
  */
 import { encodeHex } from "@std/encoding/hex";
+import { concatenate } from "../bytes.ts";
 import type { KeystoreContext } from "./types.ts";
 
 /** Prompts for one secret, at most. */
@@ -52,24 +53,28 @@ export class RejectedSecrets {
   readonly #salt = crypto.getRandomValues(new Uint8Array(16));
 
   /** Remembers that `name` rejected the secret. */
-  async add(name: string, secret: Uint8Array): Promise<void> {
+  async add(name: string, secret: string | Uint8Array): Promise<void> {
+    const digest = await this.#digest(secret);
+    // After the wait: two rejections at a time must not overwrite each other.
     const digests = this.#digests.get(name) ?? new Set();
-    this.#digests.set(name, digests.add(await this.#digest(secret)));
+    this.#digests.set(name, digests.add(digest));
   }
 
   /** Returns true if `name` rejected the secret. */
-  async has(name: string, secret: Uint8Array): Promise<boolean> {
+  async has(name: string, secret: string | Uint8Array): Promise<boolean> {
     return this.#digests.get(name)?.has(await this.#digest(secret)) ?? false;
   }
 
-  async #digest(secret: Uint8Array): Promise<string> {
-    const salted = new Uint8Array(this.#salt.length + secret.length);
-    salted.set(this.#salt);
-    salted.set(secret, this.#salt.length);
+  /** Returns the salted digest, and wipes the copies that it makes. */
+  async #digest(secret: string | Uint8Array): Promise<string> {
+    const isText = typeof secret === "string";
+    const bytes = isText ? new TextEncoder().encode(secret) : secret;
+    const salted = concatenate([this.#salt, bytes]);
     try {
       return encodeHex(new Uint8Array(await crypto.subtle.digest("SHA-256", salted)));
     } finally {
       salted.fill(0);
+      if (isText) bytes.fill(0);
     }
   }
 }

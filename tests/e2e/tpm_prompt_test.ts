@@ -108,7 +108,7 @@ Deno.test("the program fails after three wrong passwords that are not counted", 
   assertEquals(never.code, 3);
   assertMatch(
     never.stderr,
-    /3 wrong passwords for the TPM key handle:0x81000102; check the password and run again\n$/,
+    /none of 3 entries is the password of the TPM key handle:0x81000102; check it and run again\n$/,
   );
 });
 

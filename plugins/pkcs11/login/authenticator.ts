@@ -60,7 +60,7 @@ export class Authenticator {
     let before = "";
     const prompt = new SecretPrompt({
       prompt: (question) => this.context.prompt(question),
-      isRejected: (answer) => this.pinCache.isRejected(target.cacheKey, encoded(answer)),
+      isRejected: (answer) => this.pinCache.isRejected(target.cacheKey, answer),
       onRejected: () => before = "That PIN was already rejected and is not sent again. ",
       noTerminal: () => noTerminalError(target, flags),
       exhausted: () =>

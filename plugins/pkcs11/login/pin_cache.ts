@@ -38,7 +38,7 @@ export class PinCache {
   }
 
   /** Returns true if the token rejected this PIN. */
-  async isRejected(key: string, pin: Uint8Array): Promise<boolean> {
+  async isRejected(key: string, pin: string | Uint8Array): Promise<boolean> {
     return await this.#rejected.has(key, pin);
   }
 }

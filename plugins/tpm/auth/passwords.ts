@@ -19,7 +19,7 @@ export class PasswordCache {
   }
 
   isRejected(identity: string, password: string): Promise<boolean> {
-    return this.#rejected.has(identity, new TextEncoder().encode(password));
+    return this.#rejected.has(identity, password);
   }
 
   set(identity: string, password: string): void {
@@ -28,7 +28,7 @@ export class PasswordCache {
 
   async markRejected(identity: string, password: string): Promise<void> {
     if (this.#accepted.get(identity) === password) this.#accepted.delete(identity);
-    await this.#rejected.add(identity, new TextEncoder().encode(password));
+    await this.#rejected.add(identity, password);
   }
 }
 
@@ -72,7 +72,7 @@ export class Password {
         ),
       exhausted: () =>
         this.#lockedError(
-          `${MAX_PROMPTS} wrong passwords for ${name}; check the password and run again`,
+          `none of ${MAX_PROMPTS} entries is the password of ${name}; check it and run again`,
         ),
     });
   }
