@@ -5,7 +5,7 @@
  * @module
  */
 import { HelperError } from "../../src/errors.ts";
-import { hasKeyOf, signAndVerify, storeKeyOf } from "../../src/keystore/os_store/key.ts";
+import { hasKeyOf, storeKeyOf, storeSigner } from "../../src/keystore/os_store/key.ts";
 import { parseStoreUri, type StoreQuery } from "../../src/keystore/os_store/uri.ts";
 import {
   chooseStored,
@@ -57,20 +57,13 @@ export function createKeystore(
       const key = owned.use(
         acquirePrivateKey(stored, { windows, publicKey, displayName: uri.displayName, context }),
       );
-      const kept = owned.move();
-      return {
+      return storeSigner({
+        key,
         publicKey,
         certificates: [stored.certificate, ...issuers],
-        sign: (message, digest) =>
-          signAndVerify(
-            (...args) => key.sign(...args),
-            publicKey,
-            uri.displayName,
-            message,
-            digest,
-          ),
-        [Symbol.asyncDispose]: () => Promise.resolve(kept.dispose()),
-      };
+        displayName: uri.displayName,
+        resources: owned.move(),
+      });
     },
     async readCertificates(uri, context) {
       using owned = new DisposableStack();

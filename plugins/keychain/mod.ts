@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { hasKeyOf, signAndVerify, storeKeyOf } from "../../src/keystore/os_store/key.ts";
+import { hasKeyOf, storeKeyOf, storeSigner } from "../../src/keystore/os_store/key.ts";
 import { parseStoreUri } from "../../src/keystore/os_store/uri.ts";
 import {
   chooseStored,
@@ -42,20 +42,13 @@ export function createKeystore(paths: FrameworkPaths): Keystore & CertificateLis
       const issuers = issuersOf(frameworks, stored, context.debug);
       const use = { frameworks, publicKey, displayName: uri.displayName, context };
       const key = await PrivateKey.open(stored, use, owned);
-      const kept = owned.move();
-      return {
+      return storeSigner({
+        key,
         publicKey,
         certificates: [stored.certificate, ...issuers],
-        sign: (message, digest) =>
-          signAndVerify(
-            (...args) => key.sign(...args),
-            publicKey,
-            uri.displayName,
-            message,
-            digest,
-          ),
-        [Symbol.asyncDispose]: () => Promise.resolve(kept.dispose()),
-      };
+        displayName: uri.displayName,
+        resources: owned.move(),
+      });
     },
     async readCertificates(uri, context) {
       using owned = new DisposableStack();

@@ -10,7 +10,7 @@ import { DerError } from "../../x509/der.ts";
 import { KeyTypeError } from "../../x509/key_types.ts";
 import type { PublicKey } from "../../x509/public_key.ts";
 import { verifySignature } from "../../x509/verify_signature.ts";
-import type { Digest } from "../types.ts";
+import type { Digest, Signer } from "../types.ts";
 import { type KeystoreUri, SCHEMES } from "../uri.ts";
 
 /** Returns true if both certificates have the same key, of a supported type. */
@@ -44,22 +44,38 @@ export function storeKeyOf(
   }
 }
 
+/** Private key of a store, opened for signatures. */
+export interface OpenStoreKey {
+  readonly key: { sign(message: Uint8Array, digest: Digest): Promise<Uint8Array> };
+  /** The certificate's key. */
+  readonly publicKey: PublicKey;
+  /** The certificate and its issuers. */
+  readonly certificates: readonly Certificate[];
+  readonly displayName: string;
+  /** Native handles, closed with the signer. */
+  readonly resources: Disposable;
+}
+
 /**
- * Signs, and verifies the signature with the certificate's key: a later import may have replaced
- * the key that the store associates with it. Throws `key-mismatch`, and errors of `sign`.
+ * Returns the signer of a store's key. Each signature is verified with the certificate's key: a later
+ * import may have replaced the key that the store associates with it. `sign` throws `key-mismatch`, and
+ * the errors of the key.
  */
-export async function signAndVerify(
-  sign: (message: Uint8Array, digest: Digest) => Promise<Uint8Array>,
-  publicKey: PublicKey,
-  displayName: string,
-  message: Uint8Array,
-  digest: Digest,
-): Promise<Uint8Array> {
-  const signature = await sign(message, digest);
-  if (await verifySignature(publicKey, message, digest, signature)) return signature;
-  throw new HelperError(
-    "key-mismatch",
-    `${displayName}: the store's private key does not match the certificate; ` +
-      "import the certificate again with its key",
-  );
+export function storeSigner(
+  { key, publicKey, certificates, displayName, resources }: OpenStoreKey,
+): Signer {
+  return {
+    publicKey,
+    certificates,
+    async sign(message, digest) {
+      const signature = await key.sign(message, digest);
+      if (await verifySignature(publicKey, message, digest, signature)) return signature;
+      throw new HelperError(
+        "key-mismatch",
+        `${displayName}: the store's private key does not match the certificate; ` +
+          "import the certificate again with its key",
+      );
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(resources[Symbol.dispose]()),
+  };
 }
