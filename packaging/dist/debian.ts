@@ -35,7 +35,7 @@ export async function writeDebianPackage(
       ],
       [`${dist}/THIRD-PARTY-LICENSES`, `${documents}/THIRD-PARTY-LICENSES`],
       ...await filesOf(`${dist}/man`, "usr/share/man/man1"),
-      ...await filesOf(`${root}packaging/systemd`, "lib/systemd/system", ".service"),
+      ...await filesOf(`${root}packaging/systemd`, "usr/lib/systemd/system", ".service"),
       ...await filesOf(`${root}packaging/systemd`, `${documents}/examples`, ".env"),
     ];
     for (const [from, to, mode] of files) await place(from, `${tree}/${to}`, mode ?? 0o644);

@@ -88,7 +88,7 @@ testWith(
     _aws_signing_helper
     echo "\${COMPREPLY[@]}"`);
     assertEquals(completed.stdout, "--hop-limit\n", completed.stderr);
-    const units = await inside("ls /lib/systemd/system | grep aws-signing-helper");
+    const units = await inside("ls /usr/lib/systemd/system | grep aws-signing-helper");
     assertEquals(units.stdout.trim().split("\n").length, 3);
 
     const removed = await inside("dpkg --purge aws-signing-helper");
