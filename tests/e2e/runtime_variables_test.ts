@@ -167,7 +167,8 @@ function plain(text: string): string {
 }
 
 testWith(
-  ["linux", "binary", "strace"],
+  // root: serve and update are not dumpable, so only root sees their descriptors.
+  ["linux", "root", "binary", "strace"],
   "no variable of the runtime steers credential-process, update or serve",
   async (t) => {
     await using scenario = await SessionScenario.create();

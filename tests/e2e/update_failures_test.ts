@@ -210,7 +210,9 @@ testWith(
       );
       assertEquals([...Deno.readDirSync(directory)].length, 1);
 
+      Deno.chmodSync(directory, 0o700);
       Deno.removeSync(path);
+      Deno.chmodSync(directory, 0o500);
       const none = await runUnprivileged(scenario, []);
       assertEquals({ code: none.code, stdout: none.stdout }, { code: 1, stdout: "" });
       assertEquals(

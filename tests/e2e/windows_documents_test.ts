@@ -25,7 +25,7 @@ function partsOf(line: string): [program: string, flags: string] {
 }
 
 testWith(["wine"], "configure on Windows writes the documented lines", async () => {
-  await using wine = await Wine.start();
+  await using wine = Wine.start();
   using directory = new TemporaryDirectory("Program Files ");
   for (const line of ON_WINDOWS) {
     const [program, flags] = partsOf(line);

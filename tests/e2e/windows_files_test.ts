@@ -12,7 +12,7 @@ import { WINDOWS_BINARY, windowsPath, Wine } from "../support/wine.ts";
 
 const fixture = new StoreFixture();
 await fixture.authorities;
-const wine = await Wine.start();
+const wine = Wine.start();
 Deno.test.afterAll(() => wine[Symbol.asyncDispose]());
 
 const windowsFlags = (flags: readonly string[]) =>

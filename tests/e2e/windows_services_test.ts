@@ -6,7 +6,7 @@ import { testWith } from "../support/needs.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { WINDOWS_BINARY, windowsPath, Wine } from "../support/wine.ts";
 
-const wine = await Wine.start();
+const wine = Wine.start();
 Deno.test.afterAll(() => wine[Symbol.asyncDispose]());
 
 const flagsOf = ({ flags }: SessionScenario) =>

@@ -28,7 +28,7 @@ import {
 const reason = whyMissing("wine");
 const fixture = new StoreFixture();
 const [root, lower] = await fixture.authorities;
-const wine = await Wine.start();
+const wine = Wine.start();
 Deno.test.afterAll(() => wine[Symbol.asyncDispose]());
 
 const messageOf = (identity: StoreIdentity) =>

@@ -19,9 +19,39 @@ export const STORE_SOURCE = fileURLToPath(new URL("wine/store.c", import.meta.ur
 export const WINDOWS_BINARY = `${BUILD}windows/aws_signing_helper.exe`;
 export const WINDOWS_STORE_PROGRAM = `${BUILD}windows/store_program.exe`;
 
-/** Returns the reason why Windows programs cannot run here, or undefined. */
+/**
+ * Returns the reason why Windows programs cannot run here, or undefined. Creates the prefix if it is
+ * missing, in about eight seconds: not every version of wine can.
+ */
 export function reasonAgainstWine(): string | undefined {
-  return missingTools(WINE, WINESERVER, COMPILER);
+  const missing = missingTools(WINE, WINESERVER, COMPILER);
+  if (missing !== undefined) return missing;
+  const sources = [SETUP, SHIM].map((path) => Deno.readTextFileSync(path)).join("");
+  if (madeFrom() === sources) return undefined;
+  using directory = new TemporaryDirectory();
+  const { success } = new Deno.Command("sh", {
+    args: [SETUP, PREFIX],
+    env: environmentIn(directory.path),
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).outputSync();
+  if (!success) return `this wine cannot be set up; see ${PREFIX}/setup.log`;
+  Deno.writeTextFileSync(`${PREFIX}/made-from`, sources);
+  return undefined;
+}
+
+/** Returns the environment in which wine runs, with its home in a directory. */
+function environmentIn(directory: string): Record<string, string> {
+  return {
+    WINEPREFIX: PREFIX,
+    WINEDEBUG: "-all",
+    DISPLAY: "",
+    LC_ALL: "C.UTF-8",
+    HOME: directory,
+    // wine's services leave a folder with a lock.
+    TMPDIR: directory,
+  };
 }
 
 /** Returns the Windows path of a path: wine's drive Z: is the root. */
@@ -52,17 +82,10 @@ export class Wine implements AsyncDisposable {
 
   private constructor() {}
 
-  /** Creates the prefix if it is missing, in about eight seconds. Does nothing without wine. */
-  static async start(): Promise<Wine> {
-    const wine = new Wine();
-    if (reasonAgainstWine() !== undefined) return wine;
-    const sources = [SETUP, SHIM].map((path) => Deno.readTextFileSync(path)).join("");
-    if (madeFrom() !== sources) {
-      const { code, stderr } = await runProgram("sh", [SETUP, PREFIX], { env: wine.environment });
-      if (code !== 0) throw new Error(`wine cannot be set up: ${stderr}`);
-      Deno.writeTextFileSync(`${PREFIX}/made-from`, sources);
-    }
-    return wine;
+  /** Creates the prefix if it is missing. Does nothing without wine. */
+  static start(): Wine {
+    reasonAgainstWine();
+    return new Wine();
   }
 
   /** The folder that is drive C:. */
@@ -83,15 +106,7 @@ export class Wine implements AsyncDisposable {
 
   /** The environment in which wine runs. */
   get environment(): Record<string, string> {
-    return {
-      WINEPREFIX: PREFIX,
-      WINEDEBUG: "-all",
-      DISPLAY: "",
-      LC_ALL: "C.UTF-8",
-      HOME: this.#directory.path,
-      // wine's services leave a locked folder.
-      TMPDIR: this.#directory.path,
-    };
+    return environmentIn(this.#directory.path);
   }
 
   /**
