@@ -9,7 +9,13 @@
  * @module
  */
 import { HelperError } from "../../src/errors.ts";
-import type { Keystore, KeystoreContext, Signer, SoftwareKey } from "../../src/keystore/types.ts";
+import type {
+  Keystore,
+  KeystoreContext,
+  NativeLibrary,
+  Signer,
+  SoftwareKey,
+} from "../../src/keystore/types.ts";
 import { type KeystoreUri, TSS2_KEYS } from "../../src/keystore/uri.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
 import { hasPublicKey } from "../../src/x509/chain.ts";
@@ -33,10 +39,16 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
     "use --cert-selector or a keychain: URI",
 };
 
+const LIBRARY: NativeLibrary = {
+  title: "the TPM library",
+  name: "libtss2-esys.so.0",
+  advice: "install tpm2-tss (Debian: libtss2-esys-3.0.2-0 and libtss2-tctildr0)",
+};
+
 /** The keystore for an operating system, by `Deno.build.os`. */
 export function tpmKeystore(os: string): Keystore {
   const elsewhere = ELSEWHERE[os];
-  if (elsewhere === undefined) return { openKey, readCertificates };
+  if (elsewhere === undefined) return { library: LIBRARY, openKey, readCertificates };
   const refuse = ({ displayName: label }: KeystoreUri): Promise<never> =>
     Promise.reject(new HelperError("keystore-unavailable", `${label}: ${elsewhere}`));
   return { openKey: refuse, readCertificates: refuse };

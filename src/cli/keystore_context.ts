@@ -7,7 +7,13 @@ import { HelperError } from "../errors.ts";
 import { readSource, readSourceSync } from "../files/source_file.ts";
 import type { IdentitySource } from "../keystore/open_identity.ts";
 import type { KeystoreContext } from "../keystore/types.ts";
-import { type KeystoreUri, parseKeystoreUri, type Scheme } from "../keystore/uri.ts";
+import {
+  descriptionOf,
+  type KeystoreUri,
+  parseKeystoreUri,
+  type Scheme,
+  schemesOf,
+} from "../keystore/uri.ts";
 import { certSelectorValues, storeUri } from "./cert_selector.ts";
 import type { FlagValues } from "./flags/flag_values.ts";
 import type { FlagName } from "./flags/flags.ts";
@@ -18,13 +24,11 @@ import type { Platform, System } from "./system.ts";
 /** A larger file is not a password or a selector, bytes. */
 const MAX_TEXT_FILE = 1 << 20;
 
-/** Each platform's name, its keystores and, if it has one, its certificate store. */
-const PLATFORMS: Readonly<
-  Record<Platform, { name: string; schemes: readonly Scheme[]; store?: Scheme }>
-> = {
-  linux: { name: "Linux", schemes: ["file", "pkcs11", "handle"] },
-  darwin: { name: "macOS", schemes: ["file", "pkcs11", "keychain"], store: "keychain" },
-  windows: { name: "Windows", schemes: ["file", "pkcs11", "cng"], store: "cng" },
+/** Names of the platforms in messages. */
+const PLATFORM_NAMES: Readonly<Record<Platform, string>> = {
+  linux: "Linux",
+  darwin: "macOS",
+  windows: "Windows",
 };
 
 /** Where key, certificate and issuers stand, by the flags. Throws `usage` for malformed sources. */
@@ -65,11 +69,12 @@ export function wholeStore(platform: Platform, command: string): KeystoreUri {
 
 /** The platform's store; refuses naming what asked for it where there is none. */
 function storeOf(platform: Platform, asking: string): Scheme {
-  const { name, schemes, store } = PLATFORMS[platform];
+  const schemes = schemesOf(platform);
+  const store = schemes.find((scheme) => descriptionOf(scheme).isStore);
   if (store) return store;
   throw new HelperError(
     "keystore-unavailable",
-    `${asking}: ${name} has no certificate store; use --certificate with ${
+    `${asking}: ${PLATFORM_NAMES[platform]} has no certificate store; use --certificate with ${
       schemes.map((scheme) => `${scheme}:`).join(", ")
     }`,
   );

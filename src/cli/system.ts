@@ -6,9 +6,9 @@
  */
 import type { KeystoreRegistry } from "../keystore/registry.ts";
 import type { SignalHold } from "../keystore/types.ts";
+import type { Platform } from "../keystore/uri.ts";
 
-/** The systems the program is built for. */
-export type Platform = "linux" | "darwin" | "windows";
+export type { Platform };
 
 /** The world of one run. */
 export interface System {

@@ -39,8 +39,21 @@ export interface SoftwareKey {
   readonly softwareKey: Uint8Array<ArrayBuffer>;
 }
 
+/** The native library that a keystore calls, for `doctor`. */
+export interface NativeLibrary {
+  /** Name in messages, such as "the TPM library". */
+  readonly title: string;
+  /** File name for the system's loader; absent if the keystore is a {@link LibraryReporter}. */
+  readonly name?: string;
+  /** Advice for a library that is missing. */
+  readonly advice?: string;
+}
+
 /** A plugin: opens keys and reads certificates where its scheme points. */
 export interface Keystore {
+  /** The library that `doctor` looks for; absent if the keystore calls none. */
+  readonly library?: NativeLibrary;
+
   /**
    * Opens the private key at `uri`.
    *

@@ -12,7 +12,7 @@ import { type Scheme, SCHEMES } from "./uri.ts";
  * alone; absent, this version has it nowhere.
  */
 export function unavailableKeystore(scheme: Scheme, system?: string): Keystore {
-  const what = `${SCHEMES[scheme]} (${scheme}:)`;
+  const what = `${SCHEMES[scheme].title} (${scheme}:)`;
   const why = system === undefined
     ? `this version does not use ${what}`
     : `${what} is there on ${system} alone`;

@@ -18,6 +18,7 @@ import {
 } from "../settings/aws_profiles.ts";
 import { commandLine } from "../shell_quote.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
+import { fileOf } from "../../keystore/uri.ts";
 import { identitySource } from "../keystore_context.ts";
 import { configurationFile, credentialsFile } from "../paths.ts";
 import { credentialProcessArgs } from "../settings/credential_process_args.ts";
@@ -62,8 +63,9 @@ export async function configure(values: FlagValues, system: System): Promise<voi
 function missingFiles(values: FlagValues, platform: System["platform"]): string[] {
   const { certificate, privateKey, intermediates } = identitySource(values, platform);
   return [certificate, privateKey, intermediates].flatMap((uri) => {
-    if (uri?.scheme !== "file" || exists(uri.path)) return [];
-    const advice = pathAdvice(uri.path) ?? "the command will fail until it does";
+    const path = fileOf(uri);
+    if (!uri || path === undefined || exists(path)) return [];
+    const advice = pathAdvice(path) ?? "the command will fail until it does";
     return [`${uri.displayName} does not exist; ${advice}`];
   });
 }

@@ -5,46 +5,10 @@
  */
 import { HelperError } from "../../errors.ts";
 import { isLibraryReporter } from "../../keystore/types.ts";
-import type { Scheme } from "../../keystore/uri.ts";
+import { type Scheme, schemesOf } from "../../keystore/uri.ts";
 import { keystoreContext } from "../keystore_context.ts";
-import type { Platform } from "../system.ts";
 import { type Finding, found } from "./finding.ts";
 import type { Inspection } from "./check_context.ts";
-
-/** A library of others that a keystore calls. */
-interface Library {
-  readonly scheme: Scheme;
-  /** What it is to a person. */
-  readonly what: string;
-  /** Its name, for the system's loader; absent where the keystore itself finds and reports it. */
-  readonly name?: string;
-  /** What to do when it is not there. */
-  readonly advice?: string;
-}
-
-const PKCS11: Library = { scheme: "pkcs11", what: "the PKCS#11 module" };
-
-/** What each system's keystores call. */
-const LIBRARIES: Readonly<Record<Platform, readonly Library[]>> = {
-  linux: [PKCS11, {
-    scheme: "handle",
-    what: "the TPM library",
-    name: "libtss2-esys.so.0",
-    advice: "install tpm2-tss (Debian: libtss2-esys-3.0.2-0 and libtss2-tctildr0)",
-  }],
-  darwin: [PKCS11, {
-    scheme: "keychain",
-    what: "the Security framework",
-    name: "/System/Library/Frameworks/Security.framework/Security",
-    advice: "this system has no Keychain",
-  }],
-  windows: [PKCS11, {
-    scheme: "cng",
-    what: "the Windows certificate store",
-    name: "crypt32.dll",
-    advice: "this system has no certificate store",
-  }],
-};
 
 /** Opens a library and gives the path of its file, or its name; undefined when there is none. */
 export type Probe = (name: string) => string | undefined;
@@ -60,14 +24,13 @@ export async function checkKeystores(
   const context = keystoreContext(values, system);
   // One after the other: libraries that are loaded side by side share others, which they set up.
   const findings: Finding[] = [];
-  for (const library of LIBRARIES[system.platform]) {
-    findings.push(await checkLibrary(library));
-  }
+  for (const scheme of schemesOf(system.platform)) findings.push(...await checkLibrary(scheme));
   return findings;
 
-  async function checkLibrary(library: Library): Promise<Finding> {
-    const { scheme, what, name = "", advice } = library;
+  async function checkLibrary(scheme: Scheme): Promise<Finding[]> {
     const keystore = await system.registry(scheme);
+    if (!keystore.library) return [];
+    const { title, name = "", advice } = keystore.library;
     let why = `${name} was not found; ${advice}`;
     try {
       const told = isLibraryReporter(keystore)
@@ -75,15 +38,13 @@ export async function checkKeystores(
         : name === ""
         ? undefined
         : probe(name);
-      if (told !== undefined) return found("library", `${what} (${scheme}:) is ${told}`);
+      if (told !== undefined) return [found("library", `${title} (${scheme}:) is ${told}`)];
     } catch (thrown) {
       if (!(thrown instanceof HelperError)) throw thrown;
       why = thrown.message;
     }
-    return found(
-      used.has(scheme) ? "library-missing" : "library-absent",
-      `${what} (${scheme}:): ${why}`,
-    );
+    const kind = used.has(scheme) ? "library-missing" : "library-absent";
+    return [found(kind, `${title} (${scheme}:): ${why}`)];
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import { posix, win32 } from "node:path";
 import { HelperError } from "../../errors.ts";
-import { parseKeystoreUri } from "../../keystore/uri.ts";
+import { descriptionOf, parseKeystoreUri } from "../../keystore/uri.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { COMMANDS, type FlagName, flagOf } from "../flags/flags.ts";
 import type { System } from "../system.ts";
@@ -59,7 +59,10 @@ function sourceWord(text: string, flag: string, whole: (path: string) => string)
         "pin-source=file:/PATH instead of pin-value",
     );
   }
-  return scheme === "file" ? whole(path) : withWholePaths(text, whole);
+  if (scheme === "file") return whole(path);
+  return descriptionOf(scheme).syntax === "path"
+    ? `${scheme}:${encodeURI(whole(path))}`
+    : withWholePaths(text, whole);
 }
 
 /** Attributes of a URI that name a file. */
