@@ -34,7 +34,7 @@ export function commandWords(): CommandWords[] {
     return {
       words: name.split(" "),
       summary,
-      flags: [...flags.map(flagWords), HELP],
+      flags: [...flags.map((flag) => flagWords(flag, name)), HELP],
       argument: argument ? flagOf(argument).choices ?? [] : [],
     };
   });
@@ -62,8 +62,8 @@ export function secondWords(
   return [...known];
 }
 
-function flagWords(name: FlagName): FlagWords {
-  const { kind, value, choices, description } = flagOf(name);
+function flagWords(name: FlagName, command: CommandName): FlagWords {
+  const { kind, value, choices, description } = flagOf(name, command);
   return {
     flag: `--${name}`,
     description,
@@ -71,7 +71,7 @@ function flagWords(name: FlagName): FlagWords {
       ? "none"
       : choices
       ? "choices"
-      : value?.startsWith("path")
+      : value?.startsWith("PATH")
       ? "files"
       : "free",
     choices: choices ?? [],

@@ -41,8 +41,8 @@ function flagWords(name: FlagName, values: FlagValues, system: HostInfo): string
     ];
   }
   const text = values.required(name);
-  if (value === "path") return [flag, whole(text)];
-  return [flag, value === "path or URI" ? sourceWord(text, flag, whole) : text];
+  if (value === "PATH") return [flag, whole(text)];
+  return [flag, value === "PATH|URI" ? sourceWord(text, flag, whole) : text];
 }
 
 function wholePath(path: string, { platform, currentDirectory }: HostInfo): string {
