@@ -16,17 +16,12 @@ import {
   flagOf,
   FLAGS,
   type GroupName,
-  GROUPS,
   variableOf,
 } from "../src/cli/flags/flags.ts";
+import { GROUPS } from "../src/cli/flags/help.ts";
 import { EXIT_CODES } from "../src/errors.ts";
 
 const FILE = new URL("../commands.md", import.meta.url);
-
-/** The groups of flags that many commands share. */
-export const SHARED_GROUPS: readonly GroupName[] = names(GROUPS).filter((name) =>
-  name !== "command"
-);
 
 /** Each generated part, by the name in its marks. */
 export const PARTS: Readonly<Record<string, () => string>> = {
@@ -38,7 +33,7 @@ export const PARTS: Readonly<Record<string, () => string>> = {
     names(COMMANDS).map((name) => [`flags of ${name}`, () => commandFlags(name)]),
   ),
   ...Object.fromEntries(
-    SHARED_GROUPS.map((group) => [
+    names(GROUPS).map((group) => [
       `${group} flags`,
       () => flagTable(names(FLAGS).filter((name) => flagOf(name).group === group)),
     ]),
@@ -64,7 +59,7 @@ export const PARTS: Readonly<Record<string, () => string>> = {
     table(["Flag", "Group", "Variable with the secret itself"], [
       ...names(FLAGS).filter((name) => flagOf(name).kind === "secret").map((name) => [
         `\`--${name}\``,
-        `[${GROUPS[flagOf(name).group]}](#${anchor(GROUPS[flagOf(name).group])})`,
+        groupLink(flagOf(name).group),
         (flagOf(name).envAliases ?? []).map((variable) => `\`${variable}\``).join(", "),
       ]),
     ]),
@@ -93,6 +88,10 @@ export function anchor(heading: string): string {
 
 function link(name: CommandName): string {
   return `[\`${name}\`](#${anchor(name)})`;
+}
+
+function groupLink(group: GroupName): string {
+  return group === "command" ? "" : `[${GROUPS[group]}](#${anchor(GROUPS[group])})`;
 }
 
 /** Returns a command's own flags in a table, and the rest of its flags by reference. */
@@ -129,7 +128,7 @@ function describedBy(flag: FlagName, command: CommandName): CommandName {
 
 /** Returns links to the groups of flags that a command has, with the flags that it does not have. */
 function groupReferences(flags: readonly FlagName[]): string[] {
-  const groups = SHARED_GROUPS.map((group) => {
+  const groups = names(GROUPS).map((group) => {
     const all = names(FLAGS).filter((name) => flagOf(name).group === group);
     const present = all.filter((name) => flags.includes(name));
     return { group, all, present, absent: all.filter((name) => !flags.includes(name)) };
@@ -138,7 +137,7 @@ function groupReferences(flags: readonly FlagName[]): string[] {
     return ["All [common flags](#common-flags)"];
   }
   return groups.filter(({ present }) => present.length > 0).map(({ group, present, absent }) => {
-    const place = `[${GROUPS[group]}](#${anchor(GROUPS[group])})`;
+    const place = groupLink(group);
     if (absent.length === 0) return place;
     return absent.length < present.length
       ? `${place} without ${flagCodes(absent)}`

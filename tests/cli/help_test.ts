@@ -6,9 +6,8 @@ import {
   COMMANDS,
   type FlagName,
   flagOf,
-  GROUPS,
 } from "../../src/cli/flags/flags.ts";
-import { EXAMPLES, flagGroups, helpText } from "../../src/cli/flags/help.ts";
+import { EXAMPLES, flagGroups, GROUPS, helpText } from "../../src/cli/flags/help.ts";
 import { parseArguments } from "../../src/cli/flags/parse.ts";
 
 const names = Object.keys(COMMANDS) as CommandName[];

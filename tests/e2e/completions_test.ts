@@ -95,6 +95,8 @@ Deno.test("completions powershell gives a script without a fault of syntax", asy
   );
   assertEquals((await runProgram(PYTHON, [judge, "powershell", broken])).code, 1);
   assertStringIncludes(script, "'cache clear' = @{ Flags = @('--cache-dir', '--help')");
+  assertStringIncludes(script, "    '--port' = 'port to listen on'\n");
+  assertStringIncludes(script, "    'health --port' = 'port of the serve to ask'\n");
 });
 
 Deno.test("completions names the shells when it is given none or another", async () => {

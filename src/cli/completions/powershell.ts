@@ -14,7 +14,17 @@ export function powershellCompletions(): string {
       list(flags.map(({ flag }) => flag))
     }; Argument = ${list(argument)} }`
   );
-  const flags = new Map(commands.flatMap((command) => command.flags.map((f) => [f.flag, f])));
+  const flags = new Map(
+    commands.toReversed().flatMap((command) => command.flags.map((f) => [f.flag, f])),
+  );
+  const descriptions = [...flags.values()].map(({ flag, description }) =>
+    [flag, description] as const
+  );
+  // A flag with another meaning under a command has an entry with the command's name too.
+  const variants = commands.flatMap(({ words, flags: own }) =>
+    own.filter(({ flag, description }) => description !== flags.get(flag)?.description)
+      .map(({ flag, description }) => [`${words.join(" ")} ${flag}`, description] as const)
+  );
   const valued = [...flags.values()].filter(({ value }) => value !== "none");
   return `# PowerShell completion for ${PROGRAM}; load it with:
 #   ${PROGRAM} completions powershell | Out-String | Invoke-Expression
@@ -27,7 +37,7 @@ Register-ArgumentCompleter -Native -CommandName @('${PROGRAM}', '${PROGRAM}.exe'
   $commands = @{
 ${table.join("\n")}
   }
-  $descriptions = ${hash([...flags.values()].map(({ flag, description }) => [flag, description]))}
+  $descriptions = ${hash([...descriptions, ...variants])}
   $values = @{
 ${valued.map((flag) => `    ${quoted(flag.flag)} = ${valueOf(flag)}`).join("\n")}
   }
@@ -57,6 +67,7 @@ ${valued.map((flag) => `    ${quoted(flag.flag)} = ${valueOf(flag)}`).join("\n")
     $tip = $_
     if ($first.ContainsKey($_)) { $tip = $first[$_] }
     if ($descriptions.ContainsKey($_)) { $tip = $descriptions[$_] }
+    if ($descriptions.ContainsKey("$name $_")) { $tip = $descriptions["$name $_"] }
     [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $tip)
   }
 }

@@ -20,21 +20,16 @@ export type FlagKind =
   /** Present or not; `--name=false` turns it off. */
   | "switch";
 
-/** Title of each group of flags, in the order of help. */
-export const GROUPS = {
-  /** Flags of few commands, which help lists first. */
-  command: "Own flags",
-  key: "Key and certificate",
-  session: "Session",
-  network: "Network",
-  store: "Windows and macOS stores",
-  token: "PKCS#11 tokens",
-  tpm: "TPM",
-  general: "General",
-} as const;
-
-/** The name of a group of flags. */
-export type GroupName = keyof typeof GROUPS;
+/** A group of flags in help. "command" has the flags of few commands, which help lists first. */
+export type GroupName =
+  | "command"
+  | "key"
+  | "session"
+  | "network"
+  | "store"
+  | "token"
+  | "tpm"
+  | "general";
 
 /** One flag. */
 export interface Flag {

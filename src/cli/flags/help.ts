@@ -12,10 +12,20 @@ import {
   type FlagName,
   flagOf,
   type GroupName,
-  GROUPS,
   variableOf,
 } from "./flags.ts";
 import { PROGRAM } from "../program.ts";
+
+/** Title of each group that commands share, in the order of help. */
+export const GROUPS: Readonly<Record<Exclude<GroupName, "command">, string>> = {
+  key: "Key and certificate",
+  session: "Session",
+  network: "Network",
+  store: "Windows and macOS stores",
+  token: "PKCS#11 tokens",
+  tpm: "TPM",
+  general: "General",
+};
 
 /** Columns of a help text: the width of a usual terminal. */
 const WIDTH = 80;
@@ -57,13 +67,16 @@ export function flagGroups(command: CommandName): readonly FlagGroup[] {
   const { flags, required, oneOf, argument } = commandOf(command);
   const isRequired = (flag: FlagName) => required.includes(flag) || oneOf.includes(flag);
   const listed = flags.filter((flag) => flag !== argument);
-  const [own, ...shared] = Object.entries(GROUPS).map(([name, title]) => ({
-    title: name === "command" ? `Flags of ${command}` : title,
-    name: name as GroupName,
+  const group = (title: string, name: GroupName) => ({
+    title,
+    name,
     flags: listed.filter((flag) => flagOf(flag).group === name && !isRequired(flag)),
-  }));
-  const needed = { title: "Required", flags: listed.filter(isRequired) };
-  return [...(own ? [own] : []), needed, ...shared].filter((group) => group.flags.length > 0);
+  });
+  return [
+    group(`Flags of ${command}`, "command"),
+    { title: "Required", flags: listed.filter(isRequired) },
+    ...Object.entries(GROUPS).map(([name, title]) => group(title, name as GroupName)),
+  ].filter(({ flags }) => flags.length > 0);
 }
 
 /** Returns the help of the program, or of one command. */
