@@ -397,12 +397,12 @@ export interface Command {
 /** Every command, by the word or words that are typed. */
 export const COMMANDS = {
   "credential-process": {
-    summary: "print temporary credentials as JSON for credential_process in ~/.aws/config",
+    summary: "print temporary credentials, for credential_process",
     flags: [...VENDING_FLAGS, "cache", "cache-dir"],
     ...VENDING_REQUIREMENTS,
   },
   "update": {
-    summary: "write temporary credentials to ~/.aws/credentials, and keep them fresh",
+    summary: "write credentials to ~/.aws/credentials; refresh them",
     flags: [...VENDING_FLAGS, "profile", "once"],
     variants: {
       "profile": { ...FLAGS.profile, description: "profile of ~/.aws/credentials" },
@@ -410,7 +410,7 @@ export const COMMANDS = {
     ...VENDING_REQUIREMENTS,
   },
   "serve": {
-    summary: "serve temporary credentials to AWS SDKs on an IMDSv2 endpoint",
+    summary: "serve credentials to AWS SDKs on an IMDSv2 endpoint",
     flags: [
       ...VENDING_FLAGS,
       "port",
@@ -424,7 +424,7 @@ export const COMMANDS = {
     ...VENDING_REQUIREMENTS,
   },
   "sign-string": {
-    summary: "sign a fixed test string, to show that the private key can be used",
+    summary: "sign a test string, to show that the key works",
     flags: [
       "certificate",
       "private-key",
@@ -441,13 +441,13 @@ export const COMMANDS = {
     oneOf: ["private-key", "certificate", "cert-selector"],
   },
   "read-certificate-data": {
-    summary: "print a certificate's data, or list the certificates that match",
+    summary: "print a certificate, or list those that match",
     flags: [...CERTIFICATE_FLAGS, "pkcs11-lib", "pkcs8-password", "debug"],
     required: [],
     oneOf: ["certificate", "cert-selector"],
   },
   "selftest": {
-    summary: "list this machine's store, sign with one key, and verify the signature",
+    summary: "list a store, sign with one key, verify the signature",
     flags: [
       "certificate",
       "private-key",
@@ -462,13 +462,13 @@ export const COMMANDS = {
     oneOf: [],
   },
   "cache clear": {
-    summary: "remove the sessions that credential-process --cache stored",
+    summary: "remove the sessions that --cache stored",
     flags: ["cache-dir"],
     required: [],
     oneOf: [],
   },
   "configure": {
-    summary: "print or write the credential_process setting for ~/.aws/config, correctly quoted",
+    summary: "print or write a credential_process setting",
     flags: [...VENDING_FLAGS, "cache", "cache-dir", "profile", "write"],
     variants: {
       "profile": { ...FLAGS.profile, description: "profile of ~/.aws/config" },
@@ -477,7 +477,7 @@ export const COMMANDS = {
     oneOf: VENDING_REQUIREMENTS.oneOf,
   },
   "doctor": {
-    summary: "find problems with key, certificate, ARNs, files, clock and network",
+    summary: "find problems with keys, ARNs, files, clock, network",
     flags: [...VENDING_FLAGS, "profile", "json"],
     required: [],
     oneOf: [],
@@ -492,7 +492,7 @@ export const COMMANDS = {
     usesNetwork: true,
   },
   "health": {
-    summary: "check that a local serve has valid credentials (container health check)",
+    summary: "check that a local serve has valid credentials",
     flags: ["port", "bind"],
     required: [],
     oneOf: [],
