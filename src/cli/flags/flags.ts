@@ -31,12 +31,25 @@ export type GroupName =
   | "tpm"
   | "general";
 
+/** The kind of a flag's value, as help names it. `configure` makes a PATH absolute. */
+export type ValueName =
+  | "PATH"
+  | "PATH|URI"
+  | "ADDRESS"
+  | "ARN"
+  | "NAME"
+  | "NUMBER"
+  | "REGION"
+  | "SECONDS"
+  | "SELECTOR"
+  | "SOURCE"
+  | "URL";
+
 /** One flag. */
 export interface Flag {
   readonly kind: FlagKind;
   readonly group: GroupName;
-  /** The name of its value in help. */
-  readonly value?: string;
+  readonly value?: ValueName;
   /** Short enough for one line of help. */
   readonly description: string;
   readonly default?: string | number;
