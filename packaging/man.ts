@@ -18,6 +18,7 @@ import {
   isCommandName,
   variableOf,
 } from "../src/cli/flags/flags.ts";
+import { EXAMPLES, flagGroups } from "../src/cli/flags/help.ts";
 import { PROGRAM } from "../src/cli/program.ts";
 import { VERSION } from "../src/cli/commands/version.ts";
 import { EXIT_CODES } from "../src/errors.ts";
@@ -61,13 +62,14 @@ function programPage(names: readonly CommandName[], date: Date): string {
 }
 
 function commandPage(name: CommandName, date: Date): string {
-  const { summary, flags, required, oneOf, positional: argument } = commandOf(name);
+  const { summary, flags, oneOf, positional } = commandOf(name);
   const need = (flag: FlagName) =>
-    required.includes(flag)
-      ? " Required."
-      : oneOf.includes(flag)
-      ? " One of these is required."
+    oneOf.length > 1 && oneOf.includes(flag)
+      ? ` Required, or ${
+        oneOf.filter((other) => other !== flag).map((other) => text(`--${other}`)).join(", ")
+      }.`
       : "";
+  const groups = flagGroups(name);
   const exclusions = EXCLUSIONS.filter(({ flags: [a, b], commands }) =>
     flags.includes(a) && flags.includes(b) && (!commands || commands.includes(name))
   );
@@ -75,13 +77,22 @@ function commandPage(name: CommandName, date: Date): string {
     section(
       "SYNOPSIS",
       `.B ${text(`${PROGRAM} ${name}`)}${
-        argument ? `\n.I ${argument}` : flags.length > 0 ? "\n.RI [ flags ]" : ""
+        positional
+          ? `\n.I ${flagOf(positional).choices?.join("|") ?? positional}`
+          : flags.length > 0
+          ? "\n.RI [ flags ]"
+          : ""
       }`,
     ),
     section("DESCRIPTION", text(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)),
-    ...(flags.length === 0 ? [] : [section(
+    ...(groups.length === 0 ? [] : [section(
       "OPTIONS",
-      flags.map((flag) => `${option(flag, flagOf(flag))}${need(flag)}`).join("\n"),
+      groups.map(({ title, flags }) =>
+        [
+          `.SS ${quoted(title)}`,
+          ...flags.map((flag) => `${option(flag, flagOf(flag, name))}${need(flag)}`),
+        ].join("\n")
+      ).join("\n"),
     )]),
     ...(exclusions.length === 0 ? [] : [section(
       "FLAGS THAT EXCLUDE EACH OTHER",
@@ -91,7 +102,8 @@ function commandPage(name: CommandName, date: Date): string {
         }`
       ).join("\n"),
     )]),
-    ...(flags.length === 0 ? [] : [environmentSection()]),
+    section("EXAMPLE", `.EX\n${text(`${PROGRAM} ${name} ${EXAMPLES[name]}`.trim())}\n.EE`),
+    ...(flags.some((flag) => flagOf(flag).kind === "secret") ? [environmentSection()] : []),
     exitSection(),
     section("SEE ALSO", `.BR ${text(PROGRAM)} (1)`),
   ]);
@@ -115,9 +127,8 @@ function environmentSection(): string {
   return section(
     "ENVIRONMENT",
     text(
-      `Every flag can also be given by a variable: ${variableOf("role-arn")} sets ` +
-        "--role-arn. A secret can be given as env:NAME, file:PATH or fd:N, so that it does not " +
-        "appear in the process list.",
+      `Each flag has a variable: ${variableOf("role-arn")} for --role-arn. A secret can be given ` +
+        "as env:NAME, file:PATH or fd:N; plain text is in the process list.",
     ),
   );
 }
@@ -146,7 +157,12 @@ function page(name: string, summary: string, date: Date, sections: readonly stri
 }
 
 function section(title: string, body: string): string {
-  return `.SH ${title.includes(" ") ? `"${title}"` : title}\n${body}`;
+  return `.SH ${quoted(title)}\n${body}`;
+}
+
+/** Returns a heading as one argument of a macro. */
+function quoted(title: string): string {
+  return title.includes(" ") ? `"${text(title)}"` : text(title);
 }
 
 /** Escapes text so that roff reads it as plain text with ASCII dashes. */

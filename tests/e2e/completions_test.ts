@@ -95,6 +95,8 @@ Deno.test("completions powershell prints a script without syntax errors", async 
   );
   assertEquals((await runProgram(PYTHON, [judge, "powershell", broken])).code, 1);
   assertStringIncludes(script, "'cache clear' = @{ Flags = @('--cache-dir', '--help')");
+  assertStringIncludes(script, "    '--port' = 'port to listen on'\n");
+  assertStringIncludes(script, "    'health --port' = 'port of the serve to ask'\n");
 });
 
 Deno.test("completions lists the shells when given none or an unknown one", async () => {

@@ -14,7 +14,17 @@ export function formatPowershellCompletions(): string {
       formatList(flags.map(({ flag }) => flag))
     }; Argument = ${formatList(positional)} }`
   );
-  const flags = new Map(commands.flatMap((command) => command.flags.map((f) => [f.flag, f])));
+  const flags = new Map(
+    commands.toReversed().flatMap((command) => command.flags.map((f) => [f.flag, f])),
+  );
+  const descriptions = [...flags.values()].map(({ flag, description }) =>
+    [flag, description] as const
+  );
+  // A flag with another meaning under a command has an entry with the command's name too.
+  const variants = commands.flatMap(({ words, flags: own }) =>
+    own.filter(({ flag, description }) => description !== flags.get(flag)?.description)
+      .map(({ flag, description }) => [`${words.join(" ")} ${flag}`, description] as const)
+  );
   const valued = [...flags.values()].filter(({ value }) => value !== "none");
   return `# PowerShell completion for ${PROGRAM}; load it with:
 #   ${PROGRAM} completions powershell | Out-String | Invoke-Expression
@@ -29,9 +39,7 @@ Register-ArgumentCompleter -Native -CommandName @('${PROGRAM}', '${PROGRAM}.exe'
   $commands = @{
 ${table.join("\n")}
   }
-  $descriptions = ${
-    formatHash([...flags.values()].map(({ flag, description }) => [flag, description]))
-  }
+  $descriptions = ${formatHash([...descriptions, ...variants])}
   $values = @{
 ${valued.map((flag) => `    ${quote(flag.flag)} = ${formatValue(flag)}`).join("\n")}
   }
@@ -61,6 +69,7 @@ ${valued.map((flag) => `    ${quote(flag.flag)} = ${formatValue(flag)}`).join("\
     $tip = $_
     if ($first.ContainsKey($_)) { $tip = $first[$_] }
     if ($descriptions.ContainsKey($_)) { $tip = $descriptions[$_] }
+    if ($descriptions.ContainsKey("$name $_")) { $tip = $descriptions["$name $_"] }
     [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $tip)
   }
 }

@@ -34,7 +34,7 @@ export function listCommands(): CommandCompletion[] {
     return {
       words: name.split(" "),
       summary,
-      flags: [...flags.map(describeFlag), HELP],
+      flags: [...flags.map((flag) => describeFlag(flag, name)), HELP],
       positional: positional ? flagOf(positional).choices ?? [] : [],
     };
   });
@@ -69,8 +69,8 @@ export function listSecondWords(
   return [...known];
 }
 
-function describeFlag(name: FlagName): FlagCompletion {
-  const { kind, value, choices, description } = flagOf(name);
+function describeFlag(name: FlagName, command: CommandName): FlagCompletion {
+  const { kind, value, choices, description } = flagOf(name, command);
   return {
     flag: `--${name}`,
     description,
@@ -78,7 +78,7 @@ function describeFlag(name: FlagName): FlagCompletion {
       ? "none"
       : choices
       ? "choices"
-      : value?.startsWith("path")
+      : value?.startsWith("PATH")
       ? "files"
       : "free",
     choices: choices ?? [],

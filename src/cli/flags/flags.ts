@@ -1,13 +1,13 @@
 /**
- * THE table of commands and flags: parsing, exclusions, help, environment names and `commands.md`
- * all read it.
+ * The table of commands and flags, from which parsing, exclusions, help, environment names and
+ * `commands.md` are made.
  *
  * @module
  */
 
-/** What a flag takes. */
+/** Kind of a flag's value. */
 export type FlagKind =
-  /** Text as it stands. */
+  /** Text, used unchanged. */
   | "text"
   /** A password or PIN; may be `env:NAME`, `file:PATH`, `fd:N` or `pass:TEXT`. */
   | "secret"
@@ -20,16 +20,42 @@ export type FlagKind =
   /** Present or not; `--name=false` turns it off. */
   | "switch";
 
+/** Group of flags in help. "command" has the flags of few commands, which help lists first. */
+export type GroupName =
+  | "command"
+  | "key"
+  | "session"
+  | "network"
+  | "store"
+  | "token"
+  | "tpm"
+  | "general";
+
+/** Name of a flag's value in help. `configure` makes a PATH absolute. */
+export type ValueName =
+  | "PATH"
+  | "PATH|URI"
+  | "ADDRESS"
+  | "ARN"
+  | "NAME"
+  | "NUMBER"
+  | "REGION"
+  | "SECONDS"
+  | "SELECTOR"
+  | "SOURCE"
+  | "URL";
+
 /** One flag. */
 export interface Flag {
   readonly kind: FlagKind;
-  /** What its value is called in help. */
-  readonly value?: string;
+  readonly group: GroupName;
+  readonly value?: ValueName;
+  /** Short enough for one line of help. */
   readonly description: string;
   readonly default?: string | number;
   readonly range?: { readonly min: number; readonly max: number };
   readonly choices?: readonly string[];
-  /** Variables read when neither the flag nor its own variable is given; taken as they stand. */
+  /** Variables read if neither the flag nor its own variable is given; their text is the value. */
   readonly envAliases?: readonly string[];
   /** A variable that turns `envAliases` and the configuration file off. */
   readonly unlessVariable?: string;
@@ -39,229 +65,274 @@ export interface Flag {
 export const FLAGS = {
   "certificate": {
     kind: "text",
-    value: "path or URI",
-    description: "end-entity certificate: a file (PEM, DER, PKCS#12) or a pkcs11:, keychain: or " +
-      "cng: URI",
+    group: "key",
+    value: "PATH|URI",
+    description: "PEM, DER or PKCS#12 file, or a URI",
   },
   "private-key": {
     kind: "text",
-    value: "path or URI",
-    description: "private key: a file, a pkcs11: URI or a TPM handle (handle:0x81000001); " +
-      "absent, the key stands where the certificate does",
+    group: "key",
+    value: "PATH|URI",
+    description: "file, pkcs11: URI or TPM handle:0x81… (default: the source of --certificate)",
   },
   "intermediates": {
     kind: "text",
-    value: "path",
-    description: "PEM bundle of the issuers to send with the certificate; an empty file sends none",
+    group: "key",
+    value: "PATH",
+    description: "PEM file of issuers to send; empty file: none",
   },
   "cert-selector": {
     kind: "list",
-    value: "selector",
-    description: "certificate in the operating system's store: Key=x509Subject,Value=… " +
-      "Key=x509Issuer,Value=… Key=x509Serial,Value=<hex> (also x509Thumbprint, x509San), or " +
-      "file://selector.json",
+    group: "store",
+    value: "SELECTOR",
+    description: "certificate in a store: Key=NAME,Value=VALUE",
   },
   "system-store-name": {
     kind: "text",
-    value: "name",
-    description: "Windows certificate store to search",
+    group: "store",
+    value: "NAME",
+    description: "Windows store to search",
     default: "MY",
   },
   "system-store-location": {
     kind: "choice",
-    description: "whose Windows certificate store: the user's or the machine's",
+    group: "store",
+    description: "owner of the Windows store",
     default: "user",
     choices: ["user", "machine"],
   },
   "use-latest-expiring-certificate": {
     kind: "switch",
-    description: "if several certificates match, use the one that expires last (stores and tokens)",
+    group: "store",
+    description: "if several match, use the one that expires last",
   },
-  "role-arn": { kind: "text", value: "ARN", description: "IAM role to assume" },
-  "profile-arn": { kind: "text", value: "ARN", description: "Roles Anywhere profile" },
+  "role-arn": {
+    kind: "text",
+    group: "session",
+    value: "ARN",
+    description: "IAM role to assume",
+  },
+  "profile-arn": {
+    kind: "text",
+    group: "session",
+    value: "ARN",
+    description: "Roles Anywhere profile",
+  },
   "trust-anchor-arn": {
     kind: "text",
+    group: "session",
     value: "ARN",
-    description: "trust anchor that vouches for the certificate",
+    description: "trust anchor of the certificate's issuer",
   },
   "session-duration": {
     kind: "integer",
-    value: "seconds",
-    description: "life of the session",
+    group: "session",
+    value: "SECONDS",
+    description: "session lifetime",
     default: 3600,
     range: { min: 900, max: 43_200 },
   },
   "role-session-name": {
     kind: "text",
-    value: "name",
-    description:
-      "name of the session: 2 to 64 letters, digits or _+=,.@-; the profile must allow it",
+    group: "session",
+    value: "NAME",
+    description: "session name; the profile must allow it",
   },
   "region": {
     kind: "text",
-    value: "region",
-    description: "signing region and endpoint; absent, the trust anchor's region",
+    group: "network",
+    value: "REGION",
+    description: "signing region (default: the trust anchor's)",
   },
   "endpoint": {
     kind: "text",
+    group: "network",
     value: "URL",
-    description: "URL of the service; absent, chosen by region",
+    description: "service URL (default: the region's)",
     envAliases: ["AWS_ENDPOINT_URL_ROLESANYWHERE", "AWS_ENDPOINT_URL"],
     unlessVariable: "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
   },
   "use-fips-endpoint": {
     kind: "switch",
+    group: "network",
     description: "use the region's FIPS endpoint",
     envAliases: ["AWS_USE_FIPS_ENDPOINT"],
   },
   "use-dualstack-endpoint": {
     kind: "switch",
-    description: "use the region's endpoint for IPv4 and IPv6",
+    group: "network",
+    description: "use the region's IPv4 and IPv6 endpoint",
     envAliases: ["AWS_USE_DUALSTACK_ENDPOINT"],
   },
   "ca-bundle": {
     kind: "text",
-    value: "path",
-    description: "PEM certificates of authorities to trust for the service's TLS certificate, " +
-      "beside the system's",
+    group: "network",
+    value: "PATH",
+    description: "PEM file of additional TLS authorities",
     envAliases: ["AWS_CA_BUNDLE"],
   },
   "no-verify-ssl": {
     kind: "switch",
-    description: "accept any TLS certificate of the service (anyone on the way can then read the " +
-      "credentials)",
+    group: "network",
+    description: "accept any TLS certificate (insecure)",
   },
   "with-proxy": {
     kind: "switch",
-    description: "use the proxy that HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY name; " +
-      "--with-proxy=false ignores them",
+    group: "network",
+    description: "use HTTPS_PROXY and NO_PROXY",
     default: "true",
   },
   "debug": {
     kind: "switch",
-    description: "tell on standard error what is tried; never a secret",
+    group: "general",
+    description: "print debug output to stderr; never secrets",
   },
   "pkcs11-lib": {
     kind: "text",
-    value: "path",
-    description: "PKCS#11 module to load; absent, the one that the URI names, then p11-kit's proxy",
+    group: "token",
+    value: "PATH",
+    description: "module (default: the URI's, or p11-kit's proxy)",
     envAliases: ["PKCS11_MODULE_PATH"],
   },
   "reuse-pin": {
     kind: "switch",
-    description: "try the PIN of the token (CKU_USER) for keys that ask for a PIN at each " +
-      "signature (CKU_CONTEXT_SPECIFIC)",
+    group: "token",
+    description: "use the token's PIN for each signature too",
   },
   "context-pin": {
     kind: "secret",
-    value: "source",
-    description: "PIN for keys that ask for one at each signature (CKU_CONTEXT_SPECIFIC)",
+    group: "token",
+    value: "SOURCE",
+    description: "PIN that the key needs for each signature",
   },
   "tpm-key-password": {
     kind: "secret",
-    value: "source",
+    group: "tpm",
+    value: "SOURCE",
     description: "password of the TPM key",
     envAliases: ["TPM_CHILD_KEY_PASSWORD"],
   },
   "tpm-parent-password": {
     kind: "secret",
-    value: "source",
-    description: "password of the TPM key's parent, or of the hierarchy it is loaded under",
+    group: "tpm",
+    value: "SOURCE",
+    description: "password of the key's parent or hierarchy",
     envAliases: ["TPM_PRIMARY_KEY_PASSWORD"],
   },
-  "no-tpm-key-password": { kind: "switch", description: "the TPM key has no password" },
+  "no-tpm-key-password": {
+    kind: "switch",
+    group: "tpm",
+    description: "the TPM key has no password",
+  },
   "keychain-password": {
     kind: "secret",
-    value: "source",
-    description: "password that unlocks the custom keychain (macOS)",
+    group: "store",
+    value: "SOURCE",
+    description: "password of a custom keychain (macOS)",
     envAliases: ["CREDENTIAL_HELPER_KEYCHAIN_PASSWORD"],
   },
   "pkcs8-password": {
     kind: "secret",
-    value: "source",
-    description: "passphrase of an encrypted key file or PKCS#12 file",
+    group: "key",
+    value: "SOURCE",
+    description: "passphrase of the key file or PKCS#12 file",
   },
   "port": {
     kind: "integer",
-    value: "number",
-    description: "port to listen on; 0 takes a free one",
+    group: "command",
+    value: "NUMBER",
+    description: "port to listen on",
     default: 9911,
     range: { min: 0, max: 65_535 },
   },
   "bind": {
     kind: "text",
-    value: "address",
-    description: "address to listen on: IPv4, IPv6, or the path of a Unix socket",
+    group: "command",
+    value: "ADDRESS",
+    description: "IP address or socket path",
     default: "127.0.0.1",
   },
   "hop-limit": {
     kind: "integer",
-    value: "number",
-    description: "IP hop limit (TTL) of every packet that is sent back",
+    group: "command",
+    value: "NUMBER",
+    description: "IP TTL of responses",
     default: 64,
     range: { min: 1, max: 255 },
   },
   "allow-remote": {
     kind: "switch",
-    description: "let other machines ask, when --bind is not a loopback address",
+    group: "command",
+    description: "accept other machines if --bind is not loopback",
   },
   "allow-host": {
     kind: "list",
-    value: "name",
-    description:
-      "host name that requests may send besides localhost, addresses and this machine's " +
-      "name, such as host.docker.internal; repeatable",
+    group: "command",
+    value: "NAME",
+    description: "additional Host header to accept; repeatable",
   },
   "container-credentials": {
     kind: "switch",
-    description: "serve the credentials at /role/<name> too, as container platforms do",
+    group: "command",
+    description: "also serve /role/NAME for container providers",
   },
   "container-token-file": {
     kind: "text",
-    value: "path",
-    description: "file to write the token of --container-credentials to; absent, it is printed",
+    group: "command",
+    value: "PATH",
+    description: "file for the container token (default: print it)",
   },
   "format": {
     kind: "choice",
-    description: "form of the output: a JSON string, plain text, or the signature's bytes",
+    group: "command",
+    description: "output format",
     default: "json",
     choices: ["json", "text", "bin"],
   },
   "digest": {
     kind: "choice",
-    description: "hash function that is signed; ML-DSA keys sign the message itself",
+    group: "command",
+    description: "hash function; not for ML-DSA",
     default: "SHA256",
     choices: ["SHA256", "SHA384", "SHA512"],
   },
   "cache": {
     kind: "switch",
-    description:
-      "keep the session in a file that only this user can read, and use it again while more than " +
-      "16 minutes of it remain (of a session under 32 minutes: half of it)",
+    group: "command",
+    description: "keep the session in a private file and reuse it",
   },
   "cache-dir": {
     kind: "text",
-    value: "path",
-    description: "directory of the cache; absent, aws_signing_helper in XDG_CACHE_HOME or where " +
-      "the system keeps caches",
+    group: "command",
+    value: "PATH",
+    description: "cache directory (default: the user's)",
   },
   "profile": {
     kind: "text",
-    value: "name",
-    description: "profile to write, of the credentials file (update) or the configuration file " +
-      "(configure), or whose credential_process to check (doctor)",
+    group: "command",
+    value: "NAME",
+    description: "profile to write",
     default: "default",
     envAliases: ["AWS_PROFILE"],
   },
-  "once": { kind: "switch", description: "write once and end, instead of staying" },
+  "once": {
+    kind: "switch",
+    group: "command",
+    description: "write once and exit",
+  },
   "write": {
     kind: "switch",
-    description: "write the setting into the configuration file (AWS_CONFIG_FILE, or " +
-      "~/.aws/config), instead of printing it",
+    group: "command",
+    description: "write the setting to ~/.aws/config",
   },
-  "json": { kind: "switch", description: "print the report as JSON" },
+  "json": {
+    kind: "switch",
+    group: "command",
+    description: "print the report as JSON",
+  },
   "shell": {
     kind: "choice",
+    group: "command",
     description: "shell to complete command lines in",
     choices: ["bash", "zsh", "fish", "powershell"],
   },
@@ -288,7 +359,7 @@ const KEY_FLAGS = [
   "pkcs8-password",
 ] as const satisfies FlagName[];
 
-/** What every command that vends credentials takes. */
+/** Flags of every command that vends credentials. */
 const VENDING_FLAGS = [
   "certificate",
   "private-key",
@@ -313,7 +384,7 @@ const VENDING_FLAGS = [
   "debug",
 ] as const satisfies FlagName[];
 
-/** What every vending command requires. */
+/** Requirements of every command that vends credentials. */
 const VENDING_REQUIREMENTS = {
   required: ["role-arn", "profile-arn", "trust-anchor-arn"],
   oneOf: ["certificate", "cert-selector"],
@@ -326,28 +397,33 @@ export interface Command {
   readonly flags: readonly FlagName[];
   /** Flags that must be given. */
   readonly required: readonly FlagName[];
-  /** Of these, at least one must be given. */
+  /** Flags of which at least one must be given. */
   readonly oneOf: readonly FlagName[];
-  /** The flag whose value may also stand alone, as the command's one argument. */
+  /** The flag whose value may also be given as the command's only argument, as help shows it. */
   readonly positional?: FlagName;
-  /** It asks the service for a session. */
+  /** Flags with another meaning under this command, for help; values are parsed by {@link FLAGS}. */
+  readonly variants?: Partial<Record<FlagName, Flag>>;
+  /** True if the command requests a session from the service. */
   readonly usesNetwork?: true;
 }
 
-/** Every command, by the word or words that are typed. */
+/** Commands by their word or words. */
 export const COMMANDS = {
   "credential-process": {
-    summary: "print temporary credentials as JSON, for credential_process in ~/.aws/config",
+    summary: "print temporary credentials, for credential_process",
     flags: [...VENDING_FLAGS, "cache", "cache-dir"],
     ...VENDING_REQUIREMENTS,
   },
   "update": {
-    summary: "write temporary credentials into ~/.aws/credentials, and keep them fresh",
+    summary: "write credentials to ~/.aws/credentials; refresh them",
     flags: [...VENDING_FLAGS, "profile", "once"],
+    variants: {
+      "profile": { ...FLAGS.profile, description: "profile of ~/.aws/credentials" },
+    },
     ...VENDING_REQUIREMENTS,
   },
   "serve": {
-    summary: "serve temporary credentials on an endpoint that AWS SDKs discover (IMDSv2)",
+    summary: "serve credentials to AWS SDKs on an IMDSv2 endpoint",
     flags: [
       ...VENDING_FLAGS,
       "port",
@@ -361,7 +437,7 @@ export const COMMANDS = {
     ...VENDING_REQUIREMENTS,
   },
   "sign-string": {
-    summary: "sign a fixed test string, to show that the private key can be used",
+    summary: "sign a test string, to show that the key works",
     flags: [
       "certificate",
       "private-key",
@@ -378,13 +454,13 @@ export const COMMANDS = {
     oneOf: ["private-key", "certificate", "cert-selector"],
   },
   "read-certificate-data": {
-    summary: "print what a certificate says, or which certificates match",
+    summary: "print a certificate, or list those that match",
     flags: [...CERTIFICATE_FLAGS, "pkcs11-lib", "pkcs8-password", "debug"],
     required: [],
     oneOf: ["certificate", "cert-selector"],
   },
   "selftest": {
-    summary: "list what this machine's store holds, sign with one key, and verify the signature",
+    summary: "list a store, sign with one key, verify the signature",
     flags: [
       "certificate",
       "private-key",
@@ -399,32 +475,47 @@ export const COMMANDS = {
     oneOf: [],
   },
   "cache clear": {
-    summary: "remove the sessions that credential-process --cache has kept",
+    summary: "remove the sessions that --cache stored",
     flags: ["cache-dir"],
     required: [],
     oneOf: [],
   },
   "configure": {
-    summary: "print or write the credential_process setting for ~/.aws/config, rightly quoted",
+    summary: "print or write a credential_process setting",
     flags: [...VENDING_FLAGS, "cache", "cache-dir", "profile", "write"],
+    variants: {
+      "profile": { ...FLAGS.profile, description: "profile of ~/.aws/config" },
+    },
     required: VENDING_REQUIREMENTS.required,
     oneOf: VENDING_REQUIREMENTS.oneOf,
   },
   "doctor": {
-    summary: "look for what is wrong with key, certificate, ARNs, files, clock and network",
+    summary: "find problems with keys, ARNs, files, clock, network",
     flags: [...VENDING_FLAGS, "profile", "json"],
     required: [],
     oneOf: [],
+    variants: {
+      "profile": {
+        kind: "text",
+        group: "command",
+        value: "NAME",
+        description: "profile whose credential_process to check",
+      },
+    },
     usesNetwork: true,
   },
   "health": {
-    summary: "ask a serve on this machine whether it has credentials, for probes of containers",
+    summary: "check that a local serve has valid credentials",
     flags: ["port", "bind"],
     required: [],
     oneOf: [],
+    variants: {
+      "port": { ...FLAGS.port, description: "port of the serve to ask" },
+      "bind": { ...FLAGS.bind, description: "its address or socket path" },
+    },
   },
   "completions": {
-    summary: "print what makes a shell complete this program's command lines",
+    summary: "print a shell completion script",
     flags: ["shell"],
     required: ["shell"],
     oneOf: [],
@@ -450,9 +541,9 @@ export const ALIASES: Readonly<Record<string, CommandName>> = {
 /** Two flags that cannot be used together. */
 export interface Exclusion {
   readonly flags: readonly [FlagName, FlagName];
-  /** The commands it holds for; absent, all. */
+  /** Commands that have the exclusion; absent: all. */
   readonly commands?: readonly CommandName[];
-  /** A flag beside which it does not hold. */
+  /** Flag that permits both. */
   readonly unless?: FlagName;
 }
 
@@ -463,7 +554,7 @@ export const EXCLUSIONS: readonly Exclusion[] = [
   { flags: ["certificate", "cert-selector"] },
   { flags: ["certificate", "system-store-name"] },
   { flags: ["certificate", "system-store-location"] },
-  // The certificate may come from the store and its key from elsewhere.
+  // The certificate may come from the store and its key from another source.
   { flags: ["private-key", "system-store-name"], unless: "cert-selector" },
   { flags: ["private-key", "system-store-location"], unless: "cert-selector" },
   { flags: ["private-key", "use-latest-expiring-certificate"], unless: "cert-selector" },
@@ -481,32 +572,32 @@ export const EXCLUSIONS: readonly Exclusion[] = [
   { flags: ["no-tpm-key-password", "reuse-pin"], commands: ["sign-string"] },
 ];
 
-/** The variable that stands for a flag. */
+/** Returns the name of a flag's own variable. */
 export function variableOf(flag: FlagName): string {
   return `AWS_SIGNING_HELPER_${flag.toUpperCase().replaceAll("-", "_")}`;
 }
 
-/** A flag's entry, in the general type. */
-export function flagOf(name: FlagName): Flag {
-  return FLAGS[name];
+/** Returns a flag's entry, in the general type; with its meaning under `command` if that is given. */
+export function flagOf(name: FlagName, command?: CommandName): Flag {
+  return (command && commandOf(command).variants?.[name]) ?? FLAGS[name];
 }
 
-/** True when `name` is a command. */
+/** Returns true if `name` is a command. */
 export function isCommandName(name: string): name is CommandName {
   return Object.hasOwn(COMMANDS, name);
 }
 
-/** The commands whose first word is `word` and that have a second: `cache` has `cache clear`. */
+/** Returns the two-word commands that start with `word`: `cache` has `cache clear`. */
 export function commandsOfGroup(word: string): CommandName[] {
   return Object.keys(COMMANDS).filter(isCommandName).filter((name) => name.startsWith(`${word} `));
 }
 
-/** True when `name` is a flag of any command. */
+/** Returns true if `name` is a flag of any command. */
 export function isFlagName(name: string): name is FlagName {
   return Object.hasOwn(FLAGS, name);
 }
 
-/** A command's entry, in the general type. */
+/** Returns a command's entry, in the general type. */
 export function commandOf(name: CommandName): Command {
   return COMMANDS[name];
 }

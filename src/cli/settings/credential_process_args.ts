@@ -40,8 +40,8 @@ function formatFlag(name: FlagName, values: FlagValues, system: ArgsDeps): strin
     ];
   }
   const text = values.required(name);
-  if (value === "path") return [flag, toAbsolute(text)];
-  return [flag, value === "path or URI" ? formatSource(text, flag, toAbsolute) : text];
+  if (value === "PATH") return [flag, toAbsolute(text)];
+  return [flag, value === "PATH|URI" ? formatSource(text, flag, toAbsolute) : text];
 }
 
 function toAbsolutePath(path: string, { platform, currentDirectory }: ArgsDeps): string {
