@@ -10,9 +10,11 @@
  */
 import { fileURLToPath } from "node:url";
 import { COMPLETIONS } from "../src/cli/commands/completions.ts";
+import { VERSION } from "../src/cli/commands/version.ts";
 import { PROGRAM } from "../src/cli/program.ts";
 import { lowestGlibc } from "./base/symbol_versions.ts";
 import { build } from "./build.ts";
+import { readChanges, releaseNotes } from "./dist/changelog.ts";
 import { checkBinary } from "./dist/check_binary.ts";
 import { writeDebianPackage } from "./dist/debian.ts";
 import { bundledPackages, thirdPartyLicenses } from "./dist/licenses.ts";
@@ -45,6 +47,7 @@ async function main(ownBinary: string): Promise<void> {
   await writeSbom({ root: ROOT, folder: `${BUILD}/sbom`, metafile, output: sbom, date });
   console.log(`sbom and licences: ${packages.length} packages and the runtime`);
 
+  await write("RELEASE_NOTES.md", releaseNotes(PROGRAM, VERSION, await readChanges(ROOT)));
   for (const [name, page] of manPages(date)) await write(`man/${name}`, page);
   for (const [shell, script] of Object.entries(COMPLETIONS)) {
     await write(`completions/${COMPLETION_FILES[shell]}`, script());

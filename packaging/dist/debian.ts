@@ -7,6 +7,7 @@ import { PROGRAM } from "../../src/cli/program.ts";
 import { VERSION } from "../../src/cli/commands/version.ts";
 import { lowestGlibc } from "../base/symbol_versions.ts";
 import { fileNameOf, type Target } from "../targets.ts";
+import { debianItem, readChanges } from "./changelog.ts";
 import { runTool } from "./run_tool.ts";
 
 /** Name of the package. Names in Debian cannot contain underscores. */
@@ -40,7 +41,10 @@ export async function writeDebianPackage(
     ];
     for (const [from, to, mode] of files) await place(from, `${tree}/${to}`, mode ?? 0o644);
     await Deno.writeTextFile(`${tree}/${documents}/copyright`, COPYRIGHT);
-    await Deno.writeTextFile(`${tree}/${documents}/changelog`, changelog(date));
+    await Deno.writeTextFile(
+      `${tree}/${documents}/changelog`,
+      changelog(await readChanges(root), date),
+    );
     await compress(tree, ["usr/share/man/man1", documents]);
     const glibc = lowestGlibc(await Deno.readFile(binary));
     await Deno.mkdir(`${tree}/DEBIAN`);
@@ -130,10 +134,10 @@ License: Apache-2.0
  in THIRD-PARTY-LICENSES.gz in this directory.
 `;
 
-function changelog(date: Date): string {
+function changelog(items: readonly string[], date: Date): string {
   return `${PACKAGE} (${VERSION}) unstable; urgency=medium
 
-  * Built from the source of this version.
+${items.map(debianItem).join("\n")}
 
  -- The aws_signing_helper authors <aws-signing-helper@localhost>  ${
     date.toUTCString().replace("GMT", "+0000")

@@ -14,7 +14,7 @@ import {
 } from "../../src/keystore/os_store/certificates.ts";
 import type { CertificateLister, Keystore, KeystoreContext } from "../../src/keystore/types.ts";
 import { unavailableKeystore } from "../../src/keystore/unavailable.ts";
-import type { KeystoreUri } from "../../src/keystore/uri.ts";
+import { type KeystoreUri, SCHEMES } from "../../src/keystore/uri.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
 import {
   CertificateStore,
@@ -48,6 +48,11 @@ export function createKeystore(
   libraries: () => WindowsLibraries,
 ): Keystore & CertificateLister {
   return {
+    library: {
+      title: SCHEMES.cng.title,
+      name: "crypt32.dll",
+      advice: "this system has no certificate store",
+    },
     async openKey(uri, context, wanted) {
       using owned = new DisposableStack();
       const { windows, store, query } = openStore(uri, context, libraries, owned);

@@ -35,6 +35,11 @@ export const keystore: Keystore = Deno.build.os === "darwin"
  */
 export function createKeystore(paths: FrameworkPaths): Keystore & CertificateLister {
   return {
+    library: {
+      title: "the Security framework",
+      name: SYSTEM_FRAMEWORKS.security,
+      advice: "this system has no Keychain",
+    },
     async openKey(uri, context, wanted) {
       using owned = new DisposableStack();
       const { frameworks, stored } = await open(uri, paths, context, owned, wanted);

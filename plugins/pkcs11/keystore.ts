@@ -42,6 +42,8 @@ interface Outcome<T> {
 
 /** The keystore of PKCS#11 tokens. */
 export class Pkcs11Keystore implements Keystore, CertificateLister, LibraryReporter {
+  /** See {@link Keystore}. */
+  readonly library = { title: "the PKCS#11 module" };
   readonly #modules: ModuleRegistry;
   readonly #pinCache = new PinCache();
 

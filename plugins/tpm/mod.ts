@@ -9,7 +9,13 @@
  * @module
  */
 import { HelperError } from "../../src/errors.ts";
-import type { Keystore, KeystoreContext, Signer, SoftwareKey } from "../../src/keystore/types.ts";
+import type {
+  Keystore,
+  KeystoreContext,
+  NativeLibrary,
+  Signer,
+  SoftwareKey,
+} from "../../src/keystore/types.ts";
 import { type KeystoreUri, TSS2_KEYS } from "../../src/keystore/uri.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
 import { hasPublicKey } from "../../src/x509/chain.ts";
@@ -31,10 +37,16 @@ const ALTERNATIVES: Readonly<Record<string, string>> = {
   darwin: "Macs have no TPM; use a key in the keychain, with --cert-selector or a keychain: URI",
 };
 
+const LIBRARY: NativeLibrary = {
+  title: "the TPM library",
+  name: "libtss2-esys.so.0",
+  advice: "install tpm2-tss (Debian: libtss2-esys-3.0.2-0 and libtss2-tctildr0)",
+};
+
 /** Returns the keystore for an operating system, by `Deno.build.os`. */
 export function createKeystore(os: string): Keystore {
   const alternative = ALTERNATIVES[os];
-  if (alternative === undefined) return { openKey, readCertificates };
+  if (alternative === undefined) return { library: LIBRARY, openKey, readCertificates };
   const refuse = ({ displayName: label }: KeystoreUri): Promise<never> =>
     Promise.reject(new HelperError("keystore-unavailable", `${label}: ${alternative}`));
   return { openKey: refuse, readCertificates: refuse };

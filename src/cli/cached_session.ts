@@ -7,6 +7,7 @@ import { cacheKey } from "../credentials/cache/cache_key.ts";
 import { SessionCache } from "../credentials/cache/session_cache.ts";
 import { readSource, SourceError } from "../files/source_file.ts";
 import type { IdentitySource } from "../keystore/open_identity.ts";
+import { fileOf } from "../keystore/uri.ts";
 import type { SessionCredentials, SessionRequest } from "../rolesanywhere/create_session.ts";
 import { warmUpTls } from "../http/http_client.ts";
 import type { FlagValues } from "./flags/flag_values.ts";
@@ -58,7 +59,8 @@ async function readCertificateBytes(
   warn: (message: string) => void,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (!certificate) return undefined;
-  if (certificate.scheme !== "file") {
+  const path = fileOf(certificate);
+  if (path === undefined) {
     const keystore = await system.registry(certificate.scheme);
     const context = createKeystoreContext(values, system);
     const certificates = await keystore.readCertificates(certificate, context);
@@ -67,7 +69,7 @@ async function readCertificateBytes(
   try {
     // Reading a pipe would consume the certificate.
     const options = { maxBytes: MAX_CERTIFICATE_BYTES, pipes: false };
-    return await readSource(certificate.path, options);
+    return await readSource(path, options);
   } catch (thrown) {
     if (thrown instanceof SourceError && /^(pipe|device|directory)$/.test(thrown.fault)) {
       warn(`${certificate.displayName} is not a regular file; the session is not cached`);

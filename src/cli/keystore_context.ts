@@ -7,7 +7,13 @@ import { HelperError } from "../errors.ts";
 import { readSource, readSourceSync } from "../files/source_file.ts";
 import type { IdentitySource } from "../keystore/open_identity.ts";
 import type { KeystoreContext } from "../keystore/types.ts";
-import { type KeystoreUri, parseKeystoreUri, type Scheme } from "../keystore/uri.ts";
+import {
+  descriptionOf,
+  type KeystoreUri,
+  parseKeystoreUri,
+  type Scheme,
+  schemesOf,
+} from "../keystore/uri.ts";
 import { createStoreUri, readCertSelector } from "./cert_selector.ts";
 import type { FlagValues } from "./flags/flag_values.ts";
 import type { FlagName } from "./flags/flags.ts";
@@ -18,13 +24,11 @@ import type { Platform, System } from "./system.ts";
 /** Maximum size of a password or selector file, bytes. */
 const MAX_TEXT_FILE_BYTES = 1 << 20;
 
-/** Platforms with their names, keystore schemes and certificate stores. */
-const PLATFORMS: Readonly<
-  Record<Platform, { name: string; schemes: readonly Scheme[]; store?: Scheme }>
-> = {
-  linux: { name: "Linux", schemes: ["file", "pkcs11", "handle"] },
-  darwin: { name: "macOS", schemes: ["file", "pkcs11", "keychain"], store: "keychain" },
-  windows: { name: "Windows", schemes: ["file", "pkcs11", "cng"], store: "cng" },
+/** Names of the platforms in messages. */
+const PLATFORM_NAMES: Readonly<Record<Platform, string>> = {
+  linux: "Linux",
+  darwin: "macOS",
+  windows: "Windows",
 };
 
 /** Reads the sources of key, certificate and issuers from the flags. Throws `usage` if malformed. */
@@ -65,11 +69,12 @@ export function createWholeStoreUri(platform: Platform, command: string): Keysto
 
 /** Returns the scheme of the platform's store. The error names the flag or command that needs it. */
 function requireStore(platform: Platform, requestedBy: string): Scheme {
-  const { name, schemes, store } = PLATFORMS[platform];
+  const schemes = schemesOf(platform);
+  const store = schemes.find((scheme) => descriptionOf(scheme).isStore);
   if (store) return store;
   throw new HelperError(
     "keystore-unavailable",
-    `${requestedBy}: ${name} has no certificate store; use --certificate with ${
+    `${requestedBy}: ${PLATFORM_NAMES[platform]} has no certificate store; use --certificate with ${
       schemes.map((scheme) => `${scheme}:`).join(", ")
     }`,
   );

@@ -5,9 +5,9 @@
  */
 import type { KeystoreRegistry } from "../keystore/registry.ts";
 import type { SignalHold } from "../keystore/types.ts";
+import type { Platform } from "../keystore/uri.ts";
 
-/** Operating systems that the program is built for. */
-export type Platform = "linux" | "darwin" | "windows";
+export type { Platform };
 
 /** The environment of one run. */
 export interface System {

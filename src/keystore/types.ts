@@ -43,8 +43,21 @@ export interface SoftwareKey {
   readonly softwareKey: Uint8Array<ArrayBuffer>;
 }
 
+/** Native library that a keystore calls, for `doctor`. */
+export interface NativeLibrary {
+  /** Name in messages, such as "the TPM library". */
+  readonly title: string;
+  /** File name for the system's loader; absent if the keystore is a {@link LibraryReporter}. */
+  readonly name?: string;
+  /** Advice for a library that is missing. */
+  readonly advice?: string;
+}
+
 /** Keystore plugin: opens keys and reads certificates of one URI scheme. */
 export interface Keystore {
+  /** The library that `doctor` looks for; absent if the keystore calls none. */
+  readonly library?: NativeLibrary;
+
   /**
    * Opens the private key at `uri`.
    *

@@ -12,7 +12,7 @@ import { type Scheme, SCHEMES } from "./uri.ts";
  * that has it; undefined if this version has it on none.
  */
 export function unavailableKeystore(scheme: Scheme, system?: string): Keystore {
-  const what = `${SCHEMES[scheme]} (${scheme}:)`;
+  const what = `${SCHEMES[scheme].title} (${scheme}:)`;
   const why = system === undefined
     ? `this version does not support ${what}`
     : `${what} is only available on ${system}`;

@@ -8,14 +8,44 @@ import { HelperError, printableName } from "../errors.ts";
 import { validatePkcs11Attributes, withoutSecrets } from "./pkcs11_attributes.ts";
 import { parseAttributes, splitOnce } from "./uri_attributes.ts";
 
-/** Keystores by URI scheme, with a description for messages. */
+/** Operating systems that the program is built for. */
+export type Platform = "linux" | "darwin" | "windows";
+
+/** Part of a keystore's description that is needed before its plugin is loaded. */
+export interface SchemeDescription {
+  /** Name in messages. */
+  readonly title: string;
+  /** Operating systems that have the keystore. */
+  readonly platforms: readonly Platform[];
+  /**
+   * Syntax after the scheme: a file's path, text that the plugin reads, attributes separated by
+   * semicolons, or attributes that RFC 7512 allows.
+   */
+  readonly syntax: "path" | "text" | "attributes" | "rfc7512";
+  /** Certificate store of its platforms, which `--cert-selector` searches. */
+  readonly isStore?: true;
+}
+
+const EVERY_PLATFORM = ["linux", "darwin", "windows"] as const satisfies Platform[];
+
+/** Keystores by URI scheme: the only table of schemes. */
 export const SCHEMES = {
-  file: "a file",
-  pkcs11: "a PKCS#11 token",
-  handle: "a TPM 2.0 key handle",
-  keychain: "the macOS Keychain",
-  cng: "the Windows certificate store",
-} as const satisfies Record<string, string>;
+  file: { title: "a file", platforms: EVERY_PLATFORM, syntax: "path" },
+  pkcs11: { title: "a PKCS#11 token", platforms: EVERY_PLATFORM, syntax: "rfc7512" },
+  handle: { title: "a TPM 2.0 key handle", platforms: ["linux"], syntax: "text" },
+  keychain: {
+    title: "the macOS Keychain",
+    platforms: ["darwin"],
+    syntax: "attributes",
+    isStore: true,
+  },
+  cng: {
+    title: "the Windows certificate store",
+    platforms: ["windows"],
+    syntax: "attributes",
+    isStore: true,
+  },
+} as const satisfies Record<string, SchemeDescription>;
 
 /**
  * Attribute of a `handle:` source whose keys come from a file: their `TSS2 PRIVATE KEY` DER,
@@ -26,6 +56,22 @@ export const TSS2_KEYS = "tss2-keys";
 
 /** Scheme of a keystore URI. */
 export type Scheme = keyof typeof SCHEMES;
+
+/** Returns a scheme's entry, in the general type. */
+export function descriptionOf(scheme: Scheme): SchemeDescription {
+  return SCHEMES[scheme];
+}
+
+/** Returns the schemes that a platform has, in the table's order. */
+export function schemesOf(platform: Platform): Scheme[] {
+  return Object.keys(SCHEMES).filter(isScheme)
+    .filter((scheme) => descriptionOf(scheme).platforms.includes(platform));
+}
+
+/** Returns the file that a source names; undefined for other sources. */
+export function fileOf(uri: KeystoreUri | undefined): string | undefined {
+  return uri && descriptionOf(uri.scheme).syntax === "path" ? uri.path : undefined;
+}
 
 /** Parsed source of a key or certificate. */
 export interface KeystoreUri {
@@ -47,8 +93,6 @@ export interface KeystoreUri {
   readonly query: ReadonlyMap<string, Uint8Array>;
 }
 
-/** Schemes whose URIs are lists of attributes. */
-const ATTRIBUTE_SCHEMES: readonly Scheme[] = ["pkcs11", "keychain", "cng"];
 /**
  * Text from a PIN to the end, which is not printed: the end of the PIN is unknown until the URI is
  * parsed. Includes misspelt names of `pin-value`.
@@ -88,21 +132,21 @@ export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
     );
   }
   const rest = text.slice(written.length + 1);
-  if (scheme === "file") {
+  const { syntax } = descriptionOf(scheme);
+  if (syntax === "path") {
     const path = filePath(rest);
-    if (path === undefined) throw refuse(`"${shown}" is not a file: URI of this machine`);
-    return { scheme, displayName: printableName(withoutPin(path)), path, ...none };
+    if (path === undefined) throw refuse(`"${shown}" is not a ${scheme}: URI of this machine`);
+    const displayName = scheme === "file" ? printableName(withoutPin(path)) : shown;
+    return { scheme, displayName, path, ...none };
   }
-  if (!ATTRIBUTE_SCHEMES.includes(scheme)) {
-    return { scheme, displayName: shown, path: rest, ...none };
-  }
+  if (syntax === "text") return { scheme, displayName: shown, path: rest, ...none };
 
   const malformed = (why: string) => refuse(`malformed ${scheme}: URI: ${why}`);
   const [pathPart = "", queryPart = ""] = splitOnce(rest, "?");
-  const isPkcs11 = scheme === "pkcs11";
-  const syntax = { isPkcs11, refuse: malformed };
-  const attributes = parseAttributes(pathPart, { ...syntax, separator: ";" });
-  const query = parseAttributes(queryPart, { ...syntax, separator: "&" });
+  const isPkcs11 = syntax === "rfc7512";
+  const options = { isPkcs11, refuse: malformed };
+  const attributes = parseAttributes(pathPart, { ...options, separator: ";" });
+  const query = parseAttributes(queryPart, { ...options, separator: "&" });
   const wrong = isPkcs11 ? validatePkcs11Attributes(attributes, query) : undefined;
   if (wrong) throw malformed(wrong);
   const displayName = isPkcs11 && queryPart !== ""
@@ -115,7 +159,11 @@ const withoutPin = (text: string) => text.replace(FROM_PIN, "$1…");
 
 function schemeNamed(written: string): Scheme | undefined {
   const lower = written.toLowerCase();
-  return Object.keys(SCHEMES).find((scheme): scheme is Scheme => scheme === lower);
+  return isScheme(lower) ? lower : undefined;
+}
+
+function isScheme(text: string): text is Scheme {
+  return Object.hasOwn(SCHEMES, text);
 }
 
 function schemeList(): string {

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 
 import { createRegistry, type KeystoreLoaders } from "../../src/keystore/registry.ts";
-import type { Scheme } from "../../src/keystore/uri.ts";
+import { type Scheme, SCHEMES } from "../../src/keystore/uri.ts";
 import { FakeKeystore } from "./fake_keystore.ts";
 
 function countingLoaders() {
@@ -16,19 +16,12 @@ function countingLoaders() {
       },
     };
   };
-  const [file, pkcs11, handle, keychain, cng] = [
-    loader("file"),
-    loader("pkcs11"),
-    loader("handle"),
-    loader("keychain"),
-    loader("cng"),
-  ];
+  const [file, handle] = [loader("file"), loader("handle")];
+  const unused = Object.keys(SCHEMES).map((scheme) => [scheme, file.load]);
   const loaders: KeystoreLoaders = {
+    ...Object.fromEntries(unused) as KeystoreLoaders,
     file: file.load,
-    pkcs11: pkcs11.load,
     handle: handle.load,
-    keychain: keychain.load,
-    cng: cng.load,
   };
   return { loaded, loaders, file, handle };
 }

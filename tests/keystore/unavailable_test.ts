@@ -14,7 +14,7 @@ Deno.test("unavailableKeystore() refuses every use, naming source and keystore",
       () => keystore.readCertificates(uri, NO_CONTEXT),
     ]
   ) {
-    const error = await assertRejects(use, HelperError, SCHEMES.cng);
+    const error = await assertRejects(use, HelperError, SCHEMES.cng.title);
     assertEquals(error.code, "keystore-unavailable");
     assertStringIncludes(error.message, uri.displayName);
     assertEquals(error.message.includes("1234"), false);

@@ -1,9 +1,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 
+import { debianItem, readChanges } from "../../packaging/dist/changelog.ts";
 import { VERSION } from "../../src/cli/commands/version.ts";
 import { runProgram } from "../support/binary.ts";
 import { testWith } from "../support/needs.ts";
-import { DIST, must } from "../support/release.ts";
+import { DIST, must, ROOT } from "../support/release.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const packageOf = (architecture: string) =>
@@ -28,6 +29,19 @@ for (const architecture of ["amd64", "arm64"]) {
     assertEquals(stdout.split("\n").filter((line) => /^[EW]:/.test(line)), []);
   });
 }
+
+Deno.test("the .deb's changelog and the release notes have this version's changes", async () => {
+  const items = await readChanges(ROOT);
+  const notes = Deno.readTextFileSync(`${DIST}/RELEASE_NOTES.md`);
+  const inside = "usr/share/doc/aws-signing-helper/changelog.gz";
+  using directory = new TemporaryDirectory();
+  await must("dpkg-deb", ["--extract", packageOf("amd64"), directory.path]);
+  const changelog = await must("gzip", ["-dc", directory.join(inside)]);
+  for (const item of items) {
+    assertStringIncludes(notes, `- ${item}\n`);
+    assertStringIncludes(changelog, `${debianItem(item)}\n`);
+  }
+});
 
 /** Tags of lintian that are accepted, with the reason. */
 const ACCEPTED = [

@@ -18,6 +18,7 @@ import {
 } from "../settings/aws_profiles.ts";
 import { quoteCommandLine } from "../shell_quote.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
+import { fileOf } from "../../keystore/uri.ts";
 import { readIdentitySource } from "../keystore_context.ts";
 import { configurationFilePath, credentialsFilePath } from "../paths.ts";
 import { buildCredentialProcessArgs } from "../settings/credential_process_args.ts";
@@ -66,8 +67,9 @@ export async function configure(values: FlagValues, system: System): Promise<voi
 function findMissingFiles(values: FlagValues, platform: System["platform"]): string[] {
   const { certificate, privateKey, intermediates } = readIdentitySource(values, platform);
   return [certificate, privateKey, intermediates].flatMap((uri) => {
-    if (uri?.scheme !== "file" || exists(uri.path)) return [];
-    const advice = pathAdvice(uri.path) ?? "the command fails until it exists";
+    const path = fileOf(uri);
+    if (!uri || path === undefined || exists(path)) return [];
+    const advice = pathAdvice(path) ?? "the command fails until it exists";
     return [`${uri.displayName} does not exist; ${advice}`];
   });
 }

@@ -39,9 +39,8 @@ export async function selftest(values: FlagValues, system: System): Promise<void
   const place = source.certificate ?? source.privateKey;
   if (source.certificate) {
     const keystore = await system.registry(source.certificate.scheme);
-    report(
-      `Certificates from ${SCHEMES[source.certificate.scheme]}: ${source.certificate.displayName}`,
-    );
+    const { scheme, displayName } = source.certificate;
+    report(`Certificates from ${SCHEMES[scheme].title}: ${displayName}`);
     if (isCertificateLister(keystore)) {
       const listed = await keystore.listCertificates(source.certificate, context);
       report(`Found: ${listed.length}`, ...listed.flatMap(describeListed));

@@ -5,7 +5,7 @@
  */
 import { dirname } from "node:path";
 import { type FlagName, flagOf, FLAGS } from "../flags/flags.ts";
-import type { KeystoreUri } from "../../keystore/uri.ts";
+import { fileOf, type KeystoreUri } from "../../keystore/uri.ts";
 import { type Finding, finding, type FindingName, okUnless } from "./finding.ts";
 import type { CheckContext } from "./check_context.ts";
 
@@ -45,7 +45,8 @@ export function checkFiles({ values, system, source }: CheckContext): readonly F
 }
 
 function filePaths(uri: KeystoreUri | undefined): string[] {
-  return uri?.scheme === "file" ? [uri.path] : [];
+  const path = fileOf(uri);
+  return path === undefined ? [] : [path];
 }
 
 function checkFile({ path, holds }: FileToCheck): Finding[] {

@@ -5,46 +5,10 @@
  */
 import { HelperError } from "../../errors.ts";
 import { isLibraryReporter } from "../../keystore/types.ts";
-import type { Scheme } from "../../keystore/uri.ts";
+import { type Scheme, schemesOf } from "../../keystore/uri.ts";
 import { createKeystoreContext } from "../keystore_context.ts";
-import type { Platform } from "../system.ts";
 import { type Finding, finding } from "./finding.ts";
 import type { CheckContext } from "./check_context.ts";
-
-/** A native library that a keystore calls. */
-interface Library {
-  readonly scheme: Scheme;
-  /** Names the library in messages. */
-  readonly label: string;
-  /** Name for the dynamic loader; absent if the keystore itself finds and reports the library. */
-  readonly name?: string;
-  /** Advice if the library is missing. */
-  readonly advice?: string;
-}
-
-const PKCS11: Library = { scheme: "pkcs11", label: "the PKCS#11 module" };
-
-/** Libraries of each system's keystores. */
-const LIBRARIES: Readonly<Record<Platform, readonly Library[]>> = {
-  linux: [PKCS11, {
-    scheme: "handle",
-    label: "the TPM library",
-    name: "libtss2-esys.so.0",
-    advice: "install tpm2-tss (Debian: libtss2-esys-3.0.2-0 and libtss2-tctildr0)",
-  }],
-  darwin: [PKCS11, {
-    scheme: "keychain",
-    label: "the Security framework",
-    name: "/System/Library/Frameworks/Security.framework/Security",
-    advice: "this system has no Keychain",
-  }],
-  windows: [PKCS11, {
-    scheme: "cng",
-    label: "the Windows certificate store",
-    name: "crypt32.dll",
-    advice: "this system has no certificate store",
-  }],
-};
 
 /** Opens a library. Returns the path of its file or its name, or undefined if it is missing. */
 export type Probe = (name: string) => string | undefined;
@@ -60,14 +24,13 @@ export async function checkKeystores(
   const context = createKeystoreContext(values, system);
   // One after the other: libraries may initialize shared dependencies while they load.
   const findings: Finding[] = [];
-  for (const library of LIBRARIES[system.platform]) {
-    findings.push(await checkLibrary(library));
-  }
+  for (const scheme of schemesOf(system.platform)) findings.push(...await checkLibrary(scheme));
   return findings;
 
-  async function checkLibrary(library: Library): Promise<Finding> {
-    const { scheme, label, name = "", advice } = library;
+  async function checkLibrary(scheme: Scheme): Promise<Finding[]> {
     const keystore = await system.registry(scheme);
+    if (!keystore.library) return [];
+    const { title, name = "", advice } = keystore.library;
     let reason = `${name} was not found; ${advice}`;
     try {
       const description = isLibraryReporter(keystore)
@@ -76,16 +39,14 @@ export async function checkKeystores(
         ? undefined
         : probe(name);
       if (description !== undefined) {
-        return finding("library", `${label} (${scheme}:) is ${description}`);
+        return [finding("library", `${title} (${scheme}:) is ${description}`)];
       }
     } catch (thrown) {
       if (!(thrown instanceof HelperError)) throw thrown;
       reason = thrown.message;
     }
-    return finding(
-      used.has(scheme) ? "library-missing" : "library-absent",
-      `${label} (${scheme}:): ${reason}`,
-    );
+    const kind = used.has(scheme) ? "library-missing" : "library-absent";
+    return [finding(kind, `${title} (${scheme}:): ${reason}`)];
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import { posix, win32 } from "node:path";
 import { HelperError } from "../../errors.ts";
-import { parseKeystoreUri } from "../../keystore/uri.ts";
+import { descriptionOf, parseKeystoreUri } from "../../keystore/uri.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { COMMANDS, type FlagName, flagOf } from "../flags/flags.ts";
 import type { System } from "../system.ts";
@@ -58,7 +58,10 @@ function formatSource(text: string, flag: string, toAbsolute: (path: string) => 
         "of pin-value",
     );
   }
-  return scheme === "file" ? toAbsolute(path) : withAbsolutePaths(text, toAbsolute);
+  if (scheme === "file") return toAbsolute(path);
+  return descriptionOf(scheme).syntax === "path"
+    ? `${scheme}:${encodeURI(toAbsolute(path))}`
+    : withAbsolutePaths(text, toAbsolute);
 }
 
 /** URI attributes that name a file. */

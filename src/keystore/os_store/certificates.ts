@@ -75,7 +75,7 @@ export function chooseStored<T extends StoredCertificate>(
   if (!first) {
     throw new HelperError(
       "key-not-found",
-      `no certificate in ${SCHEMES[scheme]} matches ${displayName}; ` +
+      `no certificate in ${SCHEMES[scheme].title} matches ${displayName}; ` +
         `read-certificate-data --certificate ${scheme}: lists all`,
     );
   }
@@ -105,7 +105,7 @@ function ambiguousError(
   const shown = subjects.slice(0, 3).join("; ") + (subjects.length > 3 ? "; …" : "");
   return new HelperError(
     "key-not-found",
-    `${matches.length} certificates in ${SCHEMES[scheme]} match ${displayName} (${shown}); ` +
+    `${matches.length} certificates in ${SCHEMES[scheme].title} match ${displayName} (${shown}); ` +
       "read-certificate-data lists them with a selector for each",
   );
 }

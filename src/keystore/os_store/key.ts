@@ -35,7 +35,7 @@ export function storeKeyOf(
     const { keyType } = publicKey;
     if (keyType === "RSA" || keyType === "EC") return { ...publicKey, keyType };
     throw new KeyTypeError(
-      `${keyType} keys in ${SCHEMES[scheme]} cannot be used; ` +
+      `${keyType} keys in ${SCHEMES[scheme].title} cannot be used; ` +
         `use RSA or EC there, or an ${keyType} key in a file`,
     );
   } catch (cause) {

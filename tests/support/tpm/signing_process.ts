@@ -11,10 +11,10 @@
 import { Buffer } from "node:buffer";
 import { createPublicKey, verify } from "node:crypto";
 import { HelperError } from "../../../src/errors.ts";
-import { createRegistry } from "../../../src/keystore/registry.ts";
+import { createRegistry, type KeystoreLoaders } from "../../../src/keystore/registry.ts";
 import { openIdentity } from "../../../src/keystore/open_identity.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
-import { parseKeystoreUri } from "../../../src/keystore/uri.ts";
+import { parseKeystoreUri, SCHEMES } from "../../../src/keystore/uri.ts";
 
 /** Results of a signing process. */
 export interface SigningReport {
@@ -36,13 +36,11 @@ export interface SigningReport {
 const [privateKey = "", certificate = "", password = "", unit = "", number = ""] = Deno.args;
 const goal = Number(number);
 let retries = 0;
-const unused = () => Promise.reject(new Error("not used here"));
+const unused: KeystoreLoaders["file"] = () => Promise.reject(new Error("not used here"));
 const registry = createRegistry({
+  ...Object.fromEntries(Object.keys(SCHEMES).map((scheme) => [scheme, unused])) as KeystoreLoaders,
   file: () => import("../../../plugins/file/mod.ts"),
   handle: () => import("../../../plugins/tpm/mod.ts"),
-  pkcs11: unused,
-  keychain: unused,
-  cng: unused,
 });
 const context: KeystoreContext = {
   secret: (name) => Promise.resolve(name === "tpm-key-password" ? password : undefined),
