@@ -121,6 +121,9 @@ function someFiles(paths: readonly string[], text: string): Step {
 /** Timeout of a step, milliseconds. */
 const STEP_TIMEOUT = 25 * 60_000;
 
+/** Timeout of a test file of a step whose files run in processes of their own: four times the longest. */
+const BATCH_TIMEOUT = 10 * 60_000;
+
 /** Timeout for daemons such as wine's to exit, milliseconds. */
 const GRACE = 10_000;
 
@@ -145,6 +148,7 @@ if (!steps) {
 const passed = await runSteps(steps, {
   stopAtFailure: which === "check",
   stepTimeout: STEP_TIMEOUT,
+  batchTimeout: BATCH_TIMEOUT,
   grace: GRACE,
   lanes: LANES,
   expectedNeeds: Deno.env.get(OUR_CI) === "1"

@@ -6,8 +6,8 @@ import { RunningBinary } from "../support/running_binary.ts";
 import { CREDENTIALS_PATH, ServeProcess } from "../support/serve_process.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 
-/** The limit is a second; a busy machine may need more. Without a limit the program hangs. */
-const SOON = 10_000;
+/** The limit is a second; a busy machine may need much more. Without a limit the program hangs. */
+const SOON = 60_000;
 const END_TIMEOUT = 5_000;
 
 const rest = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -91,7 +91,7 @@ testWith(
     });
     assertEquals(locked.code, 1);
     assertMatch(locked.stderr, new RegExp(`${lock}: the lock path is not a regular file`));
-    assertLess(performance.now() - started, 4 * SOON);
+    assertLess(performance.now() - started, SOON);
   },
 );
 
@@ -103,7 +103,7 @@ testWith(["linux"], "a PKCS#11 module that is a FIFO is refused and not loaded",
     const { code, stderr } = await runBinary([
       ...["credential-process", ...scenario.serviceFlags, "--certificate=pkcs11:object=x"],
       `--pkcs11-lib=${fifo}`,
-    ], { timeout: 2 * SOON });
+    ]);
     assertEquals([code, stderr], [
       3,
       `aws_signing_helper: --pkcs11-lib: ${fifo} is not a regular file; name a PKCS#11 module\n`,
@@ -126,12 +126,36 @@ testWith(
       `(${slowly}) | ${run} --private-key /dev/stdin`,
       `${run} --private-key /dev/stdin < '${keyPath}'`,
       `${run} --private-key /dev/fd/7 7< <(${slowly})`,
-      `(sleep 0.2; exec > '${fifo}'; ${slowly}) & ${run} --private-key '${fifo}'`,
+      // Its open waits for the reader; a reader that does not come must not keep the test waiting.
+      `timeout 60 bash -c "exec > '${fifo}'; ${slowly}" & ${run} --private-key '${fifo}'`,
     ];
     await Promise.all(scripts.map(async (script) => {
       const { code, stderr } = await runProgram("bash", ["-c", script, "bash", ...flags]);
       assertEquals([code, stderr], [0, ""], script);
     }));
+  },
+);
+
+testWith(
+  ["linux", "program:bash"],
+  "a key from a FIFO is waited for when its writer comes after the reader",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    const { certificatePath, keyPath } = scenario.identity;
+    const fifo = await makeFifo(scenario.directory.join("fifo"));
+    const script = `'${BINARY}' credential-process "$@" & reader=$!
+until ls -l /proc/$reader/fd | grep -q ' ${fifo}$'; do kill -0 $reader || break; sleep 0.02; done
+cat '${keyPath}' > '${fifo}' & wait $reader; code=$?; kill $! ; exit $code`;
+    const flags = [`--certificate=${certificatePath}`, ...scenario.serviceFlags];
+    const args = ["-c", script, "bash", ...flags, `--private-key=${fifo}`];
+    // A machine that is busy for 0.8 s between two lines of the script lets the reader's limit pass.
+    const attempts: number[] = [];
+    while (attempts.at(-1) !== 0 && attempts.length < 10) {
+      const { code, stderr } = await runProgram("bash", args);
+      if (code !== 0) assertMatch(stderr, /is a FIFO that no program writes to/);
+      attempts.push(code);
+    }
+    assertEquals(attempts.at(-1), 0, attempts.join(" "));
   },
 );
 
@@ -224,7 +248,6 @@ Deno.test("a section of the SDKs' configuration file with an unterminated quote 
         `--private-key=${scenario.identity.keyPath}`,
       ], {
         env: { AWS_CONFIG_FILE: file, AWS_PROFILE: profile },
-        timeout: 20_000,
       });
     const named = await run(`it's "x"`);
     assertEquals(named.code, 2, named.stderr.slice(0, 300));

@@ -132,7 +132,7 @@ Deno.test("credential-process refuses many certificates of two names in bounded 
   const other = await createAuthority(scenario.directory, {
     ...request,
     subject: "/CN=Upper",
-    extensions: { subjectKeyIdentifier: "none", authorityKeyIdentifier: null },
+    extensions: { subjectKeyIdentifier: null, authorityKeyIdentifier: null },
   });
   const { code, stderr } = await runBinary([
     "credential-process",

@@ -312,7 +312,7 @@ const SET_UPS: readonly SetUp[] = [
     make: withFlags(async (s) => {
       const namesake = await createAuthority(s.directory, {
         subject: "/CN=Demo trust anchor",
-        extensions: { subjectKeyIdentifier: "none" },
+        extensions: { subjectKeyIdentifier: null },
       });
       return ["--intermediates", namesake.certificatePath];
     }),

@@ -169,7 +169,7 @@ testWith(
       const { code, stderr } = await runBinary([
         ...["serve", ...scenario.flags, "--port=0", "--container-credentials"],
         `--container-token-file=${at(name)}`,
-      ], { timeout: 5_000 });
+      ], { timeout: 30_000 });
       assertEquals([name, code], [name, 1], stderr);
       assertStringIncludes(
         stderr,

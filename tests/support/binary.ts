@@ -32,7 +32,7 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Standard input; none if absent. */
   readonly stdin?: Uint8Array | string;
-  /** Timeout after which the program is killed, milliseconds; default {@link DEFAULT_TIMEOUT}. */
+  /** Timeout after which the program is killed and the run fails, milliseconds; default {@link DEFAULT_TIMEOUT}. */
   readonly timeout?: number;
 }
 
@@ -41,39 +41,73 @@ export async function runBinary(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<Result> {
-  // setsid: a session of its own has no terminal, so that no prompt can reach the developer's.
-  return await runProgram("setsid", ["--wait", BINARY, ...args], options);
+  return await runProgram(BINARY, args, options);
 }
 
-/** Timeout of a program, milliseconds. It is killed then, and its exit code shows it. */
+/** Timeout of a program, milliseconds. */
 const DEFAULT_TIMEOUT = 180_000;
 
-/** Runs any program with only the given environment. */
+/** Time for the output of a program to end after it was killed, milliseconds. */
+const OUTPUT_TIMEOUT = 5_000;
+
+/**
+ * Runs any program with only the given environment, in a session of its own: so that no prompt can
+ * reach the developer's terminal. At the timeout all processes of its process group are killed.
+ * Throws if the program, or a process that has its output open, does not end in time.
+ */
 export async function runProgram(
   command: string,
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<Result> {
-  await using child = new Deno.Command(command, {
+  const child = new Deno.Command(command, {
     args: [...args],
     clearEnv: true,
     env: { ...leastEnvironment(), ...options.env },
     stdin: options.stdin === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",
-    signal: AbortSignal.timeout(options.timeout ?? DEFAULT_TIMEOUT),
+    detached: true,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   }).spawn();
+  const timeout = options.timeout ?? DEFAULT_TIMEOUT;
+  const finished = finish(child, options.stdin);
+  const result = await within(timeout, finished);
+  if (result !== undefined) return result;
+  killGroup(child);
+  const late = await within(OUTPUT_TIMEOUT, finished.catch(() => undefined));
+  const seconds = timeout / 1000;
+  throw new Error(
+    `${[command, ...args.slice(0, 2)].join(" ")}: it did not end within ${seconds} s: ${
+      late?.stderr.slice(-1000) ?? "its output is still open"
+    }`,
+  );
+}
+
+async function finish(child: Deno.ChildProcess, stdin: RunOptions["stdin"]): Promise<Result> {
   const output = child.output();
-  if (options.stdin !== undefined) {
+  if (stdin !== undefined) {
     const writer = child.stdin.getWriter();
-    const bytes = typeof options.stdin === "string"
-      ? new TextEncoder().encode(options.stdin)
-      : options.stdin;
-    await writer.write(bytes);
+    await writer.write(typeof stdin === "string" ? new TextEncoder().encode(stdin) : stdin);
     await writer.close();
   }
   const { code, stdout, stderr } = await output;
   const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, stdout: decode(stdout), stdoutBytes: stdout, stderr: decode(stderr) };
+}
+
+/** Kills a program that leads a session and the processes of its process group. */
+function killGroup({ pid }: Deno.ChildProcess): void {
+  try {
+    Deno.kill(-pid, "SIGKILL");
+  } catch (thrown) {
+    if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
+  }
+}
+
+/** Returns the promise's value, or undefined after the timeout, milliseconds. */
+export async function within<T>(timeout: number, promise: Promise<T>): Promise<T | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => late.resolve(undefined), timeout);
+  return await Promise.race([promise, late.promise]).finally(() => clearTimeout(timer));
 }

@@ -2,6 +2,15 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import {
+  contextTag,
+  type DerElement,
+  DerReader,
+  encodeElement,
+  encodeSequence,
+  TAG,
+} from "../../src/x509/der.ts";
+import { parsePem } from "../../src/x509/pem.ts";
 import { openssl } from "./openssl.ts";
 import type { Folder } from "./temporary_directory.ts";
 
@@ -14,6 +23,17 @@ const KEY_ARGUMENTS = {
   "ec-p384": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
   "ec-p521": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"],
 } as const satisfies Record<string, readonly string[]>;
+
+/** Extensions that `openssl ca` 3.2 and later adds by itself. */
+const KEY_IDENTIFIERS = {
+  subjectKeyIdentifier: "2.5.29.14",
+  authorityKeyIdentifier: "2.5.29.35",
+} as const;
+
+const DEFAULT_DIGEST = "sha256";
+/** Tags of a certificate's version and extensions. */
+const VERSION = contextTag(0, true);
+const EXTENSIONS = contextTag(3, true);
 
 /** An RSA key of 8192 bits, which openssl takes half a minute to make. */
 export const RSA_8192_KEY_PATH = fileURLToPath(new URL("rsa_8192_key.pem", import.meta.url));
@@ -40,7 +60,10 @@ export interface CertificateRequest {
   readonly ca?: boolean;
   /** DNS names and IP addresses for the subject alternative name; makes it a TLS server's certificate. */
   readonly hosts?: readonly string[];
-  /** Extensions in OpenSSL's syntax that override the defaults; null omits an extension. */
+  /**
+   * Extensions in OpenSSL's syntax that override the defaults; null omits an extension. Without any
+   * extension, the certificate is of version 1.
+   */
   readonly extensions?: Readonly<Record<string, string | null>>;
   /** The hash of the signature on the certificate, default sha256. */
   readonly digest?: "sha1" | "sha256" | "sha384" | "sha512";
@@ -123,6 +146,14 @@ async function issue(
     "-startdate", opensslTime(notBefore), "-enddate", opensslTime(notAfter),
     "-in", requestPath, "-out", certificatePath,
   ]);
+  const extensions = extensionsOf(request, issuer !== null).map(([name]) => name);
+  const unwanted = Object.entries(KEY_IDENTIFIERS).flatMap(([name, oid]) =>
+    extensions.includes(name) ? [] : [oid]
+  );
+  if (unwanted.length > 0) {
+    const signingKey = issuer?.keyPath ?? keyPath;
+    await removeExtensions(certificatePath, unwanted, signingKey, request.digest);
+  }
   return {
     certificatePath,
     keyPath,
@@ -131,11 +162,59 @@ async function issue(
   };
 }
 
+/** Removes extensions, and the version if none is left, and signs the certificate again. */
+async function removeExtensions(
+  path: string,
+  unwanted: readonly string[],
+  signingKey: string,
+  digest = DEFAULT_DIGEST,
+): Promise<void> {
+  const certificate = new DerReader(certificateDer(await Deno.readTextFile(path))).sequence();
+  const body = elementsOf(certificate.expect(TAG.sequence).contents);
+  const last = body.at(-1);
+  if (last?.tag !== EXTENSIONS) return;
+  const all = elementsOf(new DerReader(last.contents).expect(TAG.sequence).contents);
+  const wanted = all.filter(({ contents }) =>
+    !unwanted.includes(new DerReader(contents).objectIdentifier())
+  );
+  if (wanted.length === all.length) return;
+  const fields = body.filter(({ tag }) => tag !== EXTENSIONS && tag !== VERSION);
+  const changed = wanted.length === 0
+    ? encodeSequence(...fields.map(({ encoded }) => encoded))
+    : encodeSequence(
+      ...body.slice(0, -1).map(({ encoded }) => encoded),
+      encodeElement(EXTENSIONS, encodeSequence(...wanted.map(({ encoded }) => encoded))),
+    );
+  const signature = await openssl(["dgst", `-${digest}`, "-sign", signingKey], { stdin: changed });
+  const { encoded: algorithm } = certificate.next();
+  const signed = encodeSequence(
+    changed,
+    algorithm,
+    encodeElement(TAG.bitString, Uint8Array.of(0), signature),
+  );
+  await openssl(["x509", "-inform", "DER", "-out", path], { stdin: signed });
+}
+
+function certificateDer(pem: string): Uint8Array {
+  const [block] = parsePem(pem);
+  if (!block) throw new Error("no PEM block in what openssl made");
+  return block.bytes;
+}
+
+function elementsOf(contents: Uint8Array): DerElement[] {
+  const reader = new DerReader(contents);
+  const elements: DerElement[] = [];
+  while (!reader.atEnd) elements.push(reader.next());
+  return elements;
+}
+
+function extensionsOf(request: CertificateRequest, issued: boolean): [string, string | null][] {
+  return Object.entries({ ...defaultExtensions(request, issued), ...request.extensions })
+    .filter(([, value]) => value !== null);
+}
+
 function configurationText(folder: string, request: CertificateRequest, issued: boolean): string {
-  const extensions = Object.entries({
-    ...defaultExtensions(request, issued),
-    ...request.extensions,
-  }).filter(([, value]) => value !== null);
+  const extensions = extensionsOf(request, issued);
   return [
     "[req]",
     "distinguished_name = subject",
@@ -146,7 +225,7 @@ function configurationText(folder: string, request: CertificateRequest, issued: 
     `database = ${join(folder, "database")}`,
     `serial = ${join(folder, "serial")}`,
     `new_certs_dir = ${folder}`,
-    `default_md = ${request.digest ?? "sha256"}`,
+    `default_md = ${request.digest ?? DEFAULT_DIGEST}`,
     "unique_subject = no",
     "preserve = yes",
     "email_in_dn = yes",

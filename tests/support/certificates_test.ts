@@ -65,6 +65,36 @@ Deno.test("issueCertificate() follows serial, dates, extensions and digest when 
   assertStringIncludes(error.message, "certificate has expired");
 });
 
+Deno.test("issueCertificate() omits key identifiers, and makes version 1 without extensions", async () => {
+  using directory = new TemporaryDirectory();
+  const identifiers = { subjectKeyIdentifier: null, authorityKeyIdentifier: null };
+  const none = { ...identifiers, basicConstraints: null, keyUsage: null, extendedKeyUsage: null };
+  for (const keyType of ["ec-p256", "rsa-2048"] as const) {
+    const root = await createAuthority(directory, { subject: "/CN=Old root", keyType });
+    const cases = [
+      [await issueCertificate(root, { subject: "/CN=old", extensions: none }), root, 1, 0],
+      [
+        await createAuthority(directory, { subject: "/CN=self", keyType, extensions: none }),
+        null,
+        1,
+        0,
+      ],
+      [await issueCertificate(root, { subject: "/CN=few", extensions: identifiers }), root, 3, 3],
+      [await issueCertificate(root, { subject: "/CN=all", digest: "sha384" }), root, 3, 5],
+    ] as const;
+    for (const [issued, issuer, version, extensions] of cases) {
+      const description = await describe(issued.certificatePath);
+      assertStringIncludes(description, `Version: ${version} (0x${version - 1})`);
+      assertEquals(description.match(/X509v3 [A-Z].*:/g)?.length ?? 0, extensions);
+      const anchor = issuer ?? issued;
+      const verdict = await openssl([
+        ...["verify", "-check_ss_sig", "-CAfile", anchor.certificatePath, issued.certificatePath],
+      ]);
+      assertStringIncludes(text(verdict), ": OK");
+    }
+  }
+});
+
 Deno.test("issueCertificate() makes an intermediate that can issue when ca is true", async () => {
   using directory = new TemporaryDirectory();
   const root = await createAuthority(directory, { subject: "/CN=Root" });

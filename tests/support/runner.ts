@@ -29,6 +29,11 @@ export interface RunOptions {
   readonly stopAtFailure: boolean;
   /** Timeout of a step, milliseconds. A step that takes longer hangs and is ended. */
   readonly stepTimeout: number;
+  /**
+   * Timeout of one process of a step with batches, milliseconds. It is ended, and the others continue:
+   * the tests after one that hangs are counted.
+   */
+  readonly batchTimeout: number;
   /** Time in which processes that a step started must end after it, milliseconds. */
   readonly grace: number;
   /** Needs that a test must not be skipped for; undefined where every skip is allowed. */
@@ -45,6 +50,8 @@ interface Tally {
   readonly skips: readonly Skip[];
   /** Failures on one line each. */
   readonly failures: readonly string[];
+  /** Ended at its timeout. */
+  readonly hung?: boolean;
 }
 
 /** Variables that steps inherit. Others could disturb the tests: AWS settings, proxies, locales. */
@@ -103,34 +110,35 @@ export async function runSteps(steps: readonly Step[], options: RunOptions): Pro
 
 async function runStep(
   step: Step,
-  { stepTimeout, grace, lanes, env }: RunOptions,
+  { stepTimeout, batchTimeout, grace, lanes, env }: RunOptions,
   descendants: Descendants,
 ): Promise<Tally> {
   const timeout = AbortSignal.timeout(stepTimeout);
   const tallies: Tally[] = [];
   const waiting = [...step.batches ?? [[]]];
   const isAlone = waiting.length === 1;
-  const hanging: string[] = [];
   const runLane = async () => {
-    for (let files = waiting.shift(); files && !timeout.aborted; files = waiting.shift()) {
-      const tally = await runBatch(step, files, { isAlone, timeout, env }, descendants);
-      if (timeout.aborted) hanging.push(...files);
-      else tallies.push(tally);
+    while (!timeout.aborted) {
+      const files = waiting.shift();
+      if (files === undefined) break;
+      const signal = isAlone
+        ? timeout
+        : AbortSignal.any([timeout, AbortSignal.timeout(batchTimeout)]);
+      tallies.push(await runBatch(step, files, { isAlone, timeout: signal, env }, descendants));
     }
   };
   await Promise.all(Array.from({ length: lanes }, runLane));
   const left = await descendants.end(timeout.aborted ? 0 : grace);
-  if (timeout.aborted) {
-    const name = [step.name, ...hanging].join(" ");
-    const hangs = `${name}: it hangs; it was ended after ${duration(stepTimeout)}`;
-    return { passed: 0, failed: 1, skips: [], failures: [hangs] };
-  }
-  const processes = left.map((each) => `${step.name}: ${describe(each)}`);
+  // A process that hung had no time to end its own.
+  const processes = tallies.some(({ hung }) => hung)
+    ? []
+    : left.map((each) => `${step.name}: ${describe(each)}`);
+  const notStarted = waiting.length > 0 ? [`${step.name}: not started: ${waiting.join(" ")}`] : [];
   return {
     passed: sum(tallies, "passed"),
-    failed: sum(tallies, "failed") + processes.length,
+    failed: sum(tallies, "failed") + processes.length + notStarted.length,
     skips: tallies.flatMap(({ skips }) => skips),
-    failures: [...tallies.flatMap(({ failures }) => failures), ...processes],
+    failures: [...tallies.flatMap(({ failures }) => failures), ...processes, ...notStarted],
   };
 }
 
@@ -146,6 +154,7 @@ async function runBatch(
   descendants: Descendants,
 ): Promise<Tally> {
   const report = await Deno.makeTempFile({ suffix: ".xml" });
+  const started = performance.now();
   const output = isAlone ? "inherit" : "piped";
   try {
     const child = new Deno.Command("sh", {
@@ -164,15 +173,23 @@ async function runBatch(
       stderr: output,
     }).spawn();
     descendants.started(child.pid);
-    const success = isAlone ? (await child.status).success : await collected(child, timeout);
-    if (timeout.aborted) return { passed: 0, failed: 1, skips: [], failures: [] };
+    const { success, running } = isAlone
+      ? { ...await child.status, running: undefined }
+      : await collected(child, timeout);
+    const name = [step.name, ...files].join(" ");
+    // The report is written at the end of the process; without it the process's tests are not known.
+    if (timeout.aborted && !success) {
+      const after = duration(performance.now() - started);
+      const test = running === undefined ? "" : ` in "${running}"`;
+      const hangs = `${name}: it hangs${test}; it was ended after ${after}`;
+      return { passed: 0, failed: 1, skips: [], failures: [hangs], hung: true };
+    }
     const { passed, failed, skips, failures } = step.counted
       ? readReport(await Deno.readTextFile(report), step.filtered)
       : { passed: success ? 1 : 0, failed: success ? 0 : 1, skips: [], failures: [] };
     // A process in which no test ran has not passed.
     const nothing = step.counted && passed + skips.length === 0 && failed === 0;
     const failing = failed > 0 ? failed : nothing || !success ? 1 : 0;
-    const name = [step.name, ...files].join(" ");
     const named = failing > 0 && failures.length === 0 ? [name] : failures;
     return { passed, failed: failing, skips, failures: named };
   } finally {
@@ -182,11 +199,14 @@ async function runBatch(
 
 /**
  * Prints both outputs of a process as one piece when it ends, or what there is of them at the timeout:
- * a process that it left running may keep them open. Returns true if it succeeded.
+ * a process that it left running may keep them open. Returns success, and the test that was running.
  */
-async function collected(child: Deno.ChildProcess, timeout: AbortSignal): Promise<boolean> {
-  const pieces: Uint8Array[] = [];
-  const collect = async (stream: ReadableStream<Uint8Array>) => {
+async function collected(
+  child: Deno.ChildProcess,
+  timeout: AbortSignal,
+): Promise<{ success: boolean; running: string | undefined }> {
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  const collect = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
     for await (const piece of stream) pieces.push(piece);
   };
   const all = Promise.all([collect(child.stdout), collect(child.stderr)]).catch(() => {});
@@ -197,8 +217,17 @@ async function collected(child: Deno.ChildProcess, timeout: AbortSignal): Promis
     timeout.addEventListener("abort", resolve);
   });
   await Promise.race([all, over]);
-  for (const piece of pieces.splice(0)) writeAll(piece);
-  return success;
+  const output = pieces.splice(0);
+  for (const piece of output) writeAll(piece);
+  return { success, running: await runningTest(output) };
+}
+
+/** Returns the name of the last test that began and did not end, by Deno's output. */
+async function runningTest(output: Uint8Array<ArrayBuffer>[]): Promise<string | undefined> {
+  const lines = (await new Blob(output).text()).split("\n");
+  return lines.map((line) => /^(.*\S) \.\.\.\s*$/.exec(line)?.[1]).findLast((name) =>
+    name !== undefined
+  );
 }
 
 function writeAll(bytes: Uint8Array): void {

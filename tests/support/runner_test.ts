@@ -16,6 +16,9 @@ const FILES: Readonly<Record<string, string>> = {
   hangs: `Deno.test("stuck", async () => {
     await new Deno.Command("sleep", { args: ["600"] }).output();
   });`,
+  hangs2: `Deno.test("passes before", () => {}); Deno.test("stuck, too", async () => {
+    await new Deno.Command("sleep", { args: ["600"] }).output();
+  });`,
   skips: `import { testWith } from ${JSON.stringify(MODULES["needs.ts"])};
     testWith(["program:no-such"], "x", () => {});
     testWith(["program:no-such"], "y", () => {});
@@ -41,7 +44,8 @@ const FILES: Readonly<Record<string, string>> = {
 /** Runs the runner on steps of these files; a list is one step, with a process for each file. */
 async function run(
   names: readonly (string | readonly string[])[],
-  options: { stopAtFailure?: boolean; expectedNeeds?: readonly string[] } = {},
+  options: { stopAtFailure?: boolean; expectedNeeds?: readonly string[]; batchTimeout?: number } =
+    {},
   env: Readonly<Record<string, string>> = {},
 ) {
   using directory = new TemporaryDirectory();
@@ -60,6 +64,7 @@ async function run(
   const settings = {
     stopAtFailure: false,
     stepTimeout: 8_000,
+    batchTimeout: 60_000,
     grace: 500,
     lanes: 2,
     env: {},
@@ -120,13 +125,26 @@ Deno.test("a step of several processes prints each in one piece, and counts all"
   assertMatch(failed[1] ?? "", /step passes\+fails\+skips\+empty \S*empty_test\.ts$/);
 });
 
-Deno.test("a step of several processes ends at its timeout, and names the file that hangs", async () => {
-  const { code, stdout, last } = await run([["passes", "hangs"], "passes"]);
-  assertEquals([code, last], [1, "2 passed, 1 failed, 0 skipped"], stdout);
+Deno.test("a file that hangs is ended and named with its test, and the files after it are run", async () => {
+  const { code, stdout, last } = await run(
+    [["hangs", "hangs2", "passes", "skips"], "passes"],
+    { batchTimeout: 5_000 },
+  );
+  assertEquals([code, last], [1, "5 passed, 2 failed, 2 skipped"], stdout);
   assertMatch(
     stdout,
-    /^failed: step passes\+hangs \S*hangs_test\.ts: it hangs; it was ended after 8 s$/m,
+    /^failed: step \S+ \S*hangs_test\.ts: it hangs in "stuck"; it was ended after \d+ s$/m,
   );
+});
+
+Deno.test("a step of several processes ends at its timeout, and names the files that hang or did not start", async () => {
+  const { code, stdout, last } = await run([["passes", "hangs", "hangs2", "fails"], "passes"]);
+  assertEquals([code, last], [1, "4 passed, 3 failed, 0 skipped"], stdout);
+  assertMatch(
+    stdout,
+    /^failed: step \S+ \S*hangs_test\.ts: it hangs in "stuck"; it was ended after/m,
+  );
+  assertMatch(stdout, /^failed: step \S+: not started: \S*fails_test\.ts$/m);
 });
 
 Deno.test("a skip fails the run if the need is expected or none is stated, and only then", async () => {

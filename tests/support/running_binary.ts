@@ -1,4 +1,4 @@
-import { BINARY, leastEnvironment } from "./binary.ts";
+import { BINARY, leastEnvironment, within } from "./binary.ts";
 
 /** Timeout without new output, milliseconds. */
 const MAX_SILENCE = 120_000;
@@ -52,13 +52,19 @@ export class RunningBinary implements AsyncDisposable {
     this.#child.kill(signal);
   }
 
-  /** Waits for its end. Returns exit code and standard output. */
+  /** Waits for its end. Returns exit code and standard output. Throws if it does not end. */
   async end(): Promise<{ code: number; stdout: string }> {
-    const [{ code }, stdout] = await Promise.all([
+    const ended = Promise.all([
       this.#child.status,
       new Response(this.#child.stdout).text(),
       this.#read,
     ]);
+    const result = await within(MAX_SILENCE, ended);
+    if (result === undefined) {
+      this.kill("SIGKILL");
+      throw new Error(`it does not end: ${this.lines.join(" | ")}`);
+    }
+    const [{ code }, stdout] = result;
     return { code, stdout };
   }
 

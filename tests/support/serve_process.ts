@@ -4,6 +4,9 @@ import type { SessionScenario } from "./session_scenario.ts";
 /** The path of the role's credentials. */
 export const CREDENTIALS_PATH = "/latest/meta-data/iam/security-credentials/Demo";
 
+/** Timeout of a request and its response, milliseconds. */
+const RESPONSE_TIMEOUT = 60_000;
+
 /** `serve` of the real binary, on a free port of loopback. */
 export class ServeProcess implements AsyncDisposable {
   /** @param url the printed URL without its last slash: paths are appended to it */
@@ -50,6 +53,7 @@ export class ServeProcess implements AsyncDisposable {
     const answer = await fetch(`${this.url}/latest/api/token`, {
       method: "PUT",
       headers: { "x-aws-ec2-metadata-token-ttl-seconds": String(seconds) },
+      signal: AbortSignal.timeout(RESPONSE_TIMEOUT),
     });
     if (answer.status !== 200) throw new Error(`token: ${answer.status} ${await answer.text()}`);
     return await answer.text();
@@ -58,7 +62,8 @@ export class ServeProcess implements AsyncDisposable {
   /** Requests a path with a new token, or the given one. */
   async get(path: string, token?: string): Promise<Response> {
     const headers = { "x-aws-ec2-metadata-token": token ?? await this.token() };
-    return await fetch(this.url + path, { headers });
+    const signal = AbortSignal.timeout(RESPONSE_TIMEOUT);
+    return await fetch(this.url + path, { headers, signal });
   }
 
   /** Sends SIGTERM. Returns the exit code and the time to exit, milliseconds. */

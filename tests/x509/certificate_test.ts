@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 
-import { assertEquals, assertInstanceOf, assertLess, assertThrows } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertLess, assertMatch, assertThrows } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 
 import {
@@ -138,6 +138,7 @@ Deno.test("parseCertificate() reads a certificate of version 1, without extensio
     },
   });
   const certificate = parseCertificate(derOf(certificatePem));
+  assertMatch(await describe(certificate.encoded, "-text"), /Version: 1 /);
   assertEquals([certificate.isAuthority, certificate.subjectKeyIdentifier], [false, undefined]);
 });
 
