@@ -51,7 +51,8 @@ const WARNED: Record<string, [text: string, expected: string[]]> = {
     `line 2 of FILE sets role_arn, ${FIRST}`,
   ]],
   "a process": ["[p]\ncredential_process = x\n", [
-    "line 2 of FILE sets credential_process, which is not used with the keys of [p]",
+    "line 2 of FILE sets credential_process, which is not used with the keys of [p], " +
+    "even expired ones; use another profile",
   ]],
   "another account": ["[p]\naws_account_id = 444455556666\n", [
     "line 2 of FILE names the account 444455556666, and the role is in 111122223333",

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 
 import { runBinary, type RunOptions } from "../support/binary.ts";
+import { RunningBinary } from "../support/running_binary.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import type { SessionCredentials } from "../emulator/session.ts";
 
@@ -87,6 +88,44 @@ Deno.test("update --once warns of a wider mode and of settings with priority", a
       `warning: line 5 of ${path} sets role_arn, which AWS SDKs may follow before the keys of ` +
       "[default]\n",
   );
+});
+
+for (
+  const [file, header] of [
+    [".aws/config", "profile build"],
+    [".aws/credentials", "build"],
+  ] as const
+) {
+  Deno.test(`update --once warns of a credential_process in ${file}, which SDKs then ignore`, async () => {
+    await using scenario = await SessionScenario.create();
+    const path = scenario.directory.write(
+      file,
+      `[profile other]\noutput = json\n[${header}]\ncredential_process = /bin/false\n`,
+    );
+    const line = file === ".aws/config" ? `[${header}] in ${path}` : `line 7 of ${path}`;
+    const { code, stdout, stderr } = await updateOnce(scenario, ["--profile", "build"]);
+    assertEquals({ code, stdout }, { code: 0, stdout: "" });
+    assertEquals(
+      stderr,
+      `warning: ${line} sets credential_process, which is not used with the keys of [build], ` +
+        "even expired ones; use another profile\n",
+    );
+    assertEquals(outcome(await updateOnce(scenario, ["--profile", "other"])), SILENT);
+  });
+}
+
+Deno.test("update warns once of a credential_process in the file of AWS_CONFIG_FILE", async () => {
+  await using scenario = await SessionScenario.create();
+  const config = scenario.directory.write("config", "[default]\ncredential_process = x\n");
+  const env = { HOME: scenario.directory.path, AWS_CONFIG_FILE: config };
+  await using running = new RunningBinary(["update", ...scenario.flags], env);
+  await running.waitForLine(/wrote \[default\]/);
+  running.kill("SIGTERM");
+  assertEquals((await running.end()).code, 0);
+  const warnings = running.lines.filter((line) => line.startsWith("warning: "));
+  assertEquals(warnings.map((line) => line.split(",")[0]), [
+    `warning: [default] in ${config} sets credential_process`,
+  ]);
 });
 
 for (const name of [" a", "a]", "a\nb", "DEFAULT"]) {

@@ -6,6 +6,7 @@
  */
 import { writeProfile } from "../../credentials/profile/profile_file.ts";
 import { checkProfileName } from "../../credentials/profile/profile_name.ts";
+import { ignoredNextToKeys } from "../../credentials/profile/profile_warnings.ts";
 import { vendCredentials } from "../../credentials/refresh/session.ts";
 import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
@@ -13,6 +14,7 @@ import { disableCoreDumps } from "../core_dumps.ts";
 import { createKeystoreContext, readIdentitySource } from "../keystore_context.ts";
 import { runUpdateLoop } from "../update_loop.ts";
 import { credentialsFilePath } from "../paths.ts";
+import { configurationHeader, readProfile } from "../settings/aws_profiles.ts";
 import { createSessionDeps, readSessionRequest } from "../session_request.ts";
 import type { System } from "../system.ts";
 
@@ -35,6 +37,7 @@ export async function update(values: FlagValues, system: System): Promise<void> 
       sleep: (milliseconds) => system.sleep(milliseconds),
       signal,
     });
+    warnings.push(...checkConfigurationFile(profile, system));
     for (const warning of warnings.filter((text) => !reported.has(text))) {
       reported.add(warning);
       system.log(`warning: ${warning}`);
@@ -56,4 +59,15 @@ export async function update(values: FlagValues, system: System): Promise<void> 
     target: `[${profile}] of ${path}`,
     write,
   }, system);
+}
+
+/** Returns a warning if the configuration file has a `credential_process` for the profile. */
+function checkConfigurationFile(profile: string, system: System): string[] {
+  if (!system.environment("AWS_CONFIG_FILE") && !system.homeDirectory()) return [];
+  const { configuration, configurationPath } = readProfile(profile, system);
+  if (!configuration?.has("credential_process")) return [];
+  return [
+    `[${configurationHeader(profile)}] in ${configurationPath} sets credential_process, ` +
+    ignoredNextToKeys(profile),
+  ];
 }

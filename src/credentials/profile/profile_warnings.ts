@@ -23,6 +23,11 @@ const OVERRIDING_SETTINGS = /^(role_arn|web_identity_token_file|sso_account_id|s
 /** Settings that SDKs ignore if the profile has keys. */
 const IGNORED_SETTINGS = /^(credential_process|login_session)$/;
 
+/** Returns the end of a warning of {@link IGNORED_SETTINGS}: SDKs use keys even if these expired. */
+export function ignoredNextToKeys(profile: string): string {
+  return `which is not used with the keys of [${profile}], even expired ones; use another profile`;
+}
+
 /** Returns the warnings, one sentence each. */
 export function profileWarnings(place: ProfileContext): string[] {
   const { text, profile, label } = place;
@@ -98,7 +103,7 @@ function settingConflict(line: IniLine, place: ProfileContext): string | undefin
     return `sets ${name}, which AWS SDKs may follow before the keys of [${profile}]`;
   }
   if (IGNORED_SETTINGS.test(name)) {
-    return `sets ${name}, which is not used with the keys of [${profile}]`;
+    return `sets ${name}, ${ignoredNextToKeys(profile)}`;
   }
   const other = text.slice(...value);
   if (name === "aws_account_id" && other !== account) {
