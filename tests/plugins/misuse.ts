@@ -50,7 +50,7 @@ function misuseWindows(): void {
 
 function misuseMac(): void {
   const double = new KeychainDouble(library);
-  double.keep([{ encoded, keyPath }]);
+  double.hold([{ encoded, keyPath }]);
   const { symbols } = Deno.dlopen(library, CORE_FOUNDATION);
   const security = Deno.dlopen(library, SECURITY).symbols;
   const data = symbols.CFDataCreate(null, new Uint8Array(3), 3n);

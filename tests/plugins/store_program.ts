@@ -6,8 +6,6 @@
  *
  * @module
  */
-import { createKeystore as createCngKeystore } from "../../plugins/cng/mod.ts";
-import { createKeystore as createKeychainKeystore } from "../../plugins/keychain/mod.ts";
 import { promptSecret } from "../../src/cli/terminal/prompt.ts";
 import { run } from "../../src/cli/run.ts";
 import { holdSignals } from "../../src/cli/terminal/signals.ts";
@@ -19,38 +17,23 @@ import { CngDouble } from "./cng/double.ts";
 import { KeychainDouble } from "./keychain/double.ts";
 import type { StoreDescription } from "./store_description.ts";
 
-interface StoreDouble extends Disposable {
-  readonly keystore: Keystore;
-  readonly live: number;
-}
-
-function openDouble(description: StoreDescription): StoreDouble {
+function openDouble(description: StoreDescription): CngDouble | KeychainDouble {
   const { library, failure, secret } = description;
   const read = <T extends { certificatePath: string }>(item: T) => ({
     ...item,
     encoded: Deno.readFileSync(item.certificatePath),
   });
   let double: CngDouble | KeychainDouble;
-  let keystore: Keystore;
   if (description.platform === "windows") {
-    const cng = new CngDouble(library);
-    cng.hold(description.certificates.map(read));
-    if (secret !== undefined) cng.setPin(secret);
-    [double, keystore] = [cng, createCngKeystore(cng.libraries)];
+    double = new CngDouble(library);
+    double.hold(description.certificates.map(read));
   } else {
-    const keychain = new KeychainDouble(library);
-    keychain.keep(description.certificates.map(read));
-    if (secret !== undefined) keychain.setPassword(secret);
-    [double, keystore] = [keychain, createKeychainKeystore(keychain.frameworks)];
+    double = new KeychainDouble(library);
+    double.hold(description.certificates.map(read));
   }
+  if (secret !== undefined) double.setSecret(secret);
   if (failure) double.fail(failure.function, failure.code, failure.successes);
-  return {
-    keystore,
-    get live() {
-      return double.live;
-    },
-    [Symbol.dispose]: () => double[Symbol.dispose](),
-  };
+  return double;
 }
 
 function worldOf(platform: Platform, store: Keystore): System {

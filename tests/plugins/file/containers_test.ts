@@ -9,12 +9,8 @@ import { readElement, readElements, writeElement } from "../../support/der.ts";
 import { testWith } from "../../support/needs.ts";
 import { openssl } from "../../support/openssl.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
-import {
-  certificateOf,
-  openKeyFile,
-  readCertificateFile,
-  scriptedContext,
-} from "./keystore_context.ts";
+import { scriptedContext } from "../../support/scripted_context.ts";
+import { certificateOf, openKeyFile, readCertificateFile } from "./keystore_context.ts";
 
 Deno.test("openKey() and readCertificates() read PEM however a text editor wrote it", async () => {
   using directory = new TemporaryDirectory();

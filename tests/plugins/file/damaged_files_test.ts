@@ -7,7 +7,7 @@ import { writeElement } from "../../support/der.ts";
 import { openssl } from "../../support/openssl.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { toIndefinite } from "./indefinite.ts";
-import { scriptedContext } from "./keystore_context.ts";
+import { passphraseContext } from "./keystore_context.ts";
 
 const PASSPHRASE = "x";
 
@@ -57,7 +57,7 @@ async function fixtures(directory: TemporaryDirectory): Promise<Map<string, Uint
 /** Opens a file both ways; anything thrown other than a HelperError is the test's failure. */
 async function outcomes(path: string): Promise<string[]> {
   const uri = parseKeystoreUri(path, "--private-key");
-  const context = scriptedContext({ flag: PASSPHRASE });
+  const context = passphraseContext(PASSPHRASE);
   const codes: string[] = [];
   for (const open of ["openKey", "readCertificates"] as const) {
     try {

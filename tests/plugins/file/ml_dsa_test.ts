@@ -6,7 +6,7 @@ import { rsaPublicNumbers } from "../../../src/x509/public_key.ts";
 import { readElement, readElements, writeElement } from "../../support/der.ts";
 import { testWithReference } from "../../support/reference.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
-import { openKeyFile, readCertificateFile, scriptedContext } from "./keystore_context.ts";
+import { openKeyFile, passphraseContext, readCertificateFile } from "./keystore_context.ts";
 
 const MESSAGE = new TextEncoder().encode("what is to be signed");
 const LEVELS = [44, 65, 87] as const;
@@ -26,7 +26,7 @@ testWithReference(
       for (const name of keys.filter((key) => key.startsWith(`mldsa${level}-`))) {
         await using signer = await openKeyFile(
           folder.join(name),
-          scriptedContext({ flag: "password" }),
+          passphraseContext("password"),
         );
         assert(hasPublicKey(certificate, signer.publicKey), name);
         const signature = await signer.sign(MESSAGE, "SHA-256");
@@ -42,7 +42,7 @@ testWithReference(
   "openKey() opens a key as ACM exports it, whose PRF is not named",
   async (folder) => {
     const path = folder.join("acm-encrypted.pem");
-    await using signer = await openKeyFile(path, scriptedContext({ flag: "password" }));
+    await using signer = await openKeyFile(path, passphraseContext("password"));
     assertEquals(rsaPublicNumbers(signer.publicKey.bits).modulus.length, 256);
   },
 );

@@ -3,13 +3,8 @@ import { HelperError } from "../../../src/errors.ts";
 import { createAuthority, generateKey } from "../../support/certificates.ts";
 import { openssl } from "../../support/openssl.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
-import {
-  type Given,
-  openKeyFile,
-  readCertificateFile,
-  type ScriptedContext,
-  scriptedContext,
-} from "./keystore_context.ts";
+import { type ScriptedContext, scriptedContext } from "../../support/scripted_context.ts";
+import { openKeyFile, passphraseContext, readCertificateFile } from "./keystore_context.ts";
 
 const RIGHT = "open sesame";
 const WRONG = "open barley";
@@ -35,18 +30,17 @@ async function lockedFiles(directory: TemporaryDirectory): Promise<string[]> {
   return paths;
 }
 
-async function refusal(path: string, given: Given): Promise<[HelperError, ScriptedContext]> {
-  const context = scriptedContext(given);
+async function refusal(path: string, context: ScriptedContext): Promise<HelperError> {
   const error = await assertRejects(() => openKeyFile(path, context), HelperError);
   assert(!error.message.includes(WRONG) && !error.message.includes(RIGHT), "a secret is shown");
   assert(!error.message.includes("\n"), "more than one line");
-  return [error, context];
+  return error;
 }
 
 Deno.test("openKey() uses the passphrase given by flag, and asks for none, when a file is locked", async () => {
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {
-    const context = scriptedContext({ flag: RIGHT, answers: [WRONG] });
+    const context = passphraseContext(RIGHT, [WRONG]);
     await using signer = await openKeyFile(path, context);
     assertEquals(signer.publicKey.keyType, "EC", path);
     assertEquals(context.questions, [], path);
@@ -57,7 +51,8 @@ Deno.test("openKey() refuses at once, and asks for none, when the passphrase giv
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {
     for (const flag of [WRONG, ""]) {
-      const [error, context] = await refusal(path, { flag, answers: [RIGHT] });
+      const context = passphraseContext(flag, [RIGHT]);
+      const error = await refusal(path, context);
       assertEquals(error.code, "key-locked", path);
       assertStringIncludes(error.message, `does not unlock ${path}`);
       assertStringIncludes(error.message, "--pkcs8-password");
@@ -80,7 +75,8 @@ Deno.test("openKey() asks again, naming the file, when an answer is wrong", asyn
 Deno.test("openKey() gives up when three answers are wrong", async () => {
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {
-    const [error, context] = await refusal(path, { answers: Array(9).fill(WRONG) });
+    const context = scriptedContext({ answers: Array(9).fill(WRONG) });
+    const error = await refusal(path, context);
     assertEquals(error.code, "key-locked", path);
     assertEquals(context.questions.length, 3, path);
   }
@@ -89,7 +85,7 @@ Deno.test("openKey() gives up when three answers are wrong", async () => {
 Deno.test("openKey() says how to give the passphrase when there is no terminal", async () => {
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {
-    const [error] = await refusal(path, {});
+    const error = await refusal(path, scriptedContext());
     assertEquals(error.code, "key-locked", path);
     assertStringIncludes(error.message, "--pkcs8-password (env:NAME, file:PATH or fd:N)");
   }
@@ -105,7 +101,7 @@ Deno.test("openKey() calls the passphrase wrong, whatever the padding, when a th
     "-passout", `pass:${RIGHT}`, "-out", path,
   ]);
   for (let i = 0; i < 1000; i++) {
-    const [error] = await refusal(path, { flag: `${WRONG} ${i}` });
+    const error = await refusal(path, passphraseContext(`${WRONG} ${i}`));
     assertEquals(error.code, "key-locked");
   }
 });
@@ -115,7 +111,7 @@ Deno.test("openKey() accepts an empty passphrase when it is given", async () => 
   const keyPath = directory.write("key.pem", await generateKey("ec-p256"));
   const path = directory.join("locked.pem");
   await openssl(["pkcs8", "-topk8", "-in", keyPath, "-passout", "pass:", "-out", path]);
-  await using given = await openKeyFile(path, scriptedContext({ flag: "" }));
+  await using given = await openKeyFile(path, passphraseContext(""));
   await using asked = await openKeyFile(path, scriptedContext({ answers: [""] }));
   assertEquals(given.publicKey.bits, asked.publicKey.bits);
 });

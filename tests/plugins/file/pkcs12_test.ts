@@ -11,8 +11,8 @@ import { toIndefinite } from "./indefinite.ts";
 import {
   certificateOf,
   openKeyFile,
+  passphraseContext,
   readCertificateFile,
-  scriptedContext,
 } from "./keystore_context.ts";
 
 const PASSPHRASE = "x";
@@ -31,7 +31,7 @@ Deno.test("openKey() puts the certificate of the key first when a PKCS#12 file h
       "pkcs12", "-export", ...options, "-inkey", leaf.keyPath, "-in", leaf.certificatePath,
       "-certfile", pems, "-passout", "pass:x", "-out", path,
     ]);
-    const context = scriptedContext({ flag: "x" });
+    const context = passphraseContext("x");
     await using signer = await openKeyFile(path, context);
     const expected = [leaf, root, middle].map(({ certificatePem }) =>
       certificateOf(certificatePem).encoded
@@ -54,7 +54,7 @@ Deno.test("openKey() reads a PKCS#12 file when it is BER with indefinite lengths
       const reading = ["-passin", `pass:${PASSPHRASE}`, "-noout", "-provider", "legacy"];
       await openssl(["pkcs12", "-in", ber, ...reading, "-provider", "default"]);
     }
-    await using signer = await openKeyFile(ber, scriptedContext({ flag: PASSPHRASE }));
+    await using signer = await openKeyFile(ber, passphraseContext(PASSPHRASE));
     const [certificate] = signer.certificates;
     assert(certificate && hasPublicKey(certificate, signer.publicKey), options.join(" "));
   }
@@ -151,7 +151,7 @@ Deno.test("openKey() reads a PKCS#12 file when its safes are BER, encrypted or n
   };
   for (const [name, file] of Object.entries(files)) {
     const path = directory.write("safe.p12", file);
-    await using signer = await openKeyFile(path, scriptedContext({ flag: PASSPHRASE }));
+    await using signer = await openKeyFile(path, passphraseContext(PASSPHRASE));
     assert(hasPublicKey(certificate, signer.publicKey), name);
     assertEquals(signer.certificates.map(({ encoded }) => encoded), [certificate.encoded], name);
   }
@@ -162,10 +162,10 @@ Deno.test("openKey() checks the MAC when it is PBMAC1", async () => {
   const { key, bag } = await pairOfBags(directory);
   const safes = [typed("data", octetString(sequence(key, bag)))];
   const path = directory.write("pbmac1.p12", pfxOf(safes, [pbmac1(safes)]));
-  await using signer = await openKeyFile(path, scriptedContext({ flag: PASSPHRASE }));
+  await using signer = await openKeyFile(path, passphraseContext(PASSPHRASE));
   assertEquals(signer.certificates.length, 1);
 
-  const wrong = scriptedContext({ flag: `${PASSPHRASE}y` });
+  const wrong = passphraseContext(`${PASSPHRASE}y`);
   const error = await assertRejects(() => openKeyFile(path, wrong), HelperError);
   assertEquals(error.code, "key-locked");
 });
@@ -258,7 +258,7 @@ Deno.test("openKey() calls a PKCS#12 file damaged when its MAC has not the lengt
   const at = hex.lastIndexOf(sha256);
   const changed = hex.slice(0, at) + sha512 + hex.slice(at + sha512.length);
   await Deno.writeFile(path, decodeHex(changed));
-  const context = scriptedContext({ flag: PASSPHRASE });
+  const context = passphraseContext(PASSPHRASE);
   const error = await assertRejects(() => openKeyFile(path, context), HelperError);
   assertEquals(error.code, "key-format");
   assertStringIncludes(error.message, "MAC of wrong length");

@@ -1,14 +1,15 @@
-import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertLess, assertStringIncludes } from "@std/assert";
 import { decodeHex } from "@std/encoding/hex";
 import { SourceError } from "../../../src/files/source_file.ts";
 import { MAX_FILE_BYTES, readKeyFile } from "../../../plugins/file/read_file.ts";
-import { type ErrorCode, HelperError } from "../../../src/errors.ts";
+import type { ErrorCode } from "../../../src/errors.ts";
 import { formatPem } from "../../../src/x509/pem.ts";
 import { createAuthority, generateKey } from "../../support/certificates.ts";
 import { writeElement } from "../../support/der.ts";
 import { openssl } from "../../support/openssl.ts";
+import { refusal } from "../../support/refusal.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
-import { openKeyFile, readCertificateFile, scriptedContext } from "./keystore_context.ts";
+import { openKeyFile, passphraseContext, readCertificateFile } from "./keystore_context.ts";
 
 async function assertRefused(
   work: () => Promise<unknown>,
@@ -16,11 +17,10 @@ async function assertRefused(
   code: ErrorCode,
   words: string,
 ): Promise<void> {
-  const error = await assertRejects(work, HelperError);
-  assertEquals(error.code, code, error.message);
-  assertStringIncludes(error.message, path);
-  assertStringIncludes(error.message, words);
-  assert(!error.message.includes("\n"), "more than one line");
+  const message = await refusal(work, code);
+  assertStringIncludes(message, path);
+  assertStringIncludes(message, words);
+  assert(!message.includes("\n"), "more than one line");
 }
 
 /** Files that hold no usable key and are made without openssl: contents, code, words. */
@@ -175,7 +175,7 @@ Deno.test("openKey() refuses at once when a file asks for hostile costs", async 
   ];
   for (const [derivation, costs, code, words] of cases) {
     const path = directory.write("costly.der", encryptedWithCosts(derivation, costs));
-    const context = scriptedContext({ flag: "x" });
+    const context = passphraseContext("x");
     const started = performance.now();
     await assertRefused(() => openKeyFile(path, context), path, code, words);
     assertLess(performance.now() - started, 1000);
