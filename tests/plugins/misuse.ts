@@ -1,6 +1,6 @@
 /**
- * Misuses a double of a store in one way, to show that it ends the process. Arguments: the library,
- * and the name of the way.
+ * Program that misuses a double of a store in one way, which must end the process. Arguments: the
+ * library, and the name of the way.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
- * The program with a double of an operating system's store in it, so that whole commands can be run
- * where there is no such store, and on Windows where wine's is not enough. The variable
- * STORE_PROGRAM names a JSON file that says what the double holds; the number of objects that are
- * alive at the end goes to a file beside it.
+ * Program with a double of an operating system's store. It runs whole commands on systems without
+ * such a store, and on Windows if wine's store is not enough. The variable STORE_PROGRAM names a JSON
+ * file with the contents of the double. The program writes the number of live objects at the end to a
+ * file next to it.
  *
  * @module
  */
@@ -52,7 +52,7 @@ function worldOf(platform: Platform, store: Keystore): System {
       void Deno.stdout.writeSync(
         typeof output === "string" ? new TextEncoder().encode(output) : output,
       ),
-    log: (words) => void Deno.stderr.writeSync(new TextEncoder().encode(`${words}\n`)),
+    log: (message) => void Deno.stderr.writeSync(new TextEncoder().encode(`${message}\n`)),
     prompt: promptSecret,
     now: () => new Date(),
     monotonic: () => performance.now(),

@@ -146,7 +146,7 @@ export class StoreTests<Entry extends DoubleEntry, Double extends StoreDouble<En
     return await Promise.all([issue(10), issue(90)]);
   }
 
-  /** Checks that the latest certificate is used if told to, and that of `certificate` if given. */
+  /** Checks that the flag selects the latest certificate, and `certificate` the one it names. */
   async assertSelection(
     double: Double,
     short: StoreIdentity,

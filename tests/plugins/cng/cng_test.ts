@@ -55,7 +55,7 @@ for (const [kind, keyTypes] of KINDS) {
   }
 }
 
-store.test("gives the issuers without the certificate itself and without the root", async () => {
+store.test("returns the issuers without the certificate itself and without the root", async () => {
   const held: Held[] = [
     { ...hold(ec), issuer: 1 },
     { ...hold(lower, "none"), issuer: 2, inStore: false },
@@ -113,7 +113,7 @@ store.test(
 );
 
 store.test(
-  "takes the one with a key of several, refuses several with keys, and takes the latest when told",
+  "selects the one with a key, refuses several with keys, and selects the latest with the flag",
   async () => {
     const [short, long] = await store.renewed();
     const uri = "cng:x509Subject=CN%3Drenewed";
@@ -149,7 +149,7 @@ const FAILURES: [fn: string, code: number, kind: KeyKind, error: ErrorCode, mess
   ["CryptAcquireCertificatePrivateKey", 0x80090019, "cng", "key-unreadable", "not installed"],
   ["CryptAcquireCertificatePrivateKey", 0x80100069, "cng", "key-not-found", "insert it"],
   ["CryptAcquireCertificatePrivateKey", 0x8009abcd, "cng", "key-unreadable", "0x8009abcd"],
-  ["CryptAcquireCertificatePrivateKey", 0, "cng", "key-unreadable", "does not say why"],
+  ["CryptAcquireCertificatePrivateKey", 0, "cng", "key-unreadable", "no error code"],
   ["NCryptSignHash", 0x80090022, "cng", "key-locked", "in a window"],
   ["NCryptSignHash", 0x8009002e, "cng cached", "key-locked", "in a window"],
   ["NCryptSignHash", 0x80090036, "cng", "key-locked", "cancelled"],
@@ -200,7 +200,7 @@ store.test("frees the certificates seen when the enumeration breaks off", async 
   });
 });
 
-store.test("gives a smart card the PIN of --context-pin, or asks once", async () => {
+store.test("sets a smart card's PIN from --context-pin, or prompts once", async () => {
   await store.withDouble([hold(ec, "cng smart card")], async (double) => {
     double.setSecret("1234");
     {

@@ -14,14 +14,14 @@ export function passphraseContext(
   return scriptedContext({ secrets: { "pkcs8-password": passphrase }, answers });
 }
 
-/** Opens the key in a file; fails if that belongs to another keystore. */
+/** Opens the key in a file. Throws if it belongs to another keystore. */
 export async function openKeyFile(
   path: string,
   context?: KeystoreContext,
-  beside?: Certificate,
+  certificate?: Certificate,
 ): Promise<Signer> {
   const uri = parseKeystoreUri(path, "--private-key");
-  const opened = await keystore.openKey(uri, context ?? scriptedContext(), beside);
+  const opened = await keystore.openKey(uri, context ?? scriptedContext(), certificate);
   if (!("sign" in opened)) throw new Error(`${path} is not a key of this keystore`);
   return opened;
 }
@@ -35,7 +35,7 @@ export async function readCertificateFile(
   return await keystore.readCertificates(uri, context ?? scriptedContext());
 }
 
-/** The first certificate of a PEM text. */
+/** Returns the first certificate of a PEM text. */
 export function certificateOf(pem: string): Certificate {
   const block = parsePem(pem).find(({ label }) => label === "CERTIFICATE");
   if (!block) throw new Error("no certificate in the text");

@@ -9,7 +9,7 @@ import { openKeyFile, passphraseContext, readCertificateFile } from "./keystore_
 const RIGHT = "open sesame";
 const WRONG = "open barley";
 
-/** Makes the same key in each container that a passphrase can lock. */
+/** Makes the same key in each container that can be encrypted. */
 async function lockedFiles(directory: TemporaryDirectory): Promise<string[]> {
   const { keyPath, certificatePath } = await createAuthority(directory, { subject: "/CN=locked" });
   const passphrase = ["-passout", `pass:${RIGHT}`];
@@ -37,7 +37,7 @@ async function refusal(path: string, context: ScriptedContext): Promise<HelperEr
   return error;
 }
 
-Deno.test("openKey() uses the passphrase given by flag, and asks for none, when a file is locked", async () => {
+Deno.test("openKey() uses the passphrase of the flag, without a prompt, when a file is encrypted", async () => {
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {
     const context = passphraseContext(RIGHT, [WRONG]);
@@ -47,7 +47,7 @@ Deno.test("openKey() uses the passphrase given by flag, and asks for none, when 
   }
 });
 
-Deno.test("openKey() refuses at once, and asks for none, when the passphrase given by flag is wrong", async () => {
+Deno.test("openKey() fails without a prompt when the passphrase of the flag is wrong", async () => {
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {
     for (const flag of [WRONG, ""]) {
@@ -61,7 +61,7 @@ Deno.test("openKey() refuses at once, and asks for none, when the passphrase giv
   }
 });
 
-Deno.test("openKey() asks again, naming the file, when an answer is wrong", async () => {
+Deno.test("openKey() prompts again, naming the file, when an answer is wrong", async () => {
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {
     const context = scriptedContext({ answers: [WRONG, "", RIGHT] });
@@ -72,7 +72,7 @@ Deno.test("openKey() asks again, naming the file, when an answer is wrong", asyn
   }
 });
 
-Deno.test("openKey() gives up when three answers are wrong", async () => {
+Deno.test("openKey() stops when three answers are wrong", async () => {
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {
     const context = scriptedContext({ answers: Array(9).fill(WRONG) });
@@ -82,7 +82,7 @@ Deno.test("openKey() gives up when three answers are wrong", async () => {
   }
 });
 
-Deno.test("openKey() says how to give the passphrase when there is no terminal", async () => {
+Deno.test("openKey() names the flag for the passphrase when there is no terminal", async () => {
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {
     const error = await refusal(path, scriptedContext());
@@ -91,7 +91,7 @@ Deno.test("openKey() says how to give the passphrase when there is no terminal",
   }
 });
 
-Deno.test("openKey() calls the passphrase wrong, whatever the padding, when a thousand are tried", async () => {
+Deno.test("openKey() reports each of a thousand wrong passphrases, whatever the padding", async () => {
   using directory = new TemporaryDirectory();
   const keyPath = directory.write("key.pem", await generateKey("ec-p256"));
   const path = directory.join("locked.pem");
@@ -106,7 +106,7 @@ Deno.test("openKey() calls the passphrase wrong, whatever the padding, when a th
   }
 });
 
-Deno.test("openKey() accepts an empty passphrase when it is given", async () => {
+Deno.test("openKey() accepts an empty passphrase from the flag", async () => {
   using directory = new TemporaryDirectory();
   const keyPath = directory.write("key.pem", await generateKey("ec-p256"));
   const path = directory.join("locked.pem");
@@ -116,7 +116,7 @@ Deno.test("openKey() accepts an empty passphrase when it is given", async () => 
   assertEquals(given.publicKey.bits, asked.publicKey.bits);
 });
 
-Deno.test("readCertificates() asks for the passphrase when a PKCS#12 file is locked", async () => {
+Deno.test("readCertificates() prompts for the passphrase when a PKCS#12 file is encrypted", async () => {
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {
     if (!path.endsWith(".p12")) continue;

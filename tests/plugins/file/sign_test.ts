@@ -9,7 +9,7 @@ import { makeKeyFiles } from "./variants.ts";
 const DIGESTS: readonly Digest[] = ["SHA-256", "SHA-384", "SHA-512"];
 const MESSAGE = new TextEncoder().encode("what is to be signed");
 
-Deno.test("openKey() gives a signer that openssl verifies when the file is of any variant", async (t) => {
+Deno.test("openKey() returns a signer whose signatures openssl verifies, for every variant", async (t) => {
   using directory = new TemporaryDirectory();
   const messagePath = directory.write("message", MESSAGE);
   const signaturePath = directory.join("signature");

@@ -58,7 +58,7 @@ const CHAIN: readonly Kept[] = [
 for (const trusted of [true, false]) {
   for (const [system, library] of [["macOS 12", path], ["macOS 11", oldPath]] as const) {
     const trust = trusted ? "trusted" : "not trusted";
-    store.test(`gives the issuers without root on ${system}, ${trust}`, async () => {
+    store.test(`returns the issuers without root on ${system}, ${trust}`, async () => {
       await store.withDouble(CHAIN, async (double) => {
         double.setTrusted(trusted);
         await store.assertIssuers(double);
@@ -84,7 +84,7 @@ store.test("returns no issuers when only the certificate itself is found", async
   }
 });
 
-store.test("lists identities with a selector for each; none is no error", async () => {
+store.test("lists identities with a selector for each, or none", async () => {
   await store.withDouble([keep(rsa), keep(ec), certificateOnly(lower)], async (double) => {
     const listed = await store.list(double);
     assertEquals(listed.map(({ selector }) => selector?.includes("Key=x509Serial")), [true, true]);
@@ -100,7 +100,7 @@ store.test("lists identities with a selector for each; none is no error", async 
 });
 
 store.test(
-  "refuses several matches, takes the latest when told, or the one of the certificate",
+  "refuses several matches, selects the latest with the flag, or the certificate's",
   async () => {
     const [short, long] = await store.renewed();
     await store.withDouble([keep(short), keep(long), keep(short)], async (double) => {
@@ -142,7 +142,7 @@ const FAILURES: [fn: string, code: number, error: ErrorCode, message: string, do
   ["SecItemCopyMatching", -25295, "key-unreadable", "damaged"],
   ["SecItemCopyMatching", -128, "key-locked", "cancelled"],
   ["SecItemCopyMatching", -34018, "key-unreadable", "may not use"],
-  ["SecItemCopyMatching", -9999, "key-unreadable", "macOS says -9999"],
+  ["SecItemCopyMatching", -9999, "key-unreadable", "macOS error -9999"],
   ["SecIdentityCopyPrivateKey", -25300, "key-not-found", "no longer in the keychain"],
   ["SecIdentityCopyPrivateKey", -25308, "key-locked", "unlock it"],
   ["SecIdentityCopyPrivateKey", -128, "key-locked", "cancelled"],
@@ -155,7 +155,7 @@ const FAILURES: [fn: string, code: number, error: ErrorCode, message: string, do
   ["SecKeyCreateSignature", -2, "key-locked", "cancelled", "com.apple.LocalAuthentication"],
   ["SecKeyCreateSignature", -7, "key-not-found", "insert it", "CryptoTokenKit"],
   ["SecKeyCreateSignature", -5, "key-locked", "refused the PIN", "CryptoTokenKit"],
-  ["SecKeyCreateSignature", -1, "key-unreadable", "macOS says Other -1", "Other"],
+  ["SecKeyCreateSignature", -1, "key-unreadable", "macOS error Other -1", "Other"],
 ];
 
 store.addFailures(FAILURES.map(([fn, code, error, message, domain]) => ({
@@ -205,7 +205,7 @@ store.test("tries a wrong password once and does not show it", async () => {
   });
 });
 
-store.test("says what to do when a locked keychain cannot be unlocked", async () => {
+store.test("names the remedies when a locked keychain cannot be unlocked", async () => {
   await store.withDouble([LOCKED], async (double) => {
     await using signer = await store.openKey(double);
     const message = await refusal(() => signer.sign(MESSAGE, "SHA-256"), "key-locked");
@@ -223,7 +223,7 @@ store.test("uses keys that are in no keychain file", async () => {
   });
 });
 
-store.test("says so when the identity goes away half-way", async () => {
+store.test("throws key-not-found when the identity is removed during use", async () => {
   await store.withDouble([keep(rsa)], async (double) => {
     await using signer = await store.openKey(double);
     await signer.sign(MESSAGE, "SHA-256");
@@ -232,7 +232,7 @@ store.test("says so when the identity goes away half-way", async () => {
     assertStringIncludes(message, "no longer in the keychain");
   });
   await store.withDouble([keep(rsa), keep(ec)], async (double) => {
-    double.fail("SecIdentityCopyCertificate", -25300, 1); // gone while they are looked through
+    double.fail("SecIdentityCopyCertificate", -25300, 1); // removed during the search
     await using signer = await store.openKey(double);
     assertEquals(signer.publicKey.keyType, "RSA");
   });
