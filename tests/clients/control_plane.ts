@@ -1,4 +1,4 @@
-/** CreateTrustAnchor and CreateProfile of Roles Anywhere, CreateRole and AttachRolePolicy of IAM. */
+/** Calls of Roles Anywhere and IAM that create and delete the quick start's resources. */
 import { assertEquals } from "@std/assert";
 
 import { xml } from "./verifying_service.ts";
@@ -24,12 +24,14 @@ export class ControlPlane implements AsyncDisposable {
   constructor(readonly arns: ControlPlaneArns) {
     this.#server = Deno.serve(
       { hostname: "127.0.0.1", port: 0, onListen() {} },
-      async (request) => this.#respond(new URL(request.url).pathname, await request.text()),
+      async (request) =>
+        this.#respond(request.method, new URL(request.url).pathname, await request.text()),
     );
     this.url = `http://127.0.0.1:${this.#server.addr.port}`;
   }
 
-  #respond(path: string, body: string): Response {
+  #respond(method: string, path: string, body: string): Response {
+    if (method === "DELETE") return this.#delete(path);
     if (path === "/trustanchors") return this.#createTrustAnchor(JSON.parse(body));
     if (path === "/profiles") return this.#createProfile(JSON.parse(body));
     return this.#iam(new URLSearchParams(body));
@@ -56,9 +58,22 @@ export class ControlPlane implements AsyncDisposable {
     return Response.json({ profile: { profileArn: this.arns.profile } }, { status: 201 });
   }
 
+  #delete(path: string): Response {
+    const { profile, trustAnchor } = this.arns;
+    const idOf = (arn: string) => arn.split("/").at(-1);
+    if (path === `/profile/${idOf(profile)}`) {
+      this.calls.push("DeleteProfile");
+      return Response.json({ profile: { profileArn: profile } });
+    }
+    assertEquals(path, `/trustanchor/${idOf(trustAnchor)}`);
+    this.calls.push("DeleteTrustAnchor");
+    return Response.json({ trustAnchor: { trustAnchorArn: trustAnchor } });
+  }
+
   #iam(input: URLSearchParams): Response {
     const action = input.get("Action") ?? "";
     this.calls.push(action);
+    assertEquals(input.get("RoleName"), "build-server");
     if (action !== "CreateRole") {
       return xml(200, `<${action}Response xmlns="${IAM_NAMESPACE}"/>`);
     }

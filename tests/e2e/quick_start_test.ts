@@ -18,6 +18,15 @@ const README = "README.md";
 const CREDENTIALS = "src/credentials/README.md";
 const SERVE = "src/imds/README.md";
 
+/** Returns the variables of an administrator's AWS CLI. */
+function administrator({ url }: ControlPlane): Readonly<Record<string, string>> {
+  return {
+    AWS_ENDPOINT_URL: url,
+    AWS_ACCESS_KEY_ID: "AKIAIOSFODNN7EXAMPLE",
+    AWS_SECRET_ACCESS_KEY: "secret",
+  };
+}
+
 /** The machine of the quick start's reader: an empty folder, `aws` and the binary on PATH. */
 class Reader implements Disposable {
   readonly directory = new TemporaryDirectory();
@@ -56,11 +65,7 @@ class Reader implements Disposable {
     const script = `${
       steps.slice(0, 4).join("\n")
     }printf '%s\\n' "$trust_anchor" "$role" "$profile"`;
-    const { stdout } = await this.run(script, {
-      AWS_ENDPOINT_URL: plane.url,
-      AWS_ACCESS_KEY_ID: "AKIAIOSFODNN7EXAMPLE",
-      AWS_SECRET_ACCESS_KEY: "secret",
-    });
+    const { stdout } = await this.run(script, administrator(plane));
     assertEquals(stdout, `${ARNS.trustAnchor}\n${ARNS.role}\n${ARNS.profile}\n`);
     const ca = Deno.readTextFileSync(this.directory.join("ca.pem"));
     assertEquals(plane.calls, [
@@ -71,6 +76,18 @@ class Reader implements Disposable {
     ]);
     assertEquals(plane.trustedCertificate?.trim(), ca.trim());
     return await SessionScenario.create({}, { trustAnchors: [ca] });
+  }
+
+  /** Runs the clean-up of the quick start, and returns the names of its calls. */
+  async cleanUp(): Promise<readonly string[]> {
+    // The AWS CLI requires IDs that are UUIDs.
+    const prefix = "arn:aws:rolesanywhere:us-east-1:123456789012";
+    const profile = `${prefix}:profile/${crypto.randomUUID()}`;
+    const trustAnchor = `${prefix}:trust-anchor/${crypto.randomUUID()}`;
+    await using plane = new ControlPlane({ ...ARNS, profile, trustAnchor });
+    const [script = ""] = blocks(README, "clean-up");
+    await this.run(script, { ...administrator(plane), profile, trust_anchor: trustAnchor });
+    return plane.calls;
   }
 
   /** Variables of the quick start, and those that lead to the emulator in place of AWS. */
@@ -179,6 +196,15 @@ testWith(
         serve.kill("SIGTERM");
         await serve.end();
       }
+    });
+
+    await context.step("clean-up", async () => {
+      assertEquals(await reader.cleanUp(), [
+        "DeleteProfile",
+        "DeleteTrustAnchor",
+        "DetachRolePolicy",
+        "DeleteRole",
+      ]);
     });
 
     assert(sts.calls.every((call) => !("refused" in call)));

@@ -20,6 +20,7 @@ const NOT_OURS = ["build", ".git", "node_modules"];
 export const RUN_BY: Readonly<Record<string, string>> = {
   "bash completion": "tests/e2e/documents_test.ts",
   "cache": "tests/e2e/quick_start_test.ts",
+  "clean-up": "tests/e2e/quick_start_test.ts",
   "configure": "tests/e2e/quick_start_test.ts",
   "doctor": "tests/e2e/quick_start_test.ts",
   "encrypted key": "tests/e2e/documents_test.ts",
