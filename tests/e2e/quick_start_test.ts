@@ -144,17 +144,13 @@ testWith(
       const [issued, result] = await sessions(script);
       assertEquals(issued, 1);
       isCaller(result);
-      const [once = ""] = blocks(CREDENTIALS, "update once");
-      assertEquals((await sessions(once))[0], 1);
     });
 
     await context.step("configure, and the AWS CLI", async () => {
-      for (const document of [README, CREDENTIALS]) {
-        const [script = ""] = blocks(document, "configure");
-        const [issued, result] = await sessions(script);
-        assert(issued > 0);
-        isCaller(result);
-      }
+      const [script = ""] = blocks(README, "configure");
+      const [issued, result] = await sessions(script);
+      assert(issued > 0);
+      isCaller(result);
     });
 
     await context.step("doctor reads the profile that configure wrote", async () => {
@@ -170,32 +166,28 @@ testWith(
     });
 
     await context.step("serve, and its clients", async () => {
-      for (const document of [README, SERVE]) {
-        const [command = ""] = blocks(document, "serve");
-        assertEquals([...command.matchAll(/--port 1338/g)].length, 1);
-        // exec: the shell becomes the binary, so that signals reach it.
-        const shell = [
-          "sh",
-          "-euc",
-          `cd "$FOLDER"\nexec ${command.replace("--port 1338", "--port 0")}`,
-        ];
-        await using serve = new RunningBinary([], {
-          ...env,
-          PATH: `${reader.directory.join("bin")}:${Deno.env.get("PATH")}`,
-          FOLDER: reader.directory.path,
-        }, shell);
-        const said = await serve.waitForLine(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
-        const port = /:(\d+)\/$/.exec(said)?.[1] ?? "";
-        const [client = ""] = blocks(document, "serve client");
-        isCaller(await reader.run(client.replace("1338", port), env));
-        if (document === SERVE) {
-          const [byHand = ""] = blocks(document, "serve by hand");
-          const { stdout } = await reader.run(byHand.replaceAll("1338", port), env);
-          assertMatch(stdout, /"AccessKeyId" ?: ?"ASIA[^]*"status" ?: ?"ok"/);
-        }
-        serve.kill("SIGTERM");
-        await serve.end();
-      }
+      const [command = ""] = blocks(README, "serve");
+      assertEquals([...command.matchAll(/--port 1338/g)].length, 1);
+      // exec: the shell becomes the binary, so that signals reach it.
+      const shell = [
+        "sh",
+        "-euc",
+        `cd "$FOLDER"\nexec ${command.replace("--port 1338", "--port 0")}`,
+      ];
+      await using serve = new RunningBinary([], {
+        ...env,
+        PATH: `${reader.directory.join("bin")}:${Deno.env.get("PATH")}`,
+        FOLDER: reader.directory.path,
+      }, shell);
+      const said = await serve.waitForLine(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
+      const port = /:(\d+)\/$/.exec(said)?.[1] ?? "";
+      const [client = ""] = blocks(README, "serve client");
+      isCaller(await reader.run(client.replace("1338", port), env));
+      const [byHand = ""] = blocks(SERVE, "serve by hand");
+      const { stdout } = await reader.run(byHand.replaceAll("1338", port), env);
+      assertMatch(stdout, /"AccessKeyId" ?: ?"ASIA[^]*"status" ?: ?"ok"/);
+      serve.kill("SIGTERM");
+      await serve.end();
     });
 
     await context.step("clean-up", async () => {

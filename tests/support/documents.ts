@@ -43,7 +43,6 @@ export const RUN_BY: Readonly<Record<string, string>> = {
   "token walk": "tests/e2e/documents_test.ts",
   "tpm walk": "tests/e2e/tpm_walk_test.ts",
   "update": "tests/e2e/quick_start_test.ts",
-  "update once": "tests/e2e/quick_start_test.ts",
   "windows configure": "tests/e2e/windows_documents_test.ts",
   "zsh completion": "tests/e2e/documents_test.ts",
 };
