@@ -18,16 +18,10 @@ const MAX_NAME_LENGTH = 253;
  */
 export function hostCheck(names: readonly string[]): (authority: string) => boolean {
   const allowed = new Set(["localhost", ...names.map(normalizeHost)]);
-  const isAllowed = (authority: string): boolean => {
+  return (authority) => {
     if (isIpv6(authority)) return true; // `::1` without brackets, as AWS's Common Runtime sends it
     const host = hostOf(authority);
     return host !== undefined && (allowed.has(host) || isIpv4(host) || isIpv6(host));
-  };
-  // Clients repeat the same host.
-  let last = { authority: "", allowed: false };
-  return (authority) => {
-    if (authority !== last.authority) last = { authority, allowed: isAllowed(authority) };
-    return last.allowed;
   };
 }
 

@@ -18,7 +18,7 @@ const NUMERIC_LABEL = /(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$/i;
  * ", ", which no valid host contains; null means no header.
  */
 export function hostHeaderCheck(): (value: string | null) => boolean {
-  // Clients repeat the same host.
+  // Clients repeat the same host. Worth about 10 % of requests per second (tests/bench/cells.ts).
   let last: { value: string | null; valid: boolean } = { value: null, valid: false };
   return (value) => {
     if (value !== last.value) last = { value, valid: value !== null && isValidHost(value) };

@@ -63,7 +63,7 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
     const tokens = new TokenStore(() => system.monotonic(), randomBytes);
     const endpoint: Endpoint = {
       tokens,
-      credentials: servedCredentials(refresher),
+      credentials: (now) => servedCredentials(refresher, now),
       health: () => health(refresher, system),
       roleName: roleNameOf(request),
       roleArn: request.arns.role.text,
@@ -154,18 +154,11 @@ function randomBytes(length: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(length));
 }
 
-/** Returns the current credentials with their fetch time: the same object until a refresh. */
-function servedCredentials(refresher: Refresher): Endpoint["credentials"] {
-  let last: { from: unknown; served: ServedCredentials } | undefined;
-  return (now) => {
-    const credentials = refresher.credentialsAt(now);
-    const fetched = refresher.state.lastRefresh;
-    if (!credentials || !fetched) return undefined;
-    if (last?.from !== credentials) {
-      last = { from: credentials, served: { ...credentials, fetched } };
-    }
-    return last.served;
-  };
+/** Returns the current credentials with their fetch time. */
+function servedCredentials(refresher: Refresher, now: number): ServedCredentials | undefined {
+  const credentials = refresher.credentialsAt(now);
+  const fetched = refresher.state.lastRefresh;
+  return credentials && fetched && { ...credentials, fetched };
 }
 
 function health({ credentials, state }: Refresher, system: System): Health {

@@ -66,9 +66,6 @@ export class Refresher {
   #credentials: SessionCredentials | undefined;
   /** Expiry of the credentials. Setting the clock back must not extend it. */
   #end: Deadline = { wall: 0, monotonic: 0 };
-  /** True if they were expired at the last check of the clocks, at `#checkedAt`. */
-  #isExpired = false;
-  #checkedAt = -Infinity;
   #state: RefreshState = { lastRefresh: undefined, lastError: undefined, failures: 0 };
   #due: Deadline = { wall: 0, monotonic: 0 };
   #cancelTimer: () => void = () => {};
@@ -106,12 +103,7 @@ export class Refresher {
 
   /** Returns the credentials if they are valid now. `monotonic` is the current monotonic time. */
   credentialsAt(monotonic: number): SessionCredentials | undefined {
-    // Checks once a millisecond: reading the wall clock would double the time of a request.
-    if (monotonic - this.#checkedAt >= 1) {
-      this.#checkedAt = monotonic;
-      this.#isExpired = this.#isPast(this.#end, monotonic);
-    }
-    return this.#isExpired ? undefined : this.#credentials;
+    return this.#isPast(this.#end, monotonic) ? undefined : this.#credentials;
   }
 
   /** Time of the last fetch, and failures since. */
@@ -148,7 +140,6 @@ export class Refresher {
     const lifetime = credentials.expiration.getTime() - this.deps.now().getTime();
     this.#credentials = credentials;
     this.#end = this.#after(lifetime);
-    this.#checkedAt = -Infinity;
     this.#expiryReported = false;
     this.#state = { lastRefresh: this.deps.now(), lastError: undefined, failures: 0 };
     this.#shortSessions = lifetime < REFRESH_LIMITS.shortLifetime ? this.#shortSessions + 1 : 0;
