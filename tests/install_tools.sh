@@ -79,6 +79,8 @@ need dpkg-deb dpkg
 need mmdebstrap mmdebstrap
 need umoci umoci
 need buildah buildah
+# buildah of Debian 13 does nothing without it.
+! lacks /usr/lib/podman/netavark /usr/libexec/podman/netavark || add netavark
 need bwrap bubblewrap
 need readelf binutils
 need strace strace

@@ -1,5 +1,5 @@
 /**
- * A certificate store of Windows: its certificates, and the issuers that Windows finds for one.
+ * Certificate store of Windows: its certificates and their issuers.
  *
  * @module
  */
@@ -25,27 +25,27 @@ const LOCATIONS = {
   machine: { store: 0x2_0000, engine: 1n },
 } as const satisfies Record<StoreLocation, { store: number; engine: bigint }>;
 /**
- * `CERT_CHAIN_CACHE_ONLY_URL_RETRIEVAL | CERT_CHAIN_DISABLE_AUTH_ROOT_AUTO_UPDATE`: nothing is
- * fetched. No revocation flag: nothing is asked for.
+ * `CERT_CHAIN_CACHE_ONLY_URL_RETRIEVAL | CERT_CHAIN_DISABLE_AUTH_ROOT_AUTO_UPDATE`: no downloads.
+ * Without a revocation flag, revocation is not checked.
  */
 const OFFLINE = 0x4 | 0x100;
-/** Properties that say where a private key is: CERT_KEY_PROV_INFO, CERT_KEY_CONTEXT, CERT_NCRYPT_KEY_HANDLE. */
+/** Properties of a private key: CERT_KEY_PROV_INFO, CERT_KEY_CONTEXT, CERT_NCRYPT_KEY_HANDLE. */
 const KEY_PROPERTIES = [2, 5, 78];
 /** ERROR_FILE_NOT_FOUND: the store does not exist. */
 const NOT_FOUND = 2;
 /** ERROR_ACCESS_DENIED and E_ACCESSDENIED. */
 const ACCESS_DENIED = [5, 0x8007_0005];
 
-/** A certificate of the store and the context that Windows knows it by. */
+/** Certificate of the store with its Windows context. */
 export interface StoredCertificate {
   readonly certificate: Certificate;
-  /** `PCCERT_CONTEXT`; alive until the store is disposed of. */
+  /** `PCCERT_CONTEXT`, valid until the store is disposed. */
   readonly context: Deno.PointerObject;
 }
 
-/** An open store. Every context in it lives until it is disposed of. */
+/** Open store. Its contexts are valid until it is disposed. */
 export class CertificateStore implements Disposable {
-  /** Its certificates that can be read, in the store's order. */
+  /** Readable certificates, in the store's order. */
   readonly certificates: readonly StoredCertificate[];
   readonly #windows: Windows;
   readonly #store: Deno.PointerObject;
@@ -53,8 +53,8 @@ export class CertificateStore implements Disposable {
   readonly #owned = new DisposableStack();
 
   /**
-   * Opens the store called `name`. Throws `key-not-found` when there is none, `key-unreadable` when
-   * it cannot be opened.
+   * Opens the store `name`. Throws `key-not-found` if it does not exist, and `key-unreadable` if it
+   * cannot be opened.
    */
   constructor(
     windows: Windows,
@@ -90,7 +90,7 @@ export class CertificateStore implements Disposable {
     const found: StoredCertificate[] = [];
     let current: Deno.PointerValue = null;
     try {
-      // Each call frees the context it is given, so that the one to keep is a duplicate.
+      // Each call frees its input context, so a duplicate is kept.
       while ((current = crypt32.CertEnumCertificatesInStore(this.#store, current)) !== null) {
         const certificate = parseStored(readCertificateContext(current), debug);
         const context = certificate && crypt32.CertDuplicateCertificateContext(current);
@@ -113,8 +113,8 @@ export class CertificateStore implements Disposable {
   }
 
   /**
-   * The issuers that Windows finds on this machine, without the certificate itself and without a
-   * self-signed root, which the service has as trust anchor.
+   * Returns the issuers that Windows finds on this machine. Excludes the certificate itself and a
+   * self-signed root, which is the service's trust anchor.
    */
   issuersOf({ context }: StoredCertificate, debug: (message: string) => void): Certificate[] {
     const { crypt32 } = this.#windows;

@@ -1,12 +1,12 @@
 /**
  * Keys of the Cryptography API: Next Generation: in software, in the TPM (the platform crypto
- * provider) and on smart cards alike.
+ * provider) and on smart cards.
  *
  * @module
  */
-import type { Digest } from "../../src/keystore/types.ts";
 import { ecdsaSignatureToDer } from "../../src/x509/der.ts";
 import { rsaPublicNumbers } from "../../src/x509/public_key.ts";
+import type { Digest } from "../../src/x509/verify_signature.ts";
 import type { KeyHandle, KeyUse, PrivateKey } from "./key_types.ts";
 import { pkcs1Padding, wide } from "./layout.ts";
 import { UI_REQUIRED, windowsError, WRONG_PIN } from "./status.ts";
@@ -17,14 +17,14 @@ const SILENT = 0x40;
 const PKCS1 = 0x2;
 /** `NCRYPT_IMPL_REMOVABLE_FLAG`: the key is on a smart card. */
 const REMOVABLE = 0x8;
-/** What CNG calls the hash functions. */
+/** Hash functions by their CNG names. */
 const HASHES: Readonly<Record<Digest, string>> = {
   "SHA-256": "SHA256",
   "SHA-384": "SHA384",
   "SHA-512": "SHA512",
 };
 
-/** A key of CNG. */
+/** CNG key. */
 export class CngKey implements PrivateKey {
   readonly #key: KeyHandle;
   readonly #use: KeyUse;
@@ -38,7 +38,7 @@ export class CngKey implements PrivateKey {
   async sign(message: Uint8Array, digest: Digest): Promise<Uint8Array> {
     const hash = new Uint8Array(await crypto.subtle.digest(digest, new Uint8Array(message)));
     let { status, signature } = await this.#signHash(hash, digest);
-    if (UI_REQUIRED.includes(status) && await this.#givePin()) {
+    if (UI_REQUIRED.includes(status) && await this.#setPin()) {
       ({ status, signature } = await this.#signHash(hash, digest));
     }
     if (status !== 0) {
@@ -61,20 +61,20 @@ export class CngKey implements PrivateKey {
       this.#key.handle, padding, hash, hash.length, signature, signature.length, length,
       isRsa ? SILENT | PKCS1 : SILENT,
     );
-    // The call runs on another thread: what it points at is named here, so that it lives till now.
+    // The call runs on another thread. These references keep its buffers alive until here.
     const inUse = [algorithm, padding, hash, signature, length];
     inUse.length = 0;
     return { status, signature: signature.subarray(0, length[0]) };
   }
 
-  /** CNG gives `r || s` for EC, the modulus' length for RSA. */
+  /** Returns the length of a signature: `r || s` for EC, the modulus for RSA. */
   #signatureBytes(): number {
     const { curve, bits } = this.#use.publicKey;
     return curve ? 2 * curve.coordinateBytes : rsaPublicNumbers(bits).modulus.length;
   }
 
-  /** Asks for a smart card's PIN and hands it over, once; false when there is none to give. */
-  async #givePin(): Promise<boolean> {
+  /** Sets a smart card's PIN once, from its flag or a prompt. Returns false without a PIN. */
+  async #setPin(): Promise<boolean> {
     const { context, displayName, windows } = this.#use;
     if (!this.#isOnSmartCard()) return false;
     const pin = await context.secret("context-pin") ??
@@ -90,7 +90,7 @@ export class CngKey implements PrivateKey {
         SILENT,
       );
       if (status === 0) return true;
-      // Not tried again: a card counts wrong PINs, and locks.
+      // Not tried again, because a card blocks after a few wrong PINs.
       const what = WRONG_PIN.includes(status) ? "the PIN" : "a PIN";
       throw windowsError(
         `the smart card with the key for ${displayName} does not take ${what}`,

@@ -1,16 +1,16 @@
 /**
- * Keys of CryptoAPI, the interface before CNG: RSA keys of providers that CNG cannot use.
+ * Keys of CryptoAPI, the predecessor of CNG: RSA keys of providers that CNG cannot use.
  *
  * @module
  */
-import type { Digest } from "../../src/keystore/types.ts";
 import { rsaPublicNumbers } from "../../src/x509/public_key.ts";
+import type { Digest } from "../../src/x509/verify_signature.ts";
 import type { StoredCertificate } from "./certificate_store.ts";
 import type { KeyHandle, KeyUse, PrivateKey } from "./key_types.ts";
 import { type KeyProviderInfo, readKeyProviderInfo, wide } from "./layout.ts";
 import { windowsError } from "./status.ts";
 
-/** `CALG_SHA_…`. */
+/** Hash functions by digest, `CALG_SHA_…`. */
 const HASHES: Readonly<Record<Digest, number>> = {
   "SHA-256": 0x800c,
   "SHA-384": 0x800d,
@@ -18,22 +18,22 @@ const HASHES: Readonly<Record<Digest, number>> = {
 };
 /** `HP_HASHVAL`. */
 const HASH_VALUE = 2;
-/** `CERT_KEY_PROV_INFO_PROP_ID`. */
+/** `CERT_KEY_PROV_INFO_PROP_ID`, a property of a certificate. */
 const KEY_PROVIDER_INFO = 2;
 /** `CRYPT_SILENT`. */
 const SILENT = 0x40;
 /** `CRYPT_MACHINE_KEYSET`. */
 const MACHINE_KEYSET = 0x20;
-/** `AT_KEYEXCHANGE` and `AT_SIGNATURE`, the two keys that a container can hold. */
+/** `AT_KEYEXCHANGE` and `AT_SIGNATURE`, the two keys of a container. */
 const KEY_SPECS = [1, 2];
-/** Microsoft's provider with SHA-2, which reads the containers of those of its others without. */
+/** Microsoft's provider with SHA-2. It reads the containers of Microsoft's older providers. */
 const MODERN_PROVIDER = {
   name: "Microsoft Enhanced RSA and AES Cryptographic Provider",
   type: 24,
 };
 /** Providers without SHA-2: `PROV_RSA_FULL`, `PROV_RSA_SIG`, `PROV_RSA_SCHANNEL`. */
 const OLD_PROVIDER_TYPES = [1, 2, 12];
-/** Microsoft's providers in software, whose containers are files; no name is the default one. */
+/** Microsoft's software providers, whose containers are files. An empty name is the default one. */
 const MICROSOFT_SOFTWARE = [
   "",
   "Microsoft Base Cryptographic Provider v1.0",
@@ -43,13 +43,13 @@ const MICROSOFT_SOFTWARE = [
   "Microsoft RSA SChannel Cryptographic Provider",
 ];
 
-/** A provider's handle, and which of its keys may sign. */
+/** Handle of a provider, and the keys that may sign. */
 interface Provider {
   readonly handle: bigint;
   readonly keySpecs: readonly number[];
 }
 
-/** A key of CryptoAPI, always RSA. */
+/** CryptoAPI key, always RSA. */
 export class CryptoApiKey implements PrivateKey {
   readonly #key: KeyHandle;
   readonly #stored: StoredCertificate;
@@ -72,7 +72,7 @@ export class CryptoApiKey implements PrivateKey {
     throw windowsError(`the key for ${this.#use.displayName} does not sign`, second || first);
   }
 
-  /** The signature, or the code that says why there is none. */
+  /** Returns the signature, or the error code. */
   #signWith(
     { handle, keySpecs }: Provider,
     hash: Uint8Array<ArrayBuffer>,
@@ -98,7 +98,7 @@ export class CryptoApiKey implements PrivateKey {
         const signed = windows.attempt(() =>
           advapi32.CryptSignHashW(hashHandle, keySpec, null, 0, signature, length)
         );
-        // CryptoAPI counts its bytes from the other end.
+        // CryptoAPI signatures are little-endian.
         if (signed.result) return signature.subarray(0, length[0]).reverse();
         code ||= signed.code;
       }
@@ -109,8 +109,8 @@ export class CryptoApiKey implements PrivateKey {
   }
 
   /**
-   * A PFX file is imported into a provider that knows no SHA-2 unless the file asks for another
-   * one; its container can be opened by one that does. Undefined when this is not such a key.
+   * Signs with {@link MODERN_PROVIDER}. Windows imports PFX files into a provider without SHA-2
+   * unless the file names another one. Returns undefined if the key cannot be moved.
    */
   #signWithModernProvider(
     hash: Uint8Array<ArrayBuffer>,

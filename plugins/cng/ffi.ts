@@ -1,8 +1,8 @@
 /**
- * The functions of Windows that this keystore calls (wincrypt.h, ncrypt.h), and nothing else.
+ * Signatures of the Windows functions that this keystore calls (wincrypt.h, ncrypt.h).
  *
- * Handles that are pointers to structures which are read, or that only go back, are `pointer`;
- * HCRYPTPROV, HCRYPTHASH and NCRYPT_KEY_HANDLE are numbers of the size of a pointer, `usize`.
+ * Handles that are pointers are `pointer`. HCRYPTPROV, HCRYPTHASH and NCRYPT_KEY_HANDLE are integers
+ * of pointer size, `usize`.
  *
  * @module
  */
@@ -41,14 +41,14 @@ export const CRYPT32 = {
   },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** ncrypt.dll: keys of the Cryptography API: Next Generation. Each gives a SECURITY_STATUS. */
+/** ncrypt.dll: keys of the Cryptography API: Next Generation. Each returns a SECURITY_STATUS. */
 export const NCRYPT = {
   NCryptSignHash: {
     // NCRYPT_KEY_HANDLE, VOID *pPaddingInfo, PBYTE pbHashValue, DWORD cbHashValue,
     // PBYTE pbSignature, DWORD cbSignature, DWORD *pcbResult, DWORD dwFlags
     parameters: ["usize", "buffer", "buffer", "u32", "buffer", "u32", "buffer", "u32"],
     result: "u32",
-    nonblocking: true, // a smart card or TPM takes its time
+    nonblocking: true, // a smart card or TPM is slow
   },
   NCryptGetProperty: {
     // NCRYPT_HANDLE, LPCWSTR pszProperty, PBYTE pbOutput, DWORD cbOutput, DWORD *pcbResult, DWORD
@@ -88,12 +88,12 @@ export const ADVAPI32 = {
   CryptDestroyHash: { parameters: ["usize"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** kernel32.dll: why the last call on this thread failed. */
+/** kernel32.dll: error code of the last call on this thread. */
 export const KERNEL32 = {
   GetLastError: { parameters: [], result: "u32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** kernel32.dll: where Windows keeps its libraries. */
+/** kernel32.dll: folder of the Windows libraries. */
 export const SYSTEM_DIRECTORY = {
   GetSystemDirectoryW: { parameters: ["buffer", "u32"], result: "u32" }, // LPWSTR, UINT uSize
 } as const satisfies Deno.ForeignLibraryInterface;

@@ -3,20 +3,21 @@
  *
  * @module
  */
-import type { Digest, KeystoreContext } from "../../src/keystore/types.ts";
+import type { KeystoreContext } from "../../src/keystore/types.ts";
 import type { PublicKey } from "../../src/x509/public_key.ts";
+import type { Digest } from "../../src/x509/verify_signature.ts";
 import type { Windows } from "./libraries.ts";
 
-/** A handle as CryptAcquireCertificatePrivateKey gives it. */
+/** Handle from CryptAcquireCertificatePrivateKey. */
 export interface KeyHandle {
   readonly handle: bigint;
   readonly keySpec: number;
   readonly callerFrees: boolean;
 }
 
-/** A private key that signs messages. */
+/** Private key that signs messages. */
 export interface PrivateKey extends Disposable {
-  /** The signature in the form that a keystore's signer gives. */
+  /** Signs `message`. Returns the signature in the form of a keystore's signer. */
   sign(message: Uint8Array, digest: Digest): Promise<Uint8Array>;
 }
 
@@ -24,7 +25,7 @@ export interface PrivateKey extends Disposable {
 export interface KeyUse {
   readonly windows: Windows;
   readonly publicKey: PublicKey;
-  /** How messages name the certificate. */
+  /** Name of the certificate in messages. */
   readonly displayName: string;
   readonly context: KeystoreContext;
 }

@@ -1,10 +1,10 @@
 /**
- * The structures of Windows that this keystore reads and writes, on 64-bit Windows, little-endian.
+ * Layout of the Windows structures that this keystore reads and writes: 64-bit, little-endian.
  *
  * @module
  */
 
-/** Offsets of the members that are read or written, by structure, bytes. */
+/** Offsets of members in bytes, by structure. */
 export const OFFSETS = {
   CERT_CONTEXT: { pbCertEncoded: 8, cbCertEncoded: 16 },
   CERT_CHAIN_CONTEXT: { cChain: 12, rgpChain: 16 },
@@ -19,18 +19,18 @@ export const OFFSETS = {
   },
 } as const;
 
-/** Sizes of the structures that are written; of CERT_CHAIN_PARA, without what came later. */
+/** Sizes of the written structures. CERT_CHAIN_PARA is without its later members. */
 export const SIZES = { CERT_CHAIN_PARA: 32, BCRYPT_PKCS1_PADDING_INFO: 8 } as const;
 
-/** No name that Windows takes is longer, characters. */
+/** Maximum length of a Windows name, in characters. */
 const MAX_TEXT_LENGTH = 32_767;
 
-/** UTF-16 text with the zero that ends it, `LPCWSTR`. */
+/** Encodes text as UTF-16 with a final zero, `LPCWSTR`. */
 export function wide(text: string): Uint16Array<ArrayBuffer> {
   return Uint16Array.from(`${text}\0`, (character) => character.charCodeAt(0));
 }
 
-/** The text at a `LPCWSTR`; empty for null. */
+/** Reads the text at a `LPCWSTR`. Returns an empty text for null. */
 export function readWide(pointer: Deno.PointerValue): string {
   if (!pointer) return "";
   const view = new Deno.UnsafePointerView(pointer);
@@ -43,7 +43,7 @@ export function readWide(pointer: Deno.PointerValue): string {
   return text;
 }
 
-/** A copy of the certificate in a `CERT_CONTEXT`. */
+/** Copies the certificate in a `CERT_CONTEXT`. */
 export function readCertificateContext(context: Deno.PointerObject): Uint8Array {
   const view = new Deno.UnsafePointerView(context);
   const encoded = view.getPointer(OFFSETS.CERT_CONTEXT.pbCertEncoded);
@@ -52,7 +52,7 @@ export function readCertificateContext(context: Deno.PointerObject): Uint8Array 
   return new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(encoded, length).slice(0));
 }
 
-/** Copies of the certificates of the first path in a `CERT_CHAIN_CONTEXT`, end entity first. */
+/** Copies the certificates of the first path in a `CERT_CHAIN_CONTEXT`, end entity first. */
 export function readChainContext(context: Deno.PointerObject): Uint8Array[] {
   const outer = new Deno.UnsafePointerView(context);
   const chains = outer.getUint32(OFFSETS.CERT_CHAIN_CONTEXT.cChain) > 0
@@ -74,24 +74,24 @@ export function readChainContext(context: Deno.PointerObject): Uint8Array[] {
   return certificates;
 }
 
-/** A `CERT_CHAIN_PARA` that asks for nothing in particular. */
+/** Returns a `CERT_CHAIN_PARA` without requirements. */
 export function chainParameters(): Uint8Array<ArrayBuffer> {
   const parameters = new Uint8Array(SIZES.CERT_CHAIN_PARA);
   new DataView(parameters.buffer).setUint32(0, parameters.length, true);
   return parameters;
 }
 
-/** Where a key of CryptoAPI stands. */
+/** Provider and container of a CryptoAPI key. */
 export interface KeyProviderInfo {
   readonly container: string;
   readonly provider: string;
-  /** `PROV_RSA_FULL` and others; 0 for a key of CNG. */
+  /** `PROV_RSA_FULL` and others; 0 for a CNG key. */
   readonly type: number;
   readonly flags: number;
   readonly keySpec: number;
 }
 
-/** Reads a `CRYPT_KEY_PROV_INFO` whose texts stand behind it in the same bytes. */
+/** Reads a `CRYPT_KEY_PROV_INFO`, whose texts follow it in the same buffer. */
 export function readKeyProviderInfo(info: Uint8Array<ArrayBuffer>): KeyProviderInfo {
   const view = new DataView(info.buffer);
   const offsets = OFFSETS.CRYPT_KEY_PROV_INFO;
@@ -106,7 +106,7 @@ export function readKeyProviderInfo(info: Uint8Array<ArrayBuffer>): KeyProviderI
   };
 }
 
-/** A `BCRYPT_PKCS1_PADDING_INFO`. It points at `algorithm`, which must live as long. */
+/** Returns a `BCRYPT_PKCS1_PADDING_INFO`. It points to `algorithm`, which must live as long. */
 export function pkcs1Padding(algorithm: Uint16Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const padding = new Uint8Array(SIZES.BCRYPT_PKCS1_PADDING_INFO);
   const address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(algorithm));

@@ -1,5 +1,5 @@
 /**
- * The libraries of Windows, each opened when it is first needed and closed with the rest.
+ * Windows libraries, each opened at first use and closed together.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { HelperError } from "../../src/errors.ts";
 import { ADVAPI32, CRYPT32, KERNEL32, NCRYPT, SYSTEM_DIRECTORY } from "./ffi.ts";
 import { readWide } from "./layout.ts";
 
-/** Paths of the libraries that hold the functions of `ffi.ts`. */
+/** Paths of the libraries with the functions of `ffi.ts`. */
 export interface WindowsLibraries {
   readonly crypt32: string;
   readonly ncrypt: string;
@@ -16,8 +16,8 @@ export interface WindowsLibraries {
 }
 
 /**
- * The libraries of this Windows by whole paths, so that none can be planted beside the program.
- * kernel32.dll is in every process before anything else is.
+ * Returns the libraries by absolute paths, so that a planted library next to the program is not
+ * loaded. kernel32.dll is already in every process.
  */
 export function systemLibraries(): WindowsLibraries {
   const kernel32 = "kernel32.dll";
@@ -38,7 +38,7 @@ export function systemLibraries(): WindowsLibraries {
   }
 }
 
-/** The open libraries of one key or one look at a store. */
+/** Open libraries of one key or one read of a store. */
 export class Windows implements Disposable {
   readonly #paths: WindowsLibraries;
   readonly #opened = new DisposableStack();
@@ -67,8 +67,8 @@ export class Windows implements Disposable {
   }
 
   /**
-   * Runs a call that says in `GetLastError` why it failed, and gives its result and that code; 0
-   * when it did not fail, or when something in between has overwritten the code.
+   * Runs a call that sets `GetLastError`. Returns its result and the error code. The code is 0 if
+   * the call did not fail, or if another call overwrote the code.
    */
   attempt<T extends number | Deno.PointerValue>(call: () => T): { result: T; code: number } {
     const { GetLastError } =

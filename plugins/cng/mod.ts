@@ -1,6 +1,5 @@
 /**
- * The `cng:` keystore: certificates in a store of Windows, and their private keys in whichever
- * provider holds them.
+ * The `cng:` keystore: certificates in a store of Windows, and their private keys in any provider.
  *
  * @module
  */
@@ -24,16 +23,16 @@ import {
 import { acquirePrivateKey } from "./private_key.ts";
 import { systemLibraries, Windows, type WindowsLibraries } from "./libraries.ts";
 
-/** The store's own attributes of a URI. */
+/** Attributes of a URI that select the store. */
 const SETTINGS = { name: "store-name", location: "store-location" } as const;
 
-/** The keystore of this machine; refuses where there is no Windows. */
+/** Keystore of this machine. Throws on other systems. */
 export const keystore: Keystore = Deno.build.os === "windows"
   ? createKeystore(systemLibraries)
   : unavailableKeystore("cng", "Windows");
 
 /**
- * Makes the keystore over the libraries that `libraries` names. They are opened at each use.
+ * Makes the keystore with the libraries at the paths of `libraries`. Opens them at each use.
  *
  * URIs are `cng:` and, between semicolons, percent-encoded:
  *
@@ -42,7 +41,7 @@ export const keystore: Keystore = Deno.build.os === "windows"
  * - `store-name` (else `--system-store-name`, `MY`) and `store-location`, `user` or `machine` (else
  *   `--system-store-location`, `user`)
  *
- * `cng:` alone matches every certificate of the store.
+ * `cng:` without attributes matches every certificate of the store.
  */
 export function createKeystore(
   libraries: () => WindowsLibraries,
@@ -110,7 +109,7 @@ function isLocation(text: string): text is StoreLocation {
   return text === "user" || text === "machine";
 }
 
-/** Of several that match, those count that have a private key, and the key of `wanted`. */
+/** Chooses among the matching certificates with a private key, and with the key of `wanted`. */
 async function choose(
   store: CertificateStore,
   { selector }: StoreQuery,

@@ -1,5 +1,5 @@
 /**
- * The private key of a certificate in the store, of CNG or of CryptoAPI.
+ * Private key of a certificate in the store, a CNG or CryptoAPI key.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import { windowsError } from "./status.ts";
 
 /**
  * `CRYPT_ACQUIRE_COMPARE_KEY_FLAG | CRYPT_ACQUIRE_SILENT_FLAG | CRYPT_ACQUIRE_PREFER_NCRYPT_KEY_FLAG`:
- * a key that is another certificate's is refused, no window opens, and CNG is used for every key
- * that it can use.
+ * refuses the key of another certificate, opens no window, and uses CNG for every key that it
+ * supports.
  */
 const ACQUIRE = 0x4 | 0x40 | 0x2_0000;
-/** `CERT_NCRYPT_KEY_SPEC`: the handle is one of CNG. */
+/** `CERT_NCRYPT_KEY_SPEC`: the handle is a CNG handle. */
 const CNG_KEY_SPEC = 0xffff_ffff;
 
-/** Opens the key. Throws a `key-…` error that says in words what Windows says in numbers. */
+/** Opens the key. Throws a `key-…` error for a Windows error code. */
 export function acquirePrivateKey(stored: StoredCertificate, use: KeyUse): PrivateKey {
   const { windows, displayName, context } = use;
   const handle = new BigUint64Array(1);
@@ -37,6 +37,6 @@ export function acquirePrivateKey(stored: StoredCertificate, use: KeyUse): Priva
     callerFrees: callerFrees[0] !== 0,
   };
   const isCng = key.keySpec === CNG_KEY_SPEC;
-  context.debug(`the key for ${displayName} is one of ${isCng ? "CNG" : "CryptoAPI"}`);
+  context.debug(`the key for ${displayName} is a ${isCng ? "CNG" : "CryptoAPI"} key`);
   return isCng ? new CngKey(key, use) : new CryptoApiKey(key, stored, use);
 }

@@ -1,11 +1,11 @@
 /**
- * What the codes of Windows mean for a person (winerror.h).
+ * Messages for Windows error codes (winerror.h).
  *
  * @module
  */
 import { type ErrorCode, HelperError } from "../../src/errors.ts";
 
-/** A code's meaning: the sentence's tail, and the kind of failure if it is not the usual one. */
+/** Message of an error code, and the program's error code if it is not `key-unreadable`. */
 type StatusMessage = readonly [message: string, code?: ErrorCode];
 
 const NO_KEY: StatusMessage = [
@@ -13,7 +13,7 @@ const NO_KEY: StatusMessage = [
   "key-not-found",
 ];
 const NO_PERMISSION: StatusMessage = [
-  "this account may not use the key; give it the right to (certificate, All Tasks, Manage Private " +
+  "this account may not use the key; grant it access (certificate, All Tasks, Manage Private " +
   "Keys) or run as the account that imported it",
   "key-unreadable",
 ];
@@ -27,7 +27,7 @@ const NO_DEVICE: StatusMessage = [
   "key-not-found",
 ];
 
-/** Codes that people meet. */
+/** Messages by error code. */
 const STATUS_MESSAGES: Readonly<Record<number, StatusMessage>> = {
   5: NO_PERMISSION, // ERROR_ACCESS_DENIED
   0x80070005: NO_PERMISSION, // E_ACCESSDENIED
@@ -72,24 +72,25 @@ const STATUS_MESSAGES: Readonly<Record<number, StatusMessage>> = {
   0x800706ba: ["the service of Windows that holds keys (CNG Key Isolation) does not run"],
 };
 
-/** Codes with which a silent call says that Windows would have to ask the user. */
+/** Codes of silent calls for which Windows would have to open a window. */
 export const UI_REQUIRED: readonly number[] = [0x80090022, 0x8009002e];
 
-/** Codes with which a smart card refuses a PIN. */
+/** Codes of a smart card for a wrong PIN. */
 export const WRONG_PIN: readonly number[] = [0x8010006b, 0x80090033];
 
 /**
- * The error for a call that failed.
+ * Returns the error for a failed call.
  *
- * @param doing what could not be done, as the beginning of a sentence
- * @param code GetLastError, SECURITY_STATUS or HRESULT; 0 when Windows did not say
+ * @param failure the beginning of the message, such as "the key cannot be opened"
+ * @param code GetLastError, SECURITY_STATUS or HRESULT; 0 if Windows set none
  */
-export function windowsError(doing: string, code: number): HelperError {
+export function windowsError(failure: string, code: number): HelperError {
   const [message, kind] = STATUS_MESSAGES[code >>> 0] ?? [];
   const number = `0x${(code >>> 0).toString(16).padStart(8, "0")}`;
-  const why = message ?? (code === 0 ? "Windows does not say why" : `Windows says ${number}`);
+  const why = message ??
+    (code === 0 ? "Windows returned no error code" : `Windows error ${number}`);
   return new HelperError(
     kind ?? "key-unreadable",
-    `${doing}: ${why}${message === undefined ? "" : ` (${number})`}`,
+    `${failure}: ${why}${message === undefined ? "" : ` (${number})`}`,
   );
 }

@@ -1,28 +1,27 @@
 /**
- * Reading BER (ITU-T X.690) with `asn1js`, which lets some damage pass and reports the rest in many
- * ways; here it gives {@link DerError} alone.
+ * Reads BER (ITU-T X.690) with `asn1js`. Finds damage that `asn1js` accepts, and throws only
+ * {@link DerError}.
  *
  * @module
  */
 import type * as Asn1js from "asn1js";
 import { DerError } from "../../src/x509/der.ts";
 
-/** An element as `asn1js` has it. */
+/** Element of `asn1js`. */
 export type Block = Asn1js.AsnType;
 
 const PARSING = {
   maxDepth: 32,
-  /** A bag with a certificate takes about twenty. */
+  /** A bag with a certificate has about twenty nodes. */
   maxNodes: 100_000,
-  /** What octet strings hold is parsed when its turn comes. */
+  /** The content of octet strings is parsed later. */
   parseEmbedded: false,
   copyInput: false,
 } as const;
 
 /**
- * Parses the first BER element in `bytes` to the tree its DER would give: lengths definite, octet
- * strings in one piece. The tree shares the memory of `bytes`, of which the element takes the first
- * `blockLength`.
+ * Parses the first BER element in `bytes`. Returns the tree of its DER form: definite lengths, octet
+ * strings in one piece. The tree shares the memory of `bytes`. The element has `blockLength` bytes.
  */
 export function parseBer(asn1js: typeof Asn1js, bytes: Uint8Array<ArrayBuffer>): Block {
   return withDerError("an element is damaged or cut off", () => {
@@ -33,13 +32,13 @@ export function parseBer(asn1js: typeof Asn1js, bytes: Uint8Array<ArrayBuffer>):
 }
 
 function toDefinite(asn1js: typeof Asn1js, block: Block): Block {
-  block.lenBlock.longFormUsed = false; // set again where a length needs it
+  block.lenBlock.longFormUsed = false; // set again if a length needs it
   const isInPieces = block instanceof asn1js.OctetString && block.idBlock.isConstructed;
   if (!isInPieces && !(block instanceof asn1js.Constructed)) return block;
   const { lenBlock, valueBlock } = block;
   const length = valueBlock.value.reduce((sum, part) => sum + part.blockLength, 0);
   if (!lenBlock.isIndefiniteForm && lenBlock.length !== length) {
-    throw new Error("a part reaches beyond the whole");
+    throw new Error("an element is longer than its parent");
   }
   valueBlock.value = valueBlock.value.map((part) => toDefinite(asn1js, part));
   valueBlock.isIndefiniteForm = false;
@@ -47,22 +46,22 @@ function toDefinite(asn1js: typeof Asn1js, block: Block): Block {
   return isInPieces ? new asn1js.OctetString({ valueHex: block.getValue() }) : block;
 }
 
-/** The DER of a block of {@link parseBer}, or of what `pkijs` makes of one. */
+/** Encodes a block of {@link parseBer} or of `pkijs` to DER. */
 export function encodeDer(block: Block): Uint8Array<ArrayBuffer> {
   return withDerError("an element cannot be encoded", () => new Uint8Array(block.toBER()));
 }
 
-/** The contents of a block that must be an OCTET STRING, in memory of their own. */
+/** Returns a copy of the contents of a block. Throws {@link DerError} if it is not an OCTET STRING. */
 export function readOctetString(asn1js: typeof Asn1js, block: unknown): Uint8Array<ArrayBuffer> {
   if (!(block instanceof asn1js.OctetString)) throw new DerError("an OCTET STRING is missing");
   return new Uint8Array(block.getValue());
 }
 
-/** Does `work`; whatever it throws becomes a {@link DerError} that says the sentence. */
-export function withDerError<T>(sentence: string, work: () => T): T {
+/** Runs `work`. Wraps its errors in a {@link DerError} with `message`. */
+export function withDerError<T>(message: string, work: () => T): T {
   try {
     return work();
   } catch (cause) {
-    throw cause instanceof DerError ? cause : new DerError(sentence, { cause });
+    throw cause instanceof DerError ? cause : new DerError(message, { cause });
   }
 }

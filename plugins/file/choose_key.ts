@@ -10,16 +10,16 @@ import { samePublicKey } from "../../src/x509/public_key.ts";
 import { UnsupportedFormatError } from "./errors.ts";
 import type { PrivateKey } from "./private_key_info.ts";
 
-/** Opens one of the keys in a file. */
+/** Function that opens one of the keys in a file. */
 export type OpenKey = () => Promise<PrivateKey>;
 
 /**
- * Opens the key that is meant: the only one; else the one of `certificate`; else the only one that
- * belongs to a certificate of `certificates`. The others are closed again. Give those that need no
- * passphrase first: no more are opened than it takes to find the key of `certificate`.
+ * Opens the selected key: the only one; else the key of `certificate`; else the only key that
+ * belongs to one of `certificates`. Closes the others. Pass keys without a passphrase first:
+ * opening stops when the key of `certificate` is found.
  *
- * Gives undefined when there are several and none of them is selected. Throws what opening
- * throws; a key that cannot be used is passed over when there are others.
+ * Returns undefined if there are several keys and none is selected. Throws the errors of opening.
+ * Skips a key that cannot be used if there are others.
  */
 export async function chooseKey(
   keys: readonly OpenKey[],

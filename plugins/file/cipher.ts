@@ -1,6 +1,6 @@
 /**
- * Decryption with the block ciphers in CBC mode that key files use. What the runtime lacks is made
- * up for here: AES-192 comes from WebCrypto, DES from triple DES, RC2 from node-forge.
+ * CBC decryption with the block ciphers of key files. The runtime's `node:crypto` lacks three of
+ * them: AES-192 uses WebCrypto, DES uses triple DES, RC2 uses node-forge.
  *
  * @module
  */
@@ -14,7 +14,7 @@ interface Cipher {
   readonly blockBytes: number;
 }
 
-/** The ciphers, with the length of their key and of a block (and initialization vector) in bytes. */
+/** Ciphers with the length of their key and of a block (and initialization vector) in bytes. */
 export const CIPHERS = {
   "AES-128-CBC": { keyBytes: 16, blockBytes: 16 },
   "AES-192-CBC": { keyBytes: 24, blockBytes: 16 },
@@ -27,13 +27,13 @@ export const CIPHERS = {
   "RC2-128-CBC": { keyBytes: 16, blockBytes: 8 },
 } as const satisfies Record<string, Cipher>;
 
-/** The name of a cipher, as in `DEK-Info`. */
+/** Name of a cipher, as in `DEK-Info`. */
 export type CipherName = keyof typeof CIPHERS;
 
 /**
- * Decrypts and takes off the padding (RFC 8018 section 6.1.1).
+ * Decrypts and removes the padding (RFC 8018 section 6.1.1).
  *
- * Throws `WrongPassphraseError` when the padding is wrong and {@link DerError} when lengths are.
+ * Throws `WrongPassphraseError` if the padding is wrong, and {@link DerError} if a length is.
  */
 export async function decryptCbc(
   name: CipherName,
@@ -44,7 +44,7 @@ export async function decryptCbc(
   const { blockBytes } = CIPHERS[name];
   if (iv.length !== blockBytes) throw new DerError("an initialization vector of wrong length");
   if (ciphertext.length === 0 || ciphertext.length % blockBytes !== 0) {
-    throw new DerError("encrypted data that is cut off");
+    throw new DerError("truncated encrypted data");
   }
   if (name === "AES-192-CBC") return await decryptWithWebCrypto(key, iv, ciphertext);
   const padded = name.startsWith("RC2-")
@@ -73,7 +73,7 @@ function decryptWithNode(
   return plaintext;
 }
 
-/** Triple DES with K1 = K2 = K3 is DES; with K1 = K3 it is triple DES of two keys. */
+/** Extends a key to 24 bytes: K1 = K2 = K3 is DES, K1 = K3 is two-key triple DES. */
 function tripleDesKey(key: Uint8Array): Uint8Array {
   const tripled = new Uint8Array(24);
   for (let i = 0; i < tripled.length; i++) tripled[i] = key[i % key.length] ?? 0;
@@ -93,7 +93,7 @@ async function decryptWithWebCrypto(
   }
 }
 
-/** The part of node-forge, which has no types of its own, that is used. */
+/** Types of the used part of node-forge, which has none. */
 interface ForgeRc2 {
   readonly rc2: {
     createDecryptionCipher(key: string, effectiveBits: number): {

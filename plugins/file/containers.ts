@@ -10,7 +10,7 @@ import { type DerKind, derKindOf, startsPkcs12 } from "./der_kind.ts";
 import { UnsupportedFormatError } from "./errors.ts";
 import { javaKeystoreError, startsJavaKeystore, unknownFormatError } from "./unknown_format.ts";
 
-/** A private key as it stands in a file. */
+/** Private key in the form of its file. */
 export type StoredKey =
   | { readonly form: "plain"; readonly der: Uint8Array; readonly ecParameters?: Uint8Array }
   | { readonly form: "encrypted-pkcs8"; readonly der: Uint8Array }
@@ -23,14 +23,14 @@ export type StoredKey =
 
 /** Contents of a file. */
 export interface FileContents {
-  /** DER, in memory of their own, in their order. */
+  /** Copies of the DER, in the order of the file. */
   readonly certificates: readonly Uint8Array[];
   readonly keys: readonly StoredKey[];
-  /** The whole file when it is PKCS#12; then the other lists are empty. */
+  /** The whole file if it is PKCS#12. The lists are then empty. */
   readonly pkcs12?: Uint8Array;
-  /** True when `pkcs12` or `refusal` is of bytes that the file holds in base64. */
+  /** True if the file has the content of `pkcs12` or `refusal` in base64. */
   readonly isDecoded?: true;
-  /** Why what the file does hold cannot be used, when nothing in it can. */
+  /** Error for unsupported content. Applies if the file has nothing that can be used. */
   readonly refusal?: Error;
 }
 
@@ -53,7 +53,7 @@ const PEM_LABELS: Readonly<
 };
 
 const pkcs7Refusal = (form: string) =>
-  "it is PKCS#7, which cannot be used as it is; convert it with: " +
+  "it is PKCS#7, which is not supported; convert it with: " +
   `openssl pkcs7 -inform ${form} -in FILE -print_certs -out NEW.pem`;
 const FOREIGN_LABELS: Readonly<Record<string, string>> = {
   "OPENSSH PRIVATE KEY": "it is in OpenSSH's own format; convert a copy of it with: " +
@@ -66,8 +66,8 @@ const FOREIGN_LABELS: Readonly<Record<string, string>> = {
 /**
  * Finds certificates and private keys in a file's bytes.
  *
- * Throws `PemError` or `DerError` when the file is neither PEM nor DER, or damaged. Slices of
- * `bytes` stay in use for keys; certificates are copied.
+ * Throws `PemError` or `DerError` if the file is neither PEM nor DER, or damaged. Keys share the
+ * memory of `bytes`; certificates are copies.
  */
 export function readContents(bytes: Uint8Array): FileContents {
   const unarmored = unarmor(bytes, isOfOwnFormat);
@@ -99,8 +99,8 @@ export function holdsCertificates(bytes: Uint8Array): boolean {
   }
 }
 
-/** Control characters that text files do not have, and the replacement of bytes that are not UTF-8. */
-// deno-lint-ignore no-control-regex -- a control character is the sign of a binary file
+/** Control characters that text files do not have, and the replacement character. */
+// deno-lint-ignore no-control-regex -- a control character indicates a binary file
 const NOT_TEXT = /[\x00-\x08\x0e-\x1f\x7f\ufffd]/;
 
 function isOfOwnFormat(bytes: Uint8Array): boolean {

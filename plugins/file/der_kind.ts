@@ -1,11 +1,11 @@
 /**
- * Telling by structure what a DER file holds.
+ * Recognizes the content of a DER file by its structure.
  *
  * @module
  */
 import { DerReader, TAG } from "../../src/x509/der.ts";
 
-/** What the outermost levels of a DER file look like. */
+/** Content of a DER file, as recognized from its outer levels. */
 export type DerKind =
   | "certificate"
   | "encrypted-pkcs8"
@@ -18,7 +18,7 @@ export type DerKind =
   | "tss2"
   | "other";
 
-/** The tags of the first elements of the outer SEQUENCE → what has them. The first row that fits. */
+/** Tags of the first elements of the outer SEQUENCE → content. The first matching row wins. */
 const SHAPES: readonly (readonly [tags: readonly number[], exact: boolean, kind: DerKind])[] = [
   [[TAG.sequence, TAG.octetString], true, "encrypted-pkcs8"],
   [[TAG.sequence, TAG.sequence, TAG.bitString], true, "certificate"],
@@ -28,13 +28,13 @@ const SHAPES: readonly (readonly [tags: readonly number[], exact: boolean, kind:
   [Array<number>(6).fill(TAG.integer), true, "dsa"],
 ];
 const PKCS7 = /^1\.2\.840\.113549\.1\.7\.\d+$/;
-/** TPMKey object identifiers of the TCG: loadable, importable and sealed keys; the last one is older. */
+/** TCG object identifiers of TPMKey: loadable, importable and sealed keys; the last is older. */
 const TSS2 = /^2\.23\.133\.10\.(?:1\.\d+|2)$/;
 const PFX_VERSION = 3;
-/** More elements than this on the outermost level are not looked at. */
+/** Maximum number of elements that are read from the outer level. */
 const MAX_ELEMENTS = 12;
 
-/** The kind of a DER element by its structure; `DerError` when it is not even a SEQUENCE. */
+/** Returns the kind of a DER element. Throws `DerError` if it is not a SEQUENCE. */
 export function derKindOf(bytes: Uint8Array): DerKind {
   if (startsPkcs12(bytes)) return "pkcs12";
   const reader = new DerReader(bytes);
@@ -52,7 +52,7 @@ export function derKindOf(bytes: Uint8Array): DerKind {
   return shape?.[2] ?? "other";
 }
 
-/** True when the bytes begin as a PKCS#12 file does; that may be BER, with indefinite lengths. */
+/** Returns true if the bytes begin like PKCS#12, which may be BER with indefinite lengths. */
 export function startsPkcs12(bytes: Uint8Array): boolean {
   const [tag, length = 0] = bytes;
   const lengthBytes = length > 0x80 ? length & 0x7f : 0;

@@ -23,8 +23,8 @@ import { parsePublicKey, type PublicKey, sameBytes } from "../../src/x509/public
 import type { PrivateKey, PrivateKeyInfo } from "./private_key_info.ts";
 
 /**
- * Makes a key of an ECPrivateKey (RFC 5915). The public key is computed from the private one; a
- * public key in the file that is another one is a `DerError`.
+ * Makes a key from an ECPrivateKey (RFC 5915). Computes the public key from the private key. Throws
+ * `DerError` if the file has a different public key.
  */
 export async function openEcKey(info: PrivateKeyInfo): Promise<PrivateKey> {
   const curve = namedCurve(info.parameters);
@@ -32,7 +32,7 @@ export async function openEcKey(info: PrivateKeyInfo): Promise<PrivateKey> {
   try {
     const publicKey = derivePublicKey(scalar, curve);
     if (!publicKeys.every((found) => isSamePoint(found, publicKey.bits))) {
-      throw new DerError("a public key that does not belong to the private one beside it");
+      throw new DerError("a public key that does not match the private key");
     }
     const pkcs8 = encodePkcs8(scalar, curve, publicKey.bits);
     const algorithm = { name: "ECDSA", namedCurve: curve.name };
@@ -102,7 +102,7 @@ function derivePublicKey(scalar: Uint8Array, curve: Curve): PublicKey {
   }
 }
 
-/** PKCS#8 around an ECPrivateKey; WebCrypto wants the public key in it. The caller wipes it. */
+/** Encodes PKCS#8 with the public key, which WebCrypto requires. The caller wipes it. */
 function encodePkcs8(
   scalar: Uint8Array,
   curve: Curve,
@@ -128,7 +128,7 @@ function encodePkcs8(
   return pkcs8;
 }
 
-/** Compares a point as written, compressed or not (SEC 1 section 2.3.3), with an uncompressed one. */
+/** Compares a point, compressed or not (SEC 1 section 2.3.3), with an uncompressed point. */
 function isSamePoint(written: Uint8Array, point: Uint8Array): boolean {
   if (written[0] !== 0x02 && written[0] !== 0x03) return sameBytes(written, point);
   const x = point.subarray(1, 1 + (point.length - 1) / 2);

@@ -1,6 +1,6 @@
 /**
- * Password-based encryption as AlgorithmIdentifiers name it: PBES2 and PBES1 (RFC 8018) and the
- * schemes of PKCS#12 (RFC 7292 appendix C).
+ * Password-based encryption by AlgorithmIdentifier: PBES2 and PBES1 (RFC 8018), and the schemes of
+ * PKCS#12 (RFC 7292 appendix C).
  *
  * @module
  */
@@ -26,8 +26,8 @@ const PBES2_CIPHERS: Readonly<Record<string, CipherName>> = {
   "1.3.14.3.2.7": "DES-CBC",
 };
 
-/** Names of algorithms that are not read, for messages. */
-const OTHER_ALGORITHMS: Readonly<Record<string, string>> = {
+/** Names of unsupported algorithms, for messages. */
+const UNSUPPORTED_ALGORITHMS: Readonly<Record<string, string>> = {
   "1.2.840.113549.1.5.1": "PBE-MD2-DES",
   "1.2.840.113549.1.5.4": "PBE-MD2-RC2-64",
   "1.2.840.113549.1.12.1.1": "PBE-SHA1-RC4-128",
@@ -60,11 +60,11 @@ const OTHER_ALGORITHMS: Readonly<Record<string, string>> = {
   "1.2.643.7.1.1.4.1": "HMAC with Streebog-256",
   "1.2.643.7.1.1.4.2": "HMAC with Streebog-512",
 };
-/** Those that openssl has in its legacy provider, and those that it does not have. */
+/** Algorithms of openssl's legacy provider, and algorithms that openssl does not have. */
 const LEGACY = /^(?:PBE-SHA1|RC[24]|CAST|IDEA|BF|SEED)/;
 const UNKNOWN_TO_OPENSSL = /^(?:PBE-MD2|RC5|GOST|Kuz|AES|HMAC with Streebog|the )/;
 
-/** HMAC by object identifier; the one PBKDF2 takes when none is named is with SHA-1. */
+/** HMAC by object identifier. The default of PBKDF2 is HMAC with SHA-1. */
 const HMAC_HASHES: Readonly<Record<string, HashName>> = {
   "1.2.840.113549.2.7": "sha1",
   "1.2.840.113549.2.8": "sha224",
@@ -73,13 +73,14 @@ const HMAC_HASHES: Readonly<Record<string, HashName>> = {
   "1.2.840.113549.2.11": "sha512",
 };
 
-interface OldScheme {
+/** PBES1 scheme. */
+interface Pbes1Scheme {
   readonly derivation: "PBKDF1" | "PKCS#12";
   readonly hash: HashName;
   readonly cipher: CipherName;
 }
 
-const OLD_SCHEMES: Readonly<Record<string, OldScheme>> = {
+const PBES1_SCHEMES: Readonly<Record<string, Pbes1Scheme>> = {
   "1.2.840.113549.1.5.3": { derivation: "PBKDF1", hash: "md5", cipher: "DES-CBC" },
   "1.2.840.113549.1.5.6": { derivation: "PBKDF1", hash: "md5", cipher: "RC2-64-CBC" },
   "1.2.840.113549.1.5.10": { derivation: "PBKDF1", hash: "sha1", cipher: "DES-CBC" },
@@ -91,10 +92,11 @@ const OLD_SCHEMES: Readonly<Record<string, OldScheme>> = {
 };
 
 /**
- * Decrypts with the scheme that the contents of an AlgorithmIdentifier name.
+ * Decrypts with the scheme of an AlgorithmIdentifier.
  *
- * Throws `WrongPassphraseError` when the passphrase does not fit, `UnsupportedCipherError` when the
- * scheme is not read, `UnsupportedFormatError` when it is too costly, {@link DerError} when parameters are malformed.
+ * Throws `WrongPassphraseError` if the passphrase is wrong, `UnsupportedCipherError` if the scheme
+ * is not supported, `UnsupportedFormatError` if it is too costly, and {@link DerError} if the
+ * parameters are malformed.
  */
 export async function decrypt(
   algorithm: DerReader,
@@ -104,10 +106,10 @@ export async function decrypt(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { oid, parameters = new Uint8Array(0) } = readAlgorithmIdentifier(algorithm);
   algorithm.end();
-  const old = OLD_SCHEMES[oid];
-  if (oid !== OID.pbes2 && !old) throw unsupportedCipherError("the encryption scheme", oid);
-  const { cipher, key, iv } = old
-    ? await derivePbes1(old, readSequence(parameters), passphrase, iterate)
+  const scheme = PBES1_SCHEMES[oid];
+  if (oid !== OID.pbes2 && !scheme) throw unsupportedCipherError("the encryption scheme", oid);
+  const { cipher, key, iv } = scheme
+    ? await derivePbes1(scheme, readSequence(parameters), passphrase, iterate)
     : await derivePbes2(readSequence(parameters), passphrase);
   try {
     return await decryptCbc(cipher, key, iv, Uint8Array.from(ciphertext));
@@ -117,8 +119,8 @@ export async function decrypt(
 }
 
 /**
- * Decrypts an EncryptedPrivateKeyInfo (RFC 5958 section 3) to the PKCS#8 in it. Throws as
- * {@link decrypt} does.
+ * Decrypts an EncryptedPrivateKeyInfo (RFC 5958 section 3) to PKCS#8. Throws the errors of
+ * {@link decrypt}.
  */
 export async function decryptPkcs8(
   der: Uint8Array,
@@ -132,18 +134,18 @@ export async function decryptPkcs8(
   return checkPlaintext(await decrypt(algorithm, ciphertext, passphrase, iterate));
 }
 
-/** One wrong passphrase in 256 leaves a padding that looks right; what comes out is then no DER. */
+/** Throws unless the plaintext is DER: 1 of 256 wrong passphrases leaves a valid padding. */
 export function checkPlaintext(plaintext: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   try {
     readSequence(plaintext);
     return plaintext;
   } catch (cause) {
     plaintext.fill(0);
-    throw new WrongPassphraseError("what was decrypted is not DER", { cause });
+    throw new WrongPassphraseError("the plaintext is not DER", { cause });
   }
 }
 
-/** The hash of an HMAC by object identifier. */
+/** Returns the hash of an HMAC, by object identifier. */
 export function hmacHash(oid: string): HashName {
   const hash = HMAC_HASHES[oid];
   if (!hash) throw unsupportedCipherError("the pseudo-random function", oid);
@@ -157,7 +159,7 @@ interface CipherKey {
 }
 
 async function derivePbes1(
-  scheme: OldScheme,
+  scheme: Pbes1Scheme,
   parameters: DerReader,
   passphrase: Passphrase,
   iterate: IterateHash,
@@ -195,7 +197,7 @@ async function derivePbes2(parameters: DerReader, passphrase: Passphrase): Promi
   return { cipher, key, iv: Uint8Array.from(iv) };
 }
 
-/** `PBKDF2-params`: a key of `keyBytes`, which must be the length the parameters name, if they do. */
+/** Derives a key of `keyBytes` with `PBKDF2-params`. Throws if the parameters have another length. */
 export async function derivePbkdf2(
   parameters: DerReader,
   keyBytes: number | undefined,
@@ -209,7 +211,7 @@ export async function derivePbkdf2(
     : hmacHash(readAlgorithmIdentifier(parameters.sequence()).oid);
   parameters.end();
   if (named === undefined || named < 1 || named > 64 || named !== (keyBytes ?? named)) {
-    throw new DerError("a key length that is not the cipher's");
+    throw new DerError("a key length that does not match the cipher");
   }
   return await pbkdf2(passphrase, salt, iterations, named, hash);
 }
@@ -227,12 +229,12 @@ async function deriveScrypt(
   };
   const named = parameters.atEnd ? keyBytes : parameters.smallInteger();
   parameters.end();
-  if (named !== keyBytes) throw new DerError("a key length that is not the cipher's");
+  if (named !== keyBytes) throw new DerError("a key length that does not match the cipher");
   return await scrypt(passphrase, salt, cost, keyBytes);
 }
 
 function unsupportedCipherError(kind: string, oid: string): UnsupportedCipherError {
-  const name = OTHER_ALGORITHMS[oid] ?? `${kind} ${oid}`;
+  const name = UNSUPPORTED_ALGORITHMS[oid] ?? `${kind} ${oid}`;
   const support = LEGACY.test(name) ? "legacy" : UNKNOWN_TO_OPENSSL.test(name) ? "none" : "default";
   return new UnsupportedCipherError(name, support);
 }

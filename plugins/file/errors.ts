@@ -8,33 +8,33 @@ import { DerError } from "../../src/x509/der.ts";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
 import { PemError } from "../../src/x509/pem.ts";
 
-/** A passphrase that does not fit: bad padding, a MAC that differs, or plaintext that is no key. */
+/** Error for a wrong passphrase: bad padding, a different MAC, or plaintext that is not a key. */
 export class WrongPassphraseError extends Error {
   override readonly name = "WrongPassphraseError";
 }
 
-/** A file that is well formed and cannot be used as it is; the message is a sentence's tail. */
+/** Error for a well-formed file that is not supported. The message follows the file's name. */
 export class UnsupportedFormatError extends Error {
   override readonly name = "UnsupportedFormatError";
 }
 
-/** Support of openssl 3 for an algorithm: by itself, by its legacy provider, or none. */
+/** Support for an algorithm in openssl 3: default provider, legacy provider or none. */
 export type Support = "default" | "legacy" | "none";
 
-/** An algorithm that is not read; each container has its own command that converts it. */
+/** Error for an unsupported algorithm. Each container has its own command that converts it. */
 export class UnsupportedCipherError extends Error {
   override readonly name = "UnsupportedCipherError";
 
   /** @param algorithm its name, or its object identifier */
   constructor(readonly algorithm: string, readonly support: Support) {
-    super(`${algorithm} is not read`);
+    super(`${algorithm} is not supported`);
   }
 }
 
-/** A command that converts a container; FILE and NEW are for its name and a new one's. */
+/** Command that converts a container. FILE and NEW are placeholders for file names. */
 export type Conversion = (isLegacy: boolean) => string;
 
-/** The conversions; a test runs each. */
+/** Conversions. A test runs each one. */
 export const CONVERSIONS = {
   pkcs8: (isLegacy) =>
     `openssl pkey ${isLegacy ? "-provider legacy -provider default " : ""}` +
@@ -42,7 +42,7 @@ export const CONVERSIONS = {
   pkcs12: (isLegacy) => `openssl pkcs12 ${isLegacy ? "-legacy " : ""}-in FILE -out NEW.pem`,
 } as const satisfies Record<string, Conversion>;
 
-/** Runs `work`. An algorithm that is not read becomes a refusal that names the conversion. */
+/** Runs `work`. Turns {@link UnsupportedCipherError} into an error that names the conversion. */
 export async function withConversion<T>(
   conversion: Conversion,
   work: () => Promise<T>,
@@ -61,7 +61,7 @@ export async function withConversion<T>(
   }
 }
 
-/** Runs `work`. A conversion that it names begins with decoding the file, if that is in base64. */
+/** Runs `work`. If the file is base64, a conversion in its error decodes the file first. */
 export async function withDecoding<T>(
   isDecoded: true | undefined,
   work: () => Promise<T>,
@@ -87,8 +87,8 @@ const MALFORMED: Readonly<Record<Purpose, ErrorCode>> = {
 };
 
 /**
- * Runs `work` and turns what the readers throw about a file into a {@link HelperError} naming it by
- * `displayName`. Other errors pass: they are mistakes in the program.
+ * Runs `work`. Turns errors about the file into a {@link HelperError} with `displayName`. Other
+ * errors are bugs in this program and pass unchanged.
  */
 export async function withErrorMessages<T>(
   displayName: string,

@@ -1,34 +1,34 @@
 /**
- * Hashing a digest again and again, here or in another thread.
+ * Repeated hashing of a digest, in this thread or in a worker.
  *
  * @module
  */
 import { createHash } from "node:crypto";
 import { hashLoop, hasLoop } from "./hash_loop.ts";
 
-/** Replaces a digest with the digest of itself, `iterations` times. */
+/** Hashes a digest `iterations` times. */
 export type IterateHash = (
   hash: string,
   digest: Uint8Array,
   iterations: number,
 ) => Promise<Uint8Array<ArrayBuffer>>;
 
-/** A place to iterate in; disposing of it ends the place. */
+/** This thread or a worker. Disposal ends the worker. */
 export interface HashIterator extends Disposable {
   readonly iterate: IterateHash;
 }
 
-/** Making the loop takes as long as this many iterations without it. */
+/** Fewest iterations for which compiling the loop saves time. */
 const MIN_LOOP_ITERATIONS = 4_096;
-/** Starting a thread takes as long as this many iterations of the loop. */
+/** Fewest iterations for which starting a worker saves time. */
 const MIN_THREAD_ITERATIONS = 100_000;
-/** Iterations a call: the compiler puts faster code in place between calls. */
+/** Iterations of one call. The optimizing compiler replaces the code only between calls. */
 const ITERATIONS_PER_CALL = 1_000;
 
-/** Input of the loop, in a form that another thread can receive. */
+/** Input of the loop, as a message to the worker. */
 interface Work {
   readonly module: WebAssembly.Module;
-  /** The digest in words of the machine's order. */
+  /** Digest with little-endian words. */
   readonly words: Uint8Array<ArrayBuffer>;
   readonly iterations: number;
   readonly slice: number;
@@ -50,11 +50,11 @@ export const localHashIterator: HashIterator = {
   [Symbol.dispose]: () => {},
 };
 
-/** Another thread, started when a count of iterations is worth it. */
+/** Worker, started by the first long iteration. */
 export class HashThread implements HashIterator {
   #worker: Worker | undefined;
 
-  /** Iterates in the thread, or here when that is sooner done. */
+  /** Iterates in the worker, or in this thread if that is faster. */
   readonly iterate: IterateHash = async (hash, digest, iterations) => {
     if (!hasLoop(hash) || iterations < MIN_THREAD_ITERATIONS) {
       return await localHashIterator.iterate(hash, digest, iterations);
@@ -78,24 +78,24 @@ export class HashThread implements HashIterator {
     worker.onmessage = ({ data }: MessageEvent<Uint8Array<ArrayBuffer>>) => resolve(data);
     worker.onerror = (event) => {
       event.preventDefault();
-      reject(new Error(`the thread for hashing failed: ${event.message}`));
+      reject(new Error(`the hashing worker failed: ${event.message}`));
     };
     worker.postMessage(work);
     return await promise;
   }
 }
 
-/** Runs the loop; refers to nothing outside, because its source is the thread's program too. */
+/** Runs the loop. Uses nothing from outside, because its source is also the worker's program. */
 function runLoop({ module, words, iterations, slice }: Work): Uint8Array<ArrayBuffer> {
   const { memory, run } = new WebAssembly.Instance(module).exports;
   if (!(memory instanceof WebAssembly.Memory) || typeof run !== "function") {
-    throw new Error("the loop exports other things than it should");
+    throw new Error("the loop has unexpected exports");
   }
-  const place = new Uint8Array(memory.buffer, 0, words.length);
-  place.set(words);
+  const buffer = new Uint8Array(memory.buffer, 0, words.length);
+  buffer.set(words);
   for (let left = iterations; left > 0; left -= slice) run(Math.min(left, slice));
-  const result = place.slice();
-  place.fill(0);
+  const result = buffer.slice();
+  buffer.fill(0);
   return result;
 }
 
@@ -114,7 +114,7 @@ function loadLoop(hash: Parameters<typeof hashLoop>[0]) {
   return loaded;
 }
 
-/** The bytes with each word turned round: WebAssembly's words are little-endian, the hash's are not. */
+/** Reverses the bytes of each word: WebAssembly is little-endian, the hashes are big-endian. */
 function swapByteOrder(bytes: Uint8Array, wordBytes: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(
     bytes,
@@ -130,7 +130,7 @@ async function iterateWithNode(
   let current = digest;
   for (let i = 1; i <= iterations; i++) {
     current = createHash(hash).update(current).digest();
-    // Other work goes on meanwhile.
+    // Lets other tasks run.
     if (i % MIN_LOOP_ITERATIONS === 0) await new Promise((resolve) => setTimeout(resolve, 0));
   }
   return Uint8Array.from(current);

@@ -1,14 +1,14 @@
 /**
- * Hashing a digest again and again, in WebAssembly: what PKCS#12 and PBKDF1 files ask for 600 000
- * times. One call of `node:crypto` an iteration takes ten times as long.
+ * Repeated hashing of a digest in WebAssembly. PKCS#12 and PBKDF1 files need up to 600 000
+ * iterations. One call of `node:crypto` per iteration takes ten times as long.
  *
- * The machine code is made here: an unrolled compression function (FIPS 180-4) of one block, in a
- * loop. The constants are roots of primes, computed as the standard defines them.
+ * Generates the code: an unrolled compression function (FIPS 180-4) of one block, in a loop. The
+ * constants are roots of primes, computed by the standard's definition.
  *
  * @module
  */
 
-/** A hash function that has a loop. */
+/** Hash function with a loop. */
 export type LoopHash = keyof typeof HASHES;
 
 type WordBits = 32 | 64;
@@ -18,7 +18,7 @@ interface Hash {
   readonly digestWords: number;
 }
 
-/** Hash functions by their names in `node:crypto`: the size of a word and of a digest in words. */
+/** Hash functions by their `node:crypto` names, with the word size and the words of a digest. */
 const HASHES = {
   sha1: { wordBits: 32, digestWords: 5 },
   sha224: { wordBits: 32, digestWords: 7 },
@@ -27,20 +27,20 @@ const HASHES = {
   sha512: { wordBits: 64, digestWords: 8 },
 } as const satisfies Record<string, Hash>;
 
-/** True when {@link hashLoop} can make a loop of the hash function. */
+/** Returns true if {@link hashLoop} supports the hash function. */
 export function hasLoop(hash: string): hash is LoopHash {
   return Object.hasOwn(HASHES, hash);
 }
 
-/** A WebAssembly module; it exports `memory` and `run(iterations)`. */
+/** WebAssembly module that exports `memory` and `run(iterations)`. */
 export interface HashLoop {
   readonly module: Uint8Array<ArrayBuffer>;
   readonly wordBytes: number;
 }
 
 /**
- * Makes the loop of a hash function. `run` replaces the digest at the beginning of the memory, in
- * words of the machine's order, with the digest of itself, as often as asked.
+ * Makes the loop of a hash function. `run` hashes the digest at the start of the memory in place,
+ * with little-endian words.
  */
 export function hashLoop(hash: LoopHash): HashLoop {
   const { wordBits } = HASHES[hash];
@@ -50,10 +50,10 @@ export function hashLoop(hash: LoopHash): HashLoop {
 }
 
 type Code = readonly number[];
-/** A local variable's number; 0 is the count of iterations. */
+/** Number of a local variable. 0 is the iteration count. */
 type Local = number;
 
-/** Writes instructions of one word size; every expression leaves one word on the stack. */
+/** Assembler for one word size. Every expression leaves one word on the stack. */
 class Assembler {
   #locals = 0;
 
@@ -106,7 +106,7 @@ class Assembler {
   }
 }
 
-/** Loads the digest, hashes it `iterations` times, stores it. */
+/** Returns code that loads the digest, hashes it `iterations` times and stores it. */
 function loopBody(code: Assembler, { wordBits, digestWords }: Hash, hash: LoopHash): Code {
   const { get, set, constant, add } = code;
   const digest = code.locals(digestWords);
@@ -132,7 +132,7 @@ function loopBody(code: Assembler, { wordBits, digestWords }: Hash, hash: LoopHa
     ...digest.flatMap((word, i) =>
       set(word, add(get(turn.state[i] ?? 0), constant(initial[i] ?? 0n)))
     ),
-    // Goes on while the count, one less each time, is not zero.
+    // Decrements the count and repeats until it is zero.
     ...[0x20, 0, 0x41, 1, 0x6b, 0x22, 0, 0x0d, 0],
     0x0b,
     ...digest.flatMap((word, i) => code.store(i, get(word))),
@@ -140,13 +140,13 @@ function loopBody(code: Assembler, { wordBits, digestWords }: Hash, hash: LoopHa
   ];
 }
 
-/** Rounds, and the locals that hold a, b, c, … behind the last. */
+/** Code of all rounds, and the locals of a, b, c, … after the last. */
 interface Rounds {
   readonly code: Code;
   readonly state: readonly Local[];
 }
 
-/** FIPS 180-4 section 6.1.2. */
+/** Returns the rounds of SHA-1 (FIPS 180-4 section 6.1.2). */
 function sha1Rounds(code: Assembler, state: readonly Local[], block: readonly Local[]): Rounds {
   const { get, set, constant, add, and, xor, rotateRight } = code;
   const choose = (b: Code, c: Code, d: Code) => xor(d, and(b, xor(c, d)));
@@ -183,13 +183,13 @@ function sha1Rounds(code: Assembler, state: readonly Local[], block: readonly Lo
   return { code: instructions, state: names };
 }
 
-/** The rotations and shifts of FIPS 180-4 sections 4.1.2 and 4.1.3; the third is a shift in the last two. */
+/** Rotations of FIPS 180-4 sections 4.1.2 and 4.1.3. The third of `early` and `late` is a shift. */
 const SHA2_ROTATIONS = {
   32: { a: [2, 13, 22], e: [6, 11, 25], early: [7, 18, 3], late: [17, 19, 10] },
   64: { a: [28, 34, 39], e: [14, 18, 41], early: [1, 8, 7], late: [19, 61, 6] },
 } as const;
 
-/** FIPS 180-4 sections 6.2.2 and 6.4.2. */
+/** Returns the rounds of SHA-2 (FIPS 180-4 sections 6.2.2 and 6.4.2). */
 function sha2Rounds(
   code: Assembler,
   state: readonly Local[],
@@ -234,7 +234,7 @@ function sha2Rounds(
   return { code: instructions, state: names };
 }
 
-/** FIPS 180-4 section 5.3. */
+/** Returns the initial hash value (FIPS 180-4 section 5.3). */
 function initialState(hash: LoopHash): readonly bigint[] {
   const squareRoots = firstPrimes(16).map((prime) => rootFraction(prime, 2n));
   const [early, late] = [squareRoots.slice(0, 8), squareRoots.slice(8)];
@@ -260,12 +260,12 @@ function firstPrimes(count: number): bigint[] {
   return primes;
 }
 
-/** The first 64 bits behind the point of a root of `n`. */
+/** Returns the first 64 fractional bits of a root of `n`. */
 function rootFraction(n: bigint, degree: bigint): bigint {
   return BigInt.asUintN(64, integerRoot(n << (64n * degree), degree));
 }
 
-/** The largest integer whose power is at most `n`. */
+/** Returns the largest integer whose power is at most `n`. */
 function integerRoot(n: bigint, degree: bigint): bigint {
   let found = 0n;
   for (let bit = 1n << 72n; bit > 0n; bit >>= 1n) {
@@ -274,7 +274,7 @@ function integerRoot(n: bigint, degree: bigint): bigint {
   return found;
 }
 
-/** The binary format: the types, one function, one page of memory, both exported, the code. */
+/** Encodes a module with one function and one page of memory, and exports both. */
 function encodeModule(localCount: number, wordBits: WordBits, body: Code): Uint8Array<ArrayBuffer> {
   const section = (
     id: number,

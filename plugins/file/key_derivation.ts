@@ -1,9 +1,9 @@
 /**
- * Making keys of passphrases: the functions of PKCS#5 (RFC 8018), PKCS#12 (RFC 7292 appendix B),
- * scrypt (RFC 7914) and OpenSSL's of old.
+ * Derivation of keys from passphrases: PKCS#5 (RFC 8018), PKCS#12 (RFC 7292 appendix B), scrypt
+ * (RFC 7914) and OpenSSL's traditional function.
  *
- * A file says how much work that is; what no honest file asks for is refused, so that a file from
- * elsewhere cannot make this program hang or fill the memory.
+ * The file sets the work factor. Excessive ones are refused, so that a hostile file cannot make this
+ * program hang or exhaust the memory.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { UnsupportedFormatError } from "./errors.ts";
 import type { IterateHash } from "./hash_iterations.ts";
 import type { Passphrase } from "./passphrase.ts";
 
-/** Hash functions by their names in `node:crypto`, with the block size of each in bytes. */
+/** Hash functions by their `node:crypto` names, with their block size in bytes. */
 export const HASHES = {
   md5: { blockBytes: 64 },
   sha1: { blockBytes: 64 },
@@ -28,10 +28,10 @@ export const HASHES = {
   sha512: { blockBytes: 128 },
 } as const satisfies Record<string, { blockBytes: number }>;
 
-/** The name of a hash function. */
+/** Name of a hash function. */
 export type HashName = keyof typeof HASHES;
 
-/** The largest parameters that are accepted. */
+/** Largest accepted parameters. */
 export const LIMITS = {
   pbkdf2Iterations: 10_000_000,
   hashIterations: 1_000_000,
@@ -42,7 +42,7 @@ export const LIMITS = {
 
 const pbkdf2Promise = promisify(pbkdf2WithCallback);
 
-/** The hashes of WebCrypto, whose PBKDF2 takes a third of the time of `node:crypto`'s. */
+/** Hashes of WebCrypto. Its PBKDF2 takes a third of the time of `node:crypto`. */
 const WEB_CRYPTO_HASHES: Partial<Readonly<Record<HashName, string>>> = {
   sha1: "SHA-1",
   sha256: "SHA-256",
@@ -50,7 +50,7 @@ const WEB_CRYPTO_HASHES: Partial<Readonly<Record<HashName, string>>> = {
   sha512: "SHA-512",
 };
 
-/** PBKDF2 with HMAC, RFC 8018 section 5.2; a key of `length` bytes. */
+/** Derives `length` bytes with PBKDF2 and HMAC (RFC 8018 section 5.2). */
 export async function pbkdf2(
   passphrase: Passphrase,
   salt: Uint8Array,
@@ -70,14 +70,14 @@ export async function pbkdf2(
   return new Uint8Array(await crypto.subtle.deriveBits(cost, key, 8 * length));
 }
 
-/** Cost parameters of scrypt as RFC 7914 names them. */
+/** Cost parameters of scrypt, with the names of RFC 7914. */
 export interface ScryptCost {
   readonly N: number;
   readonly r: number;
   readonly p: number;
 }
 
-/** scrypt, RFC 7914; a key of `length` bytes. */
+/** Derives `length` bytes with scrypt (RFC 7914). */
 export function scrypt(
   passphrase: Passphrase,
   salt: Uint8Array,
@@ -91,7 +91,7 @@ export function scrypt(
   if (memory > LIMITS.scryptMemory || memory * p > LIMITS.scryptWork) {
     throw new UnsupportedFormatError(
       `its passphrase needs ${Math.ceil(memory / 1024 / 1024)} MiB of memory and ${p} rounds ` +
-        "of scrypt, which is more than is accepted; encrypt the key with smaller parameters",
+        "of scrypt, which exceeds the limit; encrypt the key with smaller parameters",
     );
   }
   const maxmem = 2 * memory + 128 * r * p + 1024 * 1024;
@@ -103,7 +103,7 @@ export function scrypt(
   });
 }
 
-/** PBKDF1, RFC 8018 section 5.1; `length` is at most the hash's. */
+/** Derives `length` bytes, at most a digest, with PBKDF1 (RFC 8018 section 5.1). */
 export async function pbkdf1(
   passphrase: Passphrase,
   salt: Uint8Array,
@@ -117,7 +117,7 @@ export async function pbkdf1(
   return (await iterate(hash, first, iterations - 1)).slice(0, length);
 }
 
-/** OpenSSL's EVP_BytesToKey with MD5 and one iteration, which `Proc-Type` files use. */
+/** Derives a key of a `Proc-Type` file with EVP_BytesToKey (MD5, one iteration). */
 export function opensslBytesToKey(
   passphrase: Passphrase,
   salt: Uint8Array,
@@ -133,10 +133,10 @@ export function opensslBytesToKey(
   return key;
 }
 
-/** What a PKCS#12 key is for: the diversifier of RFC 7292 appendix B.3. */
+/** Purposes of a PKCS#12 key: the diversifier of RFC 7292 appendix B.3. */
 export const PKCS12_PURPOSE = { key: 1, iv: 2, mac: 3 } as const;
 
-/** The key derivation of PKCS#12, RFC 7292 appendix B.2; `length` bytes. */
+/** Derives `length` bytes with the key derivation of PKCS#12 (RFC 7292 appendix B.2). */
 export async function pkcs12Kdf(
   passphrase: Passphrase,
   salt: Uint8Array,
@@ -167,7 +167,7 @@ export async function pkcs12Kdf(
   return key;
 }
 
-/** Concatenates copies of `bytes` to the next multiple of the block size; nothing for nothing. */
+/** Repeats `bytes` up to the next multiple of the block size. Returns nothing for no bytes. */
 function repeatToBlocks(bytes: Uint8Array, blockBytes: number): Uint8Array {
   const result = new Uint8Array(blockBytes * Math.ceil(bytes.length / blockBytes));
   for (let i = 0; i < result.length; i++) result[i] = bytes[i % bytes.length] ?? 0;
@@ -190,8 +190,8 @@ function checkIterations(iterations: number, max: number): void {
   if (iterations < 1) throw new DerError("an iteration count that is not positive");
   if (iterations > max) {
     throw new UnsupportedFormatError(
-      `its passphrase needs ${iterations} iterations, which is more than the ${max} that are ` +
-        "accepted; encrypt the key with fewer",
+      `its passphrase needs ${iterations} iterations, more than the limit of ${max}; ` +
+        "encrypt the key with fewer",
     );
   }
 }

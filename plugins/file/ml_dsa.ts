@@ -25,8 +25,8 @@ interface EncodedKey {
 }
 
 /**
- * Makes a key of an ML-DSA private key. Throws `DerError` when it is malformed, or when seed,
- * expanded key and public key do not belong together.
+ * Makes a key from an ML-DSA private key. Throws `DerError` if it is malformed, or if seed, expanded
+ * key and public key do not match.
  */
 export async function openMlDsaKey(
   info: PrivateKeyInfo,
@@ -39,12 +39,12 @@ export async function openMlDsaKey(
     throw new DerError(`an expanded ${keyType} key of wrong length`);
   }
   if (seed && expanded && !timingSafeEqual(secretKey, expanded)) {
-    throw new DerError(`an ${keyType} seed that does not belong to the expanded key beside it`);
+    throw new DerError(`an ${keyType} seed that does not match the expanded key`);
   }
   const bits = publicKeyBits(scheme, secretKey, keyType);
   if (!seed) checkExpandedKey(scheme, secretKey, bits, keyType);
   if (info.publicKey && !sameBytes(info.publicKey, bits)) {
-    throw new DerError("a public key that does not belong to the private one beside it");
+    throw new DerError("a public key that does not match the private key");
   }
   return {
     publicKey: parsePublicKey(encodePublicKey(algorithmIdentifier(keyType), bits)),
@@ -92,8 +92,8 @@ function publicKeyBits(scheme: Scheme, secretKey: Uint8Array, keyType: string): 
 }
 
 /**
- * An expanded key holds parts that can contradict each other: a trial signature shows it. What it
- * does not show are `K`, which only makes signing random, and small errors in `t0`.
+ * Checks the consistency of an expanded key with a trial signature. This does not detect a wrong
+ * `K`, which only randomizes signing, or small errors in `t0`.
  */
 function checkExpandedKey(
   scheme: Scheme,
@@ -112,7 +112,7 @@ function checkExpandedKey(
 }
 
 function inconsistentKeyError(keyType: string, cause?: unknown): DerError {
-  const error = new DerError(`an expanded ${keyType} key whose parts do not belong together`);
+  const error = new DerError(`an expanded ${keyType} key whose parts do not match`);
   error.cause = cause;
   return error;
 }

@@ -6,7 +6,7 @@
  * `TSS2 PRIVATE KEY` belongs to the `handle:` keystore.
  *
  * The plain PEM path loads no npm package; pkijs (PKCS#12), node-forge (RC2) and ML-DSA
- * are loaded when met.
+ * are loaded when needed.
  *
  * @module
  */
@@ -41,7 +41,7 @@ import { openOnce, wipeKeys } from "./remembered.ts";
 import { type Attempt, PassphrasePrompt } from "./passphrase_prompt.ts";
 import { concatenate } from "../../src/bytes.ts";
 
-/** The keystore of files. */
+/** Keystore of files. */
 export const keystore: Keystore & SoftwareKeyOpener & BundleReader = {
   openKey,
   readCertificates,
@@ -105,12 +105,12 @@ async function openSoftwareKey(
       );
     });
   } catch (cause) {
-    // The sentences for files speak of what a user can see and name.
+    // The messages for files would name something that the user cannot see.
     if (!(cause instanceof HelperError) || cause.code !== "key-format") throw cause;
     throw new HelperError(
       "key-format",
-      `what ${displayName} keeps is not one private key in DER or PEM (PKCS#8, PKCS#1 or SEC1); ` +
-        "put the key there again",
+      `${displayName}: the content is not one private key in DER or PEM (PKCS#8, PKCS#1 or SEC1); ` +
+        "store the key there again",
       { cause },
     );
   } finally {
@@ -176,7 +176,7 @@ async function encodedCertificates(
     context,
   );
   wipeKeys(opened);
-  return sortTiedFirst(opened).map((item) => item.der);
+  return sortByKeyId(opened).map((item) => item.der);
 }
 
 function parseCertificates(encoded: readonly Uint8Array[], displayName: string): Certificate[] {
@@ -196,12 +196,12 @@ function parseCertificates(encoded: readonly Uint8Array[], displayName: string):
   });
 }
 
-type SoftwareKey = Exclude<StoredKey, { form: "tss2" }>;
+type SoftwareStoredKey = Exclude<StoredKey, { form: "tss2" }>;
 type Tss2StoredKey = Extract<StoredKey, { form: "tss2" }>;
 
-/** Keys of this keystore, those first that need no passphrase. */
-function sortPlainFirst(keys: readonly StoredKey[]): SoftwareKey[] {
-  const software = keys.filter((key): key is SoftwareKey => key.form !== "tss2");
+/** Returns the keys of this keystore, those without a passphrase first. */
+function sortPlainFirst(keys: readonly StoredKey[]): SoftwareStoredKey[] {
+  const software = keys.filter((key): key is SoftwareStoredKey => key.form !== "tss2");
   return [
     ...software.filter((key) => key.form === "plain"),
     ...software.filter((key) => key.form !== "plain"),
@@ -209,7 +209,7 @@ function sortPlainFirst(keys: readonly StoredKey[]): SoftwareKey[] {
 }
 
 async function openStoredKey(
-  key: SoftwareKey,
+  key: SoftwareStoredKey,
   prompt: PassphrasePrompt,
   context: KeystoreContext,
 ): Promise<PrivateKey> {
@@ -219,9 +219,9 @@ async function openStoredKey(
   return await openAndWipe(plain, key.form === "proc-type" ? key.ecParameters : undefined);
 }
 
-/** What decrypts a key, loaded when a file is encrypted. */
+/** Loads the function that decrypts a key. */
 async function loadDecryptor(
-  key: Exclude<SoftwareKey, { form: "plain" }>,
+  key: Exclude<SoftwareStoredKey, { form: "plain" }>,
   iterate: IterateHash,
 ): Promise<Attempt<Uint8Array>> {
   if (key.form === "proc-type") {
@@ -234,7 +234,7 @@ async function loadDecryptor(
     withConversion(CONVERSIONS.pkcs8, () => decryptPkcs8(key.der, passphrase, iterate));
 }
 
-/** A thread of its own in a command that goes on with other work. */
+/** Creates an iterator with a worker for a long-running command, which must not block. */
 async function createHashIterator(context: KeystoreContext): Promise<HashIterator> {
   const { localHashIterator, HashThread } = await import("./hash_iterations.ts");
   return context.lifetime ? new HashThread() : localHashIterator;
@@ -248,7 +248,7 @@ async function openAndWipe(der: Uint8Array, ecParameters?: Uint8Array): Promise<
   }
 }
 
-/** Opens the key that is meant; undefined when that one is in the TPM, which only `inTpm` allows. */
+/** Opens the selected key. Returns undefined if it is in the TPM, which only `inTpm` allows. */
 async function openOneOf(
   keys: readonly OpenKey[],
   certificates: readonly Certificate[],
@@ -278,8 +278,8 @@ async function openOneOf(
     )
     : new HelperError(
       "key-format",
-      `${displayName} holds ${keys.length} private keys, and none of them is selected; ` +
-        "name the certificate with --certificate or leave one key in the file",
+      `${displayName} holds ${keys.length} private keys and none is selected; ` +
+        "name the certificate with --certificate, or leave one key in the file",
     );
 }
 
@@ -306,7 +306,7 @@ async function openKeyOfPkcs12(
   certificate: Certificate | undefined,
 ): Promise<Signer> {
   try {
-    const ordered = sortTiedFirst(pkcs12).map((item) => item.der);
+    const ordered = sortByKeyId(pkcs12).map((item) => item.der);
     const certificates = parseCertificates(ordered, displayName);
     const keys = pkcs12.keys.map((item) => async () => {
       if ("refusal" in item) throw item.refusal;
@@ -324,14 +324,14 @@ async function openKeyOfPkcs12(
   }
 }
 
-/** The certificates, those first that an attribute ties to a key. */
-function sortTiedFirst({ keys, certificates }: Pkcs12Contents): Pkcs12Contents["certificates"] {
-  const isTied = ({ localKeyId }: { localKeyId?: Uint8Array }) =>
+/** Returns the certificates, those with the localKeyId of a key first. */
+function sortByKeyId({ keys, certificates }: Pkcs12Contents): Pkcs12Contents["certificates"] {
+  const hasKey = ({ localKeyId }: { localKeyId?: Uint8Array }) =>
     localKeyId !== undefined &&
     keys.some((key) => key.localKeyId && sameBytes(key.localKeyId, localKeyId));
   return [
-    ...certificates.filter((item) => isTied(item)),
-    ...certificates.filter((item) => !isTied(item)),
+    ...certificates.filter((item) => hasKey(item)),
+    ...certificates.filter((item) => !hasKey(item)),
   ];
 }
 

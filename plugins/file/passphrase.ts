@@ -1,10 +1,10 @@
 /**
- * Passphrases as key files take them.
+ * Passphrase encodings of key files.
  *
  * @module
  */
 
-/** A passphrase in the two encodings that files use. */
+/** Passphrase in the two encodings of key files. */
 export interface Passphrase {
   readonly utf8: Uint8Array<ArrayBuffer>;
   /** UTF-16BE with a final zero character, for PKCS#12. */
@@ -19,7 +19,7 @@ export function encodePassphrase(text: string): Passphrase {
   return { utf8: new TextEncoder().encode(text), bmpString };
 }
 
-/** No passphrase, which PKCS#12 tells from an empty one. */
+/** No passphrase. PKCS#12 distinguishes it from an empty passphrase. */
 export const NO_PASSPHRASE: Passphrase = {
   utf8: new Uint8Array(0),
   bmpString: new Uint8Array(0),

@@ -1,5 +1,5 @@
 /**
- * Finding the passphrase of a file: given by flag or environment, else asked for.
+ * Passphrase of a file: from a flag, the environment or a prompt.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import type { KeystoreContext } from "../../src/keystore/types.ts";
 import { WrongPassphraseError } from "./errors.ts";
 import { encodePassphrase, NO_PASSPHRASE, type Passphrase } from "./passphrase.ts";
 
-/** Something that a passphrase may open; throws {@link WrongPassphraseError} when it does not. */
+/** Function that tries a passphrase. Throws {@link WrongPassphraseError} if it is wrong. */
 export type Attempt<T> = (passphrase: Passphrase) => Promise<T>;
 
-/** Opens what is encrypted in one file. A passphrase that was right is used for the next thing too. */
+/** Decrypts the parts of one file. Tries the passphrase of one part for the next part too. */
 export class PassphrasePrompt {
   #known: Passphrase | undefined;
 
@@ -22,11 +22,11 @@ export class PassphrasePrompt {
   ) {}
 
   /**
-   * Gives what `attempt` gives for the right passphrase. With `emptyFirst`, none and an empty one
-   * are tried before anybody is asked, as PKCS#12 files often have none.
+   * Returns the result of `attempt` for the right passphrase. With `emptyFirst`, tries no passphrase
+   * and an empty one before the prompt, because PKCS#12 files often have none.
    *
-   * Throws `key-locked` when the passphrase given is wrong, when there is nobody to ask, and after
-   * three wrong answers.
+   * Throws `key-locked` if the given passphrase is wrong, if there is no terminal, and after three
+   * wrong answers.
    */
   async unlock<T>(
     attempt: Attempt<T>,
@@ -84,7 +84,7 @@ export class PassphrasePrompt {
   }
 }
 
-/** An empty passphrase has two forms in PKCS#12. */
+/** Encodes a passphrase. PKCS#12 has two forms of the empty one. */
 function encodeVariants(text: string): Passphrase[] {
   return text === "" ? [encodePassphrase(""), NO_PASSPHRASE] : [encodePassphrase(text)];
 }

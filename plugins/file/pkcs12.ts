@@ -1,6 +1,6 @@
 /**
- * PKCS#12 files (RFC 7292; RFC 9579 for PBMAC1): checking the MAC and taking out keys and
- * certificates. Old and modern files differ in the algorithms alone, which `encryption.ts` knows.
+ * PKCS#12 files (RFC 7292; RFC 9579 for PBMAC1): checks the MAC and reads keys and certificates.
+ * Old and modern files differ only in their algorithms, which `encryption.ts` implements.
  *
  * @module
  */
@@ -27,20 +27,20 @@ import {
   readPfx,
 } from "./pkcs12_structure.ts";
 
-/** A key or certificate of a PKCS#12 file, DER in memory of its own. */
+/** Key or certificate of a PKCS#12 file. The DER is a copy. */
 export interface Pkcs12Item {
   readonly der: Uint8Array<ArrayBuffer>;
-  /** The attribute that ties a key to its certificate. */
+  /** Attribute with the same value in a key and its certificate. */
   readonly localKeyId?: Uint8Array;
 }
 
-/** A key that cannot be opened, with the reason. */
+/** Key that cannot be opened, with the reason. */
 export interface RefusedKey {
   readonly refusal: UnsupportedFormatError;
   readonly localKeyId?: Uint8Array;
 }
 
-/** What a PKCS#12 file holds: PKCS#8 keys, no longer encrypted, and certificates, in their order. */
+/** Contents of a PKCS#12 file: decrypted PKCS#8 keys, and certificates, in their order. */
 export interface Pkcs12Contents {
   readonly keys: (Pkcs12Item | RefusedKey)[];
   readonly certificates: Pkcs12Item[];
@@ -56,9 +56,9 @@ const BAG = {
 /**
  * Reads a PKCS#12 file, DER or BER.
  *
- * Throws `WrongPassphraseError` when the MAC or a padding refutes the passphrase, `DerError` when
- * the file is malformed, {@link UnsupportedFormatError} for algorithms that are not known. A key
- * that cannot be opened does not keep the rest from being read.
+ * Throws `WrongPassphraseError` if the MAC or a padding does not match the passphrase, `DerError` if
+ * the file is malformed, and {@link UnsupportedFormatError} for unknown algorithms. Reads the rest
+ * if a key cannot be opened.
  */
 export function readPkcs12(
   bytes: Uint8Array,
@@ -91,11 +91,11 @@ async function readSafes(
   return reader.contents;
 }
 
-/** Collects what the safes of one file hold. */
+/** Reader of the safes of one file. */
 class SafeReader {
   readonly contents: Pkcs12Contents = { keys: [], certificates: [] };
 
-  /** @param isVerified true when the passphrase is known to be the file's */
+  /** @param isVerified true if the passphrase is known to be right */
   constructor(
     private readonly libraries: Libraries,
     private readonly passphrase: Passphrase,
@@ -133,9 +133,9 @@ class SafeReader {
         return safe;
       }
     } catch (cause) {
-      throw new WrongPassphraseError("what was decrypted is not BER", { cause });
+      throw new WrongPassphraseError("the plaintext is not BER", { cause });
     }
-    throw new WrongPassphraseError("what was decrypted is not a SafeContents");
+    throw new WrongPassphraseError("the plaintext is not a SafeContents");
   }
 
   async #takeItems(safeContents: Block): Promise<void> {
@@ -171,8 +171,8 @@ class SafeReader {
   }
 }
 
-// keytool asks for the key's password only if the file is named by the older type, which it reads too.
-const OTHER_PASSWORD = "its key has another password than the file; give both one with: " +
+// keytool prompts for the key's password only with the older store type, which it reads too.
+const OTHER_PASSWORD = "its key has another password than the file; set one password with: " +
   "keytool -importkeystore -srckeystore FILE -srcstoretype JKS " +
   "-destkeystore NEW.p12 -deststoretype PKCS12";
 

@@ -1,6 +1,6 @@
 /**
- * The MAC of a PKCS#12 file: HMAC keyed by PKCS#12's own derivation (RFC 7292 section 5.1), or
- * PBMAC1 (RFC 9579).
+ * MAC of a PKCS#12 file: HMAC with a key from the PKCS#12 KDF (RFC 7292 section 5.1), or PBMAC1
+ * (RFC 9579).
  *
  * @module
  */
@@ -24,8 +24,8 @@ const HASH_OIDS: Readonly<Record<string, HashName>> = {
   "2.16.840.1.101.3.4.2.2": "sha384",
   "2.16.840.1.101.3.4.2.3": "sha512",
 };
-/** Hashes that are not read, for messages. */
-const MORE_HASHES: Readonly<Record<string, string>> = {
+/** Names of unsupported hashes, for messages. */
+const UNSUPPORTED_HASHES: Readonly<Record<string, string>> = {
   "2.16.840.1.101.3.4.2.5": "a MAC with SHA-512/224",
   "2.16.840.1.101.3.4.2.6": "a MAC with SHA-512/256",
   "2.16.840.1.101.3.4.2.7": "a MAC with SHA3-224",
@@ -48,8 +48,8 @@ const PBMAC1 = "1.2.840.113549.1.5.14";
 const PBKDF2 = "1.2.840.113549.1.5.12";
 
 /**
- * Checks MacData over the authenticated bytes, in constant time. Throws {@link DerError} when it is
- * malformed and {@link UnsupportedCipherError} when its algorithm is not read.
+ * Checks MacData over the authenticated bytes, in constant time. Throws {@link DerError} if it is
+ * malformed, and {@link UnsupportedCipherError} if its algorithm is not supported.
  */
 export async function isAuthentic(
   { mac, macSalt, iterations = 1 }: MacData,
@@ -64,7 +64,7 @@ export async function isAuthentic(
   const salt = new Uint8Array(macSalt.getValue());
   const { hash, key } = algorithm.oid === PBMAC1
     ? await derivePbmac1(readSequence(algorithm.parameters ?? new Uint8Array(0)), passphrase)
-    : await deriveClassic(algorithm.oid, salt, iterations, passphrase, iterate);
+    : await deriveHmacKey(algorithm.oid, salt, iterations, passphrase, iterate);
   const actual = createHmac(hash, key).update(authenticated).digest();
   key.fill(0);
   if (expected.length !== actual.length) throw new DerError("a MAC of wrong length");
@@ -76,7 +76,7 @@ interface MacKey {
   readonly key: Uint8Array<ArrayBuffer>;
 }
 
-async function deriveClassic(
+async function deriveHmacKey(
   oid: string,
   salt: Uint8Array,
   iterations: number,
@@ -85,7 +85,7 @@ async function deriveClassic(
 ): Promise<MacKey> {
   const hash = HASH_OIDS[oid];
   if (!hash) {
-    const name = MORE_HASHES[oid];
+    const name = UNSUPPORTED_HASHES[oid];
     throw new UnsupportedCipherError(
       name ?? `the MAC algorithm ${oid}`,
       name && !name.includes("Streebog") ? "default" : "none",

@@ -1,6 +1,6 @@
 /**
- * The structures of PKCS#12 files (RFC 7292 section 4) as `pkijs` knows them, their BER parsed by
- * `asn1js`. What is malformed gives a `DerError`.
+ * Structures of PKCS#12 files (RFC 7292 section 4), read with `pkijs` and `asn1js`. Throws
+ * `DerError` if they are malformed.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type * as Asn1js from "asn1js";
 import type * as Pkijs from "pkijs";
 import { type Block, encodeDer, parseBer, readOctetString, withDerError } from "./ber.ts";
 
-/** The packages, which are large and loaded when a PKCS#12 file is met. */
+/** Packages for PKCS#12. They are large and loaded when needed. */
 export interface Libraries {
   readonly asn1js: typeof Asn1js;
   readonly pkijs: typeof Pkijs;
@@ -20,7 +20,7 @@ export async function loadLibraries(): Promise<Libraries> {
   return { asn1js, pkijs };
 }
 
-/** `PFX`, the whole file. */
+/** Reads `PFX`, the whole file. */
 export function readPfx(
   libraries: Libraries,
   bytes: Uint8Array<ArrayBuffer>,
@@ -29,7 +29,7 @@ export function readPfx(
   return withDerError("its PFX is malformed", () => new libraries.pkijs.PFX({ schema }));
 }
 
-/** `AuthenticatedSafe`: the content infos that hold the safes. */
+/** Reads `AuthenticatedSafe`, the content infos of the safes. */
 export function readAuthenticatedSafe(
   libraries: Libraries,
   bytes: Uint8Array<ArrayBuffer>,
@@ -41,7 +41,7 @@ export function readAuthenticatedSafe(
   );
 }
 
-/** `EncryptedData` (RFC 5652 section 8): the DER of its algorithm, and the ciphertext. */
+/** Reads `EncryptedData` (RFC 5652 section 8): the DER of its algorithm, and the ciphertext. */
 export function readEncryptedData(
   { pkijs }: Libraries,
   schema: unknown,
@@ -55,7 +55,7 @@ export function readEncryptedData(
   });
 }
 
-/** One bag, and the attribute that ties a key to its certificate. */
+/** Bag, and the attribute with the same value in a key and its certificate. */
 export interface Bag {
   readonly type: string;
   readonly value: Block;
@@ -66,9 +66,9 @@ const LOCAL_KEY_ID = "1.2.840.113549.1.9.21";
 const X509_CERTIFICATE = "1.2.840.113549.1.9.22.1";
 
 /**
- * The bags of `SafeContents`, of whatever type. Goes by the schemas of `pkijs` and not by its
- * classes, which open keys and certificates on their own, know fewer of them than this program, and
- * refuse the whole file for one bag they do not know.
+ * Reads the bags of `SafeContents`, of any type. Uses the schemas of `pkijs` but not its classes:
+ * these parse keys and certificates, support fewer algorithms than this program, and refuse the
+ * whole file for one unknown bag.
  */
 export function readBags(libraries: Libraries, safeContents: Block): Bag[] {
   const { asn1js, pkijs } = libraries;
@@ -99,7 +99,7 @@ export function readBags(libraries: Libraries, safeContents: Block): Bag[] {
   });
 }
 
-/** The certificate in a `CertBag`, DER; undefined when it is none of X.509. */
+/** Returns the DER certificate of a `CertBag`; undefined if its type is not X.509. */
 export function readCertificateBag(
   libraries: Libraries,
   bag: Block,
@@ -112,7 +112,7 @@ export function readCertificateBag(
   });
 }
 
-/** The parts of a block by the names that a schema gives them. */
+/** Returns the parts of a block by their names in a schema. */
 function matchSchema(
   { asn1js }: Libraries,
   block: Block,

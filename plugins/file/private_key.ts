@@ -1,6 +1,6 @@
 /**
- * A private key's three plain encodings brought to one: PKCS#8 (RFC 5208, RFC 5958), PKCS#1
- * (RFC 8017) and SEC1 (RFC 5915); and the key that comes of it.
+ * Reads the three plain encodings of private keys: PKCS#8 (RFC 5208, RFC 5958), PKCS#1 (RFC 8017)
+ * and SEC1 (RFC 5915).
  *
  * @module
  */
@@ -38,8 +38,8 @@ const OPENERS: Readonly<Record<KeyType, OpenKey>> = {
 /**
  * Reads a plain private key.
  *
- * `ecParameters` are those of an `EC PARAMETERS` block in front of the key. Throws {@link DerError}
- * when the key is malformed, `KeyTypeError` when its kind cannot be used.
+ * `ecParameters` come from an `EC PARAMETERS` block before the key. Throws {@link DerError} if the
+ * key is malformed, and `KeyTypeError` if its type cannot be used.
  */
 export function readPrivateKey(der: Uint8Array, ecParameters?: Uint8Array): PrivateKeyInfo {
   switch (derKindOf(der)) {
@@ -50,7 +50,7 @@ export function readPrivateKey(der: Uint8Array, ecParameters?: Uint8Array): Priv
     case "sec1":
       return readSec1(der, ecParameters);
     case "dsa":
-      return { keyType: keyTypeOf(DSA), privateKey: der }; // refuses, as for DSA keys in PKCS#8
+      return { keyType: keyTypeOf(DSA), privateKey: der }; // throws, like DSA keys in PKCS#8
     case "encrypted-pkcs8":
       throw new UnsupportedFormatError("the key is encrypted twice; remove one passphrase");
     default:
@@ -58,7 +58,7 @@ export function readPrivateKey(der: Uint8Array, ecParameters?: Uint8Array): Priv
   }
 }
 
-/** Makes a key that can sign. The bytes of `info` may be wiped afterwards. */
+/** Makes a key that can sign. The caller may wipe the bytes of `info` afterwards. */
 export async function openPrivateKey(info: PrivateKeyInfo): Promise<PrivateKey> {
   return await OPENERS[info.keyType](info);
 }
@@ -70,7 +70,7 @@ function readPkcs8(der: Uint8Array): PrivateKeyInfo {
   const { oid, parameters } = readAlgorithmIdentifier(info.sequence());
   const privateKey = info.octetString();
   info.optional(contextTag(0, true));
-  const publicKey = info.optional(contextTag(1, false)) ?? publicKeyInOldForm(info);
+  const publicKey = info.optional(contextTag(1, false)) ?? readExplicitPublicKey(info);
   info.end();
   return {
     keyType: keyTypeOf(oid),
@@ -80,8 +80,8 @@ function readPkcs8(der: Uint8Array): PrivateKeyInfo {
   };
 }
 
-/** Some writers tag the public key explicitly, against RFC 5958. */
-function publicKeyInOldForm(info: DerReader): { contents: Uint8Array } | undefined {
+/** Reads an explicitly tagged public key, which some programs write against RFC 5958. */
+function readExplicitPublicKey(info: DerReader): { contents: Uint8Array } | undefined {
   const tagged = info.optional(contextTag(1, true));
   return tagged && new DerReader(tagged.contents).expect(TAG.bitString);
 }

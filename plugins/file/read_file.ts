@@ -1,5 +1,5 @@
 /**
- * Reading the bytes of a key file.
+ * Reads the bytes of a key file.
  *
  * @module
  */
@@ -7,12 +7,10 @@ import { HelperError } from "../../src/errors.ts";
 import { readSource, SourceError } from "../../src/files/source_file.ts";
 import { pathAdvice } from "../../src/keystore/path_advice.ts";
 
-/** No key or bundle of certificates is as large as this, in bytes. */
+/** Largest file that is read, in bytes. Keys and certificate bundles are smaller. */
 export const MAX_FILE_BYTES = 4 * 1024 * 1024;
 
-/**
- * Reads a file as {@link readAll} does. Throws `key-format` when it is empty, too.
- */
+/** Reads a file like {@link readAll}. Also throws `key-format` if it is empty. */
 export async function readKeyFile(
   path: string,
   displayName: string,
@@ -24,11 +22,10 @@ export async function readKeyFile(
 }
 
 /**
- * Reads all of a regular file, a named pipe, `/dev/stdin` or `/dev/fd/N` (a shell's `<(…)`), to its
- * end.
+ * Reads a regular file, a named pipe, `/dev/stdin` or `/dev/fd/N` (a shell's `<(…)`) to its end.
  *
- * Throws `key-not-found` when there is none, `key-unreadable` when it cannot be read, and
- * `key-format` when it is larger than {@link MAX_FILE_BYTES}. Messages name it by `displayName`.
+ * Throws `key-not-found` if it does not exist, `key-unreadable` if it cannot be read, and
+ * `key-format` if it is larger than {@link MAX_FILE_BYTES}. Messages use `displayName`.
  */
 export async function readAll(
   path: string,

@@ -1,6 +1,6 @@
 /**
- * PKCS#12 files that a long-running command has opened already: deriving their keys again at each
- * refresh would take seconds of work. They stay in memory only.
+ * Cache of opened PKCS#12 files for long-running commands, in memory only. Deriving their keys at
+ * each refresh would take seconds.
  *
  * @module
  */
@@ -13,11 +13,11 @@ interface OpenedFile {
   readonly contents: Pkcs12Contents;
 }
 
-const commands = new WeakMap<object, Map<string, OpenedFile>>();
+const caches = new WeakMap<object, Map<string, OpenedFile>>();
 
 /**
- * Returns what `open` returns for the file, or a copy of what it returned when the file at `path`
- * had the same bytes earlier in the command's `lifetime`.
+ * Returns the result of `open`, or a copy of its earlier result in the same `lifetime` if the file
+ * at `path` has the same bytes.
  */
 export async function openOnce(
   lifetime: object,
@@ -26,8 +26,8 @@ export async function openOnce(
   open: () => Promise<Pkcs12Contents>,
 ): Promise<Pkcs12Contents> {
   const digest = encodeHex(await crypto.subtle.digest("SHA-256", Uint8Array.from(bytes)));
-  const files = commands.get(lifetime) ?? new Map<string, OpenedFile>();
-  commands.set(lifetime, files);
+  const files = caches.get(lifetime) ?? new Map<string, OpenedFile>();
+  caches.set(lifetime, files);
   const known = files.get(path);
   if (known?.digest === digest) return copyContents(known.contents);
   const contents = await open();

@@ -24,10 +24,10 @@ const HASH_NAMES: Readonly<Record<Digest, string>> = {
   "SHA-384": "sha384",
   "SHA-512": "sha512",
 };
-/** The runtime's RSA takes no larger public exponent, in bits. */
-const MAX_EXPONENT_BYTES = 33;
+/** Largest public exponent that the runtime accepts, in bits. */
+const MAX_EXPONENT_BITS = 33;
 
-/** Makes a key of an RSAPrivateKey. Throws `DerError` when it is malformed or does not fit together. */
+/** Makes a key from an RSAPrivateKey. Throws `DerError` if it is malformed or inconsistent. */
 export function openRsaKey(info: PrivateKeyInfo): PrivateKey {
   const publicKey = publicKeyOfPrivate(info.privateKey);
   const pkcs8 = encodeSequence(
@@ -43,7 +43,7 @@ export function openRsaKey(info: PrivateKeyInfo): PrivateKey {
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
   } catch (cause) {
-    throw new DerError("the numbers of the RSA key do not belong together", { cause });
+    throw new DerError("the numbers of the RSA key do not match", { cause });
   } finally {
     pkcs8.fill(0);
   }
@@ -58,7 +58,7 @@ function publicKeyOfPrivate(privateKey: Uint8Array): PublicKey {
   for (let i = 0; i < 6; i++) positive(numbers.integer());
   numbers.end();
   const exponentBits = exponent.length * 8 - Math.clz32(exponent[0] ?? 0) + 24;
-  if (exponentBits > MAX_EXPONENT_BYTES) {
+  if (exponentBits > MAX_EXPONENT_BITS) {
     throw new KeyTypeError(
       `RSA keys with a public exponent of ${exponentBits} bits cannot be used; the common one is 65537`,
     );

@@ -20,12 +20,12 @@ const DEK_CIPHERS: readonly CipherName[] = [
   "DES-CBC",
   "DES-EDE3-CBC",
 ];
-/** Ciphers that openssl writes and that are not read; a message repeats no other name. */
-const OTHER_CIPHERS = /^(?:CAMELLIA-\d{3}|ARIA-\d{3}|SEED|IDEA|RC2|BF|CAST5)-CBC$/;
+/** Unsupported ciphers of openssl. A message repeats no other name. */
+const UNSUPPORTED_CIPHERS = /^(?:CAMELLIA-\d{3}|ARIA-\d{3}|SEED|IDEA|RC2|BF|CAST5)-CBC$/;
 const LEGACY_CIPHERS = /^(?:SEED|IDEA|RC2|BF|CAST5)-/;
 const SALT_BYTES = 8;
 
-/** Decrypts the block to the plain key. Throws as `decrypt` of `encryption.ts` does. */
+/** Decrypts the block to the plain key. Throws the errors of `decrypt` in `encryption.ts`. */
 export async function decryptProcType(
   block: PemBlock,
   passphrase: Passphrase,
@@ -33,9 +33,9 @@ export async function decryptProcType(
   const [name = "", hex = ""] = (block.headers.get("DEK-Info") ?? "").split(/\s*,\s*/);
   const cipher = DEK_CIPHERS.find((known) => known === name.toUpperCase());
   if (!cipher) {
-    const isNamed = OTHER_CIPHERS.test(name);
+    const isNamed = UNSUPPORTED_CIPHERS.test(name);
     throw new UnsupportedCipherError(
-      isNamed ? name : "another cipher than AES or DES in CBC mode",
+      isNamed ? name : "a cipher other than AES or DES in CBC mode",
       !isNamed ? "none" : LEGACY_CIPHERS.test(name) ? "legacy" : "default",
     );
   }

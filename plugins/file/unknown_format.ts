@@ -1,5 +1,5 @@
 /**
- * Files that are not read: the format by its first bytes, and a way out.
+ * Errors for unsupported file formats, recognized by their first bytes.
  *
  * @module
  */
@@ -12,12 +12,12 @@ const JAVA_KEYSTORES: readonly (readonly [magic: number, message: string])[] = [
   [0xcececece, `it is a Java keystore (JCEKS); convert it with: ${JKS} -srcstoretype JCEKS`],
 ];
 
-/** True when the bytes begin as a keystore of Java's own does. */
+/** Returns true if the bytes begin like a Java keystore (JKS or JCEKS). */
 export function startsJavaKeystore(bytes: Uint8Array): boolean {
   return describeJavaKeystore(bytes) !== undefined;
 }
 
-/** Returns the refusal of a keystore of Java's own. */
+/** Returns the error for a Java keystore. */
 export function javaKeystoreError(bytes: Uint8Array): UnsupportedFormatError {
   return new UnsupportedFormatError(describeJavaKeystore(bytes) ?? "it is a Java keystore");
 }
@@ -28,7 +28,7 @@ function describeJavaKeystore(bytes: Uint8Array): string | undefined {
   return JAVA_KEYSTORES.find(([known]) => known === magic)?.[1];
 }
 
-/** Beginnings of files that people name by mistake. */
+/** Beginnings of files that users name by mistake. */
 const FORMAT_PREFIXES: readonly (readonly [pattern: RegExp, message: string])[] = [
   [/^PK\p{Cc}{2}/u, "it is a ZIP archive; unpack it and name a file in it"],
   [/^\s{0,99}<(?:!doctype|html|\?xml)/i, "it is HTML or XML; check where it was downloaded from"],
@@ -40,9 +40,9 @@ const FORMAT_PREFIXES: readonly (readonly [pattern: RegExp, message: string])[] 
 ];
 
 /**
- * Returns the refusal of a file that is neither PEM nor DER. `text` is the file, decoded.
+ * Returns the error for a file that is neither PEM nor DER. `text` is the decoded file.
  *
- * The contents of the file are never part of the message.
+ * The message never contains the file's content.
  */
 export function unknownFormatError(bytes: Uint8Array, text: string): Error {
   const damage = describeDerDamage(bytes) ?? describeTextConversion(bytes) ??
@@ -52,7 +52,7 @@ export function unknownFormatError(bytes: Uint8Array, text: string): Error {
   );
 }
 
-/** DER whose length, written in one to four bytes, is not the file's. */
+/** Describes DER whose length field (one to four bytes) differs from the file's length. */
 function describeDerDamage(bytes: Uint8Array): string | undefined {
   const [tag, form = 0] = bytes;
   const count = form - 0x80;
@@ -60,15 +60,15 @@ function describeDerDamage(bytes: Uint8Array): string | undefined {
   const contents = bytes.subarray(2, 2 + count).reduce((sum, byte) => sum * 256 + byte, 0);
   const length = 2 + count + contents;
   if (length > bytes.length) {
-    // A few bytes read as a length of gigabytes are something else.
+    // A huge length in a small file means that it is not DER.
     return length < 256 * bytes.length
-      ? `it is cut off: ${bytes.length} of ${length} bytes are there; copy it again`
+      ? `it is truncated to ${bytes.length} of ${length} bytes; copy it again`
       : undefined;
   }
   return `${bytes.length - length} bytes follow its end; copy it again as binary`;
 }
 
-/** First bytes in UTF-8 of what Latin-1, Windows-1252 and the replacement character make of a length. */
+/** First bytes of a length byte that was converted to UTF-8 as Latin-1, Windows-1252 or U+FFFD. */
 const CONVERTED_LENGTH_BYTES: readonly number[] = [0xc2, 0xc6, 0xe2, 0xef];
 
 function describeTextConversion([tag, next = 0]: Uint8Array): string | undefined {

@@ -1,5 +1,5 @@
 /**
- * The issuers that macOS finds for a certificate.
+ * Issuers that macOS finds for a certificate.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import { readCertificate, type StoredIdentity } from "./identities.ts";
 import { keychainError, SUCCESS } from "./status.ts";
 
 /**
- * The issuers of an identity's certificate, found in the keychains without the network, without a
- * self-signed root, which the service has as trust anchor. It does not matter whether this machine
- * trusts them: an authority for machines is seldom among those it does.
+ * Returns the issuers of an identity's certificate, from the keychains only. Excludes a self-signed
+ * root, which is the service's trust anchor. Trust is not required, because a private CA is rarely
+ * trusted by the machine.
  */
 export function issuersOf(
   frameworks: Frameworks,
@@ -36,7 +36,7 @@ export function issuersOf(
   const error = new BigUint64Array(1);
   if (!security.SecTrustEvaluateWithError(trust, error)) {
     frameworks.track(Deno.UnsafePointer.create(error[0] ?? 0n), stack);
-    debug("this machine does not trust the certificate's issuers; they are sent all the same");
+    debug("this machine does not trust the certificate's issuers; they are sent anyway");
   }
   const found = chainOf(frameworks, trust, stack)
     .flatMap((element) => readCertificate(frameworks, element, debug) ?? [])
@@ -46,7 +46,7 @@ export function issuersOf(
   return issuers.slice(0, MAX_CHAIN_LENGTH);
 }
 
-/** The path that was evaluated: `SecCertificateRef`s that live as long as the stack. */
+/** Returns the evaluated path: `SecCertificateRef`s that live as long as the stack. */
 function chainOf(frameworks: Frameworks, trust: CFObject, stack: DisposableStack): CFObject[] {
   const {
     SecTrustCopyCertificateChain,

@@ -1,12 +1,12 @@
 /**
- * The functions and constants of macOS that this keystore uses (CoreFoundation, Security), and
- * nothing else. A constant is given as the address of its symbol: a `CFTypeRef` is read out of it, a
- * structure of callbacks is passed as it stands.
+ * Signatures of the functions and constants of macOS that this keystore uses (CoreFoundation,
+ * Security). A constant is the address of its symbol: the program reads a `CFTypeRef` from it, or
+ * passes it as a structure of callbacks.
  *
  * @module
  */
 
-/** CoreFoundation. Functions with Create or Copy in their name give an object to release. */
+/** CoreFoundation. The caller releases results of functions with Create or Copy in their name. */
 export const CORE_FOUNDATION = {
   CFRelease: { parameters: ["pointer"], result: "void" }, // CFTypeRef
   CFRetain: { parameters: ["pointer"], result: "pointer" },
@@ -54,7 +54,7 @@ export const SECURITY = {
   SecKeyCreateSignature: {
     parameters: ["pointer", "pointer", "pointer", "buffer"], // SecKeyRef, algorithm, CFDataRef, CFErrorRef *
     result: "pointer", // CFDataRef
-    nonblocking: true, // macOS may ask the user meanwhile
+    nonblocking: true, // macOS may prompt the user
   },
   SecPolicyCreateBasicX509: { parameters: [], result: "pointer" },
   SecTrustCreateWithCertificates: {

@@ -1,6 +1,6 @@
 /**
- * CoreFoundation and Security, opened together, and what is needed to hold their objects: whoever
- * creates or copies one puts it on a stack, and what is left on the stack is released at its end.
+ * Frameworks CoreFoundation and Security, and ownership of their objects. A created or copied object
+ * goes on a stack, whose disposal releases it.
  *
  * @module
  */
@@ -13,27 +13,27 @@ export interface FrameworkPaths {
   readonly security: string;
 }
 
-/** Those of macOS; the system keeps them out of everybody's reach. */
+/** Frameworks of macOS, which the system protects against changes. */
 export const SYSTEM_FRAMEWORKS: FrameworkPaths = {
   coreFoundation: "/System/Library/Frameworks/CoreFoundation.framework/CoreFoundation",
   security: "/System/Library/Frameworks/Security.framework/Security",
 };
 
-/** An object of CoreFoundation, `CFTypeRef`. */
+/** CoreFoundation object, `CFTypeRef`. */
 export type CFObject = Deno.PointerObject;
 
 /** `kCFStringEncodingUTF8`. */
 const UTF_8 = 0x0800_0100;
-/** Names of constants, in either framework. */
+/** Name of a constant in either framework. */
 type ConstantName = Extract<keyof typeof CORE_FOUNDATION | keyof typeof SECURITY, `k${string}`>;
 
-/** The open frameworks. */
+/** Open frameworks. */
 export class Frameworks implements Disposable {
   readonly coreFoundation: Deno.DynamicLibrary<typeof CORE_FOUNDATION>["symbols"];
   readonly security: Deno.DynamicLibrary<typeof SECURITY>["symbols"];
   readonly #opened = new DisposableStack();
 
-  /** Opens both. Throws `keystore-unavailable` when they are not there. */
+  /** Opens both frameworks. Throws `keystore-unavailable` if they do not exist. */
   constructor(paths: FrameworkPaths) {
     try {
       this.coreFoundation = this.#open(paths.coreFoundation, CORE_FOUNDATION);
@@ -58,7 +58,7 @@ export class Frameworks implements Disposable {
     return library.symbols;
   }
 
-  /** The object that a constant names; nobody releases it. */
+  /** Returns the object of a constant. It must not be released. */
   constant(name: ConstantName): CFObject {
     const address = { ...this.coreFoundation, ...this.security }[name];
     const object = address && new Deno.UnsafePointerView(address).getPointer(0);
@@ -66,13 +66,13 @@ export class Frameworks implements Disposable {
     throw new HelperError("keystore-unavailable", `the Security framework has no ${name}`);
   }
 
-  /** Puts an object that was created or copied on the stack; a null stays one. */
+  /** Puts a created or copied object on the stack. Ignores and returns null. */
   track<T extends Deno.PointerValue>(object: T, stack: DisposableStack): T {
     if (object !== null) stack.defer(() => this.coreFoundation.CFRelease(object));
     return object;
   }
 
-  /** Calls a function that writes an object to release; gives its status and the object. */
+  /** Calls a function that writes a new object. Returns its status and the tracked object. */
   copy(
     stack: DisposableStack,
     call: (result: BigUint64Array<ArrayBuffer>) => number,
@@ -83,13 +83,13 @@ export class Frameworks implements Disposable {
     return { status, object: status === 0 ? object : null };
   }
 
-  /** A CFData with a copy of these bytes, on the stack. */
+  /** Creates a tracked CFData with a copy of `bytes`. */
   data(bytes: Uint8Array<ArrayBuffer>, stack: DisposableStack): CFObject | null {
     const { CFDataCreate } = this.coreFoundation;
     return this.track(CFDataCreate(null, bytes, BigInt(bytes.length)), stack);
   }
 
-  /** A copy of what a CFData holds. */
+  /** Copies the bytes of a CFData. */
   bytesOf(data: CFObject): Uint8Array {
     const length = Number(this.coreFoundation.CFDataGetLength(data));
     const pointer = this.coreFoundation.CFDataGetBytePtr(data);
@@ -97,7 +97,7 @@ export class Frameworks implements Disposable {
     return new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, length).slice(0));
   }
 
-  /** A CFDictionary of these keys and values, on the stack. */
+  /** Creates a tracked CFDictionary of keys and values. */
   dictionary(entries: readonly (readonly [CFObject, CFObject])[], stack: DisposableStack) {
     const { coreFoundation } = this;
     return this.track(
@@ -113,7 +113,7 @@ export class Frameworks implements Disposable {
     );
   }
 
-  /** A CFArray of these objects, on the stack. */
+  /** Creates a tracked CFArray of objects. */
   array(objects: readonly CFObject[], stack: DisposableStack): CFObject | null {
     const { CFArrayCreate, kCFTypeArrayCallBacks } = this.coreFoundation;
     const count = BigInt(objects.length);
@@ -123,7 +123,7 @@ export class Frameworks implements Disposable {
     );
   }
 
-  /** What an array holds; the array keeps it. */
+  /** Returns the elements of an array. The array owns them. */
   elementsOf(array: CFObject): CFObject[] {
     const { CFArrayGetCount, CFArrayGetValueAtIndex } = this.coreFoundation;
     const count = Number(CFArrayGetCount(array));
@@ -131,7 +131,7 @@ export class Frameworks implements Disposable {
       .filter((object) => object !== null);
   }
 
-  /** The text of a CFString; empty when it is longer than any name of an error domain. */
+  /** Returns the text of a CFString, or an empty text if it is longer than any error domain. */
   textOf(string: Deno.PointerValue): string {
     const bytes = new Uint8Array(256);
     const { CFStringGetCString } = this.coreFoundation;

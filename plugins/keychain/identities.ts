@@ -1,5 +1,5 @@
 /**
- * The identities in the keychains of the search list: certificates whose private key is there too.
+ * Identities in the keychains of the search list: certificates with their private keys.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Certificate } from "../../src/x509/certificate.ts";
 import type { CFObject, Frameworks } from "./frameworks.ts";
 import { ITEM_NOT_FOUND, keychainError, SUCCESS } from "./status.ts";
 
-/** An identity; its objects live as long as the stack it was found with. */
+/** Identity. Its objects live as long as the stack of the search. */
 export interface StoredIdentity {
   readonly certificate: Certificate;
   /** `SecIdentityRef`. */
@@ -18,10 +18,10 @@ export interface StoredIdentity {
 }
 
 /**
- * All identities, in the keychain's order; none is no error. Those whose certificate cannot be read
- * are left out with a word under `--debug`.
+ * Returns all identities in the keychain's order, or an empty list. Skips an identity whose
+ * certificate cannot be read, and logs it with `--debug`.
  *
- * Throws a `key-…` error when the keychains cannot be searched.
+ * Throws a `key-…` error if the keychains cannot be searched.
  */
 export function findIdentities(
   frameworks: Frameworks,
@@ -64,7 +64,7 @@ function readIdentity(
   return certificate && { certificate, identity, reference };
 }
 
-/** The certificate behind a `SecCertificateRef`; undefined when it is malformed. */
+/** Reads the certificate of a `SecCertificateRef`. Returns undefined if it is malformed. */
 export function readCertificate(
   frameworks: Frameworks,
   reference: CFObject,

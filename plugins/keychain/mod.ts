@@ -1,6 +1,6 @@
 /**
- * The `keychain:` keystore: identities in the keychains of macOS, and in what else its Security
- * framework shows as such (smart cards).
+ * The `keychain:` keystore: identities in the keychains of macOS, and on smart cards that its
+ * Security framework supports.
  *
  * @module
  */
@@ -20,18 +20,18 @@ import { type FrameworkPaths, Frameworks, SYSTEM_FRAMEWORKS } from "./frameworks
 import { findIdentities, type StoredIdentity } from "./identities.ts";
 import { PrivateKey } from "./private_key.ts";
 
-/** The keystore of this machine; refuses where there is no macOS. */
+/** Keystore of this machine. Throws on other systems. */
 export const keystore: Keystore = Deno.build.os === "darwin"
   ? createKeystore(SYSTEM_FRAMEWORKS)
   : unavailableKeystore("keychain", "macOS");
 
 /**
- * Makes the keystore over the frameworks at these paths. They are opened at each use.
+ * Makes the keystore with the frameworks at `paths`. Opens them at each use.
  *
  * URIs are `keychain:` and, between semicolons, percent-encoded, the keys of a selector:
  * `x509Subject`, `x509Issuer`, `x509Serial`, `x509Thumbprint`, `x509San`, as in
- * `keychain:x509Subject=CN%3Dhost,O%3DExample;x509Serial=0A0B`. `keychain:` alone matches every
- * identity in the keychains of the search list.
+ * `keychain:x509Subject=CN%3Dhost,O%3DExample;x509Serial=0A0B`. `keychain:` without keys matches
+ * every identity in the keychains of the search list.
  */
 export function createKeystore(paths: FrameworkPaths): Keystore & CertificateLister {
   return {
@@ -69,7 +69,7 @@ export function createKeystore(paths: FrameworkPaths): Keystore & CertificateLis
   };
 }
 
-/** The identity that is meant; of several, those of the key of `wanted` count. */
+/** Opens the selected identity. `wanted` selects among several by its key. */
 async function open(
   uri: KeystoreUri,
   paths: FrameworkPaths,

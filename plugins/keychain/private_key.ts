@@ -1,11 +1,12 @@
 /**
- * The private key of an identity.
+ * Private key of an identity.
  *
  * @module
  */
 import { HelperError } from "../../src/errors.ts";
 import type { StoreKey } from "../../src/keystore/os_store/key.ts";
-import type { Digest, KeystoreContext } from "../../src/keystore/types.ts";
+import type { KeystoreContext } from "../../src/keystore/types.ts";
+import type { Digest } from "../../src/x509/verify_signature.ts";
 import type { CFObject, Frameworks } from "./frameworks.ts";
 import type { StoredIdentity } from "./identities.ts";
 import { INTERACTION_REQUIRED, keychainError } from "./status.ts";
@@ -14,7 +15,7 @@ import { unlockKeychainOf } from "./unlock.ts";
 /** `kSecKeyOperationTypeSign`. */
 const SIGN = 0n;
 
-/** The algorithm that signs a digest, by kind of key and hash function. */
+/** Signature algorithms by key type and hash function. */
 const ALGORITHMS = {
   RSA: {
     "SHA-256": "kSecKeyAlgorithmRSASignatureDigestPKCS1v15SHA256",
@@ -32,12 +33,12 @@ const ALGORITHMS = {
 export interface KeyUse {
   readonly frameworks: Frameworks;
   readonly publicKey: StoreKey;
-  /** How messages name the identity. */
+  /** Name of the identity in messages. */
   readonly displayName: string;
   readonly context: KeystoreContext;
 }
 
-/** A private key; its object lives as long as the stack it was opened with. */
+/** Private key. Its object lives as long as the stack it was opened with. */
 export class PrivateKey {
   readonly #key: CFObject;
   readonly #use: KeyUse;
@@ -48,8 +49,8 @@ export class PrivateKey {
   }
 
   /**
-   * Opens the key of an identity, and unlocks its keychain when `--keychain-password` is given.
-   * Throws a `key-…` error that says in words what macOS says in numbers.
+   * Opens the key of an identity. Unlocks its keychain if `--keychain-password` is given. Throws a
+   * `key-…` error for a macOS error code.
    */
   static async open(
     { identity }: StoredIdentity,
@@ -66,7 +67,7 @@ export class PrivateKey {
     return new PrivateKey(object, use);
   }
 
-  /** PKCS#1 v1.5 for RSA, DER `r, s` for EC, over the digest. */
+  /** Signs the digest of `message`: PKCS#1 v1.5 for RSA, DER `r, s` for EC. */
   async sign(message: Uint8Array, digest: Digest): Promise<Uint8Array> {
     const hash = new Uint8Array(await crypto.subtle.digest(digest, new Uint8Array(message)));
     const first = await this.#signHash(hash, digest);
@@ -100,7 +101,7 @@ export class PrivateKey {
     const data = frameworks.data(hash, stack);
     const error = new BigUint64Array(1);
     const made = await security.SecKeyCreateSignature(this.#key, algorithm, data, error);
-    // The call runs on another thread and writes here: it has to live till now.
+    // The call on another thread writes to `error`, which must stay alive until here.
     const failure = frameworks.track(Deno.UnsafePointer.create(error[0] ?? 0n), stack);
     const signature = frameworks.track(made, stack);
     if (signature) return frameworks.bytesOf(signature);

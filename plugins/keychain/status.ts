@@ -1,24 +1,24 @@
 /**
- * What the codes of macOS mean for a person (SecBase.h, and the domains that SecKey reports from).
+ * Messages for macOS error codes (SecBase.h, and the error domains of SecKey).
  *
  * @module
  */
 import { type ErrorCode, HelperError } from "../../src/errors.ts";
 
-/** A code's meaning: the sentence's tail, and the kind of failure if it is not the usual one. */
+/** Message of an error code, and the program's error code if it is not `key-unreadable`. */
 type StatusMessage = readonly [message: string, code?: ErrorCode];
 
 /** `errSecSuccess`. */
 export const SUCCESS = 0;
 /** `errSecItemNotFound`. */
 export const ITEM_NOT_FOUND = -25300;
-/** Codes with which macOS says that it would have to ask the user, and cannot here. */
+/** Codes of calls for which macOS would have to prompt the user, and cannot. */
 export const INTERACTION_REQUIRED: readonly number[] = [-25308, -25315, -2070];
 
 const CANCELLED: StatusMessage = ["it was cancelled", "key-locked"];
 const NO_INTERACTION: StatusMessage = [
-  "the keychain is locked or wants the user's consent, and macOS cannot ask for it here; unlock it " +
-  "(security unlock-keychain), give its password with --keychain-password, or allow this program " +
+  "the keychain is locked or requires the user's consent, and macOS cannot prompt here; unlock it " +
+  "(security unlock-keychain), set its password with --keychain-password, or allow this program " +
   "to use the key (security import -T)",
   "key-locked",
 ];
@@ -36,7 +36,7 @@ const STATUS_MESSAGES: Readonly<Record<number, StatusMessage>> = {
   [-128]: CANCELLED, // errSecUserCanceled
   [-25308]: NO_INTERACTION, // errSecInteractionNotAllowed
   [-25315]: NO_INTERACTION, // errSecInteractionRequired
-  [-2070]: NO_INTERACTION, // errSecInternalComponent: what a locked keychain gives over SSH
+  [-2070]: NO_INTERACTION, // errSecInternalComponent: a locked keychain over SSH
   [-25293]: ["the password is wrong", "key-locked"], // errSecAuthFailed
   [-25300]: GONE, // errSecItemNotFound
   [-25304]: GONE, // errSecInvalidItemRef
@@ -47,10 +47,10 @@ const STATUS_MESSAGES: Readonly<Record<number, StatusMessage>> = {
   [-25294]: ["the keychain does not exist", "key-not-found"], // errSecNoSuchKeychain
   [-25295]: ["the keychain file is damaged"], // errSecInvalidKeychain
   [-25307]: ["this user has no default keychain; log in on this machine once"], // errSecNoDefaultKeychain
-  [-25292]: ["the keychain may only be read"], // errSecReadOnly
+  [-25292]: ["the keychain is read-only"], // errSecReadOnly
   [-4]: ["this kind of signature is not available", "key-unsupported"], // errSecUnimplemented
-  [-50]: ["the key does not take what it was given", "key-unsupported"], // errSecParam
-  [-67585]: ["the service of macOS that holds keys (securityd) does not answer"], // errSecServiceNotAvailable
+  [-50]: ["the key does not accept the parameters", "key-unsupported"], // errSecParam
+  [-67585]: ["the macOS key service (securityd) does not respond"], // errSecServiceNotAvailable
 };
 
 /** Codes of other domains. */
@@ -71,11 +71,11 @@ const DOMAIN_MESSAGES: Readonly<Record<string, Readonly<Record<number, StatusMes
 };
 
 /**
- * The error for an OSStatus, or for the code of a CFError in its domain.
+ * Returns the error for an OSStatus, or for the code of a CFError in its domain.
  *
- * @param doing what could not be done, as the beginning of a sentence
+ * @param failure the beginning of the message, such as "the key cannot be opened"
  */
-export function keychainError(doing: string, code: number, domain = ""): HelperError {
+export function keychainError(failure: string, code: number, domain = ""): HelperError {
   const messages = DOMAIN_MESSAGES[domain] ?? STATUS_MESSAGES;
   const [message, kind] = messages[code] ?? [];
   const number = domain === "" || domain === "NSOSStatusErrorDomain"
@@ -83,6 +83,8 @@ export function keychainError(doing: string, code: number, domain = ""): HelperE
     : `${domain} ${code}`;
   return new HelperError(
     kind ?? "key-unreadable",
-    message === undefined ? `${doing}: macOS says ${number}` : `${doing}: ${message} (${number})`,
+    message === undefined
+      ? `${failure}: macOS error ${number}`
+      : `${failure}: ${message} (${number})`,
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Unlocking the keychain that a key is in.
+ * Unlocks the keychain of a key.
  *
  * @module
  */
@@ -12,15 +12,15 @@ const UNLOCKED = 1;
 /** `PATH_MAX` of macOS. */
 const MAX_PATH_BYTES = 1024;
 
-/** Who may be asked for the password. */
+/** Sources of the keychain's password. */
 export type Source = "secret" | "secret or prompt";
 
 /**
- * Unlocks the keychain of `item` if it is locked: with `--keychain-password`, or with what is typed
- * on the terminal. A password is tried once. Gives whether it has unlocked one; a key that is in no
- * keychain file (on a smart card, in the Secure Enclave) has none.
+ * Unlocks the keychain of `item` if it is locked, with `--keychain-password` or a prompt. Tries a
+ * password once. Returns true if it unlocked a keychain. A key on a smart card or in the Secure
+ * Enclave has no keychain file.
  *
- * Throws `key-locked` when the password is wrong.
+ * Throws `key-locked` if the password is wrong.
  */
 export async function unlockKeychainOf(
   frameworks: Frameworks,

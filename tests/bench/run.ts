@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { resolve } from "node:path";
 import { denortFromNpm } from "../../packaging/denort.ts";
 import { generateKey } from "../support/certificates.ts";
+import { ENVIRONMENT, median, timeRun } from "./measure.ts";
 import { pkcs12Subjects } from "./pkcs12.ts";
 import { listingSubjects, tokenSubject } from "./token.ts";
 import { HANDLE, HANDLE_WITH_PASSWORD, PASSWORD, startTpm } from "./tpm_key.ts";
@@ -33,23 +34,7 @@ interface Subject {
 }
 
 /** Environment of the programs, without the additions of a subject. */
-const environment: Record<string, string> = { PATH: "/usr/bin:/bin", HOME: "/nonexistent" };
-
-async function time({ command, env }: Subject): Promise<number> {
-  const [program = "", ...args] = command;
-  const started = performance.now();
-  const { code, stderr } = await new Deno.Command(program, {
-    args,
-    clearEnv: true,
-    env: { ...environment, ...env },
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).output();
-  const elapsed = performance.now() - started;
-  if (code !== 0) throw new Error(`${command.join(" ")}: ${new TextDecoder().decode(stderr)}`);
-  return elapsed;
-}
+const environment: Record<string, string> = { ...ENVIRONMENT };
 
 /** Returns the peak resident memory in MB, by the kernel. */
 async function peakMemory({ command, env = {} }: Subject): Promise<number> {
@@ -62,12 +47,6 @@ async function peakMemory({ command, env = {} }: Subject): Promise<number> {
   }).output();
   if (!success) throw new Error(`${command[0]} failed under python3`);
   return Number(new TextDecoder().decode(stdout)) / 1000;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle) - 1] ?? 0)) / 2;
 }
 
 /** Compiles hello world with the flags of the real build. */
@@ -222,8 +201,8 @@ for (let run = -WARM_UPS; run < RUNS; run++) {
   for (const [i, subject] of subjects.entries()) {
     if (run >= (subject.runs ?? RUNS)) continue;
     // The second of two counts: what ran before it, with its own caches, is then always the same.
-    await time(subject);
-    const elapsed = await time(subject);
+    await timeRun(subject.command, { ...environment, ...subject.env });
+    const elapsed = await timeRun(subject.command, { ...environment, ...subject.env });
     if (run >= 0) times[i]?.push(elapsed);
   }
 }

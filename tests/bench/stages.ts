@@ -16,6 +16,7 @@ import {
   prepareBase,
 } from "../../packaging/build.ts";
 import { importMap, makeBundle, OPTIONS, packageFile } from "../../packaging/bundle.ts";
+import { median, timeRun } from "./measure.ts";
 import { tokenSubject } from "./token.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -81,24 +82,6 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   },
 };
 
-async function time(command: readonly string[], env: Record<string, string>): Promise<number> {
-  const [program = "", ...args] = command;
-  const started = performance.now();
-  const { code, stderr } = await new Deno.Command(program, {
-    args,
-    clearEnv: true,
-    env: { PATH: "/usr/bin:/bin", HOME: "/nonexistent", ...env },
-    stdin: "null",
-  }).output();
-  const elapsed = performance.now() - started;
-  if (code !== 0) throw new Error(`${command.join(" ")}: ${new TextDecoder().decode(stderr)}`);
-  return elapsed;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
-}
-
 await installPackages();
 const { path: base } = await prepareBase(Deno.build.target);
 const binaries = new Map<string, string>();
@@ -124,7 +107,7 @@ for (const { name, args, env } of commands) {
   const times = new Map([...binaries.keys()].map((variant) => [variant, [] as number[]]));
   for (let run = -WARM_UPS; run < RUNS; run++) {
     for (const [variant, binary] of binaries) {
-      const elapsed = await time([binary, ...args], env);
+      const elapsed = await timeRun([binary, ...args], env);
       if (run >= 0) times.get(variant)?.push(elapsed);
     }
   }

@@ -7,6 +7,7 @@ import {
   JAVASCRIPT_CLIENT,
   PYTHON,
 } from "../support/tools.ts";
+import { blocks } from "../support/documents.ts";
 import type { Need } from "../support/needs.ts";
 import { S3Service } from "./s3_service.ts";
 
@@ -73,7 +74,8 @@ const WITH_SLASH = "yes, with its slash";
 const ON_PORT_80 = "yes, on port 80";
 
 /** Returns whether the client gets credentials by the way; undefined if the table is silent. */
-export function expected({ cells }: AwsClient, way: Way): boolean | undefined {
+export function expected(client: AwsClient, way: Way): boolean | undefined {
+  const { cells } = rowHere(client);
   switch (way) {
     case "credential_process":
       return cells.process !== "no";
@@ -102,12 +104,49 @@ export interface AwsClient {
   command(target: Target): ClientCommand;
   /** Output on success, if that has no data of the service's response. */
   readonly prints?: RegExp;
-  /** The version that the table is about; with the package's name if Debian has it. */
-  readonly version: string;
+  /** Debian's package, if the client comes from Debian. */
   readonly debian?: string;
+  /** The version that the table is about, and its cells; of a package in Debian 12. */
+  readonly version: string;
   readonly cells: ClientCells;
+  /** The package in Debian 13, with the cells that differ. */
+  readonly debian13?: { readonly version: string; readonly cells?: Partial<ClientCells> };
   /** Need of the machine. */
   readonly need: Need;
+}
+
+/** A client's row of the table. */
+export interface ClientRow {
+  readonly version: string;
+  /** Debian's release, if the client comes from Debian. */
+  readonly release?: 12 | 13;
+  readonly cells: ClientCells;
+}
+
+/** Returns the client's rows of the table: one for each release of Debian, or one. */
+export function rowsOf({ version, debian, debian13, cells }: AwsClient): readonly ClientRow[] {
+  if (debian === undefined) return [{ version, cells }];
+  return [
+    { version, release: 12, cells },
+    ...debian13 === undefined ? [] : [{
+      version: debian13.version,
+      release: 13 as const,
+      cells: { ...cells, ...debian13.cells },
+    }],
+  ];
+}
+
+/** Returns the client's row for this machine: Debian 12's there, otherwise the newest. */
+export function rowHere(client: AwsClient): ClientRow {
+  const rows = rowsOf(client);
+  const row = isDebian12() ? rows[0] : rows.at(-1);
+  if (row === undefined) throw new TypeError(client.name);
+  return row;
+}
+
+function isDebian12(): boolean {
+  const release = Deno.readTextFileSync("/etc/os-release");
+  return /^ID=debian$/m.test(release) && /^VERSION_ID="12"$/m.test(release);
 }
 
 const go = compiledClient("go");
@@ -171,6 +210,9 @@ const IN_HOME = [
   "sh",
 ];
 
+/** Runs a program with the variables that tests/README.md sets from the credentials file. */
+const inVariables = () => ["sh", "-ec", `${blocks("tests/README.md", "s3cmd")[0]}exec "$@"`, "sh"];
+
 /** Options that name the source of s3fs's credentials. */
 const S3FS_OPTIONS: Readonly<Partial<Record<Way, readonly string[]>>> = {
   "metadata": ["-o", "iam_role=Demo"],
@@ -216,6 +258,7 @@ export const AWS_CLIENTS: readonly AwsClient[] = [
       token: "yes",
       tokenFile: "no",
     },
+    debian13: { version: "2.23.6", cells: { tokenFile: "yes" } },
   },
   {
     name: "aiobotocore",
@@ -303,6 +346,7 @@ export const AWS_CLIENTS: readonly AwsClient[] = [
       token: "no",
       tokenFile: "no",
     },
+    debian13: { version: "3.212.0", cells: { metadata: "yes", token: "yes", tokenFile: "yes" } },
   },
   {
     name: "awscrt",
@@ -371,6 +415,8 @@ export const AWS_CLIENTS: readonly AwsClient[] = [
       token: "yes",
       tokenFile: "no",
     },
+    // The same version, built with a newer SDK.
+    debian13: { version: "1.60.1", cells: { tokenFile: "yes" } },
   },
   {
     name: "restic",
@@ -391,6 +437,7 @@ export const AWS_CLIENTS: readonly AwsClient[] = [
       token: "yes",
       tokenFile: "no",
     },
+    debian13: { version: "0.18.0", cells: { tokenFile: "yes" } },
   },
   {
     name: "s3cmd",
@@ -400,6 +447,7 @@ export const AWS_CLIENTS: readonly AwsClient[] = [
     service: "s3",
     command: ({ host, way }) => ({
       line: [
+        ...way === "update" && !isDebian12() ? inVariables() : [],
         "/usr/bin/s3cmd",
         "--no-ssl",
         `--host=${host}`,
@@ -410,7 +458,7 @@ export const AWS_CLIENTS: readonly AwsClient[] = [
         "-",
       ],
       // Without ~/.s3cfg it reads the credentials file only if one of its variables is set.
-      env: way === "update" ? { AWS_PROFILE: "default" } : {},
+      env: way === "update" && isDebian12() ? { AWS_PROFILE: "default" } : {},
     }),
     cells: {
       process: "no",
@@ -420,6 +468,7 @@ export const AWS_CLIENTS: readonly AwsClient[] = [
       token: "no",
       tokenFile: "no",
     },
+    debian13: { version: "2.4.0", cells: { update: "yes, as variables" } },
   },
   {
     name: "s3fs-fuse",
@@ -430,8 +479,8 @@ export const AWS_CLIENTS: readonly AwsClient[] = [
     command: ({ url, folder, way }) => ({
       line: [
         ...way === "update" ? IN_HOME : [],
-        "sh",
-        scriptOf("s3fs_object.sh"),
+        // A file below the home directory is hidden there.
+        ...["sh", "-c", Deno.readTextFileSync(scriptOf("s3fs_object.sh")), "sh"],
         `${folder}/mount`,
         url,
         BUCKET,
@@ -447,6 +496,7 @@ export const AWS_CLIENTS: readonly AwsClient[] = [
       token: "no",
       tokenFile: "no",
     },
+    debian13: { version: "1.95" },
   },
   {
     name: "minio",
@@ -487,22 +537,23 @@ export const AWS_CLIENTS: readonly AwsClient[] = [
       token: "yes",
       tokenFile: "no",
     },
+    debian13: { version: "0.7.1", cells: { tokenFile: "yes" } },
   },
 ];
 
 /** The registry of the requested password. */
 export const REGISTRY = "123456789012.dkr.ecr.eu-central-1.amazonaws.com";
 
-/** Returns the client's cells in the table. */
-export function readmeRow({ name, version, debian, cells }: AwsClient): string[] {
-  return [
-    name,
-    debian === undefined ? version : `${version} (Debian 12)`,
+/** Returns the client's rows as tests/README.md has them. */
+export function readmeRows(client: AwsClient): string[][] {
+  return rowsOf(client).map(({ version, release, cells }) => [
+    client.name,
+    release === undefined ? version : `${version} (Debian ${release})`,
     cells.process,
     cells.update,
     cells.metadata,
     cells.fixed,
     cells.token,
     cells.tokenFile,
-  ];
+  ]);
 }

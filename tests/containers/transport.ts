@@ -164,7 +164,7 @@ export async function makeDamagedContainers(
     );
     add(subject, "DER", "line break at the end", Uint8Array.from([...pkcs8, 10]), {});
     add(subject, "DER", "cut off", pkcs8.slice(0, -9), {
-      refused: /it is cut off: \d+ of \d+ bytes are there; copy it again/,
+      refused: /it is truncated to \d+ of \d+ bytes; copy it again/,
     });
     add(subject, "DER", "other bytes behind", Uint8Array.from([...pkcs8, 1, 2]), {
       refused: /2 bytes follow its end; copy it again as binary/,

@@ -11,8 +11,6 @@ import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const KEY = "0123456789abcdef".repeat(4);
 const OTHER = "f".repeat(64);
-const names = (directory: TemporaryDirectory) =>
-  [...Deno.readDirSync(directory.path)].map(({ name }) => name).toSorted();
 
 Deno.test("directoryFault() finds none in a directory of mode 0700, and in a missing one", () => {
   using directory = new TemporaryDirectory();
@@ -54,7 +52,7 @@ Deno.test("sweepDirectory() removes stale files, and nothing else", () => {
   for (const [name, age] of ages) Deno.utimeSync(directory.write(name, ""), hours(age), hours(age));
   sweepDirectory(directory.path, now);
   assertEquals(
-    names(directory),
+    directory.names(),
     [
       `${KEY}.json`,
       `.${KEY}.json.aws_signing_helper.lock`,
@@ -72,7 +70,7 @@ Deno.test("clearDirectory() removes every session and its other files, and retur
   directory.write(`.${KEY}.json.aws_signing_helper.lock`, "");
   directory.write(`.${KEY}.json.aws_signing_helper.0123456789abcdef.tmp`, "");
   assertEquals(clearDirectory(directory.path), 2);
-  assertEquals([names(directory), Deno.readTextFileSync(target)], [["target"], "text"]);
+  assertEquals([directory.names(), Deno.readTextFileSync(target)], [["target"], "text"]);
   assertEquals(clearDirectory(directory.path), 0);
 });
 

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 
 import { readEntry, writeEntry } from "../../src/credentials/cache/cache_entry.ts";
 import { testWith } from "../support/needs.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { modeOf, TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const KEY = "0123456789abcdef".repeat(4);
 const CREDENTIALS = {
@@ -26,7 +26,7 @@ Deno.test("readEntry() returns the session that writeEntry() stored, in a file o
     credentials: CREDENTIALS,
     fetched: FETCHED,
   });
-  assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+  assertEquals(modeOf(path), 0o600);
 });
 
 Deno.test("readEntry() returns none if the file does not exist", () => {

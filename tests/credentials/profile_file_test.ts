@@ -4,12 +4,8 @@ import { lockFile, lockPathOf } from "../../src/files/file_lock.ts";
 import { writeProfile } from "../../src/credentials/profile/profile_file.ts";
 import { HelperError } from "../../src/errors.ts";
 import { testWith } from "../support/needs.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
-
-const WAITING = {
-  monotonic: () => performance.now(),
-  sleep: (milliseconds: number) => new Promise<void>((done) => setTimeout(done, milliseconds)),
-};
+import { modeOf, TemporaryDirectory } from "../support/temporary_directory.ts";
+import { REAL_CLOCKS } from "../support/real_clocks.ts";
 
 const CREDENTIALS = {
   accessKeyId: "ID",
@@ -24,13 +20,9 @@ const SECTION =
 const write = (path: string, profile = "p", lockTimeout = 10_000) =>
   writeProfile(
     { path, profile, credentials: CREDENTIALS, account: "111122223333" },
-    WAITING,
+    REAL_CLOCKS,
     lockTimeout,
   );
-
-const modeOf = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
-const names = (directory: TemporaryDirectory) =>
-  [...Deno.readDirSync(directory.path)].map(({ name }) => name).toSorted();
 
 async function refusal(path: string, lockTimeout = 10_000): Promise<string> {
   const error = await assertRejects(() => write(path, "p", lockTimeout), HelperError);
@@ -123,7 +115,7 @@ Deno.test("writeProfile() removes temporary files of killed writers", async () =
   directory.write(".credentials.aws_signing_helper.0123456789abcdef.tmp", "half");
   directory.write(".credentials.aws_signing_helper.lock", "");
   await write(path);
-  assertEquals(names(directory), ["credentials"]);
+  assertEquals(directory.names(), ["credentials"]);
 });
 
 Deno.test("writeProfile() loses none of 20 profiles that are written at once", async () => {
@@ -133,7 +125,7 @@ Deno.test("writeProfile() loses none of 20 profiles that are written at once", a
   await Promise.all(profiles.map((profile) => write(path, profile, 60_000)));
   const text = Deno.readTextFileSync(path);
   for (const profile of profiles) assertEquals(text.split(`[${profile}]\n`).length, 2, profile);
-  assertEquals([text.startsWith("[mine]\nregion = x\n\n["), names(directory)], [true, [
+  assertEquals([text.startsWith("[mine]\nregion = x\n\n["), directory.names()], [true, [
     "credentials",
   ]]);
 });
@@ -141,7 +133,7 @@ Deno.test("writeProfile() loses none of 20 profiles that are written at once", a
 Deno.test("writeProfile() names the lock's holder when the lock is held too long", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.write("credentials", "[o]\n");
-  using _held = await lockFile(lockPathOf(path), 0, WAITING);
+  using _held = await lockFile(lockPathOf(path), 0, REAL_CLOCKS);
   assertEquals(
     await refusal(path, 100),
     `${path} was not changed: another program has held its lock for 0.1 s; ` +
@@ -212,9 +204,9 @@ for (const { what, make, message } of REFUSED) {
   Deno.test(`writeProfile() throws credentials-file and changes nothing when there is ${what}`, async () => {
     using directory = new TemporaryDirectory();
     const path = make(directory);
-    const before = names(directory);
+    const before = directory.names();
     assertMatch(await refusal(path), message);
-    assertEquals(names(directory), before);
+    assertEquals(directory.names(), before);
   });
 }
 

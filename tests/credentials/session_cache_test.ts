@@ -7,7 +7,7 @@ import {
 } from "../../src/credentials/cache/session_cache.ts";
 import { lockFile, lockPathOf } from "../../src/files/file_lock.ts";
 import { HelperError } from "../../src/errors.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { modeOf, TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const KEY = "0123456789abcdef".repeat(4);
 const FILE = `${KEY}.json`;
@@ -65,7 +65,7 @@ class CacheFixture implements Disposable {
 Deno.test("SessionCache.get() stores a session, 0600 in 0700, and returns it again", async () => {
   using fixture = new CacheFixture();
   assertEquals([await fixture.get(), await fixture.get(), fixture.calls], ["ID1", "ID1", 1]);
-  const mode = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
+  const mode = (path: string) => modeOf(path);
   assertEquals([mode(fixture.path), mode(fixture.cacheDirectory)], [0o600, 0o700]);
   assertEquals([fixture.names, fixture.warnings], [[FILE], []]);
   assertEquals(fixture.debug, [

@@ -11,8 +11,9 @@ import { parseSessionArns } from "../../src/rolesanywhere/arn.ts";
 import { parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
 import { createAuthority } from "../support/certificates.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { FakeKeystore, NO_CONTEXT } from "../keystore/fake_keystore.ts";
+import { FakeKeystore } from "../keystore/fake_keystore.ts";
 import { derOf } from "../x509/test_certificates.ts";
+import { NO_CONTEXT } from "../support/scripted_context.ts";
 
 const NOT_BEFORE = new Date("2026-01-01T00:00:00Z");
 const NOT_AFTER = new Date("2026-02-01T00:00:00Z");

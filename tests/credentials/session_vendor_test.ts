@@ -7,11 +7,11 @@ import { parseKeystoreUri } from "../../src/keystore/uri.ts";
 import { parseSessionArns } from "../../src/rolesanywhere/arn.ts";
 import type { CreateSessionDeps } from "../../src/rolesanywhere/create_session.ts";
 import { keystore } from "../../plugins/file/mod.ts";
-import { NO_CONTEXT } from "../keystore/fake_keystore.ts";
 import { createAuthority, issueCertificate } from "../support/certificates.ts";
 import { openssl } from "../support/openssl.ts";
 import { ARNS } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { NO_CONTEXT, scriptedContext } from "../support/scripted_context.ts";
 
 /** Returns the service's response with a session of one hour from `now`. */
 function response(now: Date): Uint8Array {
@@ -168,20 +168,13 @@ Deno.test("vend() prompts for a passphrase once, and again if it is wrong", asyn
   };
   const first = await fixture.issue(1n);
   fixture.install({ ...first, key: await lock(first.key, "one") });
-  const answers = ["one", "two"];
-  const questions: string[] = [];
-  await using vendor = fixture.vendor({
-    ...NO_CONTEXT,
-    prompt: (question) => {
-      questions.push(question);
-      return Promise.resolve(answers[questions.length - 1]);
-    },
-  });
+  const context = scriptedContext({ answers: ["one", "two"] });
+  await using vendor = fixture.vendor(context);
   await vendor.vend();
   await vendor.vend();
-  assertEquals(questions.length, 1);
+  assertEquals(context.questions.length, 1);
   const second = await fixture.issue(2n);
   fixture.install({ ...second, key: await lock(second.key, "two") });
   await vendor.vend();
-  assertEquals([questions.length, fixture.sent], [2, ["1", "1", "2"]]);
+  assertEquals([context.questions.length, fixture.sent], [2, ["1", "1", "2"]]);
 });

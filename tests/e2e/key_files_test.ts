@@ -53,7 +53,7 @@ Deno.test("sign-string signs with every kind of key file, and openssl verifies",
 
 Deno.test("sign-string prints one signature as a JSON string, text and bytes", async () => {
   using directory = new TemporaryDirectory();
-  // RSA with PKCS#1 v1.5 gives the same signature each time
+  // RSA with PKCS#1 v1.5 returns the same signature each time
   const key = directory.write("key.pem", await openssl(["genrsa", "2048"]));
   const run = (format: string) =>
     runBinary(["sign-string", "--private-key", key, ...format.split(" ")]);

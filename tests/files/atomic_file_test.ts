@@ -3,12 +3,9 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { removeLeftovers, replaceFile } from "../../src/files/atomic_file.ts";
 import { errnoOf } from "../../src/files/file_errors.ts";
 import { testWith } from "../support/needs.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { modeOf, TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
-const modeOf = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
-const names = (directory: TemporaryDirectory) =>
-  [...Deno.readDirSync(directory.path)].map(({ name }) => name).toSorted();
 
 Deno.test("replaceFile() creates a file of mode 0600 and no other file", () => {
   using directory = new TemporaryDirectory();
@@ -19,7 +16,7 @@ Deno.test("replaceFile() creates a file of mode 0600 and no other file", () => {
     Deno.umask(umask);
   }
   assertEquals(Deno.readTextFileSync(directory.join("file")), "text");
-  assertEquals([modeOf(directory.join("file")), names(directory)], [0o600, ["file"]]);
+  assertEquals([modeOf(directory.join("file")), directory.names()], [0o600, ["file"]]);
 });
 
 Deno.test("replaceFile() creates a new file and keeps the old one for programs that have it open", () => {
@@ -54,7 +51,7 @@ Deno.test("replaceFile() throws and leaves no file if the path is a directory", 
   using directory = new TemporaryDirectory();
   Deno.mkdirSync(directory.join("file"));
   const error = assertThrows(() => replaceFile(directory.join("file"), bytes("text")), Error);
-  assertEquals([errnoOf(error), names(directory)], ["EISDIR", ["file"]]);
+  assertEquals([errnoOf(error), directory.names()], ["EISDIR", ["file"]]);
 });
 
 Deno.test("removeLeftovers() removes temporary files of killed writers, and nothing else", () => {
@@ -73,7 +70,7 @@ Deno.test("removeLeftovers() removes temporary files of killed writers, and noth
   Deno.symlinkSync("file", directory.join(".file.aws_signing_helper.0000000000000000.tmp"));
   removeLeftovers(directory.join("file"));
   assertEquals(
-    names(directory),
+    directory.names(),
     [...others, ".file.aws_signing_helper.0000000000000000.tmp"].toSorted(),
   );
 });

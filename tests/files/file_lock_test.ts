@@ -2,34 +2,27 @@ import { assertEquals, assertGreaterOrEqual, assertRejects } from "@std/assert";
 
 import { lockFile, lockPathOf } from "../../src/files/file_lock.ts";
 import { HelperError } from "../../src/errors.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
-
-const WAITING = {
-  monotonic: () => performance.now(),
-  sleep: (milliseconds: number) => new Promise<void>((done) => setTimeout(done, milliseconds)),
-};
-
-const names = (directory: TemporaryDirectory) =>
-  [...Deno.readDirSync(directory.path)].map(({ name }) => name);
+import { modeOf, TemporaryDirectory } from "../support/temporary_directory.ts";
+import { REAL_CLOCKS } from "../support/real_clocks.ts";
 
 Deno.test("lockFile() creates a file that only its owner can read, and removes it with the lock", async () => {
   using directory = new TemporaryDirectory();
   const path = lockPathOf(directory.join("file"));
   {
-    using lock = await lockFile(path, 0, WAITING);
+    using lock = await lockFile(path, 0, REAL_CLOCKS);
     assertEquals(lock !== undefined, true);
-    assertEquals(names(directory), [".file.aws_signing_helper.lock"]);
-    assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+    assertEquals(directory.names(), [".file.aws_signing_helper.lock"]);
+    assertEquals(modeOf(path), 0o600);
   }
-  assertEquals(names(directory), []);
+  assertEquals(directory.names(), []);
 });
 
 Deno.test("lockFile() returns undefined if another process holds the lock all the time", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.join("lock");
-  using _held = await lockFile(path, 0, WAITING);
+  using _held = await lockFile(path, 0, REAL_CLOCKS);
   const started = performance.now();
-  assertEquals(await lockFile(path, 100, WAITING), undefined);
+  assertEquals(await lockFile(path, 100, REAL_CLOCKS), undefined);
   assertGreaterOrEqual(performance.now() - started, 100);
 });
 
@@ -42,8 +35,8 @@ Deno.test("lockFile() respects a lock of flock(1), and gets it if that program i
   }).spawn();
   const reader = other.stdout.getReader();
   await reader.read();
-  assertEquals(await lockFile(path, 0, WAITING), undefined);
-  const waiting = lockFile(path, 60_000, WAITING);
+  assertEquals(await lockFile(path, 0, REAL_CLOCKS), undefined);
+  const waiting = lockFile(path, 60_000, REAL_CLOCKS);
   other.kill("SIGKILL");
   using lock = await waiting;
   assertEquals(lock !== undefined, true);
@@ -56,32 +49,32 @@ Deno.test("lockFile() locks for many waiting processes one after the other", asy
   let inside = 0;
   let max = 0;
   await Promise.all(Array.from({ length: 20 }, async () => {
-    using lock = await lockFile(path, 60_000, WAITING);
+    using lock = await lockFile(path, 60_000, REAL_CLOCKS);
     assertEquals(lock !== undefined, true);
     max = Math.max(max, ++inside);
-    await WAITING.sleep(1);
+    await REAL_CLOCKS.sleep(1);
     inside--;
   }));
-  assertEquals([max, names(directory)], [1, []]);
+  assertEquals([max, directory.names()], [1, []]);
 });
 
 Deno.test("lockFile() does not lock a file that was replaced at its path", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.join("lock");
-  const first = await lockFile(path, 0, WAITING);
-  const waiting = lockFile(path, 60_000, WAITING);
+  const first = await lockFile(path, 0, REAL_CLOCKS);
+  const waiting = lockFile(path, 60_000, REAL_CLOCKS);
   first?.[Symbol.dispose]();
   using second = await waiting;
   assertEquals(second !== undefined, true);
-  assertEquals(await lockFile(path, 50, WAITING), undefined);
+  assertEquals(await lockFile(path, 50, REAL_CLOCKS), undefined);
 });
 
 Deno.test("lockFile() throws the signal's reason if the signal comes before the lock", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.join("lock");
-  using _held = await lockFile(path, 0, WAITING);
+  using _held = await lockFile(path, 0, REAL_CLOCKS);
   const controller = new AbortController();
-  const waiting = lockFile(path, 60_000, { ...WAITING, signal: controller.signal });
+  const waiting = lockFile(path, 60_000, { ...REAL_CLOCKS, signal: controller.signal });
   controller.abort(new HelperError("interrupted", "enough"));
   await assertRejects(() => waiting, HelperError, "enough");
 });
@@ -95,7 +88,7 @@ Deno.test("lockFile() throws credentials-file if the file system does not suppor
   };
   try {
     const path = directory.join("lock");
-    const error = await assertRejects(() => lockFile(path, 0, WAITING), HelperError);
+    const error = await assertRejects(() => lockFile(path, 0, REAL_CLOCKS), HelperError);
     assertEquals([error.code, error.message], [
       "credentials-file",
       `${path}: the file system does not support locks (Function not implemented (os error 38)); ` +
@@ -118,10 +111,10 @@ for (
     directory.write("target", "text", 0o644);
     const path = directory.join("lock");
     make(path);
-    const before = names(directory).toSorted();
-    const error = await assertRejects(() => lockFile(path, 0, WAITING), HelperError, path);
+    const before = directory.names().toSorted();
+    const error = await assertRejects(() => lockFile(path, 0, REAL_CLOCKS), HelperError, path);
     assertEquals(error.code, "credentials-file");
-    assertEquals(names(directory).toSorted(), before);
+    assertEquals(directory.names().toSorted(), before);
     assertEquals(Deno.readTextFileSync(directory.join("target")), "text");
   });
 }

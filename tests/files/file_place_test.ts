@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 
 import { FilePlace, UntrustedPathError } from "../../src/files/file_place.ts";
 import { testWith } from "../support/needs.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { modeOf, TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const USER = 65534;
 
@@ -34,7 +34,7 @@ Deno.test("find() throws the system's errors for loops, files on the way and mis
   assertEquals(code(`${path}/file/x`), "ENOTDIR");
   assertEquals(code(`${path}/none/x`), "ENOENT");
   assertEquals(found(`${path}/made/deep/x`, { makeDirectories: true })[0], `${path}/made/deep`);
-  assertEquals((Deno.statSync(`${path}/made`).mode ?? 0) & 0o777, 0o700);
+  assertEquals(modeOf(`${path}/made`), 0o700);
 });
 
 testWith(["linux"], "find() holds a directory that others can exchange, and closes it", () => {

@@ -32,6 +32,11 @@ for device in null zero full random urandom tty; do
   touch "$root/dev/$device"
   mount --bind "/dev/$device" "$root/dev/$device"
 done
+# A container has no /dev/fuse.
+if [ -z "${DROP:-}" ] && [ -e /dev/fuse ]; then
+  touch "$root/dev/fuse"
+  mount --bind /dev/fuse "$root/dev/fuse"
+fi
 mkdir "$root/dev/pts" "$root/dev/shm"
 mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
 ln -s pts/ptmx "$root/dev/ptmx"

@@ -9,7 +9,7 @@ import { createKeystore } from "../../plugins/tpm/mod.ts";
 import { HelperError } from "../../src/errors.ts";
 import type { KeystoreContext } from "../../src/keystore/types.ts";
 import { type KeystoreUri, parseKeystoreUri } from "../../src/keystore/uri.ts";
-import { scriptedContext } from "../plugins/file/keystore_context.ts";
+import { passphraseContext } from "../plugins/file/keystore_context.ts";
 import { createAuthority } from "../support/certificates.ts";
 import type { Mutator } from "../support/mutator.ts";
 import { openssl } from "../support/openssl.ts";
@@ -103,12 +103,8 @@ function secretsOf(bytes: Uint8Array): SecretWindows {
 /** Opens a file for its key and its certificates. Returns every message. */
 async function tryFile(path: string): Promise<{ outcome: Outcome; said: string }> {
   const uri = parseKeystoreUri(path, "--private-key");
-  const messages: string[] = [];
-  const context = {
-    ...scriptedContext({ flag: PASSPHRASE }),
-    say: (message: string) => void messages.push(message),
-    debug: (message: string) => void messages.push(message),
-  };
+  const context = passphraseContext(PASSPHRASE);
+  const errors: string[] = [];
   const outcomes = new Set<Outcome>();
   for (const open of [openAndSign, keystore.readCertificates]) {
     try {
@@ -116,12 +112,13 @@ async function tryFile(path: string): Promise<{ outcome: Outcome; said: string }
       outcomes.add("opened");
     } catch (thrown) {
       if (!(thrown instanceof HelperError)) throw thrown;
-      messages.push(thrown.message);
+      errors.push(thrown.message);
       outcomes.add(thrown.code);
     }
   }
   const outcome = outcomes.has("opened") ? "opened" : [...outcomes].join("+");
-  return { outcome, said: messages.join("\n") };
+  const { questions, messages, debugMessages } = context;
+  return { outcome, said: [...questions, ...messages, ...debugMessages, ...errors].join("\n") };
 }
 
 async function openAndSign(uri: KeystoreUri, context: KeystoreContext): Promise<void> {

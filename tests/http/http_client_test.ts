@@ -1,10 +1,11 @@
-import { assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 
-import { HelperError } from "../../src/errors.ts";
+import type { ErrorCode } from "../../src/errors.ts";
 import { createSender, type HttpOptions } from "../../src/http/http_client.ts";
 import type { HttpRequest } from "../../src/http/request.ts";
 import { ConnectProxy } from "../support/connect_proxy.ts";
 import { makeServerCertificate } from "../rolesanywhere/tls_authority.ts";
+import { refusal } from "../support/refusal.ts";
 
 const OPTIONS: HttpOptions = { verifyServer: true, extraAuthorities: [], userAgent: "test/1" };
 const SERVER = await makeServerCertificate(["localhost", "127.0.0.1"]);
@@ -57,12 +58,6 @@ function request(url: string): HttpRequest {
 const send = (url: string, options: Partial<HttpOptions> = {}, timeout = 5000) =>
   createSender({ ...OPTIONS, ...options })(request(url), timeout);
 
-async function refusal(action: () => Promise<unknown>, code: string): Promise<string> {
-  const error = await assertRejects(action, HelperError);
-  assertEquals(error.code, code, error.message);
-  return error.message;
-}
-
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 const proxyAt = (address: string) => ({
@@ -75,7 +70,7 @@ const challenge = (...schemes: string[]) =>
     schemes.map((scheme) => `Proxy-Authenticate: ${scheme}\r\n`).join("")
   }\r\n`;
 
-const PROXY_REFUSALS: Record<string, { response: string; message: string; code?: string }> = {
+const PROXY_REFUSALS: Record<string, { response: string; message: string; code?: ErrorCode }> = {
   "refuses": { response: "HTTP/1.1 403 Forbidden\r\n\r\n", message: "403" },
   "cannot reach the service": {
     response: "HTTP/1.1 502 Bad Gateway\r\n\r\n",

@@ -64,18 +64,3 @@ export class FakeKeystore implements Keystore {
     return this.entries[uri.displayName] ?? {};
   }
 }
-
-/** A context that has no flag, no variable, no secret and no terminal. */
-export const NO_CONTEXT: KeystoreContext = {
-  secret: () => Promise.resolve(undefined),
-  setting: () => undefined,
-  isOn: () => false,
-  environment: () => undefined,
-  prompt: () => Promise.resolve(undefined),
-  info: () => {},
-  debug: () => {},
-  now: () => new Date(),
-  monotonic: () => 0,
-  sleep: () => Promise.resolve(),
-  holdSignals: () => ({ signal: new AbortController().signal, [Symbol.dispose]() {} }),
-};

@@ -1,6 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 
-import { HelperError } from "../../src/errors.ts";
 import {
   type IdentitySource,
   MAX_CHAIN_LENGTH,
@@ -14,7 +13,9 @@ import { type Certificate, parseCertificate, publicKeyOf } from "../../src/x509/
 import { type Authority, createAuthority, issueCertificate } from "../support/certificates.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { derOf } from "../x509/test_certificates.ts";
-import { FakeKeystore, NO_CONTEXT } from "./fake_keystore.ts";
+import { FakeKeystore } from "./fake_keystore.ts";
+import { NO_CONTEXT } from "../support/scripted_context.ts";
+import { refusal } from "../support/refusal.ts";
 
 const read = ({ certificatePem }: Authority) => parseCertificate(derOf(certificatePem));
 
@@ -44,12 +45,6 @@ const source = (texts: Partial<Record<keyof IdentitySource, string>>): IdentityS
 
 const open = (keystore: FakeKeystore, texts: Parameters<typeof source>[0]) =>
   openIdentity(source(texts), keystore.registry, NO_CONTEXT);
-
-async function refusal(action: () => Promise<unknown>, code: string): Promise<string> {
-  const error = await assertRejects(action, HelperError);
-  assertEquals(error.code, code);
-  return error.message;
-}
 
 Deno.test("openIdentity() pairs a certificate and a key from two places", async () => {
   const keystore = new FakeKeystore({

@@ -14,19 +14,15 @@ import {
   parseStored,
   selectStored,
 } from "../../src/keystore/os_store/certificates.ts";
-import type { KeystoreContext } from "../../src/keystore/types.ts";
 import { parseKeystoreUri } from "../../src/keystore/uri.ts";
 import { parseCertificate } from "../../src/x509/certificate.ts";
 import { selfSigned } from "../x509/test_certificates.ts";
-import { NO_CONTEXT } from "./fake_keystore.ts";
+import { NO_CONTEXT, scriptedContext } from "../support/scripted_context.ts";
 
 const parse = (text: string, settings: string[] = []) =>
   parseStoreUri(parseKeystoreUri(text, "--certificate"), settings);
 
-const LATEST: KeystoreContext = {
-  ...NO_CONTEXT,
-  isOn: (name) => name === "use-latest-expiring-certificate",
-};
+const LATEST = scriptedContext({ switches: ["use-latest-expiring-certificate"] });
 
 /** Certificates of one subject that expire after so many days, each in its own copy. */
 async function stored(...days: number[]) {

@@ -3,7 +3,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { HelperError } from "../../src/errors.ts";
 import { unavailableKeystore } from "../../src/keystore/unavailable.ts";
 import { parseKeystoreUri, SCHEMES } from "../../src/keystore/uri.ts";
-import { NO_CONTEXT } from "./fake_keystore.ts";
+import { NO_CONTEXT } from "../support/scripted_context.ts";
 
 Deno.test("unavailableKeystore() refuses every use, naming source and keystore", async () => {
   const keystore = unavailableKeystore("cng");

@@ -1,6 +1,6 @@
 /**
- * Misuses a double of a store in one way, to show that it ends the process. Arguments: the library,
- * and the name of the way.
+ * Program that misuses a double of a store in one way, which must end the process. Arguments: the
+ * library, and the name of the way.
  *
  * @module
  */
@@ -50,7 +50,7 @@ function misuseWindows(): void {
 
 function misuseMac(): void {
   const double = new KeychainDouble(library);
-  double.keep([{ encoded, keyPath }]);
+  double.hold([{ encoded, keyPath }]);
   const { symbols } = Deno.dlopen(library, CORE_FOUNDATION);
   const security = Deno.dlopen(library, SECURITY).symbols;
   const data = symbols.CFDataCreate(null, new Uint8Array(3), 3n);

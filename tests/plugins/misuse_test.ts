@@ -1,4 +1,4 @@
-/** That the doubles of stores find misuse out: what passes with them has not done such things. */
+/** Tests that the doubles of stores detect misuse, so that tests that use them prove its absence. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fileURLToPath } from "node:url";
 
@@ -17,7 +17,7 @@ const identity = await fixture.issue("ec-p256", "/CN=a");
 const certificatePath = fixture.directory.write("a.der", identity.encoded);
 const SCRIPT = fileURLToPath(new URL("misuse.ts", import.meta.url));
 const CONFIGURATION = fileURLToPath(new URL("../../deno.json", import.meta.url));
-/** What a shell says of a program that abort(3) has ended. */
+/** Exit code of a shell for a program that abort(3) ended. */
 const ABORTED = 134;
 
 const libraries = reason ? { cng: "", keychain: "" } : {
@@ -25,7 +25,7 @@ const libraries = reason ? { cng: "", keychain: "" } : {
   keychain: await keychain.compileDouble(fixture.directory.join("libkeychain.so")),
 };
 
-const WAYS: [keyof typeof libraries, string, words: string][] = [
+const WAYS: [keyof typeof libraries, string, message: string][] = [
   ["cng", "open for writing", "CertOpenStore: other flags"],
   ["cng", "close early", "CertCloseStore: contexts of it are still held"],
   ["cng", "free twice", "CertFreeCertificateContext: no live certificate context"],
@@ -39,19 +39,19 @@ const WAYS: [keyof typeof libraries, string, words: string][] = [
   ["keychain", "use the network", "SecTrustEvaluateWithError: it may use the network"],
 ];
 
-for (const [library, way, words] of WAYS) {
+for (const [library, way, message] of WAYS) {
   testWith(["compiler"], `the double of ${library} ends the process: ${way}`, async () => {
     // deno-fmt-ignore
     const { code, stderr } = await runProgram("sh", [
       "-c", '"$@"', "sh", Deno.execPath(), "run", "--quiet", "--cached-only", "-A", "--no-check",
       "--config", CONFIGURATION, SCRIPT, libraries[library], way, certificatePath, identity.keyPath,
     ], { env: { DENO_DIR: Deno.env.get("DENO_DIR") ?? "" } });
-    assertStringIncludes(stderr, `misuse of ${words}`);
+    assertStringIncludes(stderr, `misuse of ${message}`);
     assertEquals(code, ABORTED);
   });
 }
 
-testWith(["compiler"], "the doubles count what nobody has released", () => {
+testWith(["compiler"], "the doubles count unreleased objects", () => {
   using windows = new CngDouble(libraries.cng);
   windows.hold([{ encoded: lower.encoded, kind: "none" }]);
   using mac = new KeychainDouble(libraries.keychain);

@@ -1,7 +1,7 @@
 import type { Held } from "./cng/double.ts";
 import type { Kept } from "./keychain/double.ts";
 
-/** What every description says. */
+/** Fields of every description. */
 interface Common {
   /** The compiled double. */
   readonly library: string;
@@ -14,10 +14,10 @@ interface Common {
   readonly secret?: string;
 }
 
-/** A certificate in a file, in place of its bytes. */
+/** Certificate by its file instead of its bytes. */
 type InFile<T> = Omit<T, "encoded"> & { readonly certificatePath: string };
 
-/** What the JSON file that `store_program.ts` reads says. */
+/** JSON file of `store_program.ts`. */
 export type StoreDescription =
   | Common & { readonly platform: "windows"; readonly certificates: readonly InFile<Held>[] }
   | Common & { readonly platform: "darwin"; readonly certificates: readonly InFile<Kept>[] };

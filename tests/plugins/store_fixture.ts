@@ -8,12 +8,12 @@ import {
 import { openssl } from "../support/openssl.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
-/** A certificate in the form that stores hold, and its key as a file. */
+/** Certificate in the form of a store, and the file of its key. */
 export interface StoreIdentity extends Authority {
   readonly encoded: Uint8Array;
 }
 
-/** Makes certificates for stores; what it wrote goes away with the process. */
+/** Maker of certificates for stores. Its files are removed at the end of the process. */
 export class StoreFixture {
   readonly directory = new TemporaryDirectory();
   readonly #authorities: Promise<[StoreIdentity, StoreIdentity]>;
@@ -29,12 +29,12 @@ export class StoreFixture {
     return [await stored(root), await stored(lower)];
   }
 
-  /** The root and the authority below it that issues the rest. */
+  /** Root, and the authority below it that issues the other certificates. */
   get authorities(): Promise<[root: StoreIdentity, lower: StoreIdentity]> {
     return this.#authorities;
   }
 
-  /** An end-entity certificate of the lower authority. */
+  /** Issues an end-entity certificate with the lower authority. */
   async issue(
     keyType: KeyType,
     subject: string,
@@ -51,7 +51,7 @@ export async function stored(files: Authority): Promise<StoreIdentity> {
   return { ...files, encoded };
 }
 
-/** Whether openssl takes the signature for the certificate's. Digests are `sha256` and so on. */
+/** Returns true if openssl verifies the signature. Digests have names like `sha256`. */
 export async function opensslVerifies(
   fixture: StoreFixture,
   { certificatePath }: { readonly certificatePath: string },
@@ -62,9 +62,9 @@ export async function opensslVerifies(
   const key = await openssl(["x509", "-in", certificatePath, "-noout", "-pubkey"]);
   const keyPath = fixture.directory.write("public.pem", key);
   const signaturePath = fixture.directory.write("signature", signature);
-  const said = await openssl(
+  const output = await openssl(
     ["dgst", `-${digest}`, "-verify", keyPath, "-signature", signaturePath],
     { stdin: message, allowFailure: true },
   );
-  return new TextDecoder().decode(said).includes("Verified OK");
+  return new TextDecoder().decode(output).includes("Verified OK");
 }

@@ -1,13 +1,11 @@
 /**
- * The program with a double of an operating system's store in it, so that whole commands can be run
- * where there is no such store, and on Windows where wine's is not enough. The variable
- * STORE_PROGRAM names a JSON file that says what the double holds; the number of objects that are
- * alive at the end goes to a file beside it.
+ * Program with a double of an operating system's store. It runs whole commands on systems without
+ * such a store, and on Windows if wine's store is not enough. The variable STORE_PROGRAM names a JSON
+ * file with the contents of the double. The program writes the number of live objects at the end to a
+ * file next to it.
  *
  * @module
  */
-import { createKeystore as createCngKeystore } from "../../plugins/cng/mod.ts";
-import { createKeystore as createKeychainKeystore } from "../../plugins/keychain/mod.ts";
 import { promptSecret } from "../../src/cli/terminal/prompt.ts";
 import { run } from "../../src/cli/run.ts";
 import { holdSignals } from "../../src/cli/terminal/signals.ts";
@@ -19,38 +17,23 @@ import { CngDouble } from "./cng/double.ts";
 import { KeychainDouble } from "./keychain/double.ts";
 import type { StoreDescription } from "./store_description.ts";
 
-interface StoreDouble extends Disposable {
-  readonly keystore: Keystore;
-  readonly live: number;
-}
-
-function openDouble(description: StoreDescription): StoreDouble {
+function openDouble(description: StoreDescription): CngDouble | KeychainDouble {
   const { library, failure, secret } = description;
   const read = <T extends { certificatePath: string }>(item: T) => ({
     ...item,
     encoded: Deno.readFileSync(item.certificatePath),
   });
   let double: CngDouble | KeychainDouble;
-  let keystore: Keystore;
   if (description.platform === "windows") {
-    const cng = new CngDouble(library);
-    cng.hold(description.certificates.map(read));
-    if (secret !== undefined) cng.setPin(secret);
-    [double, keystore] = [cng, createCngKeystore(cng.libraries)];
+    double = new CngDouble(library);
+    double.hold(description.certificates.map(read));
   } else {
-    const keychain = new KeychainDouble(library);
-    keychain.keep(description.certificates.map(read));
-    if (secret !== undefined) keychain.setPassword(secret);
-    [double, keystore] = [keychain, createKeychainKeystore(keychain.frameworks)];
+    double = new KeychainDouble(library);
+    double.hold(description.certificates.map(read));
   }
+  if (secret !== undefined) double.setSecret(secret);
   if (failure) double.fail(failure.function, failure.code, failure.successes);
-  return {
-    keystore,
-    get live() {
-      return double.live;
-    },
-    [Symbol.dispose]: () => double[Symbol.dispose](),
-  };
+  return double;
 }
 
 function worldOf(platform: Platform, store: Keystore): System {
@@ -69,7 +52,7 @@ function worldOf(platform: Platform, store: Keystore): System {
       void Deno.stdout.writeSync(
         typeof output === "string" ? new TextEncoder().encode(output) : output,
       ),
-    log: (words) => void Deno.stderr.writeSync(new TextEncoder().encode(`${words}\n`)),
+    log: (message) => void Deno.stderr.writeSync(new TextEncoder().encode(`${message}\n`)),
     prompt: promptSecret,
     now: () => new Date(),
     monotonic: () => performance.now(),

@@ -68,7 +68,7 @@ testWith(
   },
 );
 
-testWith(["image", "mountable-root"], "buildah loads the image archive", async () => {
+testWith(["image", "buildah"], "buildah loads the image archive", async () => {
   using directory = new TemporaryDirectory();
   const layout = directory.join("layout");
   Deno.mkdirSync(layout);

@@ -43,6 +43,17 @@ async function documentsOf(rendered: string): Promise<Manifest[]> {
   return JSON.parse(stdout);
 }
 
+const validate = (file: string, version: string) =>
+  runProgram(VALIDATE, ["--strict", "-k", version, file]);
+
+/** Checks a file with the strict schemas of the oldest and the newest version. */
+async function assertValid(file: string): Promise<void> {
+  for (const version of ["1.30.0", "1.37.0"]) {
+    const { code, stdout, stderr } = await validate(file, version);
+    assertEquals(code, 0, `${version}: ${stdout}${stderr}`);
+  }
+}
+
 Deno.test("every set of manifests is known to these tests", () => {
   assertEquals(
     [...Deno.readDirSync(MANIFESTS)].map(({ name }) => name).toSorted(),
@@ -57,21 +68,12 @@ for (const set of SETS) {
     async () => {
       using directory = new TemporaryDirectory();
       const rendered = await must(KUSTOMIZE, ["build", `${MANIFESTS}/${set}`]);
-      const file = directory.write("rendered.yaml", rendered);
-      for (const version of ["1.30.0", "1.37.0"]) {
-        const { code, stdout, stderr } = await runProgram(VALIDATE, [
-          "--strict",
-          "-k",
-          version,
-          file,
-        ]);
-        assertEquals(code, 0, `${stdout}${stderr}`);
-      }
+      await assertValid(directory.write("rendered.yaml", rendered));
       const wrong = directory.write(
         "wrong.yaml",
         rendered.replace("runAsNonRoot: true", "runAsNonRot: true"),
       );
-      assertEquals((await runProgram(VALIDATE, ["--strict", "-k", "1.37.0", wrong])).code, 1);
+      assertEquals((await validate(wrong, "1.37.0")).code, 1);
     },
   );
 
@@ -113,16 +115,7 @@ testWith(
     directory.write("certificate.pem", "certificate\n");
     directory.write("key.pem", "key\n");
     const rendered = await must(KUSTOMIZE, ["build", directory.path]);
-    const file = directory.write("rendered.yaml", rendered);
-    for (const version of ["1.30.0", "1.37.0"]) {
-      const { code, stdout, stderr } = await runProgram(VALIDATE, [
-        "--strict",
-        "-k",
-        version,
-        file,
-      ]);
-      assertEquals(code, 0, `${stdout}${stderr}`);
-    }
+    await assertValid(directory.write("rendered.yaml", rendered));
     const documents = await documentsOf(rendered);
     assertEquals(documents.map(({ kind }) => kind), ["ConfigMap", "Secret", "Deployment"]);
     const [, secret, deployment] = documents;

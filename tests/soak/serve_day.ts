@@ -19,8 +19,9 @@ import { parseSessionArns } from "../../src/rolesanywhere/arn.ts";
 import { createSender } from "../../src/http/http_client.ts";
 import { removeRuntimeVariables } from "../../src/runtime/remove_variables.ts";
 import { REMOVED_VARIABLES } from "../../src/runtime/variables.ts";
-import { NO_CONTEXT } from "../keystore/fake_keystore.ts";
 import { ARNS } from "../support/session_scenario.ts";
+import { NO_CONTEXT } from "../support/scripted_context.ts";
+import { REAL_CLOCKS } from "../support/real_clocks.ts";
 
 const [speedText, startText, endpoint = "", certificate = "", key = "", bundle = ""] = Deno.args;
 const speed = Number(speedText);
@@ -52,8 +53,7 @@ await using vendor = new SessionVendor(
   {
     ...fast,
     // Real time: the network does not run faster.
-    monotonic: () => performance.now(),
-    sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+    ...REAL_CLOCKS,
     send: createSender({
       verifyServer: true,
       extraAuthorities: [await Deno.readTextFile(bundle)],

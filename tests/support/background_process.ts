@@ -1,4 +1,5 @@
 import { TemporaryDirectory } from "./temporary_directory.ts";
+import { endProcess } from "./end_process.ts";
 
 /** Timeout for an expected line, milliseconds. */
 const OUTPUT_TIMEOUT = 60_000;
@@ -19,6 +20,10 @@ export class BackgroundProcess implements AsyncDisposable {
       clearEnv: true,
       env: { PATH: path, ...env, ERR: this.#stderrPath },
     }).spawn();
+  }
+
+  get pid(): number {
+    return this.#child.pid; // the shell's exec keeps it
   }
 
   get #stderrPath(): string {
@@ -51,12 +56,7 @@ export class BackgroundProcess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#child.kill("SIGKILL");
-    } catch {
-      // it has ended
-    }
-    await this.#child.status;
+    await endProcess(this.#child);
     this.#directory[Symbol.dispose]();
   }
 }

@@ -49,8 +49,11 @@ const PROBES = {
   "user-namespace": () =>
     shell(`if [ "$(id -u)" = 0 ]; then set -- setpriv --reuid=65532 --regid=65532 --clear-groups; fi
       "$@" unshare --map-root-user --mount --pid --ipc --fork true`),
-  /** root can change how / is mounted, as buildah does; it cannot in a chroot. */
-  "mountable-root": () => probeRoot() ?? shell("unshare --mount mount --make-rprivate /"),
+  /** buildah makes a container: it needs namespaces, and / to be a mount point. */
+  "buildah": () =>
+    probeRoot() ?? shell(`d=$(mktemp -d) && trap 'rm -rf "$d"' EXIT
+      HOME=$d buildah --storage-driver vfs --root "$d/r" --runroot "$d/s" from scratch 2>"$d/errors" ||
+        { head -n 1 "$d/errors" >&2; exit 1; }`),
   /** root can mount /proc into a root of its own and change to it. */
   "proc-mount": () =>
     probeRoot() ?? shell(`d=$(mktemp -d) && trap 'rmdir "$d"' EXIT

@@ -1,4 +1,5 @@
 import { BINARY, leastEnvironment, within } from "./binary.ts";
+import { endProcess } from "./end_process.ts";
 
 /** Timeout without new output, milliseconds. */
 const MAX_SILENCE = 120_000;
@@ -69,12 +70,7 @@ export class RunningBinary implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#child.kill("SIGKILL");
-    } catch {
-      // it has ended
-    }
-    await this.#child.status;
+    await endProcess(this.#child);
     await this.#read;
     if (!this.#child.stdout.locked) await this.#child.stdout.cancel();
   }

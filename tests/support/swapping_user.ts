@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { TemporaryDirectory } from "./temporary_directory.ts";
+import { endProcess } from "./end_process.ts";
 
 /** The user ID of the hostile user, who need not exist. */
 export const USER = 65534;
@@ -67,12 +68,7 @@ export class SwappingUser implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.child.kill("SIGKILL");
-    } catch {
-      // it has ended
-    }
-    await this.child.status;
+    await endProcess(this.child);
     await this.lines.cancel();
     await this.child.stdin.abort().catch(() => {});
   }

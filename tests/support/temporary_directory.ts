@@ -1,5 +1,10 @@
 import { join } from "node:path";
 
+/** Returns the permission bits of a file or folder. */
+export function modeOf(path: string): number {
+  return (Deno.statSync(path).mode ?? 0) & 0o777;
+}
+
 /** Folder with files that tests write. */
 export class Folder {
   /** Takes the absolute path of a folder that exists. */
@@ -11,6 +16,11 @@ export class Folder {
   /** Returns the absolute path of a name below the directory, without creating it. */
   join(...parts: string[]): string {
     return join(this.path, ...parts);
+  }
+
+  /** Returns the sorted names in the directory. */
+  names(): string[] {
+    return [...Deno.readDirSync(this.path)].map(({ name }) => name).toSorted();
   }
 
   /**

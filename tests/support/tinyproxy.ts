@@ -1,4 +1,5 @@
 import { TemporaryDirectory } from "./temporary_directory.ts";
+import { endProcess } from "./end_process.ts";
 
 /** Time for tinyproxy to listen, milliseconds. */
 const START_TIMEOUT = 30_000;
@@ -79,12 +80,7 @@ export class Tinyproxy implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.child.kill("SIGKILL");
-    } catch {
-      // it has ended
-    }
-    await this.child.status;
+    await endProcess(this.child);
     this.directory[Symbol.dispose]();
   }
 }

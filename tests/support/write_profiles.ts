@@ -7,6 +7,7 @@
  */
 import { writeProfile } from "../../src/credentials/profile/profile_file.ts";
 import { HelperError } from "../../src/errors.ts";
+import { REAL_CLOCKS } from "./real_clocks.ts";
 
 const [path = "", runs = ""] = Deno.args;
 const credentials = {
@@ -19,10 +20,7 @@ const outcomes: Record<string, number> = {};
 for (let run = 0; run < Number(runs); run++) {
   let outcome = "written";
   try {
-    await writeProfile({ path, profile: "p", credentials, account: "111122223333" }, {
-      monotonic: () => performance.now(),
-      sleep: (milliseconds) => new Promise((done) => setTimeout(done, milliseconds)),
-    });
+    await writeProfile({ path, profile: "p", credentials, account: "111122223333" }, REAL_CLOCKS);
   } catch (thrown) {
     if (!(thrown instanceof HelperError)) throw thrown;
     outcome = thrown.message.replaceAll(/\/[^ ;:]+/g, "PATH");

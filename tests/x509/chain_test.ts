@@ -9,18 +9,12 @@ import {
 } from "../../src/x509/chain.ts";
 import { createAuthority, issueCertificate } from "../support/certificates.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { derOf, selfSigned } from "./test_certificates.ts";
-
-const read = ({ certificatePem }: { certificatePem: string }) =>
-  parseCertificate(derOf(certificatePem));
+import { issuePath, read, selfSigned } from "./test_certificates.ts";
 
 /** A path of four certificates, the leaf's issuer once more under another key, and a stranger. */
 async function makePath() {
   using directory = new TemporaryDirectory();
-  const root = await createAuthority(directory, { subject: "/CN=Root" });
-  const upper = await issueCertificate(root, { subject: "/CN=Upper", ca: true });
-  const lower = await issueCertificate(upper, { subject: "/CN=Lower", ca: true });
-  const leaf = await issueCertificate(lower, { subject: "/CN=Leaf" });
+  const { root, upper, lower, leaf } = await issuePath(directory);
   const crossSigned = await issueCertificate(root, {
     subject: "/CN=Lower",
     ca: true,

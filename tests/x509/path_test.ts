@@ -5,10 +5,7 @@ import { formatName } from "../../src/x509/name.ts";
 import { buildChain } from "../../src/x509/path.ts";
 import { createAuthority, issueCertificate } from "../support/certificates.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { derOf, selfSigned } from "./test_certificates.ts";
-
-const read = ({ certificatePem }: { certificatePem: string }) =>
-  parseCertificate(derOf(certificatePem));
+import { issuePath, read, selfSigned } from "./test_certificates.ts";
 
 /**
  * A path of four certificates; the leaf's issuer cross-signed by the root, renewed, under another key,
@@ -16,10 +13,7 @@ const read = ({ certificatePem }: { certificatePem: string }) =>
  */
 async function makePath() {
   using directory = new TemporaryDirectory();
-  const root = await createAuthority(directory, { subject: "/CN=Root" });
-  const upper = await issueCertificate(root, { subject: "/CN=Upper", ca: true });
-  const lower = await issueCertificate(upper, { subject: "/CN=Lower", ca: true });
-  const leaf = await issueCertificate(lower, { subject: "/CN=Leaf" });
+  const { root, upper, lower, leaf } = await issuePath(directory);
   const asLower = { subject: "/CN=Lower", ca: true, keyPath: lower.keyPath };
   return {
     root: read(root),

@@ -1,13 +1,30 @@
 import { Buffer } from "node:buffer";
 
+import { type Certificate, parseCertificate } from "../../src/x509/certificate.ts";
 import { parsePem } from "../../src/x509/pem.ts";
+import { createAuthority, issueCertificate } from "../support/certificates.ts";
 import { openssl } from "../support/openssl.ts";
+import type { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 /** The DER of the first block of a PEM text. */
 export function derOf(pem: string): Uint8Array {
   const [block] = parsePem(pem);
   if (!block) throw new Error("no PEM block in what openssl made");
   return block.bytes;
+}
+
+/** Parses the certificate that was issued. */
+export function read({ certificatePem }: { readonly certificatePem: string }): Certificate {
+  return parseCertificate(derOf(certificatePem));
+}
+
+/** Issues a path of four certificates: `/CN=Root`, `/CN=Upper`, `/CN=Lower`, `/CN=Leaf`. */
+export async function issuePath(directory: TemporaryDirectory) {
+  const root = await createAuthority(directory, { subject: "/CN=Root" });
+  const upper = await issueCertificate(root, { subject: "/CN=Upper", ca: true });
+  const lower = await issueCertificate(upper, { subject: "/CN=Lower", ca: true });
+  const leaf = await issueCertificate(lower, { subject: "/CN=Leaf" });
+  return { root, upper, lower, leaf };
 }
 
 /** Makes a self-signed certificate with `openssl req` and gives its DER; `args` shape it. */

@@ -7,7 +7,7 @@ const MAGIC: Readonly<Record<string, number>> = {
   "P-256": 0x32534345,
 };
 
-/** A private key in the form that bcrypt.dll imports: BCRYPT_RSAPRIVATE_BLOB or _ECCPRIVATE_BLOB. */
+/** Encodes a private key for bcrypt.dll: BCRYPT_RSAPRIVATE_BLOB or _ECCPRIVATE_BLOB. */
 export function bcryptBlob(keyPem: string): Uint8Array {
   const jwk = createPrivateKey(keyPem).export({ format: "jwk" });
   const part = (name: "n" | "e" | "p" | "q" | "x" | "y" | "d") =>

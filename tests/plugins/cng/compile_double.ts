@@ -16,7 +16,7 @@ const BACKENDS = {
   },
 } as const;
 
-/** Compiles the double: its path. */
+/** Compiles the double. Returns its path. */
 export function compileDouble(system: keyof typeof BACKENDS, output: string): Promise<string> {
   const { compiler, sources, flags } = BACKENDS[system];
   const paths = [...SOURCES, ...sources].map((name) =>

@@ -7,7 +7,7 @@ const COMPILER = "x86_64-w64-mingw32-gcc";
 
 testWith(
   [`program:${COMPILER}`],
-  "OFFSETS and SIZES are those of Windows' own headers",
+  "OFFSETS and SIZES match the Windows headers",
   async () => {
     using directory = new TemporaryDirectory();
     const offsets = Object.entries(OFFSETS).flatMap(([structure, members]) =>

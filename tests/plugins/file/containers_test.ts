@@ -9,12 +9,8 @@ import { readElement, readElements, writeElement } from "../../support/der.ts";
 import { testWith } from "../../support/needs.ts";
 import { openssl } from "../../support/openssl.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
-import {
-  certificateOf,
-  openKeyFile,
-  readCertificateFile,
-  scriptedContext,
-} from "./keystore_context.ts";
+import { scriptedContext } from "../../support/scripted_context.ts";
+import { certificateOf, openKeyFile, readCertificateFile } from "./keystore_context.ts";
 
 Deno.test("openKey() and readCertificates() read PEM however a text editor wrote it", async () => {
   using directory = new TemporaryDirectory();
@@ -89,15 +85,15 @@ Deno.test("openKey() takes the curve from an EC PARAMETERS block when the key do
   await using whole = await openKeyFile(path);
 
   const [parameters, key] = blocks.map(({ bytes }) => Uint8Array.from(bytes));
-  if (!parameters || !key) throw new Error("two blocks were to be made");
+  if (!parameters || !key) throw new Error("expected two blocks");
   const fields = readElements(readElement(key).contents).filter(({ tag }) => tag !== 0xa0);
   const bare = writeElement(0x30, ...fields.map(({ encoded }) => encoded));
   const text = formatPem("EC PARAMETERS", parameters) + formatPem("EC PRIVATE KEY", bare);
   await using split = await openKeyFile(directory.write("split.pem", text));
   assertEquals(split.publicKey, whole.publicKey);
 
-  const alone = directory.write("alone.pem", formatPem("EC PRIVATE KEY", bare));
-  const error = await assertRejects(() => openKeyFile(alone), HelperError);
+  const onlyKey = directory.write("only_key.pem", formatPem("EC PRIVATE KEY", bare));
+  const error = await assertRejects(() => openKeyFile(onlyKey), HelperError);
   assertEquals(error.code, "key-format");
   assertStringIncludes(error.message, "does not name its curve");
 });
@@ -127,7 +123,7 @@ Deno.test("openKey() pads an EC key when its writer left out leading zero bytes"
   }
 });
 
-Deno.test("openKey() finds the key that is meant when a file holds several", async () => {
+Deno.test("openKey() finds the selected key when a file holds several", async () => {
   using directory = new TemporaryDirectory();
   const authority = await createAuthority(directory, { subject: "/CN=root" });
   const leaf = await issueCertificate(authority, { subject: "/CN=leaf" });
@@ -139,8 +135,8 @@ Deno.test("openKey() finds the key that is meant when a file holds several", asy
   const lockedPem = await Deno.readTextFile(locked);
 
   const several = directory.write("several.pem", other + ed25519 + leaf.keyPem);
-  await using beside = await openKeyFile(several, undefined, certificate);
-  assert(hasPublicKey(certificate, beside.publicKey));
+  await using selected = await openKeyFile(several, undefined, certificate);
+  assert(hasPublicKey(certificate, selected.publicKey));
 
   const within = directory.write("within.pem", other + leaf.keyPem + leaf.certificatePem);
   await using found = await openKeyFile(within);
@@ -163,7 +159,7 @@ Deno.test("openKey() finds the key that is meant when a file holds several", asy
   assertEquals(once.questions.length, 1, "one passphrase, asked for once");
 });
 
-Deno.test("openKey() says how many keys there are when it cannot tell which is meant", async () => {
+Deno.test("openKey() names the number of keys when none is selected", async () => {
   using directory = new TemporaryDirectory();
   const { certificatePem } = await createAuthority(directory, { subject: "/CN=a" });
   const two = await generateKey("ec-p256") + await generateKey("ec-p256");
@@ -177,7 +173,7 @@ Deno.test("openKey() says how many keys there are when it cannot tell which is m
   assertEquals(none.code, "key-mismatch");
 });
 
-Deno.test("openKey() gives a TSS2 PRIVATE KEY to the TPM, unless another key in the file is meant", async () => {
+Deno.test("openKey() returns a reference to a TSS2 PRIVATE KEY unless another key is selected", async () => {
   using directory = new TemporaryDirectory();
   const { keyPem, certificatePem } = await createAuthority(directory, { subject: "/CN=a" });
   const der = Uint8Array.of(0x30, 0);
@@ -195,7 +191,7 @@ Deno.test("openKey() gives a TSS2 PRIVATE KEY to the TPM, unless another key in 
     ] as const
   ) {
     const opened = await open(text);
-    if (!("target" in opened)) throw new Error("not given away");
+    if (!("target" in opened)) throw new Error("not a reference");
     const { scheme, displayName: label, path, attributes } = opened.target;
     assertEquals([scheme, label, path], ["handle", directory.join("key.pem"), ""]);
     assertEquals([...attributes.keys()], [TSS2_KEYS]);
@@ -203,11 +199,11 @@ Deno.test("openKey() gives a TSS2 PRIVATE KEY to the TPM, unless another key in 
     assertEquals(opened.certificates, certificates);
   }
   const opened = await open(tss2 + keyPem + certificatePem);
-  if (!("sign" in opened)) throw new Error("given away");
+  if (!("sign" in opened)) throw new Error("a reference");
   await opened[Symbol.asyncDispose]();
 });
 
-Deno.test("openSoftwareKey() opens one private key, PEM or DER, and wipes what it was given", async () => {
+Deno.test("openSoftwareKey() opens one private key, PEM or DER, and wipes its input", async () => {
   using directory = new TemporaryDirectory();
   const { keyPem, certificatePem } = await createAuthority(directory, { subject: "/CN=a" });
   const der = parsePem(keyPem)[0]?.bytes ?? new Uint8Array(0);
@@ -220,7 +216,7 @@ Deno.test("openSoftwareKey() opens one private key, PEM or DER, and wipes what i
   }
 });
 
-Deno.test("openSoftwareKey() throws key-format and wipes when it is given no key, or several", async () => {
+Deno.test("openSoftwareKey() throws key-format and wipes when the input is no key, or several", async () => {
   using directory = new TemporaryDirectory();
   const { keyPem, certificatePem } = await createAuthority(directory, { subject: "/CN=a" });
   const tss2 = formatPem("TSS2 PRIVATE KEY", Uint8Array.of(0x30, 0));
@@ -263,6 +259,6 @@ function isSameFile(link: string, path: string): boolean {
   try {
     return Deno.realPathSync(link) === path;
   } catch {
-    return false; // the descriptor with which the directory was listed, closed since
+    return false; // the descriptor that listed the directory, now closed
   }
 }

@@ -7,11 +7,11 @@ import { writeElement } from "../../support/der.ts";
 import { openssl } from "../../support/openssl.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { toIndefinite } from "./indefinite.ts";
-import { scriptedContext } from "./keystore_context.ts";
+import { passphraseContext } from "./keystore_context.ts";
 
 const PASSPHRASE = "x";
 
-/** One file of each container, with little work behind its passphrase. */
+/** Makes one file of each container, with few iterations for its passphrase. */
 async function fixtures(directory: TemporaryDirectory): Promise<Map<string, Uint8Array>> {
   const rsa = await createAuthority(directory, { subject: "/CN=rsa", keyType: "rsa-1024" });
   const ec = await createAuthority(directory, { subject: "/CN=ec", keyType: "ec-p384" });
@@ -54,10 +54,10 @@ async function fixtures(directory: TemporaryDirectory): Promise<Map<string, Uint
   return made;
 }
 
-/** Opens a file both ways; anything thrown other than a HelperError is the test's failure. */
+/** Opens a file both ways. Any error other than a HelperError fails the test. */
 async function outcomes(path: string): Promise<string[]> {
   const uri = parseKeystoreUri(path, "--private-key");
-  const context = scriptedContext({ flag: PASSPHRASE });
+  const context = passphraseContext(PASSPHRASE);
   const codes: string[] = [];
   for (const open of ["openKey", "readCertificates"] as const) {
     try {
@@ -75,7 +75,7 @@ async function outcomes(path: string): Promise<string[]> {
   return codes;
 }
 
-Deno.test("openKey() and readCertificates() give a key error when a file is cut off anywhere", async () => {
+Deno.test("openKey() and readCertificates() throw a key error when a file is truncated anywhere", async () => {
   using directory = new TemporaryDirectory();
   for (const [name, bytes] of await fixtures(directory)) {
     const path = directory.write("whole", bytes);
@@ -90,7 +90,7 @@ Deno.test("openKey() and readCertificates() give a key error when a file is cut 
   }
 });
 
-Deno.test("openKey() and readCertificates() throw nothing but HelperErrors when bytes are changed", async () => {
+Deno.test("openKey() and readCertificates() throw only HelperErrors when bytes are changed", async () => {
   using directory = new TemporaryDirectory();
   const random = xorshift(20_250_101);
   let refused = 0;
@@ -107,7 +107,7 @@ Deno.test("openKey() and readCertificates() throw nothing but HelperErrors when 
   assertGreater(refused, 1000);
 });
 
-/** Marsaglia's xorshift: the same numbers on every run. */
+/** Returns a generator of the same numbers on every run (Marsaglia's xorshift). */
 function xorshift(seed: number): () => number {
   let state = seed;
   return () => {

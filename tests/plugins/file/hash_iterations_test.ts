@@ -12,7 +12,7 @@ function iterated(hash: string, digest: Uint8Array, iterations: number): Uint8Ar
 }
 
 for (const hash of HASHES) {
-  Deno.test(`hashHere() and HashThread iterate ${hash} as node:crypto does`, async () => {
+  Deno.test(`localHashIterator and HashThread iterate ${hash} like node:crypto`, async () => {
     assertEquals(hasLoop(hash), hash !== "md5");
     using thread = new HashThread();
     const start = createHash(hash).update(hash).digest();
@@ -29,7 +29,7 @@ for (const hash of HASHES) {
   });
 }
 
-Deno.test("HashThread leaves this thread free while it iterates", async () => {
+Deno.test("HashThread does not block this thread", async () => {
   using thread = new HashThread();
   await thread.iterate("sha1", new Uint8Array(20), 100_000);
   const started = performance.now();

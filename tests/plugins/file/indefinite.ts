@@ -1,6 +1,6 @@
 import { readElement, readElements, writeElement } from "../../support/der.ts";
 
-/** DER as BER: every constructed element with indefinite length, octet strings in pieces. */
+/** Encodes DER as BER: constructed elements of indefinite length, octet strings in pieces. */
 export function toIndefinite(der: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const { tag, contents } = readElement(der);
   const endOfContents = Uint8Array.of(0, 0);

@@ -6,7 +6,7 @@ import { rsaPublicNumbers } from "../../../src/x509/public_key.ts";
 import { readElement, readElements, writeElement } from "../../support/der.ts";
 import { testWithReference } from "../../support/reference.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
-import { openKeyFile, readCertificateFile, scriptedContext } from "./keystore_context.ts";
+import { openKeyFile, passphraseContext, readCertificateFile } from "./keystore_context.ts";
 
 const MESSAGE = new TextEncoder().encode("what is to be signed");
 const LEVELS = [44, 65, 87] as const;
@@ -26,7 +26,7 @@ testWithReference(
       for (const name of keys.filter((key) => key.startsWith(`mldsa${level}-`))) {
         await using signer = await openKeyFile(
           folder.join(name),
-          scriptedContext({ flag: "password" }),
+          passphraseContext("password"),
         );
         assert(hasPublicKey(certificate, signer.publicKey), name);
         const signature = await signer.sign(MESSAGE, "SHA-256");
@@ -39,15 +39,15 @@ testWithReference(
 testWithReference(
   "pkcs8",
   [],
-  "openKey() opens a key as ACM exports it, whose PRF is not named",
+  "openKey() opens a key from ACM, whose PRF is not named",
   async (folder) => {
     const path = folder.join("acm-encrypted.pem");
-    await using signer = await openKeyFile(path, scriptedContext({ flag: "password" }));
+    await using signer = await openKeyFile(path, passphraseContext("password"));
     assertEquals(rsaPublicNumbers(signer.publicKey.bits).modulus.length, 256);
   },
 );
 
-/** An ML-DSA-44 key's seed and expanded key as a file would hold them. */
+/** Makes an ML-DSA-44 key: seed, expanded key and public key. */
 async function madeKey(): Promise<{ seed: Uint8Array; expanded: Uint8Array; bits: Uint8Array }> {
   const { ml_dsa44 } = await import("@noble/post-quantum/ml-dsa.js");
   const seed = Uint8Array.from({ length: 32 }, (_, i) => i);
@@ -68,7 +68,7 @@ function changed(bytes: Uint8Array, at: number): Uint8Array {
   return copy;
 }
 
-Deno.test("openKey() gives the same key when ML-DSA is encoded as seed, expanded or both", async () => {
+Deno.test("openKey() returns the same key when ML-DSA is encoded as seed, expanded or both", async () => {
   using directory = new TemporaryDirectory();
   const { seed, expanded, bits } = await madeKey();
   const choices = [
@@ -86,7 +86,7 @@ Deno.test("openKey() gives the same key when ML-DSA is encoded as seed, expanded
   }
 });
 
-Deno.test("openKey() refuses an ML-DSA key when its parts do not belong together", async () => {
+Deno.test("openKey() refuses an ML-DSA key when its parts do not match", async () => {
   using directory = new TemporaryDirectory();
   const { seed, expanded } = await madeKey();
   const both = (a: Uint8Array, b: Uint8Array) =>

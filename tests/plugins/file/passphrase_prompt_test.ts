@@ -3,18 +3,13 @@ import { HelperError } from "../../../src/errors.ts";
 import { createAuthority, generateKey } from "../../support/certificates.ts";
 import { openssl } from "../../support/openssl.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
-import {
-  type Given,
-  openKeyFile,
-  readCertificateFile,
-  type ScriptedContext,
-  scriptedContext,
-} from "./keystore_context.ts";
+import { type ScriptedContext, scriptedContext } from "../../support/scripted_context.ts";
+import { openKeyFile, passphraseContext, readCertificateFile } from "./keystore_context.ts";
 
 const RIGHT = "open sesame";
 const WRONG = "open barley";
 
-/** Makes the same key in each container that a passphrase can lock. */
+/** Makes the same key in each container that can be encrypted. */
 async function lockedFiles(directory: TemporaryDirectory): Promise<string[]> {
   const { keyPath, certificatePath } = await createAuthority(directory, { subject: "/CN=locked" });
   const passphrase = ["-passout", `pass:${RIGHT}`];
@@ -35,29 +30,29 @@ async function lockedFiles(directory: TemporaryDirectory): Promise<string[]> {
   return paths;
 }
 
-async function refusal(path: string, given: Given): Promise<[HelperError, ScriptedContext]> {
-  const context = scriptedContext(given);
+async function refusal(path: string, context: ScriptedContext): Promise<HelperError> {
   const error = await assertRejects(() => openKeyFile(path, context), HelperError);
   assert(!error.message.includes(WRONG) && !error.message.includes(RIGHT), "a secret is shown");
   assert(!error.message.includes("\n"), "more than one line");
-  return [error, context];
+  return error;
 }
 
-Deno.test("openKey() uses the passphrase given by flag, and asks for none, when a file is locked", async () => {
+Deno.test("openKey() uses the passphrase of the flag, without a prompt, when a file is encrypted", async () => {
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {
-    const context = scriptedContext({ flag: RIGHT, answers: [WRONG] });
+    const context = passphraseContext(RIGHT, [WRONG]);
     await using signer = await openKeyFile(path, context);
     assertEquals(signer.publicKey.keyType, "EC", path);
     assertEquals(context.questions, [], path);
   }
 });
 
-Deno.test("openKey() refuses at once, and asks for none, when the passphrase given by flag is wrong", async () => {
+Deno.test("openKey() fails without a prompt when the passphrase of the flag is wrong", async () => {
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {
     for (const flag of [WRONG, ""]) {
-      const [error, context] = await refusal(path, { flag, answers: [RIGHT] });
+      const context = passphraseContext(flag, [RIGHT]);
+      const error = await refusal(path, context);
       assertEquals(error.code, "key-locked", path);
       assertStringIncludes(error.message, `does not unlock ${path}`);
       assertStringIncludes(error.message, "--pkcs8-password");
@@ -66,7 +61,7 @@ Deno.test("openKey() refuses at once, and asks for none, when the passphrase giv
   }
 });
 
-Deno.test("openKey() asks again, naming the file, when an answer is wrong", async () => {
+Deno.test("openKey() prompts again, naming the file, when an answer is wrong", async () => {
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {
     const context = scriptedContext({ answers: [WRONG, "", RIGHT] });
@@ -77,25 +72,26 @@ Deno.test("openKey() asks again, naming the file, when an answer is wrong", asyn
   }
 });
 
-Deno.test("openKey() gives up when three answers are wrong", async () => {
+Deno.test("openKey() stops when three answers are wrong", async () => {
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {
-    const [error, context] = await refusal(path, { answers: Array(9).fill(WRONG) });
+    const context = scriptedContext({ answers: Array(9).fill(WRONG) });
+    const error = await refusal(path, context);
     assertEquals(error.code, "key-locked", path);
     assertEquals(context.questions.length, 3, path);
   }
 });
 
-Deno.test("openKey() says how to give the passphrase when there is no terminal", async () => {
+Deno.test("openKey() names the flag for the passphrase when there is no terminal", async () => {
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {
-    const [error] = await refusal(path, {});
+    const error = await refusal(path, scriptedContext());
     assertEquals(error.code, "key-locked", path);
     assertStringIncludes(error.message, "--pkcs8-password (env:NAME, file:PATH or fd:N)");
   }
 });
 
-Deno.test("openKey() calls the passphrase wrong, whatever the padding, when a thousand are tried", async () => {
+Deno.test("openKey() reports each of a thousand wrong passphrases, whatever the padding", async () => {
   using directory = new TemporaryDirectory();
   const keyPath = directory.write("key.pem", await generateKey("ec-p256"));
   const path = directory.join("locked.pem");
@@ -105,22 +101,22 @@ Deno.test("openKey() calls the passphrase wrong, whatever the padding, when a th
     "-passout", `pass:${RIGHT}`, "-out", path,
   ]);
   for (let i = 0; i < 1000; i++) {
-    const [error] = await refusal(path, { flag: `${WRONG} ${i}` });
+    const error = await refusal(path, passphraseContext(`${WRONG} ${i}`));
     assertEquals(error.code, "key-locked");
   }
 });
 
-Deno.test("openKey() accepts an empty passphrase when it is given", async () => {
+Deno.test("openKey() accepts an empty passphrase from the flag", async () => {
   using directory = new TemporaryDirectory();
   const keyPath = directory.write("key.pem", await generateKey("ec-p256"));
   const path = directory.join("locked.pem");
   await openssl(["pkcs8", "-topk8", "-in", keyPath, "-passout", "pass:", "-out", path]);
-  await using given = await openKeyFile(path, scriptedContext({ flag: "" }));
+  await using given = await openKeyFile(path, passphraseContext(""));
   await using asked = await openKeyFile(path, scriptedContext({ answers: [""] }));
   assertEquals(given.publicKey.bits, asked.publicKey.bits);
 });
 
-Deno.test("readCertificates() asks for the passphrase when a PKCS#12 file is locked", async () => {
+Deno.test("readCertificates() prompts for the passphrase when a PKCS#12 file is encrypted", async () => {
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {
     if (!path.endsWith(".p12")) continue;

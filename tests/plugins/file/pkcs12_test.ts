@@ -11,8 +11,8 @@ import { toIndefinite } from "./indefinite.ts";
 import {
   certificateOf,
   openKeyFile,
+  passphraseContext,
   readCertificateFile,
-  scriptedContext,
 } from "./keystore_context.ts";
 
 const PASSPHRASE = "x";
@@ -31,7 +31,7 @@ Deno.test("openKey() puts the certificate of the key first when a PKCS#12 file h
       "pkcs12", "-export", ...options, "-inkey", leaf.keyPath, "-in", leaf.certificatePath,
       "-certfile", pems, "-passout", "pass:x", "-out", path,
     ]);
-    const context = scriptedContext({ flag: "x" });
+    const context = passphraseContext("x");
     await using signer = await openKeyFile(path, context);
     const expected = [leaf, root, middle].map(({ certificatePem }) =>
       certificateOf(certificatePem).encoded
@@ -50,11 +50,11 @@ Deno.test("openKey() reads a PKCS#12 file when it is BER with indefinite lengths
   for (const options of [[], ["-legacy"], ["-nomac"], ["-keypbe", "NONE", "-certpbe", "NONE"]]) {
     await openssl(["pkcs12", "-export", ...options, ...pair, "-out", path]);
     const ber = directory.write("ber.p12", toIndefinite(await Deno.readFile(path)));
-    if (!options.includes("-nomac")) { // openssl agrees that it is one
+    if (!options.includes("-nomac")) { // openssl reads it too
       const reading = ["-passin", `pass:${PASSPHRASE}`, "-noout", "-provider", "legacy"];
       await openssl(["pkcs12", "-in", ber, ...reading, "-provider", "default"]);
     }
-    await using signer = await openKeyFile(ber, scriptedContext({ flag: PASSPHRASE }));
+    await using signer = await openKeyFile(ber, passphraseContext(PASSPHRASE));
     const [certificate] = signer.certificates;
     assert(certificate && hasPublicKey(certificate, signer.publicKey), options.join(" "));
   }
@@ -83,7 +83,7 @@ const OID = {
 const sequence = (...parts: Uint8Array[]) => writeElement(0x30, ...parts);
 const octetString = (contents: Uint8Array) => writeElement(0x04, contents);
 const integer = (value: number) => writeElement(0x02, Uint8Array.of(value));
-/** `SEQUENCE { type, [0] value }`, which a ContentInfo, a bag and a CertBag are. */
+/** Encodes `SEQUENCE { type, [0] value }`: a ContentInfo, a bag or a CertBag. */
 const typed = (type: keyof typeof OID, value: Uint8Array) =>
   sequence(oid(type), writeElement(0xa0, value));
 
@@ -91,7 +91,7 @@ function oid(name: keyof typeof OID): Uint8Array<ArrayBuffer> {
   return writeElement(0x06, decodeHex(OID[name]));
 }
 
-/** EncryptedData with PBES2, for {@link PASSPHRASE}. */
+/** Encodes EncryptedData with PBES2 for {@link PASSPHRASE}. */
 function encryptedData(plaintext: Uint8Array): Uint8Array<ArrayBuffer> {
   const [salt, iv] = [new Uint8Array(8).fill(1), new Uint8Array(16).fill(2)];
   const key = pbkdf2Sync(PASSPHRASE, salt, 1, 32, "sha256");
@@ -104,13 +104,13 @@ function encryptedData(plaintext: Uint8Array): Uint8Array<ArrayBuffer> {
   return sequence(integer(0), sequence(oid("data"), algorithm, writeElement(0x80, ciphertext)));
 }
 
-/** A PKCS#12 file that holds these ContentInfos; without MAC unless one is given. */
+/** Encodes a PKCS#12 file with these ContentInfos, by default without a MAC. */
 function pfxOf(contentInfos: Uint8Array[], macData: Uint8Array[] = []): Uint8Array<ArrayBuffer> {
   const authSafe = typed("data", octetString(sequence(...contentInfos)));
   return sequence(integer(3), authSafe, ...macData);
 }
 
-/** MacData with PBMAC1 (RFC 9579) of these ContentInfos, for {@link PASSPHRASE}. */
+/** Computes MacData with PBMAC1 (RFC 9579) over these ContentInfos for {@link PASSPHRASE}. */
 function pbmac1(contentInfos: Uint8Array[]): Uint8Array<ArrayBuffer> {
   const salt = new Uint8Array(8).fill(3);
   const key = pbkdf2Sync(PASSPHRASE, salt, 2, 32, "sha256");
@@ -128,7 +128,7 @@ function pbmac1(contentInfos: Uint8Array[]): Uint8Array<ArrayBuffer> {
   );
 }
 
-/** A key and its certificate: the bags for them, and the DER in those. */
+/** Makes a key and its certificate: their bags, and the DER in them. */
 async function pairOfBags(directory: TemporaryDirectory) {
   const { keyPath, certificatePem } = await createAuthority(directory, { subject: "/CN=a" });
   const pkcs8 = await openssl(["pkcs8", "-topk8", "-nocrypt", "-in", keyPath, "-outform", "DER"]);
@@ -151,7 +151,7 @@ Deno.test("openKey() reads a PKCS#12 file when its safes are BER, encrypted or n
   };
   for (const [name, file] of Object.entries(files)) {
     const path = directory.write("safe.p12", file);
-    await using signer = await openKeyFile(path, scriptedContext({ flag: PASSPHRASE }));
+    await using signer = await openKeyFile(path, passphraseContext(PASSPHRASE));
     assert(hasPublicKey(certificate, signer.publicKey), name);
     assertEquals(signer.certificates.map(({ encoded }) => encoded), [certificate.encoded], name);
   }
@@ -162,15 +162,15 @@ Deno.test("openKey() checks the MAC when it is PBMAC1", async () => {
   const { key, bag } = await pairOfBags(directory);
   const safes = [typed("data", octetString(sequence(key, bag)))];
   const path = directory.write("pbmac1.p12", pfxOf(safes, [pbmac1(safes)]));
-  await using signer = await openKeyFile(path, scriptedContext({ flag: PASSPHRASE }));
+  await using signer = await openKeyFile(path, passphraseContext(PASSPHRASE));
   assertEquals(signer.certificates.length, 1);
 
-  const wrong = scriptedContext({ flag: `${PASSPHRASE}y` });
+  const wrong = passphraseContext(`${PASSPHRASE}y`);
   const error = await assertRejects(() => openKeyFile(path, wrong), HelperError);
   assertEquals(error.code, "key-locked");
 });
 
-Deno.test("openKey() passes over what it has no use for when a PKCS#12 file holds more", async () => {
+Deno.test("openKey() ignores other contents of a PKCS#12 file", async () => {
   using directory = new TemporaryDirectory();
   const { certificate, key, bag } = await pairOfBags(directory);
   const sdsi = typed("certificateBag", typed("sdsiCertificate", octetString(Uint8Array.of(1))));
@@ -186,7 +186,7 @@ Deno.test("openKey() passes over what it has no use for when a PKCS#12 file hold
   assertEquals(signer.certificates.length, 1);
 });
 
-Deno.test("readCertificates() begins with the certificate that an attribute ties to the key", async () => {
+Deno.test("readCertificates() returns the certificate with the localKeyId of the key first", async () => {
   using directory = new TemporaryDirectory();
   const { certificate, key, bag } = await pairOfBags(directory);
   const other = await pairOfBags(directory);
@@ -210,7 +210,7 @@ Deno.test("readCertificates() begins with the certificate that an attribute ties
   );
 });
 
-Deno.test("openKey() names the kind of key when a PKCS#12 file holds one that cannot be used", async () => {
+Deno.test("openKey() names the type of a key in a PKCS#12 file when it cannot be used", async () => {
   using directory = new TemporaryDirectory();
   const pem = directory.join("key.pem");
   const kinds: Readonly<Record<string, readonly string[]>> = {
@@ -220,18 +220,18 @@ Deno.test("openKey() names the kind of key when a PKCS#12 file holds one that ca
       ...["-pkeyopt", "ec_param_enc:explicit"],
     ],
   };
-  for (const [words, args] of Object.entries(kinds)) {
+  for (const [message, args] of Object.entries(kinds)) {
     await openssl(["genpkey", ...args, "-out", pem]);
     const pkcs8 = await openssl(["pkcs8", "-topk8", "-nocrypt", "-in", pem, "-outform", "DER"]);
     const safe = sequence(typed("keyBag", pkcs8));
     const path = directory.write("key.p12", pfxOf([typed("data", octetString(safe))]));
     const error = await assertRejects(() => openKeyFile(path), HelperError);
     assertEquals(error.code, "key-unsupported");
-    assertStringIncludes(error.message, words);
+    assertStringIncludes(error.message, message);
   }
 });
 
-Deno.test("openKey() calls a PKCS#12 file damaged when a part in it reaches beyond the whole", async () => {
+Deno.test("openKey() reports a damaged PKCS#12 file when an element is longer than its parent", async () => {
   using directory = new TemporaryDirectory();
   const { key, bag } = await pairOfBags(directory);
   const safe = sequence(key, bag);
@@ -247,7 +247,7 @@ Deno.test("openKey() calls a PKCS#12 file damaged when a part in it reaches beyo
   }
 });
 
-Deno.test("openKey() calls a PKCS#12 file damaged when its MAC has not the length of its hash", async () => {
+Deno.test("openKey() reports a damaged PKCS#12 file when its MAC has the wrong length", async () => {
   using directory = new TemporaryDirectory();
   const { keyPath, certificatePath } = await createAuthority(directory, { subject: "/CN=a" });
   const path = directory.join("identity.p12");
@@ -258,13 +258,13 @@ Deno.test("openKey() calls a PKCS#12 file damaged when its MAC has not the lengt
   const at = hex.lastIndexOf(sha256);
   const changed = hex.slice(0, at) + sha512 + hex.slice(at + sha512.length);
   await Deno.writeFile(path, decodeHex(changed));
-  const context = scriptedContext({ flag: PASSPHRASE });
+  const context = passphraseContext(PASSPHRASE);
   const error = await assertRejects(() => openKeyFile(path, context), HelperError);
   assertEquals(error.code, "key-format");
   assertStringIncludes(error.message, "MAC of wrong length");
 });
 
-Deno.test("no file of the keystore imports pkijs or asn1js when it is loaded", () => {
+Deno.test("no file of the keystore imports pkijs or asn1js at load time", () => {
   const folder = new URL("../../../plugins/file/", import.meta.url);
   const importing: string[] = [];
   for (const { name } of Deno.readDirSync(folder)) {
@@ -275,5 +275,5 @@ Deno.test("no file of the keystore imports pkijs or asn1js when it is loaded", (
       assert(/^import type .*;$/.test(line) || /\bimport\("/.test(line), `${name}: ${line}`);
     }
   }
-  assert(importing.includes("pkcs12_structure.ts"), "the file that loads them");
+  assert(importing.includes("pkcs12_structure.ts"), "no file loads the packages");
 });

@@ -3,13 +3,13 @@ import type { Digest, Signer } from "../../../src/keystore/types.ts";
 import { hasPublicKey } from "../../../src/x509/chain.ts";
 import { openssl } from "../../support/openssl.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
-import { certificateOf, openKeyFile, scriptedContext } from "./keystore_context.ts";
+import { certificateOf, openKeyFile, passphraseContext } from "./keystore_context.ts";
 import { makeKeyFiles } from "./variants.ts";
 
 const DIGESTS: readonly Digest[] = ["SHA-256", "SHA-384", "SHA-512"];
 const MESSAGE = new TextEncoder().encode("what is to be signed");
 
-Deno.test("openKey() gives a signer that openssl verifies when the file is of any variant", async (t) => {
+Deno.test("openKey() returns a signer whose signatures openssl verifies, for every variant", async (t) => {
   using directory = new TemporaryDirectory();
   const messagePath = directory.write("message", MESSAGE);
   const signaturePath = directory.join("signature");
@@ -18,9 +18,7 @@ Deno.test("openKey() gives a signer that openssl verifies when the file is of an
 
   for (const file of files) {
     await t.step(`${file.keyType} ${file.name}`, async () => {
-      const context = scriptedContext(
-        file.passphrase === undefined ? {} : { flag: file.passphrase },
-      );
+      const context = passphraseContext(file.passphrase);
       await using signer = await openKeyFile(file.path, context);
       await assertBelongsTo(signer, file.certificatePath);
       assertEquals(signer.certificates.length, file.holds === "key" ? 0 : 1);

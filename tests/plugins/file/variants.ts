@@ -1,6 +1,6 @@
 /**
- * The table of private-key files: every container and passphrase scheme that `openssl` 3.0 writes,
- * for every type of key. Unit tests and the end-to-end tests of the binary read the same table.
+ * Table of private-key files: every container and passphrase scheme that `openssl` 3.0 writes, for
+ * every type of key. Unit tests and the end-to-end tests of the binary read the same table.
  *
  * @module
  */
@@ -8,23 +8,23 @@ import { createAuthority, type KeyType } from "../../support/certificates.ts";
 import { openssl } from "../../support/openssl.ts";
 import type { TemporaryDirectory } from "../../support/temporary_directory.ts";
 
-/** One kind of file: how openssl makes it of a plain key and its certificate. */
+/** Kind of file, made by openssl from a plain key and its certificate. */
 export interface KeyFileVariant {
   /** Unique; also the file's name. */
   readonly name: string;
   /** Absent: the file is not encrypted or needs no passphrase. */
   readonly passphrase?: string;
-  /** The arguments of openssl without input, output and passphrase. */
+  /** Arguments of openssl without input, output and passphrase. */
   readonly arguments: readonly string[];
-  /** What the container is made of and for: PKCS#12 files hold the certificate too. */
+  /** Contents of the container. PKCS#12 files hold the certificate too. */
   readonly holds: "key" | "key and certificate";
   /** Absent: any key. */
   readonly only?: "rsa" | "ec";
-  /** Made for every type of key; the others for RSA 2048 and P-256 alone. */
+  /** Made for every type of key; the others only for RSA 2048 and P-256. */
   readonly everyKeyType?: true;
 }
 
-/** A file made by {@link makeKeyFiles}. */
+/** File made by {@link makeKeyFiles}. */
 export interface KeyFile extends KeyFileVariant {
   readonly path: string;
   readonly keyType: KeyType;
@@ -131,7 +131,7 @@ const PKCS12: readonly KeyFileVariant[] = [
   ),
 ];
 
-/** The table. */
+/** Kinds of files. */
 export const KEY_FILE_VARIANTS: readonly KeyFileVariant[] = [
   ...PLAIN,
   ...PBES2,
@@ -140,7 +140,7 @@ export const KEY_FILE_VARIANTS: readonly KeyFileVariant[] = [
   ...PKCS12,
 ];
 
-/** Makes a file for each variant and type of key that go together, in `directory`. */
+/** Makes a file for each valid pair of variant and type of key, in `directory`. */
 export async function makeKeyFiles(directory: TemporaryDirectory): Promise<KeyFile[]> {
   const files: KeyFile[] = [];
   for (const keyType of KEY_TYPES) {

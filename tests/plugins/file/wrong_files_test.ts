@@ -1,29 +1,29 @@
-import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertLess, assertStringIncludes } from "@std/assert";
 import { decodeHex } from "@std/encoding/hex";
 import { SourceError } from "../../../src/files/source_file.ts";
 import { MAX_FILE_BYTES, readKeyFile } from "../../../plugins/file/read_file.ts";
-import { type ErrorCode, HelperError } from "../../../src/errors.ts";
+import type { ErrorCode } from "../../../src/errors.ts";
 import { formatPem } from "../../../src/x509/pem.ts";
 import { createAuthority, generateKey } from "../../support/certificates.ts";
 import { writeElement } from "../../support/der.ts";
 import { openssl } from "../../support/openssl.ts";
+import { refusal } from "../../support/refusal.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
-import { openKeyFile, readCertificateFile, scriptedContext } from "./keystore_context.ts";
+import { openKeyFile, passphraseContext, readCertificateFile } from "./keystore_context.ts";
 
 async function assertRefused(
   work: () => Promise<unknown>,
   path: string,
   code: ErrorCode,
-  words: string,
+  expected: string,
 ): Promise<void> {
-  const error = await assertRejects(work, HelperError);
-  assertEquals(error.code, code, error.message);
-  assertStringIncludes(error.message, path);
-  assertStringIncludes(error.message, words);
-  assert(!error.message.includes("\n"), "more than one line");
+  const message = await refusal(work, code);
+  assertStringIncludes(message, path);
+  assertStringIncludes(message, expected);
+  assert(!message.includes("\n"), "more than one line");
 }
 
-/** Files that hold no usable key and are made without openssl: contents, code, words. */
+/** Files without a usable key, made without openssl: contents, code, part of the message. */
 const CONTENTS: readonly (readonly [string | Uint8Array, ErrorCode, string])[] = [
   ["", "key-format", "is empty"],
   ["hello\n", "key-format", "neither PEM nor DER"],
@@ -39,15 +39,15 @@ const CONTENTS: readonly (readonly [string | Uint8Array, ErrorCode, string])[] =
   [formatPem("PKCS7", Uint8Array.of(0x30, 0)), "key-unsupported", "-print_certs"],
 ];
 
-Deno.test("openKey() says what is wrong when a file holds no usable key", async () => {
+Deno.test("openKey() names the fault when a file holds no usable key", async () => {
   using directory = new TemporaryDirectory();
-  for (const [contents, code, words] of CONTENTS) {
+  for (const [contents, code, message] of CONTENTS) {
     const path = directory.write("key", contents);
-    await assertRefused(() => openKeyFile(path), path, code, words);
+    await assertRefused(() => openKeyFile(path), path, code, message);
   }
 });
 
-Deno.test("openKey() says so when there is no file, or a directory", async () => {
+Deno.test("openKey() names the path when it is missing or a directory", async () => {
   using directory = new TemporaryDirectory();
   const file = directory.write("file", "x");
   for (const path of [directory.join("missing"), `${file}/below`]) {
@@ -58,7 +58,7 @@ Deno.test("openKey() says so when there is no file, or a directory", async () =>
   await assertRefused(() => openKeyFile(path), path, "key-unreadable", "is a directory");
 });
 
-Deno.test("readKeyFile() says so when a file may not be read, or reading fails", async () => {
+Deno.test("readKeyFile() names the fault when a file may not be read, or reading fails", async () => {
   const failing = (error: SourceError) => () => Promise.reject(error);
   const denied = failing(new SourceError("denied", "may not be read; change its permissions"));
   await assertRefused(() => readKeyFile("/k", "/k", denied), "/k", "key-unreadable", "permissions");
@@ -66,7 +66,7 @@ Deno.test("readKeyFile() says so when a file may not be read, or reading fails",
   await assertRefused(() => readKeyFile("/k", "/k", broken), "/k", "key-unreadable", "(EIO)");
 });
 
-Deno.test("openKey() names the kind of key when it is one that cannot be used", async () => {
+Deno.test("openKey() names the type of a key when it cannot be used", async () => {
   using directory = new TemporaryDirectory();
   const kinds: Readonly<Record<string, readonly string[]>> = {
     "RSA-PSS": ["-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:1024"],
@@ -88,13 +88,13 @@ Deno.test("openKey() names the kind of key when it is one that cannot be used", 
       ...["-pkeyopt", "ec_param_enc:explicit"],
     ],
   };
-  for (const [words, args] of Object.entries(kinds)) {
+  for (const [message, args] of Object.entries(kinds)) {
     const path = directory.write("key.pem", await openssl(["genpkey", ...args]));
-    await assertRefused(() => openKeyFile(path), path, "key-unsupported", words);
+    await assertRefused(() => openKeyFile(path), path, "key-unsupported", message);
   }
 });
 
-Deno.test("openKey() refuses a DSA key in either of its encodings when asked to open one", async () => {
+Deno.test("openKey() refuses a DSA key in both encodings", async () => {
   using directory = new TemporaryDirectory();
   const parameters = directory.join("parameters.pem");
   const [pkcs8, old] = [directory.join("pkcs8.pem"), directory.join("old.pem")];
@@ -113,7 +113,7 @@ Deno.test("openKey() refuses a DSA key in either of its encodings when asked to 
   }
 });
 
-Deno.test("openKey() refuses an EC key when the public key in it belongs to another", async () => {
+Deno.test("openKey() refuses an EC key when its public key does not match", async () => {
   using directory = new TemporaryDirectory();
   for (const curve of ["ec-p256", "ec-p384", "ec-p521"] as const) {
     const makeSec1 = async () => {
@@ -125,18 +125,23 @@ Deno.test("openKey() refuses an EC key when the public key in it belongs to anot
     const mixed = Uint8Array.from(mine);
     mixed.set(other.subarray(-pointBytes), mixed.length - pointBytes);
     const path = directory.write("mixed.der", mixed);
-    await assertRefused(() => openKeyFile(path), path, "key-format", "does not belong");
+    await assertRefused(
+      () => openKeyFile(path),
+      path,
+      "key-format",
+      "does not match the private key",
+    );
   }
 });
 
-Deno.test("openKey() refuses an RSA key when its numbers do not belong together", async () => {
+Deno.test("openKey() refuses an RSA key when its numbers do not match", async () => {
   using directory = new TemporaryDirectory();
   const pem = directory.write("key.pem", await generateKey("rsa-1024"));
   const der = await openssl(["rsa", "-in", pem, "-traditional", "-outform", "DER"]);
   const changed = Uint8Array.from(der);
   changed[50] = (changed[50] ?? 0) ^ 1; // in the modulus
   const path = directory.write("key.der", changed);
-  await assertRefused(() => openKeyFile(path), path, "key-format", "do not belong together");
+  await assertRefused(() => openKeyFile(path), path, "key-format", "do not match");
 });
 
 /** `PBKDF2-params` or `scrypt-params` with these costs, in an EncryptedPrivateKeyInfo. */
@@ -173,16 +178,16 @@ Deno.test("openKey() refuses at once when a file asks for hostile costs", async 
     [scrypt, [2, 1, 2 ** 30], "key-unsupported", "rounds of scrypt"],
     [scrypt, [0, 0, 0], "key-format", "scrypt cost"],
   ];
-  for (const [derivation, costs, code, words] of cases) {
+  for (const [derivation, costs, code, message] of cases) {
     const path = directory.write("costly.der", encryptedWithCosts(derivation, costs));
-    const context = scriptedContext({ flag: "x" });
+    const context = passphraseContext("x");
     const started = performance.now();
-    await assertRefused(() => openKeyFile(path, context), path, code, words);
+    await assertRefused(() => openKeyFile(path, context), path, code, message);
     assertLess(performance.now() - started, 1000);
   }
 });
 
-Deno.test("readCertificates() says what is wrong when there is no certificate, or a broken one", async () => {
+Deno.test("readCertificates() names the fault when a certificate is missing or broken", async () => {
   using directory = new TemporaryDirectory();
   const { keyPath, certificatePath } = await createAuthority(directory, { subject: "/CN=a" });
   await assertRefused(

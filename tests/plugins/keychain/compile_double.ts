@@ -6,7 +6,7 @@ const SOURCES = ["objects.c", "state.c", "security.c"].map((name) =>
   fileURLToPath(new URL(`doubles/${name}`, import.meta.url))
 );
 
-/** Compiles the double, for this machine unless told otherwise: its path. */
+/** Compiles the double, by default for this machine. Returns its path. */
 export function compileDouble(
   output: string,
   flags: readonly string[] = [],

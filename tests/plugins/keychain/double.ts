@@ -1,96 +1,70 @@
-import type { FrameworkPaths } from "../../../plugins/keychain/frameworks.ts";
+import { createKeystore } from "../../../plugins/keychain/mod.ts";
+import { cString, type DoubleEntry, StoreDouble } from "../store_double.ts";
 
 /** Which keychain an identity is in; the numbers are those of `doubles/double.h`. */
 export const KEYCHAINS = { open: 0, locked: 1, none: 2 } as const;
 
-/** A certificate that the double is to hold; with a key it is an identity. */
-export interface Kept {
-  readonly encoded: Uint8Array;
-  /** PEM. */
-  readonly keyPath?: string;
+/** Certificate in the double; with a key, which is PEM, it is an identity. */
+export interface Kept extends DoubleEntry {
   /** Default: an open one. */
   readonly keychain?: keyof typeof KEYCHAINS;
-  /** The number of the issuer's certificate. */
-  readonly issuer?: number;
 }
 
 const CONTROL = {
-  double_live: { parameters: [], result: "i64" },
-  double_reset: { parameters: [], result: "void" },
   double_add: { parameters: ["buffer", "u32", "buffer", "i32"], result: "i32" },
-  double_issued_by: { parameters: ["i32", "i32"], result: "void" },
-  double_fail: { parameters: ["buffer", "i32", "i32"], result: "void" },
   double_set_domain: { parameters: ["buffer"], result: "void" },
   double_set_password: { parameters: ["buffer"], result: "void" },
   double_set_trusted: { parameters: ["i32"], result: "void" },
   double_remove: { parameters: [], result: "void" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-const text = (value: string) => new TextEncoder().encode(`${value}\0`);
-
-/** The double, loaded into this process. */
-export class KeychainDouble implements Disposable {
+/** Double of the frameworks of macOS. */
+export class KeychainDouble extends StoreDouble<Kept> {
   readonly #library: Deno.DynamicLibrary<typeof CONTROL>;
 
-  constructor(readonly path: string) {
+  constructor(path: string) {
+    super(path);
     this.#library = Deno.dlopen(path, CONTROL);
-    this.#library.symbols.double_reset();
   }
 
-  /** What to make the keystore of. */
-  get frameworks(): FrameworkPaths {
-    return { coreFoundation: this.path, security: this.path };
+  get keystore() {
+    return createKeystore({ coreFoundation: this.path, security: this.path });
   }
 
-  /** Objects that are alive at this moment. */
-  get live(): number {
-    return Number(this.#library.symbols.double_live());
-  }
-
-  /** Puts identities, and certificates that trust is evaluated with, into the keychain. */
-  keep(kept: readonly Kept[]): void {
-    const { double_add, double_issued_by } = this.#library.symbols;
-    const numbers = kept.map(({ encoded, keyPath, keychain = "open" }) =>
-      double_add(
-        new Uint8Array(encoded),
-        encoded.length,
-        keyPath === undefined ? null : text(keyPath),
-        KEYCHAINS[keychain],
-      )
+  protected add(
+    { encoded, keychain = "open" }: Kept,
+    keyPath: Uint8Array<ArrayBuffer> | null,
+  ): number {
+    return this.#library.symbols.double_add(
+      new Uint8Array(encoded),
+      encoded.length,
+      keyPath,
+      KEYCHAINS[keychain],
     );
-    kept.forEach(({ issuer }, i) => {
-      const [child, parent] = [numbers[i], issuer === undefined ? undefined : numbers[issuer]];
-      if (child !== undefined && parent !== undefined) double_issued_by(child, parent);
-    });
   }
 
-  /** Lets a function fail with a code once it has succeeded so often. */
-  fail(name: string, code: number, successes = 0): void {
-    this.#library.symbols.double_fail(text(name), code, successes);
-  }
-
-  /** The domain of the errors that signing gives. */
+  /** Sets the domain of the errors that signing returns. */
   setDomain(domain: string): void {
-    this.#library.symbols.double_set_domain(text(domain));
+    this.#library.symbols.double_set_domain(cString(domain));
   }
 
-  /** The password of the locked keychain. */
-  setPassword(password: string): void {
-    this.#library.symbols.double_set_password(text(password));
+  /** Sets the password of the locked keychain. */
+  setSecret(password: string): void {
+    this.#library.symbols.double_set_password(cString(password));
   }
 
-  /** Whether the machine trusts the issuers. */
+  /** Sets if the machine trusts the issuers. */
   setTrusted(trusted: boolean): void {
     this.#library.symbols.double_set_trusted(trusted ? 1 : 0);
   }
 
-  /** Takes all identities out of the keychain, while references to them are held. */
+  /** Removes all identities from the keychain, while references to them are held. */
   remove(): void {
     this.#library.symbols.double_remove();
   }
 
-  [Symbol.dispose](): void {
-    this.#library.symbols.double_reset();
+  override [Symbol.dispose](): void {
+    super[Symbol.dispose]();
     this.#library.close();
   }
 }

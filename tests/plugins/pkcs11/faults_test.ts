@@ -11,7 +11,7 @@ import { TIMEOUTS, type Timeouts } from "../../../plugins/pkcs11/cryptoki/timeou
 import { HelperError } from "../../../src/errors.ts";
 import { createAuthority, issueCertificate } from "../../support/certificates.ts";
 import { PIN, SoftHsm } from "../../support/soft_hsm.ts";
-import { createKeystore, loadedKeystore, parseUri, scriptedContext } from "./keystore_context.ts";
+import { createKeystore, loadedKeystore, moduleContext, parseUri } from "./keystore_context.ts";
 import { wrap, WRAPPERS } from "./wrapper.ts";
 
 const hsm = new SoftHsm();
@@ -39,7 +39,7 @@ for (const variant of WRAPPERS) {
   const { name, module, layout } = variant;
   const keystore = await loadedKeystore(variant, hsm);
   const sign = async (used = keystore) => {
-    const context = scriptedContext({ module });
+    const context = moduleContext(module);
     const signer = await used.openKey(EVERYTHING, context);
     try {
       await signer.sign(MESSAGE, "SHA-256");
@@ -132,7 +132,7 @@ for (const variant of WRAPPERS) {
     const there = hsm.directory.write(`there-${crypto.randomUUID()}`, "");
     using _ = wrap(hsm, { TOKEN: there });
     await sign();
-    const open = await keystore.openKey(EVERYTHING, scriptedContext({ module }));
+    const open = await keystore.openKey(EVERYTHING, moduleContext(module));
     Deno.removeSync(there);
     const error = await assertRejects(
       () => open.sign(MESSAGE, "SHA-256"),
@@ -149,7 +149,7 @@ for (const variant of WRAPPERS) {
   Deno.test(`${name}: signers that are open at once do not disturb each other`, async () => {
     using wrapped = wrap(hsm);
     const signers = await Promise.all(
-      Array.from({ length: 4 }, () => keystore.openKey(EVERYTHING, scriptedContext({ module }))),
+      Array.from({ length: 4 }, () => keystore.openKey(EVERYTHING, moduleContext(module))),
     );
     const signatures = await Promise.all(signers.map((signer) => signer.sign(MESSAGE, "SHA-256")));
     assertEquals(signatures.every((signature) => signature.length > 60), true);
@@ -162,7 +162,7 @@ for (const variant of WRAPPERS) {
 const [natural] = WRAPPERS;
 if (!natural) throw new Error("no wrapper");
 const keystore = await loadedKeystore(natural, hsm);
-const context = () => scriptedContext({ module: natural.module });
+const context = () => moduleContext(natural.module);
 
 Deno.test("other requests get a response while a token takes a second to sign", async () => {
   using _ = wrap(hsm, { HANG: "C_Sign=1000" });

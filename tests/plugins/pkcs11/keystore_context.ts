@@ -1,55 +1,18 @@
 import { Pkcs11Keystore } from "../../../plugins/pkcs11/keystore.ts";
 import { type Layout, LAYOUTS } from "../../../plugins/pkcs11/cryptoki/layout.ts";
 import { TIMEOUTS, type Timeouts } from "../../../plugins/pkcs11/cryptoki/timeouts.ts";
-import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import { type KeystoreUri, parseKeystoreUri } from "../../../src/keystore/uri.ts";
-import { NO_CONTEXT } from "../../keystore/fake_keystore.ts";
 import type { SoftHsm } from "../../support/soft_hsm.ts";
 import type { Variant } from "./variants.ts";
+import {
+  type Script,
+  type ScriptedContext,
+  scriptedContext,
+} from "../../support/scripted_context.ts";
 
-/** Options of a scripted context. */
-export interface ContextOptions {
-  /** `--pkcs11-lib`. */
-  readonly module?: string;
-  /** PKCS11_MODULE_PATH. */
-  readonly moduleVariable?: string;
-  readonly contextPin?: string;
-  readonly reusePin?: boolean;
-  /** `--use-latest-expiring-certificate`. */
-  readonly useLatest?: boolean;
-  readonly environment?: Readonly<Record<string, string>>;
-  /** Answers to the prompts, in order; without them there is no terminal. */
-  readonly answers?: readonly string[];
-}
-
-/** Context that answers from a script, and records prompts and messages. */
-export interface ScriptedContext extends KeystoreContext {
-  readonly questions: string[];
-  readonly messages: string[];
-  readonly debugMessages: string[];
-}
-
-/** Creates a {@link ScriptedContext}. */
-export function scriptedContext(options: ContextOptions = {}): ScriptedContext {
-  const [questions, messages, debugMessages]: [string[], string[], string[]] = [[], [], []];
-  return {
-    ...NO_CONTEXT,
-    questions,
-    messages,
-    debugMessages,
-    secret: (name) => Promise.resolve(name === "context-pin" ? options.contextPin : undefined),
-    setting: (_name, only) => options.module ?? (only ? undefined : options.moduleVariable),
-    isOn: (name) =>
-      name === "reuse-pin" ? options.reusePin === true : options.useLatest === true &&
-        name === "use-latest-expiring-certificate",
-    environment: (name) => options.environment?.[name],
-    prompt: (question) => {
-      questions.push(question);
-      return Promise.resolve(options.answers?.[questions.length - 1]);
-    },
-    info: (message) => messages.push(message),
-    debug: (message) => debugMessages.push(message),
-  };
+/** Creates a context with the module of `--pkcs11-lib`. */
+export function moduleContext(module: string, script: Script = {}): ScriptedContext {
+  return scriptedContext({ ...script, settings: { "pkcs11-lib": module } });
 }
 
 /** Creates a keystore with no module loaded. */
@@ -78,7 +41,7 @@ export async function loadedKeystore(
 ): Promise<Pkcs11Keystore> {
   const keystore = createKeystore(layout, timeouts);
   using _ = hsm.enter();
-  await keystore.listCertificates(parseUri("pkcs11:"), scriptedContext({ module }));
+  await keystore.listCertificates(parseUri("pkcs11:"), moduleContext(module));
   return keystore;
 }
 

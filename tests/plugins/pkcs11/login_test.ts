@@ -3,12 +3,8 @@ import { HelperError } from "../../../src/errors.ts";
 import { createAuthority, issueCertificate } from "../../support/certificates.ts";
 import { SOFTHSM } from "../../support/pkcs11_modules.ts";
 import { PIN, SoftHsm } from "../../support/soft_hsm.ts";
-import {
-  type ContextOptions,
-  loadedKeystore,
-  parseUri,
-  scriptedContext,
-} from "./keystore_context.ts";
+import type { Script, ScriptedContext } from "../../support/scripted_context.ts";
+import { loadedKeystore, moduleContext, parseUri } from "./keystore_context.ts";
 import { wrap, type Wrapped, WRAPPERS, type WrapperSettings } from "./wrapper.ts";
 
 const hsm = new SoftHsm();
@@ -47,20 +43,20 @@ for (const variant of WRAPPERS) {
     body: (run: {
       wrapped: Wrapped;
       /** Opens the key, signs once, closes it and returns the context. */
-      sign(uri: string, options?: ContextOptions): Promise<ReturnType<typeof scriptedContext>>;
-      expectError(uri: string, options: ContextOptions, ...parts: string[]): Promise<HelperError>;
+      sign(uri: string, options?: Script): Promise<ScriptedContext>;
+      expectError(uri: string, options: Script, ...parts: string[]): Promise<HelperError>;
     }) => Promise<void>,
   ) => {
     const keystore = await loadedKeystore(variant, hsm); // its PIN cache is empty
     Deno.test(`${variant.name}: ${title}`, async () => {
       using wrapped = wrap(hsm, settings);
-      const sign = async (uri: string, options: ContextOptions = {}) => {
-        const context = scriptedContext({ module: variant.module, ...options });
+      const sign = async (uri: string, options: Script = {}) => {
+        const context = moduleContext(variant.module, options);
         await using signer = await keystore.openKey(parseUri(uri), context);
         await signer.sign(MESSAGE, "SHA-256");
         return context;
       };
-      const expectError = async (uri: string, options: ContextOptions, ...parts: string[]) => {
+      const expectError = async (uri: string, options: Script, ...parts: string[]) => {
         const error = await assertRejects(() => sign(uri, options), HelperError);
         for (const part of parts) assertStringIncludes(error.message, part);
         for (const pin of [PIN, WRONG, ALSO_WRONG]) {
@@ -227,14 +223,15 @@ for (const variant of WRAPPERS) {
       const source = encodeURIComponent(file);
       assertEquals((await sign(open, { answers: [PIN] })).questions, [CONTEXT_QUESTION]);
       await sign(open); // cached
-      await sign(open, { contextPin: PIN });
-      await sign(open, { reusePin: true });
+      await sign(open, { secrets: { "context-pin": PIN } });
+      await sign(open, { switches: ["reuse-pin"] });
       await sign(`${open}&context-pin-value=${PIN}`);
       await sign(`${open}&context-pin-source=${source}`);
       await sign(`${open}&context-pin-source=env:CONTEXT_PIN`, {
         environment: { CONTEXT_PIN: PIN },
       });
-      await sign(`${open}&context-pin-value=${WRONG}`, { contextPin: PIN }); // the flag wins
+      // The flag wins.
+      await sign(`${open}&context-pin-value=${WRONG}`, { secrets: { "context-pin": PIN } });
       assertEquals(sent(wrapped), Array(8).fill([USER(PIN), CONTEXT(PIN)]).flat());
       assertEquals(wrapped.count("C_Sign"), 8);
     },
@@ -245,9 +242,9 @@ for (const variant of WRAPPERS) {
     { FAIL: "C_Login=0xa0@2" },
     async ({ wrapped, expectError }) => {
       const open = `${CAREFUL}?pin-value=${PIN}`;
-      await expectError(open, { reusePin: true, answers: [WRONG, ""] }, "was not entered");
+      await expectError(open, { switches: ["reuse-pin"], answers: [WRONG, ""] }, "was not entered");
       assertEquals(sent(wrapped), [USER(PIN), CONTEXT(PIN), CONTEXT(WRONG)]);
-      await expectError(open, { reusePin: true }, "there is no terminal", "--context-pin");
+      await expectError(open, { switches: ["reuse-pin"] }, "there is no terminal", "--context-pin");
       assertEquals(sent(wrapped).slice(3), [USER(PIN)]); // a rejected PIN is not sent again
     },
   );
@@ -260,7 +257,12 @@ for (const variant of WRAPPERS) {
     assertEquals(questions, [CONTEXT_QUESTION, `That PIN is wrong. ${CONTEXT_QUESTION}`]);
     assertEquals(sent(wrapped), [USER(PIN), CONTEXT(WRONG), CONTEXT(PIN)]);
     assertEquals([wrapped.count("C_SignInit"), wrapped.count("C_Sign")], [2, 1]);
-    await expectError(open, { contextPin: WRONG }, "--context-pin", "not sent again");
+    await expectError(
+      open,
+      { secrets: { "context-pin": WRONG } },
+      "--context-pin",
+      "not sent again",
+    );
   });
 
   await test(
@@ -306,7 +308,7 @@ for (const variant of WRAPPERS) {
     "--reuse-pin uses the URI's PIN when the token itself needs none",
     { ALWAYS: PIN },
     async ({ wrapped, sign }) => {
-      await sign(`pkcs11:token=locked;object=open?pin-value=${PIN}`, { reusePin: true });
+      await sign(`pkcs11:token=locked;object=open?pin-value=${PIN}`, { switches: ["reuse-pin"] });
       assertEquals(sent(wrapped), [CONTEXT(PIN)]);
     },
   );

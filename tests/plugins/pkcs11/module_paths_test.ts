@@ -5,24 +5,26 @@ import {
   listModuleCandidates,
   listPaths,
 } from "../../../plugins/pkcs11/module/paths.ts";
-import { type ContextOptions, parseUri, scriptedContext } from "./keystore_context.ts";
+import { type Script, scriptedContext } from "../../support/scripted_context.ts";
+import { parseUri } from "./keystore_context.ts";
 
 const LINUX: HostInfo = {
   platform: "linux",
   architecture: "x86_64",
   isDirectory: (path) => path === "/opt/modules",
 };
-const candidates = (uri: string, options: ContextOptions = {}, host = LINUX) =>
+const candidates = (uri: string, options: Script = {}, host = LINUX) =>
   listModuleCandidates(parseUri(uri), scriptedContext(options), host);
-const paths = (uri: string, options: ContextOptions = {}, host = LINUX) =>
+const paths = (uri: string, options: Script = {}, host = LINUX) =>
   listPaths(candidates(uri, options, host));
 
 Deno.test("listModuleCandidates() uses flag, then URI, then PKCS11_MODULE_PATH, then default paths", () => {
-  const [uri, flag, moduleVariable] = ["pkcs11:?module-path=/uri.so", "/flag.so", "/variable.so"];
-  assertEquals(paths(uri, { module: flag, moduleVariable }), [flag]);
-  assertEquals(paths(uri, { moduleVariable }), ["/uri.so"]);
-  assertEquals(paths("pkcs11:", { moduleVariable }), [moduleVariable]);
-  assertEquals(candidates("pkcs11:", { moduleVariable }).namedBy, "PKCS11_MODULE_PATH");
+  const [uri, flag, variable] = ["pkcs11:?module-path=/uri.so", "/flag.so", "/variable.so"];
+  const defaults = { "pkcs11-lib": variable };
+  assertEquals(paths(uri, { settings: { "pkcs11-lib": flag }, defaults }), [flag]);
+  assertEquals(paths(uri, { defaults }), ["/uri.so"]);
+  assertEquals(paths("pkcs11:", { defaults }), [variable]);
+  assertEquals(candidates("pkcs11:", { defaults }).namedBy, "PKCS11_MODULE_PATH");
   assertNotEquals(paths("pkcs11:"), []);
   assertEquals(candidates("pkcs11:").namedBy, undefined);
 });

@@ -11,12 +11,8 @@ import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { formatName } from "../../../src/x509/name.ts";
 import type { Signer } from "../../../src/keystore/types.ts";
 import { wrap, WRAPPERS, type WrapperSettings } from "./wrapper.ts";
-import {
-  type ContextOptions,
-  createKeystore,
-  parseUri,
-  scriptedContext,
-} from "./keystore_context.ts";
+import { type Script, scriptedContext } from "../../support/scripted_context.ts";
+import { createKeystore, moduleContext, parseUri } from "./keystore_context.ts";
 
 const hsm = new SoftHsm();
 globalThis.addEventListener("unload", () => hsm[Symbol.dispose]());
@@ -28,7 +24,7 @@ await full.importKey(machine.keyPath, { id: "01", label: "machine" });
 await full.importCertificate(machine.certificatePath, { id: "01", label: "machine" });
 
 /** Returns the error of a new keystore. */
-async function expectError(uri: string, options: ContextOptions): Promise<HelperError> {
+async function expectError(uri: string, options: Script): Promise<HelperError> {
   using _ = hsm.enter();
   const keystore = createKeystore(undefined, { load: 400 });
   return await assertRejects(
@@ -48,29 +44,33 @@ const HARMFUL = {
 for (const [name, message] of Object.entries(HARMFUL)) {
   Deno.test(`openKey() throws keystore-unavailable when loading the module does this: ${name}`, async () => {
     const module = await compileModule(name as keyof typeof HARMFUL);
-    const error = await expectError("pkcs11:", { module });
+    const error = await expectError("pkcs11:", { settings: { "pkcs11-lib": module } });
     assertEquals(error.code, "keystore-unavailable");
     assertStringIncludes(error.message, `--pkcs11-lib: ${module} ${message}`);
   });
 }
 
 Deno.test("openKey() throws keystore-unavailable, and names its source, when the module does not exist", async () => {
-  const missing: [string, ContextOptions, string][] = [
-    ["pkcs11:", { module: "/no/such.so" }, "--pkcs11-lib: /no/such.so does not exist"],
-    ["pkcs11:", { module: "/etc" }, "--pkcs11-lib: /etc is a directory"],
+  const missing: [string, Script, string][] = [
     [
       "pkcs11:",
-      { module: "/etc/passwd" },
+      { settings: { "pkcs11-lib": "/no/such.so" } },
+      "--pkcs11-lib: /no/such.so does not exist",
+    ],
+    ["pkcs11:", { settings: { "pkcs11-lib": "/etc" } }, "--pkcs11-lib: /etc is a directory"],
+    [
+      "pkcs11:",
+      { settings: { "pkcs11-lib": "/etc/passwd" } },
       "--pkcs11-lib: /etc/passwd cannot be loaded: invalid ELF header",
     ],
     [
       "pkcs11:",
-      { module: "no-such.so" },
+      { settings: { "pkcs11-lib": "no-such.so" } },
       "--pkcs11-lib: no-such.so cannot be loaded: cannot open shared object file",
     ],
     [
       "pkcs11:",
-      { moduleVariable: "/no/such.so" },
+      { defaults: { "pkcs11-lib": "/no/such.so" } },
       "PKCS11_MODULE_PATH: /no/such.so does not exist",
     ],
     ["pkcs11:?module-path=/no/such.so", {}, "module-path: /no/such.so does not exist"],
@@ -174,7 +174,7 @@ Deno.test("listCertificates() reads the attributes of each certificate twice at 
   const { module = "" } = WRAPPERS[0] ?? {};
   const listed = await keystore.listCertificates(
     parseUri("pkcs11:token=many"),
-    scriptedContext({ module }),
+    moduleContext(module),
   );
   assertEquals(listed.length, COUNT);
   assert(wrapped.count("C_GetAttributeValue") <= 2 * COUNT);
@@ -197,7 +197,7 @@ Deno.test("sign() tries each key that may be the certificate's, and then uses on
   {
     await using signer = await keystore.openKey(
       uri("id=%0A"),
-      scriptedContext({ module }),
+      moduleContext(module),
     ) as Signer;
     const message = new TextEncoder().encode("message");
     for (const max of [keys.length, 1]) {
@@ -208,7 +208,7 @@ Deno.test("sign() tries each key that may be the certificate's, and then uses on
     }
   }
   const error = await assertRejects(
-    () => keystore.openKey(uri("id=%0A;type=private"), scriptedContext({ module })),
+    () => keystore.openKey(uri("id=%0A;type=private"), moduleContext(module)),
     HelperError,
     "4 private keys match and have the same id and label",
   );

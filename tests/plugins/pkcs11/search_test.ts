@@ -6,12 +6,8 @@ import { formatName } from "../../../src/x509/name.ts";
 import { createAuthority, issueCertificate } from "../../support/certificates.ts";
 import { PIN, SoftHsm } from "../../support/soft_hsm.ts";
 import { certificateOf } from "../file/keystore_context.ts";
-import {
-  type ContextOptions,
-  loadedKeystore,
-  parseUri,
-  scriptedContext,
-} from "./keystore_context.ts";
+import { type Script } from "../../support/scripted_context.ts";
+import { loadedKeystore, moduleContext, parseUri } from "./keystore_context.ts";
 import { VARIANTS } from "./variants.ts";
 
 const hsm = new SoftHsm();
@@ -95,15 +91,15 @@ for (const { name, module, layout } of VARIANTS) {
   const keystore = await loadedKeystore({ name, module, layout }, hsm);
   /** Keystore with an empty PIN cache. */
   const fresh = await loadedKeystore({ name, module, layout }, hsm);
-  const context = (options: ContextOptions) => scriptedContext({ module, ...options });
-  const open = (uri: string, certificate?: typeof web, options: ContextOptions = {}) =>
+  const context = (options: Script) => moduleContext(module, options);
+  const open = (uri: string, certificate?: typeof web, options: Script = {}) =>
     keystore.openKey(
       parseUri(`${uri}?pin-value=${PIN}`),
       context(options),
       certificate && certificateOf(certificate.certificatePem),
     );
   const read = (uri: string) => keystore.readCertificates(parseUri(uri), context({}));
-  const list = (uri: string, options: ContextOptions = {}) =>
+  const list = (uri: string, options: Script = {}) =>
     keystore.listCertificates(parseUri(uri), context(options));
   const test = (title: string, body: () => Promise<void>) =>
     Deno.test(`${name}: ${title}`, async () => {
@@ -181,7 +177,9 @@ for (const { name, module, layout } of VARIANTS) {
   });
 
   test("openKey() takes the latest certificate that has a key with --use-latest-expiring-certificate", async () => {
-    await using signer = await open("pkcs11:token=first", undefined, { useLatest: true });
+    await using signer = await open("pkcs11:token=first", undefined, {
+      switches: ["use-latest-expiring-certificate"],
+    });
     assertEquals(signer.certificates.map(nameOf), ["CN=attested", "CN=Lower", "CN=Upper"]);
   });
 

@@ -4,12 +4,8 @@ import type { Digest, Signer } from "../../../src/keystore/types.ts";
 import { createAuthority, issueCertificate } from "../../support/certificates.ts";
 import { openssl } from "../../support/openssl.ts";
 import { PIN, SoftHsm } from "../../support/soft_hsm.ts";
-import {
-  type ContextOptions,
-  loadedKeystore,
-  parseUri,
-  scriptedContext,
-} from "./keystore_context.ts";
+import { type Script } from "../../support/scripted_context.ts";
+import { loadedKeystore, moduleContext, parseUri } from "./keystore_context.ts";
 import { VARIANTS } from "./variants.ts";
 import { wrap, WRAPPERS, type WrapperSettings } from "./wrapper.ts";
 
@@ -61,15 +57,17 @@ async function verifyWithOpenssl(
 
 for (const { name, module, layout } of VARIANTS) {
   const keystore = await loadedKeystore({ name, module, layout }, hsm);
-  const open = (uri: string, options: ContextOptions = {}): Promise<Signer> =>
-    keystore.openKey(parseUri(uri), scriptedContext({ module, ...options }));
+  const open = (uri: string, options: Script = {}): Promise<Signer> =>
+    keystore.openKey(parseUri(uri), moduleContext(module, options));
 
   for (const keyType of KEY_TYPES) {
     Deno.test(`${name}: a signer's signatures are openssl's when the key is ${keyType}`, async () => {
       using _ = hsm.enter();
       const object = `pkcs11:token=signing;object=${keyType}`;
       await using ordinary = await open(`${object}?pin-value=${PIN}`);
-      await using always = await open(`${object}%20always?pin-value=${PIN}`, { reusePin: true });
+      await using always = await open(`${object}%20always?pin-value=${PIN}`, {
+        switches: ["reuse-pin"],
+      });
       for (const [digest, option] of DIGESTS) {
         for (const signer of [ordinary, always]) {
           const signature = await signer.sign(MESSAGE, digest);
@@ -89,7 +87,7 @@ const OFFERS = {
 
 for (const variant of WRAPPERS) {
   const keystore = await loadedKeystore(variant, hsm);
-  const context = () => scriptedContext({ module: variant.module, reusePin: true });
+  const context = () => moduleContext(variant.module, { switches: ["reuse-pin"] });
   for (const [keyType, { raw, hashing }] of Object.entries(OFFERS)) {
     const settings: [string, WrapperSettings][] = [
       ["only signs hashes", { MECHANISMS: raw }],

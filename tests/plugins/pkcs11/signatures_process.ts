@@ -5,7 +5,7 @@
  *
  * Usage: deno run -A --v8-flags=--expose-gc signatures_process.ts MODULE URI ROUND…
  */
-import { createKeystore, parseUri, scriptedContext } from "./keystore_context.ts";
+import { createKeystore, moduleContext, parseUri } from "./keystore_context.ts";
 
 /** V8's garbage collector, exposed by the flag above. */
 const { gc: collectGarbage } = globalThis as unknown as { gc(): void };
@@ -15,7 +15,7 @@ const keystore = createKeystore();
 const memory: { runtime: number; resident: number }[] = [];
 for (const round of rounds) {
   for (let i = 0; i < Number(round); i++) {
-    await using signer = await keystore.openKey(parseUri(uri), scriptedContext({ module }));
+    await using signer = await keystore.openKey(parseUri(uri), moduleContext(module));
     await signer.sign(new Uint8Array(100), "SHA-256");
   }
   collectGarbage();

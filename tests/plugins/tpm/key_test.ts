@@ -12,10 +12,11 @@ import { EMPTY, tpm2b, u16, u32, wire } from "../../../plugins/tpm/structures/wi
 import { runExclusive } from "../../../plugins/tpm/keys/with_tpm.ts";
 import { HelperError } from "../../../src/errors.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
-import { NO_CONTEXT } from "../../keystore/fake_keystore.ts";
 import { makeParents, TpmKeyMaker } from "../../support/tpm/key_maker.ts";
 import { SoftwareTpm } from "../../support/tpm/software_tpm.ts";
 import { COMMAND, type ProxyOptions, TpmProxy } from "../../support/tpm/tpm_proxy.ts";
+import { scriptedContext } from "../../support/scripted_context.ts";
+import { REAL_CLOCKS } from "../../support/real_clocks.ts";
 
 // The libraries stay open until exit; opened here, so that no test fails the leak check.
 openLibraries();
@@ -28,22 +29,15 @@ async function start(options: ProxyOptions = {}, typed: string[] = []) {
   await maker.make(`
     child key 0x81000001 -G ecc256 -a "$SIGN" -p keypw; persist key 0x81000001 0x81000101`);
   const proxy = TpmProxy.start(tpm, options);
-  const prompts: string[] = [];
-  const context: KeystoreContext = {
-    ...NO_CONTEXT,
-    environment: (name) => proxy.env[name],
-    prompt: (text) => {
-      prompts.push(text);
-      return Promise.resolve(typed.shift());
-    },
-    monotonic: () => performance.now(),
-    sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+  const context = {
+    ...scriptedContext({ environment: proxy.env, answers: typed }),
+    ...REAL_CLOCKS,
   };
   const access: TpmAccess = { context, label: "handle:0x81000101" };
   return {
     tpm,
     proxy,
-    prompts,
+    questions: context.questions,
     access,
     count: (command: number) => proxy.commands.filter((code) => code === command).length,
     async [Symbol.asyncDispose]() {
@@ -82,7 +76,7 @@ Deno.test("runWithKey() prompts once in a process if the password is right", asy
   for (let i = 0; i < 3; i++) {
     assert((await runWithKey(key, at.access, signing(key), cache)).length > 60);
   }
-  assertEquals(at.prompts.length, 1);
+  assertEquals(at.questions.length, 1);
   assertEquals(await at.tpm.readLockoutCounter(), 0);
 });
 

@@ -5,12 +5,12 @@ import type { Signer } from "../../../src/keystore/types.ts";
 import { type KeystoreUri, parseKeystoreUri, TSS2_KEYS } from "../../../src/keystore/uri.ts";
 import { parseCertificate } from "../../../src/x509/certificate.ts";
 import { hasPublicKey } from "../../../src/x509/chain.ts";
-import { NO_CONTEXT } from "../../keystore/fake_keystore.ts";
 import { createAuthority, issueCertificate } from "../../support/certificates.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { tss2Der } from "../../support/tpm/tss2_pem.ts";
 import { derOf } from "../../x509/test_certificates.ts";
 import { encodePublicArea } from "./public_areas.ts";
+import { NO_CONTEXT } from "../../support/scripted_context.ts";
 
 const HANDLE = parseKeystoreUri("handle:0x81000001", "--private-key");
 

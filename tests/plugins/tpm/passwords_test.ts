@@ -1,26 +1,16 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { formatTriesLeft } from "../../../plugins/tpm/auth/lockout.ts";
 import {
   Password,
   PasswordCache,
   type PasswordOptions,
 } from "../../../plugins/tpm/auth/passwords.ts";
-import { HelperError } from "../../../src/errors.ts";
+import { refusal } from "../../support/refusal.ts";
+import { type ScriptedContext, scriptedContext } from "../../support/scripted_context.ts";
 
-/** Scripted flag and typed passwords; records prompts and messages. */
-class ScriptedPrompt {
-  readonly prompts: string[] = [];
-  readonly messages: string[] = [];
-
-  constructor(readonly flag?: string, readonly answers: readonly string[] = []) {}
-
-  secret = () => Promise.resolve(this.flag);
-  prompt = (text: string) => {
-    this.prompts.push(text);
-    return Promise.resolve(this.answers[this.prompts.length - 1]);
-  };
-  info = (message: string) => void this.messages.push(message);
-}
+const givenBy = (password: string) =>
+  scriptedContext({ secrets: { "tpm-key-password": password } });
+const typing = (...answers: string[]) => scriptedContext({ answers });
 
 const OPTIONS: PasswordOptions = {
   identity: "key 1",
@@ -32,7 +22,7 @@ const OPTIONS: PasswordOptions = {
 };
 
 const createPassword = (
-  prompt: ScriptedPrompt,
+  prompt: ScriptedContext,
   options: Partial<PasswordOptions> = {},
   cache = new PasswordCache(),
 ) => new Password({ ...OPTIONS, ...options }, prompt, cache);
@@ -40,85 +30,81 @@ const createPassword = (
 const readText = async (password: Password) => new TextDecoder().decode(await password.current());
 const TWO_LEFT = { triesLeft: 2, secondsPerTry: 600 };
 
-async function assertKeyLocked(action: () => Promise<unknown>): Promise<string> {
-  const error = await assertRejects(action, HelperError);
-  assertEquals(error.code, "key-locked");
-  return error.message;
-}
+const assertKeyLocked = (action: () => Promise<unknown>) => refusal(action, "key-locked");
 
 Deno.test("current() returns the flag's password, and an empty one if noPassword is set", async () => {
-  assertEquals(await readText(createPassword(new ScriptedPrompt("flag"))), "flag");
+  assertEquals(await readText(createPassword(givenBy("flag"))), "flag");
   assertEquals(
-    await readText(createPassword(new ScriptedPrompt("ignored"), { noPassword: true })),
+    await readText(createPassword(givenBy("ignored"), { noPassword: true })),
     "",
   );
 });
 
 Deno.test("current() prompts once for all attempts of one use", async () => {
-  const prompt = new ScriptedPrompt(undefined, ["typed"]);
+  const prompt = typing("typed");
   const password = createPassword(prompt);
   assertEquals([await readText(password), await readText(password)], ["typed", "typed"]);
-  assertEquals(prompt.prompts, ["Password of the TPM key handle:0x81000001: "]);
+  assertEquals(prompt.questions, ["Password of the TPM key handle:0x81000001: "]);
 });
 
 Deno.test("an accepted typed password is not prompted for again in this process", async () => {
   const cache = new PasswordCache();
-  const first = createPassword(new ScriptedPrompt(undefined, ["typed"]), {}, cache);
+  const first = createPassword(typing("typed"), {}, cache);
   await first.current();
   first.accept();
-  const later = new ScriptedPrompt();
+  const later = typing();
   assertEquals(await readText(createPassword(later, {}, cache)), "typed");
-  assertEquals(later.prompts, []);
-  const other = new ScriptedPrompt(undefined, ["another"]);
+  assertEquals(later.questions, []);
+  const other = typing("another");
   assertEquals(await readText(createPassword(other, { identity: "key 2" }, cache)), "another");
 });
 
 Deno.test("a flag's password is read again each time, and not cached", async () => {
   const cache = new PasswordCache();
-  const first = createPassword(new ScriptedPrompt("before"), {}, cache);
+  const first = createPassword(givenBy("before"), {}, cache);
   await first.current();
   first.accept();
-  assertEquals(await readText(createPassword(new ScriptedPrompt("after"), {}, cache)), "after");
+  assertEquals(await readText(createPassword(givenBy("after"), {}, cache)), "after");
 });
 
 Deno.test("a rejected password is never sent again, from a flag or a prompt", async () => {
   const cache = new PasswordCache();
-  const first = createPassword(new ScriptedPrompt("wrong"), {}, cache);
+  const first = createPassword(givenBy("wrong"), {}, cache);
   await first.current();
   await assertKeyLocked(() => first.reject(TWO_LEFT));
   const message = await assertKeyLocked(() =>
-    createPassword(new ScriptedPrompt("wrong"), {}, cache).current()
+    createPassword(givenBy("wrong"), {}, cache).current()
   );
   assertEquals(message.endsWith("it was already rejected and is not sent again"), true);
   assertEquals(
-    await readText(createPassword(new ScriptedPrompt("corrected"), {}, cache)),
+    await readText(createPassword(givenBy("corrected"), {}, cache)),
     "corrected",
   );
-  const typing = new ScriptedPrompt(undefined, ["wrong", "right"]);
-  assertEquals(await readText(createPassword(typing, {}, cache)), "right");
+  const retyping = typing("wrong", "right");
+  assertEquals(await readText(createPassword(retyping, {}, cache)), "right");
 });
 
 Deno.test("a cached password that the TPM rejects is removed, and prompted for", async () => {
   const cache = new PasswordCache();
-  const first = createPassword(new ScriptedPrompt(undefined, ["old"]), {}, cache);
+  const first = createPassword(typing("old"), {}, cache);
   await first.current();
   first.accept();
-  const prompt = new ScriptedPrompt(undefined, ["new"]);
+  const prompt = typing("new");
   const second = createPassword(prompt, {}, cache);
   assertEquals(await readText(second), "old");
   await second.reject(TWO_LEFT);
   assertEquals(await readText(second), "new");
-  assertEquals(prompt.prompts.length, 1);
+  assertEquals(prompt.questions.length, 1);
 });
 
 Deno.test("reject() reports the tries left, and prompts three times in total", async () => {
-  const prompt = new ScriptedPrompt(undefined, ["a", "b", "c", "d"]);
+  const prompt = typing("a", "b", "c", "d");
   const password = createPassword(prompt);
   await password.current();
   await password.reject(TWO_LEFT);
   await password.reject();
   await assertKeyLocked(() => password.reject());
-  assertEquals(prompt.prompts.length, 3);
+  assertEquals(prompt.questions.length, 3);
   assertEquals(prompt.messages, [
     "wrong password; 2 more wrong passwords lock the TPM",
     "wrong password; this attempt does not count towards the lockout",
@@ -127,25 +113,25 @@ Deno.test("reject() reports the tries left, and prompts three times in total", a
 });
 
 Deno.test("reject() does not prompt if the TPM is locked", async () => {
-  const prompt = new ScriptedPrompt(undefined, ["a", "b"]);
+  const prompt = typing("a", "b");
   const password = createPassword(prompt);
   await password.current();
   const message = await assertKeyLocked(() =>
     password.reject({ triesLeft: 0, secondsPerTry: 7200 })
   );
-  assertEquals(prompt.prompts.length, 1);
+  assertEquals(prompt.questions.length, 1);
   assertEquals(message.includes("wait 2 hours for the next try"), true, message);
 });
 
 Deno.test("an empty password is tried once if tryEmpty is set, then prompted for", async () => {
   const cache = new PasswordCache();
-  const prompt = new ScriptedPrompt(undefined, ["typed"]);
+  const prompt = typing("typed");
   const password = createPassword(prompt, { tryEmpty: true }, cache);
   assertEquals([await readText(password), password.isGuess], ["", true]);
   await password.reject();
   assertEquals([await readText(password), password.isGuess], ["typed", false]);
   const later = createPassword(
-    new ScriptedPrompt(undefined, ["other"]),
+    typing("other"),
     { tryEmpty: true },
     cache,
   );
@@ -153,12 +139,10 @@ Deno.test("an empty password is tried once if tryEmpty is set, then prompted for
 });
 
 Deno.test("current() throws key-locked for a too long password, and without a terminal", async () => {
-  const message = await assertKeyLocked(() =>
-    createPassword(new ScriptedPrompt("ä".repeat(17))).current()
-  );
+  const message = await assertKeyLocked(() => createPassword(givenBy("ä".repeat(17))).current());
   assertEquals(message.includes("longer than the maximum of 32 bytes"), true);
-  assertEquals(await readText(createPassword(new ScriptedPrompt("ä".repeat(16)))), "ä".repeat(16));
-  const unprompted = await assertKeyLocked(() => createPassword(new ScriptedPrompt()).current());
+  assertEquals(await readText(createPassword(givenBy("ä".repeat(16)))), "ä".repeat(16));
+  const unprompted = await assertKeyLocked(() => createPassword(typing()).current());
   assertEquals(unprompted.includes("--no-tpm-key-password if it has none"), true);
 });
 

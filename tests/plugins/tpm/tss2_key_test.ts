@@ -10,11 +10,11 @@ import { openSigner } from "../../../src/keystore/open_identity.ts";
 import { parseKeystoreUri } from "../../../src/keystore/uri.ts";
 import { DerError } from "../../../src/x509/der.ts";
 import { KeyTypeError } from "../../../src/x509/key_types.ts";
-import { NO_CONTEXT } from "../../keystore/fake_keystore.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { pemOf, tss2Der, type Tss2PemRequest } from "../../support/tpm/tss2_pem.ts";
 import { seededRandom } from "../../x509/seeded_random.ts";
 import { encodePublicArea } from "./public_areas.ts";
+import { NO_CONTEXT } from "../../support/scripted_context.ts";
 
 const AREAS = { publicArea: encodePublicArea(), privateArea: Uint8Array.of(0, 2, 7, 7) };
 const FULL: Tss2PemRequest = {

@@ -15,6 +15,8 @@ import { createRegistry, type KeystoreLoaders } from "../../../src/keystore/regi
 import { openIdentity } from "../../../src/keystore/open_identity.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import { parseKeystoreUri, SCHEMES } from "../../../src/keystore/uri.ts";
+import { NO_CONTEXT } from "../scripted_context.ts";
+import { REAL_CLOCKS } from "../real_clocks.ts";
 
 /** Results of a signing process. */
 export interface SigningReport {
@@ -43,19 +45,13 @@ const registry = createRegistry({
   handle: () => import("../../../plugins/tpm/mod.ts"),
 });
 const context: KeystoreContext = {
+  ...NO_CONTEXT,
+  ...REAL_CLOCKS,
   secret: (name) => Promise.resolve(name === "tpm-key-password" ? password : undefined),
-  setting: () => undefined,
-  isOn: () => false,
   environment: (name) => Deno.env.get(name),
-  prompt: () => Promise.resolve(undefined),
-  info: () => {},
   debug: (message) => {
     if (/^tpm: attempt/.test(message)) retries += 1;
   },
-  now: () => new Date(),
-  monotonic: () => performance.now(),
-  sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
-  holdSignals: () => ({ signal: new AbortController().signal, [Symbol.dispose]() {} }),
 };
 const source = {
   privateKey: parseKeystoreUri(privateKey, "--private-key"),
