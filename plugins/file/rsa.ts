@@ -5,7 +5,6 @@
  */
 import { Buffer } from "node:buffer";
 import { createPrivateKey, sign } from "node:crypto";
-import type { Digest } from "../../src/keystore/types.ts";
 import {
   DerError,
   encodeElement,
@@ -17,6 +16,7 @@ import {
 } from "../../src/x509/der.ts";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
 import { type PublicKey, RSA_ALGORITHM, rsaPublicKey } from "../../src/x509/public_key.ts";
+import type { Digest } from "../../src/x509/verify_signature.ts";
 import type { PrivateKey, PrivateKeyInfo } from "./private_key_info.ts";
 
 const HASH_NAMES: Readonly<Record<Digest, string>> = {

@@ -4,10 +4,10 @@
  * @module
  */
 import { decodeHex } from "@std/encoding/hex";
-import type { Digest } from "../../src/keystore/types.ts";
 import { ecdsaSignatureToDer } from "../../src/x509/der.ts";
 import { type PublicKey, rsaPublicNumbers } from "../../src/x509/public_key.ts";
 import { isMlDsa, type MlDsaKeyType } from "../../src/x509/key_types.ts";
+import type { Digest } from "../../src/x509/verify_signature.ts";
 import { CKM } from "./cryptoki/constants.ts";
 
 /** A mechanism and its input. */

@@ -4,11 +4,11 @@
  * @module
  */
 import { HelperError } from "../../src/errors.ts";
-import type { Digest, Signer } from "../../src/keystore/types.ts";
+import type { Signer } from "../../src/keystore/types.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
 import type { NonEmpty } from "../../src/x509/chain.ts";
 import type { PublicKey } from "../../src/x509/public_key.ts";
-import { verifySignature } from "../../src/x509/verify_signature.ts";
+import { type Digest, verifySignature } from "../../src/x509/verify_signature.ts";
 import { CryptokiError, isModuleFailure } from "./cryptoki/errors.ts";
 import { withErrorMessages } from "./error_messages.ts";
 import { copyToNative } from "./cryptoki/library.ts";

@@ -8,10 +8,8 @@
 import type { Certificate } from "../x509/certificate.ts";
 import type { NonEmpty } from "../x509/chain.ts";
 import type { PublicKey } from "../x509/public_key.ts";
+import type { Digest } from "../x509/verify_signature.ts";
 import type { KeystoreUri } from "./uri.ts";
-
-/** Hash functions for signatures, by their WebCrypto names. */
-export type Digest = "SHA-256" | "SHA-384" | "SHA-512";
 
 /** Open private key with the certificates from the same source. */
 export interface Signer extends AsyncDisposable {

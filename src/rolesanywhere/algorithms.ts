@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { Digest } from "../keystore/types.ts";
 import type { KeyType } from "../x509/key_types.ts";
+import type { Digest } from "../x509/verify_signature.ts";
 
 /** Signing algorithm for one type of key. */
 export interface SigningAlgorithm {

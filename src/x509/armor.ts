@@ -1,5 +1,5 @@
 /**
- * The outside of a file: DER, PEM in any encoding of text, or base64 of one of these.
+ * Transport encodings of a file: DER, PEM in any text encoding, or base64 of one of these.
  *
  * @module
  */
@@ -9,18 +9,18 @@ import { looksLikePem, parsePem, type PemBlock, PemError } from "./pem.ts";
 
 /** Content of a file without its transport encoding. */
 export type Unarmored =
-  /** Elements of DER, one behind another; at least one. */
+  /** Consecutive DER elements, at least one. */
   | { readonly form: "der"; readonly elements: readonly Uint8Array[] }
   | { readonly form: "pem"; readonly blocks: readonly PemBlock[] }
-  /** Bytes that `isKnown` accepts; decoded ones are not what the file holds. */
+  /** Bytes that `isKnown` accepts. `isDecoded` is true if the file has them in base64. */
   | { readonly form: "known"; readonly bytes: Uint8Array; readonly isDecoded?: true }
-  /** None of these. */
+  /** Any other content. */
   | { readonly form: "other"; readonly text: string };
 
 /**
- * Undoes what transport does to a file. `isKnown` accepts other binary formats.
+ * Decodes the content of a file. `isKnown` accepts other binary formats.
  *
- * Throws {@link PemError} when the text is PEM that cannot be read. Slices of `bytes` stay in use.
+ * Throws {@link PemError} if the text is damaged PEM. The result shares the memory of `bytes`.
  */
 export function unarmor(
   bytes: Uint8Array,
@@ -58,7 +58,7 @@ function readPemText(text: string): Unarmored {
   );
 }
 
-/** SEQUENCEs one behind another; undefined when there is anything else but filling at the end. */
+/** Reads consecutive SEQUENCEs. Returns undefined for other bytes, except padding at the end. */
 function derElements(bytes: Uint8Array): Uint8Array[] | undefined {
   const reader = new DerReader(bytes);
   const elements: Uint8Array[] = [];
@@ -73,10 +73,10 @@ function derElements(bytes: Uint8Array): Uint8Array[] | undefined {
   return elements.length > 0 && isWhole ? elements : undefined;
 }
 
-/** Bytes that copying and editing add at the end of a binary file: zero, line breaks, Ctrl-Z, blank. */
+/** Bytes that editors append to a binary file: zero, line breaks, Ctrl-Z, space. */
 const TRAILING_BYTES: readonly number[] = [0x00, 0x0a, 0x0d, 0x1a, 0x20];
 
-/** Decodes UTF-8, or UTF-16 with its byte order mark, as some Windows editors save PEM. */
+/** Decodes UTF-8, or UTF-16 with a byte order mark, which some Windows editors write. */
 export function decodeText(bytes: Uint8Array): string {
   const [first, second] = bytes;
   const encoding = first === 0xff && second === 0xfe

@@ -1,5 +1,5 @@
 /**
- * The types of attributes that names are made of, and what people call them.
+ * Attribute types of distinguished names, and their short names and aliases.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export const ATTRIBUTE_NAMES: Readonly<Record<string, string>> = {
   "1.2.840.113549.1.9.1": "E",
 };
 
-/** What OpenSSL, Windows and Java call attribute types besides the short names, in lower case. */
+/** Other names of attribute types in OpenSSL, Windows and Java, in lower case. */
 const ALIASES: Readonly<Record<string, string>> = {
   commonname: "2.5.4.3",
   surname: "2.5.4.4",
@@ -48,7 +48,7 @@ const OBJECT_IDENTIFIERS = new Map([
   ...Object.entries(ALIASES),
 ]);
 
-/** The dotted form of an attribute type from its name or itself; undefined when it is none. */
+/** Returns the object identifier of an attribute type, from its name or itself; else undefined. */
 export function attributeTypeOf(written: string): string | undefined {
   const dotted = /^(?:OID\.)?([012](?:\.(?:0|[1-9]\d*))+)$/i.exec(written)?.[1];
   return dotted ?? OBJECT_IDENTIFIERS.get(written.toLowerCase());

@@ -1,20 +1,19 @@
 /**
- * The one reader of base64 that people and programs hand over: whatever a way of transport puts
- * between its characters is passed over.
+ * Tolerant base64 decoder. Ignores characters that transport adds, such as quotes and blanks.
  *
  * @module
  */
 import { decodeBase64 } from "@std/encoding/base64";
 
-/** Blanks, quotes of mails, shells and JSON, and characters that nobody sees. */
+/** Blanks, quotes of mails, shells and JSON, and invisible characters. */
 const IGNORED = /[\s"'`>,;\u00ad\u200b-\u200d\u2060]+/g;
 /** Both alphabets of RFC 4648. */
 const BASE64 = /^[A-Za-z0-9+/]+=*$/;
 const BASE64_URL = /^[A-Za-z0-9_-]+=*$/;
 
-/** Decodes base64 of either alphabet, padded or not. Returns undefined for other text and for none. */
+/** Decodes base64 of either alphabet, padded or not. Returns undefined for other or empty text. */
 export function decodeAnyBase64(written: string): Uint8Array<ArrayBuffer> | undefined {
-  // Quoted-printable writes a padding "=" like this; no base64 goes on after its padding.
+  // Quoted-printable encodes the padding "=" as "=3D". Base64 ends with its padding.
   const text = written.replace(IGNORED, "").replaceAll("=3D", "=");
   const standard = BASE64.test(text)
     ? text

@@ -1,5 +1,5 @@
 /**
- * Reading X.509 certificates (RFC 5280): the fields that signing, matching and ordering need.
+ * Reader of X.509 certificates (RFC 5280): the fields for signing, matching and ordering.
  *
  * @module
  */
@@ -14,11 +14,11 @@ import {
 } from "./der.ts";
 import { parsePublicKey, type PublicKey } from "./public_key.ts";
 
-/** A certificate. Byte arrays share the memory of `encoded`. */
+/** X.509 certificate. Byte arrays share the memory of `encoded`. */
 export interface Certificate {
   /** The whole certificate, DER. */
   readonly encoded: Uint8Array;
-  /** The serial number as a number; AWS takes it in decimal. */
+  /** Serial number. AWS expects it in decimal. */
   readonly serialNumber: bigint;
   /** Issuer and subject, DER Names. */
   readonly issuer: Uint8Array;
@@ -27,11 +27,11 @@ export interface Certificate {
   readonly notAfter: Date;
   /** SubjectPublicKeyInfo, DER; {@link publicKeyOf} reads it. */
   readonly subjectPublicKeyInfo: Uint8Array;
-  /** Basic constraints say that this certificate may issue others. */
+  /** True if the basic constraints have CA:TRUE. */
   readonly isAuthority: boolean;
   readonly subjectKeyIdentifier?: Uint8Array;
   readonly authorityKeyIdentifier?: Uint8Array;
-  /** The value of the extension, DER GeneralNames; `alternative_names.ts` reads it. */
+  /** Value of the extension, DER GeneralNames. `subject_alternative_names.ts` reads it. */
   readonly subjectAlternativeName?: Uint8Array;
 }
 
@@ -49,7 +49,7 @@ interface Extensions {
   subjectAlternativeName?: Uint8Array;
 }
 
-/** Reads one DER certificate with nothing behind it; {@link DerError} when it is malformed. */
+/** Reads one DER certificate. Throws {@link DerError} if it is malformed or not the whole input. */
 export function parseCertificate(encoded: Uint8Array): Certificate {
   const outer = readSequence(encoded);
   const body = outer.sequence();
@@ -83,12 +83,12 @@ export function parseCertificate(encoded: Uint8Array): Certificate {
   };
 }
 
-/** The certificate's public key; `KeyTypeError` when its kind cannot be used. */
+/** Returns the certificate's public key. Throws `KeyTypeError` if its type cannot be used. */
 export function publicKeyOf(certificate: Certificate): PublicKey {
   return parsePublicKey(certificate.subjectPublicKeyInfo);
 }
 
-/** The serial number in upper-case hex of whole bytes, as other programs show it. */
+/** Formats the serial number in upper-case hex of whole bytes, like other programs. */
 export function serialNumberHex({ serialNumber }: Certificate): string {
   const sign = serialNumber < 0n ? "-" : "";
   const hex = serialNumber.toString(16).replace("-", "").toUpperCase();
@@ -107,7 +107,7 @@ function parseTime(validity: DerReader): Date {
     (tag === TAG.utcTime
       ? /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?Z$/
       : /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/).exec(text);
-  if (!parts) throw new DerError("a time that is not in the form X.509 asks for");
+  if (!parts) throw new DerError("a time that is not in the form of X.509");
   const [, year = "", month = "", day = "", hour = "", minute = "", second = "00"] = parts;
   const fullYear = tag === TAG.utcTime ? (Number(year) < 50 ? `20${year}` : `19${year}`) : year;
   const iso = `${fullYear}-${month}-${day}T${hour}:${minute}:${second}`;

@@ -7,19 +7,19 @@
 import type { Certificate } from "./certificate.ts";
 import { contextTag, DerReader, readSequence, TAG } from "./der.ts";
 
-/** Those fields. */
+/** Fields that restrict the use of a certificate. */
 export interface CertificateUsage {
   /** 1 to 3. */
   readonly version: number;
-  /** The algorithm of the signature on the certificate: its object identifier. */
+  /** Object identifier of the algorithm of the certificate's signature. */
   readonly signatureAlgorithm: string;
-  /** Undefined when the certificate has no basic constraints. */
+  /** Undefined if the certificate has no basic constraints. */
   readonly isAuthority?: boolean;
-  /** Undefined when the certificate does not limit what its key is for. */
+  /** Undefined if the certificate does not limit the use of its key. */
   readonly keyUsage?: { readonly digitalSignature: boolean; readonly certificateSigning: boolean };
 }
 
-/** Signature algorithms over hash functions that are broken, by object identifier. */
+/** Broken hash functions of signature algorithms, by object identifier. */
 export const WEAK_SIGNATURES: Readonly<Record<string, string>> = {
   "1.2.840.113549.1.1.2": "MD2",
   "1.2.840.113549.1.1.4": "MD5",
@@ -31,10 +31,10 @@ export const WEAK_SIGNATURES: Readonly<Record<string, string>> = {
 
 const OID = { keyUsage: "2.5.29.15", basicConstraints: "2.5.29.19" } as const;
 
-/** Bits of keyUsage, the first in the highest place (RFC 5280 section 4.2.1.3). */
+/** Bits of keyUsage, most significant bit first (RFC 5280 section 4.2.1.3). */
 const BITS = { digitalSignature: 0x80, certificateSigning: 0x04 } as const;
 
-/** Reads them; `DerError` when the extensions are malformed. */
+/** Reads the fields. Throws `DerError` if the extensions are malformed. */
 export function readCertificateUsage(certificate: Certificate): CertificateUsage {
   const body = readSequence(certificate.encoded).sequence();
   const version = body.optional(contextTag(0, true));

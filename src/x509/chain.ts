@@ -6,12 +6,12 @@
 import { type Certificate, publicKeyOf } from "./certificate.ts";
 import { type PublicKey, sameBytes, samePublicKey } from "./public_key.ts";
 
-/** At least one. */
+/** Array with at least one item. */
 export type NonEmpty<T> = readonly [T, ...T[]];
 
 /**
- * Returns true if `issuer` can have issued `certificate`: by name, and by key identifier where both
- * carry one (RFC 5280 section 4.2.1.1). The service verifies the signatures.
+ * Returns true if `issuer` can have issued `certificate`: by name, and by key identifier if both have
+ * one (RFC 5280 section 4.2.1.1). The service verifies the signatures.
  */
 export function mayHaveIssued(issuer: Certificate, certificate: Certificate): boolean {
   if (!sameBytes(issuer.subject, certificate.issuer)) return false;
@@ -21,9 +21,10 @@ export function mayHaveIssued(issuer: Certificate, certificate: Certificate): bo
 }
 
 /**
- * Returns the end-entity certificate among several: of those with `publicKey`, if it is known and one
- * has it; else of those that are neither authorities nor issuers of another, if all have one key;
- * else the first. Of several with one key, as after a renewal, it is the {@link selectPreferred} one.
+ * Selects the end-entity certificate: one with `publicKey`, if it is known and a certificate has it.
+ * Otherwise one that is neither an authority nor an issuer of another, if all such certificates have
+ * the same key. Otherwise the first. Of several with one key, as after a renewal, selects the
+ * {@link selectPreferred} one.
  */
 export function selectEndEntity(
   certificates: NonEmpty<Certificate>,
@@ -43,8 +44,8 @@ export function selectEndEntity(
 }
 
 /**
- * Returns the certificate to use of several that are equally meant: valid at `now` before the others,
- * then the one that expires last, then the one that became valid last, then the first.
+ * Returns the preferred certificate of several. The order is: valid at `now`, latest expiry, latest
+ * start of validity, first in the list.
  */
 export function selectPreferred(
   certificates: readonly Certificate[],
@@ -68,7 +69,7 @@ export function sortByPreference<T>(
   });
 }
 
-/** Returns true if both hold the same public key; encodings of a key that cannot be used are compared. */
+/** Returns true if both have the same public key. Compares encodings if a key cannot be used. */
 export function haveSameKey(a: Certificate, b: Certificate): boolean {
   if (sameBytes(a.subjectPublicKeyInfo, b.subjectPublicKeyInfo)) return true;
   try {
@@ -79,18 +80,18 @@ export function haveSameKey(a: Certificate, b: Certificate): boolean {
 }
 
 /**
- * Returns true if one is the renewal of the other: the same key, and the same subject or issuer. An
- * attestation that a YubiKey makes for a key has neither.
+ * Returns true if one is the renewal of the other: the same key, and the same subject or issuer. The
+ * attestation certificate of a YubiKey for the same key shares neither.
  */
 export function isRenewal(a: Certificate, b: Certificate): boolean {
   return (sameBytes(a.subject, b.subject) || sameBytes(a.issuer, b.issuer)) && haveSameKey(a, b);
 }
 
-/** True when the certificate holds exactly this public key. */
+/** Returns true if the certificate has this public key. */
 export function hasPublicKey(certificate: Certificate, publicKey: PublicKey): boolean {
   try {
     return samePublicKey(publicKeyOf(certificate), publicKey);
   } catch {
-    return false; // a kind of key that cannot be used is not this one
+    return false; // a type that cannot be used never matches
   }
 }

@@ -1,17 +1,17 @@
 /**
- * Reading and writing DER, the encoding of certificates and keys (ITU-T X.690). Only what X.509 and
- * PKCS need: definite lengths, single-byte tags, lengths up to the size of the input.
+ * Reader and writer of DER, the encoding of certificates and keys (ITU-T X.690). Supports the needs
+ * of X.509 and PKCS: definite lengths, single-byte tags, lengths up to the size of the input.
  *
  * @module
  */
 import { concatenate } from "../bytes.ts";
 
-/** Thrown when bytes are not the DER that was expected. Callers wrap it with the file's name. */
+/** Error for bytes that are not the expected DER. Callers wrap it with the file's name. */
 export class DerError extends Error {
   override readonly name = "DerError";
 }
 
-/** Tag bytes in use (class, constructed bit and number together). */
+/** Tag bytes: class, constructed bit and number. */
 export const TAG = {
   boolean: 0x01,
   integer: 0x02,
@@ -31,35 +31,35 @@ export const TAG = {
   bmpString: 0x1e,
 } as const;
 
-/** The tag byte of `[number]`, context class. */
+/** Returns the tag byte of `[number]`, context class. */
 export function contextTag(number: number, constructed: boolean): number {
   return 0x80 | (constructed ? 0x20 : 0) | number;
 }
 
-/** One DER element: its tag, its contents, and the whole of it (`encoded`, with tag and length). */
+/** DER element: its tag, its contents, and the whole element with tag and length (`encoded`). */
 export interface DerElement {
   readonly tag: number;
   readonly contents: Uint8Array;
   readonly encoded: Uint8Array;
 }
 
-/** Walks through the elements of one level; all slices share the input's memory. */
+/** Reader of the elements of one level. Results share the memory of the input. */
 export class DerReader {
   #offset = 0;
 
   constructor(readonly bytes: Uint8Array) {}
 
-  /** True when nothing is left at this level. */
+  /** True if no element is left at this level. */
   get atEnd(): boolean {
     return this.#offset >= this.bytes.length;
   }
 
-  /** The next element's tag without taking it; undefined at the end. */
+  /** Returns the next element's tag without reading the element; undefined at the end. */
   peekTag(): number | undefined {
     return this.bytes[this.#offset];
   }
 
-  /** Takes the next element, of any tag. */
+  /** Reads the next element of any tag. */
   next(): DerElement {
     const start = this.#offset;
     const tag = this.#byte();
@@ -75,7 +75,7 @@ export class DerReader {
     };
   }
 
-  /** Takes the next element, which must have `tag`. */
+  /** Reads the next element. Throws {@link DerError} if it does not have `tag`. */
   expect(tag: number): DerElement {
     if (this.peekTag() !== tag) {
       const found = this.peekTag();
@@ -88,24 +88,24 @@ export class DerReader {
     return this.next();
   }
 
-  /** Takes the next element if it has `tag`. */
+  /** Reads the next element if it has `tag`. */
   optional(tag: number): DerElement | undefined {
     return this.peekTag() === tag ? this.next() : undefined;
   }
 
-  /** A reader of the contents of the next element, which must be a SEQUENCE. */
+  /** Reads the next element, a SEQUENCE. Returns a reader of its contents. */
   sequence(): DerReader {
     return new DerReader(this.expect(TAG.sequence).contents);
   }
 
-  /** The contents of the next INTEGER: two's complement, big-endian, at least one byte. */
+  /** Reads the contents of an INTEGER: two's complement, big-endian, at least one byte. */
   integer(): Uint8Array {
     const { contents } = this.expect(TAG.integer);
     if (contents.length === 0) throw new DerError("an INTEGER without contents");
     return contents;
   }
 
-  /** The next INTEGER as a number of 0 to 2^31-1, for versions and counts. */
+  /** Reads an INTEGER from 0 to 2^31-1, for versions and counts. */
   smallInteger(): number {
     const contents = this.integer();
     if (contents.length > 4 || (contents[0] ?? 0) > 0x7f) {
@@ -114,24 +114,24 @@ export class DerReader {
     return contents.reduce((value, byte) => value * 256 + byte, 0);
   }
 
-  /** The next OBJECT IDENTIFIER, dotted. */
+  /** Reads an OBJECT IDENTIFIER. Returns its dotted form. */
   objectIdentifier(): string {
     return decodeObjectIdentifier(this.expect(TAG.objectIdentifier).contents);
   }
 
-  /** The bytes of the next BIT STRING, which must hold whole bytes. */
+  /** Reads the bytes of a BIT STRING. Throws {@link DerError} if it has unused bits. */
   bitString(): Uint8Array {
     return wholeBytes(this.expect(TAG.bitString).contents);
   }
 
-  /** The contents of the next OCTET STRING. */
+  /** Reads the contents of an OCTET STRING. */
   octetString(): Uint8Array {
     return this.expect(TAG.octetString).contents;
   }
 
   /** Throws unless everything at this level has been read. */
   end(): void {
-    if (!this.atEnd) throw new DerError("bytes left over at the end");
+    if (!this.atEnd) throw new DerError("unexpected bytes at the end");
   }
 
   #byte(): number {
@@ -156,7 +156,7 @@ export class DerReader {
   }
 }
 
-/** A reader of the one element that `bytes` must be, a SEQUENCE with nothing behind it. */
+/** Returns a reader of the contents of a SEQUENCE. Throws if `bytes` is not exactly one. */
 export function readSequence(bytes: Uint8Array): DerReader {
   const outer = new DerReader(bytes);
   const inner = outer.sequence();
@@ -164,13 +164,13 @@ export function readSequence(bytes: Uint8Array): DerReader {
   return inner;
 }
 
-/** The value of a BIT STRING's contents when it holds whole bytes. */
+/** Returns the bytes of a BIT STRING's contents. Throws {@link DerError} if it has unused bits. */
 export function wholeBytes(bitStringContents: Uint8Array): Uint8Array {
   if (bitStringContents[0] !== 0) throw new DerError("a BIT STRING with unused bits");
   return bitStringContents.subarray(1);
 }
 
-/** The dotted form of an OBJECT IDENTIFIER's contents. */
+/** Returns the dotted form of an OBJECT IDENTIFIER's contents. */
 export function decodeObjectIdentifier(contents: Uint8Array): string {
   const last = contents.at(-1);
   if (last === undefined || last >= 0x80) throw new DerError("an incomplete OBJECT IDENTIFIER");
@@ -193,7 +193,7 @@ export function decodeObjectIdentifier(contents: Uint8Array): string {
   return arcs.join(".");
 }
 
-/** Contents of an INTEGER without the zero byte that marks it positive. */
+/** Returns the contents of an INTEGER without leading zero bytes. */
 export function unsigned(contents: Uint8Array): Uint8Array {
   let start = 0;
   while (start < contents.length - 1 && contents[start] === 0) start++;
@@ -241,8 +241,8 @@ export function encodeObjectIdentifier(dotted: string): Uint8Array {
 }
 
 /**
- * An ECDSA signature as X.509 and AWS want it (`SEQUENCE { r, s }`, RFC 3279 section 2.2.3) from
- * the raw `r || s` that WebCrypto, PKCS#11 and CNG give.
+ * Converts an ECDSA signature from the raw `r || s` of WebCrypto, PKCS#11 and CNG to the
+ * `SEQUENCE { r, s }` of X.509 and AWS (RFC 3279 section 2.2.3).
  */
 export function ecdsaSignatureToDer(raw: Uint8Array): Uint8Array {
   const half = raw.length / 2;

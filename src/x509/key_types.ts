@@ -1,11 +1,11 @@
 /**
- * The kinds of keys that IAM Roles Anywhere takes, by the identifiers that certificates and keys
- * carry (RFC 3279, RFC 5480, RFC 9881). How each signs a request is in `rolesanywhere/algorithms.ts`.
+ * Key types that IAM Roles Anywhere accepts, by their object identifiers (RFC 3279, RFC 5480, RFC
+ * 9881). The signature algorithm of each is in `rolesanywhere/algorithms.ts`.
  *
  * @module
  */
 
-/** An algorithm of `subjectPublicKeyInfo` or of a PKCS#8 key. */
+/** Algorithms of `subjectPublicKeyInfo` and PKCS#8 keys, by object identifier. */
 export const KEY_TYPES = {
   "1.2.840.113549.1.1.1": "RSA",
   "1.2.840.10045.2.1": "EC",
@@ -14,10 +14,10 @@ export const KEY_TYPES = {
   "2.16.840.1.101.3.4.3.19": "ML-DSA-87",
 } as const satisfies Record<string, string>;
 
-/** The kind of a key. */
+/** Type of a key. */
 export type KeyType = (typeof KEY_TYPES)[keyof typeof KEY_TYPES];
 
-/** The ML-DSA parameter sets, FIPS 204. */
+/** ML-DSA parameter set (FIPS 204). */
 export type MlDsaKeyType = Extract<KeyType, `ML-DSA-${number}`>;
 
 /** Returns true for the ML-DSA parameter sets. */
@@ -25,7 +25,7 @@ export function isMlDsa(keyType: KeyType): keyType is MlDsaKeyType {
   return keyType !== "RSA" && keyType !== "EC";
 }
 
-/** Kinds that people do have and that Roles Anywhere does not take; named in refusals. */
+/** Common key types that Roles Anywhere does not accept. Messages name them. */
 export const REFUSED_KEY_TYPES: Readonly<Record<string, string>> = {
   "1.2.840.113549.1.1.10": "RSA-PSS",
   "1.2.840.10040.4.1": "DSA",
@@ -35,7 +35,7 @@ export const REFUSED_KEY_TYPES: Readonly<Record<string, string>> = {
   "1.3.101.113": "Ed448",
 };
 
-/** Curves that people do have and that Roles Anywhere does not take; named in refusals. */
+/** Common curves that Roles Anywhere does not accept. Messages name them. */
 const REFUSED_CURVES: Readonly<Record<string, string>> = {
   "1.2.840.10045.3.1.1": "P-192",
   "1.3.132.0.33": "P-224",
@@ -45,24 +45,24 @@ const REFUSED_CURVES: Readonly<Record<string, string>> = {
   "1.3.36.3.3.2.8.1.1.13": "brainpoolP512r1",
 };
 
-/** A named elliptic curve: its WebCrypto name and the length of a coordinate in bytes. */
+/** Named elliptic curve: its WebCrypto name and the length of a coordinate in bytes. */
 export interface Curve {
   readonly oid: string;
   readonly name: "P-256" | "P-384" | "P-521";
   readonly coordinateBytes: number;
 }
 
-/** The curves that can sign, by object identifier. */
+/** Supported curves, by object identifier. */
 export const CURVES: Readonly<Record<string, Curve>> = {
   "1.2.840.10045.3.1.7": { oid: "1.2.840.10045.3.1.7", name: "P-256", coordinateBytes: 32 },
   "1.3.132.0.34": { oid: "1.3.132.0.34", name: "P-384", coordinateBytes: 48 },
   "1.3.132.0.35": { oid: "1.3.132.0.35", name: "P-521", coordinateBytes: 66 },
 };
 
-/** RSA moduli outside these bounds are refused, in bits. */
+/** Accepted length of an RSA modulus, in bits. */
 export const RSA_MODULUS_BITS = { min: 1024, max: 8192 } as const;
 
-/** The key type behind an object identifier; a `KeyTypeError` names those that cannot be used. */
+/** Returns the key type of an object identifier. Throws `KeyTypeError` with the name of others. */
 export function keyTypeOf(oid: string): KeyType {
   const known: Readonly<Record<string, KeyType>> = KEY_TYPES;
   const keyType = known[oid];
@@ -75,7 +75,7 @@ export function keyTypeOf(oid: string): KeyType {
   );
 }
 
-/** The curve behind an object identifier; a `KeyTypeError` for others. */
+/** Returns the curve of an object identifier. Throws `KeyTypeError` for others. */
 export function curveOf(oid: string): Curve {
   const curve = CURVES[oid];
   if (curve) return curve;
@@ -88,7 +88,7 @@ export function curveOf(oid: string): Curve {
   );
 }
 
-/** Thrown for a key that is well formed and of a kind that cannot be used; a sentence's tail. */
+/** Error for a well-formed key that cannot be used. The message follows the key's name. */
 export class KeyTypeError extends Error {
   override readonly name = "KeyTypeError";
 }

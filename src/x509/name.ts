@@ -1,5 +1,5 @@
 /**
- * Distinguished names as people read and write them (RFC 2253, RFC 4514).
+ * Distinguished names in text form (RFC 2253, RFC 4514).
  *
  * @module
  */
@@ -15,22 +15,22 @@ import {
 } from "./der.ts";
 import { sameBytes } from "./public_key.ts";
 
-/** One attribute of a name. Its value is text where it is of a string type, else `encoded` alone. */
+/** Attribute of a name. It has `text` if its value has a string type, else only `encoded`. */
 export interface NameAttribute {
   /** The attribute's type, a dotted object identifier. */
   readonly type: string;
   readonly text?: string;
-  /** The value's DER; absent in a name that was read from text and has text. */
+  /** DER of the value; absent if the name was parsed from text and the value is text. */
   readonly encoded?: Uint8Array;
 }
 
-/** A relative distinguished name: at least one attribute, in no order that means anything. */
+/** Relative distinguished name: a set of at least one attribute. */
 export type RelativeName = readonly NameAttribute[];
 
-/** A distinguished name in the order of RFC 2253: the most particular relative name first. */
+/** Distinguished name in the order of RFC 2253: the most specific relative name first. */
 export type DistinguishedName = readonly RelativeName[];
 
-/** Text decoders of the string types that names use, by tag. A TypeError: the bytes are no text. */
+/** Text decoders of string types, by tag. They throw TypeError if the bytes are not text. */
 const STRING_DECODERS: Readonly<Record<number, (contents: Uint8Array) => string>> = {
   [TAG.utf8String]: decoder("utf-8"),
   [TAG.printableString]: latin1,
@@ -40,7 +40,7 @@ const STRING_DECODERS: Readonly<Record<number, (contents: Uint8Array) => string>
 };
 
 function decoder(encoding: string): (contents: Uint8Array) => string {
-  // ignoreBOM: a byte order mark is a character of the value like any other.
+  // ignoreBOM keeps a byte order mark, which is part of the value.
   return (contents) => new TextDecoder(encoding, { fatal: true, ignoreBOM: true }).decode(contents);
 }
 
@@ -48,7 +48,7 @@ function latin1(contents: Uint8Array): string {
   return Array.from(contents, (byte) => String.fromCharCode(byte)).join("");
 }
 
-/** Reads a DER Name. Throws {@link DerError} when it is malformed. */
+/** Reads a DER Name. Throws {@link DerError} if it is malformed. */
 export function readName(encoded: Uint8Array): DistinguishedName {
   const relativeNames: RelativeName[] = [];
   for (const name = readSequence(encoded); !name.atEnd;) {
@@ -66,20 +66,20 @@ export function readName(encoded: Uint8Array): DistinguishedName {
   return relativeNames;
 }
 
-/** The value of an attribute: its DER, and its text when it is of a string type. */
+/** Returns the value of an attribute: its DER, and its text if it has a string type. */
 export function readValue(value: DerElement): { encoded: Uint8Array; text?: string } {
   const { tag, contents, encoded } = value;
   try {
     const text = STRING_DECODERS[tag]?.(contents);
     return text === undefined ? { encoded } : { encoded, text };
   } catch {
-    return { encoded }; // bytes that are not what their type says
+    return { encoded }; // bytes that do not match their type
   }
 }
 
 /**
- * True when both names are the same: relative names in the same order, each with the same
- * attributes in any order. Text is compared letter by letter, whatever string type holds it.
+ * Returns true if both names are the same: relative names in the same order, each with the same
+ * attributes in any order. Compares text exactly, regardless of its string type.
  */
 export function sameName(a: DistinguishedName, b: DistinguishedName): boolean {
   return a.length === b.length &&
@@ -102,8 +102,8 @@ function sameAttribute(a: NameAttribute, b: NameAttribute): boolean {
 }
 
 /**
- * The RFC 2253 form of a DER Name: last relative name first, values escaped, unknown attribute
- * types dotted with their value as `#` and hex. Throws {@link DerError} when it is malformed.
+ * Returns the RFC 2253 form of a DER Name: last relative name first, values escaped, unknown
+ * attribute types dotted with their value as `#` and hex. Throws {@link DerError} if it is malformed.
  */
 export function formatName(encoded: Uint8Array): string {
   return readName(encoded).map((relativeName) => relativeName.map(formatAttribute).join("+"))

@@ -1,6 +1,6 @@
 /**
- * Reading distinguished names as people write them: RFC 4514, and what RFC 2253 section 4 asks of a
- * reader besides (semicolons, quoted values, `OID.` before an object identifier).
+ * Parser of distinguished names: RFC 4514, and the older syntax of RFC 2253 section 4 (semicolons,
+ * quoted values, `OID.` before an object identifier).
  *
  * @module
  */
@@ -9,17 +9,17 @@ import { attributeTypeOf } from "./attribute_types.ts";
 import { DerReader } from "./der.ts";
 import { type DistinguishedName, type NameAttribute, readValue } from "./name.ts";
 
-/** Thrown for text that is no distinguished name; the message is a sentence's tail. */
+/** Error for text that is not a distinguished name. The message follows the name's source. */
 export class NameError extends Error {
   override readonly name = "NameError";
 }
 
-/** Between relative names. */
+/** Separators of relative names. */
 const SEPARATORS = [",", ";"];
-/** What must be escaped wherever it stands in a value, beside what separates. */
+/** Characters that must be escaped anywhere in a value, in addition to the separators. */
 const FORBIDDEN = /["<>\0]/;
 
-/** Reads a distinguished name. Throws {@link NameError} when the text is none. */
+/** Parses a distinguished name. Throws {@link NameError} if the text is malformed. */
 export function parseName(text: string): DistinguishedName {
   const reader = new NameReader(text);
   const names: NameAttribute[][] = [];
@@ -31,7 +31,7 @@ export function parseName(text: string): DistinguishedName {
   return names;
 }
 
-/** Walks through the text of a name. */
+/** Reader of the text of a name. */
 class NameReader {
   #rest: string;
 
@@ -39,14 +39,14 @@ class NameReader {
     this.#rest = text;
   }
 
-  /** Takes one character if it comes next. */
+  /** Reads `character` if it comes next. */
   take(character: string): boolean {
     if (!this.#rest.startsWith(character)) return false;
     this.#rest = this.#rest.slice(character.length);
     return true;
   }
 
-  /** Takes `type=value` and the spaces around both. */
+  /** Reads `type=value` and the spaces around both. */
   attribute(): NameAttribute {
     const [whole = "", written = ""] = /^ *([^=,;+"\\]*?) *(?==|$)/.exec(this.#rest) ?? [];
     const type = attributeTypeOf(written);
@@ -85,14 +85,14 @@ class NameReader {
     const bytes = new TextBytes(attribute);
     for (;;) {
       if (this.#rest === "") throw new NameError(`the value of ${attribute} has no closing quote`);
-      if (this.take('""')) bytes.add('"'); // as Windows writes a quote within quotes
+      if (this.take('""')) bytes.add('"'); // Windows doubles a quote within quotes
       else if (this.take('"')) break;
       else if (this.take("\\")) this.#escaped(bytes, attribute);
       else bytes.add(this.#character());
     }
     this.#rest = this.#rest.replace(/^ +/, "");
     if (this.#rest !== "" && !["+", ...SEPARATORS].includes(this.#rest[0] ?? "")) {
-      throw new NameError(`something stands behind the quoted value of ${attribute}`);
+      throw new NameError(`unexpected text after the quoted value of ${attribute}`);
     }
     return bytes.text();
   }
@@ -117,7 +117,7 @@ class NameReader {
     return bytes.text();
   }
 
-  /** Takes what stands behind a backslash: one special character, or two hex digits of a byte. */
+  /** Reads an escape after its backslash: one special character, or two hex digits of a byte. */
   #escaped(bytes: TextBytes, attribute: string): void {
     const [hex] = /^[0-9A-Fa-f]{2}/.exec(this.#rest) ?? [];
     const [special] = /^[ "#+,;<=>\\]/.exec(this.#rest) ?? [];
@@ -139,10 +139,10 @@ class NameReader {
   }
 }
 
-/** Gathers the UTF-8 of a value: characters as they are, and bytes given in hex. */
+/** Buffer for the UTF-8 of a value, from characters and bytes. */
 class TextBytes {
   readonly #bytes: number[] = [];
-  /** How many bytes there are without the spaces at the end that nobody escaped. */
+  /** Number of bytes without unescaped spaces at the end. */
   #length = 0;
 
   constructor(readonly attribute: string) {}

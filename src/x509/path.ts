@@ -1,6 +1,6 @@
 /**
- * Certification paths (RFC 5280 section 6.1): the certificates that can lie on one from an end-entity
- * certificate, out of any number of others.
+ * Certification paths (RFC 5280 section 6.1): selects the certificates that can be on a path from an
+ * end-entity certificate.
  *
  * @module
  */
@@ -9,24 +9,24 @@ import { mayHaveIssued } from "./chain.ts";
 import { checkIssuance } from "./verify_issuer.ts";
 import { sameBytes } from "./public_key.ts";
 
-/** The certificates to send with an end-entity certificate, and the rest. */
+/** Certificates to send with an end-entity certificate, and the others. */
 export interface Chain {
-  /** Issuers, nearest first; every candidate where an intermediate was renewed or cross-signed. */
+  /** Issuers, nearest first. Has every candidate if an issuer was renewed or cross-signed. */
   readonly issuers: readonly Certificate[];
-  /** Certificates that are on no path from the end-entity certificate, in the order given. */
+  /** Certificates that are not on a path from the end-entity certificate, in their order. */
   readonly leftOut: readonly Certificate[];
 }
 
-/** Signatures that are verified although there are more issuers than enough. */
+/** Maximum number of verified signatures once there are more than `enough` issuers. */
 const MAX_VERIFICATIONS = 2_000;
 
 /**
  * Returns the certificates of `found` that can be on a path from `endEntity`: authorities whose name,
- * key identifier and key fit the certificate below. An issuer whose algorithm cannot be verified here
- * counts if name and key identifier fit, because the service may know it.
+ * key identifier and key match the certificate below. Includes an issuer with an unsupported
+ * algorithm if name and key identifier match, because the service may support it.
  *
- * Repetitions and `endEntity` itself are in neither list. With more than `enough` issuers it ends after
- * {@link MAX_VERIFICATIONS}: many certificates of few names would take a signature for each pair.
+ * Neither list has duplicates or `endEntity`. With more than `enough` issuers it stops after
+ * {@link MAX_VERIFICATIONS}: many certificates with few names would need a verification per pair.
  */
 export async function buildChain(
   endEntity: Certificate,
@@ -57,7 +57,7 @@ export async function buildChain(
   return { issuers, leftOut: rest };
 }
 
-/** Returns each certificate once, in the order given. */
+/** Returns each certificate once, in the same order. */
 export function removeDuplicates(certificates: readonly Certificate[]): Certificate[] {
   const kept: Certificate[] = [];
   for (const certificate of certificates) {

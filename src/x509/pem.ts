@@ -1,28 +1,28 @@
 /**
- * Finding PEM blocks in text (RFC 7468, and RFC 1421 headers as OpenSSL's older files have them).
+ * Parser of PEM blocks (RFC 7468), with the RFC 1421 headers of older OpenSSL files.
  *
  * @module
  */
 import { encodeBase64 } from "@std/encoding/base64";
 import { decodeAnyBase64 } from "./base64.ts";
 
-/** One block: `-----BEGIN label-----` … `-----END label-----`. */
+/** PEM block: `-----BEGIN label-----` … `-----END label-----`. */
 export interface PemBlock {
   readonly label: string;
-  /** RFC 1421 headers such as `Proc-Type` and `DEK-Info`, names as written. */
+  /** RFC 1421 headers such as `Proc-Type` and `DEK-Info`, by their names in the file. */
   readonly headers: ReadonlyMap<string, string>;
   readonly bytes: Uint8Array;
 }
 
-/** Thrown when a block is broken; its message repeats nothing of the file but a known label. */
+/** Error for a damaged block. The message repeats nothing from the file except a known label. */
 export class PemError extends Error {
   override readonly name = "PemError";
 }
 
 /**
- * A BEGIN or END line up to its last dashes, anywhere in the text: transport loses line breaks and
- * first dashes, and adds blanks. What is between the dashes must be a label, as it could be part of a
- * key otherwise.
+ * BEGIN or END line up to its last dashes, anywhere in the text: transport can lose line breaks and
+ * first dashes, and add blanks. Accepts only a label between the dashes, because other text could be
+ * part of a key.
  */
 const MARKER =
   /----\s{0,3}(BEGIN|END)\s{1,3}([A-Z0-9](?:[A-Z0-9 #.]{0,62}[A-Z0-9])?)\s{0,3}(?=-----)/g;
@@ -53,7 +53,7 @@ const KNOWN_LABELS: ReadonlySet<string> = new Set([
   "CMS",
   "PKCS12",
 ]);
-/** Damages of a text in place of base64 → their names. */
+/** Patterns of damaged base64, with their messages. */
 const DAMAGES: readonly (readonly [pattern: RegExp, message: string])[] = [
   [/\.\.\.|\u2026/, "is shortened with dots; copy all of it"],
   [/\*\*\*/, "is masked with asterisks; get it from where it is stored"],
@@ -62,12 +62,12 @@ const DAMAGES: readonly (readonly [pattern: RegExp, message: string])[] = [
   [/\ufffd/, "has lost characters in a conversion of text; export it again"],
 ];
 
-/** True when the text has the beginning of a PEM block anywhere. */
+/** Returns true if the text has the beginning of a PEM block anywhere. */
 export function looksLikePem(text: string): boolean {
   return BEGIN.test(text);
 }
 
-/** A block whose BEGIN line was found. */
+/** Block after its BEGIN line. */
 interface OpenBlock {
   readonly label: string;
   readonly start: number;
@@ -76,9 +76,9 @@ interface OpenBlock {
 }
 
 /**
- * Returns every block in the text, in order. Text around blocks is passed over, line breaks may be
- * missing or escaped. A block without its end or with other than base64 in it is a {@link PemError},
- * unless it begins in a sentence and there are other blocks.
+ * Returns every block in the text, in order. Ignores text around blocks. Line breaks may be missing
+ * or escaped. Throws {@link PemError} for a block without an end or with content that is not base64,
+ * unless the block begins in a sentence and there are other blocks.
  */
 export function parsePem(text: string): PemBlock[] {
   const blocks: PemBlock[] = [];
@@ -110,20 +110,20 @@ export function parsePem(text: string): PemBlock[] {
   return blocks;
 }
 
-/** Characters of the line before and after a marker that {@link isInSentence} looks at. */
+/** Number of characters before and after a marker that {@link isInSentence} checks. */
 const CONTEXT = 24;
-/** A word or a sign of a comment, then a blank. An escaped line break ends in a letter, too. */
+/** A word or a comment sign, then a blank. An escaped line break also ends with a letter. */
 const AFTER_WORD = /(?<!\\)[\p{L}\p{N}#;*.,/)][ \t]{1,3}["'`(]?-*$/u;
-/** A blank, then a word; the lines of a key are longer, its headers have a hyphen or a colon. */
+/** A blank, then a word. Lines of a key are longer; its headers have a hyphen or a colon. */
 const BEFORE_WORD = /^-{5,6}["'`)]?[ \t]{1,3}\p{L}{1,15}(?:[\s.,;]|$)/u;
 
-/** Returns true if people wrote the marker, as in a comment about where the key goes. */
+/** Returns true if the marker is part of prose, such as a comment about the key's place. */
 function isInSentence(text: string, start: number, end: number): boolean {
   return AFTER_WORD.test(text.slice(Math.max(0, start - CONTEXT), start)) ||
     BEFORE_WORD.test(text.slice(end, end + CONTEXT));
 }
 
-/** Parses a block. Between two markers of one sentence there are words, and no run of base64. */
+/** Parses a block. Between two markers of one sentence there is no long run of base64. */
 function parseOpen({ label, isInSentence }: OpenBlock, written: string): PemBlock {
   if (isInSentence && !/[\w+/=]{16}/.test(written)) throw notBase64Error(label);
   return parseBlock(label, written);
@@ -138,7 +138,7 @@ function missingEndError(label: string): PemError {
   return new PemError(`${describeBlock(label)} has no end line; the file may be truncated`);
 }
 
-/** The beginning of a line in a mail's quote or in quotation marks. */
+/** Beginning of a line in a mail's quote or in quotation marks. */
 const QUOTED = /^[\s>"']+/;
 
 function parseBlock(label: string, written: string): PemBlock {
@@ -163,7 +163,7 @@ function notBase64Error(label: string): PemError {
   return new PemError(`${describeBlock(label)} does not hold base64; export it again`);
 }
 
-/** The dashes of the markers, of which there may be more than the marker takes. */
+/** Removes dashes of the markers that {@link MARKER} did not match. */
 function withoutDashes(text: string): string {
   let [start, end] = [0, text.length];
   while (text[start] === "-") start++;
@@ -180,11 +180,11 @@ const ESCAPES: readonly (readonly [pattern: RegExp, character: string])[] = [
   [/\\(?=\s|$)/g, ""],
 ];
 
-/** The headers of OpenSSL's traditional format, which may be on one line with the key. */
+/** Headers of OpenSSL's traditional format, which may be on one line with the key. */
 const TRADITIONAL_HEADERS =
   /^\s{0,9}(Proc-Type:\s{0,9}4\s{0,9},\s{0,9}ENCRYPTED)\s{0,9}(DEK-Info:\s{0,9}(?:AES-\d{3}-CBC,[0-9A-F]{32}|DES(?:-EDE3)?-CBC,[0-9A-F]{16}))/i;
 
-/** Undoes what JSON, shells, YAML and XML do to line breaks: base64 has neither backslash nor `&`. */
+/** Restores line breaks escaped by JSON, shells, YAML or XML. Base64 has neither `\` nor `&`. */
 function restoreLines(text: string): string {
   const unescaped = text.includes("\\") || text.includes("&#")
     ? ESCAPES.reduce((result, [pattern, character]) => result.replace(pattern, character), text)
@@ -194,7 +194,7 @@ function restoreLines(text: string): string {
 
 const FULL_LINE = 64;
 
-/** URL decoding turns `+` to a blank: a line with blanks inside is full when they count. */
+/** Restores each `+` that URL decoding turned into a blank, if the blanks complete the line. */
 function restorePluses(lines: readonly string[]): readonly string[] {
   const written = lines.filter((line) => line.trim() !== "");
   const isFull = written.length > 1 &&

@@ -1,5 +1,5 @@
 /**
- * Public keys as certificates carry them (RFC 5280 section 4.1.2.7).
+ * Public keys of certificates (RFC 5280 section 4.1.2.7).
  *
  * @module
  */
@@ -23,14 +23,14 @@ import {
   RSA_MODULUS_BITS,
 } from "./key_types.ts";
 
-/** A public key and what is needed to compare it and to name its algorithm. */
+/** Public key with its type and encodings. */
 export interface PublicKey {
   readonly keyType: KeyType;
-  /** The curve of an EC key; undefined for others. */
+  /** Curve of an EC key; undefined for other types. */
   readonly curve?: Curve;
   /**
-   * The bits of `subjectPublicKey`: PKCS#1 RSAPublicKey DER, an uncompressed EC point, or the raw
-   * ML-DSA key.
+   * Bits of `subjectPublicKey`: PKCS#1 RSAPublicKey DER, an uncompressed EC point, or the raw ML-DSA
+   * key.
    */
   readonly bits: Uint8Array;
   /** The whole SubjectPublicKeyInfo, DER. */
@@ -42,7 +42,7 @@ const UNCOMPRESSED_POINT = 0x04;
 /**
  * Reads a DER SubjectPublicKeyInfo.
  *
- * Throws {@link DerError} when it is malformed and {@link KeyTypeError} when its kind cannot be used.
+ * Throws {@link DerError} if it is malformed, and {@link KeyTypeError} if its type cannot be used.
  */
 export function parsePublicKey(encoded: Uint8Array): PublicKey {
   const info = readSequence(encoded);
@@ -53,7 +53,7 @@ export function parsePublicKey(encoded: Uint8Array): PublicKey {
   return { keyType, bits, encoded, ...CHECKS[keyType](bits, algorithm) };
 }
 
-/** Checks a key's bits; gives the curve that the parameters name. */
+/** Function that checks a key's bits and returns the curve of the parameters. */
 type CheckPublicKey = (bits: Uint8Array, parameters: DerReader) => { curve?: Curve };
 
 const checkMlDsa: CheckPublicKey = () => ({});
@@ -77,7 +77,7 @@ function checkEcPublicKey(bits: Uint8Array, parameters: DerReader): { curve: Cur
   return { curve };
 }
 
-/** Modulus and public exponent of a PKCS#1 RSAPublicKey, big-endian without padding. */
+/** Reads modulus and exponent of a PKCS#1 RSAPublicKey, big-endian without padding. */
 export function rsaPublicNumbers(bits: Uint8Array): { modulus: Uint8Array; exponent: Uint8Array } {
   const key = readSequence(bits);
   const modulus = unsigned(key.integer());
@@ -97,12 +97,12 @@ function checkRsaPublicKey(bits: Uint8Array): Record<never, never> {
   return {};
 }
 
-/** True when both are the same key; encodings may differ in optional parameters. */
+/** Returns true if both are the same key. Encodings may differ in optional parameters. */
 export function samePublicKey(a: PublicKey, b: PublicKey): boolean {
   return a.keyType === b.keyType && a.curve === b.curve && sameBytes(a.bits, b.bits);
 }
 
-/** True when both hold the same bytes. For public data: not constant time. */
+/** Returns true if both have the same bytes. Only for public data: not constant time. */
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
@@ -116,28 +116,28 @@ export function encodePublicKey(algorithm: Uint8Array, bits: Uint8Array): Uint8A
   );
 }
 
-/** The AlgorithmIdentifier of RSA keys, DER (RFC 3279 section 2.3.1). */
+/** DER AlgorithmIdentifier of RSA keys (RFC 3279 section 2.3.1). */
 export const RSA_ALGORITHM = encodeSequence(
   encodeObjectIdentifier("1.2.840.113549.1.1.1"),
   encodeElement(TAG.null),
 );
 const EC_OID = encodeObjectIdentifier("1.2.840.10045.2.1");
 
-/** Returns the RSA key of a modulus and a public exponent, both big-endian. Throws as {@link parsePublicKey}. */
+/** Returns an RSA key. Both numbers are big-endian. Throws like {@link parsePublicKey}. */
 export function rsaPublicKey(modulus: Uint8Array, exponent: Uint8Array): PublicKey {
   const bits = encodeSequence(encodeUnsignedInteger(modulus), encodeUnsignedInteger(exponent));
   return parsePublicKey(encodePublicKey(RSA_ALGORITHM, bits));
 }
 
 /**
- * Returns the EC key of a curve and an uncompressed point. `parameters` is the DER of the curve's object
- * identifier (RFC 5480 section 2.1.1). Throws as {@link parsePublicKey}.
+ * Returns an EC key from a curve and an uncompressed point. `parameters` is the DER of the curve's
+ * object identifier (RFC 5480 section 2.1.1). Throws like {@link parsePublicKey}.
  */
 export function ecPublicKey(parameters: Uint8Array, point: Uint8Array): PublicKey {
   return parsePublicKey(encodePublicKey(encodeSequence(EC_OID, parameters), point));
 }
 
-/** The AlgorithmIdentifier of a DER SubjectPublicKeyInfo: object identifier and encoded parameters. */
+/** Reads the contents of an AlgorithmIdentifier: object identifier and encoded parameters. */
 export function readAlgorithmIdentifier(
   identifier: DerReader,
 ): { oid: string; parameters?: Uint8Array } {

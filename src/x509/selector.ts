@@ -1,6 +1,6 @@
 /**
- * Selectors of certificates in an operating system's store: what a certificate must say to be the
- * one that is meant. How a selector is written on a command line is in `selector_text.ts`.
+ * Selectors of certificates in an operating system's store, by the fields of the certificate. Their
+ * syntax on the command line is in `selector_syntax.ts`.
  *
  * @module
  */
@@ -15,12 +15,12 @@ import { type DistinguishedName, readName, sameName } from "./name.ts";
 import { NameError, parseName } from "./name_parser.ts";
 import { sameBytes } from "./public_key.ts";
 
-/** Thrown for a selector that cannot be right; the message is a sentence's tail. */
+/** Error for an invalid selector. The message follows the selector's source. */
 export class SelectorError extends Error {
   override readonly name = "SelectorError";
 }
 
-/** The keys a selector may have. */
+/** Valid keys of a selector. */
 export const SELECTOR_KEYS = [
   "x509Subject",
   "x509Issuer",
@@ -29,13 +29,13 @@ export const SELECTOR_KEYS = [
   "x509San",
 ] as const;
 
-/** A key of a selector. */
+/** Key of a selector. */
 export type SelectorKey = (typeof SELECTOR_KEYS)[number];
 
-/** The value of each key, as written. */
+/** Text of each key's value. */
 export type SelectorValues = ReadonlyMap<SelectorKey, string>;
 
-/** Required values of a certificate; absent ones match anything. */
+/** Required values of a certificate. An absent field matches any value. */
 export interface CertificateSelector {
   readonly subject?: DistinguishedName;
   readonly issuer?: DistinguishedName;
@@ -44,18 +44,18 @@ export interface CertificateSelector {
   readonly alternativeName?: AlternativeName;
 }
 
-/** Hashes that thumbprints are made with, by their length in bytes. */
+/** Hash functions of thumbprints, by length in bytes. */
 const THUMBPRINT_HASHES: Readonly<Record<number, "SHA-1" | "SHA-256">> = {
   20: "SHA-1",
   32: "SHA-256",
 };
 
-/** True when `name` is a key of selectors. */
+/** Returns true if `name` is a key of a selector. */
 export function isSelectorKey(name: string): name is SelectorKey {
   return (SELECTOR_KEYS as readonly string[]).includes(name);
 }
 
-/** Reads the value of each key. Throws {@link SelectorError}, naming the key. */
+/** Parses the value of each key. Throws {@link SelectorError} with the key's name. */
 export function parseSelector(values: SelectorValues): CertificateSelector {
   const read = <T>(key: SelectorKey, parse: (text: string) => T): T | undefined => {
     const text = values.get(key);
@@ -82,7 +82,7 @@ export function parseSelector(values: SelectorValues): CertificateSelector {
   };
 }
 
-/** Hex digits, or bytes of two with colons or spaces between them. */
+/** Hex digits, or bytes of two digits separated by colons or spaces. */
 const HEX = /^(?:[0-9a-f]+|[0-9a-f]{1,2}(?:[: ][0-9a-f]{2})+)$/i;
 
 function parseSerialNumber(text: string): bigint {
@@ -97,7 +97,7 @@ function parseSerialNumber(text: string): bigint {
 }
 
 function parseThumbprint(text: string): NonNullable<CertificateSelector["thumbprint"]> {
-  // Windows puts an invisible mark before the thumbprint that it lets people copy.
+  // A thumbprint copied from a Windows dialog begins with an invisible mark.
   const digits = text.replace(/^[\u200e\s]+|[\u200e\s]+$/g, "");
   const hex = HEX.test(digits) ? digits.replace(/[: ]/g, "") : "";
   const hash = THUMBPRINT_HASHES[hex.length / 2];
@@ -131,7 +131,7 @@ export async function matchesSelector(
     sameBytes(thumbprint.bytes, await thumbprintOf(certificate, thumbprint.hash));
 }
 
-/** The hash of a whole certificate, by which programs name it. */
+/** Returns the thumbprint: the hash of the whole certificate. */
 export async function thumbprintOf(
   { encoded }: Certificate,
   hash: "SHA-1" | "SHA-256",
@@ -139,7 +139,7 @@ export async function thumbprintOf(
   return new Uint8Array(await crypto.subtle.digest(hash, new Uint8Array(encoded)));
 }
 
-/** The thumbprint in the hex that a selector takes. */
+/** Returns the thumbprint in hex, the form of a selector. */
 export async function thumbprintHex(certificate: Certificate): Promise<string> {
   return encodeHex(await thumbprintOf(certificate, "SHA-256"));
 }

@@ -1,6 +1,6 @@
 /**
- * How selectors are written: `Key=x509Subject,Value=CN=name`, several of them in one text or in
- * several, or a JSON array of `{"Key": …, "Value": …}`.
+ * Syntax of selectors: `Key=x509Subject,Value=CN=name`, one or more in each text, or a JSON array of
+ * `{"Key": …, "Value": …}`.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import {
   thumbprintHex,
 } from "./selector.ts";
 
-/** Reads the arguments of a command line. Throws {@link SelectorError}. */
+/** Parses command-line arguments. Throws {@link SelectorError}. */
 export function readSelectorArguments(texts: readonly string[]): SelectorValues {
   const entries = texts.map(withoutQuotes).flatMap((text, i) => {
     if (!text.startsWith("Key=")) {
@@ -40,13 +40,13 @@ export function readSelectorArguments(texts: readonly string[]): SelectorValues 
   }));
 }
 
-/** An argument as it is meant: read-certificate-data prints selectors in quotes. */
+/** Removes the quotes around an argument: read-certificate-data prints selectors with them. */
 function withoutQuotes(text: string): string {
   const trimmed = text.trimStart();
   return /^"(Key=.*)"\s*$/s.exec(trimmed)?.[1] ?? trimmed;
 }
 
-/** Reads a JSON array of keys and values. Throws {@link SelectorError}. */
+/** Parses a JSON array of keys and values. Throws {@link SelectorError}. */
 export function readSelectorJson(text: string): SelectorValues {
   let parsed: unknown;
   try {
@@ -77,7 +77,7 @@ function collect(entries: readonly (readonly [string, string])[]): SelectorValue
         }`,
       );
     }
-    if (values.has(key)) throw new SelectorError(`the key ${key} stands twice`);
+    if (values.has(key)) throw new SelectorError(`duplicate key ${key}`);
     values.set(key, value);
   }
   if (values.size === 0) {
@@ -87,9 +87,9 @@ function collect(entries: readonly (readonly [string, string])[]): SelectorValue
 }
 
 /**
- * A selector of `certificate`, in the double quotes in which it can be pasted behind
- * `--cert-selector` in any shell: by subject, issuer and serial number, and by thumbprint where
- * another certificate in `others` has the same ones.
+ * Returns a selector of `certificate` in double quotes, to paste after `--cert-selector` in any
+ * shell. It has subject, issuer and serial number, and the thumbprint if a certificate of `others`
+ * has the same values.
  */
 export async function formatSelector(
   certificate: Certificate,
@@ -111,9 +111,9 @@ export async function formatSelector(
 }
 
 /**
- * A name whose special characters are written as hex of their bytes: what sh, PowerShell or cmd
- * would change within double quotes (double quotes straight and curved, `$`, `%`, `!`, backquotes,
- * a backslash before a quote), and blanks that could be lost or taken for the end of the value.
+ * Escapes characters of a name as hex of their bytes: those that sh, PowerShell or cmd changes in
+ * double quotes (straight and curved double quotes, `$`, `%`, `!`, backquotes, a backslash before a
+ * quote), and blanks that could be lost or end the value.
  */
 function escapeForShells(name: string): string {
   const hex = (text: string) =>

@@ -1,5 +1,5 @@
 /**
- * Subject alternative names (RFC 5280 section 4.2.1.6) as people write them: `DNS:host.example`,
+ * Text form of subject alternative names (RFC 5280 section 4.2.1.6): `DNS:host.example`,
  * `email:name@host`, `URI:spiffe://domain/path`, `IP:192.0.2.1`, `UPN:name@domain`.
  *
  * @module
@@ -8,11 +8,11 @@ import { encodeHex } from "@std/encoding/hex";
 import type { Certificate } from "./certificate.ts";
 import { contextTag, type DerElement, DerError, DerReader, readSequence, TAG } from "./der.ts";
 
-/** The kinds of names that can be written, in lower case, and how their values compare equal. */
+/** Kinds of names in lower case, with functions that return the canonical form of a value. */
 const KINDS: Readonly<Record<string, (value: string) => string | undefined>> = {
   dns: (value) => /^[\x21-\x7e]+$/.test(value) ? value.toLowerCase() : undefined,
   email: (value) => {
-    // The host of an address has no case; what stands before it may have.
+    // The host is case-insensitive; the local part is not.
     const [, local, host] = /^([\x21-\x7e]+)@([\x21-\x7e]+)$/.exec(value) ?? [];
     return local === undefined ? undefined : `${local}@${host?.toLowerCase()}`;
   },
@@ -24,13 +24,13 @@ const KINDS: Readonly<Record<string, (value: string) => string | undefined>> = {
 /** Microsoft's user principal name, an `otherName`. */
 const USER_PRINCIPAL_NAME = "1.3.6.1.4.1.311.20.2.3";
 
-/** The name of a kind in {@link KINDS} and its value in the form in which equal ones are equal. */
+/** Kind in {@link KINDS}, and the canonical form of the value. */
 export interface AlternativeName {
   readonly kind: string;
   readonly value: string;
 }
 
-/** Reads `KIND:value`; undefined when it is none. */
+/** Parses `KIND:value`. Returns undefined for other text. */
 export function parseAlternativeName(text: string): AlternativeName | undefined {
   const [, written = "", value = ""] = /^([A-Za-z]+):(.*)$/s.exec(text) ?? [];
   const kind = written.toLowerCase();
@@ -80,13 +80,13 @@ function readOtherName(otherName: DerReader): AlternativeName | undefined {
   return { kind: "upn", value: new TextDecoder().decode(text) };
 }
 
-/** An address as text, from the 4 or 16 bytes that a certificate holds. */
+/** Formats the 4 or 16 bytes of an address. */
 function formatAddress(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join(".");
   return encodeHex(bytes).replace(/.{4}(?=.)/g, "$&:");
 }
 
-/** One spelling for each address: dotted decimals, or the shortest form of IPv6 (RFC 5952). */
+/** Returns the canonical form of an address: dotted decimal, or RFC 5952 for IPv6. */
 function canonicalAddress(text: string): string | undefined {
   const decimals = text.split(".");
   if (decimals.length === 4 && decimals.every((part) => /^(0|[1-9]\d{0,2})$/.test(part))) {

@@ -1,6 +1,5 @@
 /**
- * Verification that a certificate was issued by another: the signature on it (RFC 5280 section
- * 6.1.3).
+ * Verification of the issuer's signature on a certificate (RFC 5280 section 6.1.3).
  *
  * @module
  */
@@ -12,8 +11,8 @@ import type { PublicKey } from "./public_key.ts";
 import { type Digest, verifySignature } from "./verify_signature.ts";
 
 /**
- * Signature algorithms of RSA and EC keys by object identifier (RFC 5758). SHA-1 is not among them:
- * the service takes no certificate signed with it.
+ * Digests of RSA and EC signature algorithms, by object identifier (RFC 5758). The service does not
+ * accept SHA-1.
  */
 const DIGESTS: Readonly<Record<string, Digest>> = {
   "1.2.840.113549.1.1.11": "SHA-256",
@@ -25,7 +24,7 @@ const DIGESTS: Readonly<Record<string, Digest>> = {
 };
 const RSA_PSS = "1.2.840.113549.1.1.10";
 
-/** Hash functions by object identifier, as the parameters of RSA-PSS name them (RFC 4055). */
+/** Hash functions in the parameters of RSA-PSS, by object identifier (RFC 4055). */
 const HASHES: Readonly<Record<string, Digest>> = {
   "2.16.840.1.101.3.4.2.1": "SHA-256",
   "2.16.840.1.101.3.4.2.2": "SHA-384",
@@ -36,9 +35,9 @@ const HASHES: Readonly<Record<string, Digest>> = {
 export type Issuance = "verified" | "refuted" | "unverifiable";
 
 /**
- * Returns "verified" if `issuer` is an authority, names and key identifiers agree, and its key
- * verifies the signature on `certificate`. Returns "unverifiable" if all of that holds but the
- * algorithm of the signature or of the key is not one that is implemented here.
+ * Returns "verified" if `issuer` is an authority, names and key identifiers match, and its key
+ * verifies the signature on `certificate`. Returns "unverifiable" if the algorithm of the signature
+ * or of the key is not supported here.
  */
 export async function checkIssuance(
   issuer: Certificate,
@@ -59,7 +58,7 @@ export async function checkIssuance(
     return toIssuance(await verifySignature(key, message, digest, signature));
   } catch (thrown) {
     if (thrown instanceof KeyTypeError) return "unverifiable";
-    // A malformed key or signature, or a key of another kind than the algorithm's.
+    // A malformed key or signature, or a key whose type does not match the algorithm.
     if (thrown instanceof DerError || thrown instanceof DOMException) return "refuted";
     throw thrown;
   }
@@ -74,7 +73,7 @@ function toIssuance(isValid: boolean): Issuance {
   return isValid ? "verified" : "refuted";
 }
 
-/** RSASSA-PSS-params (RFC 4055 section 3.1): where no hash is named it is SHA-1. */
+/** Verifies RSASSA-PSS (RFC 4055 section 3.1). The default hash of the parameters is SHA-1. */
 async function verifyPss(
   { keyType, encoded }: PublicKey,
   message: Uint8Array,
@@ -82,7 +81,7 @@ async function verifyPss(
   signature: Uint8Array,
 ): Promise<Issuance> {
   const hashElement = parameters.optional(contextTag(0, true));
-  parameters.optional(contextTag(1, true)); // the mask function: over the same hash in practice
+  parameters.optional(contextTag(1, true)); // mask generation function: uses the same hash in practice
   const saltElement = parameters.optional(contextTag(2, true));
   const hash = hashElement &&
     HASHES[new DerReader(hashElement.contents).sequence().objectIdentifier()];

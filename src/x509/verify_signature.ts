@@ -1,5 +1,5 @@
 /**
- * Verifying a signature with the public key it is said to belong to.
+ * Verification of signatures with a public key.
  *
  * @module
  */
@@ -8,12 +8,12 @@ import { DerError, DerReader, readSequence, unsigned } from "./der.ts";
 import { type Curve, isMlDsa, type MlDsaKeyType } from "./key_types.ts";
 import { type PublicKey, rsaPublicNumbers, sameBytes } from "./public_key.ts";
 
-/** The hash functions of RSA and EC signatures, by their WebCrypto names. */
+/** Hash function of RSA and EC signatures, by its WebCrypto name. */
 export type Digest = "SHA-256" | "SHA-384" | "SHA-512";
 
 /**
- * Returns true if `signature` is the key's over `message`: PKCS#1 v1.5 for RSA, DER `r, s` for EC;
- * for ML-DSA with an empty context, whatever the digest. Malformed signatures are none.
+ * Returns true if `signature` is the key's signature over `message`: PKCS#1 v1.5 for RSA, DER `r, s`
+ * for EC. ML-DSA has an empty context and ignores `digest`. Returns false if it is malformed.
  */
 export async function verifySignature(
   publicKey: PublicKey,
@@ -44,7 +44,7 @@ export async function verifySignature(
   );
 }
 
-/** RSAPublicKey of 4096 bits, in bytes; the runtime refuses larger keys ("malformed"). */
+/** Length of an RSAPublicKey of 4096 bits, in bytes. The runtime refuses larger ones as malformed. */
 const MAX_RUNTIME_KEY_BYTES = 4096 / 8 + 16;
 /** DER of DigestInfo before the hash (RFC 8017 section 9.2, note 1). */
 const DIGEST_INFO: Readonly<Record<Digest, string>> = {
@@ -53,7 +53,7 @@ const DIGEST_INFO: Readonly<Record<Digest, string>> = {
   "SHA-512": "3051300d060960864801650304020305000440",
 };
 
-/** RSASSA-PKCS1-V1_5-VERIFY (RFC 8017 section 8.2.2). All its inputs are public. */
+/** Verifies RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2.2). All inputs are public. */
 async function verifyLargeRsa(
   bits: Uint8Array,
   message: Uint8Array,
@@ -74,7 +74,7 @@ async function verifyLargeRsa(
 }
 
 function toBigInt(bytes: Uint8Array): bigint {
-  // A copy: encodeHex takes the memory of a Node buffer away.
+  // Copied because encodeHex detaches the memory of a Node buffer.
   return BigInt(`0x0${encodeHex(Uint8Array.from(bytes))}`);
 }
 
@@ -87,7 +87,7 @@ function modPow(base: bigint, exponent: bigint, modulus: bigint): bigint {
   return result;
 }
 
-/** `r || s`, each of a coordinate's length, from `SEQUENCE { r, s }`. */
+/** Converts `SEQUENCE { r, s }` to `r || s`, each of a coordinate's length. */
 function rawEcdsaSignature(der: Uint8Array, { coordinateBytes }: Curve): Uint8Array | undefined {
   try {
     const pair = readSequence(der);
@@ -122,6 +122,6 @@ async function verifyMlDsa(
   try {
     return schemes[keyType].verify(signature, message, publicKey);
   } catch {
-    return false; // of a length that no signature has
+    return false; // the length is wrong
   }
 }

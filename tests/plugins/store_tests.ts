@@ -2,7 +2,8 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 
 import type { ErrorCode } from "../../src/errors.ts";
 import { openIdentity } from "../../src/keystore/open_identity.ts";
-import type { Digest, Keystore, KeystoreContext, Signer } from "../../src/keystore/types.ts";
+import type { Keystore, KeystoreContext, Signer } from "../../src/keystore/types.ts";
+import type { Digest } from "../../src/x509/verify_signature.ts";
 import { type KeystoreUri, parseKeystoreUri } from "../../src/keystore/uri.ts";
 import { type Certificate, parseCertificate } from "../../src/x509/certificate.ts";
 import { issueMldsaCertificate } from "../support/mldsa_certificate.ts";

@@ -2,8 +2,8 @@ import { Buffer } from "node:buffer";
 import { createPrivateKey, sign } from "node:crypto";
 
 import type { Identity } from "../../src/keystore/open_identity.ts";
-import type { Digest } from "../../src/keystore/types.ts";
 import { type Certificate, parseCertificate, publicKeyOf } from "../../src/x509/certificate.ts";
+import type { Digest } from "../../src/x509/verify_signature.ts";
 import { derOf } from "../x509/test_certificates.ts";
 
 /** Identity that signs with node:crypto and records the signed data. */

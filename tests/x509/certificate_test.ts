@@ -29,7 +29,7 @@ const SERIAL_NUMBERS = {
 };
 
 for (const [what, serial] of Object.entries(SERIAL_NUMBERS)) {
-  Deno.test(`parseCertificate() gives openssl's serial number when it is ${what}`, async () => {
+  Deno.test(`parseCertificate() returns openssl's serial number when it is ${what}`, async () => {
     const encoded = await selfSigned("-set_serial", serial);
     const printed = (await describe(encoded, "-serial")).replace("serial=", "");
     const [, sign = "", digits = ""] = /^(-?)([0-9A-F]+)$/.exec(printed) ?? [];
@@ -40,7 +40,7 @@ for (const [what, serial] of Object.entries(SERIAL_NUMBERS)) {
   });
 }
 
-Deno.test("parseCertificate() is done at once when the serial number has 100,000 bytes", async () => {
+Deno.test("parseCertificate() is fast when the serial number has 100,000 bytes", async () => {
   const [certificate] = elementsOf(await selfSigned());
   const [body, ...signature] = elementsOf(certificate?.contents ?? new Uint8Array());
   const fields = elementsOf(body?.contents ?? new Uint8Array()).map(({ encoded }) => encoded);
@@ -67,7 +67,7 @@ const VALIDITIES = {
 };
 
 for (const [how, [notBefore = "", notAfter = ""]] of Object.entries(VALIDITIES)) {
-  Deno.test(`parseCertificate() gives the dates when they are ${how}`, async () => {
+  Deno.test(`parseCertificate() returns the dates when they are ${how}`, async () => {
     using directory = new TemporaryDirectory();
     const { certificatePem } = await createAuthority(directory, {
       subject: "/CN=dates",
@@ -82,7 +82,7 @@ for (const [how, [notBefore = "", notAfter = ""]] of Object.entries(VALIDITIES))
   });
 }
 
-Deno.test("parseCertificate() throws DerError when a date is not one", async () => {
+Deno.test("parseCertificate() throws DerError when a date is malformed", async () => {
   const encoded = await selfSigned("-days", "30");
   const from = encoded.findIndex((byte, i) => byte === TAG.utcTime && encoded[i + 1] === 13);
   const wrong = ["241301000000Z", "240230000000Z", "240101240000Z", "240101006000Z"]
@@ -94,7 +94,7 @@ Deno.test("parseCertificate() throws DerError when a date is not one", async () 
   }
 });
 
-Deno.test("parseCertificate() tells authorities from end entities by basic constraints", async () => {
+Deno.test("parseCertificate() distinguishes authorities from end entities by basic constraints", async () => {
   const cases: [string | null, boolean][] = [
     ["CA:TRUE", true],
     ["critical,CA:TRUE,pathlen:0", true],
@@ -111,7 +111,7 @@ Deno.test("parseCertificate() tells authorities from end entities by basic const
   }
 });
 
-Deno.test("parseCertificate() gives the key identifiers when they are there", async () => {
+Deno.test("parseCertificate() returns the key identifiers when they are present", async () => {
   using directory = new TemporaryDirectory();
   const root = await createAuthority(directory, { subject: "/CN=Root" });
   const leaf = await issueCertificate(root, { subject: "/CN=Leaf" });
@@ -153,7 +153,7 @@ Deno.test("parseCertificate() throws DerError when anything follows the certific
   assertThrows(() => parseCertificate(Uint8Array.from([...encoded, 0])), DerError);
 });
 
-Deno.test("parseCertificate() shares the memory of its input and gives all of it back", async () => {
+Deno.test("parseCertificate() shares the memory of its input and returns all of it", async () => {
   const encoded = await selfSigned();
   const certificate = parseCertificate(encoded);
   assertEquals(certificate.encoded, encoded);
@@ -169,7 +169,7 @@ const KEY_TYPES: [KeyType, string, string | undefined][] = [
   ["ec-p521", "EC", "P-521"],
 ];
 
-Deno.test("publicKeyOf() gives node:crypto's key for each kind of key", async () => {
+Deno.test("publicKeyOf() returns node:crypto's key for each type of key", async () => {
   using directory = new TemporaryDirectory();
   for (const [keyType, kind, curve] of KEY_TYPES) {
     const { certificatePem } = await createAuthority(directory, { subject: "/CN=key", keyType });
@@ -181,14 +181,14 @@ Deno.test("publicKeyOf() gives node:crypto's key for each kind of key", async ()
   }
 });
 
-Deno.test("publicKeyOf() throws KeyTypeError naming the kind when it cannot be used", async () => {
+Deno.test("publicKeyOf() throws KeyTypeError with the type when it cannot be used", async () => {
   const ed25519 = parseCertificate(await selfSigned("-newkey", "ed25519"));
   assertThrows(() => publicKeyOf(ed25519), KeyTypeError, "Ed25519");
   const k1 = await selfSigned("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp256k1");
   assertThrows(() => publicKeyOf(parseCertificate(k1)), KeyTypeError, "secp256k1");
 });
 
-/** One certificate of each kind of key, by name. */
+/** Makes a certificate of each type of key, by name. */
 async function certificatesOfEveryKind(
   directory: TemporaryDirectory,
 ): Promise<Map<string, Uint8Array>> {
@@ -207,7 +207,7 @@ async function certificatesOfEveryKind(
   return kinds;
 }
 
-Deno.test("parseCertificate() throws DerError when a certificate is cut off at any byte", async () => {
+Deno.test("parseCertificate() throws DerError when a certificate is truncated at any byte", async () => {
   using directory = new TemporaryDirectory();
   for (const encoded of (await certificatesOfEveryKind(directory)).values()) {
     for (let length = 0; length < encoded.length; length++) {
@@ -219,7 +219,7 @@ Deno.test("parseCertificate() throws DerError when a certificate is cut off at a
 const MUTATIONS = 100_000;
 const SEED = 0x5eed;
 
-Deno.test(`nothing but DerError and KeyTypeError comes of ${MUTATIONS} mutated certificates`, async () => {
+Deno.test(`parseCertificate() throws only DerError and KeyTypeError for ${MUTATIONS} mutations`, async () => {
   using directory = new TemporaryDirectory();
   const originals = [...(await certificatesOfEveryKind(directory)).entries()];
   const random = seededRandom(SEED);
@@ -239,7 +239,7 @@ Deno.test(`nothing but DerError and KeyTypeError comes of ${MUTATIONS} mutated c
       refused++;
     }
   }
-  // Both outcomes were met often, or the mutations did not reach what they are for.
+  // Both outcomes must occur often, or the mutations test nothing.
   assertEquals([read > MUTATIONS / 20, refused > MUTATIONS / 20], [true, true]);
 });
 
@@ -250,7 +250,7 @@ function readEverything(certificate: Certificate): void {
   publicKeyOf(certificate);
 }
 
-/** One to four small changes, most of them in the structure at the front. */
+/** Makes one to four small changes, most of them in the structure at the front. */
 function mutate(original: Uint8Array, random: (bound: number) => number): Uint8Array {
   let bytes: Uint8Array = original.slice();
   for (let changes = 1 + random(4); changes > 0; changes--) {
@@ -287,7 +287,7 @@ function mutate(original: Uint8Array, random: (bound: number) => number): Uint8A
   return bytes;
 }
 
-/** Changes one field of the body and writes all lengths anew, so that the change is read at all. */
+/** Changes one field of the body and recomputes all lengths, so that parsing reaches the change. */
 function replaceBody(bytes: Uint8Array, random: (bound: number) => number): Uint8Array {
   try {
     const outer = elementsOf(elementsOf(bytes)[0]?.contents ?? bytes);
@@ -302,7 +302,7 @@ function replaceBody(bytes: Uint8Array, random: (bound: number) => number): Uint
     const rest = outer.slice(1).map(({ encoded }) => encoded);
     return encodeElement(TAG.sequence, encodeElement(TAG.sequence, ...contents), ...rest);
   } catch (thrown) {
-    if (thrown instanceof DerError) return bytes; // earlier changes left nothing to take apart
+    if (thrown instanceof DerError) return bytes; // earlier changes broke the structure
     throw thrown;
   }
 }

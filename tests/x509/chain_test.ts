@@ -11,7 +11,7 @@ import { createAuthority, issueCertificate } from "../support/certificates.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { issuePath, read, selfSigned } from "./test_certificates.ts";
 
-/** A path of four certificates, the leaf's issuer once more under another key, and a stranger. */
+/** Makes a path of four certificates, the leaf's issuer with another key, and a stranger. */
 async function makePath() {
   using directory = new TemporaryDirectory();
   const { root, upper, lower, leaf } = await issuePath(directory);
@@ -44,27 +44,27 @@ Deno.test("mayHaveIssued() is true for the issuer and false for all others", () 
   assertEquals(mayHaveIssued(leaf, lower), false);
 });
 
-Deno.test("mayHaveIssued() is false when the name fits and the key identifier does not", () => {
+Deno.test("mayHaveIssued() is false when the name matches and the key identifier does not", () => {
   assertEquals(mayHaveIssued(otherKey, leaf), false);
   assertEquals(mayHaveIssued(crossSigned, leaf), true);
 });
 
-Deno.test("mayHaveIssued() goes by the name alone when a key identifier is missing", () => {
+Deno.test("mayHaveIssued() compares only the name when a key identifier is missing", () => {
   const { subjectKeyIdentifier: _, ...without } = otherKey;
   assertEquals(mayHaveIssued(without, leaf), true);
 });
 
-Deno.test("endEntityOf() gives the certificate of the key when one has it", () => {
+Deno.test("selectEndEntity() returns the certificate of the key when one has it", () => {
   assertEquals(selectEndEntity([leaf, lower, upper], now, publicKeyOf(upper)), upper);
 });
 
-Deno.test("endEntityOf() gives the only leaf, wherever it stands, when no key is known", () => {
+Deno.test("selectEndEntity() returns the only leaf, at any position, when no key is known", () => {
   assertEquals(selectEndEntity([leaf, lower, root], now), leaf);
   assertEquals(selectEndEntity([root, leaf, lower], now), leaf);
   assertEquals(selectEndEntity([root, upper, lower, leaf], now, publicKeyOf(stranger)), leaf);
 });
 
-Deno.test("endEntityOf() gives the first when none or several can be the leaf", async () => {
+Deno.test("selectEndEntity() returns the first when none or several can be the leaf", async () => {
   const another = parseCertificate(
     await selfSigned("-subj", "/CN=another", "-addext", "basicConstraints=critical,CA:FALSE"),
   );
@@ -73,7 +73,7 @@ Deno.test("endEntityOf() gives the first when none or several can be the leaf", 
   assertEquals(selectEndEntity([root, leaf, another], now), root);
 });
 
-Deno.test("hasPublicKey() compares keys and is false when the kind cannot be used", async () => {
+Deno.test("hasPublicKey() compares keys and is false when the type cannot be used", async () => {
   const ed25519 = parseCertificate(await selfSigned("-newkey", "ed25519"));
   assertEquals(hasPublicKey(leaf, publicKeyOf(leaf)), true);
   assertEquals(hasPublicKey(leaf, publicKeyOf(lower)), false);
@@ -84,7 +84,7 @@ Deno.test("hasPublicKey() compares keys and is false when the kind cannot be use
 const DAY = 24 * 3_600_000;
 const later = (days: number) => new Date(now.getTime() + days * DAY);
 
-/** The same certificate with another validity, in days from now. */
+/** Returns the same certificate with another validity, in days from now. */
 const renewed = (from: number, to: number): Certificate => ({
   ...leaf,
   encoded: Uint8Array.of(from, to),
@@ -92,7 +92,7 @@ const renewed = (from: number, to: number): Certificate => ({
   notAfter: later(to),
 });
 
-Deno.test("preferred() takes the one that is valid now and expires last", () => {
+Deno.test("selectPreferred() returns the one that is valid now and expires last", () => {
   const [expired, valid, longer, future] = [
     renewed(-90, -1),
     renewed(-30, 30),

@@ -22,7 +22,7 @@ import {
 
 const reader = (hex: string) => new DerReader(decodeHex(hex));
 
-Deno.test("DerReader.next() gives tag, contents and whole element in order", () => {
+Deno.test("DerReader.next() returns tag, contents and whole element in order", () => {
   const level = reader("0201050c026869");
   const first = level.next();
   assertEquals(
@@ -45,13 +45,13 @@ Deno.test("DerReader.next() reads lengths of one to four bytes when they are the
 
 const BROKEN_ELEMENTS = {
   "nothing": "",
-  "a tag alone": "30",
+  "a tag only": "30",
   "one byte of contents missing": "300102".slice(0, 4),
-  "contents cut off": "04050102",
+  "truncated contents": "04050102",
   "an indefinite length": "30800000",
   "a long form for a short length": "04810101",
   "a leading zero in the length": `048200${"81"}${"00".repeat(129)}`,
-  "a length cut off": "048201",
+  "a truncated length": "048201",
   "a length of five bytes": "04850000000001ff",
   "a reserved length byte": `04ff${"00".repeat(127)}`,
   "the largest length there is": "0484ffffffff00",
@@ -64,21 +64,21 @@ for (const [what, hex] of Object.entries(BROKEN_ELEMENTS)) {
   });
 }
 
-Deno.test("DerReader.expect() throws DerError, and takes nothing, when the tag is another", () => {
+Deno.test("DerReader.expect() throws DerError, and reads nothing, when the tag differs", () => {
   const level = reader("0500");
   assertThrows(() => level.expect(TAG.integer), DerError, "expected tag 0x2, found 0x5");
   assertEquals(level.expect(TAG.null).contents.length, 0);
   assertThrows(() => level.expect(TAG.integer), DerError, "the end");
 });
 
-Deno.test("DerReader.optional() takes the element only when it has the tag", () => {
+Deno.test("DerReader.optional() reads the element only when it has the tag", () => {
   const level = reader("a003020102");
   assertEquals(level.optional(contextTag(1, true)), undefined);
   assertEquals(encodeHex(level.optional(contextTag(0, true))?.contents ?? ""), "020102");
   assertEquals(level.optional(contextTag(0, true)), undefined);
 });
 
-Deno.test("contextTag() gives the class, the constructed bit and the number", () => {
+Deno.test("contextTag() returns the class, the constructed bit and the number", () => {
   assertEquals([contextTag(0, false), contextTag(3, true)], [0x80, 0xa3]);
 });
 
@@ -101,7 +101,7 @@ Deno.test("DerReader.sequence() is bounded by its own length", () => {
   assertEquals(outer.smallInteger(), 9);
 });
 
-Deno.test("DerReader.integer() gives the contents and refuses an empty one", () => {
+Deno.test("DerReader.integer() returns the contents and refuses an empty one", () => {
   assertEquals(encodeHex(reader("020200ff").integer()), "00ff");
   assertThrows(() => reader("0200").integer(), DerError);
 });
@@ -115,7 +115,7 @@ Deno.test("DerReader.smallInteger() reads 0 to 2^31-1 and refuses all else", () 
   }
 });
 
-Deno.test("DerReader.bitString() gives whole bytes and refuses unused bits", () => {
+Deno.test("DerReader.bitString() returns whole bytes and refuses unused bits", () => {
   assertEquals(encodeHex(reader("030300a1b2").bitString()), "a1b2");
   assertEquals(reader("030100").bitString().length, 0);
   assertThrows(() => reader("030204f0").bitString(), DerError);
@@ -144,7 +144,7 @@ Deno.test("decodeObjectIdentifier() keeps every digit of an arc of 128 bits", ()
   assertEquals(decodeObjectIdentifier(uuid), `2.25.${2n ** 128n - 1n}`);
 });
 
-Deno.test("decodeObjectIdentifier() throws DerError when it is empty, cut off or huge", () => {
+Deno.test("decodeObjectIdentifier() throws DerError when it is empty, truncated or huge", () => {
   for (const hex of ["", "80", "2a86", `2a${"ff".repeat(4096)}7f`]) {
     assertThrows(() => decodeObjectIdentifier(decodeHex(hex)), DerError);
   }

@@ -12,7 +12,7 @@ import {
 import { formatName } from "../../src/x509/name.ts";
 import { describe, selfSigned } from "./test_certificates.ts";
 
-/** Subjects as `openssl req -subj` reads them, all of whose types RFC 2253 gives a short name. */
+/** Subjects for `openssl req -subj`. All their types have a short name in RFC 2253. */
 const SUBJECTS = [
   "/CN=name",
   "/C=US/ST=Washington/L=Seattle/O=Example Corp./OU=IT/CN=host.example.com",
@@ -30,7 +30,7 @@ const SUBJECTS = [
 ];
 
 for (const subject of SUBJECTS) {
-  Deno.test(`formatName() agrees with openssl's RFC 2253 form when the subject is ${subject}`, async () => {
+  Deno.test(`formatName() matches openssl's RFC 2253 form when the subject is ${subject}`, async () => {
     const encoded = await selfSigned("-utf8", "-subj", subject);
     const printed = await describe(encoded, "-subject", "-nameopt", "RFC2253,-esc_msb,utf8");
     assertEquals(`subject=${formatName(parseCertificate(encoded).subject)}`, printed);
@@ -52,7 +52,7 @@ const attribute = (oid: string, tag: number, value: Uint8Array) =>
 const nameOf = (...attributes: Uint8Array[]) =>
   encodeSequence(...attributes.map((encoded) => encodeElement(TAG.set, encoded)));
 
-Deno.test("formatName() decodes every kind of string that names use", () => {
+Deno.test("formatName() decodes every string type of names", () => {
   const cases: [number, string, string][] = [
     [TAG.utf8String, "c3bc", "ü"],
     [TAG.printableString, "4142", "AB"],
@@ -77,20 +77,20 @@ Deno.test("formatName() writes # and hex when the type or the form of the value 
   );
 });
 
-Deno.test("formatName() lets no control character through when a value holds one", () => {
+Deno.test("formatName() escapes control characters in a value", () => {
   const value = new TextEncoder().encode("a\nb\x1b[31m\0c\x7f");
   const text = formatName(nameOf(attribute(CN, TAG.utf8String, value)));
-  // deno-lint-ignore no-control-regex -- control characters are what is looked for
+  // deno-lint-ignore no-control-regex -- the test searches for control characters
   assertNotMatch(text, /[\x00-\x1f\x7f]/);
   assertEquals(text, "CN=a\\0ab\\1b[31m\\00c\\7f");
 });
 
 Deno.test("formatName() escapes a leading # when nothing follows it", () => {
-  // openssl leaves it as it is; RFC 2253 section 2.4 does not.
+  // openssl does not escape it; RFC 2253 section 2.4 requires it.
   assertEquals(formatName(nameOf(attribute(CN, TAG.utf8String, decodeHex("23")))), "CN=\\#");
 });
 
-Deno.test("formatName() gives an empty text when the name is empty", () => {
+Deno.test("formatName() returns an empty text when the name is empty", () => {
   assertEquals(formatName(decodeHex("3000")), "");
 });
 

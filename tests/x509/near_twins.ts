@@ -8,7 +8,7 @@ import {
 } from "../../src/x509/der.ts";
 import { seededRandom } from "./seeded_random.ts";
 
-/** An attribute of a name: its type, and its value with the tag of its string type. */
+/** Attribute of a name: its type, and its value with the tag of its string type. */
 type Attribute = readonly [type: string, tag: number, value: string | Uint8Array];
 /** Relative names in the order of DER. */
 type Name = readonly (readonly Attribute[])[];
@@ -36,7 +36,7 @@ const ORIGINAL: Fields = {
   notAfter: "300101000000Z",
 };
 
-/** Values that are easily taken for each other, or for syntax, or that a shell would change. */
+/** Values that are easily confused with each other or with syntax, or that a shell would change. */
 const VALUES: readonly (string | Uint8Array)[] = [
   ...["Jo Doe", "Jo  Doe", "jo doe", "Jo Doe ", " Jo Doe", "Jo\u00a0Doe", "Jo\tDoe", "Jo\nDoe", ""],
   ...[
@@ -78,7 +78,7 @@ const VALUES: readonly (string | Uint8Array)[] = [
   new Uint8Array([0x4a, 0xfe]),
 ];
 
-/** `count` certificates with no two the same, most of which differ in one detail from the others. */
+/** Makes `count` different certificates. Most of them differ in one detail from the others. */
 export function nearTwins(template: Certificate, count: number, seed: number): Certificate[] {
   const random = seededRandom(seed);
   const made = new Map<string, Certificate>();
@@ -120,7 +120,7 @@ function change(fields: Fields, random: (bound: number) => number): Fields {
   return { ...changed, subject: changed.subject.filter((relative) => relative.length > 0) };
 }
 
-/** The template with other fields; its signature is then anybody's. */
+/** Returns the template with other fields. Its signature is not valid. */
 function rebuild(template: Certificate, fields: Fields): Certificate {
   const [body, ...signature] = elements(template.encoded);
   const parts = elements(body ?? template.encoded);

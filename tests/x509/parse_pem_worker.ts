@@ -1,4 +1,4 @@
-/** Runs `parsePem` where it can be stopped: a worker that is given the text and says how many blocks. */
+/** Worker that runs `parsePem` on a text and returns the number of blocks. It can be terminated. */
 import { parsePem } from "../../src/x509/pem.ts";
 
 self.addEventListener("message", (event) => {

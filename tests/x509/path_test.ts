@@ -8,8 +8,8 @@ import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { issuePath, read, selfSigned } from "./test_certificates.ts";
 
 /**
- * A path of four certificates; the leaf's issuer cross-signed by the root, renewed, under another key,
- * under another key without identifiers; another leaf of the issuer, and strangers.
+ * Makes a path of four certificates; variants of the leaf's issuer: cross-signed by the root,
+ * renewed, with another key, with another key and no identifiers; another leaf, and strangers.
  */
 async function makePath() {
   using directory = new TemporaryDirectory();
@@ -37,7 +37,7 @@ async function makePath() {
 const all = await makePath();
 const { root, upper, lower, leaf, crossSigned, renewed } = all;
 
-/** Issuers after which the search may end early. */
+/** Number of issuers after which the search may end early. */
 const ENOUGH = 5;
 
 const names = (list: readonly Certificate[]) =>
@@ -78,13 +78,13 @@ for (const [when, { found, issuers }] of Object.entries(PATHS)) {
 }
 
 for (const name of ["otherKey", "namesake", "notAuthority", "otherLeaf", "stranger"] as const) {
-  Deno.test(`buildChain() leaves out what is not on the path: ${name}`, async () => {
+  Deno.test(`buildChain() leaves out a certificate that is not on the path: ${name}`, async () => {
     await assertChain([all[name], upper, lower], [lower, upper], [all[name]]);
     await assertChain([all[name]], [], [all[name]]);
   });
 }
 
-Deno.test("buildChain() leaves out what is above a gap", async () => {
+Deno.test("buildChain() leaves out issuers above a gap", async () => {
   await assertChain([root, lower], [lower], [root]);
 });
 

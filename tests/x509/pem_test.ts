@@ -19,7 +19,7 @@ const ACCEPTED = {
   "old Macintosh line endings": CERTIFICATE.replaceAll("\n", "\r"),
   "mixed line endings": CERTIFICATE.replace("\n", "\r\n"),
   "no newline at the end": CERTIFICATE.trimEnd(),
-  "text before and behind": `subject=CN=a\n\n${CERTIFICATE}\nissuer=CN=b\n`,
+  "text before and after": `subject=CN=a\n\n${CERTIFICATE}\nissuer=CN=b\n`,
   "leading blanks": CERTIFICATE.replace(/^/gm, " \t  "),
   "trailing blanks": CERTIFICATE.replace(/$/gm, " \t"),
   "blank lines inside": CERTIFICATE.replaceAll("\n", "\n\n"),
@@ -56,7 +56,7 @@ const ACCEPTED = {
     `# -----BEGIN CERTIFICATE----- and all of the text to -----END CERTIFICATE-----\n${CERTIFICATE}`,
   "a comment that begins with the marker":
     `-----BEGIN CERTIFICATE----- is the first line\n${CERTIFICATE}`,
-  "a comment behind that names the marker":
+  "a comment after it that names the marker":
     `${CERTIFICATE}# the next -----BEGIN CERTIFICATE----- goes here\n`,
   "an older block commented out": CERTIFICATE.replace(/^(?=.)/gm, "# ") + CERTIFICATE,
   "an older key commented out": formatPem("PRIVATE KEY", BYTES).replace(/^(?=.)/gm, "## ") +
@@ -74,7 +74,7 @@ for (const [how, text] of Object.entries(ACCEPTED)) {
   });
 }
 
-Deno.test("parsePem() gives all blocks in order when there are several kinds", () => {
+Deno.test("parsePem() returns all blocks in order when there are several kinds", () => {
   const text = ["EC PARAMETERS", "EC PRIVATE KEY", "CERTIFICATE", "CERTIFICATE"]
     .map((label, i) => formatPem(label, Uint8Array.of(i + 1))).join("# between\n");
   assertEquals(parsePem(text).map(({ label, bytes }) => [label, bytes[0]]), [
@@ -85,7 +85,7 @@ Deno.test("parsePem() gives all blocks in order when there are several kinds", (
   ]);
 });
 
-Deno.test("parsePem() gives the headers of an RFC 1421 block and leaves them out of the bytes", () => {
+Deno.test("parsePem() returns the headers of an RFC 1421 block and excludes them from the bytes", () => {
   const text = CERTIFICATE.replace(
     "-----\n",
     "-----\nProc-Type: 4,ENCRYPTED\r\nDEK-Info:  AES-128-CBC,00FF  \n\n",
@@ -134,7 +134,7 @@ Deno.test("parsePem() separates blocks that are glued together", () => {
   assertEquals(parsePem(shared).map(({ bytes }) => bytes), [BYTES, BYTES]);
 });
 
-const NAMED: Readonly<Record<string, readonly [damage: string, words: RegExp]>> = {
+const NAMED: Readonly<Record<string, readonly [damage: string, message: RegExp]>> = {
   "dots": ["...", /shortened with dots/],
   "asterisks": ["****", /masked with asterisks/],
   "URL encoding": ["%2B%0A", /URL-encoded/],
@@ -142,14 +142,14 @@ const NAMED: Readonly<Record<string, readonly [damage: string, words: RegExp]>> 
   "replacement characters": ["\ufffd", /lost characters/],
 };
 
-for (const [what, [damage, words]] of Object.entries(NAMED)) {
+for (const [what, [damage, message]] of Object.entries(NAMED)) {
   Deno.test(`parsePem() names the damage when there are ${what} in the base64`, () => {
     const text = CERTIFICATE.replace(/\n(.{20})/, `\n$1${damage}`);
-    assertMatch(assertThrows(() => parsePem(text), PemError).message, words);
+    assertMatch(assertThrows(() => parsePem(text), PemError).message, message);
   });
 }
 
-Deno.test("parsePem() gives nothing when there is no block", () => {
+Deno.test("parsePem() returns nothing when there is no block", () => {
   assertEquals(parsePem(""), []);
   assertEquals(parsePem("-----END CERTIFICATE-----\nBEGIN CERTIFICATE\n"), []);
 });
@@ -164,10 +164,10 @@ const REFUSED = {
   "the same block begins twice":
     `-----BEGIN PRIVATE KEY-----\n-----BEGIN PRIVATE KEY-----\n${SECRET}\n-----END PRIVATE KEY-----\n`,
   "it is not base64": `-----BEGIN PRIVATE KEY-----\n${SECRET}!\n-----END PRIVATE KEY-----\n`,
-  "base64 goes on behind the padding":
+  "base64 continues after the padding":
     `-----BEGIN PRIVATE KEY-----\n${SECRET}${SECRET}\n-----END PRIVATE KEY-----\n`,
   "it is empty": "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n",
-  "it holds a header alone":
+  "it has only a header":
     "-----BEGIN PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n-----END PRIVATE KEY-----\n",
 };
 
@@ -181,7 +181,7 @@ for (const [why, text] of Object.entries(REFUSED)) {
 const KEY = formatPem("PRIVATE KEY", BYTES).trimEnd();
 const BASE64 = encodeBase64(BYTES);
 
-/** Texts in which the key's base64 comes where a label belongs, or in a line of its own. */
+/** Texts with the key's base64 in the place of a label or on its own line. */
 const WITHOUT_LINE_BREAKS = {
   "line breaks were lost": KEY.replaceAll("\n", ""),
   "line breaks became blanks": KEY.replaceAll("\n", " "),
@@ -213,7 +213,7 @@ function windowsOf(text: string, length: number): string[] {
   return Array.from({ length: text.length - length + 1 }, (_, i) => text.slice(i, i + length));
 }
 
-Deno.test("parsePem() throws PemError or finds no block when the text is cut off anywhere", () => {
+Deno.test("parsePem() throws PemError or finds no block when the text is truncated anywhere", () => {
   for (let length = 0; length < CERTIFICATE.trimEnd().length; length++) {
     const cut = CERTIFICATE.slice(0, length);
     if (/^-----BEGIN CERTIFICATE-----/.test(cut)) assertThrows(() => parsePem(cut), PemError);
@@ -239,7 +239,7 @@ const fill = (unit: string) => unit.repeat(Math.floor(FOUR_MEGABYTES / unit.leng
 const BLOCK = "-----BEGIN A-----\nAA==\n-----END A-----\n";
 const around = (body: string) => `-----BEGIN A-----\n${body}\n-----END A-----\n`;
 
-/** Texts that a reader of quadratic time would need minutes for, and what comes of each. */
+/** Texts for which quadratic time would be minutes, with the result of each. */
 const HOSTILE: Record<string, { text: string; outcome: string }> = {
   "small blocks": {
     text: fill(BLOCK),
@@ -253,7 +253,7 @@ const HOSTILE: Record<string, { text: string; outcome: string }> = {
   "end lines": { text: fill("-----END A-----\n"), outcome: "0 blocks" },
   "empty lines": { text: fill("\n"), outcome: "0 blocks" },
   "dashes on one line": { text: `-----BEGIN ${fill("-")}x`, outcome: "0 blocks" },
-  "blanks behind a begin line": { text: `-----BEGIN A-----${fill(" ")}x`, outcome: "PemError" },
+  "blanks after a begin line": { text: `-----BEGIN A-----${fill(" ")}x`, outcome: "PemError" },
   "dashes and blanks": { text: fill("-----   "), outcome: "0 blocks" },
   "backslashes": { text: around(fill("\\")), outcome: "PemError" },
   "entities": { text: around(fill("&#10;")), outcome: "PemError" },
@@ -273,11 +273,11 @@ for (const [what, { text, outcome }] of Object.entries(HOSTILE)) {
   });
 }
 
-/** What `parsePem` makes of the text within the time, in a worker that can be stopped. */
+/** Returns the outcome of `parsePem` in a worker, which is terminated after the time. */
 async function parseInWorker(text: string, milliseconds: number): Promise<string> {
   const worker = new Worker(import.meta.resolve("./parse_pem_worker.ts"), { type: "module" });
   const { promise, resolve } = Promise.withResolvers<string>();
-  const timer = setTimeout(() => resolve(`still at it after ${milliseconds} ms`), milliseconds);
+  const timer = setTimeout(() => resolve(`no result after ${milliseconds} ms`), milliseconds);
   worker.addEventListener("message", ({ data }) => resolve(String(data)));
   worker.addEventListener("error", (event) => {
     event.preventDefault();

@@ -36,7 +36,7 @@ const rsaKey = (modulusBits: number) => {
   );
 };
 
-Deno.test("parsePublicKey() gives the PKCS#1 bits of an RSA key", () => {
+Deno.test("parsePublicKey() returns the PKCS#1 bits of an RSA key", () => {
   const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 1024 });
   const spki = new Uint8Array(publicKey.export({ format: "der", type: "spki" }));
   const parsed = parsePublicKey(spki);
@@ -47,7 +47,7 @@ Deno.test("parsePublicKey() gives the PKCS#1 bits of an RSA key", () => {
   );
 });
 
-Deno.test("rsaPublicNumbers() gives node:crypto's modulus and exponent", () => {
+Deno.test("rsaPublicNumbers() returns node:crypto's modulus and exponent", () => {
   const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 1024 });
   const { modulus, exponent } = rsaPublicNumbers(
     new Uint8Array(publicKey.export({ format: "der", type: "pkcs1" })),
@@ -58,7 +58,7 @@ Deno.test("rsaPublicNumbers() gives node:crypto's modulus and exponent", () => {
   assertEquals([base64url(modulus), base64url(exponent)], [jwk.n, jwk.e]);
 });
 
-Deno.test("parsePublicKey() takes RSA keys of 1024 to 8192 bits and refuses others", () => {
+Deno.test("parsePublicKey() accepts RSA keys of 1024 to 8192 bits and refuses others", () => {
   for (const bits of [1024, 1025, 2048, 3072, 8192]) {
     assertEquals(parsePublicKey(rsaKey(bits)).keyType, "RSA");
   }
@@ -67,7 +67,7 @@ Deno.test("parsePublicKey() takes RSA keys of 1024 to 8192 bits and refuses othe
   }
 });
 
-Deno.test("parsePublicKey() gives the uncompressed point of an EC key", () => {
+Deno.test("parsePublicKey() returns the uncompressed point of an EC key", () => {
   const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-384" });
   const spki = new Uint8Array(publicKey.export({ format: "der", type: "spki" }));
   const parsed = parsePublicKey(spki);
@@ -82,7 +82,7 @@ Deno.test("parsePublicKey() throws DerError when an EC point is compressed or of
   }
 });
 
-Deno.test("parsePublicKey() throws KeyTypeError when the curve is spelt out or unknown", () => {
+Deno.test("parsePublicKey() throws KeyTypeError when the curve is explicit or unknown", () => {
   const point = decodeHex(`04${"11".repeat(64)}`);
   const explicit = encodeSequence(EC, encodeSequence(decodeHex("020101")));
   assertThrows(() => parsePublicKey(encodePublicKey(explicit, point)), KeyTypeError, "explicit");
@@ -92,7 +92,7 @@ Deno.test("parsePublicKey() throws KeyTypeError when the curve is spelt out or u
   assertThrows(() => parsePublicKey(encodePublicKey(other, point)), KeyTypeError, "secp256k1");
 });
 
-Deno.test("parsePublicKey() throws DerError when it is cut off, followed or has unused bits", () => {
+Deno.test("parsePublicKey() throws DerError when it is truncated, followed or has unused bits", () => {
   const whole = rsaKey(1024);
   for (let length = 0; length < whole.length; length++) {
     assertThrows(() => parsePublicKey(whole.subarray(0, length)), DerError);
@@ -132,7 +132,7 @@ Deno.test("encodePublicKey() writes what node:crypto reads as the same key", () 
   assertEquals(read.equals(publicKey), true);
 });
 
-Deno.test("algorithmOf() gives the identifier and its parameters when there are any", () => {
+Deno.test("readAlgorithmIdentifier() returns the identifier, and its parameters if there are any", () => {
   const read = (encoded: Uint8Array) => readAlgorithmIdentifier(new DerReader(encoded).sequence());
   assertEquals(read(RSA), { oid: "1.2.840.113549.1.1.1", parameters: decodeHex("0500") });
   assertEquals(read(encodeSequence(EC)), { oid: "1.2.840.10045.2.1" });

@@ -1,4 +1,4 @@
-/** A generator of whole numbers below `bound`, the same for the same seed (mulberry32). */
+/** Returns a generator of integers below `bound`, the same for the same seed (mulberry32). */
 export function seededRandom(seed: number): (bound: number) => number {
   let state = seed >>> 0;
   return (bound) => {

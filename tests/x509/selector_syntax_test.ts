@@ -9,7 +9,7 @@ import { selfSigned } from "./test_certificates.ts";
 
 const template = parseCertificate(await selfSigned());
 
-/** Which of `certificates` the arguments select. */
+/** Returns the certificates that the arguments select. */
 async function selected(args: readonly string[], certificates: readonly Certificate[]) {
   const selector = parseSelector(readSelectorArguments(args));
   const matches = await Promise.all(certificates.map((one) => matchesSelector(selector, one)));
@@ -30,7 +30,7 @@ for (const seed of [1, 2, 3]) {
     }
   });
 
-  Deno.test(`formatSelector() gives what a shell hands over unchanged, seed ${seed}`, async () => {
+  Deno.test(`formatSelector() returns text that a shell does not change, seed ${seed}`, async () => {
     const selectors = await Promise.all(twins.map((twin) => formatSelector(twin, twins)));
     for (const shell of ["sh", "bash"]) {
       const script = selectors.map((selector) => `printf '%s\\0' ${selector}`).join("\n");
@@ -41,7 +41,7 @@ for (const seed of [1, 2, 3]) {
   });
 }
 
-Deno.test("formatSelector() is one line of printable text without what a shell would expand", async () => {
+Deno.test("formatSelector() returns one printable line that a shell does not expand", async () => {
   const twins = nearTwins(template, 200, 4);
   for (const twin of twins) {
     const selector = await formatSelector(twin, twins);
@@ -50,7 +50,7 @@ Deno.test("formatSelector() is one line of printable text without what a shell w
   }
 });
 
-Deno.test("formatSelector() adds the thumbprint only where another certificate says the same", async () => {
+Deno.test("formatSelector() adds the thumbprint only if another certificate has the same values", async () => {
   const renewed = parseCertificate(await selfSigned("-set_serial", "5", "-subj", "/CN=a b"));
   const twin = parseCertificate(await selfSigned("-set_serial", "5", "-subj", "/CN=a b"));
   const short =

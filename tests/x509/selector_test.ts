@@ -12,7 +12,7 @@ import { readSelectorArguments, readSelectorJson } from "../../src/x509/selector
 import { testWithReference } from "../support/reference.ts";
 import { describe, selfSigned } from "./test_certificates.ts";
 
-/** The certificate that the rows speak of; its issuer is its subject. */
+/** Certificate of the table rows. Its issuer is its subject. */
 const certificate = await makeCertificate();
 
 async function makeCertificate(): Promise<Certificate> {
@@ -43,7 +43,7 @@ const sha = async (hash: string) =>
 const SHA1 = await sha("sha1");
 const SHA256 = await sha("sha256");
 
-/** Selectors as a shell hands them over, and whether they mean the certificate. */
+/** Selectors as arguments from a shell, and true if they match the certificate. */
 const RIGHT: [what: string, args: string[], matches: boolean][] = [
   ["the RFC 2253 form", subject(NAME), true],
   [
@@ -86,7 +86,7 @@ const RIGHT: [what: string, args: string[], matches: boolean][] = [
   ["an equals sign that is not escaped", subject(NAME.replace("\\=", "=")), true],
   ["quotes", subject(NAME.replace("Acme\\, Inc.", '"Acme, Inc."')), true],
   [
-    "quotes as Windows doubles them",
+    "quotes doubled like Windows",
     subject(NAME.replace('Jürgen \\"J\\" #1 \\= a\\\\b', '"Jürgen ""J"" #1 = a\\\\b"')),
     true,
   ],
@@ -136,7 +136,7 @@ const RIGHT: [what: string, args: string[], matches: boolean][] = [
   ["SHA-1 as openssl prints it", key("x509Thumbprint", SHA1), true],
   ["SHA-1 in lower case", key("x509Thumbprint", SHA1.replaceAll(":", "").toLowerCase()), true],
   [
-    "SHA-1 as Windows lets one copy it",
+    "SHA-1 copied from a Windows dialog",
     key("x509Thumbprint", `\u200e${SHA1.replaceAll(":", " ").toLowerCase()}`),
     true,
   ],
@@ -170,8 +170,8 @@ for (const [what, args, matches] of RIGHT) {
   });
 }
 
-/** Selectors that are refused, and words that say why. */
-const WRONG: [args: string[], words: string][] = [
+/** Invalid selectors, and a part of the message. */
+const WRONG: [args: string[], message: string][] = [
   [[""], 'does not begin with "Key="'],
   [["CN=a"], 'does not begin with "Key="'],
   [["key=x509Subject,Value=CN=a"], 'does not begin with "Key="'],
@@ -183,8 +183,8 @@ const WRONG: [args: string[], words: string][] = [
   [["Key=,Value=CN=a"], 'unknown key ""'],
   [["Key=x509subject,Value=CN=a"], 'unknown key "x509subject"'],
   [["Key=Subject,Value=CN=a"], "the keys are x509Subject, x509Issuer, x509Serial"],
-  [["Key=x509Subject,Value=CN=a", "Key=x509Subject,Value=CN=a"], "x509Subject stands twice"],
-  [["Key=x509Serial,Value=1 Key=x509Serial,Value=1"], "x509Serial stands twice"],
+  [["Key=x509Subject,Value=CN=a", "Key=x509Subject,Value=CN=a"], "duplicate key x509Subject"],
+  [["Key=x509Serial,Value=1 Key=x509Serial,Value=1"], "duplicate key x509Serial"],
   [["Key=x509Subject,Value="], "x509Subject: the value is empty"],
   [["Key=x509Serial,Value= "], "x509Serial: the value is empty"],
   [["Key=x509Subject,Value=a"], "x509Subject: a part does not begin with an attribute"],
@@ -202,7 +202,7 @@ const WRONG: [args: string[], words: string][] = [
   [["Key=x509Subject,Value=CN=#0c016161"], 'after "#" is not the hex'],
   [["Key=x509Subject,Value=CN=#hash"], 'after "#" is not the hex'],
   [['Key=x509Subject,Value=CN="a'], "no closing quote"],
-  [['Key=x509Subject,Value=CN="a"b'], "behind the quoted value of CN"],
+  [['Key=x509Subject,Value=CN="a"b'], "unexpected text after the quoted value of CN"],
   [['Key=x509Subject,Value=CN=a"b'], 'CN holds "; write \\"'],
   [["Key=x509Subject,Value=CN=a<b"], "CN holds <; write \\<"],
   [["Key=x509Subject,Value=CN=a\\"], "a backslash before neither"],
@@ -230,15 +230,15 @@ const WRONG: [args: string[], words: string][] = [
   [["Key=x509San,Value=constructor:a"], "write one as DNS:"],
 ];
 
-for (const [args, words] of WRONG) {
+for (const [args, message] of WRONG) {
   Deno.test(`parseSelector() throws SelectorError when the selector is ${JSON.stringify(args)}`, () => {
     const error = assertThrows(() => parseSelector(readSelectorArguments(args)), SelectorError);
-    assertStringIncludes(error.message, words);
+    assertStringIncludes(error.message, message);
   });
 }
 
-/** JSON texts that are refused, and words that say why. */
-const WRONG_JSON: [text: string, words: string][] = [
+/** Invalid JSON texts, and a part of the message. */
+const WRONG_JSON: [text: string, message: string][] = [
   ["", "not JSON"],
   ["{}", "not an array"],
   ['"Key"', "not an array"],
@@ -249,19 +249,22 @@ const WRONG_JSON: [text: string, words: string][] = [
   ['[{"Key":"x509Serial","Value":12}]', "entry 1 must have the members"],
   ['[{"key":"x509Serial","value":"12"}]', "entry 1 must have the members"],
   ['[{"Key":"x509Serial","Value":"12","Other":1}]', "and no others"],
-  ['[{"Key":"x509Serial","Value":"12"},{"Key":"x509Serial","Value":"12"}]', "stands twice"],
+  [
+    '[{"Key":"x509Serial","Value":"12"},{"Key":"x509Serial","Value":"12"}]',
+    "duplicate key x509Serial",
+  ],
   ['[{"Key":"serial","Value":"12"}]', 'unknown key "serial"'],
   ['[{"Key":"__proto__","Value":"12"}]', 'unknown key "__proto__"'],
 ];
 
-for (const [text, words] of WRONG_JSON) {
+for (const [text, message] of WRONG_JSON) {
   Deno.test(`readSelectorJson() throws SelectorError when the text is ${text}`, () => {
     const error = assertThrows(() => readSelectorJson(text), SelectorError);
-    assertStringIncludes(error.message, words);
+    assertStringIncludes(error.message, message);
   });
 }
 
-Deno.test("readSelectorJson() reads names with spaces and commas as they stand", async () => {
+Deno.test("readSelectorJson() keeps spaces and commas of names", async () => {
   const json = JSON.stringify([
     { Value: NAME, Key: "x509Subject" },
     { Key: "x509Serial", Value: "0a:0b:ff" },

@@ -6,7 +6,7 @@ import { createAuthority, issueCertificate } from "../support/certificates.ts";
 import { openssl } from "../support/openssl.ts";
 import type { TemporaryDirectory } from "../support/temporary_directory.ts";
 
-/** The DER of the first block of a PEM text. */
+/** Returns the DER of the first block of a PEM text. */
 export function derOf(pem: string): Uint8Array {
   const [block] = parsePem(pem);
   if (!block) throw new Error("no PEM block in what openssl made");
@@ -38,7 +38,7 @@ export async function selfSigned(...args: string[]): Promise<Uint8Array> {
   ]);
 }
 
-/** What `openssl x509` prints about a DER certificate, without the last newline. */
+/** Returns the output of `openssl x509` for a DER certificate, without the last newline. */
 export async function describe(certificate: Uint8Array, ...args: string[]): Promise<string> {
   const printed = await openssl(["x509", "-inform", "DER", "-noout", ...args], {
     stdin: Buffer.from(certificate),

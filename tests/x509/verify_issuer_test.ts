@@ -10,11 +10,11 @@ const read = (pem: string) => parseCertificate(derOf(pem));
 
 for (const keyType of ["rsa-2048", "ec-p256", "ec-p384", "ec-p521"] as const) {
   for (const digest of ["sha256", "sha384", "sha512"] as const) {
-    Deno.test(`hasIssued() tells the issuer by its signature: ${keyType} over ${digest}`, async () => {
+    Deno.test(`hasIssued() verifies the issuer's signature: ${keyType} over ${digest}`, async () => {
       using directory = new TemporaryDirectory();
       const name = { subject: "/CN=Issuer", keyType, extensions: { subjectKeyIdentifier: null } };
       const issuer = await createAuthority(directory, name);
-      // Of the same name, without anything to tell it apart but its key.
+      // It has the same name and differs only in its key.
       const impostor = read((await createAuthority(directory, name)).certificatePem);
       const subject = "/CN=leaf";
       const issued = await issueCertificate(issuer, {
@@ -33,7 +33,7 @@ for (const keyType of ["rsa-2048", "ec-p256", "ec-p384", "ec-p521"] as const) {
   }
 }
 
-/** An authority and what it issued, by openssl alone; `args` shape the signature. */
+/** Makes an authority and a certificate of it with openssl only. `args` select the signature. */
 async function issuedWith(directory: TemporaryDirectory, key: string[], args: string[]) {
   const [keyPath, authority] = [directory.join("key.pem"), directory.join("authority.pem")];
   await openssl(["genpkey", ...key, "-out", keyPath]);
@@ -77,7 +77,7 @@ const OTHERS: Record<string, [string[], string[]]> = {
 };
 
 for (const [name, [key, args]] of Object.entries(OTHERS)) {
-  Deno.test(`hasIssued() tells the issuer by its signature: ${name}`, async () => {
+  Deno.test(`hasIssued() verifies the issuer's signature: ${name}`, async () => {
     using directory = new TemporaryDirectory();
     const { issuer, leaf } = await issuedWith(directory, key, args);
     assertEquals(await hasIssued(issuer, leaf), true);

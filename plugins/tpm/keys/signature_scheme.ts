@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Digest } from "../../../src/keystore/types.ts";
 import { encodeSequence, encodeUnsignedInteger } from "../../../src/x509/der.ts";
 import { KeyTypeError } from "../../../src/x509/key_types.ts";
+import type { Digest } from "../../../src/x509/verify_signature.ts";
 import {
   ALGORITHM,
   ALGORITHM_NAMES,

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { Digest, Signer, SoftwareKey } from "../../../src/keystore/types.ts";
+import type { Signer, SoftwareKey } from "../../../src/keystore/types.ts";
 import { KeyTypeError } from "../../../src/x509/key_types.ts";
+import type { Digest } from "../../../src/x509/verify_signature.ts";
 import type { Connection } from "../tss/connection.ts";
 import { withErrorMessages } from "./errors.ts";
 import { runWithKey, type TpmKey } from "./key.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Digest } from "../../../src/keystore/types.ts";
 import { type Curve, CURVES } from "../../../src/x509/key_types.ts";
+import type { Digest } from "../../../src/x509/verify_signature.ts";
 
 /** TPM_ALG_ID values. */
 export const ALGORITHM = {

@@ -6,9 +6,9 @@
 import { encodeHex } from "@std/encoding/hex";
 import { HelperError } from "../../errors.ts";
 import { openSigner } from "../../keystore/open_identity.ts";
-import type { Digest } from "../../keystore/types.ts";
 import { SIGNING_ALGORITHMS } from "../../rolesanywhere/algorithms.ts";
 import type { PublicKey } from "../../x509/public_key.ts";
+import type { Digest } from "../../x509/verify_signature.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { createKeystoreContext, readIdentitySource } from "../keystore_context.ts";
 import type { System } from "../system.ts";

@@ -9,8 +9,8 @@ import { hasPublicKey } from "../../x509/chain.ts";
 import { DerError } from "../../x509/der.ts";
 import { KeyTypeError } from "../../x509/key_types.ts";
 import type { PublicKey } from "../../x509/public_key.ts";
-import { verifySignature } from "../../x509/verify_signature.ts";
-import type { Digest, Signer } from "../types.ts";
+import { type Digest, verifySignature } from "../../x509/verify_signature.ts";
+import type { Signer } from "../types.ts";
 import { type KeystoreUri, SCHEMES } from "../uri.ts";
 
 /** Returns true if both certificates have the same key, of a supported type. */

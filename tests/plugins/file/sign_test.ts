@@ -1,6 +1,7 @@
 import { assertEquals, assertGreaterOrEqual } from "@std/assert";
-import type { Digest, Signer } from "../../../src/keystore/types.ts";
+import type { Signer } from "../../../src/keystore/types.ts";
 import { hasPublicKey } from "../../../src/x509/chain.ts";
+import type { Digest } from "../../../src/x509/verify_signature.ts";
 import { openssl } from "../../support/openssl.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { certificateOf, openKeyFile, passphraseContext } from "./keystore_context.ts";

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { HelperError } from "../../../src/errors.ts";
-import type { Digest, Signer } from "../../../src/keystore/types.ts";
+import type { Signer } from "../../../src/keystore/types.ts";
+import type { Digest } from "../../../src/x509/verify_signature.ts";
 import { createAuthority, issueCertificate } from "../../support/certificates.ts";
 import { openssl } from "../../support/openssl.ts";
 import { PIN, SoftHsm } from "../../support/soft_hsm.ts";

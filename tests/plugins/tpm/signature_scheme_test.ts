@@ -6,8 +6,8 @@ import {
   planSignature,
 } from "../../../plugins/tpm/keys/signature_scheme.ts";
 import { tpm2b, u16, wire, WireError } from "../../../plugins/tpm/structures/wire.ts";
-import type { Digest } from "../../../src/keystore/types.ts";
 import { KeyTypeError } from "../../../src/x509/key_types.ts";
+import type { Digest } from "../../../src/x509/verify_signature.ts";
 import { type AreaRequest, encodePublicArea } from "./public_areas.ts";
 
 const ECDSA = 0x18;
