@@ -260,6 +260,27 @@ Deno.test("doctor --profile checks the flags of the profile's line as if they we
 });
 
 for (
+  const [quote, finding] of [["'", "profile"], ['"', "profile"], ["", "profile-command"]] as const
+) {
+  Deno.test(`doctor --profile reports ${finding} for a path with a space in ${quote || "no"} quotes`, async () => {
+    await using scenario = await SessionScenario.create();
+    const { directory, identity } = scenario;
+    const certificate = directory.write("my files/cert.pem", identity.certificatePem);
+    const key = directory.write("my files/key.pem", identity.keyPem);
+    const files =
+      `--certificate ${quote}${certificate}${quote} --private-key ${quote}${key}${quote}`;
+    directory.write(
+      "aws/config",
+      `[profile x]\ncredential_process = ${BINARY} credential-process ${files} ` +
+        `${scenario.serviceFlags.join(" ")}\n`,
+    );
+    const { named, all } = await findingsOf(scenario, {}, ["--profile", "x"]);
+    assertEquals(named.map(({ name }) => name), [finding]);
+    assertEquals(all.some(({ name }) => name === "key"), finding === "profile");
+  });
+}
+
+for (
   const [config, pattern] of [
     ["", /^\[profile x\] in .*config does not exist/],
     ["[profile x]\nregion = us-east-1\n", /^\[profile x\] in .*config has no credential_process/],
