@@ -19,7 +19,7 @@ const NO_PERMISSION: StatusMessage = [
 ];
 const NEEDS_WINDOW: StatusMessage = [
   "Windows would ask for a PIN, a password or a confirmation in a window, which a command must not " +
-  "open; use a key without strong protection, or give a smart card's PIN at the prompt",
+  "open; use a key without strong protection, or enter a smart card's PIN at the prompt",
   "key-locked",
 ];
 const NO_DEVICE: StatusMessage = [

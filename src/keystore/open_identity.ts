@@ -171,7 +171,7 @@ async function openKey(
   if (!keyUri) {
     throw new HelperError(
       "usage",
-      "no key was named; give --certificate and --private-key, or --cert-selector",
+      "no key was named; set --certificate and --private-key, or --cert-selector",
     );
   }
   const named = source.certificate && source.privateKey

@@ -5,7 +5,7 @@ import { testWith } from "../support/needs.ts";
 
 const FOUND = fileURLToPath(new URL("../fixtures/found/", import.meta.url));
 
-/** Files that people brought, by what their key is to do: sign, or be refused in these words. */
+/** Files that people brought, by what their key is to do: sign, or be refused with this message. */
 const KEYS: Readonly<Record<string, readonly [password: string | undefined, refused?: RegExp]>> = {
   "aria.p12": ["pw", /it uses ARIA-256-CBC, which is not supported/],
   "authorities-off-the-path/ks.p12": ["changeit"],

@@ -7,7 +7,7 @@ import { makeWithProgram } from "./program.ts";
 
 type Expected = Pick<Container, "refused" | "conversion">;
 
-/** What is refused, by the end of its name. `keytool` asks for the new password twice, then the old one. */
+/** Refused files, by the end of their names. `keytool` asks for the new password twice, then the old one. */
 const REFUSED: Readonly<Record<string, Expected>> = {
   "PBEWithSHA1AndRC4_128": {
     refused: /it uses PBE-SHA1-RC4-128, which is not supported/,

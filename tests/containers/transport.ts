@@ -22,7 +22,7 @@ const utf16 = (text: string) =>
     c.charCodeAt(0) >> 8,
   ]));
 
-/** What happens to PEM in variables, secrets, forms, mails and editors. */
+/** Damages of PEM in variables, secrets, forms, mails and editors. */
 const PEM_DAMAGES: readonly Damage[] = [
   { name: "line breaks lost", damage: (pem) => pem.replaceAll("\n", "") },
   { name: "line breaks to blanks", damage: (pem) => pem.replaceAll("\n", " ") },
@@ -83,7 +83,7 @@ const PEM_DAMAGES: readonly Damage[] = [
   },
 ];
 
-/** What happens to binary files. */
+/** Damages of binary files. */
 const BINARY_DAMAGES: readonly {
   name: string;
   damage: (bytes: Uint8Array) => string | Uint8Array;
@@ -166,7 +166,7 @@ export async function makeDamagedContainers(
     add(subject, "DER", "cut off", pkcs8.slice(0, -9), {
       refused: /it is truncated to \d+ of \d+ bytes; copy it again/,
     });
-    add(subject, "DER", "other bytes behind", Uint8Array.from([...pkcs8, 1, 2]), {
+    add(subject, "DER", "other bytes after it", Uint8Array.from([...pkcs8, 1, 2]), {
       refused: /2 bytes follow its end; copy it again as binary/,
     });
     add(subject, "DER", "converted to UTF-8", new TextDecoder("windows-1252").decode(pkcs8), {

@@ -118,7 +118,7 @@ Deno.test("packaging/README.md loads an image that make image makes, and runs th
 Deno.test("the messages that commands.md and plugins/tpm quote are messages of the program", () => {
   const [, section = ""] = readDocument("commands.md").split("\n## Messages\n");
   const own = section.replace(/^### The service\n[^]*?^###/m, "###");
-  // What follows the colon is the remedy.
+  // The remedy follows the colon.
   const heads = [...own.matchAll(/^- ((?:[^:`]|`[^`]*`)+):\s/gm)].map(([, head = ""]) => head);
   assert(heads.length > 40);
   const quotes = heads.flatMap((head) => [...head.matchAll(/`([^`]+)`/g)].map(([, text]) => text));

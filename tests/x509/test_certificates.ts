@@ -27,7 +27,7 @@ export async function issuePath(directory: TemporaryDirectory) {
   return { root, upper, lower, leaf };
 }
 
-/** Makes a self-signed certificate with `openssl req` and gives its DER; `args` shape it. */
+/** Makes a self-signed certificate with `openssl req` and `args`. Returns its DER. */
 export async function selfSigned(...args: string[]): Promise<Uint8Array> {
   // deno-fmt-ignore
   return await openssl([

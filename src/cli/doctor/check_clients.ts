@@ -32,7 +32,7 @@ const DEFAULT_ENDPOINT = new URL("http://127.0.0.1:9911/");
 /** Timeout of a connection, milliseconds: a local endpoint accepts at once. */
 const CONNECT_TIMEOUT = 2_000;
 
-/** An endpoint that a variable names. */
+/** Endpoint of a variable. */
 interface NamedEndpoint {
   readonly variable: string;
   readonly url: URL;

@@ -50,7 +50,7 @@ export const FINDINGS = {
   // chain
   "chain": ["ok", "the issuers that are sent form a path"],
   "chain-none": ["note", "no issuers are sent"],
-  "chain-order": ["note", "the issuers were given in another order than they are sent"],
+  "chain-order": ["note", "the issuers are sent in another order than given"],
   "chain-broken": ["problem", "none of the certificates given is an issuer of the certificate"],
   "chain-unused": ["note", "certificates that are not on the path are not sent"],
   "certificate-chain": ["problem", "the chain is longer than the service accepts"],
@@ -70,7 +70,7 @@ export const FINDINGS = {
   "secret-in-arguments": ["warning", "a password or PIN is in the process list"],
   "variable-unknown": ["warning", "a variable that begins with AWS_SIGNING_HELPER_ has no flag"],
   "static-credentials": ["warning", "variables have credentials that SDKs use before others"],
-  "tls-keys-logged": ["problem", "SSLKEYLOGFILE asks for the TLS session's keys in a file"],
+  "tls-keys-logged": ["problem", "SSLKEYLOGFILE requests a file with the TLS session's keys"],
   "verification-off": ["warning", "the service's TLS certificate is not checked"],
   "proxy-ignored": ["note", "proxy variables are set, and ignored by --with-proxy=false"],
   "proxy-invalid": ["problem", "a proxy variable is not the URL of an HTTP proxy"],
@@ -83,9 +83,9 @@ export const FINDINGS = {
   "profile-shell": ["warning", "SDKs parse the profile's credential_process differently"],
   "profile-unknown": ["warning", "AWS_PROFILE names a profile that is in neither file"],
   "other-provider": ["warning", "SDKs use another source of credentials first"],
-  "endpoint": ["ok", "an endpoint that a variable names accepts connections"],
+  "endpoint": ["ok", "a variable's endpoint accepts connections"],
   "endpoint-variable": ["problem", "a variable for an endpoint is not an http URL"],
-  "endpoint-unreachable": ["problem", "nothing accepts connections where a variable points"],
+  "endpoint-unreachable": ["problem", "nothing accepts connections at a variable's endpoint"],
   "endpoint-slash": ["note", "the variable for the endpoint does not end with a slash"],
   "container-token": ["problem", "the file with the container token cannot be read"],
   "metadata-proxied": ["warning", "SDKs ask a proxy instead of serve"],
@@ -93,7 +93,7 @@ export const FINDINGS = {
   // keystore libraries and terminal
   "library": ["ok", "a keystore's library was found"],
   "library-absent": ["note", "a keystore's library was not found, and is not needed here"],
-  "library-missing": ["problem", "the library of the keystore that was named was not found"],
+  "library-missing": ["problem", "the library of the named keystore was not found"],
   "terminal": ["ok", "a terminal can prompt for passwords"],
   "terminal-absent": ["note", "no terminal can prompt for passwords"],
   // network and clock
@@ -111,10 +111,10 @@ export const FINDINGS = {
   "internal": ["problem", "a check itself failed"],
 } as const satisfies Record<string, readonly [Level, string]>;
 
-/** The stable name of a finding. */
+/** Stable name of a finding. */
 export type FindingName = keyof typeof FINDINGS;
 
-/** One line of the report. */
+/** Line of the report. */
 export interface Finding {
   readonly level: Level;
   readonly name: FindingName;

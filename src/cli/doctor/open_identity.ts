@@ -21,7 +21,7 @@ import type { FlagValues } from "../flags/flag_values.ts";
 import { createKeystoreContext } from "../keystore_context.ts";
 import type { System } from "../system.ts";
 
-/** The end-entity certificate and its issuers. */
+/** End-entity certificate and its issuers. */
 export interface CertificateSet {
   readonly endEntity: Certificate;
   /** In the order to send. */

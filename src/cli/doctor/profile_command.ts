@@ -19,7 +19,7 @@ import { shellSyntaxIn, splitCommandLine } from "../settings/split_command_line.
 import type { System } from "../system.ts";
 import { type Finding, finding } from "./finding.ts";
 
-/** The result of reading a profile's line. */
+/** Result of reading a profile's line. */
 export interface ProfileCommand {
   readonly findings: readonly Finding[];
   /** Its flags; undefined if the line does not run `credential-process`. */

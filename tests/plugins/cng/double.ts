@@ -1,7 +1,7 @@
 import { createKeystore } from "../../../plugins/cng/mod.ts";
 import { cString, type DoubleEntry, StoreDouble } from "../store_double.ts";
 
-/** Where the key of a certificate is; the numbers are those of `doubles/double.h`. */
+/** Places of a certificate's key, with their numbers in `doubles/double.h`. */
 export const KEY_KINDS = {
   none: 0,
   cng: 1,

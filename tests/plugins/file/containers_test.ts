@@ -216,7 +216,7 @@ Deno.test("openSoftwareKey() opens one private key, PEM or DER, and wipes its in
   }
 });
 
-Deno.test("openSoftwareKey() throws key-format and wipes when the input is no key, or several", async () => {
+Deno.test("openSoftwareKey() throws key-format and wipes when the input has no key, or several", async () => {
   using directory = new TemporaryDirectory();
   const { keyPem, certificatePem } = await createAuthority(directory, { subject: "/CN=a" });
   const tss2 = formatPem("TSS2 PRIVATE KEY", Uint8Array.of(0x30, 0));

@@ -1,7 +1,7 @@
 import { createKeystore } from "../../../plugins/keychain/mod.ts";
 import { cString, type DoubleEntry, StoreDouble } from "../store_double.ts";
 
-/** Which keychain an identity is in; the numbers are those of `doubles/double.h`. */
+/** Keychains of an identity, with their numbers in `doubles/double.h`. */
 export const KEYCHAINS = { open: 0, locked: 1, none: 2 } as const;
 
 /** Certificate in the double; with a key, which is PEM, it is an identity. */

@@ -1,0 +1,187 @@
+/**
+ * The style rule for comments, messages and names, where a pattern can check it: the words of the
+ * dialect that issue 17 removed, and the first word of a comment.
+ */
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { assertEquals, assertGreater } from "@std/assert";
+
+import { findDialect } from "./support/dialect.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** Folders without dialect. The other folders of tests still have some. */
+const FOLDERS = [
+  "src",
+  "plugins",
+  "packaging",
+  "tests/bench",
+  "tests/cli",
+  "tests/clients",
+  "tests/containers",
+  "tests/credentials",
+  "tests/emulator",
+  "tests/files",
+  "tests/fuzz",
+  "tests/http",
+  "tests/imds",
+  "tests/packaging",
+  "tests/plugins",
+  "tests/release",
+  "tests/rolesanywhere",
+  "tests/runtime",
+  "tests/soak",
+  "tests/x509",
+];
+
+/** First words of a comment that does not begin with a verb or a noun. */
+const OPENING = /^(?:What|Whether|Who|Which|Where|How)\b/;
+
+/** A word in its technical or plain sense. */
+interface Exception {
+  readonly files: RegExp;
+  readonly word: string;
+  readonly reason: string;
+}
+
+const ALLOWED: readonly Exception[] = [
+  {
+    files: /^src\/cli\/(?:completions|flags|settings)\/|^tests\/cli\/(?:help|parse)_test\.ts$/,
+    word: "words",
+    reason: "words of a command line",
+  },
+  {
+    files: /^plugins\/file\/hash_(?:loop|iterations)\.ts$/,
+    word: "words",
+    reason: "32-bit and 64-bit words of a hash function (FIPS 180-4)",
+  },
+  { files: /^tests\/fuzz\//, word: "WORDS", reason: "dictionary of a fuzzer" },
+  {
+    files: /^src\/(?:cli\/doctor\/check_network|rolesanywhere\/create_session)\.ts$/,
+    word: "behind",
+    reason: "a clock that is behind another",
+  },
+  {
+    files: /^plugins\/file\/passphrase_prompt\.ts$/,
+    word: "give",
+    reason: "the message advises the user to give a passphrase with a flag",
+  },
+];
+
+/** Text of each file by its path below the root, with slashes. */
+type Sources = ReadonlyMap<string, string>;
+
+/** Returns the violations in `sources`, one line each. */
+function violations(sources: Sources): string[] {
+  const found: string[] = [];
+  for (const [file, text] of sources) {
+    const lines = text.split("\n");
+    for (const [i, line] of lines.entries()) {
+      for (const { word, plain } of findDialect(line)) {
+        if (!isAllowed(file, word)) found.push(`${file}:${i + 1}: "${word}"; use: ${plain}`);
+      }
+      const [opening] = OPENING.exec(commentStart(line, lines[i - 1] ?? "")) ?? [];
+      if (opening) {
+        found.push(
+          `${file}:${i + 1}: a comment begins with "${opening}"; begin with a verb or noun`,
+        );
+      }
+    }
+  }
+  return found;
+}
+
+function isAllowed(file: string, word: string): boolean {
+  return ALLOWED.some((allowed) => allowed.word === word && allowed.files.test(file));
+}
+
+/** Returns the text of the comment that begins on `line`, or an empty text. */
+function commentStart(line: string, before: string): string {
+  const isFirst = /^\s*\/\*\*?$/.test(before);
+  const isContinued = /^\s*\/\//.test(line) && /^\s*\/\//.test(before);
+  const [, text = ""] = (isFirst ? /^\s*\* (.*)/ : /(?:^|\s)(?:\/\/|\/\*\*?) (.*)/).exec(line) ??
+    [];
+  return isContinued ? "" : text;
+}
+
+function readSources(folders: readonly string[]): Sources {
+  const sources = new Map<string, string>();
+  const visit = (folder: string) => {
+    for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+      const path = join(folder, name);
+      if (isDirectory) visit(path);
+      else if (name.endsWith(".ts") && !name.endsWith(".d.ts")) {
+        sources.set(relative(ROOT, path).replaceAll("\\", "/"), Deno.readTextFileSync(path));
+      }
+    }
+  };
+  for (const folder of folders) visit(join(ROOT, folder));
+  return sources;
+}
+
+Deno.test("comments, messages and names keep to the style rule", () => {
+  const sources = readSources(FOLDERS);
+  assertGreater(sources.size, 300);
+  assertEquals(violations(sources), []);
+});
+
+/** Texts that violate the rule, with the word that is found in line 2. */
+const PLANTED: readonly (readonly [text: string, word: string])[] = [
+  ["/** Returns the key that stands in the file. */", "stands"],
+  ["// Read the certificate beside the key.", "beside"],
+  ["  readonly beside?: Certificate;", "beside"],
+  ['throw new Error("nobody told the key");', "told"],
+  ["const message = `the file ${path} tells nothing`;", "tells"],
+  ["/** For RSA alone. */", "alone"],
+  ["/** Opens it anew. */", "anew"],
+  ["// Whoever waits gets it.", "Whoever"],
+  ["/** Bytes behind the end. */", "behind"],
+  ["/** Gives the key. */", "Gives"],
+  ['const message = "it is no certificate";', "is no"],
+  ["// They are no keys.", "are no"],
+  ["const say = (text: string) => {};", "say"],
+  ["function log(words: string): void {}", "words"],
+  ["/** What a key is. */", "What"],
+  ["/** Whether it is open. */", "Whether"],
+  ["// Who may read it.", "Who"],
+  ["const a = 1; // Which one", "Which"],
+  ["/* Where it is. */", "Where"],
+  ["/** How it works. */", "How"],
+];
+
+for (const [text, word] of PLANTED) {
+  Deno.test(`violations() finds "${word}" in ${text}`, () => {
+    const found = violations(new Map([["src/a.ts", `const b = 2;\n${text}\n`]]));
+    assertEquals(found.length, 1, found.join("\n"));
+    assertEquals(found[0]?.startsWith("src/a.ts:2: "), true, found[0]);
+    assertEquals(found[0]?.includes(`"${word}"`), true, found[0]);
+  });
+}
+
+Deno.test("violations() finds the first word of a comment of several lines", () => {
+  const text = "/**\n * What it is.\n *\n * Where it is.\n */\n";
+  const found = violations(new Map([["src/a.ts", text]]));
+  assertEquals(found, ['src/a.ts:2: a comment begins with "What"; begin with a verb or noun']);
+});
+
+Deno.test("violations() finds an allowed word in a file without the exception", () => {
+  const text = "const words = line.split(/ /);\n";
+  const sources = new Map([["src/cli/completions/a.ts", text], ["src/imds/a.ts", text]]);
+  assertEquals(violations(sources), ['src/imds/a.ts:1: "words"; use: message, text']);
+});
+
+/** Texts within the rule. */
+const SOUND = [
+  "// There is no terminal, and there are no keys.",
+  "/** Closes a key that is no longer used. */",
+  "/**\n * Returns the key, and the place\n * Where it is.\n */",
+  "// Reads the key.\n// Which one does not matter.",
+  'const standard = forgive(wordsize, "https://a.invalid/ What");',
+];
+
+for (const text of SOUND) {
+  Deno.test(`violations() finds none in ${JSON.stringify(text)}`, () => {
+    assertEquals(violations(new Map([["src/a.ts", text]])), []);
+  });
+}
