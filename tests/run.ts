@@ -119,10 +119,10 @@ function someFiles(paths: readonly string[], text: string): Step {
 }
 
 /** Timeout of a step, milliseconds. */
-const STEP_TIMEOUT = 25 * 60_000;
+const STEP_TIMEOUT = 30 * 60_000;
 
-/** Timeout of a test file of a step whose files run in processes of their own: four times the longest. */
-const BATCH_TIMEOUT = 10 * 60_000;
+/** Timeout of one process of a step with several: three times the longest, on a machine that is busy. */
+const BATCH_TIMEOUT = 15 * 60_000;
 
 /** Timeout for daemons such as wine's to exit, milliseconds. */
 const GRACE = 10_000;

@@ -2,6 +2,7 @@ import { assertEquals, assertLess, assertThrows } from "@std/assert";
 
 import { setCredentials } from "../../src/credentials/profile/profile_text.ts";
 import { HelperError } from "../../src/errors.ts";
+import { cpuTime } from "../support/cpu_time.ts";
 
 const CREDENTIALS = {
   accessKeyId: "ID",
@@ -145,9 +146,9 @@ Deno.test("setCredentials() takes little time for 10 MB of profiles and for line
     "= ".repeat(50_000)
   }\n`;
   const text = long + many;
-  const started = performance.now();
+  const started = cpuTime();
   const after = write(text, "profile-50000");
-  assertLess(performance.now() - started, 5_000);
+  assertLess(cpuTime() - started, 5_000);
   const [removed, ...rest] = after.split(
     "aws_secret_access_key = SECRET\naws_session_token = TOKEN\n",
   );

@@ -21,7 +21,6 @@ for (const [name, endless] of KINDS.filter(isQuick)) {
   Deno.test(`credential-process refuses ${name} without end`, async () => {
     await using scenario = await SessionScenario.create();
     await using service = new HostileService(() => endless);
-    const started = performance.now();
     const { code, stdout, stderr } = await runBinary(
       ["credential-process", ...scenario.flags, "--endpoint", service.url],
     );
@@ -30,8 +29,6 @@ for (const [name, endless] of KINDS.filter(isQuick)) {
       stderr,
       /the response is not the service's \([a-zA-Z0-9 /.]+\); check --endpoint\n$/,
     );
-    // A limit was reached, not the timeout.
-    assertLess(performance.now() - started, 14_000);
     assertEquals(service.requests, 1);
   });
 }

@@ -317,7 +317,7 @@ Deno.test("CreateSessionEmulator aborts a slow response when disposed", async ()
     while (emulator.requests.length === 0) await new Promise((done) => setTimeout(done, 5));
   }
   await pending;
-  assert(performance.now() - before < 10_000);
+  assert(performance.now() - before < 30_000);
 });
 
 function connect(emulator: CreateSessionEmulator, tls: boolean): Promise<Deno.Conn> {

@@ -17,6 +17,7 @@ import { issueMldsaCertificate, type MldsaLevel } from "../support/mldsa_certifi
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { seededRandom } from "./seeded_random.ts";
 import { derOf, describe, selfSigned } from "./test_certificates.ts";
+import { cpuTime } from "../support/cpu_time.ts";
 
 const SERIAL_NUMBERS = {
   "1": "1",
@@ -50,13 +51,13 @@ Deno.test("parseCertificate() is fast when the serial number has 100,000 bytes",
     encodeElement(TAG.sequence, ...fields),
     ...signature.map((element) => element.encoded),
   );
-  const started = performance.now();
+  const started = cpuTime();
   try {
     assertEquals(parseCertificate(encoded).serialNumber > 0n, true);
   } catch (thrown) {
     assertInstanceOf(thrown, DerError);
   }
-  assertLess(performance.now() - started, 200);
+  assertLess(cpuTime() - started, 500);
 });
 
 const VALIDITIES = {

@@ -269,7 +269,7 @@ const HOSTILE: Record<string, { text: string; outcome: string }> = {
 
 for (const [what, { text, outcome }] of Object.entries(HOSTILE)) {
   Deno.test(`parsePem() takes linear time when 4 MB are ${what}`, async () => {
-    assertEquals(await parseInWorker(text, 4_000), outcome);
+    assertEquals(await parseInWorker(text, 30_000), outcome);
   });
 }
 

@@ -10,6 +10,7 @@ import { openssl } from "../../support/openssl.ts";
 import { refusal } from "../../support/refusal.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 import { openKeyFile, passphraseContext, readCertificateFile } from "./keystore_context.ts";
+import { cpuTime } from "../../support/cpu_time.ts";
 
 async function assertRefused(
   work: () => Promise<unknown>,
@@ -181,9 +182,9 @@ Deno.test("openKey() refuses at once when a file asks for hostile costs", async 
   for (const [derivation, costs, code, message] of cases) {
     const path = directory.write("costly.der", encryptedWithCosts(derivation, costs));
     const context = passphraseContext("x");
-    const started = performance.now();
+    const started = cpuTime();
     await assertRefused(() => openKeyFile(path, context), path, code, message);
-    assertLess(performance.now() - started, 1000);
+    assertLess(cpuTime() - started, 1000);
   }
 });
 

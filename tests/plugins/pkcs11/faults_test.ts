@@ -164,8 +164,8 @@ if (!natural) throw new Error("no wrapper");
 const keystore = await loadedKeystore(natural, hsm);
 const context = () => moduleContext(natural.module);
 
-Deno.test("other requests get a response while a token takes a second to sign", async () => {
-  using _ = wrap(hsm, { HANG: "C_Sign=1000" });
+Deno.test("other requests get a response while a token takes two seconds to sign", async () => {
+  using _ = wrap(hsm, { HANG: "C_Sign=2000" });
   await using signer = await keystore.openKey(EVERYTHING, context());
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
@@ -187,10 +187,10 @@ Deno.test("other requests get a response while a token takes a second to sign", 
   }
   await signature;
   const sorted = times.toSorted((a, b) => a - b);
-  assertGreater(times.length, 15);
-  assertLess(sorted[Math.floor(times.length / 2)] ?? Infinity, 20);
-  // One that waits for the token would take a second; a busy machine may delay a few.
-  assertLess(sorted.at(-1) ?? Infinity, 500);
+  assertGreater(times.length, 10);
+  assertLess(sorted[Math.floor(times.length / 2)] ?? Infinity, 200);
+  // One that waits for the token would take two seconds; a busy machine may delay a few.
+  assertLess(sorted.at(-1) ?? Infinity, 1500);
 });
 
 Deno.test("a thousand signatures leave no session open and memory flat", async () => {
