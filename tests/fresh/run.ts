@@ -103,11 +103,13 @@ async function main(names: readonly string[]): Promise<void> {
 
 async function runIn(name: string, environment: Environment): Promise<boolean> {
   const { debian, enter, user } = environment;
+  // The branch may move during a run.
+  const commit = await readCommit();
   console.log(`== ${name}: ${describe(environment)}`);
   const root = `${WORK}/${name}`;
   await makeRoot(debian, root);
   try {
-    await putCheckout(environment.checkout, root, environment.oldBuild ?? "HEAD");
+    await putCheckout(environment.checkout, root, environment.oldBuild ?? commit);
     await Deno.copyFile(INSIDE, `${root}/inside.sh`);
     const variables = Object.entries(environment.env).map(([key, value]) => `${key}='${value}'`);
     const machine = MACHINE_VARIABLES.flatMap((key) => {
@@ -144,12 +146,12 @@ async function runIn(name: string, environment: Environment): Promise<boolean> {
     if (await phase("packages", { ...network, DROP: "" }) !== 0) return false;
     if (environment.oldBuild !== undefined) {
       if (await phase("build", network) !== 0) return false;
-      await putCheckout(environment.checkout, root, "HEAD");
+      await putCheckout(environment.checkout, root, commit);
     }
     await phase("install", network);
     const code = await phase("test", enter);
     const report = await Deno.readTextFile(`${root}/report`);
-    const row = `| ${name} | make ${target}, ${describe(environment)} | ${
+    const row = `| ${name} | ${commit} | make ${target}, ${describe(environment)} | ${
       report.trim().replaceAll("\n", " | ")
     } |\n`;
     await Deno.writeTextFile(`${WORK}/results.md`, row, { append: true });
@@ -226,6 +228,13 @@ async function putCheckout(checkout: string, root: string, commit: string): Prom
     commit,
     folder,
   ]);
+}
+
+async function readCommit(): Promise<string> {
+  const args = ["-C", PROJECT, "rev-parse", "--short", "HEAD"];
+  const { success, stdout } = await new Deno.Command("git", { args, stderr: "inherit" }).output();
+  if (!success) throw new Error("git rev-parse failed");
+  return new TextDecoder().decode(stdout).trim();
 }
 
 async function run(command: string, args: readonly string[]): Promise<void> {
