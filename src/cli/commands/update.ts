@@ -26,9 +26,9 @@ export async function update(values: FlagValues, system: System): Promise<void> 
   checkProfileName(profile, values.sourceOf("profile"));
   const path = credentialsFilePath(system);
   const request = readSessionRequest(values);
-  const source = readIdentitySource(values, system.platform);
+  const source = await readIdentitySource(values, system.platform);
   const context = createKeystoreContext(values, system);
-  const deps = createSessionDeps(values, request.endpoint, system);
+  const deps = await createSessionDeps(values, request.endpoint, system);
   const reported = new Set<string>();
   const write = async (credentials: SessionCredentials, signal: AbortSignal) => {
     const account = request.arns.role.account;
