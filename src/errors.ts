@@ -70,6 +70,8 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 const MAX_MESSAGE_LENGTH = 4000;
 /** Maximum length of a name or path in a message, in characters. */
 const MAX_NAME_LENGTH = 300;
+/** Longer than the URI of any token: a path or name, which is truncated in messages. */
+const LONG_WORD = /\S{1000,}/g;
 /** Maximum length of a refused value that is shown. PINs and passwords are usually longer. */
 const MAX_SHOWN_VALUE_LENGTH = 11;
 
@@ -82,7 +84,8 @@ export class HelperError extends Error {
    * @param message one sentence that names the flag or file, the failure and what to do
    */
   constructor(readonly code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(printable(message, MAX_MESSAGE_LENGTH), options);
+    const shown = printable(message, MAX_MESSAGE_LENGTH);
+    super(shown.replace(LONG_WORD, (word) => `${word.slice(0, MAX_NAME_LENGTH)}…`), options);
   }
 
   /** Process exit code of this error, from {@link EXIT_CODES}. */
@@ -102,7 +105,8 @@ export function messageOf(thrown: unknown): string {
  * characters. Messages, debug lines and reports all use it.
  */
 export function printable(text: string, max = 1000): string {
-  return withoutSecrets(printableLine(text, max));
+  // Truncated last: the sign that ends a secret must not be cut off before.
+  return withoutSecrets(printableLine(text, max + MAX_MESSAGE_LENGTH)).slice(0, max);
 }
 
 /** Makes text safe to print that contains a secret on purpose, at most `max` characters. */

@@ -92,6 +92,15 @@ for (const [text, expected] of PASTED) {
   });
 }
 
+Deno.test("printable() truncates a path that is longer than a URI of a token", () => {
+  const long = new HelperError("usage", `ca: ${"/x".repeat(50_000)} is bad`);
+  assertEquals(long.message, `ca: ${"/x".repeat(150)}…`);
+  const password = `https://user:${"p".repeat(500)}@h.invalid`;
+  assertEquals(printable(password, 300), "https://…@h.invalid");
+  const shorter = `${"/x".repeat(480)} is bad`;
+  assertEquals(new HelperError("usage", shorter).message, shorter);
+});
+
 Deno.test("printable() keeps names, paths, ARNs, URIs and fingerprints", () => {
   for (
     const text of [
