@@ -70,6 +70,8 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 const MAX_MESSAGE_LENGTH = 4000;
 /** Maximum length of a name or path in a message, in characters. */
 const MAX_NAME_LENGTH = 300;
+/** Longer than the URI of any token: a path or name, which is truncated in messages. */
+const LONG_WORD = /\S{1000,}/g;
 /** Maximum length of a refused value that is shown. PINs and passwords are usually longer. */
 const MAX_SHOWN_VALUE_LENGTH = 11;
 
@@ -82,7 +84,8 @@ export class HelperError extends Error {
    * @param message one sentence that names the flag or file, the failure and what to do
    */
   constructor(readonly code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(printable(message, MAX_MESSAGE_LENGTH), options);
+    const shown = printable(message, MAX_MESSAGE_LENGTH);
+    super(shown.replace(LONG_WORD, (word) => `${word.slice(0, MAX_NAME_LENGTH)}…`), options);
   }
 
   /** Process exit code of this error, from {@link EXIT_CODES}. */
@@ -98,12 +101,49 @@ export function messageOf(thrown: unknown): string {
 }
 
 /**
- * Makes foreign text safe to print: one line, no control characters, at most `max` characters.
- * Messages, debug lines and reports all use it.
+ * Makes foreign text safe to print: one line, no control characters, no text of keys, at most `max`
+ * characters. Messages, debug lines and reports all use it.
  */
 export function printable(text: string, max = 1000): string {
-  return text.slice(0, 2 * max).replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ").trim()
-    .slice(0, max);
+  // Truncated last: the sign that ends a secret must not be cut off before.
+  return withoutSecrets(printableLine(text, max + MAX_MESSAGE_LENGTH)).slice(0, max);
+}
+
+/** Makes text safe to print that contains a secret on purpose, at most `max` characters. */
+export function printableLine(text: string, max: number): string {
+  return text.slice(0, 2 * max).replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ").trim().slice(0, max);
+}
+
+/** Secrets that users paste in the place of a name or path, and what replaces each. */
+const SECRETS: readonly (readonly [RegExp, string])[] = [
+  // A PEM block, on one line or cut off.
+  [/-----BEGIN ([A-Z0-9 ]{1,40})-----.*?(?:-----END [^-]*-----|$)/g, "-----BEGIN $1-----…"],
+  // Not the number of a handle.
+  [/\bhandle:(?!(?:0x)?[0-9a-f]{1,16}(?![\w-]))[^\s",;()]*[^\s",;:()]/gi, "handle:…"],
+  // user:password@ of a URL.
+  [/:\/\/[^\s/@"]*@/g, "://…@"],
+  // The query of a URL or path. Queries of pkcs11: URIs are cleaned by their parser.
+  [/(?<!pkcs11:\S{0,1000})\?[\w.-]+=[^\s"]*/g, "?…"],
+  [/((?:pin|passphrase|password|secret|token)[\w-]{0,20}value[^=\s]{0,20}=)[^\s;&"]+/gi, "$1…"],
+];
+
+/** Base64, also in lines of 64 or 76 characters that became one line. */
+const BASE64 = /(?:[\w+/-]{64}(?:[\w+/-]{12})? )+[\w+/-]{4,}={0,2}|[\w+/-]{40,}={0,2}/g;
+/** Length of a part of base64 between slashes from which on it is not the name of a folder. */
+const MIN_KEY_PART = 16;
+
+/** Replaces secrets, so that one that was pasted in the wrong place is not printed. */
+function withoutSecrets(text: string): string {
+  let clean = text;
+  for (const [pattern, replacement] of SECRETS) clean = clean.replace(pattern, replacement);
+  return clean.replace(BASE64, (found) => isKeyText(found) ? "…" : found);
+}
+
+/** Returns true for text with a long part that mixes upper case, lower case and digits. */
+function isKeyText(text: string): boolean {
+  return text.split(/[/ _-]/).some((part) =>
+    part.length >= MIN_KEY_PART && /[a-z]/.test(part) && /[A-Z]/.test(part) && /\d/.test(part)
+  );
 }
 
 /** Returns a name, label or path for a message, truncated to {@link MAX_NAME_LENGTH}. */

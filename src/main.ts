@@ -11,7 +11,7 @@ import { promptSecret } from "./cli/terminal/prompt.ts";
 import { run } from "./cli/run.ts";
 import { holdSignals } from "./cli/terminal/signals.ts";
 import type { Platform, System } from "./cli/system.ts";
-import { EXIT_CODES, HelperError, printable } from "./errors.ts";
+import { EXIT_CODES, HelperError, printable, printableLine } from "./errors.ts";
 import { createRegistry } from "./keystore/registry.ts";
 import type { Log } from "./runtime/stderr.ts";
 
@@ -42,6 +42,7 @@ const system: System = {
   hostName: () => Deno.hostname(),
   write: (output) => writeAll(Deno.stdout, output),
   log: (message) => log.writeLine(printable(message, MAX_LINE_LENGTH)),
+  announce: (line) => log.writeLine(printableLine(line, MAX_LINE_LENGTH)),
   prompt: promptSecret,
   now: () => new Date(),
   monotonic: () => performance.now(),

@@ -69,3 +69,49 @@ Deno.test("printable() returns one line of printable characters, of limited leng
   assertEquals(printable("x".repeat(2000)).length, 1000);
   assertEquals(printable("x".repeat(2000), 80).length, 80);
 });
+
+const BASE64 = `MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg7xKf${"aB3/".repeat(30)}`;
+
+/** Texts with a secret that was pasted in the wrong place, and what is printed. */
+const PASTED: readonly [string, string][] = [
+  [`-----BEGIN KEY----- ${BASE64} -----END KEY----- is bad`, "-----BEGIN KEY-----… is bad"],
+  [`-----BEGIN KEY----- ${BASE64} is bad`, "-----BEGIN KEY-----…"],
+  [`/etc/${BASE64} is bad`, "… is bad"],
+  [`${BASE64.slice(0, 64)}\n${BASE64.slice(64, 128)}\nabcdefgh\nis bad`, "… is bad"],
+  [`${BASE64} does not exist`, "… does not exist"],
+  ["https://user:hunter2@h.invalid/x", "https://…@h.invalid/x"],
+  ["https://h.invalid/x?token=hunter2 is", "https://h.invalid/x?… is"],
+  ["keychain:label=x;pin-value=hunter2 is", "keychain:label=x;pin-value=… is"],
+  ["handle:hunter2: not a handle", "handle:…: not a handle"],
+];
+
+for (const [text, expected] of PASTED) {
+  Deno.test(`printable() replaces the secret in ${text.slice(0, 40)}`, () => {
+    assertEquals(printable(text), expected);
+    assertEquals(new HelperError("usage", text).message, expected);
+  });
+}
+
+Deno.test("printable() truncates a path that is longer than a URI of a token", () => {
+  const long = new HelperError("usage", `ca: ${"/x".repeat(50_000)} is bad`);
+  assertEquals(long.message, `ca: ${"/x".repeat(150)}…`);
+  const password = `https://user:${"p".repeat(500)}@h.invalid`;
+  assertEquals(printable(password, 300), "https://…@h.invalid");
+  const shorter = `${"/x".repeat(480)} is bad`;
+  assertEquals(new HelperError("usage", shorter).message, shorter);
+});
+
+Deno.test("printable() keeps names, paths, ARNs, URIs and fingerprints", () => {
+  for (
+    const text of [
+      "/var/lib/some-long-folder-name/with-Certificates-2026/and_another_Folder/key.pem",
+      `sha256 ${"0123456789abcdef".repeat(4)}`,
+      `sha1 ${"0123456789ABCDEF".repeat(3)}`,
+      "arn:aws:rolesanywhere:us-east-1:123456789012:profile/2d1b8a3e-0000-4000-8000-0123456789ab",
+      "pkcs11:token=a;id=%01%02%AB%CD?module-path=/usr/lib/x.so&pin-value=…",
+      "handle:0x81000001: not a TPM handle; write it as in handle:0x81000001 (list them)",
+      "use file:, pkcs11:, handle:, keychain: or cng:",
+      "http://proxy:3128 and https://rolesanywhere.us-east-1.amazonaws.com/sessions",
+    ]
+  ) assertEquals(printable(text), text);
+});

@@ -4,7 +4,7 @@
  * @module
  */
 import { HelperError } from "../../src/errors.ts";
-import { MAX_PROMPTS, SecretPrompt } from "../../src/keystore/secret_prompt.ts";
+import { SecretPrompt } from "../../src/keystore/secret_prompt.ts";
 import type { KeystoreContext } from "../../src/keystore/types.ts";
 import { WrongPassphraseError } from "./errors.ts";
 import { encodePassphrase, NO_PASSPHRASE, type Passphrase } from "./passphrase.ts";
@@ -53,8 +53,7 @@ export class PassphrasePrompt {
           `${this.displayName} is encrypted and there is no terminal to ask for its passphrase; ` +
             "give it with --pkcs8-password (env:NAME, file:PATH or fd:N)",
         ),
-      exhausted: () =>
-        this.#locked(`none of ${MAX_PROMPTS} passphrases unlocks ${this.displayName}`),
+      secretName: `the passphrase of ${this.displayName}`,
     });
     for (let before = "";; before = "Wrong passphrase. ") {
       const answer = await prompt.next(() => `${before}Passphrase for ${this.displayName}: `);

@@ -20,18 +20,18 @@ const MAX_FILE_BYTES = 65_536;
  *
  * Throws `usage`, naming the flag and, if there is one, the file.
  */
-export function readCertSelector(
+export async function readCertSelector(
   texts: readonly string[],
-  readFile: (path: string) => Uint8Array,
+  readFile: (path: string) => Promise<Uint8Array>,
   source = FLAG,
-): SelectorValues {
+): Promise<SelectorValues> {
   const [first = "", ...rest] = texts;
   const path = first.startsWith(FILE_PREFIX) ? first.slice(FILE_PREFIX.length) : undefined;
   const where = path === undefined ? source : `${source}: ${path}`;
   try {
     const values = path === undefined
       ? readSelectorArguments(texts)
-      : readSelectorJson(readSelectorFile(path, rest, readFile));
+      : readSelectorJson(await readSelectorFile(path, rest, readFile));
     parseSelector(values);
     return values;
   } catch (cause) {
@@ -40,18 +40,18 @@ export function readCertSelector(
   }
 }
 
-function readSelectorFile(
+async function readSelectorFile(
   path: string,
   extraArguments: readonly string[],
-  readFile: (path: string) => Uint8Array,
-): string {
+  readFile: (path: string) => Promise<Uint8Array>,
+): Promise<string> {
   if (extraArguments.length > 0) {
     throw new SelectorError("only one argument is allowed with file://; remove the others");
   }
   let bytes: Uint8Array;
   try {
     // file:///C:/x is a path on a drive.
-    bytes = readFile(path.replace(/^\/([A-Za-z]:)/, "$1"));
+    bytes = await readFile(path.replace(/^\/([A-Za-z]:)/, "$1"));
   } catch (cause) {
     if (cause instanceof SourceError && cause.fault !== "missing") {
       throw new SelectorError(`the file ${cause.message}`, { cause });

@@ -4,7 +4,7 @@
  * @module
  */
 import { HelperError } from "../errors.ts";
-import { readSource, readSourceSync } from "../files/source_file.ts";
+import { readSource } from "../files/source_file.ts";
 import type { IdentitySource } from "../keystore/open_identity.ts";
 import type { KeystoreContext } from "../keystore/types.ts";
 import {
@@ -32,8 +32,11 @@ const PLATFORM_NAMES: Readonly<Record<Platform, string>> = {
 };
 
 /** Reads the sources of key, certificate and issuers from the flags. Throws `usage` if malformed. */
-export function readIdentitySource(values: FlagValues, platform: Platform): IdentitySource {
-  const certificate = readCertificateSource(values, platform);
+export async function readIdentitySource(
+  values: FlagValues,
+  platform: Platform,
+): Promise<IdentitySource> {
+  const certificate = await readCertificateSource(values, platform);
   const privateKey = readUri(values, "private-key");
   const intermediates = readUri(values, "intermediates");
   return {
@@ -47,19 +50,18 @@ export function readIdentitySource(values: FlagValues, platform: Platform): Iden
  * Reads the certificate's source: `--certificate`, or `--cert-selector` for the platform's store. A
  * malformed selector is `usage` on every platform, also on one without a store.
  */
-export function readCertificateSource(
+export async function readCertificateSource(
   values: FlagValues,
   platform: Platform,
-): KeystoreUri | undefined {
+): Promise<KeystoreUri | undefined> {
   const texts = values.list("cert-selector");
   if (!texts) return readUri(values, "certificate");
   const source = values.sourceOf("cert-selector");
-  const selected = readCertSelector(texts, readSelector, source);
+  const selected = await readCertSelector(texts, readSelector, source);
   return createStoreUri(requireStore(platform, source), selected);
 }
 
-/** Reads a selector file synchronously: this happens once, before anything is served. */
-const readSelector = (path: string) => readSourceSync(path, { maxBytes: MAX_TEXT_FILE_BYTES });
+const readSelector = (path: string) => readSource(path, { maxBytes: MAX_TEXT_FILE_BYTES });
 
 /** Returns a URI for all certificates of the platform's store. Throws `keystore-unavailable`. */
 export function createWholeStoreUri(platform: Platform, command: string): KeystoreUri {

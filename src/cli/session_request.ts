@@ -5,7 +5,7 @@
  */
 import { HelperError, messageOf, refusedValue } from "../errors.ts";
 import { pathAdvice } from "../keystore/path_advice.ts";
-import { readSourceSync, SourceError } from "../files/source_file.ts";
+import { readSource, SourceError } from "../files/source_file.ts";
 import { parseSessionArns } from "../rolesanywhere/arn.ts";
 import type { CreateSessionDeps, SessionRequest } from "../rolesanywhere/create_session.ts";
 import { resolveEndpoint } from "../rolesanywhere/endpoint.ts";
@@ -74,11 +74,11 @@ export function readSessionRequest(values: FlagValues): SessionRequest {
 /**
  * Creates the dependencies of CreateSession from the network flags. Throws `usage` and `ca-bundle`.
  */
-export function createSessionDeps(
+export async function createSessionDeps(
   values: FlagValues,
   endpoint: URL,
   system: System,
-): CreateSessionDeps {
+): Promise<CreateSessionDeps> {
   const debug = debugLogger(values, system);
   for (const name of SDK_FLAGS) {
     const source = values.sourceOf(name);
@@ -111,7 +111,7 @@ export function createSessionDeps(
     send: createSender({
       verifyServer,
       extraAuthorities: bundle !== undefined && verifyServer
-        ? readBundle(bundle, values.sourceOf("ca-bundle"))
+        ? await readBundle(bundle, values.sourceOf("ca-bundle"))
         : [],
       ...(proxy ? { proxy } : {}),
       ...(ignoredProxy === undefined ? {} : { ignoredProxy }),
@@ -126,12 +126,12 @@ export function createSessionDeps(
 }
 
 /** Reads the certificates of a `--ca-bundle` file. Returns them as PEM. Throws `ca-bundle`. */
-export function readBundle(path: string, source = "--ca-bundle"): string[] {
+export async function readBundle(path: string, source = "--ca-bundle"): Promise<string[]> {
   const refuse = (reason: string, cause?: unknown) =>
     new HelperError("ca-bundle", `${source}: ${path} ${reason}`, { cause });
   let bytes: Uint8Array;
   try {
-    bytes = readSourceSync(path, { maxBytes: MAX_BUNDLE_BYTES });
+    bytes = await readSource(path, { maxBytes: MAX_BUNDLE_BYTES });
   } catch (cause) {
     if (cause instanceof SourceError && cause.fault !== "missing" && cause.fault !== "failed") {
       throw refuse(cause.message, cause);

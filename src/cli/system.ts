@@ -30,6 +30,8 @@ export interface System {
   write(output: string | Uint8Array): void;
   /** Writes one line to standard error. Never throws. */
   log(message: string): void;
+  /** Writes one line with a secret that the user asked for to standard error. Never throws. */
+  announce(line: string): void;
   /** Prompts on the controlling terminal without echo. Returns undefined if there is none. */
   prompt(question: string): Promise<string | undefined>;
   now(): Date;

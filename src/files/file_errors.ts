@@ -4,6 +4,7 @@
  * @module
  */
 import { HelperError, messageOf } from "../errors.ts";
+import { SourceError } from "./source_file.ts";
 
 /** Returns the system's name of an error (`ENOSPC`); undefined for other errors. */
 export function errnoOf(thrown: unknown): string | undefined {
@@ -40,6 +41,7 @@ function writeProtected(_file: string, directory: string): string {
  */
 export function fileError(cause: unknown, file: string, directory: string): HelperError {
   if (cause instanceof HelperError) return cause;
+  if (cause instanceof SourceError) return notChangedError(file, `it ${cause.message}`, cause);
   const reason = REASONS[errnoOf(cause) ?? ""]?.(file, directory) ??
     replaceDescriptors(messageOf(cause), directory);
   return notChangedError(file, reason, cause);

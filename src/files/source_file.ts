@@ -1,30 +1,25 @@
 /**
  * Input files: keys, certificates, passwords, settings.
  *
- * Opening never waits (O_NONBLOCK), and everything is decided on the descriptor. A regular file is
- * read; a pipe is read to its end while a program writes to it; devices and directories are refused.
+ * Everything is decided on the descriptor. A regular file is read; a pipe is read to its end while a
+ * program writes to it; devices and directories are refused. Opening a pipe never waits (O_NONBLOCK).
+ * A file system can block every call, for example NFS without its server. So calls for regular files
+ * run in threads, and a timeout covers them.
  *
  * @module
  */
-import {
-  closeSync,
-  constants,
-  fstat,
-  fstatSync,
-  open,
-  openSync,
-  read,
-  readSync,
-  type Stats,
-} from "node:fs";
+import { closeSync, constants, fstatSync, openSync, read, type Stats } from "node:fs";
+import { type OpenFile, openInThread, UnknownReadError } from "./thread_file.ts";
 import { withTimeout } from "../timeout.ts";
 
 /** Limits of reading, milliseconds. */
 export const SOURCE_LIMITS = {
-  /** Time for a program to open a FIFO for writing. */
+  /** Time for a program to open a FIFO for writing, and for a file to have data or an end. */
   writer: 800,
-  /** Time for a pipe, or a file of a slow file system, to be read to its end. */
-  total: 60_000,
+  /** Time for a file system to open a file, and to read it. */
+  file: 20_000,
+  /** Time for a pipe to be read to its end. */
+  pipe: 60_000,
   /** First and maximum interval between two reads of a pipe. */
   pollInterval: { first: 1, max: 20 },
 } as const;
@@ -61,6 +56,9 @@ export interface SourceOptions {
   readonly pipes?: boolean;
 }
 
+/** Calls that have not returned from a file system that does not respond, by path. */
+const hanging = new Map<string, Promise<void>>();
+
 /** Reads all of `path` without blocking the process. Throws {@link SourceError}. */
 export async function readSource(
   path: string,
@@ -68,126 +66,222 @@ export async function readSource(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const source = new OpenSource(path, options);
   try {
-    refuseUnopened(path, options);
-    return await withTimeout(readAll(source), SOURCE_LIMITS.total, () => {
-      throw timeoutError();
-    });
+    const { kind, read } = await limitTime(openInput(source), "file");
+    return await limitTime(readToEnd(read, kind, options.maxBytes), kind);
   } catch (thrown) {
     throw toSourceError(thrown);
   } finally {
-    source.abandon();
+    await source.end();
   }
 }
 
 /**
- * Reads all of `path` and blocks the process, for files that are read once at startup. Throws
- * {@link SourceError}.
+ * Waits until the file system of `path` responds, for callers whose own calls would block the process.
+ * The file need not exist. With `reads`, also waits for its first byte; no other user may be able to
+ * replace the file then.
+ * Throws {@link SourceError} `slow`, and the reason of `signal`.
  */
-export function readSourceSync(path: string, options: SourceOptions): Uint8Array<ArrayBuffer> {
-  let descriptor: number | undefined;
-  const buffer = new SourceBuffer(options.maxBytes);
+export async function awaitFileSystem(
+  path: string,
+  { signal, reads = false }: {
+    readonly signal?: AbortSignal | undefined;
+    readonly reads?: boolean;
+  },
+): Promise<void> {
+  const source = new OpenSource(path, { maxBytes: 0, pipes: false });
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal?.reason);
+  signal?.addEventListener("abort", abort);
   try {
-    refuseUnopened(path, options);
-    descriptor = openSync(path, FLAGS);
-    const pipe = checkKind(fstatSync(descriptor), path, options);
-    for (;;) {
-      const count = readIfReady(() =>
-        readSync(descriptor ?? -1, buffer.rest(), 0, buffer.free, null)
-      );
-      const pause = buffer.accept(count, pipe);
-      if (pause === "end") return buffer.contents();
-      if (pause > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
-    }
-  } catch (thrown) {
-    throw toSourceError(thrown);
+    signal?.throwIfAborted();
+    await Promise.race([limitTime(source.probe(reads), "file"), aborted.promise]);
   } finally {
-    buffer.wipe();
-    if (descriptor !== undefined) closeSync(descriptor);
+    signal?.removeEventListener("abort", abort);
+    await source.end();
   }
 }
 
 /** Windows has neither flag. O_NOCTTY: a terminal does not become the process's own. */
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
 
-/** Open file; its descriptor is closed when no call uses it any more. */
+/** File that is closed when no call uses it any more. */
 class OpenSource {
-  #descriptor: number | undefined;
+  #file: OpenFile | undefined;
+  #hasRead = false;
   #isAbandoned = false;
   #inUse = 0;
 
   constructor(readonly path: string, readonly options: SourceOptions) {}
 
-  async open(): Promise<void> {
-    const opened = await this.#using<number>((done) => open(this.path, FLAGS, done));
-    this.#descriptor = opened;
-    if (this.#isAbandoned) this.#close();
+  /** Opens the file. Returns its kind; throws for one that is not read. */
+  async open(): Promise<Kind> {
+    // Each call that hangs keeps a thread: do not add one for each attempt.
+    await hanging.get(this.path);
+    const info = await this.#using(Deno.stat(this.path));
+    // Opening and closing a pipe would break its writer.
+    if (info.isFifo && this.options.pipes === false) throw notRegularError();
+    while (!this.#isAbandoned) {
+      this.#file = info.isFile ? await this.#using(openInThread(this.path)) : undefined;
+      if (this.#file) return "file";
+      try {
+        const { file, kind } = openWithoutWaiting(this.path, this.options);
+        this.#file = file;
+        return kind;
+      } catch (thrown) {
+        // Another program has a lease of the file, for example a file server.
+        if (!isNotReady(thrown)) throw thrown;
+        await pause(SOURCE_LIMITS.pollInterval.max);
+      }
+    }
+    throw timeoutError("file");
   }
 
-  async stat(): Promise<Stats> {
-    return await this.#using((done) => fstat(this.#descriptor ?? -1, done));
-  }
-
-  async read(into: Uint8Array): Promise<number> {
-    return await this.#using((done) =>
-      read(this.#descriptor ?? -1, into, 0, into.length, null, done)
-    );
-  }
-
-  /** Closes the file, after a running call has ended. */
-  abandon(): void {
-    this.#isAbandoned = true;
-    if (this.#inUse === 0) this.#close();
-  }
-
-  async #using<T>(
-    call: (done: (error: Error | null, value: T) => void) => void,
-  ): Promise<T> {
-    this.#inUse++;
+  /** Waits for the file system to respond; with `reads`, reads a byte of a regular file. */
+  async probe(reads: boolean): Promise<void> {
+    await hanging.get(this.path);
+    if (this.#isAbandoned) return;
     try {
-      return await new Promise<T>((resolve, reject) => {
-        call((error, value) => error ? reject(error) : resolve(value));
-      });
-    } finally {
-      this.#inUse--;
-      if (this.#isAbandoned && this.#inUse === 0) this.#close();
+      await this.#using(Deno.stat(this.path));
+      if (!reads || !(await this.#using(Deno.lstat(this.path))).isFile) return;
+      await this.open();
+      const byte = new Uint8Array(1);
+      await this.read(byte);
+      byte.fill(0);
+    } catch {
+      // the file system has responded
     }
   }
 
-  #close(): void {
-    const descriptor = this.#descriptor;
-    this.#descriptor = undefined;
-    if (descriptor !== undefined) closeSync(descriptor);
+  async read(into: Uint8Array<ArrayBuffer>): Promise<number> {
+    const file = this.#opened();
+    try {
+      const count = await this.#using(file.read(into));
+      this.#hasRead = true;
+      return count;
+    } catch (thrown) {
+      if (!(thrown instanceof UnknownReadError) || this.#hasRead) throw thrown;
+      // The file system has responded; the runtime's own functions report its error.
+      await this.#using(file.close());
+      this.#file = openWithoutWaiting(this.path, this.options).file;
+      return await this.#using(this.#file.read(into));
+    }
   }
+
+  /** Closes the file. A call that has not returned is not waited for; the file is closed after it. */
+  async end(): Promise<void> {
+    this.#isAbandoned = true;
+    if (this.#inUse > 0) return;
+    try {
+      await limitTime(this.#close(), "file");
+    } catch {
+      // the contents have been read
+    }
+  }
+
+  #opened(): OpenFile {
+    if (!this.#file) throw new Error("the file is not open");
+    return this.#file;
+  }
+
+  async #using<T>(call: Promise<T>): Promise<T> {
+    this.#inUse++;
+    const ended = call.then(() => {}, () => {});
+    hanging.set(this.path, ended);
+    try {
+      return await call;
+    } finally {
+      this.#inUse--;
+      if (hanging.get(this.path) === ended) hanging.delete(this.path);
+      if (this.#isAbandoned && this.#inUse === 0) void this.#close().catch(() => {});
+    }
+  }
+
+  async #close(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    if (file) await this.#using(file.close());
+  }
+}
+
+/** Opens a file that its metadata do not describe as regular. Only node:fs has the flags. */
+function openWithoutWaiting(
+  path: string,
+  options: SourceOptions,
+): { readonly file: OpenFile; readonly kind: Kind } {
+  const descriptor = openSync(path, FLAGS);
+  try {
+    const kind = checkKind(fstatSync(descriptor), path, options);
+    const file: OpenFile = {
+      read: (into) =>
+        new Promise((resolve, reject) => {
+          read(
+            descriptor,
+            into,
+            0,
+            into.length,
+            null,
+            (error, count) => error ? reject(error) : resolve(count),
+          );
+        }),
+      close: () => Promise.resolve(closeSync(descriptor)),
+    };
+    return { file, kind };
+  } catch (thrown) {
+    closeSync(descriptor);
+    throw thrown;
+  }
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 /** Standard input. Windows does not have this file, and a socket cannot be opened by it. */
 const STANDARD_INPUT = "/dev/stdin";
 
-async function readAll(source: OpenSource): Promise<Uint8Array<ArrayBuffer>> {
+/** Opened input. `read` returns undefined if no data is ready. */
+interface Input {
+  readonly kind: Kind;
+  readonly read: (into: Uint8Array<ArrayBuffer>) => Promise<number | undefined>;
+}
+
+async function openInput(source: OpenSource): Promise<Input> {
   const { path, options } = source;
-  let read: (into: Uint8Array) => Promise<number | undefined>;
-  let kind: Kind = "pipe";
   try {
     if (Deno.build.os === "windows" && path === STANDARD_INPUT) throw new NoFileError();
-    await source.open();
-    kind = checkKind(await source.stat(), path, options);
-    read = (into) => readIfReadyAsync(() => source.read(into));
+    const kind = await source.open();
+    return { kind, read: (into) => ifReady(() => source.read(into)) };
   } catch (thrown) {
     const isInput = path === STANDARD_INPUT && options.pipes !== false;
     if (!isInput || !(thrown instanceof NoFileError || errnoOf(thrown) === "ENXIO")) throw thrown;
-    read = async (into) => await Deno.stdin.read(into) ?? 0;
+    return { kind: "pipe", read: async (into) => await Deno.stdin.read(into) ?? 0 };
   }
-  const buffer = new SourceBuffer(options.maxBytes);
+}
+
+async function readToEnd(
+  read: Input["read"],
+  kind: Kind,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const buffer = new SourceBuffer(maxBytes);
   try {
     for (;;) {
       const count = await read(buffer.rest());
-      const pause = buffer.accept(count, kind);
-      if (pause === "end") return buffer.contents();
-      if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
+      const delay = buffer.accept(count, kind);
+      if (delay === "end") return buffer.contents();
+      if (delay > 0) await pause(delay);
     }
   } finally {
     buffer.wipe();
   }
+}
+
+/** Waits for `work` no longer than the limit of `kind`. */
+async function limitTime<T>(work: Promise<T>, kind: Kind): Promise<T> {
+  const limit = kind === "file" ? SOURCE_LIMITS.file : SOURCE_LIMITS.pipe;
+  return await withTimeout(work, limit, () => {
+    throw timeoutError(kind);
+  });
 }
 
 /** Kinds of input; only a named FIFO can get its writer later. */
@@ -202,11 +296,6 @@ function checkKind(info: Stats, path: string, { pipes }: SourceOptions): Kind {
   }
   if (isNullDevice(info)) return "file";
   throw new SourceError("device", "is a device; name a file");
-}
-
-/** Refuses a pipe without opening it: opening and closing would break its writer. */
-function refuseUnopened(path: string, { pipes }: SourceOptions): void {
-  if (pipes === false && Deno.statSync(path).isFifo) throw notRegularError();
 }
 
 function notRegularError(): SourceError {
@@ -233,7 +322,7 @@ class SourceBuffer {
   }
 
   /** Returns the free part of the buffer. */
-  rest(): Uint8Array {
+  rest(): Uint8Array<ArrayBuffer> {
     if (this.free === 0) this.#grow();
     return this.#bytes.subarray(this.#length);
   }
@@ -244,7 +333,7 @@ class SourceBuffer {
    */
   accept(count: number | undefined, kind: Kind): number | "end" {
     const elapsed = performance.now() - this.#started;
-    if (elapsed > SOURCE_LIMITS.total) throw timeoutError();
+    if (kind !== "file" && elapsed > SOURCE_LIMITS.pipe) throw timeoutError(kind);
     if (count) {
       this.#length += count;
       this.#hadWriter = true;
@@ -254,8 +343,12 @@ class SourceBuffer {
       this.#pause = SOURCE_LIMITS.pollInterval.first;
       return 0;
     }
-    if (count === undefined) this.#hadWriter = true;
-    else if (kind !== "named-fifo" || this.#hadWriter) return "end";
+    if (count === undefined) {
+      if (kind === "file" && elapsed > SOURCE_LIMITS.writer) {
+        throw new SourceError("device", "has neither data nor an end; name a file");
+      }
+      this.#hadWriter = true;
+    } else if (kind !== "named-fifo" || this.#hadWriter) return "end";
     else if (elapsed > SOURCE_LIMITS.writer) {
       throw new SourceError("no-writer", "is a FIFO that no program writes to; start its writer");
     }
@@ -284,22 +377,20 @@ function sizeOf(bytes: number): string {
   return bytes < 1 << 20 ? `${bytes >> 10} KiB` : `${bytes >> 20} MiB`;
 }
 
-function timeoutError(): SourceError {
-  const seconds = SOURCE_LIMITS.total / 1000;
-  return new SourceError("slow", `did not end within ${seconds} s; check what writes to it`);
+function timeoutError(kind: Kind): SourceError {
+  return kind === "file"
+    ? new SourceError(
+      "slow",
+      `was not read within ${SOURCE_LIMITS.file / 1000} s; check its file system`,
+    )
+    : new SourceError(
+      "slow",
+      `did not end within ${SOURCE_LIMITS.pipe / 1000} s; check what writes to it`,
+    );
 }
 
 /** Returns the result of `call`; undefined if no data is ready. */
-function readIfReady(call: () => number): number | undefined {
-  try {
-    return call();
-  } catch (thrown) {
-    if (isNotReady(thrown)) return undefined;
-    throw thrown;
-  }
-}
-
-async function readIfReadyAsync(call: () => Promise<number>): Promise<number | undefined> {
+async function ifReady(call: () => Promise<number>): Promise<number | undefined> {
   try {
     return await call();
   } catch (thrown) {

@@ -5,6 +5,7 @@
  */
 import { encodeHex } from "@std/encoding/hex";
 import { concatenate } from "../bytes.ts";
+import { HelperError } from "../errors.ts";
 import type { KeystoreContext } from "./types.ts";
 
 /** Prompts for one secret, at most. */
@@ -19,8 +20,8 @@ export interface SecretPromptOptions {
   readonly onRejected?: () => void;
   /** Returns the error if there is no terminal. */
   readonly noTerminal: () => Error;
-  /** Returns the error after {@link MAX_PROMPTS} prompts. */
-  readonly exhausted: () => Error;
+  /** Secret in messages, such as `the PIN of token "x"`. */
+  readonly secretName: string;
 }
 
 /** Prompts for one secret until an answer is right, at most {@link MAX_PROMPTS} times. */
@@ -32,10 +33,11 @@ export class SecretPrompt {
   /**
    * Returns the next answer that was not rejected before.
    *
-   * Throws the error of {@link SecretPromptOptions.noTerminal} or {@link SecretPromptOptions.exhausted}.
+   * Throws the error of {@link SecretPromptOptions.noTerminal}, and `key-locked` after
+   * {@link MAX_PROMPTS} prompts.
    */
   async next(question: () => string): Promise<string> {
-    const { prompt, isRejected, onRejected, noTerminal, exhausted } = this.options;
+    const { prompt, isRejected, onRejected, noTerminal, secretName } = this.options;
     while (this.#prompts < MAX_PROMPTS) {
       this.#prompts += 1;
       const answer = await prompt(question());
@@ -43,8 +45,16 @@ export class SecretPrompt {
       if (!await isRejected?.(answer)) return answer;
       onRejected?.();
     }
-    throw exhausted();
+    throw wrongEntriesError(secretName);
   }
+}
+
+/** Returns the error after {@link MAX_PROMPTS} wrong entries of a secret. `where` continues "entries". */
+export function wrongEntriesError(secretName: string, where = ""): HelperError {
+  return new HelperError(
+    "key-locked",
+    `${secretName}: ${MAX_PROMPTS} wrong entries${where}; check it and run again`,
+  );
 }
 
 /** Secrets that a key rejected, as salted SHA-256 digests in memory, so that none is sent twice. */

@@ -76,9 +76,10 @@ interface OpenBlock {
 }
 
 /**
- * Returns every block in the text, in order. Ignores text around blocks. Line breaks may be missing
- * or escaped. Throws {@link PemError} for a block without an end or with content that is not base64,
- * unless the block begins in a sentence and there are other blocks.
+ * Returns every block in the text, in order, except blocks that are commented out. Ignores text
+ * around blocks. Line breaks may be missing or escaped. Throws {@link PemError} for a block without an
+ * end or with content that is not base64, unless the block begins in a sentence and there are other
+ * blocks.
  */
 export function parsePem(text: string): PemBlock[] {
   const blocks: PemBlock[] = [];
@@ -92,6 +93,13 @@ export function parsePem(text: string): PemBlock[] {
     const label = written.replace(/ +/g, " ");
     if (mark === "BEGIN") {
       if (open) passOver(open, missingEndError(open.label));
+      if (isCommentedOut(text, index)) {
+        open = undefined;
+        problem ??= new PemError(
+          `${describeBlock(label)} is commented out; remove the comment signs`,
+        );
+        continue;
+      }
       const start = index + marker.length;
       open = { label, start, isInSentence: isInSentence(text, index, start) };
     } else if (open) {
@@ -121,6 +129,15 @@ const BEFORE_WORD = /^-{5,6}["'`)]?[ \t]{1,3}\p{L}{1,15}(?:[\s.,;]|$)/u;
 function isInSentence(text: string, start: number, end: number): boolean {
   return AFTER_WORD.test(text.slice(Math.max(0, start - CONTEXT), start)) ||
     BEFORE_WORD.test(text.slice(end, end + CONTEXT));
+}
+
+/** The beginning of a line up to a marker, with a comment sign; line breaks may be escaped. */
+const COMMENT = /(?:^|[\r\n]|\\n)[ \t]*(?:#+|;+|\/{2,}|\*+|%+|--[ \t]|rem[ \t])[ \t]*-?$/i;
+
+/** Returns true for a block that is commented out. Like OpenSSL, the program does not read it. */
+function isCommentedOut(text: string, start: number): boolean {
+  const from = Math.max(0, start - CONTEXT);
+  return COMMENT.test(`${from > 0 ? "." : ""}${text.slice(from, start)}`);
 }
 
 /** Parses a block. Between two markers of one sentence there is no long run of base64. */

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 
 import { createStoreUri, readCertSelector } from "../../src/cli/cert_selector.ts";
 import { HelperError } from "../../src/errors.ts";
@@ -12,11 +12,11 @@ const utf16 = (text: string) =>
 
 const reading = (files: Record<string, string | Uint8Array>) => (path: string) => {
   const file = files[path];
-  if (file === undefined) throw new Deno.errors.NotFound(path);
-  return typeof file === "string" ? new TextEncoder().encode(file) : file;
+  if (file === undefined) return Promise.reject(new Deno.errors.NotFound(path));
+  return Promise.resolve(typeof file === "string" ? new TextEncoder().encode(file) : file);
 };
 
-Deno.test("readCertSelector() reads arguments, and a file in any common encoding", () => {
+Deno.test("readCertSelector() reads arguments, and a file in any common encoding", async () => {
   const files = {
     "a b/selector.json": JSON_TEXT,
     "/abs.json": `\ufeff${JSON_TEXT}`,
@@ -31,7 +31,7 @@ Deno.test("readCertSelector() reads arguments, and a file in any common encoding
     ["file://C:/x.json"],
   ];
   for (const texts of cases) {
-    assertEquals([...readCertSelector(texts, reading(files))], EXPECTED, texts.join(" "));
+    assertEquals([...await readCertSelector(texts, reading(files))], EXPECTED, texts.join(" "));
   }
 });
 
@@ -52,8 +52,12 @@ const WRONG: [string[], Record<string, string | Uint8Array>, string][] = [
 ];
 
 for (const [texts, files, message] of WRONG) {
-  Deno.test(`readCertSelector() throws usage naming the flag for ${JSON.stringify(texts)}: ${message}`, () => {
-    const error = assertThrows(() => readCertSelector(texts, reading(files)), HelperError, message);
+  Deno.test(`readCertSelector() throws usage naming the flag for ${JSON.stringify(texts)}: ${message}`, async () => {
+    const error = await assertRejects(
+      () => readCertSelector(texts, reading(files)),
+      HelperError,
+      message,
+    );
     assertEquals([error.code, error.message.startsWith("--cert-selector: ")], ["usage", true]);
   });
 }
@@ -62,9 +66,9 @@ testWithReference(
   "selectors",
   [],
   "certSelectorValues() reads a selector file by name",
-  (folder) => {
+  async (folder) => {
     const path = `file://${folder.join("valid-some-attributes-selector.json")}`;
-    const values = readCertSelector([path], (file) => Deno.readFileSync(file));
+    const values = await readCertSelector([path], (file) => Deno.readFile(file));
     assertEquals([...values.keys()], ["x509Subject", "x509Serial"]);
   },
 );

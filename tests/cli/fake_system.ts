@@ -60,6 +60,10 @@ export class FakeSystem implements System {
     this.logged.push(message);
   }
 
+  announce(line: string): void {
+    this.logged.push(line);
+  }
+
   prompt(): Promise<undefined> {
     return Promise.resolve(undefined);
   }

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 
 import { FlagValues } from "../../src/cli/flags/flag_values.ts";
 import type { FlagName } from "../../src/cli/flags/flags.ts";
@@ -21,20 +21,20 @@ const valuesOf = (given: Given, variables: Record<string, string> = {}) =>
     (name) => variables[name],
   );
 
-Deno.test("readIdentitySource() returns only the sources that are named", () => {
-  const both = readIdentitySource(
+Deno.test("readIdentitySource() returns only the sources that are named", async () => {
+  const both = await readIdentitySource(
     valuesOf({ certificate: "c", "private-key": "pkcs11:id=%01" }),
     "linux",
   );
   assertEquals([both.certificate?.path, both.privateKey?.scheme], ["c", "pkcs11"]);
-  assertEquals(Object.keys(readIdentitySource(valuesOf({ "private-key": "k" }), "linux")), [
+  assertEquals(Object.keys(await readIdentitySource(valuesOf({ "private-key": "k" }), "linux")), [
     "privateKey",
   ]);
 });
 
-Deno.test("readIdentitySource() throws usage naming the flag when a source is malformed", () => {
+Deno.test("readIdentitySource() throws usage naming the flag when a source is malformed", async () => {
   const values = valuesOf({ certificate: "c", "private-key": "what:k" });
-  const error = assertThrows(
+  const error = await assertRejects(
     () => readIdentitySource(values, "linux"),
     HelperError,
     "--private-key",
@@ -44,8 +44,11 @@ Deno.test("readIdentitySource() throws usage naming the flag when a source is ma
 
 const SELECTOR: Given = { "cert-selector": ["Key=x509Subject,Value=CN=a"] };
 
-Deno.test("readCertificateSource() names this platform's schemes when Linux is asked for its store", () => {
-  const error = assertThrows(() => readCertificateSource(valuesOf(SELECTOR), "linux"), HelperError);
+Deno.test("readCertificateSource() names this platform's schemes when Linux is asked for its store", async () => {
+  const error = await assertRejects(
+    () => readCertificateSource(valuesOf(SELECTOR), "linux"),
+    HelperError,
+  );
   assertEquals(error.code, "keystore-unavailable");
   for (const text of ["Linux", "file:", "pkcs11:", "handle:"]) {
     assertStringIncludes(error.message, text);
@@ -53,17 +56,17 @@ Deno.test("readCertificateSource() names this platform's schemes when Linux is a
   for (const text of ["keychain:", "cng:"]) assertEquals(error.message.includes(text), false);
 });
 
-Deno.test("readCertificateSource() throws usage for a wrong selector on every platform", () => {
+Deno.test("readCertificateSource() throws usage for a wrong selector on every platform", async () => {
   for (const platform of ["linux", "darwin", "windows"] as const) {
     const values = valuesOf({ "cert-selector": ["Key=x509Subject"] });
-    const error = assertThrows(() => readCertificateSource(values, platform), HelperError);
+    const error = await assertRejects(() => readCertificateSource(values, platform), HelperError);
     assertEquals([error.code, error.message.startsWith("--cert-selector: ")], ["usage", true]);
   }
 });
 
-Deno.test("readCertificateSource() returns the platform's store if there is one", () => {
-  assertEquals(readCertificateSource(valuesOf(SELECTOR), "darwin")?.scheme, "keychain");
-  const source = readCertificateSource(valuesOf(SELECTOR), "windows");
+Deno.test("readCertificateSource() returns the platform's store if there is one", async () => {
+  assertEquals((await readCertificateSource(valuesOf(SELECTOR), "darwin"))?.scheme, "keychain");
+  const source = await readCertificateSource(valuesOf(SELECTOR), "windows");
   assertEquals(source?.scheme, "cng");
   assertEquals(source?.attributes.get("x509Subject"), new TextEncoder().encode("CN=a"));
 });

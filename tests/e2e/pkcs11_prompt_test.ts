@@ -53,7 +53,7 @@ Deno.test("the prompt asks again after a wrong PIN, three times in all", async (
   assertEquals([never.code, never.stdout], [3, ""]);
   assertMatch(
     never.stderr,
-    /^aws_signing_helper: the PIN of token "asked": 3 wrong entries; [^\n]*\n$/,
+    /^aws_signing_helper: the PIN of token "asked": 3 wrong entries; check it and run again\n$/,
   );
 });
 

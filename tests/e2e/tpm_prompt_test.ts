@@ -108,7 +108,7 @@ Deno.test("the program fails after three wrong passwords that are not counted", 
   assertEquals(never.code, 3);
   assertMatch(
     never.stderr,
-    /none of 3 entries is the password of the TPM key handle:0x81000102; check it and run again\n$/,
+    /: the password of the TPM key handle:0x81000102: 3 wrong entries; check it and run again\n$/,
   );
 });
 

@@ -29,10 +29,10 @@ export const fuzzer: Fuzzer = {
     const mutator = new Mutator(seed, WORDS);
     const secret = new SecretWindows().addText("the value", SECRET);
     return Promise.resolve({
-      round() {
+      async round() {
         const isFile = mutator.below(2) === 0;
         const text = mutator.mutateText(mutator.pick(isFile ? FILES : ARGUMENTS));
-        const { outcome, said } = read(isFile, text);
+        const { outcome, said } = await read(isFile, text);
         const isPath = !isFile && text.startsWith("file://");
         if (!isPath && secret.findIn(said)) throw new Error(`the value is shown: ${said}`);
         if (/\p{Cc}/u.test(said)) throw new Error(`control characters: ${JSON.stringify(said)}`);
@@ -43,10 +43,13 @@ export const fuzzer: Fuzzer = {
   },
 };
 
-function read(isFile: boolean, text: string): { outcome: string; said: string } {
+async function read(isFile: boolean, text: string): Promise<{ outcome: string; said: string }> {
   const bytes = new TextEncoder().encode(text);
   try {
-    readCertSelector(isFile ? ["file://selector.json"] : [text], () => bytes);
+    await readCertSelector(
+      isFile ? ["file://selector.json"] : [text],
+      () => Promise.resolve(bytes),
+    );
     return { outcome: isFile ? "file read" : "read", said: "" };
   } catch (thrown) {
     if (!(thrown instanceof HelperError)) throw thrown;

@@ -16,7 +16,7 @@ function promptFrom(answers: readonly (string | undefined)[], rejected: readonly
     isRejected: (answer) => Promise.resolve(rejected.includes(answer)),
     onRejected: () => held++,
     noTerminal: () => new Error("no terminal"),
-    exhausted: () => new Error("exhausted"),
+    secretName: "the PIN",
   });
   return { prompt, questions, held: () => held };
 }
@@ -25,7 +25,7 @@ Deno.test("SecretPrompt returns one answer a call, and throws after MAX_PROMPTS 
   const { prompt, questions } = promptFrom(["a", "b", "c", "d"]);
   const ask = () => prompt.next(() => `prompt ${questions.length + 1}`);
   assertEquals([await ask(), await ask(), await ask()], ["a", "b", "c"]);
-  await assertRejects(ask, Error, "exhausted");
+  await assertRejects(ask, Error, "the PIN: 3 wrong entries; check it and run again");
   assertEquals(questions, ["prompt 1", "prompt 2", "prompt 3"]);
   assertEquals(questions.length, MAX_PROMPTS);
 });
@@ -35,7 +35,11 @@ Deno.test("SecretPrompt prompts again for a rejected answer, and counts it", asy
   assertEquals(await prompt.next(() => "?"), "good");
   assertEquals([questions.length, held()], [2, 1]);
   const only = promptFrom(["bad", "bad", "bad"], ["bad"]);
-  await assertRejects(() => only.prompt.next(() => "?"), Error, "exhausted");
+  await assertRejects(
+    () => only.prompt.next(() => "?"),
+    Error,
+    "the PIN: 3 wrong entries; check it and run again",
+  );
   assertEquals(only.held(), 3);
 });
 

@@ -52,6 +52,7 @@ function worldOf(platform: Platform, store: Keystore): System {
       void Deno.stdout.writeSync(
         typeof output === "string" ? new TextEncoder().encode(output) : output,
       ),
+    announce: () => {},
     log: (message) => void Deno.stderr.writeSync(new TextEncoder().encode(`${message}\n`)),
     prompt: promptSecret,
     now: () => new Date(),

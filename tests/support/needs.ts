@@ -97,6 +97,8 @@ const PROBES = {
   "python-libraries": () => missingTools(CLIENT_LIBRARIES),
   /** s3fs can mount a file system. */
   "fuse": () => missingTools("s3fs") ?? shell("test -w /dev/fuse"),
+  /** root can mount a file system that a program of the test serves. */
+  "fuse-mount": () => probeRoot() ?? missingTools("python3") ?? shell("test -w /dev/fuse"),
   "javascript-client": () => missingTools(`${JAVASCRIPT_CLIENT}made-from`),
   "go-client": () => compiledClient("go").whyNot,
   "go-v1-client": () => compiledClient("go_v1").whyNot,

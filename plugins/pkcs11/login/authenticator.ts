@@ -3,7 +3,11 @@
  *
  * @module
  */
-import { MAX_PROMPTS, SecretPrompt } from "../../../src/keystore/secret_prompt.ts";
+import {
+  MAX_PROMPTS,
+  SecretPrompt,
+  wrongEntriesError,
+} from "../../../src/keystore/secret_prompt.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import { CKF } from "../cryptoki/constants.ts";
 import { CryptokiError } from "../cryptoki/errors.ts";
@@ -63,10 +67,7 @@ export class Authenticator {
       isRejected: (answer) => this.pinCache.isRejected(target.cacheKey, answer),
       onRejected: () => before = "That PIN was already rejected and is not sent again. ",
       noTerminal: () => noTerminalError(target, flags),
-      exhausted: () =>
-        pinError(
-          `${target.pinName}: ${MAX_PROMPTS} wrong entries; check the PIN before you try again`,
-        ),
+      secretName: target.pinName,
     });
     for (;;) {
       const answer = await prompt.next(() => {
@@ -98,9 +99,7 @@ export class Authenticator {
       flags = await target.flags();
       if (flags & CKF.USER_PIN_LOCKED) throw pinLocked(target);
     }
-    throw pinError(
-      `${target.pinName}: ${MAX_PROMPTS} wrong entries on the PIN pad; check the PIN before you try again`,
-    );
+    throw wrongEntriesError(target.pinName, " on the PIN pad");
   }
 
   /** Sends a PIN and wipes it. Returns false if it is wrong. */

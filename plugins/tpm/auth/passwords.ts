@@ -5,7 +5,7 @@
  * @module
  */
 import { HelperError } from "../../../src/errors.ts";
-import { MAX_PROMPTS, RejectedSecrets, SecretPrompt } from "../../../src/keystore/secret_prompt.ts";
+import { RejectedSecrets, SecretPrompt } from "../../../src/keystore/secret_prompt.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import { formatTriesLeft, type LockoutState } from "./lockout.ts";
 
@@ -70,10 +70,7 @@ export class Password {
           `${name} needs a password, but no terminal is available for a prompt; set --${flag} ` +
             `(env:NAME, file:PATH or fd:N)${orNone}`,
         ),
-      exhausted: () =>
-        this.#lockedError(
-          `none of ${MAX_PROMPTS} entries is the password of ${name}; check it and run again`,
-        ),
+      secretName: `the password of ${name}`,
     });
   }
 

@@ -9,13 +9,14 @@ import { editFile } from "../../credentials/profile/profile_file.ts";
 import { checkProfileName } from "../../credentials/profile/profile_name.ts";
 import { setSettings } from "../../credentials/profile/profile_text.ts";
 import { HelperError } from "../../errors.ts";
-import { readSourceSync } from "../../files/source_file.ts";
+import { readSource } from "../../files/source_file.ts";
 import { pathAdvice } from "../../keystore/path_advice.ts";
 import {
   configurationHeader,
   findConfigurationHeader,
   OVERRIDING_SETTINGS,
 } from "../settings/aws_profiles.ts";
+import type { IdentitySource } from "../../keystore/open_identity.ts";
 import { quoteCommandLine } from "../shell_quote.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { fileOf } from "../../keystore/uri.ts";
@@ -36,9 +37,9 @@ export async function configure(values: FlagValues, system: System): Promise<voi
   checkProfileName(profile, values.sourceOf("profile"));
   // Report now what credential-process would reject later.
   readSessionRequest(values);
-  readIdentitySource(values, system.platform);
+  const source = await readIdentitySource(values, system.platform);
   const line = quoteCommandLine(buildCredentialProcessArgs(values, system), system.platform);
-  for (const warning of findMissingFiles(values, system.platform)) {
+  for (const warning of findMissingFiles(source)) {
     system.log(`warning: ${warning}`);
   }
   if (!values.isOn("write")) {
@@ -56,7 +57,7 @@ export async function configure(values: FlagValues, system: System): Promise<voi
   }
   const path = configurationFilePath(system);
   const warnings = await writeSetting({ path, profile, line }, system);
-  for (const warning of [...warnings, ...checkCredentialsFile(profile, system)]) {
+  for (const warning of [...warnings, ...await checkCredentialsFile(profile, system)]) {
     system.log(`warning: ${warning}`);
   }
   system.log(`wrote ${SETTING} of [${configurationHeader(profile)}] in ${path}`);
@@ -64,8 +65,7 @@ export async function configure(values: FlagValues, system: System): Promise<voi
 }
 
 /** Returns a warning for each file that the flags name and that does not exist. */
-function findMissingFiles(values: FlagValues, platform: System["platform"]): string[] {
-  const { certificate, privateKey, intermediates } = readIdentitySource(values, platform);
+function findMissingFiles({ certificate, privateKey, intermediates }: IdentitySource): string[] {
   return [certificate, privateKey, intermediates].flatMap((uri) => {
     const path = fileOf(uri);
     if (!uri || path === undefined || exists(path)) return [];
@@ -106,11 +106,11 @@ async function writeSetting(
 }
 
 /** Returns a warning if the credentials file has keys: SDKs use these before any other setting. */
-function checkCredentialsFile(profile: string, system: System): string[] {
+async function checkCredentialsFile(profile: string, system: System): Promise<string[]> {
   const path = credentialsFilePath(system);
   let text: string;
   try {
-    const bytes = readSourceSync(path, { maxBytes: MAX_CREDENTIALS_FILE, pipes: false });
+    const bytes = await readSource(path, { maxBytes: MAX_CREDENTIALS_FILE, pipes: false });
     text = new TextDecoder().decode(bytes);
   } catch {
     return []; // missing or unreadable: SDKs cannot read it either

@@ -14,14 +14,14 @@ import type { System } from "../system.ts";
 /** Fetches a session, or reads it from the cache, and prints its credentials as one line of JSON. */
 export async function credentialProcess(values: FlagValues, system: System): Promise<void> {
   const request = readSessionRequest(values);
-  const source = readIdentitySource(values, system.platform);
-  const vend = () =>
-    vendCredentials(
+  const source = await readIdentitySource(values, system.platform);
+  const vend = async () =>
+    await vendCredentials(
       source,
       request,
       system.registry,
       createKeystoreContext(values, system),
-      createSessionDeps(values, request.endpoint, system),
+      await createSessionDeps(values, request.endpoint, system),
     );
   if (!values.isOn("cache") && values.isOnCommandLine("cache-dir")) {
     system.log("warning: --cache-dir has no effect without --cache");

@@ -18,7 +18,7 @@ import type { System } from "../system.ts";
 
 /** Prints the end-entity certificate's data as one line of JSON, or the list of matches. */
 export async function readCertificateData(values: FlagValues, system: System): Promise<void> {
-  const source = readCertificateSource(values, system.platform);
+  const source = await readCertificateSource(values, system.platform);
   if (!source) throw new HelperError("usage", "--certificate is missing");
   const keystore = await system.registry(source.scheme);
   const context = createKeystoreContext(values, system);

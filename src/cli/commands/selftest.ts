@@ -33,7 +33,7 @@ const PREFIX = `${PROGRAM} selftest\n`;
  */
 export async function selftest(values: FlagValues, system: System): Promise<void> {
   const report = (...lines: string[]) => system.write(lines.map((line) => `${line}\n`).join(""));
-  const source = chooseSource(values, system);
+  const source = await chooseSource(values, system);
   const context = createKeystoreContext(values, system);
   report(`${PROGRAM} ${VERSION} (${system.platform} ${system.architecture})`);
   const place = source.certificate ?? source.privateKey;
@@ -52,8 +52,8 @@ export async function selftest(values: FlagValues, system: System): Promise<void
   report(await signAndVerify(identity, place?.displayName ?? "", system), "Result: passed");
 }
 
-function chooseSource(values: FlagValues, system: System): IdentitySource {
-  const source = readIdentitySource(values, system.platform);
+async function chooseSource(values: FlagValues, system: System): Promise<IdentitySource> {
+  const source = await readIdentitySource(values, system.platform);
   if (source.certificate || source.privateKey) return source;
   return { certificate: createWholeStoreUri(system.platform, "selftest") };
 }

@@ -45,8 +45,8 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
   const bind = readBindAddress(values);
   const isAllowedHost = bind.kind === "ip" ? hostCheck(readHostNames(values, system)) : () => true;
   const request = readSessionRequest(values);
-  const source = readIdentitySource(values, system.platform);
-  const deps = createSessionDeps(values, request.endpoint, system);
+  const source = await readIdentitySource(values, system.platform);
+  const deps = await createSessionDeps(values, request.endpoint, system);
   const context = createKeystoreContext(values, system);
   const info = (message: string) => system.log(`${PROGRAM}: ${message}`);
   const log = createServeLog(info, debugLogger(values, system));
@@ -84,7 +84,7 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
       warn: (message) => info(`warning: ${message}`),
     });
     for (const line of formatAnnouncement(bind, server.port, endpoint, token?.file)) {
-      system.log(line);
+      system.announce(line);
     }
     const notifySocket = system.environment("NOTIFY_SOCKET");
     if (!notifySocket) info("leave this running; Ctrl-C ends it");

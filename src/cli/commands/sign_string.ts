@@ -32,7 +32,7 @@ export async function signString(values: FlagValues, system: System): Promise<vo
   const format = FORMATS[values.required("format")];
   if (!digest || !format) throw new HelperError("internal", "a flag's choice has no meaning");
   await using signer = await openSigner(
-    readIdentitySource(values, system.platform),
+    await readIdentitySource(values, system.platform),
     system.registry,
     createKeystoreContext(values, system),
   );

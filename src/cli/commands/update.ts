@@ -26,9 +26,9 @@ export async function update(values: FlagValues, system: System): Promise<void> 
   checkProfileName(profile, values.sourceOf("profile"));
   const path = credentialsFilePath(system);
   const request = readSessionRequest(values);
-  const source = readIdentitySource(values, system.platform);
+  const source = await readIdentitySource(values, system.platform);
   const context = createKeystoreContext(values, system);
-  const deps = createSessionDeps(values, request.endpoint, system);
+  const deps = await createSessionDeps(values, request.endpoint, system);
   const reported = new Set<string>();
   const write = async (credentials: SessionCredentials, signal: AbortSignal) => {
     const account = request.arns.role.account;
@@ -37,7 +37,10 @@ export async function update(values: FlagValues, system: System): Promise<void> 
       sleep: (milliseconds) => system.sleep(milliseconds),
       signal,
     });
-    warnings.push(...checkConfigurationFile(profile, system));
+    const ended = new Promise<string[]>((resolve) => {
+      signal.addEventListener("abort", () => resolve([]), { once: true });
+    });
+    warnings.push(...await Promise.race([checkConfigurationFile(profile, system), ended]));
     for (const warning of warnings.filter((text) => !reported.has(text))) {
       reported.add(warning);
       system.log(`warning: ${warning}`);
@@ -62,9 +65,9 @@ export async function update(values: FlagValues, system: System): Promise<void> 
 }
 
 /** Returns a warning if the configuration file has a `credential_process` for the profile. */
-function checkConfigurationFile(profile: string, system: System): string[] {
+async function checkConfigurationFile(profile: string, system: System): Promise<string[]> {
   if (!system.environment("AWS_CONFIG_FILE") && !system.homeDirectory()) return [];
-  const { configuration, configurationPath } = readProfile(profile, system);
+  const { configuration, configurationPath } = await readProfile(profile, system);
   if (!configuration?.has("credential_process")) return [];
   return [
     `[${configurationHeader(profile)}] in ${configurationPath} sets credential_process, ` +

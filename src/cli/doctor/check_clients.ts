@@ -15,7 +15,7 @@ import {
 import type { System } from "../system.ts";
 import { type Finding, finding } from "./finding.ts";
 import type { CheckContext } from "./check_context.ts";
-import { readSourceSync } from "../../files/source_file.ts";
+import { readSource } from "../../files/source_file.ts";
 import { withTimeout } from "../../timeout.ts";
 
 /** Maximum size of a token file, bytes. */
@@ -60,10 +60,10 @@ export async function checkClients({ system }: Pick<CheckContext, "system">): Pr
   findings.push(...await Promise.all(endpoints.map(checkConnection)));
   return [
     ...findings,
-    ...checkTokenFile(system),
+    ...await checkTokenFile(system),
     ...checkProxy(endpoints, system),
     ...checkDisabled(system),
-    ...checkOtherProviders(endpoints, system),
+    ...await checkOtherProviders(endpoints, system),
   ];
 }
 
@@ -91,12 +91,12 @@ async function connect(hostname: string, port: number): Promise<Deno.Conn> {
   });
 }
 
-function checkTokenFile(system: System): Finding[] {
+async function checkTokenFile(system: System): Promise<Finding[]> {
   const variable = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
   const path = system.environment(variable);
   if (!path) return [];
   try {
-    readSourceSync(path, { maxBytes: MAX_TOKEN_FILE, pipes: false });
+    await readSource(path, { maxBytes: MAX_TOKEN_FILE, pipes: false });
     return [];
   } catch {
     // reported below
@@ -135,7 +135,10 @@ function checkDisabled(system: System): Finding[] {
 }
 
 /** Finds sources of credentials that SDKs use before those of this program. */
-function checkOtherProviders(endpoints: readonly NamedEndpoint[], system: System): Finding[] {
+async function checkOtherProviders(
+  endpoints: readonly NamedEndpoint[],
+  system: System,
+): Promise<Finding[]> {
   const isSet = (name: string) => !!system.environment(name);
   const findings: Finding[] = [];
   if (isSet("AWS_WEB_IDENTITY_TOKEN_FILE") && isSet("AWS_ROLE_ARN")) {
@@ -166,14 +169,17 @@ function checkOtherProviders(endpoints: readonly NamedEndpoint[], system: System
     );
   }
   if (endpoints.length === 0 && !isSet("AWS_PROFILE")) return findings;
-  return [...findings, ...checkProfile(endpoints, system)];
+  return [...findings, ...await checkProfile(endpoints, system)];
 }
 
-function checkProfile(endpoints: readonly NamedEndpoint[], system: System): Finding[] {
+async function checkProfile(
+  endpoints: readonly NamedEndpoint[],
+  system: System,
+): Promise<Finding[]> {
   const name = system.environment("AWS_PROFILE") || "default";
   let profile: Profile;
   try {
-    profile = readProfile(name, system);
+    profile = await readProfile(name, system);
   } catch {
     return []; // no home directory: SDKs read no file
   }

@@ -28,7 +28,7 @@ export async function createCheckContext(
 ): Promise<CheckContext> {
   let source: IdentitySource | undefined;
   try {
-    source = readIdentitySource(values, system.platform);
+    source = await readIdentitySource(values, system.platform);
   } catch (failure) {
     return { values, system, opening: { failure } };
   }

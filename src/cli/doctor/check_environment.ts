@@ -54,7 +54,7 @@ export async function checkEnvironment(
       ),
     );
   }
-  return [...findings, ...checkProxy(values, isSet, system), ...checkBundle(values)];
+  return [...findings, ...checkProxy(values, isSet, system), ...await checkBundle(values)];
 }
 
 /** Finds variables of this program that belong to no flag: misspelt ones are silently ignored. */
@@ -99,11 +99,11 @@ function checkProxy(
   }
 }
 
-function checkBundle(values: CheckContext["values"]): Finding[] {
+async function checkBundle(values: CheckContext["values"]): Promise<Finding[]> {
   const bundle = values.text("ca-bundle");
   if (bundle === undefined) return [];
   try {
-    readBundle(bundle, values.sourceOf("ca-bundle"));
+    await readBundle(bundle, values.sourceOf("ca-bundle"));
     return [];
   } catch (thrown) {
     return [finding("ca-bundle", safeMessageOf(thrown))];

@@ -44,7 +44,7 @@ export async function checkNetwork({ values, system }: CheckContext): Promise<re
     const { proxy } = chooseProxy(endpoint, (name) => system.environment(name), enabled);
     const nameFinding = proxy ? undefined : await checkName(endpoint.hostname);
     if (nameFinding) return [nameFinding];
-    const { send } = createSessionDeps(values, endpoint, system);
+    const { send } = await createSessionDeps(values, endpoint, system);
     const before = system.now();
     const { headers } = await send(
       { url: endpoint, method: "GET", headers: new Map(), body: new Uint8Array(0) },

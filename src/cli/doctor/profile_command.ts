@@ -45,7 +45,7 @@ export async function readProfileCommand(
       `--profile and --${other} cannot be used together; the profile has the flags to check`,
     );
   }
-  const profile = readProfile(name, system);
+  const profile = await readProfile(name, system);
   const { configuration, configurationPath } = profile;
   const label = `[${configurationHeader(name)}] in ${configurationPath}`;
   const line = configuration?.get(SETTING);

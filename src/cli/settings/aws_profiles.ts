@@ -45,20 +45,20 @@ export interface Profile {
 }
 
 /** Reads a profile. Ignores unreadable files, as SDKs do. Throws `usage` without a home directory. */
-export function readProfile(
+export async function readProfile(
   name: string,
   system: Pick<System, "platform" | "environment" | "homeDirectory">,
-): Profile {
+): Promise<Profile> {
   const [configurationPath, credentialsPath] = [
     configurationFilePath(system),
     credentialsFilePath(system),
   ];
-  const configurationText = readAwsFile(configurationPath) ?? "";
+  const configurationText = await readAwsFile(configurationPath) ?? "";
   const configuration = readSettings(
     configurationText,
     findConfigurationHeader(readIniLines(configurationText), name),
   );
-  const credentials = readSettings(readAwsFile(credentialsPath) ?? "", name);
+  const credentials = readSettings(await readAwsFile(credentialsPath) ?? "", name);
   return {
     name,
     configurationPath,

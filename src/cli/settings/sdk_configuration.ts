@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readSourceSync } from "../../files/source_file.ts";
+import { readSource } from "../../files/source_file.ts";
 import type { Settings } from "../flags/flag_values.ts";
 import { configurationFilePath } from "../paths.ts";
 import type { System } from "../system.ts";
@@ -20,16 +20,16 @@ export async function loadSdkSettings(
 ): Promise<Settings> {
   if (!system.environment("AWS_CONFIG_FILE") && !system.homeDirectory()) return new Map();
   const path = configurationFilePath(system);
-  const text = readAwsFile(path);
+  const text = await readAwsFile(path);
   if (text === undefined) return new Map();
   const { readSdkSettings } = await import("./sdk_settings.ts");
   return readSdkSettings(text, system.environment("AWS_PROFILE") || "default", path);
 }
 
 /** Reads one of AWS's files. Returns undefined unless it is a regular file within the size limit. */
-export function readAwsFile(path: string): string | undefined {
+export async function readAwsFile(path: string): Promise<string | undefined> {
   try {
-    const bytes = readSourceSync(path, { maxBytes: MAX_FILE_SIZE, pipes: false });
+    const bytes = await readSource(path, { maxBytes: MAX_FILE_SIZE, pipes: false });
     return new TextDecoder().decode(bytes);
   } catch {
     return undefined;

@@ -10,6 +10,7 @@ import { removeLeftovers } from "../../files/atomic_file.ts";
 import { directoryFault, sessionFile, sweepDirectory } from "./cache_directory.ts";
 import { readEntry, writeEntry } from "./cache_entry.ts";
 import { lockFile, lockPathOf, type WaitDeps } from "../../files/file_lock.ts";
+import { awaitFileSystem } from "../../files/source_file.ts";
 import { FilePlace } from "../../files/file_place.ts";
 import { replaceDescriptors } from "../../files/file_errors.ts";
 import { formatTime } from "../refresh/session.ts";
@@ -66,6 +67,11 @@ export class SessionCache {
   async get(key: string, vend: () => Promise<SessionCredentials>): Promise<SessionCredentials> {
     const { directory, deps } = this;
     const path = join(directory, sessionFile(key));
+    try {
+      await awaitFileSystem(path, { reads: true });
+    } catch (thrown) {
+      return await this.#vendWithoutCache(`${directory} ${messageOf(thrown)}`, vend);
+    }
     let fault = directoryFault(directory);
     if (fault) return await this.#vendWithoutCache(`${directory} ${fault}`, vend);
     let found: FilePlace;

@@ -9,6 +9,7 @@ import type { HelperError } from "../../errors.ts";
 import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import { removeLeftovers, replaceFile } from "../../files/atomic_file.ts";
 import { lockFile, lockPathOf, type WaitDeps } from "../../files/file_lock.ts";
+import { awaitFileSystem } from "../../files/source_file.ts";
 import { FilePlace } from "../../files/file_place.ts";
 import { errnoOf, fileError, notChangedError } from "../../files/file_errors.ts";
 import { isAtPlace, openInPlace, overwrite, readOpenFile } from "./in_place_file.ts";
@@ -101,9 +102,12 @@ export async function editFile(
   let directory = dirname(path);
   const work = { path, edit, deps, lockTimeout, onExisting };
   try {
+    const { signal } = deps;
+    await awaitFileSystem(path, { signal });
     using place = FilePlace.find(path, { makeDirectories: true });
     directory = place.directory;
     checkExisting(place, path);
+    await awaitFileSystem(place.path(), { signal, reads: !place.isForeign });
     using lock = await lockNextTo(place, work);
     if (!lock) {
       return await rewriteInPlace(place, work, "its directory is not writable");

@@ -1,0 +1,85 @@
+/**
+ * Regular files that are opened and read in other threads, because their file system may block. The
+ * runtime's own functions open files in its main thread.
+ *
+ * @module
+ */
+import { constants } from "node:fs";
+
+/** An open file, by the interface that fits it. */
+export interface OpenFile {
+  /** Returns the number of bytes; 0 at the end. */
+  read(into: Uint8Array<ArrayBuffer>): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** A read failed. Its errno is unknown, because it belongs to the other thread. */
+export class UnknownReadError extends Error {
+  override readonly name = "UnknownReadError";
+}
+
+const SYMBOLS = {
+  // int open(const char *path, int flags)
+  open: { parameters: ["buffer", "i32"], result: "i32", nonblocking: true },
+  // ssize_t read(int descriptor, void *buffer, size_t size)
+  read: { parameters: ["i32", "buffer", "usize"], result: "isize", nonblocking: true },
+  // int close(int descriptor)
+  close: { parameters: ["i32"], result: "i32", nonblocking: true },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** C library and O_CLOEXEC, which Node does not have, by system. */
+const SYSTEMS: Readonly<Record<string, { library: string; closeOnExec: number } | undefined>> = {
+  linux: { library: "libc.so.6", closeOnExec: 0o2000000 },
+  darwin: { library: "/usr/lib/libSystem.B.dylib", closeOnExec: 0x1000000 },
+};
+
+/**
+ * Opens `path`. Returns undefined if that fails, or on a system without the functions; the caller
+ * then opens it by the runtime, which knows the reason.
+ */
+export async function openInThread(path: string): Promise<OpenFile | undefined> {
+  const system = SYSTEMS[Deno.build.os];
+  if (!system || path.includes("\0")) return undefined;
+  let symbols: Library["symbols"];
+  try {
+    symbols = acquire(system.library);
+  } catch {
+    return undefined; // another C library
+  }
+  const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
+  const flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | system.closeOnExec;
+  const descriptor = await symbols.open(new TextEncoder().encode(`${path}\0`), flags);
+  if (descriptor < 0) {
+    release();
+    return undefined;
+  }
+  return {
+    read: async (into) => {
+      const count = await symbols.read(descriptor, into, BigInt(into.length));
+      if (count < 0n) throw new UnknownReadError("read failed");
+      return Number(count);
+    },
+    close: async () => {
+      await symbols.close(descriptor);
+      release();
+    },
+  };
+}
+
+type Library = Deno.DynamicLibrary<typeof SYMBOLS>;
+
+let library: Library | undefined;
+let users = 0;
+
+/** Returns the C library's functions; pair each call with {@link release}. */
+function acquire(name: string): Library["symbols"] {
+  library ??= Deno.dlopen(name, SYMBOLS);
+  users++;
+  return library.symbols;
+}
+
+function release(): void {
+  if (--users > 0) return;
+  library?.close();
+  library = undefined;
+}
