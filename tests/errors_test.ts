@@ -104,6 +104,7 @@ Deno.test("printable() truncates a path that is longer than a URI of a token", (
 Deno.test("printable() keeps names, paths, ARNs, URIs and fingerprints", () => {
   for (
     const text of [
+      "/Users/jane/Documents/AwsRolesAnywhereKey2026/production/key does not exist",
       "/var/lib/some-long-folder-name/with-Certificates-2026/and_another_Folder/key.pem",
       `sha256 ${"0123456789abcdef".repeat(4)}`,
       `sha1 ${"0123456789ABCDEF".repeat(3)}`,
