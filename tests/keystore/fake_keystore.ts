@@ -4,12 +4,12 @@ import type { KeystoreRegistry } from "../../src/keystore/registry.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
 import type { PublicKey } from "../../src/x509/public_key.ts";
 
-/** What stands at one path of a {@link FakeKeystore}. */
+/** The contents of one path of a {@link FakeKeystore}. */
 export interface FakeEntry {
   /** The key's public half; absent: there is no key. */
   readonly publicKey?: PublicKey;
   readonly certificates?: readonly Certificate[];
-  /** What the key signs with; absent: signing fails. */
+  /** Signs with the key; absent: signing fails. */
   readonly sign?: Signer["sign"];
   /** The key turns out to be another keystore's. */
   readonly target?: string;
@@ -20,7 +20,7 @@ export interface FakeEntry {
 /** A keystore in memory that counts the signers it has opened and not yet seen closed. */
 export class FakeKeystore implements Keystore {
   open = 0;
-  /** The certificates that openKey was told of. */
+  /** The certificates that openKey was called with. */
   readonly certificate: (Certificate | undefined)[] = [];
 
   constructor(readonly entries: Readonly<Record<string, FakeEntry>>) {}

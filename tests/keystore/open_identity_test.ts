@@ -64,7 +64,7 @@ Deno.test("openIdentity() pairs a certificate and a key from two places", async 
   assertEquals(keystore.certificate, [leaf]);
 });
 
-Deno.test("openIdentity() finds the key where the certificate stands when no key is named", async () => {
+Deno.test("openIdentity() finds the key in the certificate's file when no key is named", async () => {
   const keystore = new FakeKeystore({
     "both.pem": { publicKey: leafKey, certificates: [leaf, ...issuers.slice(0, 2)] },
   });
@@ -81,7 +81,7 @@ Deno.test("openIdentity() takes the certificate of the key when there are severa
   assertEquals(identity.certificate, leaf);
 });
 
-Deno.test("openIdentity() adds the intermediates behind what stands with the certificate", async () => {
+Deno.test("openIdentity() adds the intermediates after the certificates of the certificate's file", async () => {
   const [first = leaf, second = leaf, third = leaf] = issuers;
   const keystore = new FakeKeystore({
     "chain.pem": { certificates: [leaf, first] },
@@ -96,7 +96,7 @@ Deno.test("openIdentity() adds the intermediates behind what stands with the cer
   assertEquals(identity.chain, [first, second, third]);
 });
 
-Deno.test("openIdentity() throws key-mismatch and closes the key when they are no pair", async () => {
+Deno.test("openIdentity() throws key-mismatch and closes the key when they are not a pair", async () => {
   const keystore = new FakeKeystore({
     "other.pem": { certificates: [other] },
     "leaf.key": { publicKey: leafKey },
@@ -171,7 +171,7 @@ Deno.test("openIdentity() asks the keystore that the key belongs to", async () =
   assertEquals(keystore.certificate, [leaf, leaf]);
 });
 
-Deno.test("openIdentity() takes the certificates that stand where the other keystore's key was found", async () => {
+Deno.test("openIdentity() takes the certificates from the source that named the other keystore's key", async () => {
   const keystore = new FakeKeystore({
     "all.pem": {
       target: "handle:0x81000001",
@@ -236,7 +236,7 @@ Deno.test("openSigner() throws key-mismatch when a certificate is named that is 
   assertEquals(keystore.open, 0);
 });
 
-Deno.test("readCertificates() gives all certificates in their order", async () => {
+Deno.test("readCertificates() returns all certificates in their order", async () => {
   const certificates: Certificate[] = [other, leaf];
   const keystore = new FakeKeystore({ "a.pem": { certificates } });
   const uri = parseKeystoreUri("a.pem", "--certificate");

@@ -34,7 +34,7 @@ Deno.test("createRegistry() loads no keystore before its scheme is asked for", a
   assertEquals(loaded, ["handle"]);
 });
 
-Deno.test("createRegistry() gives the same keystore each time", async () => {
+Deno.test("createRegistry() returns the same keystore each time", async () => {
   const { loaders, file } = countingLoaders();
   const registry = createRegistry(loaders);
   assertStrictEquals(await registry("file"), file.keystore);

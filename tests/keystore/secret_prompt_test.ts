@@ -58,7 +58,7 @@ Deno.test("RejectedSecrets knows what each name rejected, text and bytes alike",
   assertEquals(await rejected.has("a", "12345"), false);
 });
 
-Deno.test("RejectedSecrets leaves the caller's bytes alone", async () => {
+Deno.test("RejectedSecrets does not change the caller's bytes", async () => {
   const secret = encode("1234");
   await new RejectedSecrets().add("a", secret);
   assertEquals(secret, encode("1234"));

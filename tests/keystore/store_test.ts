@@ -61,7 +61,7 @@ for (const [text, words] of WRONG) {
   });
 }
 
-Deno.test("parseStored() skips what cannot be read, with a word under --debug", async () => {
+Deno.test("parseStored() skips a certificate that cannot be read, with a message under --debug", async () => {
   const { encoded } = (await stored(1))[0]?.certificate ?? { encoded: new Uint8Array() };
   const said: string[] = [];
   assert(parseStored(encoded, (words) => said.push(words)));
@@ -70,7 +70,7 @@ Deno.test("parseStored() skips what cannot be read, with a word under --debug", 
   assertStringIncludes(said.join(), "skipped");
 });
 
-Deno.test("selectStored() gives each certificate once, in the same order whatever the store's is", async () => {
+Deno.test("selectStored() returns each certificate once, in one order for any order of the store", async () => {
   const all = await stored(3, 1, 2);
   const twice = [...all, ...all.map(({ certificate }) => ({ certificate }))];
   const { selector } = parse("cng:");
@@ -83,7 +83,7 @@ Deno.test("selectStored() gives each certificate once, in the same order whateve
   );
 });
 
-Deno.test("chooseStored() takes the only one, or the one that expires last when told to", async () => {
+Deno.test("chooseStored() takes the only one, or the one that expires last if the flag asks for it", async () => {
   const [short, long, middle] = await stored(1, 3, 2);
   assert(short && long && middle);
   assertEquals(chooseStored([short], uri, NO_CONTEXT), short);
@@ -115,7 +115,7 @@ Deno.test("chooseStored() throws key-not-found naming the source when none or se
   assertEquals(error.code, "key-not-found");
 });
 
-Deno.test("listStored() gives a selector that names one certificate of the whole store", async () => {
+Deno.test("listStored() returns a selector that names one certificate of the whole store", async () => {
   const [first, second] = await stored(1, 2);
   assert(first && second);
   const twin = { certificate: { ...first.certificate, encoded: second.certificate.encoded } };

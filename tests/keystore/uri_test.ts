@@ -24,7 +24,7 @@ const FILES: Record<string, string> = {
 };
 
 for (const [text, path] of Object.entries(FILES)) {
-  Deno.test(`parseKeystoreUri() gives a file's path when the source is ${text}`, () => {
+  Deno.test(`parseKeystoreUri() returns a file's path when the source is ${text}`, () => {
     const uri = parseKeystoreUri(text, "--certificate");
     assertEquals([uri.scheme, uri.path, uri.displayName], ["file", path, path]);
     assertEquals([uri.attributes.size, uri.query.size], [0, 0]);
@@ -123,7 +123,7 @@ Deno.test("parseKeystoreUri() shows of a pkcs11: URI's query what can be no PIN"
   assertEquals(label(`Pin-Value=1=${PIN}`), "pkcs11:token=a?Pin-Value=…");
 });
 
-Deno.test("parseKeystoreUri() keeps the first of a vendor's query attributes that stand several times", () => {
+Deno.test("parseKeystoreUri() keeps the first of a vendor's query attributes that occur several times", () => {
   const uri = parseKeystoreUri("pkcs11:?x-hint=a&x-hint=b&pin-source=/p", "--certificate");
   assertEquals(new TextDecoder().decode(uri.query.get("x-hint")), "a");
 });
@@ -133,13 +133,13 @@ Deno.test("parseKeystoreUri() keeps raw UTF-8 of an attribute as its bytes", () 
   assertEquals(encodeHex(uri.attributes.get("object") ?? ""), "c3bc");
 });
 
-Deno.test("parseKeystoreUri() takes an empty pkcs11: URI, and one of a query alone", () => {
+Deno.test("parseKeystoreUri() takes an empty pkcs11: URI, and one with only a query", () => {
   assertEquals(parseKeystoreUri("pkcs11:", "--certificate").attributes.size, 0);
   const uri = parseKeystoreUri("PKCS11:?pin-source=x", "--certificate");
   assertEquals([uri.scheme, uri.attributes.size, uri.query.size], ["pkcs11", 0, 1]);
 });
 
-Deno.test("parseKeystoreUri() gives a handle's number as it stands", () => {
+Deno.test("parseKeystoreUri() returns a handle's number unchanged", () => {
   const uri = parseKeystoreUri("handle:0x81000001", "--private-key");
   assertEquals([uri.scheme, uri.path, uri.displayName], [
     "handle",
