@@ -65,7 +65,7 @@ async function startNeighbour() {
   };
 }
 
-/** Returns the status that a server on loopback gives by way of the document's redirect and route only. */
+/** Returns the status of a response from loopback that only the document's redirect and route reach. */
 async function askWithoutNetwork(rules: string, route: string): Promise<string> {
   const script = `ip link set lo up
     nft -f - <<'EOF'\n${rules}EOF

@@ -1,7 +1,7 @@
 /**
  * Reference data: what other programs recorded or computed, for tests that compare with it.
  *
- * Each test runs on generated stand-ins everywhere. It runs again on the recorded data of
+ * Each test runs on generated data everywhere. It runs again on the recorded data of
  * `../shared/data`, if that folder exists.
  *
  * @module

@@ -33,7 +33,7 @@ export async function unpackImage(
   await must("tar", ["-xf", `${ROOT}build/image/${archiveOf(architecture)}`, "-C", layout]);
   const bundle = directory.join(`bundle-${architecture}${suffix}`);
   const variant = VARIANTS.find((candidate) => candidate.suffix === suffix) ?? VARIANTS[0];
-  // Only root can give files to other users; the image may be there all the same, made by root.
+  // Only root can change the owner of files; the image may be there all the same, made by root.
   const rootless = Deno.uid() === 0 ? [] : ["--rootless"];
   await must("umoci", ["unpack", ...rootless, "--image", `${layout}:${tagOf(variant)}`, bundle]);
   // Other users must be able to enter it.

@@ -173,7 +173,7 @@ Deno.test("a step in which no test ran or whose file does not load has failed", 
   }
 });
 
-Deno.test("the runner fails and names what a step left behind: a process, which is ended, and a file", async () => {
+Deno.test("the runner fails and names the traces of a step: a process, which is ended, and a file", async () => {
   const { code, stdout, last } = await run(["leaves"]);
   assertEquals([code, last], [1, "1 passed, 2 failed, 0 skipped"]);
   assertMatch(

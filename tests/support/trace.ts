@@ -1,5 +1,5 @@
 /**
- * Traces of a test run: processes, temporary files, mounts and system files that it left behind.
+ * Traces of a test run: processes, temporary files, mounts and system files that remain after it.
  *
  * Only what belongs to the run counts, because other people may work on the machine: processes that
  * descend from this one, files of the run's own temporary folder, mounts below it or the checkout, and
@@ -24,7 +24,7 @@ const NAME_LISTS = ["/etc/passwd", "/etc/group"];
 const NAME_FOLDERS = ["/etc", "/etc/systemd/system", "/run/netns", "/var/lib", "/usr/local/bin"];
 const OURS = /aws.?signing.?helper/i;
 
-/** A process that was left behind. */
+/** A process that remains after a run. */
 export interface Leftover {
   readonly pid: number;
   readonly command: string;
@@ -137,7 +137,7 @@ export class RunFolder extends Folder implements Disposable {
     Deno.mkdirSync(this.join("home"), { mode: 0o700 });
   }
 
-  /** Returns what the run left behind, one line each. */
+  /** Returns the traces of the run, one line each. */
   traces(): string[] {
     const files = [...Deno.readDirSync(this.path)].map(({ name }) => name)
       .filter((name) => name !== "home").map((name) => this.join(name));
