@@ -83,7 +83,7 @@ const FAILURES: [what: string, identities: StoreIdentity[], rest: Rest, words: s
 ];
 
 for (const [what, identities, rest, words] of FAILURES) {
-  testWith(["arm64-emulator"], `arm64, emulated: keychain: says so when ${what}`, async () => {
+  testWith(["arm64-emulator"], `arm64, emulated: keychain: reports it when ${what}`, async () => {
     const { code, stdout, stderr } = await sign(identities, rest);
     assertEquals({ code, stdout }, { code: 3, stdout: "" });
     assertStringIncludes(stderr, words);

@@ -107,7 +107,7 @@ testWith(
       emulator.issued.map(({ accessKeyId }) => accessKeyId),
     );
     assertEquals(sessions.length, 2);
-    // What the walk wrote is for this user only.
+    // The file that the walk wrote is for this user only.
     assertEquals((Deno.statSync(directory.join("token.pin")).mode ?? 0) & 0o777, 0o600);
 
     const list = await run(directory, blocks(TOKENS, "token list").join("\n"), hsm.env);
@@ -119,7 +119,7 @@ testWith(
   },
 );
 
-/** Shell that runs the block, the file that the block writes, and words of it. */
+/** Shell that runs the block, the file that the block writes, and text of it. */
 const COMPLETIONS: Readonly<
   Record<string, readonly [shell: readonly string[], file: string, text: string]>
 > = {

@@ -4,7 +4,7 @@ import { runBinary } from "../support/binary.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 for (const [status, code] of [[200, 0], [503, 5]] as const) {
-  Deno.test(`health prints what /healthz says and exits ${code} when it answers ${status}`, async () => {
+  Deno.test(`health prints the body of /healthz and exits ${code} when it answers ${status}`, async () => {
     const asked: string[] = [];
     await using server = Deno.serve(
       { hostname: "127.0.0.1", port: 0, onListen: () => {} },
@@ -27,7 +27,7 @@ Deno.test("health asks on a Unix socket", async () => {
   assertEquals([code, stdout], [0, "{}\n"]);
 });
 
-Deno.test("health exits 6 and says where it asked when nobody answers", async () => {
+Deno.test("health exits 6 and names the address when nobody answers", async () => {
   const { code, stdout, stderr } = await runBinary(["health", "--port", "9"]);
   assertEquals([code, stdout], [6, ""]);
   assertStringIncludes(stderr, "no serve responds on http://127.0.0.1:9; check --port and --bind");

@@ -10,7 +10,7 @@ import { PYTHON } from "../support/tools.ts";
 const SCRIPT = fileURLToPath(new URL("../support/check_macho.py", import.meta.url));
 const PROGRAM = `${BUILD}bundle/aws_signing_helper/program.js`;
 
-/** What `codesign` writes of a signature by nobody: CS_ADHOC and CS_LINKER_SIGNED. */
+/** Flags that `codesign` sets in an ad-hoc signature: CS_ADHOC and CS_LINKER_SIGNED. */
 const ADHOC_LINKER_SIGNED = 0x2_0002;
 
 const BINARIES: [string, { segments: string[]; signed: boolean }][] = [

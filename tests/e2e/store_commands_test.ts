@@ -33,7 +33,7 @@ const STORES = { windows: "the Windows certificate store", darwin: "the macOS Ke
 const PROGRAM = fileURLToPath(new URL("../plugins/store_program.ts", import.meta.url));
 const CONFIGURATION = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
-/** What a store is to hold: identities, their issuers known to the system. */
+/** Describes a store that holds identities, with their issuers known to the system. */
 function describe(
   platform: Platform,
   identities: readonly StoreIdentity[],

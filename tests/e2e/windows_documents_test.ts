@@ -17,7 +17,7 @@ function settingsOf(path: string): string[] {
   return blocks(path, BLOCK).flatMap((text) => text.match(/^credential_process = .*$/gm) ?? []);
 }
 
-/** Returns the program and its first flags in a setting, without what `…` stands for. */
+/** Returns the program and its first flags in a setting, without the flags that `…` replaces. */
 function partsOf(line: string): [program: string, flags: string] {
   const [program = "", flags = ""] = line.replace("credential_process = ", "")
     .split(" credential-process ");

@@ -21,7 +21,7 @@ const outcome = ({ code, stdout, stderr }: Awaited<ReturnType<Wine["run"]>>) => 
 
 testWith(
   ["wine"],
-  "Windows: update --once changes its profile alone, line ends and all",
+  "Windows: update --once changes only its profile and keeps line ends",
   async () => {
     await using scenario = await SessionScenario.create();
     const before =
@@ -69,7 +69,7 @@ testWith(["wine"], "Windows: update keeps writing until Ctrl-C, and ends with 0"
 
 testWith(
   ["wine"],
-  "Windows: serve gives credentials over HTTP until Ctrl-C, and ends with 0",
+  "Windows: serve returns credentials over HTTP until Ctrl-C, and ends with 0",
   async () => {
     await using scenario = await SessionScenario.create();
     await using process = new BackgroundProcess(

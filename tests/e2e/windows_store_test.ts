@@ -44,7 +44,7 @@ const compiled = reason ? undefined : {
   double: await compileDouble("windows", fixture.directory.join("double.dll")),
 };
 
-/** Puts identities into wine's store by PFX files, alone in it. */
+/** Replaces the contents of wine's store with identities, from PFX files. */
 async function importInto(...identities: StoreIdentity[]): Promise<void> {
   const program = compiled?.store ?? "";
   assertEquals((await wine.run(program, ["clear"])).code, 0);
@@ -172,7 +172,7 @@ testWith(
 
 testWith(
   ["wine"],
-  "Windows: a store that does not exist and the machine's store are told apart",
+  "Windows: a store that does not exist is distinguished from the machine's store",
   async () => {
     const run = (...args: string[]) =>
       wine.run(WINDOWS_BINARY, ["read-certificate-data", "--cert-selector", ...args]);
@@ -210,7 +210,7 @@ const held = (
   ...rest,
 });
 
-/** EC on P-256 alone: wine's bcrypt, with which the double signs, has no other keys to import. */
+/** EC on P-256 only: wine's bcrypt, with which the double signs, has no other keys to import. */
 const KINDS: ["rsa-2048" | "ec-p256", KeyKind][] = [
   ["rsa-2048", "cng"],
   ["ec-p256", "cng"],
@@ -252,7 +252,7 @@ const FAILURES: [fn: string, code: number, words: string][] = [
 ];
 
 for (const [fn, failureCode, words] of FAILURES) {
-  testWith(["wine"], `Windows: sign-string says "${words}" when ${fn} fails`, async () => {
+  testWith(["wine"], `Windows: sign-string reports "${words}" when ${fn} fails`, async () => {
     const identity = await fixture.issue("ec-p256", "/CN=double");
     const { code, stdout, stderr, live } = await runWithDouble(
       {

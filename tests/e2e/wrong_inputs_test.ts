@@ -7,14 +7,14 @@ import { openssl } from "../support/openssl.ts";
 import { OtherUser } from "../support/other_user.ts";
 import { ARN_FLAGS, ARNS, SessionScenario } from "../support/session_scenario.ts";
 
-/** One mistake a person, a file or the service can make, and what the program must say. */
+/** One mistake of a person, a file or the service, and the message of the program. */
 interface WrongInput {
   readonly name: string;
   readonly args: readonly string[];
   readonly code: number;
   readonly says: RegExp;
   readonly options?: RunOptions;
-  /** How the service fails meanwhile. */
+  /** Failure of the service in the meantime. */
   readonly failure?: FailureMode;
 }
 
@@ -108,7 +108,7 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
     { name: "unknown flag", args: more("--colour"), code: 2, says: /unknown flag "--colour"; see/ },
     { name: "unknown flag with a value", args: more("--pkcs8-pasword=hunter2"), code: 2, says: /unknown flag "--pkcs8-pasword"; did you mean --pkcs8-password\?/ },
     { name: "stray argument", args: more("stray"), code: 2, says: /unexpected argument "stray"; .*see aws_signing_helper credential-process --help/ },
-    { name: "stray argument beside a secret", args: more("--pkcs8-password", "hunter2", "hunter3"), code: 2, says: /unexpected argument; / },
+    { name: "stray argument with a secret", args: more("--pkcs8-password", "hunter2", "hunter3"), code: 2, says: /unexpected argument; / },
     { name: "flag without its value", args: ["credential-process", "--certificate", "--debug"], code: 2, says: /--certificate has no value/ },
     { name: "flag at the end without its value", args: more("--region"), code: 2, says: /--region has no value/ },
     { name: "switch with a wrong value", args: more("--debug=maybe"), code: 2, says: /--debug takes only true or false/ },
@@ -137,7 +137,7 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
     { name: "token URI with an attribute that is none", args: key("pkcs11:tokn=x?pin-value=hunter2"), code: 2, says: /--private-key: malformed pkcs11: URI: "tokn" is not an attribute/ },
     { name: "PIN in the wrong half of a token URI", args: key("pkcs11:token=x;pin-value=hunter2"), code: 2, says: /"pin-value" must come after the "\?"/ },
     { name: "PKCS#11 module that is not there", args: [...key("pkcs11:token=x?pin-value=hunter2"), "--pkcs11-lib", missing], code: 3, says: /--pkcs11-lib: .*no such file\.pem does not exist/ },
-    { name: "proxy variable that is no URL", args: more(), code: 2, says: /HTTPS_PROXY does not hold an HTTP proxy's URL/, options: { env: { HTTPS_PROXY: "ftp://x:hunter2@y" } } },
+    { name: "proxy variable that is not a URL", args: more(), code: 2, says: /HTTPS_PROXY does not hold an HTTP proxy's URL/, options: { env: { HTTPS_PROXY: "ftp://x:hunter2@y" } } },
     { name: "store selector on Linux", args: ["sign-string", "--cert-selector", "Key=x509Subject,Value=CN=x"], code: 3, says: /Linux has no certificate store; use --certificate with file:, pkcs11:, handle:/ },
     ...(["keychain:x509Serial=01", "cng:x509Serial=01"].map((uri) => ({
       name: `store of another system: ${uri}`,
@@ -164,7 +164,7 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
     { name: "truncated certificate", args: certificate(written("half.crt", identity.certificatePem.slice(0, 300))), code: 3, says: /half\.crt.*end/ },
     { name: "certificate where the key should be", args: key(identity.certificatePath), code: 3, says: /private key/ },
     { name: "key where the certificate should be", args: certificate(identity.keyPath), code: 3, says: /certificate/ },
-    { name: "certificate without a key beside it", args: ["credential-process", ...withFlag(flags, "--private-key")], code: 3, says: /private key/ },
+    { name: "certificate without a key in its file", args: ["credential-process", ...withFlag(flags, "--private-key")], code: 3, says: /private key/ },
     { name: "key of another certificate", args: key(other.keyPath), code: 3, says: /does not belong to the certificate/ },
     { name: "expired certificate", args: pair(expired), code: 3, says: /expired at \d{4}-.*renew it/ },
     { name: "certificate of tomorrow", args: pair(future), code: 3, says: /not valid before/ },
@@ -234,7 +234,7 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
 
 // deno-fmt-ignore-end
 
-/** Each pair of flags that the contract says excludes the other, as it stands there. */
+/** Each pair of flags that exclude each other by the contract, in its order. */
 function exclusions(files: { certificatePath: string; keyPath: string }): WrongInput[] {
   const values: Readonly<Record<string, readonly string[]>> = {
     "certificate": ["--certificate", files.certificatePath],
@@ -308,7 +308,7 @@ Deno.test("the binary answers every wrong input with one sentence and its exit c
       }
     });
   }
-  await t.step("credential-process gives up on a service that never answers", async () => {
+  await t.step("credential-process stops waiting for a service that never answers", async () => {
     const { result: { code, stdout, stderr }, seconds } = await asked;
     assertEquals({ code, stdout }, { code: 6, stdout: "" });
     assertMatch(stderr, /^aws_signing_helper: no response from localhost:\d+ within [\d.]+ s/);
