@@ -1,6 +1,6 @@
 /**
- * The style rule for comments, messages and names, where a pattern can check it: the words of the
- * dialect that issue 17 removed, and the first word of a comment.
+ * The style rule for comments, messages, names and documents, where a pattern can check it: the
+ * words of the dialect that issue 17 removed, and the first word of a comment.
  */
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,10 @@ import { findDialect } from "./support/dialect.ts";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** Folders that are checked. */
-const FOLDERS = ["src", "plugins", "packaging", "tests"];
+const FOLDERS = ["src", "plugins", "packaging", "tests", ".github"];
+
+/** Documents of the root folder. */
+const DOCUMENTS = ["README.md", "commands.md"];
 
 /** Files that contain the words in order to find them. */
 const SKIPPED = ["tests/prose_test.ts", "tests/support/dialect.ts"];
@@ -57,8 +60,14 @@ const ALLOWED: readonly Exception[] = [
     reason: "a clock that is behind another",
   },
   {
-    files: /^plugins\/file\/passphrase_prompt\.ts$/,
+    files: /^\.github\/CONTRIBUTING\.md$/,
+    word: "words",
+    reason: "the rule limits the number of words of a sentence",
+  },
+  {
+    files: /^plugins\/file\/passphrase_prompt\.ts$|^commands\.md$/,
     word: "give",
+    line: /\bgive it with --pkcs8-password/,
     reason: "the message advises the user to give a passphrase with a flag",
   },
   {
@@ -106,6 +115,7 @@ function violations(sources: Sources): string[] {
       for (const { word, plain } of findDialect(line)) {
         if (!isAllowed(file, word, line)) found.push(`${file}:${i + 1}: "${word}"; use: ${plain}`);
       }
+      if (file.endsWith(".md")) continue;
       const [opening] = OPENING.exec(commentStart(line, lines[i - 1] ?? "")) ?? [];
       if (opening) {
         found.push(
@@ -142,16 +152,19 @@ function readSources(folders: readonly string[]): Sources {
     for (const { name, isDirectory } of Deno.readDirSync(folder)) {
       const path = join(folder, name);
       if (isDirectory) visit(path);
-      else if (name.endsWith(".ts") && !name.endsWith(".d.ts")) read(path);
+      else if (/\.md$|(?<!\.d)\.ts$/.test(name)) read(path);
     }
   };
   for (const folder of folders) visit(join(ROOT, folder));
+  for (const document of DOCUMENTS) read(join(ROOT, document));
   return sources;
 }
 
-Deno.test("comments, messages and names keep to the style rule", () => {
+Deno.test("comments, messages, names and documents keep to the style rule", () => {
   const sources = readSources(FOLDERS);
-  assertGreater(sources.size, 300);
+  const documents = [...sources.keys()].filter((file) => file.endsWith(".md"));
+  assertGreater(documents.length, 15);
+  assertGreater(sources.size - documents.length, 500);
   assertEquals(violations(sources), []);
 });
 
@@ -198,6 +211,14 @@ Deno.test("violations() finds an allowed word in a file without the exception", 
   const text = "const words = line.split(/ /);\n";
   const sources = new Map([["src/cli/completions/a.ts", text], ["src/imds/a.ts", text]]);
   assertEquals(violations(sources), ['src/imds/a.ts:1: "words"; use: message, text']);
+});
+
+Deno.test("violations() finds the words, but no first word of a comment, in a document", () => {
+  const text = "It stands alone.\n\n// What it is\n";
+  assertEquals(violations(new Map([["README.md", text]])), [
+    'README.md:1: "stands"; use: is',
+    'README.md:1: "alone"; use: only',
+  ]);
 });
 
 Deno.test("violations() finds a word in a comment that is allowed only in code", () => {
