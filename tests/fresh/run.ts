@@ -34,7 +34,7 @@ interface Environment {
   readonly makeFlags?: string;
   /** Node.js of this version from npm, in place of Debian's. */
   readonly node?: number;
-  /** An earlier commit that is built first in the same folder. */
+  /** An earlier commit that is built first in the same folder; it must build in a path with blanks. */
   readonly oldBuild?: string;
 }
 
@@ -62,7 +62,7 @@ const ENVIRONMENTS: Readonly<Record<string, Environment>> = {
     umask: "077",
     makeFlags: "-j4",
     node: 22,
-    oldBuild: "80ace60",
+    oldBuild: "168b7b6",
   },
   chroot: {
     debian: "trixie",
