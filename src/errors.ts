@@ -124,7 +124,10 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/:\/\/[^\s/@"]*@/g, "://…@"],
   // The query of a URL or path. Queries of pkcs11: URIs are cleaned by their parser.
   [/(?<!pkcs11:\S{0,1000})\?[\w.-]+=[^\s"]*/g, "?…"],
-  [/((?:pin|passphrase|password|secret|token)[\w-]{0,20}value[^=\s]{0,20}=)[^\s;&"]+/gi, "$1…"],
+  [
+    /((?:pin|passphrase|password|secret|token)[\w-]{0,20}value[^=\s]{0,20}=)[^\s;&"]*[^\s;&":]/gi,
+    "$1…",
+  ],
 ];
 
 /** Base64, also in lines of 64 or 76 characters that became one line. */

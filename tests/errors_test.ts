@@ -82,6 +82,7 @@ const PASTED: readonly [string, string][] = [
   ["https://user:hunter2@h.invalid/x", "https://…@h.invalid/x"],
   ["https://h.invalid/x?token=hunter2 is", "https://h.invalid/x?… is"],
   ["keychain:label=x;pin-value=hunter2 is", "keychain:label=x;pin-value=… is"],
+  ["pkcs11:token=x?pin-value=hunter:2: no token", "pkcs11:token=x?pin-value=…: no token"],
   ["handle:hunter2: not a handle", "handle:…: not a handle"],
 ];
 

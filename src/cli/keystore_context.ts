@@ -71,14 +71,13 @@ export function createWholeStoreUri(platform: Platform, command: string): Keysto
 
 /** Returns the scheme of the platform's store. The error names the flag or command that needs it. */
 function requireStore(platform: Platform, requestedBy: string): Scheme {
-  const schemes = schemesOf(platform);
-  const store = schemes.find((scheme) => descriptionOf(scheme).isStore);
+  const store = schemesOf(platform).find((scheme) => descriptionOf(scheme).isStore);
   if (store) return store;
   throw new HelperError(
     "keystore-unavailable",
-    `${requestedBy}: ${PLATFORM_NAMES[platform]} has no certificate store; use --certificate with ${
-      schemes.map((scheme) => `${scheme}:`).join(", ")
-    }`,
+    `${requestedBy}: ${
+      PLATFORM_NAMES[platform]
+    } has no certificate store; use --certificate with a file or a pkcs11: URI`,
   );
 }
 

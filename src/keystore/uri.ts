@@ -116,7 +116,9 @@ export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
   const shown = printableName(withoutPin(text));
   if (text === "") throw refuse("the path or URI is empty");
   if (CONTENTS.test(text)) {
-    throw refuse("this is the text of a key or certificate, not its path; save it to a file");
+    throw refuse(
+      'this is the text of a key or certificate, not its path; save it to a file (for a file of that name write "./" before it)',
+    );
   }
   const none = { attributes: new Map(), query: new Map() };
   const written = SCHEME.exec(text)?.[1];

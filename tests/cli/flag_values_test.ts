@@ -247,7 +247,7 @@ Deno.test("FlagValues throws usage, naming the variable, when a value is not one
   );
   assertStringIncludes(
     refusal("sign-string", given, { AWS_SIGNING_HELPER_DEBUG: "maybe" }),
-    "takes only true or false",
+    "takes only true, 1, false or 0",
   );
 });
 

@@ -200,7 +200,7 @@ Deno.test("parseArguments() collects the arguments of a list in every form", asy
   assertEquals(await lists("--cert-selector=a", "--cert-selector", "b"), ["a", "b"]);
 });
 
-for (const args of [[], ["--help"], ["-h"], ["help"]]) {
+for (const args of [[], ["--help"], ["-h"], ["help"], ["help", "--help"], ["help", "help"]]) {
   Deno.test(`parseArguments() requests the program's help when it is given [${args}]`, async () => {
     assertEquals(await parse(args), { kind: "help" });
   });

@@ -111,7 +111,7 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
     { name: "stray argument with a secret", args: more("--pkcs8-password", "hunter2", "hunter3"), code: 2, says: /unexpected argument; / },
     { name: "flag without its value", args: ["credential-process", "--certificate", "--debug"], code: 2, says: /--certificate has no value/ },
     { name: "flag at the end without its value", args: more("--region"), code: 2, says: /--region has no value/ },
-    { name: "switch with a wrong value", args: more("--debug=maybe"), code: 2, says: /--debug takes only true or false/ },
+    { name: "switch with a wrong value", args: more("--debug=maybe"), code: 2, says: /--debug takes only true, 1, false or 0/ },
     { name: "no role", args: flag("--role-arn"), code: 2, says: /--role-arn is missing/ },
     { name: "no ARN at all", args: ["credential-process", "--certificate", missing], code: 2, says: /--role-arn, --profile-arn, --trust-anchor-arn are missing/ },
     { name: "no certificate", args: ["credential-process", ...ARN_FLAGS], code: 2, says: /needs --certificate or --cert-selector/ },
@@ -138,7 +138,7 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
     { name: "PIN in the wrong half of a token URI", args: key("pkcs11:token=x;pin-value=hunter2"), code: 2, says: /"pin-value" must come after the "\?"/ },
     { name: "PKCS#11 module that is not there", args: [...key("pkcs11:token=x?pin-value=hunter2"), "--pkcs11-lib", missing], code: 3, says: /--pkcs11-lib: .*no such file\.pem does not exist/ },
     { name: "proxy variable that is not a URL", args: more(), code: 2, says: /HTTPS_PROXY does not hold an HTTP proxy's URL/, options: { env: { HTTPS_PROXY: "ftp://x:hunter2@y" } } },
-    { name: "store selector on Linux", args: ["sign-string", "--cert-selector", "Key=x509Subject,Value=CN=x"], code: 3, says: /Linux has no certificate store; use --certificate with file:, pkcs11:, handle:/ },
+    { name: "store selector on Linux", args: ["sign-string", "--cert-selector", "Key=x509Subject,Value=CN=x"], code: 3, says: /Linux has no certificate store; use --certificate with a file or a pkcs11: URI/ },
     ...(["keychain:x509Serial=01", "cng:x509Serial=01"].map((uri) => ({
       name: `store of another system: ${uri}`,
       args: ["sign-string", "--private-key", uri],

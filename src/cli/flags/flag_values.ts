@@ -146,7 +146,7 @@ export class FlagValues {
         }
         if (kind === "switch" && !SWITCH_WORDS.has(text.toLowerCase())) {
           // Not shown: a PIN or password may have been given to the wrong flag.
-          throw new HelperError("usage", `${source} takes only true or false`);
+          throw new HelperError("usage", `${source} takes only true, 1, false or 0`);
         }
       }
     }

@@ -79,7 +79,7 @@ export const FLAGS = {
     kind: "text",
     group: "key",
     value: "PATH",
-    description: "PEM file of issuers to send; empty file: none",
+    description: "PEM file of issuers to send in addition",
   },
   "cert-selector": {
     kind: "list",
@@ -191,7 +191,7 @@ export const FLAGS = {
     kind: "text",
     group: "token",
     value: "PATH",
-    description: "module (default: the URI's, or p11-kit's proxy)",
+    description: "module (default: the URI's, or the usual ones)",
     envAliases: ["PKCS11_MODULE_PATH"],
   },
   "reuse-pin": {

@@ -88,7 +88,7 @@ const HELP = /^(help|--help|-h)$/;
 
 async function readHelpRequest(words: readonly string[]): Promise<Request> {
   const [word, ...more] = words;
-  if (word === undefined) return { kind: "help" };
+  if (word === undefined || (more.length === 0 && HELP.test(word))) return { kind: "help" };
   if (more.length === 0 && commandsOfGroup(word).length > 0) return groupHelpRequest(word);
   const { command, rest } = await findCommand(words);
   if (rest.length > 0) throw unexpectedArgumentError(rest[0] ?? "", command, false);
