@@ -160,6 +160,12 @@ if [ -n "$missing" ]; then
   printf 'tools: installed\n'
 fi
 
+# pip and Go unpack hundreds of MB: /tmp may be smaller.
+temporary=$PWD/build/temporary
+mkdir -p "$temporary"
+trap 'rm -rf "$temporary"' EXIT
+export GOTMPDIR="$temporary"
+
 # in_step DIRECTORY FILE: whether DIRECTORY was made from this very FILE.
 in_step() {
   cmp -s "$2" "$1/made-from"
@@ -170,7 +176,7 @@ if ! in_step "$python" "$here/clients/python/requirements.txt"; then
   rm -rf "$python"
   mkdir -p "$python"
   python3 -m venv "$python" || fail "python3 could not make a virtual environment in $python"
-  "$python/bin/pip" install --quiet --disable-pip-version-check -r "$here/clients/python/requirements.txt" ||
+  TMPDIR=$temporary "$python/bin/pip" install --quiet --disable-pip-version-check -r "$here/clients/python/requirements.txt" ||
     fail "pip could not install boto3 and the AWS CLI; check the network and the package index setting"
   cp "$here/clients/python/requirements.txt" "$python/made-from"
   printf 'tools: Python client in %s\n' "$python"
@@ -195,7 +201,7 @@ if ! in_step "$libraries" "$here/clients/python/libraries.txt"; then
   rm -rf "$libraries"
   mkdir -p "$libraries"
   python3 -m venv "$libraries" || fail "python3 could not make a virtual environment in $libraries"
-  "$libraries/bin/pip" install --quiet --disable-pip-version-check -r "$here/clients/python/libraries.txt" ||
+  TMPDIR=$temporary "$libraries/bin/pip" install --quiet --disable-pip-version-check -r "$here/clients/python/libraries.txt" ||
     fail "pip could not install pyarrow and others; check the network and the package index setting"
   cp "$here/clients/python/libraries.txt" "$libraries/made-from"
   printf 'tools: Python libraries in %s\n' "$libraries"

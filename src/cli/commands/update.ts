@@ -14,7 +14,7 @@ import { disableCoreDumps } from "../core_dumps.ts";
 import { createKeystoreContext, readIdentitySource } from "../keystore_context.ts";
 import { runUpdateLoop } from "../update_loop.ts";
 import { credentialsFilePath } from "../paths.ts";
-import { configurationHeader, readProfile } from "../settings/aws_profiles.ts";
+import { configurationHeader, readConfiguration } from "../settings/aws_profiles.ts";
 import { createSessionDeps, readSessionRequest } from "../session_request.ts";
 import type { System } from "../system.ts";
 
@@ -67,7 +67,7 @@ export async function update(values: FlagValues, system: System): Promise<void> 
 /** Returns a warning if the configuration file has a `credential_process` for the profile. */
 async function checkConfigurationFile(profile: string, system: System): Promise<string[]> {
   if (!system.environment("AWS_CONFIG_FILE") && !system.homeDirectory()) return [];
-  const { configuration, configurationPath } = await readProfile(profile, system);
+  const { configuration, configurationPath } = await readConfiguration(profile, system);
   if (!configuration?.has("credential_process")) return [];
   return [
     `[${configurationHeader(profile)}] in ${configurationPath} sets credential_process, ` +

@@ -49,15 +49,8 @@ export async function readProfile(
   name: string,
   system: Pick<System, "platform" | "environment" | "homeDirectory">,
 ): Promise<Profile> {
-  const [configurationPath, credentialsPath] = [
-    configurationFilePath(system),
-    credentialsFilePath(system),
-  ];
-  const configurationText = await readAwsFile(configurationPath) ?? "";
-  const configuration = readSettings(
-    configurationText,
-    findConfigurationHeader(readIniLines(configurationText), name),
-  );
+  const credentialsPath = credentialsFilePath(system);
+  const { configurationPath, configuration } = await readConfiguration(name, system);
   const credentials = readSettings(await readAwsFile(credentialsPath) ?? "", name);
   return {
     name,
@@ -66,6 +59,17 @@ export async function readProfile(
     ...(configuration ? { configuration } : {}),
     ...(credentials ? { credentials: new Set(credentials.keys()) } : {}),
   };
+}
+
+/** Reads a profile of the configuration file only, and does not open the credentials file. */
+export async function readConfiguration(
+  name: string,
+  system: Pick<System, "platform" | "environment" | "homeDirectory">,
+): Promise<Pick<Profile, "configurationPath" | "configuration">> {
+  const configurationPath = configurationFilePath(system);
+  const text = await readAwsFile(configurationPath) ?? "";
+  const configuration = readSettings(text, findConfigurationHeader(readIniLines(text), name));
+  return { configurationPath, ...(configuration ? { configuration } : {}) };
 }
 
 function readSettings(
