@@ -15,6 +15,8 @@ import {
 import type { FlagValues } from "../flags/flag_values.ts";
 import { COMMANDS, type FlagName } from "../flags/flags.ts";
 import { parseArguments } from "../flags/parse.ts";
+import { readIdentitySource } from "../keystore_context.ts";
+import { unavailableInput } from "../settings/credential_process_args.ts";
 import { shellSyntaxIn, splitCommandLine } from "../settings/split_command_line.ts";
 import type { System } from "../system.ts";
 import { type Finding, finding } from "./finding.ts";
@@ -80,6 +82,11 @@ export async function readProfileCommand(
       const message = `${label}: ${SETTING} does not run credential-process; correct the line`;
       return { findings: [...findings, finding("profile-command", message)] };
     }
+    const input = findUnavailableInput(request.values, system.platform);
+    if (input !== undefined) {
+      const message = `${label}: ${unavailableInput(input)}`;
+      return { findings: [...findings, finding("profile-command", message)] };
+    }
     return {
       findings: [finding("profile", `checked the flags of ${label}`), ...findings],
       values: request.values,
@@ -90,6 +97,16 @@ export async function readProfileCommand(
       findings: [...findings, finding("profile-command", `${label}: ${messageOf(thrown)}`)],
     };
   }
+}
+
+/** Returns the name of a source that only exists in the shell that runs a command. */
+function findUnavailableInput(
+  values: FlagValues,
+  platform: System["platform"],
+): string | undefined {
+  const { certificate, privateKey, intermediates } = readIdentitySource(values, platform);
+  return [certificate, privateKey, intermediates]
+    .find((uri) => uri?.input?.kind === "descriptor")?.displayName;
 }
 
 /** Finds other settings and keys of the profile that AWS SDKs use before the line. */

@@ -67,19 +67,20 @@ export const FLAGS = {
     kind: "text",
     group: "key",
     value: "PATH|URI",
-    description: "PEM, DER or PKCS#12 file, or a URI",
+    description: "PEM, DER or PKCS#12 file, env:NAME, fd:N, - (standard input), or a URI",
   },
   "private-key": {
     kind: "text",
     group: "key",
     value: "PATH|URI",
-    description: "file, pkcs11: URI or TPM handle:0x81… (default: the source of --certificate)",
+    description: "file, env:NAME, fd:N, -, pkcs11: URI or TPM handle:0x81… " +
+      "(default: the source of --certificate)",
   },
   "intermediates": {
     kind: "text",
     group: "key",
-    value: "PATH",
-    description: "PEM file of issuers to send in addition",
+    value: "PATH|URI",
+    description: "issuers to send: file, env:NAME, fd:N or -",
   },
   "cert-selector": {
     kind: "list",
