@@ -4,14 +4,13 @@
  *
  * @module
  */
-import type { SourceError } from "../files/source_file.ts";
 import type { InputSource } from "../keystore/uri.ts";
 
 /** Dependencies of {@link InputMemory}. */
 export interface InputDeps {
   /** Returns the value of a variable and removes the variable. */
   takeVariable(name: string): Uint8Array<ArrayBuffer> | undefined;
-  /** Reads a descriptor to its end. Throws {@link SourceError}. */
+  /** Reads a descriptor to its end. Throws `SourceError`. */
   readDescriptor(number: number): Promise<Uint8Array<ArrayBuffer>>;
 }
 
@@ -31,7 +30,7 @@ export class InputMemory implements Disposable {
     if (value) this.#contents.push(value);
   }
 
-  /** Returns a copy of the contents, which the caller wipes. Throws {@link SourceError}. */
+  /** Returns a copy of the contents, which the caller wipes. Throws `SourceError`. */
   async read(input: InputSource): Promise<Uint8Array<ArrayBuffer>> {
     this.hold(input);
     if (input.kind === "variable") {
