@@ -18,7 +18,7 @@ type Read = (path: string) => Promise<Uint8Array<ArrayBuffer>>;
 /** Reads a file or input like {@link readAll}. Also throws `key-format` if it is empty. */
 export async function readKeyFile(
   uri: KeystoreUri,
-  context: Pick<KeystoreContext, "readInput">,
+  context: Pick<KeystoreContext, "readInput" | "debug">,
   read: Read = readFile,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = await readAll(uri, context, read);
@@ -48,11 +48,14 @@ async function readFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
  */
 export async function readAll(
   { path, input, displayName }: KeystoreUri,
-  context: Pick<KeystoreContext, "readInput">,
+  context: Pick<KeystoreContext, "readInput" | "debug">,
   read: Read = readFile,
 ): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    return input ? await context.readInput(input) : await read(path);
+    if (!input) return await read(path);
+    const bytes = await context.readInput(input);
+    context.debug(`${displayName} has ${bytes.length} bytes`);
+    return bytes;
   } catch (cause) {
     if (!(cause instanceof SourceError)) throw cause;
     switch (cause.fault) {

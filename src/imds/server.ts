@@ -10,10 +10,11 @@ import type { BindAddress } from "./listener/bind_address.ts";
 import { checkBound, listeningSockets } from "./listener/bound_address.ts";
 import { CONNECTION_LIMITS, IdleConnections, maxConnections } from "./listener/idle_connections.ts";
 import { isLocalAddress } from "./listener/local_addresses.ts";
+import { PeerServer } from "./listener/peer_server.ts";
 import { SocketOwners } from "./listener/socket_owner.ts";
 import { raiseOpenFilesLimit } from "../runtime/limits.ts";
 import { ServerSockets, SocketCalls } from "./listener/sockets.ts";
-import { clearSocketPath, removeSocket, withPrivateMode } from "./listener/unix_socket.ts";
+import { clearSocketPath, removeSocket, withSocketMode } from "./listener/unix_socket.ts";
 import { withTimeout } from "../timeout.ts";
 
 /** Options of a server. */
@@ -24,6 +25,8 @@ export interface ServerOptions {
   readonly handler: RequestHandler;
   /** Refuses clients on other machines, which can reach addresses of the loopback interface too. */
   readonly localOnly: boolean;
+  /** Users that get credentials; absent: all. */
+  readonly allowedUsers?: ReadonlySet<number>;
   /** Milliseconds from any origin, never going back. */
   readonly monotonic: () => number;
   /** Reports actions of the server to the user; never a secret. */
@@ -45,6 +48,12 @@ const INTERVALS = {
 const REMOTE_CLIENT = "this address is for programs on its own machine only; " +
   "start serve with --allow-remote to allow others";
 
+const NO_OUTPUT = () => {}; // otherwise Deno prints a line
+const INTERNAL_ERROR = () => new Response("internal error", { status: 500 });
+
+/** A running HTTP server of the runtime. */
+type Server = Pick<Deno.HttpServer, "finished" | "shutdown"> & { readonly addr?: Deno.Addr };
+
 /** Running server. Disposing of it waits for the requests in flight. */
 export class EndpointServer implements AsyncDisposable {
   /** The port it listens on; 0 on a Unix socket. */
@@ -57,7 +66,7 @@ export class EndpointServer implements AsyncDisposable {
   readonly #timer: number;
   /** Number of requests in flight, by the client's port. */
   readonly #inFlight = new Map<number, number>();
-  #server: Deno.HttpServer;
+  #server: Server;
   #ending = false;
 
   /**
@@ -111,7 +120,7 @@ export class EndpointServer implements AsyncDisposable {
   }
 
   /** Listens, and checks the bound address. Throws `listen`; then nothing listens. */
-  #listen(port: number): Deno.HttpServer {
+  #listen(port: number): Server {
     const { bind } = this.#options;
     const before = listeningSockets(this.#calls);
     const server = this.#serve(port);
@@ -126,31 +135,36 @@ export class EndpointServer implements AsyncDisposable {
     }
   }
 
-  #serve(port: number): Deno.HttpServer {
+  #serve(port: number): Server {
     const { bind } = this.#options;
-    const onListen = () => {}; // otherwise Deno prints a line
-    const onError = () => new Response("internal error", { status: 500 });
     try {
-      if (bind.kind === "unix") {
-        const { path } = bind;
-        return withPrivateMode(() =>
-          Deno.serve(
-            { path, onListen, onError },
-            (request) =>
-              this.#options.handler(request, {
-                client: () => "unix",
-                received: this.#options.monotonic(),
-              }),
-          )
-        );
-      }
+      if (bind.kind === "unix") return this.#serveUnix(bind.path);
       return Deno.serve(
-        { hostname: bind.address, port, onListen, onError },
+        { hostname: bind.address, port, onListen: NO_OUTPUT, onError: INTERNAL_ERROR },
         (request, { remoteAddr }) => this.#handle(request, remoteAddr),
       );
     } catch (thrown) {
       throw toListenError(thrown, bind);
     }
+  }
+
+  #serveUnix(path: string): Server {
+    const { handler, monotonic, allowedUsers } = this.#options;
+    const handle = (request: Request, user: number | undefined) =>
+      handler(request, {
+        client: () => user === undefined ? "unix" : `unix user ${user}`,
+        user: () => user,
+        received: monotonic(),
+      });
+    if (!allowedUsers) {
+      const options = { path, onListen: NO_OUTPUT, onError: INTERNAL_ERROR };
+      return withSocketMode(
+        "own",
+        () => Deno.serve(options, (request) => handle(request, undefined)),
+      );
+    }
+    const listener = withSocketMode("all", () => Deno.listen({ transport: "unix", path }));
+    return new PeerServer(listener, this.#calls, allowedUsers, handle, INTERNAL_ERROR);
   }
 
   #handle(request: Request, remote: Deno.NetAddr): Response | Promise<Response> {
@@ -160,6 +174,7 @@ export class EndpointServer implements AsyncDisposable {
     if (this.#isRemote(remote.hostname)) return new Response(REMOTE_CLIENT, { status: 403 });
     const response = this.#options.handler(request, {
       client: () => this.#clientOf(remote),
+      user: () => this.#userOf(remote),
       received,
     });
     return response instanceof Promise ? this.#trackInFlight(response, port) : response;
@@ -190,14 +205,22 @@ export class EndpointServer implements AsyncDisposable {
   }
 
   /** Returns the client's address and, if the kernel reports it, its user. */
-  #clientOf({ hostname, port }: Deno.NetAddr): string {
+  #clientOf(remote: Deno.NetAddr): string {
+    const user = this.#userOf(remote);
+    return user === undefined ? remote.hostname : `${remote.hostname} user ${user}`;
+  }
+
+  /**
+   * Returns the user of the client's socket. It is asked for at each request: another client can get
+   * the port of a closed connection. The response of a request whose connection was closed is lost.
+   */
+  #userOf({ hostname, port }: Deno.NetAddr): number | undefined {
     const { bind } = this.#options;
-    const address = bind.kind === "ip" ? bind.address : "";
-    const user = this.#owners.userOf(
+    if (bind.kind !== "ip") return undefined;
+    return this.#owners.userOf(
       { address: hostname, port },
-      { address, port: this.port },
+      { address: bind.address, port: this.port },
     );
-    return user === undefined ? hostname : `${hostname} user ${user}`;
   }
 
   #limitHops(): void {

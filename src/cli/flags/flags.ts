@@ -57,6 +57,8 @@ export interface Flag {
   readonly choices?: readonly string[];
   /** Variables read if neither the flag nor its own variable is given; their text is the value. */
   readonly envAliases?: readonly string[];
+  /** An empty value is an error: without the flag, more would be allowed. */
+  readonly refusesEmpty?: true;
   /** A variable that turns `envAliases` and the configuration file off. */
   readonly unlessVariable?: string;
 }
@@ -272,6 +274,13 @@ export const FLAGS = {
     value: "NAME",
     description: "additional Host header to accept; repeatable",
   },
+  "allow-user": {
+    kind: "list",
+    value: "name or number",
+    description: "user whose programs get credentials, whatever token they hold (Linux; loopback " +
+      "addresses and Unix sockets); repeatable",
+    refusesEmpty: true,
+  },
   "container-credentials": {
     kind: "switch",
     group: "command",
@@ -432,6 +441,7 @@ export const COMMANDS = {
       "hop-limit",
       "allow-remote",
       "allow-host",
+      "allow-user",
       "container-credentials",
       "container-token-file",
     ],
@@ -570,6 +580,7 @@ export const EXCLUSIONS: readonly Exclusion[] = [
   { flags: ["tpm-key-password", "reuse-pin"] },
   { flags: ["tpm-key-password", "no-tpm-key-password"] },
   { flags: ["tpm-key-password", "pkcs8-password"] },
+  { flags: ["allow-user", "allow-remote"] },
   { flags: ["no-tpm-key-password", "reuse-pin"], commands: ["sign-string"] },
 ];
 
