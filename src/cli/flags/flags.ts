@@ -75,8 +75,7 @@ export const FLAGS = {
     kind: "text",
     group: "key",
     value: "PATH|URI",
-    description: "file, env:NAME, fd:N, -, pkcs11: URI or TPM handle:0x81… " +
-      "(default: the source of --certificate)",
+    description: "file, env:NAME, fd:N, -, or a URI (default: the source of --certificate)",
   },
   "intermediates": {
     kind: "text",
@@ -276,9 +275,9 @@ export const FLAGS = {
   },
   "allow-user": {
     kind: "list",
-    value: "name or number",
-    description: "user whose programs get credentials, whatever token they hold (Linux; loopback " +
-      "addresses and Unix sockets); repeatable",
+    group: "command",
+    value: "NAME",
+    description: "user who gets credentials, by name or number (Linux); repeatable",
     refusesEmpty: true,
   },
   "container-credentials": {
