@@ -314,10 +314,11 @@ testWith(
   "serve does not start with --allow-user where the kernel does not report users",
   async () => {
     await using scenario = await SessionScenario.create();
-    const sandbox = ["-c", script("without_sock_diag.py"), BINARY];
+    const sandbox = ["-c", script("without_sock_diag.py")];
     const serve = ["serve", ...scenario.flags, "--port=0"];
     const { code, stdout, stderr } = await runProgram(PYTHON, [
       ...sandbox,
+      BINARY,
       ...serve,
       "--allow-user=0",
     ]);
@@ -328,7 +329,7 @@ testWith(
     );
     assertEquals(scenario.emulator.requests.length, 0);
     // Without the flag it serves there.
-    await using without = new RunningBinary(serve.slice(1), {}, [PYTHON, ...sandbox, "serve"]);
+    await using without = new RunningBinary(serve, {}, [PYTHON, ...sandbox]);
     await without.waitForLine(/^export /);
   },
 );
@@ -367,6 +368,6 @@ testWith(["linux", "binary"], "SDKs of an allowed user get credentials as before
   await using serve = await ServeProcess.start(scenario, ["--debug", `--allow-user=${uid}`]);
   const credentials = await serve.get(CREDENTIALS_PATH);
   assertEquals((await credentials.json()).AccessKeyId, scenario.emulator.issued[0]?.accessKeyId);
-  await serve.binary.waitForLine(new RegExp(`GET .*127\\.0\\.0\\.1 user ${uid}`));
+  await serve.binary.waitForLine(new RegExp(`"GET".*"client":"127\\.0\\.0\\.1 user ${uid}"`));
   assertNotEquals((await serve.end()).milliseconds, 0);
 });

@@ -153,6 +153,13 @@ function readAllowedUsers(
   bind: BindAddress,
 ): ReadonlySet<number> | undefined {
   const texts = values.list("allow-user");
+  if (texts && values.isOn("allow-remote")) {
+    throw new HelperError(
+      "usage",
+      `${values.sourceOf("allow-user")} and ${values.sourceOf("allow-remote")} cannot be used ` +
+        "together",
+    );
+  }
   return texts && parseAllowedUsers(texts, bind, {
     allowUser: values.sourceOf("allow-user"),
     bind: values.sourceOf("bind"),

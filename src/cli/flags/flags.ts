@@ -69,13 +69,13 @@ export const FLAGS = {
     kind: "text",
     group: "key",
     value: "PATH|URI",
-    description: "PEM, DER or PKCS#12 file, env:NAME, fd:N, - (standard input), or a URI",
+    description: "file, env:NAME, fd:N, - (stdin), or a URI",
   },
   "private-key": {
     kind: "text",
     group: "key",
     value: "PATH|URI",
-    description: "file, env:NAME, fd:N, -, or a URI (default: the source of --certificate)",
+    description: "like --certificate (default: the same source)",
   },
   "intermediates": {
     kind: "text",
@@ -277,7 +277,7 @@ export const FLAGS = {
     kind: "list",
     group: "command",
     value: "NAME",
-    description: "user who gets credentials, by name or number (Linux); repeatable",
+    description: "let only this user ask (Linux); repeatable",
     refusesEmpty: true,
   },
   "container-credentials": {
@@ -579,7 +579,6 @@ export const EXCLUSIONS: readonly Exclusion[] = [
   { flags: ["tpm-key-password", "reuse-pin"] },
   { flags: ["tpm-key-password", "no-tpm-key-password"] },
   { flags: ["tpm-key-password", "pkcs8-password"] },
-  { flags: ["allow-user", "allow-remote"] },
   { flags: ["no-tpm-key-password", "reuse-pin"], commands: ["sign-string"] },
 ];
 
