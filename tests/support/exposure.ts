@@ -11,15 +11,20 @@ import { SecretWindows } from "./secret_windows.ts";
 /** Interval between two searches of running programs, milliseconds. */
 const INTERVAL = 100;
 
-/** Returns the pieces of a PEM key: of its base64, its bytes, and base64 of the file. */
+/** Characters of base64 at the start of PKCS#8 that all P-256 keys have. */
+const COMMON = 48;
+/** The same in base64 of the PEM file, with its first line; and its last line. */
+const COMMON_TWICE = { start: 104, end: 40 } as const;
+
+/** Returns the pieces of a P-256 key in PEM: of its base64, its bytes, and base64 of the file. */
 export function keySecrets({ keyPem, certificatePem }: CertificateFiles): SecretWindows {
   const bodyOf = (pem: string) => pem.replace(/-----[^-]*-----|\s/g, "");
   const base64 = bodyOf(keyPem);
-  const label = "-----BEGIN PRIVATE KEY-----\n".length;
+  const twice = encodeBase64(keyPem).slice(COMMON_TWICE.start, -COMMON_TWICE.end);
   return new SecretWindows()
-    .addText("the key's base64", base64)
-    .addBytes("the key", decodeBase64(base64))
-    .addText("the base64 of the key's PEM", encodeBase64(keyPem).slice(2 * label, -2 * label))
+    .addText("the key's base64", base64.slice(COMMON))
+    .addBytes("the key", decodeBase64(base64).slice(COMMON * 3 / 4))
+    .addText("the base64 of the key's PEM", twice)
     .except(bodyOf(certificatePem));
 }
 
