@@ -52,7 +52,10 @@ export function parseAllowedUsers(
     );
   }
   const unmapped = unmappedUser(deps);
-  return new Set(texts.map((text) => {
+  // The flag's variable has several names in one text.
+  const names = texts.flatMap((text) => text.split(/[\s,]+/)).filter((name) => name !== "");
+  if (names.length === 0) throw refuse("it names no user; name one, or omit the flag");
+  return new Set(names.map((text) => {
     const user = /^\d+$/.test(text) ? Number(text) : deps.findUser(text);
     if (user === undefined) {
       throw refuse(`there is no user${refusedValue(text)}; check the name with getent passwd`);
@@ -77,10 +80,8 @@ function unmappedUser({ readText }: UserDeps): number | undefined {
  * lack sock_diag, or forbid it.
  */
 export async function checkReportsUsers(bind: BindAddress): Promise<void> {
-  if (bind.kind === "unix") {
-    connectionServer();
-    return;
-  }
+  connectionServer();
+  if (bind.kind === "unix") return;
   using owners = new SocketOwners();
   using listener = Deno.listen({ hostname: bind.address, port: 0 });
   using client = await Deno.connect({ hostname: bind.address, port: listener.addr.port });

@@ -10,7 +10,7 @@ import type { BindAddress } from "./listener/bind_address.ts";
 import { checkBound, listeningSockets } from "./listener/bound_address.ts";
 import { CONNECTION_LIMITS, IdleConnections, maxConnections } from "./listener/idle_connections.ts";
 import { isLocalAddress } from "./listener/local_addresses.ts";
-import { PeerServer } from "./listener/peer_server.ts";
+import { PeerServer, UnixPeers } from "./listener/peer_server.ts";
 import { SocketOwners } from "./listener/socket_owner.ts";
 import { raiseOpenFilesLimit } from "../runtime/limits.ts";
 import { ServerSockets, SocketCalls } from "./listener/sockets.ts";
@@ -47,6 +47,9 @@ const INTERVALS = {
 
 const REMOTE_CLIENT = "this address is for programs on its own machine only; " +
   "start serve with --allow-remote to allow others";
+
+/** Limits of connections of users who get nothing, on a Unix socket; milliseconds. */
+const REFUSED_CONNECTIONS = { max: 64, duration: 5_000 } as const;
 
 const NO_OUTPUT = () => {}; // otherwise Deno prints a line
 const INTERNAL_ERROR = () => new Response("internal error", { status: 500 });
@@ -139,6 +142,7 @@ export class EndpointServer implements AsyncDisposable {
     const { bind } = this.#options;
     try {
       if (bind.kind === "unix") return this.#serveUnix(bind.path);
+      if (this.#options.allowedUsers) return this.#servePeers(bind.address, port);
       return Deno.serve(
         { hostname: bind.address, port, onListen: NO_OUTPUT, onError: INTERNAL_ERROR },
         (request, { remoteAddr }) => this.#handle(request, remoteAddr),
@@ -163,18 +167,49 @@ export class EndpointServer implements AsyncDisposable {
         () => Deno.serve(options, (request) => handle(request, undefined)),
       );
     }
-    const listener = withSocketMode("all", () => Deno.listen({ transport: "unix", path }));
-    return new PeerServer(listener, this.#calls, allowedUsers, handle, INTERNAL_ERROR);
+    const peers = new UnixPeers(this.#calls, path);
+    return new PeerServer({
+      listener: withSocketMode("all", () => Deno.listen({ transport: "unix", path })),
+      userOf: () => peers.userOfNew(),
+      handler: (request, _, user) => handle(request, user),
+      onError: INTERNAL_ERROR,
+      // Idle connections of a Unix socket are not closed otherwise.
+      refused: {
+        ...REFUSED_CONNECTIONS,
+        isAllowed: (user) => user !== undefined && allowedUsers.has(user),
+      },
+    });
   }
 
-  #handle(request: Request, remote: Deno.NetAddr): Response | Promise<Response> {
+  /** Serves TCP with the user of each connection. */
+  #servePeers(hostname: string, port: number): Server {
+    return new PeerServer({
+      listener: Deno.listen({ hostname, port }),
+      userOf: (connection) => {
+        connection.setNoDelay(true);
+        const { remoteAddr: from, localAddr: to } = connection;
+        return this.#owners.userOf(
+          { address: from.hostname, port: from.port },
+          { address: to.hostname, port: to.port },
+        );
+      },
+      handler: (request, { remoteAddr }, user) => this.#handle(request, remoteAddr, () => user),
+      onError: INTERNAL_ERROR,
+    });
+  }
+
+  #handle(
+    request: Request,
+    remote: Deno.NetAddr,
+    user = () => this.#userOf(remote),
+  ): Response | Promise<Response> {
     const { port } = remote;
     const received = this.#options.monotonic();
     this.#idle.onRequest(port, received);
     if (this.#isRemote(remote.hostname)) return new Response(REMOTE_CLIENT, { status: 403 });
     const response = this.#options.handler(request, {
-      client: () => this.#clientOf(remote),
-      user: () => this.#userOf(remote),
+      client: () => formatClient(remote, user()),
+      user,
       received,
     });
     return response instanceof Promise ? this.#trackInFlight(response, port) : response;
@@ -204,16 +239,7 @@ export class EndpointServer implements AsyncDisposable {
     return !this.#inFlight.has(clientPort) && this.#idle.idleFor(clientPort) > INTERVALS.send;
   }
 
-  /** Returns the client's address and, if the kernel reports it, its user. */
-  #clientOf(remote: Deno.NetAddr): string {
-    const user = this.#userOf(remote);
-    return user === undefined ? remote.hostname : `${remote.hostname} user ${user}`;
-  }
-
-  /**
-   * Returns the user of the client's socket. It is asked for at each request: another client can get
-   * the port of a closed connection. The response of a request whose connection was closed is lost.
-   */
+  /** Returns the user of the client's socket now; undefined if the kernel does not report it. */
   #userOf({ hostname, port }: Deno.NetAddr): number | undefined {
     const { bind } = this.#options;
     if (bind.kind !== "ip") return undefined;
@@ -246,6 +272,10 @@ export class EndpointServer implements AsyncDisposable {
       this.#options.warn(messageOf(thrown));
     }
   }
+}
+
+function formatClient({ hostname }: Deno.NetAddr, user: number | undefined): string {
+  return user === undefined ? hostname : `${hostname} user ${user}`;
 }
 
 /** Throws `listen` if the process's limit of open files is too low to serve. */

@@ -1,30 +1,40 @@
 /**
- * HTTP server on a Unix socket that knows the user of each connection (SO_PEERCRED, unix(7)). Linux
- * only.
+ * HTTP server that knows the user of each connection. Linux only.
  *
- * `Deno.serve` does not tell connections of a Unix socket apart, so connections are accepted here, one
- * at a time, and served by a function that the runtime uses itself.
+ * `Deno.serve` does not identify the connection of a request: two connections on a Unix socket look the
+ * same, and a port may be another client's soon. So connections are accepted here, one at a time, and
+ * served by a function that the runtime uses itself.
  *
  * @module
  */
 import { HelperError } from "../../errors.ts";
 import type { SocketCalls } from "./sockets.ts";
 
-/** Times of connections, milliseconds. */
-const TIMES = {
-  /** Maximum duration of a connection of a user who gets nothing. */
-  refused: 5_000,
-  /** Delay after a failed accept: the process may have too many open files. */
-  retry: 50,
-} as const;
-/** Maximum number of connections of users who get nothing. */
-const MAX_REFUSED = 64;
+/** Delay after a failed accept, milliseconds: the process may have too many open files. */
+const RETRY_DELAY = 50;
 
-/** Handles a request of a user. */
-export type UserHandler = (
+/** Handles a request of a user, whose number is undefined if the kernel does not report it. */
+export type UserHandler<C> = (
   request: Request,
+  connection: C,
   user: number | undefined,
 ) => Response | Promise<Response>;
+
+/** Options of a server on one listener. */
+export interface PeerServerOptions<C extends Deno.Conn> {
+  readonly listener: Deno.Listener<C>;
+  /** Returns the user of a connection that was accepted just now. */
+  readonly userOf: (connection: C) => number | undefined;
+  readonly handler: UserHandler<C>;
+  readonly onError: () => Response;
+  /** Limits of connections of users who get nothing; absent: none. */
+  readonly refused?: {
+    readonly isAllowed: (user: number | undefined) => boolean;
+    readonly max: number;
+    /** Maximum duration, milliseconds. */
+    readonly duration: number;
+  };
+}
 
 /** A connection that is served. */
 type ServedConnection = Pick<Deno.HttpServer, "finished" | "shutdown">;
@@ -38,78 +48,78 @@ type ServeConnection = (
 ) => ServedConnection;
 
 /** Server on one listener. */
-export class PeerServer {
+export class PeerServer<C extends Deno.Conn> {
   /** Resolves when it no longer listens. */
   readonly finished: Promise<void>;
-  readonly #serve: ServeConnection;
-  readonly #peers: PeerUsers;
+  readonly #serve = connectionServer();
   readonly #open = new Set<ServedConnection>();
   #refused = 0;
   #ending = false;
 
-  /** @param path of the socket that `listener` listens on */
-  constructor(
-    private readonly listener: Deno.UnixListener,
-    calls: SocketCalls,
-    private readonly allowedUsers: ReadonlySet<number>,
-    private readonly handler: UserHandler,
-    private readonly onError: () => Response,
-  ) {
-    this.#serve = connectionServer();
-    this.#peers = new PeerUsers(calls, listener.addr.path);
+  constructor(private readonly options: PeerServerOptions<C>) {
     this.finished = this.#accept();
+  }
+
+  get addr(): Deno.Addr {
+    return this.options.listener.addr;
   }
 
   /** Stops listening, and finishes the requests in flight. */
   async shutdown(): Promise<void> {
     this.#ending = true;
-    this.listener.close();
+    this.options.listener.close();
     await Promise.all([...this.#open].map((connection) => connection.shutdown()));
     await this.finished;
   }
 
   async #accept(): Promise<void> {
+    const { listener, userOf, refused } = this.options;
     while (!this.#ending) {
-      let connection: Deno.UnixConn;
+      let connection: C;
       try {
-        connection = await this.listener.accept();
+        connection = await listener.accept();
       } catch {
-        if (!this.#ending) await new Promise((resolve) => setTimeout(resolve, TIMES.retry));
+        if (!this.#ending) await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY));
         continue;
       }
-      const user = this.#peers.userOfNew();
-      const isAllowed = user !== undefined && this.allowedUsers.has(user);
-      if (isAllowed || this.#refused < MAX_REFUSED) this.#start(connection, user, isAllowed);
+      const user = userOf(connection);
+      if (!refused || refused.isAllowed(user)) this.#start(connection, user);
+      else if (this.#refused < refused.max) this.#start(connection, user, refused.duration);
       else connection.close();
     }
   }
 
-  #start(connection: Deno.UnixConn, user: number | undefined, isAllowed: boolean): void {
+  #start(connection: C, user: number | undefined, duration?: number): void {
+    const { handler, onError } = this.options;
     const controller = new AbortController();
-    const handle = (request: Request) => this.handler(request, user);
-    const served = this.#serve(connection, controller.signal, handle, this.onError, () => {});
+    const handle = (request: Request) => handler(request, connection, user);
+    const served = this.#serve(connection, controller.signal, handle, onError, () => {});
     this.#open.add(served);
     let timer: number | undefined;
-    if (!isAllowed) {
+    if (duration !== undefined) {
       this.#refused++;
-      timer = setTimeout(() => controller.abort(), TIMES.refused);
+      timer = setTimeout(() => controller.abort(), duration);
     }
     void served.finished.catch(() => {}).finally(() => {
       clearTimeout(timer);
-      if (!isAllowed) this.#refused--;
+      if (duration !== undefined) this.#refused--;
       this.#open.delete(served);
     });
   }
 }
 
-/** Finds the user of a connection that was accepted just now. */
-class PeerUsers {
+/** Finds the users of connections on a Unix socket (SO_PEERCRED, unix(7)). */
+export class UnixPeers {
   /** Cookies of the connections that were open at the last look; the kernel never reuses one. */
   #known: ReadonlySet<bigint> = new Set();
 
+  /** @param path of the socket */
   constructor(private readonly calls: SocketCalls, private readonly path: string) {}
 
-  /** Returns the user's number; undefined if there is not exactly one new connection. */
+  /**
+   * Returns the user of the connection that was accepted after the last call; undefined if there is not
+   * exactly one.
+   */
   userOfNew(): number | undefined {
     const open = new Map<bigint, number>();
     for (const socket of this.calls.numbers()) {
@@ -117,9 +127,8 @@ class PeerUsers {
       const peer = readPeer(this.calls, socket);
       if (peer) open.set(peer.cookie, peer.user);
     }
-    const added = [...open].filter(([cookie]) => !this.#known.has(cookie));
+    const [first, ...others] = [...open].filter(([cookie]) => !this.#known.has(cookie));
     this.#known = new Set(open.keys());
-    const [first, ...others] = added;
     return first && others.length === 0 ? first[1] : undefined;
   }
 }
@@ -151,5 +160,8 @@ export function connectionServer(): ServeConnection {
   if (typeof serve === "function") {
     return (...args) => Reflect.apply(serve, undefined, args);
   }
-  throw new HelperError("listen", "--allow-user: this runtime cannot serve it on a Unix socket");
+  throw new HelperError(
+    "listen",
+    "--allow-user: this runtime cannot serve single connections; start serve without it",
+  );
 }
