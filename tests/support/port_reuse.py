@@ -2,9 +2,10 @@
 
 Usage: port_reuse.py HOST PORT FIRST_UID SECOND_UID ROUNDS SERVER_PID < REQUEST
 
-In each round the first user sends the request and resets the connection without reading. The second
-user then connects from the same port, sends the request and reads. In every second round the server is
-stopped until both have sent theirs. Prints the counts of the second user's statuses as JSON.
+In each round the first user sends the request and resets the connection. The second user then connects
+from the same port, sends the request and reads. The rounds take turns: the first user reads the response
+before the reset, or does not, or the server is stopped until both have sent their requests. Prints the
+counts of the second user's statuses as JSON.
 
 Needs root.
 """
@@ -15,6 +16,9 @@ import signal
 import socket
 import struct
 import sys
+
+
+TURNS = READ, UNREAD, STOPPED = b"r", b"u", b"s"
 
 
 def connect(host, to, port):
@@ -58,8 +62,8 @@ class User:
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
             os.close(self.down)
-            while os.read(self.down_read, 1):
-                action(self)
+            while turn := os.read(self.down_read, 1):
+                action(self, turn)
             os._exit(0)
         os.close(self.down_read)
         os.close(self.up_write)
@@ -67,8 +71,8 @@ class User:
     def answer(self, value):
         os.write(self.up_write, struct.pack("<i", value))
 
-    def start(self):
-        os.write(self.down, b"x")
+    def start(self, turn):
+        os.write(self.down, turn)
 
     def result(self):
         data = os.read(self.up, 4)
@@ -82,14 +86,16 @@ def main():
     request = sys.stdin.buffer.read()
     port = free_port(host)
 
-    def send_and_reset(user):
+    def send_and_reset(user, turn):
         connection = connect(host, to, port)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.sendall(request)
+        if turn == READ:
+            status(connection)
         connection.close()
         user.answer(1)
 
-    def ask(user):
+    def ask(user, _):
         connection = connect(host, to, port)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.sendall(request)
@@ -100,13 +106,14 @@ def main():
 
     one, two = User(first, send_and_reset), User(second, ask)
     counts = {}
-    for turn in range(rounds):
-        if turn % 2:
+    for number in range(rounds):
+        turn = TURNS[number % len(TURNS)]
+        if turn == STOPPED:
             os.kill(server, signal.SIGSTOP)
         try:
-            one.start()
+            one.start(turn)
             one.result()
-            two.start()
+            two.start(turn)
             two.result()
         finally:
             os.kill(server, signal.SIGCONT)

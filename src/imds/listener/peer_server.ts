@@ -5,6 +5,9 @@
  * same, and a port may be another client's soon. So connections are accepted here, one at a time, and
  * served by a function that the runtime uses itself.
  *
+ * A port that changes hands between accept and look-up does no harm: another socket gets it only when the
+ * accepted connection is dead. Its request then gets the other user's rights, and its response is lost.
+ *
  * @module
  */
 import { HelperError } from "../../errors.ts";
