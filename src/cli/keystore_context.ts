@@ -28,7 +28,11 @@ import type { Platform, System } from "./system.ts";
 const MAX_TEXT_FILE_BYTES = 1 << 20;
 
 /** Flags that name a key or certificate. */
-const SOURCE_FLAGS = ["certificate", "private-key", "intermediates"] as const satisfies FlagName[];
+export const SOURCE_FLAGS = [
+  "certificate",
+  "private-key",
+  "intermediates",
+] as const satisfies FlagName[];
 
 /** Names of the platforms in messages. */
 const PLATFORM_NAMES: Readonly<Record<Platform, string>> = {

@@ -246,8 +246,8 @@ export async function readStream(
 ): Promise<Uint8Array<ArrayBuffer>> {
   try {
     const next: Input["read"] = (into) => ifReady(async () => await read(into) ?? 0);
-    return await withTimeout(readToEnd(next, "pipe", maxBytes), SOURCE_LIMITS.total, () => {
-      throw timeoutError();
+    return await withTimeout(readToEnd(next, "pipe", maxBytes), SOURCE_LIMITS.pipe, () => {
+      throw timeoutError("pipe");
     });
   } catch (thrown) {
     throw toSourceError(thrown);

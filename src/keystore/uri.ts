@@ -187,7 +187,8 @@ export function parseInput(text: string): InputSource | undefined {
   return number === undefined ? undefined : { kind: "descriptor", number: Number(number) };
 }
 
-function describeInput(input: InputSource): string {
+/** Returns the name of an input for messages. */
+export function describeInput(input: InputSource): string {
   if (input.kind === "variable") return variableSource(input.name);
   return input.number === STANDARD_INPUT ? "standard input" : `fd:${input.number}`;
 }
