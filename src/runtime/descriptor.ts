@@ -1,7 +1,7 @@
 /**
  * Descriptors that the program inherited from its parent.
  *
- * The descriptor itself is read, from its position, and not the file behind `/dev/fd/N`: a parent may
+ * The descriptor itself is read, from its position, and not the file at `/dev/fd/N`: a parent may
  * open a file that this user may not open, or pass a socket.
  *
  * @module

@@ -10,7 +10,7 @@ const SYMBOLS = {
   getpwnam: { parameters: ["buffer"], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** Offset of `pw_uid` in `struct passwd`, behind two pointers, bytes. */
+/** Offset of `pw_uid` in `struct passwd`, after two pointers, bytes. */
 const USER_OFFSET = 16;
 
 /** Returns a user's number by name, from the sources that the system uses; undefined if there is none. */

@@ -41,7 +41,7 @@ class Runner implements AsyncDisposable {
     for (const name of ["bin", "home", "tmp", "work"]) Deno.mkdirSync(this.directory.join(name));
     Deno.symlinkSync(AWS_CLI, this.directory.join("bin/aws"));
     this.#program = this.directory.join("bin/aws_signing_helper");
-    // A copy: its processes can be told from those of other tests.
+    // A copy: it has no processes of other tests.
     Deno.copyFileSync(BINARY, this.#program);
     Deno.chmodSync(this.#program, 0o755);
   }

@@ -275,6 +275,20 @@ testWith(["binary"], "doctor, selftest and read-certificate-data read inputs", a
   }
 });
 
+testWith(["binary"], "--debug names each input and its size, and nothing of it", async () => {
+  await using scenario = await SessionScenario.create();
+  const contents = Deno.readFileSync(scenario.identity.keyPath);
+  for (const [way, run] of Object.entries(WAYS)) {
+    const { stderr } = await run(
+      (source) => ["sign-string", "--debug", "--private-key", source],
+      contents,
+    );
+    const name = stderr.replace(/^debug: (.*) has \d+ bytes\n$/, "$1");
+    assertMatch(name, /^(env:INPUT|fd:\d|standard input)$/, way);
+    assertStringIncludes(stderr, ` has ${contents.length} bytes\n`);
+  }
+});
+
 testWith(["binary"], "configure refuses descriptors and explains variables", async () => {
   const args = (key: string) => [
     ...["configure", "--certificate", "env:CERTIFICATE", "--private-key", key],

@@ -169,10 +169,13 @@ for (const [bind, needs] of Object.entries(BINDS)) {
     await using scene = await Scene.start(bind, ({ alice, bob }) => [alice.name, String(bob.id)]);
     const { address, users: { alice, bob } } = scene;
     const requests = [await scene.token(alice), await scene.token(bob)].map(credentialsRequest);
+    // Both users at once, many times: each connection keeps its user.
+    const repeated = Array.from({ length: 60 }, () => requests).flat();
     const statuses = async (user: SystemUser) =>
-      (await ask(user, address, requests)).map(({ status }) => status);
-    assertEquals(await statuses(alice), [200, 401]);
-    assertEquals(await statuses(bob), [401, 200]);
+      (await ask(user, address, repeated)).map(({ status }) => status);
+    const [ofAlice, ofBob] = await Promise.all([statuses(alice), statuses(bob)]);
+    assertEquals(ofAlice, repeated.map((_, i) => i % 2 === 0 ? 200 : 401));
+    assertEquals(ofBob, repeated.map((_, i) => i % 2 === 0 ? 401 : 200));
   });
 
   testWith(
@@ -201,7 +204,7 @@ for (const [bind, needs] of Object.entries(BINDS)) {
 for (const bind of ["127.0.0.1", "::1"]) {
   testWith(
     [...NEEDS, ...BINDS[bind] ?? []],
-    `a port at ${bind} that another user takes over gives that user nothing`,
+    `a port at ${bind} that another user takes over has nothing for that user`,
     async () => {
       await using scene = await Scene.start(bind, ({ alice }) => [alice.name]);
       const { address, users: { alice, bob }, serve } = scene;

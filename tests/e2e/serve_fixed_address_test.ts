@@ -65,7 +65,7 @@ testWith(
 
 testWith(
   ["root", "network-namespace", "other-user", "program:ip", "program:nft", "program:curl"],
-  "--allow-user works at 169.254.169.254, and gives nothing to clients that a redirect hides",
+  "--allow-user works at 169.254.169.254, and refuses clients that a redirect hides",
   async () => {
     assertEquals(await report("users"), {
       fixed: ["200", "403"],

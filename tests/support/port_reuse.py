@@ -51,7 +51,7 @@ def status(connection):
 
 
 class User:
-    """A process of a user, which does what it is told by a line."""
+    """A process of a user, which acts at each byte from the parent."""
 
     def __init__(self, uid, action):
         self.down_read, self.down = os.pipe()
