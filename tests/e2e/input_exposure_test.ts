@@ -183,7 +183,7 @@ testWith(["linux", "program:sleep"], "the searches find a key that is there", as
   }
 });
 
-/** Where the kernel writes core files; a name without folder is in the working directory. */
+/** File with the path of core files; a name without a folder is in the working directory. */
 const CORE_PATTERN = "/proc/sys/kernel/core_pattern";
 
 testWith(

@@ -323,8 +323,8 @@ testWith(["binary"], "doctor --profile reports a line that names a descriptor", 
   await using scenario = await SessionScenario.create();
   const { directory, identity } = scenario;
   for (const source of ["-", "fd:3"]) {
-    const words = ["--certificate", identity.certificatePath, "--private-key", source];
-    const line = [BINARY, "credential-process", ...words, ...scenario.serviceFlags].join(" ");
+    const flags = ["--certificate", identity.certificatePath, "--private-key", source];
+    const line = [BINARY, "credential-process", ...flags, ...scenario.serviceFlags].join(" ");
     const config = directory.write("config", `[default]\ncredential_process = ${line}\n`);
     const { code, stdout } = await runBinary(["doctor", "--profile=default"], {
       env: { AWS_CONFIG_FILE: config },

@@ -1,6 +1,6 @@
 /**
  * Program that a test runs in a network namespace of its own: `serve --allow-user` at 169.254.169.254 on
- * the loopback interface, and at 127.0.0.1 behind the redirect of src/imds/README.md. Two users ask for a
+ * the loopback interface, and at 127.0.0.1 with the redirect of src/imds/README.md. Two users ask for a
  * token. It prints their statuses as JSON.
  */
 import { runProgram } from "./binary.ts";
@@ -44,7 +44,7 @@ await must("sh", [
   "-ec",
   `ip route add ${ADDRESS}/32 dev lo src 127.0.0.1; nft -f - <<'EOF'\n${rules}EOF\n`,
 ]);
-const behindRedirect = await serving(scenario, ["--port=9911"], async () => ({
+const withRedirect = await serving(scenario, ["--port=9911"], async () => ({
   redirected: await statuses(`http://${ADDRESS}`),
   direct: await statuses("http://127.0.0.1:9911"),
 }));
@@ -56,4 +56,4 @@ await must("sh", [
 ]);
 const bind = ["--bind", ADDRESS, "--port=80", "--hop-limit=1"];
 const fixed = await serving(scenario, bind, () => statuses(`http://${ADDRESS}`));
-await Deno.stdout.write(new TextEncoder().encode(JSON.stringify({ ...behindRedirect, fixed })));
+await Deno.stdout.write(new TextEncoder().encode(JSON.stringify({ ...withRedirect, fixed })));
