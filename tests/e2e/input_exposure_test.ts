@@ -1,5 +1,5 @@
 /** Keys from variables, descriptors and standard input: nothing of them can be seen outside. */
-import { assertEquals, assertGreater, assertNotEquals } from "@std/assert";
+import { assertEquals, assertGreater, assertMatch, assertNotEquals } from "@std/assert";
 
 import { BINARY, runBinary, runProgram } from "../support/binary.ts";
 import { CanaryCage, twoAtATime } from "../support/canary.ts";
@@ -8,7 +8,7 @@ import { ExposureWatch, keySecrets } from "../support/exposure.ts";
 import { compileC } from "../support/native.ts";
 import { testWith } from "../support/needs.ts";
 import { RunningBinary } from "../support/running_binary.ts";
-import { SessionScenario } from "../support/session_scenario.ts";
+import { ARN_FLAGS, SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const PASSPHRASE = "Kreuzotter-4567-Ringelnatter";
@@ -129,6 +129,23 @@ for (const [source, redirection] of Object.entries(SOURCES)) {
         assertGreater(watch.processes, 0);
         watch.checkFiles(directory.join("work"));
       }
+      // A command that ends soon has the same protection; here the service never responds.
+      using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      await using run = new RunningBinary([
+        ...["credential-process", "--certificate", identity.certificatePath],
+        ...["--private-key", source, ...ARN_FLAGS],
+        ...["--endpoint", `http://127.0.0.1:${listener.addr.port}`],
+      ], {
+        WORK: directory.join("work"),
+        FILE: identity.keyPath,
+        ...(source === "env:INPUT" ? { INPUT: identity.keyPem } : {}),
+      }, ["sh", "-c", script, "sh", program]);
+      using connection = await listener.accept();
+      const head = new Uint8Array(4096);
+      const length = await connection.read(head) ?? 0;
+      assertMatch(new TextDecoder().decode(head.subarray(0, length)), /^POST \/sessions/);
+      run.kill("SIGABRT");
+      assertEquals((await run.end()).code, 134);
       assertEquals([...Deno.readDirSync(directory.join("work"))], []);
     },
   );
