@@ -5,6 +5,7 @@
  * @module
  */
 import { constants } from "node:fs";
+import { SharedLibrary } from "./shared_library.ts";
 
 const SYMBOLS = {
   // int openat(int directory, const char *path, int flags, mode_t mode)
@@ -14,6 +15,8 @@ const SYMBOLS = {
   // int close(int descriptor)
   close: { parameters: ["i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
+
+const LIBRARY = new SharedLibrary("libc.so.6", SYMBOLS);
 
 /** O_PATH and O_CLOEXEC of Linux on x86-64 and arm64; Node does not have them. */
 const O_PATH = 0o10000000;
@@ -25,7 +28,10 @@ const MAX_LINK_LENGTH = 4096;
 
 /** Directory entry that was opened by O_PATH, without following a link. */
 export class HeldEntry implements Disposable {
-  private constructor(readonly descriptor: number) {}
+  private constructor(
+    readonly descriptor: number,
+    private readonly close: (descriptor: number) => number,
+  ) {}
 
   /** True where entries can be held. */
   static readonly isSupported = Deno.build.os === "linux";
@@ -35,17 +41,17 @@ export class HeldEntry implements Disposable {
    */
   static open(path: string): HeldEntry | undefined {
     const flags = O_PATH | O_CLOEXEC | constants.O_NOFOLLOW;
-    const { openat } = acquire();
+    const { openat, close } = LIBRARY.acquire();
     const descriptor = openat(NO_DIRECTORY, cString(path), flags, 0);
-    if (descriptor >= 0) return new HeldEntry(descriptor);
-    release();
+    if (descriptor >= 0) return new HeldEntry(descriptor, close);
+    LIBRARY.release();
     return undefined;
   }
 
   /** Keeps the C library open, for callers that open entries often. */
   static keepReady(): Disposable {
-    if (HeldEntry.isSupported) acquire();
-    return { [Symbol.dispose]: () => HeldEntry.isSupported && release() };
+    if (HeldEntry.isSupported) LIBRARY.acquire();
+    return { [Symbol.dispose]: () => HeldEntry.isSupported && LIBRARY.release() };
   }
 
   /** Path to the held entry, for system calls. */
@@ -61,35 +67,19 @@ export class HeldEntry implements Disposable {
   /** Reads the target of a held symbolic link; undefined if it is not a link. */
   readLink(): string | undefined {
     const buffer = new Uint8Array(MAX_LINK_LENGTH);
-    const { readlinkat } = acquire();
+    const { readlinkat } = LIBRARY.acquire();
     try {
       const length = readlinkat(this.descriptor, cString(""), buffer, BigInt(buffer.length));
       return length < 0n ? undefined : new TextDecoder().decode(buffer.subarray(0, Number(length)));
     } finally {
-      release();
+      LIBRARY.release();
     }
   }
 
   [Symbol.dispose](): void {
-    library?.symbols.close(this.descriptor);
-    release();
+    this.close(this.descriptor);
+    LIBRARY.release();
   }
-}
-
-let library: Deno.DynamicLibrary<typeof SYMBOLS> | undefined;
-let users = 0;
-
-/** Returns the C library's functions; pair each call with {@link release}. */
-function acquire(): Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] {
-  library ??= Deno.dlopen("libc.so.6", SYMBOLS);
-  users++;
-  return library.symbols;
-}
-
-function release(): void {
-  if (--users > 0) return;
-  library?.close();
-  library = undefined;
 }
 
 function cString(text: string): Uint8Array<ArrayBuffer> {

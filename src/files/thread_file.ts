@@ -5,6 +5,7 @@
  * @module
  */
 import { constants } from "node:fs";
+import { SharedLibrary } from "./shared_library.ts";
 
 /** An open file, by the interface that fits it. */
 export interface OpenFile {
@@ -33,24 +34,26 @@ const SYSTEMS: Readonly<Record<string, { library: string; closeOnExec: number } 
   darwin: { library: "/usr/lib/libSystem.B.dylib", closeOnExec: 0x1000000 },
 };
 
+const SYSTEM = SYSTEMS[Deno.build.os];
+const LIBRARY = SYSTEM && new SharedLibrary(SYSTEM.library, SYMBOLS);
+
 /**
  * Opens `path`. Returns undefined if that fails, or on a system without the functions; the caller
  * then opens it by the runtime, which knows the reason.
  */
 export async function openInThread(path: string): Promise<OpenFile | undefined> {
-  const system = SYSTEMS[Deno.build.os];
-  if (!system || path.includes("\0")) return undefined;
-  let symbols: Library["symbols"];
+  if (!SYSTEM || !LIBRARY || path.includes("\0")) return undefined;
+  let symbols: ReturnType<typeof LIBRARY.acquire>;
   try {
-    symbols = acquire(system.library);
+    symbols = LIBRARY.acquire();
   } catch {
     return undefined; // another C library
   }
   const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
-  const flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | system.closeOnExec;
+  const flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | SYSTEM.closeOnExec;
   const descriptor = await symbols.open(new TextEncoder().encode(`${path}\0`), flags);
   if (descriptor < 0) {
-    release();
+    LIBRARY.release();
     return undefined;
   }
   return {
@@ -61,25 +64,7 @@ export async function openInThread(path: string): Promise<OpenFile | undefined> 
     },
     close: async () => {
       await symbols.close(descriptor);
-      release();
+      LIBRARY.release();
     },
   };
-}
-
-type Library = Deno.DynamicLibrary<typeof SYMBOLS>;
-
-let library: Library | undefined;
-let users = 0;
-
-/** Returns the C library's functions; pair each call with {@link release}. */
-function acquire(name: string): Library["symbols"] {
-  library ??= Deno.dlopen(name, SYMBOLS);
-  users++;
-  return library.symbols;
-}
-
-function release(): void {
-  if (--users > 0) return;
-  library?.close();
-  library = undefined;
 }

@@ -7,6 +7,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { testMessage } from "../../src/cli/commands/sign_string.ts";
 import { parsePublicKey } from "../../src/x509/public_key.ts";
 import { leastEnvironment } from "../support/binary.ts";
+import { generateKey } from "../support/certificates.ts";
 import { openssl } from "../support/openssl.ts";
 import { type Folder, TemporaryDirectory } from "../support/temporary_directory.ts";
 
@@ -102,16 +103,7 @@ Deno.test("CONTRIBUTING.md's keystore is in order, and works in every command", 
     ]);
   });
 
-  const key = directory.join("toy key.pem");
-  await openssl([
-    "genpkey",
-    "-algorithm",
-    "EC",
-    "-pkeyopt",
-    "ec_paramgen_curve:P-256",
-    "-out",
-    key,
-  ]);
+  const key = directory.write("toy key.pem", await generateKey("ec-p256"));
   Deno.chmodSync(key, 0o644);
   const uri = `toy:${encodeURI(key)}`;
 

@@ -87,7 +87,7 @@ async function makeRejections(maker: TpmKeyMaker, foreign: TpmKeyMaker): Promise
     { name: "an NV index", privateKey: "handle:0x01800001", code: 2, message: /handle of an NV index; use a key's handle, which begins with 81/ },
     { name: "a hierarchy", privateKey: "handle:0x40000001", code: 2, message: /handle of a hierarchy/ },
     { name: "a handle in the syntax of openssl's provider", privateKey: "handle:0x81000101?pass", code: 2, message: /handle:0x81000101\?pass: not a TPM handle; write eight hexadecimal digits/ },
-    { name: "a file's name as a handle", privateKey: "handle:key.pem", code: 2, message: /handle:key\.pem: not a TPM handle/ },
+    { name: "a file's name as a handle", privateKey: "handle:key.pem", code: 2, message: /handle:…: not a TPM handle/ },
     { name: "a storage key", privateKey: "handle:0x81000001", flags: NONE, message: /handle:0x81000001: not a signing key \(the sign attribute is missing\)/ },
     { name: "a decryption key", privateKey: "handle:0x81000104", flags: NONE, message: /not a signing key/ },
     { name: "an RSA-PSS key", privateKey: "handle:0x81000105", flags: NONE, message: /the key signs only with RSA-PSS; make a key without a fixed scheme \(IAM Roles Anywhere needs PKCS#1/ },

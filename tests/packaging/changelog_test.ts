@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { fileURLToPath } from "node:url";
 
 import {
   changesOf,
@@ -20,7 +21,7 @@ Deno.test("changesOf() throws if a version has no section or no items", () => {
 });
 
 Deno.test("CHANGELOG.md has changes for the version in deno.json", async () => {
-  const items = await readChanges(new URL("../../", import.meta.url).pathname);
+  const items = await readChanges(fileURLToPath(new URL("../../", import.meta.url)));
   assertEquals(items.every((item) => item.length > 0), true);
 });
 

@@ -38,6 +38,10 @@ function openDouble(description: StoreDescription): CngDouble | KeychainDouble {
   return double;
 }
 
+function writeLine(line: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+
 function worldOf(platform: Platform, store: Keystore): System {
   return {
     platform,
@@ -58,8 +62,8 @@ function worldOf(platform: Platform, store: Keystore): System {
       void Deno.stdout.writeSync(
         typeof output === "string" ? new TextEncoder().encode(output) : output,
       ),
-    announce: () => {},
-    log: (message) => void Deno.stderr.writeSync(new TextEncoder().encode(`${message}\n`)),
+    announce: writeLine,
+    log: writeLine,
     prompt: promptSecret,
     now: () => new Date(),
     monotonic: () => performance.now(),
