@@ -110,6 +110,8 @@ class Clients implements AsyncDisposable {
       {
         env: {
           HOME: home,
+          // polars leaves a folder there.
+          TMPDIR: home,
           AWS_REGION: REGION,
           AWS_DEFAULT_REGION: REGION,
           AWS_EC2_METADATA_V1_DISABLED: "true",

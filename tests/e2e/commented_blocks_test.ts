@@ -32,7 +32,7 @@ Deno.test("a block that is commented out is not read, as openssl does not read i
     const subject = await runProgram("openssl", [
       ...["x509", "-noout", "-subject", "-in", certificate],
     ]);
-    assertMatch(subject.stdout, /CN = used/, sign);
+    assertMatch(subject.stdout, /CN ?= ?used/, sign);
 
     const only = directory.write("only.pem", commentOut(otherKey));
     const refused = await runBinary(["sign-string", "--private-key", only]);

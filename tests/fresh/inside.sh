@@ -72,7 +72,7 @@ test)
     for process in /proc/[0-9]*; do
       grep -qs '^State:.Z' "$process/status" || tr '\0' ' ' <"$process/cmdline" 2>/dev/null
       echo
-    done | grep -v 'inside.sh\|^$' | sort
+    done | grep -v 'inside.sh\|^$\|^sort $' | sort
   }
   state >/before
   started=$(date +%s)

@@ -5,7 +5,7 @@ import { tagOf } from "../../packaging/image.ts";
 import { VARIANTS } from "../../packaging/image/root.ts";
 import { VERSION } from "../../src/cli/commands/version.ts";
 import { runProgram } from "../support/binary.ts";
-import { type Need, testWith } from "../support/needs.ts";
+import { BUILDAH, type Need, testWith } from "../support/needs.ts";
 import { must, type UnpackedImage, unpackImage } from "../support/release.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -83,8 +83,10 @@ testWith(["image", "buildah"], "buildah loads the image archive", async () => {
     directory.join("s"),
   ];
   const source = `oci:${directory.join("layout-amd64")}:${tagOf(base)}`;
-  const id = (await must("buildah", [...where, "pull", "--quiet", source])).trim();
-  const { OCIv1 } = JSON.parse(await must("buildah", [...where, "inspect", "--type", "image", id]));
+  const id = (await must("sh", [BUILDAH, ...where, "pull", "--quiet", source])).trim();
+  const { OCIv1 } = JSON.parse(
+    await must("sh", [BUILDAH, ...where, "inspect", "--type", "image", id]),
+  );
   assertEquals([OCIv1.architecture, OCIv1.os], ["amd64", "linux"]);
   assertEquals(OCIv1.config.User, "65532:65532");
   assertEquals(OCIv1.config.Env, ["PATH=/usr/local/bin:/usr/bin"]);

@@ -17,12 +17,17 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
+
 import { BINARY } from "./binary.ts";
 import { BUILD, missingTools } from "./native.ts";
 import { reasonAgainstArm64 } from "./arm64.ts";
 import { PROXY, SOFTHSM } from "./pkcs11_modules.ts";
 import { CLIENT_LIBRARIES, compiledClient, JAVASCRIPT_CLIENT, PYTHON } from "./tools.ts";
 import { reasonAgainstWine } from "./wine.ts";
+
+/** Script that runs buildah and leaves nothing in /run and /var/lib. */
+export const BUILDAH = fileURLToPath(new URL("buildah.sh", import.meta.url));
 
 /** Returns the reason why a need is missing, or undefined. */
 type Probe = () => string | undefined;
@@ -52,8 +57,8 @@ const PROBES = {
   /** buildah makes a container: it needs namespaces, and / to be a mount point. */
   "buildah": () =>
     probeRoot() ?? shell(`d=$(mktemp -d) && trap 'rm -rf "$d"' EXIT
-      HOME=$d buildah --storage-driver vfs --root "$d/r" --runroot "$d/s" from scratch 2>"$d/errors" ||
-        { head -n 1 "$d/errors" >&2; exit 1; }`),
+      HOME=$d sh '${BUILDAH}' --storage-driver vfs --root "$d/r" --runroot "$d/s" from scratch \\
+        2>"$d/errors" || { head -n 1 "$d/errors" >&2; exit 1; }`),
   /** root can mount /proc into a root of its own and change to it. */
   "proc-mount": () =>
     probeRoot() ?? shell(`d=$(mktemp -d) && trap 'rmdir "$d"' EXIT

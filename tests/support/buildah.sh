@@ -1,0 +1,9 @@
+#!/bin/sh
+# Runs buildah as root with folders of its own in place of /run and /var/lib, where it leaves files.
+# Usage: buildah.sh ARGUMENT...
+set -eu
+# shellcheck disable=SC2016 # for the inner shell
+exec unshare --mount --propagation private sh -ec '
+  mount -t tmpfs buildah /run
+  mount -t tmpfs buildah /var/lib
+  exec buildah "$@"' sh "$@"
