@@ -179,6 +179,11 @@ export function describeVariable(name: string): string {
   return VARIABLE_NAME.test(name) && name.length <= 64 ? `the variable ${name}` : "its variable";
 }
 
+/** Returns `env:NAME` for a message. `env:$PIN` would expose the PIN. */
+export function variableSource(name: string): string {
+  return VARIABLE_NAME.test(name) ? `env:${name}` : "env:…";
+}
+
 /** Returns the file of a secret's source for a message. `file:$PIN` would expose the PIN. */
 export function describeFile(path: string): string {
   return /[./\\]/.test(path) ? `the file ${printableName(path)}` : "its file";

@@ -8,18 +8,23 @@ import { removeRuntimeVariables } from "./runtime/remove_variables.ts";
 import { REMOVED_VARIABLES } from "./runtime/variables.ts";
 import { homedir } from "node:os";
 import { promptSecret } from "./cli/terminal/prompt.ts";
+import { InputMemory } from "./cli/input_memory.ts";
 import { run } from "./cli/run.ts";
 import { holdSignals } from "./cli/terminal/signals.ts";
 import type { Platform, System } from "./cli/system.ts";
 import { EXIT_CODES, HelperError, printable, printableLine } from "./errors.ts";
 import { createRegistry } from "./keystore/registry.ts";
 import type { Log } from "./runtime/stderr.ts";
+import { takeVariable } from "./runtime/take_variable.ts";
 
 /** Delay before a full stream is retried, milliseconds. */
 const FULL_STREAM_DELAY = 10;
 
 const removedVariables = removeRuntimeVariables(REMOVED_VARIABLES);
 const PLATFORMS: Readonly<Record<string, Platform>> = { darwin: "darwin", windows: "windows" };
+
+/** Maximum size of an input, bytes; as of a key file. */
+const MAX_INPUT_BYTES = 4 << 20;
 
 /** Maximum length of a line on standard error, characters. */
 const MAX_LINE_LENGTH = 8000;
@@ -36,6 +41,18 @@ const system: System = {
   }),
   environment: (name) => removedVariables.get(name) ?? Deno.env.get(name),
   environmentNames: () => [...removedVariables.keys(), ...Object.keys(Deno.env.toObject())],
+  inputs: new InputMemory({
+    takeVariable: (name) => {
+      const removed = removedVariables.get(name);
+      return takeVariable(name) ??
+        (removed === undefined ? undefined : new TextEncoder().encode(removed));
+    },
+    readDescriptor: async (number) => {
+      const { readDescriptor, readStandardInput } = await import("./runtime/descriptor.ts");
+      const options = { maxBytes: MAX_INPUT_BYTES };
+      return await (number === 0 ? readStandardInput(options) : readDescriptor(number, options));
+    },
+  }),
   programPath: () => Deno.execPath(),
   currentDirectory: () => Deno.cwd(),
   homeDirectory: () => homedir() || undefined,
@@ -109,6 +126,7 @@ async function main(): Promise<number> {
 
 // No top-level await: the bundle is a script, so that its code cache can be stored in the binary.
 main().then(async (code) => {
+  system.inputs[Symbol.dispose]();
   await log.drain();
   Deno.exit(code);
 });

@@ -46,6 +46,8 @@ need nsenter util-linux
 need ip iproute2
 need nft nftables
 need mount mount
+need useradd passwd
+need ps procps
 need python3 python3
 if lacks /dev/null || ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then add python3-venv; fi
 # PKCS#11: tokens, tools that fill them, p11-kit's proxy, and a compiler for the test modules.

@@ -54,7 +54,7 @@ async function openKey(
   context: KeystoreContext,
   certificate?: Certificate,
 ): Promise<Signer | KeyReference> {
-  const bytes = await readKeyFile(uri.path, uri.displayName);
+  const bytes = await readKeyFile(uri, context);
   try {
     return await withErrorMessages(uri.displayName, "key", async () => {
       const contents = readContents(bytes);
@@ -122,7 +122,7 @@ async function readCertificates(
   uri: KeystoreUri,
   context: KeystoreContext,
 ): Promise<NonEmpty<Certificate>> {
-  const bytes = await readKeyFile(uri.path, uri.displayName);
+  const bytes = await readKeyFile(uri, context);
   try {
     return await parseCertificatesIn(bytes, uri, context);
   } finally {
@@ -154,7 +154,7 @@ async function readBundle(
   uri: KeystoreUri,
   context: KeystoreContext,
 ): Promise<readonly Certificate[]> {
-  const bytes = await readAll(uri.path, uri.displayName);
+  const bytes = await readAll(uri, context);
   try {
     if (!holdsCertificates(bytes)) return [];
     return await parseCertificatesIn(bytes, uri, context);
@@ -297,7 +297,7 @@ async function openPkcs12(
     });
   };
   if (!context.lifetime) return await open();
-  return await openOnce(context.lifetime, uri.path, bytes, open);
+  return await openOnce(context.lifetime, uri.path || uri.displayName, bytes, open);
 }
 
 async function openKeyOfPkcs12(

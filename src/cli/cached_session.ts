@@ -59,6 +59,10 @@ async function readCertificateBytes(
   warn: (message: string) => void,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (!certificate) return undefined;
+  if (certificate.input) {
+    return await createKeystoreContext(values, system).readInput(certificate.input)
+      .catch(() => undefined);
+  }
   const path = fileOf(certificate);
   if (path === undefined) {
     const keystore = await system.registry(certificate.scheme);

@@ -10,19 +10,29 @@ import type { KeystoreContext } from "../keystore/types.ts";
 import {
   descriptionOf,
   type KeystoreUri,
+  parseInput,
   parseKeystoreUri,
   type Scheme,
   schemesOf,
 } from "../keystore/uri.ts";
 import { createStoreUri, readCertSelector } from "./cert_selector.ts";
+import { disableCoreDumps } from "./core_dumps.ts";
 import type { FlagValues } from "./flags/flag_values.ts";
 import type { FlagName } from "./flags/flags.ts";
 import { PROGRAM } from "./program.ts";
+import { isInherited } from "../runtime/descriptor.ts";
 import { resolveSecret } from "./secrets.ts";
 import type { Platform, System } from "./system.ts";
 
 /** Maximum size of a password or selector file, bytes. */
 const MAX_TEXT_FILE_BYTES = 1 << 20;
+
+/** Flags that name a key or certificate. */
+export const SOURCE_FLAGS = [
+  "certificate",
+  "private-key",
+  "intermediates",
+] as const satisfies FlagName[];
 
 /** Names of the platforms in messages. */
 const PLATFORM_NAMES: Readonly<Record<Platform, string>> = {
@@ -88,10 +98,16 @@ function readUri(values: FlagValues, flag: FlagName): KeystoreUri | undefined {
 
 /**
  * Creates the dependencies of keystores. A secret is resolved on demand. One from a descriptor is
- * kept, because a descriptor can be read only once.
+ * kept, because a descriptor can be read only once. Variables with a key or certificate are removed
+ * from the environment.
  */
 export function createKeystoreContext(values: FlagValues, system: System): KeystoreContext {
+  for (const flag of SOURCE_FLAGS) {
+    const input = parseInput(values.text(flag) ?? "");
+    if (input) system.inputs.hold(input);
+  }
   const fromDescriptors = new Map<string, string>();
+  let coreDumps: Promise<void> | undefined;
   return {
     secret: (name) => {
       const source = values.secretSource(name);
@@ -113,6 +129,10 @@ export function createKeystoreContext(values: FlagValues, system: System): Keyst
     setting: (name, only) => only === "given" ? values.given(name) : values.text(name),
     isOn: (name) => values.isOn(name),
     environment: (name) => system.environment(name),
+    readInput: async (input) => {
+      await (coreDumps ??= disableCoreDumps(system));
+      return await system.inputs.read(input);
+    },
     prompt: (question) => system.prompt(question),
     info: (message) => system.log(`${PROGRAM}: ${message}`),
     debug: debugLogger(values, system),
@@ -121,22 +141,6 @@ export function createKeystoreContext(values: FlagValues, system: System): Keyst
     sleep: (milliseconds) => system.sleep(milliseconds),
     holdSignals: () => system.holdSignals(),
   };
-}
-
-/**
- * Returns true if the process inherited the descriptor, and false if the runtime opened it: an
- * inherited descriptor cannot have the close-on-exec flag. macOS has no /proc: there, reading a
- * descriptor that is not open fails.
- */
-function isInherited(descriptor: number): boolean {
-  const CLOSE_ON_EXEC = 0o2000000;
-  try {
-    const info = Deno.readTextFileSync(`/proc/self/fdinfo/${descriptor}`);
-    const flags = /^flags:\s*([0-7]+)$/m.exec(info)?.[1] ?? "0";
-    return (parseInt(flags, 8) & CLOSE_ON_EXEC) === 0;
-  } catch {
-    return Deno.build.os !== "linux";
-  }
 }
 
 /** Returns a logger to standard error for `--debug`. Each line has the prefix `debug: `. */

@@ -6,6 +6,7 @@
 import type { KeystoreRegistry } from "../keystore/registry.ts";
 import type { SignalHold } from "../keystore/types.ts";
 import type { Platform } from "../keystore/uri.ts";
+import type { InputMemory } from "./input_memory.ts";
 
 export type { Platform };
 
@@ -18,6 +19,8 @@ export interface System {
   environment(name: string): string | undefined;
   /** Returns the names of all environment variables. */
   environmentNames(): readonly string[];
+  /** Keys and certificates from variables and descriptors. */
+  readonly inputs: InputMemory;
   /** Returns the path of the running program. */
   programPath(): string;
   /** Returns the directory that relative paths start from. */

@@ -236,6 +236,24 @@ function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
+/**
+ * Reads an open pipe or file to its end. `read` returns the number of bytes, and 0 or null at the end.
+ * Throws {@link SourceError}.
+ */
+export async function readStream(
+  read: (into: Uint8Array<ArrayBuffer>) => Promise<number | null>,
+  { maxBytes }: Pick<SourceOptions, "maxBytes">,
+): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    const next: Input["read"] = (into) => ifReady(async () => await read(into) ?? 0);
+    return await withTimeout(readToEnd(next, "pipe", maxBytes), SOURCE_LIMITS.pipe, () => {
+      throw timeoutError("pipe");
+    });
+  } catch (thrown) {
+    throw toSourceError(thrown);
+  }
+}
+
 /** Standard input. Windows does not have this file, and a socket cannot be opened by it. */
 const STANDARD_INPUT = "/dev/stdin";
 

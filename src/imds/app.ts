@@ -16,7 +16,7 @@ import { hostRefusal } from "./host_check.ts";
 import { hostHeaderCheck } from "./host_header.ts";
 import { type RequestTarget, targetReader } from "./request_target.ts";
 import { timingSafeEqual } from "./timing_safe_equal.ts";
-import { TOKEN_SECONDS, type TokenStore } from "./tokens.ts";
+import { TOKEN_SECONDS, type TokenStore, type TokenUser } from "./tokens.ts";
 
 /** State that the endpoint serves, and its dependencies. */
 export interface Endpoint {
@@ -32,6 +32,8 @@ export interface Endpoint {
   isAllowedHost(authority: string): boolean;
   /** Value of `Authorization` that container clients must send; absent: no container endpoint. */
   readonly containerToken?: string;
+  /** Users that get tokens and credentials; absent: all. */
+  readonly allowedUsers?: ReadonlySet<number>;
   /** Called after each response. */
   readonly log?: (entry: AccessEntry) => void;
   monotonic(): number;
@@ -50,6 +52,8 @@ export interface AccessEntry {
 export interface Connection {
   /** Returns the client's address, with its user if the system reports it. */
   client(): string;
+  /** Returns the kernel's number of the client's user; undefined if the kernel does not report it. */
+  user(): number | undefined;
   /** Arrival of the request, milliseconds of the monotonic clock. */
   readonly received: number;
 }
@@ -142,8 +146,20 @@ function allowMethod(method: "GET" | "PUT", handler: RouteHandler): RouteHandler
   };
 }
 
-function addTokens(app: Hono<Environment>, { tokens }: Endpoint): void {
+/** Returns the user of a connection for its tokens; undefined if the user gets nothing. */
+function tokenUser({ allowedUsers }: Endpoint, connection: Connection): TokenUser | undefined {
+  if (!allowedUsers) return "any";
+  const user = connection.user();
+  return user !== undefined && allowedUsers.has(user) ? user : undefined;
+}
+
+const USER_REFUSAL = "this user gets no credentials; start serve with --allow-user for it";
+
+function addTokens(app: Hono<Environment>, endpoint: Endpoint): void {
+  const { tokens } = endpoint;
   const issue = allowMethod("PUT", ({ env: { request, connection } }) => {
+    const user = tokenUser(endpoint, connection);
+    if (user === undefined) return reply(USER_REFUSAL, 403, TEXT);
     if (request.headers.has("x-forwarded-for")) {
       return reply("forwarded requests do not get a token", 400, TEXT);
     }
@@ -156,7 +172,7 @@ function addTokens(app: Hono<Environment>, { tokens }: Endpoint): void {
         TEXT,
       );
     }
-    const token = tokens.issue(seconds, connection.client());
+    const token = tokens.issue(seconds, connection.client(), user);
     return reply(token, 200, { ...TEXT, [HEADER.tokenSeconds]: String(seconds) });
   });
   app.all("/latest/api/token", issue);
@@ -170,8 +186,12 @@ function addMetadata(app: Hono<Environment>, endpoint: Endpoint): void {
   const withToken = (document: (context: Context<Environment>) => Document): RouteHandler =>
     allowMethod("GET", (context) => {
       const { request, connection } = context.env;
+      const user = tokenUser(endpoint, connection);
+      if (user === undefined) return reply(USER_REFUSAL, 403, TEXT);
       const token = request.headers.get(HEADER.token);
-      const remaining = token === null ? undefined : tokens.remaining(token, connection.received);
+      const remaining = token === null
+        ? undefined
+        : tokens.remaining(token, connection.received, user);
       if (remaining === undefined) return reply("a valid token is required", 401, TEXT);
       const [status, type, body] = document(context);
       return reply(body, status, { ...type, [HEADER.tokenSeconds]: String(remaining) });
@@ -267,8 +287,11 @@ function addContainerCredentials(
   );
   const handler = allowMethod("GET", (context) => {
     const { request, connection } = context.env;
-    const refuse = (status: 401 | 404 | 500, code: string, message: string) =>
+    const refuse = (status: 401 | 403 | 404 | 500, code: string, message: string) =>
       reply(JSON.stringify({ code, message }), status, JSON_TYPE);
+    if (tokenUser(endpoint, connection) === undefined) {
+      return refuse(403, "AccessDenied", USER_REFUSAL);
+    }
     const authorization = request.headers.get("authorization");
     if (authorization === null) return refuse(401, "AccessDenied", NO_AUTHORIZATION);
     if (!timingSafeEqual(authorization, containerToken)) {

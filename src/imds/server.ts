@@ -10,10 +10,11 @@ import type { BindAddress } from "./listener/bind_address.ts";
 import { checkBound, listeningSockets } from "./listener/bound_address.ts";
 import { CONNECTION_LIMITS, IdleConnections, maxConnections } from "./listener/idle_connections.ts";
 import { isLocalAddress } from "./listener/local_addresses.ts";
+import { PeerServer, UnixPeers } from "./listener/peer_server.ts";
 import { SocketOwners } from "./listener/socket_owner.ts";
 import { raiseOpenFilesLimit } from "../runtime/limits.ts";
 import { ServerSockets, SocketCalls } from "./listener/sockets.ts";
-import { clearSocketPath, removeSocket, withPrivateMode } from "./listener/unix_socket.ts";
+import { clearSocketPath, removeSocket, withSocketMode } from "./listener/unix_socket.ts";
 import { withTimeout } from "../timeout.ts";
 
 /** Options of a server. */
@@ -24,6 +25,8 @@ export interface ServerOptions {
   readonly handler: RequestHandler;
   /** Refuses clients on other machines, which can reach addresses of the loopback interface too. */
   readonly localOnly: boolean;
+  /** Users that get credentials; absent: all. */
+  readonly allowedUsers?: ReadonlySet<number>;
   /** Milliseconds from any origin, never going back. */
   readonly monotonic: () => number;
   /** Reports actions of the server to the user; never a secret. */
@@ -45,6 +48,15 @@ const INTERVALS = {
 const REMOTE_CLIENT = "this address is for programs on its own machine only; " +
   "start serve with --allow-remote to allow others";
 
+/** Limits of connections of users who get nothing, on a Unix socket; milliseconds. */
+const REFUSED_CONNECTIONS = { max: 64, duration: 5_000 } as const;
+
+const NO_OUTPUT = () => {}; // otherwise Deno prints a line
+const INTERNAL_ERROR = () => new Response("internal error", { status: 500 });
+
+/** A running HTTP server of the runtime. */
+type Server = Pick<Deno.HttpServer, "finished" | "shutdown"> & { readonly addr?: Deno.Addr };
+
 /** Running server. Disposing of it waits for the requests in flight. */
 export class EndpointServer implements AsyncDisposable {
   /** The port it listens on; 0 on a Unix socket. */
@@ -57,7 +69,7 @@ export class EndpointServer implements AsyncDisposable {
   readonly #timer: number;
   /** Number of requests in flight, by the client's port. */
   readonly #inFlight = new Map<number, number>();
-  #server: Deno.HttpServer;
+  #server: Server;
   #ending = false;
 
   /**
@@ -111,7 +123,7 @@ export class EndpointServer implements AsyncDisposable {
   }
 
   /** Listens, and checks the bound address. Throws `listen`; then nothing listens. */
-  #listen(port: number): Deno.HttpServer {
+  #listen(port: number): Server {
     const { bind } = this.#options;
     const before = listeningSockets(this.#calls);
     const server = this.#serve(port);
@@ -126,26 +138,13 @@ export class EndpointServer implements AsyncDisposable {
     }
   }
 
-  #serve(port: number): Deno.HttpServer {
+  #serve(port: number): Server {
     const { bind } = this.#options;
-    const onListen = () => {}; // otherwise Deno prints a line
-    const onError = () => new Response("internal error", { status: 500 });
     try {
-      if (bind.kind === "unix") {
-        const { path } = bind;
-        return withPrivateMode(() =>
-          Deno.serve(
-            { path, onListen, onError },
-            (request) =>
-              this.#options.handler(request, {
-                client: () => "unix",
-                received: this.#options.monotonic(),
-              }),
-          )
-        );
-      }
+      if (bind.kind === "unix") return this.#serveUnix(bind.path);
+      if (this.#options.allowedUsers) return this.#servePeers(bind.address, port);
       return Deno.serve(
-        { hostname: bind.address, port, onListen, onError },
+        { hostname: bind.address, port, onListen: NO_OUTPUT, onError: INTERNAL_ERROR },
         (request, { remoteAddr }) => this.#handle(request, remoteAddr),
       );
     } catch (thrown) {
@@ -153,13 +152,64 @@ export class EndpointServer implements AsyncDisposable {
     }
   }
 
-  #handle(request: Request, remote: Deno.NetAddr): Response | Promise<Response> {
+  #serveUnix(path: string): Server {
+    const { handler, monotonic, allowedUsers } = this.#options;
+    const handle = (request: Request, user: number | undefined) =>
+      handler(request, {
+        client: () => user === undefined ? "unix" : `unix user ${user}`,
+        user: () => user,
+        received: monotonic(),
+      });
+    if (!allowedUsers) {
+      const options = { path, onListen: NO_OUTPUT, onError: INTERNAL_ERROR };
+      return withSocketMode(
+        "own",
+        () => Deno.serve(options, (request) => handle(request, undefined)),
+      );
+    }
+    const peers = new UnixPeers(this.#calls, path);
+    return new PeerServer({
+      listener: withSocketMode("all", () => Deno.listen({ transport: "unix", path })),
+      userOf: () => peers.userOfNew(),
+      handler: (request, _, user) => handle(request, user),
+      onError: INTERNAL_ERROR,
+      // Idle connections of a Unix socket are not closed otherwise.
+      refused: {
+        ...REFUSED_CONNECTIONS,
+        isAllowed: (user) => user !== undefined && allowedUsers.has(user),
+      },
+    });
+  }
+
+  /** Serves TCP with the user of each connection. */
+  #servePeers(hostname: string, port: number): Server {
+    return new PeerServer({
+      listener: Deno.listen({ hostname, port }),
+      userOf: (connection) => {
+        connection.setNoDelay(true);
+        const { remoteAddr: from, localAddr: to } = connection;
+        return this.#owners.userOf(
+          { address: from.hostname, port: from.port },
+          { address: to.hostname, port: to.port },
+        );
+      },
+      handler: (request, { remoteAddr }, user) => this.#handle(request, remoteAddr, () => user),
+      onError: INTERNAL_ERROR,
+    });
+  }
+
+  #handle(
+    request: Request,
+    remote: Deno.NetAddr,
+    user = () => this.#userOf(remote),
+  ): Response | Promise<Response> {
     const { port } = remote;
     const received = this.#options.monotonic();
     this.#idle.onRequest(port, received);
     if (this.#isRemote(remote.hostname)) return new Response(REMOTE_CLIENT, { status: 403 });
     const response = this.#options.handler(request, {
-      client: () => this.#clientOf(remote),
+      client: () => formatClient(remote, user()),
+      user,
       received,
     });
     return response instanceof Promise ? this.#trackInFlight(response, port) : response;
@@ -189,15 +239,14 @@ export class EndpointServer implements AsyncDisposable {
     return !this.#inFlight.has(clientPort) && this.#idle.idleFor(clientPort) > INTERVALS.send;
   }
 
-  /** Returns the client's address and, if the kernel reports it, its user. */
-  #clientOf({ hostname, port }: Deno.NetAddr): string {
+  /** Returns the user of the client's socket now; undefined if the kernel does not report it. */
+  #userOf({ hostname, port }: Deno.NetAddr): number | undefined {
     const { bind } = this.#options;
-    const address = bind.kind === "ip" ? bind.address : "";
-    const user = this.#owners.userOf(
+    if (bind.kind !== "ip") return undefined;
+    return this.#owners.userOf(
       { address: hostname, port },
-      { address, port: this.port },
+      { address: bind.address, port: this.port },
     );
-    return user === undefined ? hostname : `${hostname} user ${user}`;
   }
 
   #limitHops(): void {
@@ -223,6 +272,10 @@ export class EndpointServer implements AsyncDisposable {
       this.#options.warn(messageOf(thrown));
     }
   }
+}
+
+function formatClient({ hostname }: Deno.NetAddr, user: number | undefined): string {
+  return user === undefined ? hostname : `${hostname} user ${user}`;
 }
 
 /** Throws `listen` if the process's limit of open files is too low to serve. */

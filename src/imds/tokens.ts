@@ -21,8 +21,13 @@ export const MAX_TOKENS = 256;
 const TOKEN_BYTES = 42;
 const NAME_LENGTH = 12;
 
+/** User of a token: the kernel's number, or "any" if users are not distinguished. */
+export type TokenUser = number | "any";
+
 interface Token {
   readonly text: string;
+  /** Only this user can use the token. */
+  readonly user: TokenUser;
   /** Milliseconds of the monotonic clock. */
   readonly expires: number;
   readonly client: string;
@@ -46,13 +51,14 @@ export class TokenStore {
     return this.#tokens.size;
   }
 
-  /** Returns a new token for `client`, valid for this number of seconds. */
-  issue(seconds: number, client: string): string {
+  /** Returns a new token for `client`, valid for this number of seconds and for `user` only. */
+  issue(seconds: number, client: string, user: TokenUser = "any"): string {
     this.sweep();
     if (this.#tokens.size >= MAX_TOKENS) this.#evictOne();
     const token = encodeBase64(this.randomBytes(TOKEN_BYTES));
     this.#tokens.set(token.slice(0, NAME_LENGTH), {
       text: token,
+      user,
       expires: this.monotonic() + seconds * 1000,
       client,
     });
@@ -60,12 +66,16 @@ export class TokenStore {
   }
 
   /**
-   * Returns the remaining lifetime of a token in seconds, rounded up; undefined if it is not valid. `now`
-   * is a time of `monotonic`.
+   * Returns the remaining lifetime of a token in seconds, rounded up; undefined if it is not valid for
+   * `user`. `now` is a time of `monotonic`.
    */
-  remaining(token: string, now = this.monotonic()): number | undefined {
+  remaining(
+    token: string,
+    now = this.monotonic(),
+    user: TokenUser = "any",
+  ): number | undefined {
     const known = this.#tokens.get(token.slice(0, NAME_LENGTH));
-    if (!known) return undefined;
+    if (!known || known.user !== user) return undefined;
     const milliseconds = known.expires - now;
     if (milliseconds <= 0 || !timingSafeEqual(token, known.text, NAME_LENGTH)) return undefined;
     return Math.ceil(milliseconds / 1000);

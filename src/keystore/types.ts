@@ -9,7 +9,7 @@ import type { Certificate } from "../x509/certificate.ts";
 import type { NonEmpty } from "../x509/chain.ts";
 import type { PublicKey } from "../x509/public_key.ts";
 import type { Digest } from "../x509/verify_signature.ts";
-import type { KeystoreUri } from "./uri.ts";
+import type { InputSource, KeystoreUri } from "./uri.ts";
 
 /** Open private key with the certificates from the same source. */
 export interface Signer extends AsyncDisposable {
@@ -186,6 +186,12 @@ export interface KeystoreContext {
   isOn(name: SwitchName): boolean;
   /** Returns an environment variable. */
   environment(name: string): string | undefined;
+  /**
+   * Returns a copy of an input, which is read once. The caller wipes the copy.
+   *
+   * Throws `SourceError`.
+   */
+  readInput(input: InputSource): Promise<Uint8Array<ArrayBuffer>>;
   /**
    * Identifies a long-running command, which opens its sources repeatedly. Keystores then do long
    * work in another thread, and may cache its result for the lifetime of this object.

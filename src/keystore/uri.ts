@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { HelperError, printableName } from "../errors.ts";
+import { HelperError, printableName, variableSource } from "../errors.ts";
 import { validatePkcs11Attributes, withoutSecrets } from "./pkcs11_attributes.ts";
 import { parseAttributes, splitOnce } from "./uri_attributes.ts";
 
@@ -70,8 +70,14 @@ export function schemesOf(platform: Platform): Scheme[] {
 
 /** Returns the file that a source names; undefined for other sources. */
 export function fileOf(uri: KeystoreUri | undefined): string | undefined {
-  return uri && descriptionOf(uri.scheme).syntax === "path" ? uri.path : undefined;
+  if (!uri || uri.input) return undefined;
+  return descriptionOf(uri.scheme).syntax === "path" ? uri.path : undefined;
 }
+
+/** Source that can be read only once; its contents are kept in memory. */
+export type InputSource =
+  | { readonly kind: "variable"; readonly name: string }
+  | { readonly kind: "descriptor"; readonly number: number };
 
 /** Parsed source of a key or certificate. */
 export interface KeystoreUri {
@@ -82,6 +88,8 @@ export interface KeystoreUri {
    * Decoded text after the scheme: the path of a file or the number of a handle; otherwise empty.
    */
   readonly path: string;
+  /** Source of a `file:` URI that has no path: `env:NAME`, `fd:N` or `-`. */
+  readonly input?: InputSource;
   /**
    * Path attributes (`name=value`, separated by `;`), values percent-decoded. Names of `pkcs11:`
    * attributes are in lower case.
@@ -102,7 +110,7 @@ const FROM_PIN =
 /** An unknown scheme is shown if it is short. A longer one could be part of a secret. */
 const SHORT = /^.{1,11}$/;
 /** Contents of a key or certificate instead of its path, as in `--private-key "$KEY"`. */
-const CONTENTS = /-----BEGIN|^M[A-Za-z0-9+/=\s]{63,}$/;
+const CONTENTS = /-----BEGIN|^(?:env:)?M[A-Za-z0-9+/=\s]{63,}$/;
 /** URI scheme. One letter before a colon is a Windows drive. */
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]+):/;
 
@@ -117,19 +125,26 @@ export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
   if (text === "") throw refuse("the path or URI is empty");
   if (CONTENTS.test(text)) {
     throw refuse(
-      'this is the text of a key or certificate, not its path; save it to a file (for a file of that name write "./" before it)',
+      "this is the text of a key or certificate, not its path; put it in a variable and write " +
+        'env:NAME (for a file of that name write "./" before it)',
     );
   }
   const none = { attributes: new Map(), query: new Map() };
+  const input = parseInput(text);
+  if (input) return { scheme: "file", displayName: describeInput(input), path: "", input, ...none };
   const written = SCHEME.exec(text)?.[1];
   if (written === undefined) return { scheme: "file", displayName: shown, path: text, ...none };
 
+  if (written === "env") {
+    throw refuse('"env:" takes the name of a variable; write its name without $');
+  }
+  if (written === "fd") throw refuse('"fd:" takes the number of an open descriptor');
   const scheme = schemeNamed(written);
   if (!scheme) {
     throw refuse(
       `unknown scheme${
         SHORT.test(written) ? ` "${written}:"` : ""
-      }; use a file path or one of ${schemeList()} ` +
+      }; use a file path, env:, fd: or one of ${schemeList()} ` +
         '(for a file of that name write "./" before it)',
     );
   }
@@ -155,6 +170,27 @@ export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
     ? printableName(`${written}:${withoutPin(pathPart)}?${withoutSecrets(queryPart)}`)
     : shown;
   return { scheme, displayName, path: "", attributes, query };
+}
+
+/** Descriptor of standard input. */
+const STANDARD_INPUT = 0;
+
+/**
+ * Parses `env:NAME`, `fd:N` and `-`. Returns undefined for another text. A longer name could be the
+ * contents of the variable, which a shell inserts for `env:$NAME`.
+ */
+export function parseInput(text: string): InputSource | undefined {
+  if (text === "-") return { kind: "descriptor", number: STANDARD_INPUT };
+  const name = /^env:([A-Za-z_][A-Za-z0-9_]{0,63})$/.exec(text)?.[1];
+  if (name !== undefined) return { kind: "variable", name };
+  const number = /^fd:(\d{1,6})$/.exec(text)?.[1];
+  return number === undefined ? undefined : { kind: "descriptor", number: Number(number) };
+}
+
+/** Returns the name of an input for messages. */
+export function describeInput(input: InputSource): string {
+  if (input.kind === "variable") return variableSource(input.name);
+  return input.number === STANDARD_INPUT ? "standard input" : `fd:${input.number}`;
 }
 
 const withoutPin = (text: string) => text.replace(FROM_PIN, "$1…");

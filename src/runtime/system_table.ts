@@ -15,8 +15,12 @@ export interface PosixSystem {
   readonly setDumpable?: number;
   /** SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO and, on Linux, SIGSTKFLT and SIGPWR. */
   readonly meaninglessSignals: readonly number[];
-  /** POLLOUT; POLLERR, POLLHUP and POLLNVAL together. */
-  readonly poll: { readonly writable: number; readonly broken: number };
+  /** POLLIN; POLLOUT; POLLERR, POLLHUP and POLLNVAL together. */
+  readonly poll: {
+    readonly readable: number;
+    readonly writable: number;
+    readonly broken: number;
+  };
   /** O_WRONLY, O_NONBLOCK, O_NOCTTY and O_CLOEXEC together. */
   readonly openWithoutBlocking: number;
 }
@@ -28,14 +32,14 @@ export const POSIX_SYSTEMS: Readonly<Record<string, PosixSystem>> = {
     limits: { core: 4, openFiles: 7 },
     setDumpable: 4,
     meaninglessSignals: [10, 12, 14, 26, 27, 29, 16, 30],
-    poll: { writable: 4, broken: 8 | 16 | 32 },
+    poll: { readable: 1, writable: 4, broken: 8 | 16 | 32 },
     openWithoutBlocking: 0o1 | 0o4000 | 0o400 | 0o2000000,
   },
   darwin: {
     library: "/usr/lib/libSystem.B.dylib",
     limits: { core: 4, openFiles: 8 },
     meaninglessSignals: [30, 31, 14, 26, 27, 23],
-    poll: { writable: 4, broken: 8 | 16 | 32 },
+    poll: { readable: 1, writable: 4, broken: 8 | 16 | 32 },
     openWithoutBlocking: 0x1 | 0x4 | 0x20000 | 0x1000000,
   },
 };

@@ -182,7 +182,7 @@ async function prepare(module: string): Promise<{ repeated: Run; sdk: Run; stop:
   const send = async (request: Request): Promise<string> => {
     // Others request the tokens: the client with the most of them loses the first.
     const client = () => isFirst ? "127.0.0.1" : "127.0.0.2";
-    const connection: Connection = { client, received: monotonic() };
+    const connection: Connection = { client, user: () => undefined, received: monotonic() };
     const response = await handle(request, connection);
     if (response.status !== 200) throw new Error(`${request.url}: ${response.status}`);
     return await response.text();

@@ -1,4 +1,5 @@
 import type { Platform, System } from "../../src/cli/system.ts";
+import { InputMemory } from "../../src/cli/input_memory.ts";
 import type { SignalHold } from "../../src/keystore/types.ts";
 import { FakeKeystore } from "../keystore/fake_keystore.ts";
 
@@ -18,6 +19,13 @@ export class FakeSystem implements System {
   readonly registry: System["registry"];
   readonly written: (string | Uint8Array)[] = [];
   readonly logged: string[] = [];
+  readonly inputs = new InputMemory({
+    takeVariable: (name) => {
+      const value = this.environment(name);
+      return value === undefined ? undefined : new TextEncoder().encode(value);
+    },
+    readDescriptor: () => Promise.reject(new Error("no descriptor")),
+  });
   readonly #variables: Readonly<Record<string, string>>;
   readonly #home: string | undefined;
 

@@ -58,7 +58,10 @@ testWith(
     directory.write("key.pem", scenario.identity.keyPem);
     directory.write("pass.txt", "correct horse\n");
     for (
-      const [name, signatures] of [["sign-string", 1], ["pkcs12", 1], ["encrypted key", 3]] as const
+      const [name, signatures] of [["sign-string", 1], ["inputs", 3], ["pkcs12", 1], [
+        "encrypted key",
+        3,
+      ]] as const
     ) {
       const { code, stdout, stderr } = await run(directory, blocks(FILES, name).join("\n"));
       assertEquals([code, stderr], [0, ""], name);

@@ -4,13 +4,16 @@ import { fileURLToPath } from "node:url";
 import { runProgram } from "../support/binary.ts";
 import { testWith } from "../support/needs.ts";
 
-const PROGRAM = fileURLToPath(new URL("../support/fixed_address.ts", import.meta.url));
+const program = (name: string) => fileURLToPath(new URL(`../support/${name}.ts`, import.meta.url));
 
-/** Runs the program in a network namespace. Only root can move one end of a link to another. */
-async function report(way: "unit" | "redirect"): Promise<Record<string, unknown>> {
+/** Runs a program in a network namespace. Only root can move one end of a link to another. */
+async function report(
+  way: "unit" | "redirect" | "users",
+): Promise<Record<string, unknown>> {
+  const path = program(way === "users" ? "allowed_fixed_address" : "fixed_address");
   const { code, stdout, stderr } = await runProgram(
     "unshare",
-    ["--net", Deno.execPath(), "run", "--quiet", "--cached-only", "--no-check", "-A", PROGRAM, way],
+    ["--net", Deno.execPath(), "run", "--quiet", "--cached-only", "--no-check", "-A", path, way],
     {
       env: Object.fromEntries(
         ["DENO_DIR", "DENO_TLS_CA_STORE"].map((name) => [name, Deno.env.get(name) ?? ""])
@@ -56,6 +59,18 @@ testWith(
       hereByOtherAddress: "200",
       code: 0,
       left: false,
+    });
+  },
+);
+
+testWith(
+  ["root", "network-namespace", "other-user", "program:ip", "program:nft", "program:curl"],
+  "--allow-user works at 169.254.169.254, and refuses clients that a redirect hides",
+  async () => {
+    assertEquals(await report("users"), {
+      fixed: ["200", "403"],
+      redirected: ["403", "403"],
+      direct: ["200", "403"],
     });
   },
 );

@@ -203,3 +203,29 @@ testWith(
     assertStringIncludes(keychain.stderr, "the macOS Keychain");
   },
 );
+
+testWith(
+  ["wine"],
+  "Windows: a key is read from a variable and from standard input, and not from a descriptor",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    const { keyPem, certificatePem } = scenario.identity;
+    const service = windowsFlags(scenario.serviceFlags);
+    const { code, stdout, stderr } = await wine.run(WINDOWS_BINARY, [
+      ...["credential-process", "--certificate=env:CERTIFICATE", "--private-key=-", ...service],
+    ], { env: { CERTIFICATE: certificatePem.replaceAll("\n", "\\n") }, stdin: keyPem });
+    assertEquals({ code, stderr }, { code: 0, stderr: "" });
+    assertEquals(JSON.parse(stdout).AccessKeyId, scenario.emulator.issued[0]?.accessKeyId);
+    const refused = await wine.run(WINDOWS_BINARY, ["sign-string", "--private-key=fd:3"]);
+    assertEquals([refused.code, refused.stdout], [3, ""]);
+    assertStringIncludes(
+      refused.stderr,
+      "fd:3 is not available on Windows; use env:NAME or a file",
+    );
+    const user = await wine.run(WINDOWS_BINARY, [
+      ...["serve", ...windowsFlags(scenario.flags), "--allow-user=0"],
+    ]);
+    assertEquals(user.code, 2);
+    assertStringIncludes(user.stderr, "--allow-user: only Linux reports a client's user; ");
+  },
+);

@@ -315,3 +315,34 @@ Deno.test("the access log has no token, no query and no credentials", async () =
     assert(!text.includes(secret));
   }
 });
+
+Deno.test("allowedUsers: tokens, credentials and /role/ are for these users, each token for one", async () => {
+  const fake = await FakeEndpoint.create({
+    allowedUsers: new Set([1000, 1001]),
+    containerToken: "secret",
+  });
+  const issue = async (user?: number) =>
+    await fake.ask("/latest/api/token", { method: "PUT", ...(user === undefined ? {} : { user }) });
+  const token = await (await issue(1000)).text();
+  const paths = [
+    "/latest/meta-data/iam/security-credentials/",
+    "/latest/meta-data/iam/security-credentials/Demo",
+    "/latest/meta-data/iam/security-credentials/%44emo",
+    "/latest/meta-data/placement/region",
+    "/role/Demo",
+  ];
+  const headers = { "x-aws-ec2-metadata-token": token, authorization: "secret" };
+  const statuses = async (user?: number) =>
+    await Promise.all(
+      paths.map(async (path) =>
+        (await fake.ask(path, { headers, ...(user === undefined ? {} : { user }) })).status
+      ),
+    );
+  assertEquals(await statuses(1000), [200, 200, 200, 200, 200]);
+  assertEquals(await statuses(1001), [401, 401, 401, 401, 200]);
+  for (const user of [1002, 0, undefined]) {
+    assertEquals(await statuses(user), [403, 403, 403, 403, 403]);
+    assertEquals((await issue(user)).status, 403);
+    assertEquals((await fake.ask("/healthz", user === undefined ? {} : { user })).status, 200);
+  }
+});

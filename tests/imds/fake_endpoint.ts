@@ -44,7 +44,7 @@ export class FakeEndpoint {
   /** Requests a path as a client on loopback. */
   async ask(
     path: string,
-    init: RequestInit & { host?: string; client?: string } = {},
+    init: RequestInit & { host?: string; client?: string; user?: number } = {},
   ): Promise<Response> {
     const request = new Request(`http://127.0.0.1:9911${path}`, init);
     request.headers.set("host", init.host ?? "127.0.0.1:9911");
@@ -52,6 +52,7 @@ export class FakeEndpoint {
     const url = `http://${init.host ?? "127.0.0.1:9911"}${path}`;
     Object.defineProperty(request, "url", { value: url });
     return await this.#answer(request, {
+      user: () => init.user,
       client: () => init.client ?? "127.0.0.1 user 1000",
       received: this.time,
     });

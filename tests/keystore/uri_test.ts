@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { decodeHex, encodeHex } from "@std/encoding/hex";
 
 import { HelperError } from "../../src/errors.ts";
-import { parseKeystoreUri, SCHEMES } from "../../src/keystore/uri.ts";
+import { type InputSource, parseKeystoreUri, SCHEMES } from "../../src/keystore/uri.ts";
 
 const PIN = "S3cr3tPin";
 const FILES: Record<string, string> = {
@@ -31,8 +31,31 @@ for (const [text, path] of Object.entries(FILES)) {
   });
 }
 
+const INPUTS: Record<string, [displayName: string, input: InputSource]> = {
+  "env:SIGNING_KEY": ["env:SIGNING_KEY", { kind: "variable", name: "SIGNING_KEY" }],
+  "env:signing_key": ["env:…", { kind: "variable", name: "signing_key" }],
+  "fd:3": ["fd:3", { kind: "descriptor", number: 3 }],
+  "fd:0": ["standard input", { kind: "descriptor", number: 0 }],
+  "-": ["standard input", { kind: "descriptor", number: 0 }],
+};
+
+for (const [text, [displayName, input]] of Object.entries(INPUTS)) {
+  Deno.test(`parseKeystoreUri() returns a file: source without a path for ${text}`, () => {
+    const uri = parseKeystoreUri(text, "--certificate");
+    assertEquals([uri.scheme, uri.path], ["file", ""]);
+    assertEquals([uri.displayName, uri.input], [displayName, input]);
+  });
+}
+
 const REFUSED: Record<string, string> = {
   "": "empty",
+  "env:": '"env:" takes the name of a variable',
+  "env:$KEY": '"env:" takes the name of a variable',
+  "env:1KEY": '"env:" takes the name of a variable',
+  [`env:${"A".repeat(65)}`]: '"env:" takes the name of a variable',
+  "fd:": '"fd:" takes the number of an open descriptor',
+  "fd:x": '"fd:" takes the number of an open descriptor',
+  "fd:1234567": '"fd:" takes the number of an open descriptor',
   "http://example.com/key.pem": 'unknown scheme "http:"',
   "pkcs12:key.p12": 'unknown scheme "pkcs12:"',
   "constructor:a": 'unknown scheme "constructor:"',

@@ -7,7 +7,9 @@
  * @module
  */
 import { promptSecret } from "../../src/cli/terminal/prompt.ts";
+import { InputMemory } from "../../src/cli/input_memory.ts";
 import { run } from "../../src/cli/run.ts";
+import { takeVariable } from "../../src/runtime/take_variable.ts";
 import { holdSignals } from "../../src/cli/terminal/signals.ts";
 import { disableCoreDumps, ignoreMeaninglessSignals } from "../../src/runtime/limits.ts";
 import type { Platform, System } from "../../src/cli/system.ts";
@@ -51,6 +53,10 @@ function worldOf(platform: Platform, store: Keystore): System {
     programPath: () => Deno.execPath(),
     currentDirectory: () => Deno.cwd(),
     homeDirectory: () => Deno.env.get("HOME"),
+    inputs: new InputMemory({
+      takeVariable,
+      readDescriptor: () => Promise.reject(new Error("no descriptor")),
+    }),
     hostName: () => Deno.hostname(),
     write: (output) =>
       void Deno.stdout.writeSync(

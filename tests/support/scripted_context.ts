@@ -11,6 +11,7 @@ export const NO_CONTEXT: KeystoreContext = {
   setting: () => undefined,
   isOn: () => false,
   environment: () => undefined,
+  readInput: () => Promise.reject(new Error("no input")),
   prompt: () => Promise.resolve(undefined),
   info: () => {},
   debug: () => {},

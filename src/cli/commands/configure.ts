@@ -39,7 +39,7 @@ export async function configure(values: FlagValues, system: System): Promise<voi
   readSessionRequest(values);
   const source = await readIdentitySource(values, system.platform);
   const line = quoteCommandLine(buildCredentialProcessArgs(values, system), system.platform);
-  for (const warning of findMissingFiles(source)) {
+  for (const warning of [...findMissingFiles(source), ...findVariables(source)]) {
     system.log(`warning: ${warning}`);
   }
   if (!values.isOn("write")) {
@@ -72,6 +72,16 @@ function findMissingFiles({ certificate, privateKey, intermediates }: IdentitySo
     const advice = pathAdvice(path) ?? "the command fails until it exists";
     return [`${uri.displayName} does not exist; ${advice}`];
   });
+}
+
+/** Returns a warning for each variable that the flags name. */
+function findVariables({ certificate, privateKey, intermediates }: IdentitySource): string[] {
+  const names = [certificate, privateKey, intermediates].flatMap((uri) =>
+    uri?.input?.kind === "variable" ? [uri.displayName] : []
+  );
+  return [...new Set(names)].map((name) =>
+    `${name} is not stored; set the variable for every program that uses the profile`
+  );
 }
 
 function exists(path: string): boolean {

@@ -8,6 +8,7 @@ import { resolve } from "node:path";
 import { Refresher } from "../../credentials/refresh/refresher.ts";
 import { SessionVendor } from "../../credentials/refresh/session_vendor.ts";
 import { HelperError } from "../../errors.ts";
+import { checkReportsUsers, parseAllowedUsers } from "../../imds/allowed_users.ts";
 import { createApp, type Endpoint } from "../../imds/app.ts";
 import {
   type BindAddress,
@@ -50,8 +51,10 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
   const context = createKeystoreContext(values, system);
   const info = (message: string) => system.log(`${PROGRAM}: ${message}`);
   const log = createServeLog(info, debugLogger(values, system));
+  const allowedUsers = readAllowedUsers(values, bind);
   checkOpenFiles();
   await checkAvailable(bind);
+  if (allowedUsers) await checkReportsUsers(bind);
 
   await using vendor = new SessionVendor(source, request, system.registry, context, deps, info);
   const engine = createRefreshDeps(system);
@@ -70,6 +73,7 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
       region: request.region,
       isAllowedHost,
       ...(token ? { containerToken: token.text } : {}),
+      ...(allowedUsers ? { allowedUsers } : {}),
       ...(values.isOn("debug") ? { log: (entry) => log.access(entry) } : {}),
       monotonic: () => system.monotonic(),
     };
@@ -80,11 +84,15 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
       handler: await createApp(endpoint),
       localOnly: bind.kind === "ip" && !values.isOn("allow-remote") &&
         !isLoopback(bind.address) && isOnLoopbackInterface(bind.address),
+      ...(allowedUsers ? { allowedUsers } : {}),
       monotonic: () => system.monotonic(),
       warn: (message) => info(`warning: ${message}`),
     });
     for (const line of formatAnnouncement(bind, server.port, endpoint, token?.file)) {
       system.announce(line);
+    }
+    if (allowedUsers) {
+      info(`only these users get credentials: ${values.list("allow-user")?.join(", ")}`);
     }
     const notifySocket = system.environment("NOTIFY_SOCKET");
     if (!notifySocket) info("leave this running; Ctrl-C ends it");
@@ -136,6 +144,25 @@ function readBindAddress(values: FlagValues): BindAddress {
   return parseBindAddress(values.required("bind"), values.integer("port"), {
     hopLimit: values.integer("hop-limit"),
     allowRemote: values.isOn("allow-remote"),
+  });
+}
+
+/** Returns the numbers of the users of `--allow-user`; undefined without the flag. */
+function readAllowedUsers(
+  values: FlagValues,
+  bind: BindAddress,
+): ReadonlySet<number> | undefined {
+  const texts = values.list("allow-user");
+  if (texts && values.isOn("allow-remote")) {
+    throw new HelperError(
+      "usage",
+      `${values.sourceOf("allow-user")} and ${values.sourceOf("allow-remote")} cannot be used ` +
+        "together",
+    );
+  }
+  return texts && parseAllowedUsers(texts, bind, {
+    allowUser: values.sourceOf("allow-user"),
+    bind: values.sourceOf("bind"),
   });
 }
 

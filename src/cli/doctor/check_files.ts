@@ -21,14 +21,15 @@ interface FileToCheck {
 
 /** Checks every file that the flags name. Windows permissions are not checked. */
 export function checkFiles({ values, system, source }: CheckContext): readonly Finding[] {
-  if (system.platform === "windows") return [];
+  const keyIn = source?.privateKey ?? source?.certificate;
+  const inVariable = keyIn?.input?.kind === "variable" ? [describeVariable(keyIn)] : [];
+  if (system.platform === "windows") return inVariable;
   const secrets = Object.keys(FLAGS).filter((name): name is FlagName =>
     flagOf(name as FlagName).kind === "secret"
   ).flatMap((name) => {
     const given = values.secretSource(name);
     return given && !given.literal ? /^file:(.+)$/s.exec(given.text)?.[1] ?? [] : [];
   });
-  const keyIn = source?.privateKey ?? source?.certificate;
   const files: FileToCheck[] = [
     ...filePaths(keyIn).map((path) => ({ path, holds: "key" as const })),
     ...[source?.certificate, source?.intermediates].flatMap(filePaths)
@@ -37,10 +38,18 @@ export function checkFiles({ values, system, source }: CheckContext): readonly F
     ...secrets.map((path) => ({ path, holds: "secret" as const })),
   ];
   const existing = files.filter(({ path }) => tryStat(path) !== undefined);
-  if (existing.length === 0) return [];
-  return okUnless(
+  if (existing.length === 0) return inVariable;
+  const findings = okUnless(
     existing.flatMap(checkFile),
     finding("files", "only their owner can read keys and passwords, and change files"),
+  );
+  return [...findings, ...inVariable];
+}
+
+function describeVariable({ displayName }: KeystoreUri): Finding {
+  return finding(
+    "key-in-variable",
+    `${displayName} has the private key; every program that inherits the variable can read it`,
   );
 }
 

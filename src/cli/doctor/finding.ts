@@ -62,6 +62,7 @@ export const FINDINGS = {
   "files": ["ok", "no other user can read keys and passwords, or change files"],
   "key-file-open": ["problem", "others can read the private key's file"],
   "key-file-group": ["warning", "the group can read the private key's file"],
+  "key-in-variable": ["note", "a variable has the private key"],
   "file-writable": ["problem", "others can change a file"],
   "directory-writable": ["problem", "others can replace files in a directory"],
   "file-owner": ["warning", "a private key's file belongs to another user"],

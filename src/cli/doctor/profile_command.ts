@@ -6,6 +6,7 @@
  */
 import { delimiter, isAbsolute, resolve } from "node:path";
 import { HelperError, messageOf } from "../../errors.ts";
+import { describeInput, parseInput } from "../../keystore/uri.ts";
 import {
   configurationHeader,
   OVERRIDING_SETTINGS,
@@ -15,6 +16,8 @@ import {
 import type { FlagValues } from "../flags/flag_values.ts";
 import { COMMANDS, type FlagName } from "../flags/flags.ts";
 import { parseArguments } from "../flags/parse.ts";
+import { SOURCE_FLAGS } from "../keystore_context.ts";
+import { unavailableInput } from "../settings/credential_process_args.ts";
 import { shellSyntaxIn, splitCommandLine } from "../settings/split_command_line.ts";
 import type { System } from "../system.ts";
 import { type Finding, finding } from "./finding.ts";
@@ -80,6 +83,11 @@ export async function readProfileCommand(
       const message = `${label}: ${SETTING} does not run credential-process; correct the line`;
       return { findings: [...findings, finding("profile-command", message)] };
     }
+    const input = findUnavailableInput(request.values);
+    if (input !== undefined) {
+      const message = `${label}: ${unavailableInput(input)}`;
+      return { findings: [...findings, finding("profile-command", message)] };
+    }
     return {
       findings: [finding("profile", `checked the flags of ${label}`), ...findings],
       values: request.values,
@@ -90,6 +98,12 @@ export async function readProfileCommand(
       findings: [...findings, finding("profile-command", `${label}: ${messageOf(thrown)}`)],
     };
   }
+}
+
+/** Returns the name of a source that only exists in the shell that runs a command. */
+function findUnavailableInput(values: FlagValues): string | undefined {
+  return SOURCE_FLAGS.map((flag) => parseInput(values.text(flag) ?? ""))
+    .flatMap((input) => input?.kind === "descriptor" ? [describeInput(input)] : [])[0];
 }
 
 /** Finds other settings and keys of the profile that AWS SDKs use before the line. */

@@ -221,14 +221,21 @@ function gather(
   environment: (name: string) => string | undefined,
   settings: Settings,
 ): Value | undefined {
-  const { kind, envAliases = [], unlessVariable } = flagOf(name);
+  const { kind, envAliases = [], unlessVariable, refusesEmpty } = flagOf(name);
   const value = given.get(name);
+  const refuseEmpty = (source: string) => {
+    if (refusesEmpty) {
+      throw new HelperError("usage", `${source} is empty; name a value, or omit it`);
+    }
+  };
   if (value !== undefined) {
     const all = Array.isArray(value) ? value : [String(value)];
     const texts = kind === "secret" ? all : all.filter((text) => text !== "");
+    if (texts.length < all.length) refuseEmpty(`--${name}`);
     if (texts.length > 0) return { texts, source: `--${name}`, rank: RANK.flag };
   }
   const own = environment(variableOf(name));
+  if (own === "") refuseEmpty(variableOf(name));
   if (own) return { texts: [own], source: variableOf(name), rank: RANK.own };
   if (unlessVariable && /^(true|1)$/i.test(environment(unlessVariable) ?? "")) return undefined;
   for (const variable of envAliases) {

@@ -57,6 +57,8 @@ export interface Flag {
   readonly choices?: readonly string[];
   /** Variables read if neither the flag nor its own variable is given; their text is the value. */
   readonly envAliases?: readonly string[];
+  /** An empty value is an error: without the flag, more would be allowed. */
+  readonly refusesEmpty?: true;
   /** A variable that turns `envAliases` and the configuration file off. */
   readonly unlessVariable?: string;
 }
@@ -67,19 +69,19 @@ export const FLAGS = {
     kind: "text",
     group: "key",
     value: "PATH|URI",
-    description: "PEM, DER or PKCS#12 file, or a URI",
+    description: "file, env:NAME, fd:N, - (stdin), or a URI",
   },
   "private-key": {
     kind: "text",
     group: "key",
     value: "PATH|URI",
-    description: "file, pkcs11: URI or TPM handle:0x81… (default: the source of --certificate)",
+    description: "like --certificate (default: the same source)",
   },
   "intermediates": {
     kind: "text",
     group: "key",
-    value: "PATH",
-    description: "PEM file of issuers to send in addition",
+    value: "PATH|URI",
+    description: "issuers to send: file, env:NAME, fd:N or -",
   },
   "cert-selector": {
     kind: "list",
@@ -271,6 +273,13 @@ export const FLAGS = {
     value: "NAME",
     description: "additional Host header to accept; repeatable",
   },
+  "allow-user": {
+    kind: "list",
+    group: "command",
+    value: "NAME",
+    description: "let only this user ask (Linux); repeatable",
+    refusesEmpty: true,
+  },
   "container-credentials": {
     kind: "switch",
     group: "command",
@@ -431,6 +440,7 @@ export const COMMANDS = {
       "hop-limit",
       "allow-remote",
       "allow-host",
+      "allow-user",
       "container-credentials",
       "container-token-file",
     ],

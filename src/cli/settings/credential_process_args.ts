@@ -44,13 +44,22 @@ function formatFlag(name: FlagName, values: FlagValues, system: ArgsDeps): strin
   return [flag, value === "PATH|URI" ? formatSource(text, flag, toAbsolute) : text];
 }
 
+/** Returns why an SDK that starts the program cannot use an input. */
+export function unavailableInput(displayName: string): string {
+  return `${displayName} does not exist when an SDK starts the program; use a file or env:NAME`;
+}
+
 function toAbsolutePath(path: string, { platform, currentDirectory }: ArgsDeps): string {
   const { resolve } = platform === "windows" ? win32 : posix;
   return resolve(currentDirectory(), path);
 }
 
 function formatSource(text: string, flag: string, toAbsolute: (path: string) => string): string {
-  const { scheme, path, query } = parseKeystoreUri(text, flag);
+  const { scheme, path, query, input, displayName } = parseKeystoreUri(text, flag);
+  if (input?.kind === "descriptor") {
+    throw new HelperError("usage", `${flag}: ${unavailableInput(displayName)}`);
+  }
+  if (input) return text;
   if (query.has("pin-value") || query.has("context-pin-value")) {
     throw new HelperError(
       "usage",

@@ -19,6 +19,12 @@ export interface SocketSystem {
   readonly timeToLive: { readonly level: number; readonly option: number };
   /** IPPROTO_IPV6 and IPV6_UNICAST_HOPS. */
   readonly unicastHops: { readonly level: number; readonly option: number };
+  /** SO_PEERCRED and SO_COOKIE, which only Linux has. */
+  readonly peers?: {
+    readonly level: number;
+    readonly credentials: number;
+    readonly cookie: number;
+  };
   /** Possible socket numbers: consecutive descriptors, or handles, which are multiples of four. */
   readonly numbers: { readonly step: 1 | 4; readonly max: number };
 }
@@ -32,6 +38,7 @@ export const SOCKET_SYSTEMS: Readonly<Record<string, SocketSystem>> = {
     acceptsConnections: { level: 1, option: 30 },
     timeToLive: { level: 0, option: 2 },
     unicastHops: { level: 41, option: 16 },
+    peers: { level: 1, credentials: 17, cookie: 57 },
     numbers: { step: 1, max: 1 << 20 },
   },
   darwin: {

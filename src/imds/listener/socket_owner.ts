@@ -29,6 +29,7 @@ const REQUEST = {
   length: 0,
   type: 4,
   flags: 6,
+  sequence: 8,
   family: 16,
   protocol: 17,
   states: 20,
@@ -40,8 +41,12 @@ const REQUEST = {
 } as const;
 const SOCK_DIAG_BY_FAMILY = 20;
 const NLM_F_REQUEST = 1;
-/** `struct nlmsghdr` and `struct inet_diag_msg`. */
-const REPLY = { min: 84, type: 4, user: 80 } as const;
+/** `struct nlmsghdr` and `struct inet_diag_msg`. `ends` has both ports and both addresses. */
+const REPLY = { min: 88, type: 4, sequence: 8, state: 17, ends: 20, user: 80, inode: 84 } as const;
+/** Ports and addresses in a request and a reply, in the same layout. */
+const ENDS_BYTES = 36;
+/** The kernel looks for a listener if there is no connection. */
+const TCP_LISTEN = 10;
 
 /** One end of a connection. */
 export interface Endpoint {
@@ -50,12 +55,17 @@ export interface Endpoint {
 }
 
 /** Returns the request to the kernel for the socket whose local end is `client`. Pure. */
-export function ownerRequest(client: Endpoint, server: Endpoint): Uint8Array<ArrayBuffer> {
+export function ownerRequest(
+  client: Endpoint,
+  server: Endpoint,
+  sequence = 0,
+): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(REQUEST.bytes);
   const view = new DataView(bytes.buffer);
   view.setUint32(REQUEST.length, REQUEST.bytes, true);
   view.setUint16(REQUEST.type, SOCK_DIAG_BY_FAMILY, true);
   view.setUint16(REQUEST.flags, NLM_F_REQUEST, true);
+  view.setUint32(REQUEST.sequence, sequence, true);
   bytes[REQUEST.family] = client.address.includes(":") ? AF_INET6 : AF_INET;
   bytes[REQUEST.protocol] = IPPROTO_TCP;
   view.setUint32(REQUEST.states, 0xffffffff, true);
@@ -67,10 +77,26 @@ export function ownerRequest(client: Endpoint, server: Endpoint): Uint8Array<Arr
   return bytes;
 }
 
+/**
+ * Returns the owner in the kernel's reply; undefined if it is not the reply for this connection. A
+ * socket that its program has closed has no inode, and the kernel then reports root. Pure.
+ */
+export function ownerOf(reply: Uint8Array<ArrayBuffer>, request: Uint8Array): number | undefined {
+  if (reply.length < REPLY.min) return undefined;
+  const view = new DataView(reply.buffer, reply.byteOffset);
+  if (view.getUint16(REPLY.type, true) !== SOCK_DIAG_BY_FAMILY) return undefined;
+  if (view.getUint8(REPLY.state) === TCP_LISTEN) return undefined;
+  if (view.getUint32(REPLY.inode, true) === 0) return undefined;
+  const isSame = reply.subarray(REPLY.ends, REPLY.ends + ENDS_BYTES)
+    .every((byte, i) => byte === request[REQUEST.sourcePort + i]);
+  return isSame ? view.getUint32(REPLY.user, true) : undefined;
+}
+
 /** Looks up the owners of connections. */
 export class SocketOwners implements Disposable {
   readonly #library: Deno.DynamicLibrary<typeof SYMBOLS> | undefined;
   readonly #socket: number = -1;
+  #sequence = 0;
 
   /** On systems without sock_diag, every owner is unknown. */
   constructor() {
@@ -83,17 +109,19 @@ export class SocketOwners implements Disposable {
   userOf(client: Endpoint, server: Endpoint): number | undefined {
     if (!this.#library || this.#socket < 0) return undefined;
     const { send, recv } = this.#library.symbols;
-    const request = ownerRequest(client, server);
-    const reply = new Uint8Array(4096);
+    const request = ownerRequest(client, server, ++this.#sequence);
     if (Number(send(this.#socket, request, BigInt(request.length), 0)) !== request.length) {
       return undefined;
     }
-    // The kernel has replied before `send` returns.
-    const length = Number(recv(this.#socket, reply, BigInt(reply.length), MSG_DONTWAIT));
-    const view = new DataView(reply.buffer);
-    const isReply = length >= REPLY.min &&
-      view.getUint16(REPLY.type, true) === SOCK_DIAG_BY_FAMILY;
-    return isReply ? view.getUint32(REPLY.user, true) : undefined;
+    const reply = new Uint8Array(4096);
+    for (;;) {
+      // The kernel has replied before `send` returns.
+      const length = Number(recv(this.#socket, reply, BigInt(reply.length), MSG_DONTWAIT));
+      if (length <= 0) return undefined;
+      const isOfRequest = new DataView(reply.buffer).getUint32(REPLY.sequence, true) ===
+        this.#sequence;
+      if (isOfRequest) return ownerOf(reply.subarray(0, length), request);
+    }
   }
 
   [Symbol.dispose](): void {

@@ -27,6 +27,9 @@ const SYMBOLS = {
 const BOTH_DIRECTIONS = 2;
 const ADDRESS_BYTES = 128;
 
+/** Offset of `sun_path` in `sockaddr_un`, bytes. */
+const UNIX_PATH_OFFSET = 2;
+
 /** A connection to the server. */
 export interface ServerConnection {
   /** The number of its socket. */
@@ -86,6 +89,15 @@ export class SocketCalls implements Disposable {
     return { family, port: view.getUint16(2), bytes: buffer.subarray(0, length[0]) };
   }
 
+  /** Returns the path that a Unix socket is bound to; undefined for other sockets and files. */
+  unixPath(socket: number): string | undefined {
+    const address = this.address(socket, "getsockname");
+    if (address?.family !== this.system.family.unix) return undefined;
+    const path = address.bytes.subarray(UNIX_PATH_OFFSET);
+    const end = path.indexOf(0);
+    return new TextDecoder().decode(end < 0 ? path : path.subarray(0, end));
+  }
+
   /** Returns whether a socket listens. */
   isListening(socket: number): boolean {
     const { level, option } = this.system.acceptsConnections;
@@ -94,6 +106,19 @@ export class SocketCalls implements Disposable {
     const { getsockopt } = this.#library.symbols;
     return getsockopt(BigInt(socket), level, option, bytesOf(value), length) === 0 &&
       value[0] !== 0;
+  }
+
+  /** Returns the bytes of an option; undefined if the system does not have it. */
+  readOption(
+    socket: number,
+    { level, option }: SocketOption,
+    length: number,
+  ): Uint8Array<ArrayBuffer> | undefined {
+    const value = new Uint8Array(length);
+    const size = new Uint32Array([length]);
+    const { getsockopt } = this.#library.symbols;
+    const isRead = getsockopt(BigInt(socket), level, option, value, bytesOf(size)) === 0;
+    return isRead && size[0] === length ? value : undefined;
   }
 
   /** Sets an option; returns whether the system accepted it. */

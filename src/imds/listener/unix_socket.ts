@@ -43,10 +43,13 @@ export async function clearSocketPath(path: string): Promise<void> {
   await Deno.remove(path);
 }
 
-/** Runs `listen` so that its socket is created with access for this user only. */
-export function withPrivateMode<T>(listen: () => T): T {
+/** Bits that the socket's mode does not have: access for its own user, or for all. */
+const MASKS = { own: 0o177, all: 0o111 } as const;
+
+/** Runs `listen` so that its socket is created with access for these users. */
+export function withSocketMode<T>(users: keyof typeof MASKS, listen: () => T): T {
   if (Deno.build.os === "windows") return listen();
-  const before = Deno.umask(0o177);
+  const before = Deno.umask(MASKS[users]);
   try {
     return listen();
   } finally {

@@ -2,6 +2,8 @@ import { assert, assertLess, assertStringIncludes } from "@std/assert";
 import { decodeHex } from "@std/encoding/hex";
 import { SourceError } from "../../../src/files/source_file.ts";
 import { MAX_FILE_BYTES, readKeyFile } from "../../../plugins/file/read_file.ts";
+import { NO_CONTEXT } from "../../support/scripted_context.ts";
+import { parseKeystoreUri } from "../../../src/keystore/uri.ts";
 import type { ErrorCode } from "../../../src/errors.ts";
 import { formatPem } from "../../../src/x509/pem.ts";
 import { createAuthority, generateKey } from "../../support/certificates.ts";
@@ -60,11 +62,17 @@ Deno.test("openKey() names the path when it is missing or a directory", async ()
 });
 
 Deno.test("readKeyFile() names the fault when a file may not be read, or reading fails", async () => {
+  const K = parseKeystoreUri("/k", "--private-key");
   const failing = (error: SourceError) => () => Promise.reject(error);
   const denied = failing(new SourceError("denied", "may not be read; change its permissions"));
-  await assertRefused(() => readKeyFile("/k", "/k", denied), "/k", "key-unreadable", "permissions");
+  await assertRefused(
+    () => readKeyFile(K, NO_CONTEXT, denied),
+    "/k",
+    "key-unreadable",
+    "permissions",
+  );
   const broken = failing(new SourceError("failed", "cannot be read (EIO)"));
-  await assertRefused(() => readKeyFile("/k", "/k", broken), "/k", "key-unreadable", "(EIO)");
+  await assertRefused(() => readKeyFile(K, NO_CONTEXT, broken), "/k", "key-unreadable", "(EIO)");
 });
 
 Deno.test("openKey() names the type of a key when it cannot be used", async () => {
