@@ -31,7 +31,8 @@ export function tagOf({ suffix }: Variant): string {
 }
 
 async function writeImages(target: Target, architecture: string, date: Date): Promise<void> {
-  const work = await Deno.makeTempDir();
+  // 150 MB: /tmp may be small.
+  const work = await Deno.makeTempDir({ dir: BUILD, prefix: "image-" });
   try {
     const layout = `${work}/layout`;
     const [base, ...others] = VARIANTS;
