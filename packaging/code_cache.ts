@@ -77,9 +77,11 @@ export async function recordCodeCache({ recorder, folder }: Recording): Promise<
       stderr: "piped",
     }).output();
     if (!success) throw new Error(new TextDecoder().decode(stderr).trim());
-    return Array.from(Deno.readDirSync(folder))
-      .filter(({ name }) => name.endsWith(".cache"))
-      .reduce((sum, { name }) => sum + Deno.statSync(`${folder}/${name}`).size, 0);
+    const files = Array.from(Deno.readDirSync(folder)).filter(({ name }) =>
+      name.endsWith(".cache")
+    );
+    if (files.length === 0) throw new Error(`${recorder} recorded nothing`);
+    return files.reduce((sum, { name }) => sum + Deno.statSync(`${folder}/${name}`).size, 0);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }

@@ -9,7 +9,7 @@ import { installTokenDouble } from "./token_double.js";
 
 const [folder, commandLines, certificate] = Deno.args;
 installTokenDouble(Deno.readFileSync(certificate));
-const { exit } = Deno;
+const { dlopen, exit } = Deno;
 const scripts = new Map();
 
 function compile(filename) {
@@ -21,10 +21,21 @@ function compile(filename) {
   return script;
 }
 
+/** Replaces the ends of the process, see src/runtime/end_process.ts, by a call of `resolve`. */
+function replaceExit(resolve) {
+  const end = (code) => {
+    resolve(code);
+    return new Promise(() => {});
+  };
+  Deno.exit = end;
+  Deno.dlopen = (path, symbols) =>
+    symbols._exit ? { symbols: { _exit: end } } : dlopen(path, symbols);
+}
+
 for (const args of JSON.parse(Deno.readTextFileSync(commandLines))) {
   Object.defineProperty(Deno, "args", { value: args, configurable: true });
   const code = await new Promise((resolve) => {
-    Deno.exit = resolve;
+    replaceExit(resolve);
     runProgram(compile, (path) => import(path));
   });
   if (code !== 0) exit(1);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { endProcess } from "./runtime/end_process.ts";
 import { removeRuntimeVariables } from "./runtime/remove_variables.ts";
 import { REMOVED_VARIABLES } from "./runtime/variables.ts";
 import { homedir } from "node:os";
@@ -128,5 +129,6 @@ async function main(): Promise<number> {
 main().then(async (code) => {
   system.inputs[Symbol.dispose]();
   await log.drain();
+  await endProcess(code);
   Deno.exit(code);
 });

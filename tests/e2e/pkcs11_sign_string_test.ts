@@ -193,6 +193,16 @@ Deno.test("sign-string names the call and its return value when the module fails
   }
 });
 
+Deno.test("an exit handler of the module does not change the exit code", async () => {
+  const module = ["--pkcs11-lib", await compileModule("wrapper")];
+  const env = { WRAPPER_EXIT: "1" };
+  const signed = await sign(`${KEY}?pin-value=${PIN}`, module, { env });
+  assertEquals({ code: signed.code, stderr: signed.stderr }, { code: 0, stderr: "" });
+  const refused = await sign(`${KEY}?pin-value=${WRONG}`, module, { env });
+  assertEquals({ code: refused.code, stdout: refused.stdout }, { code: 3, stdout: "" });
+  assertMatch(refused.stderr, /^aws_signing_helper: [^\n]+\n$/);
+});
+
 Deno.test("--debug logs the module and the logins, but never a PIN", async () => {
   const { code, stderr } = await sign(CAREFUL, [...LIBRARY, "--debug", "--context-pin", PIN]);
   assertEquals(code, 0);

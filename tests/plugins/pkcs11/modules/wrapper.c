@@ -15,6 +15,7 @@
  *   WRAPPER_ALWAYS      the PIN that every key wants at each signature, on a token that wants none
  *   WRAPPER_EMPTY       set: no token has any object
  *   WRAPPER_INITIALIZED set: C_Initialize says that somebody else was first
+ *   WRAPPER_EXIT        set: an exit handler aborts the process
  */
 #include "cryptoki.h"
 
@@ -92,6 +93,7 @@ static CK_RV initialize(void *args) {
   CK_RV rv = before(INITIALIZE);
   if (rv) return rv;
   memset(calls, 0, sizeof calls);
+  if (getenv("WRAPPER_EXIT")) atexit(abort);
   if (pretended) INNER(FINALIZE, finalize_fn)(NULL);
   rv = INNER(INITIALIZE, initialize_fn)(args);
   pretended = rv == CKR_OK && getenv("WRAPPER_INITIALIZED");
