@@ -37,6 +37,19 @@ const SYSTEMS: Readonly<Record<string, { library: string; closeOnExec: number } 
 const SYSTEM = SYSTEMS[Deno.build.os];
 const LIBRARY = SYSTEM && new SharedLibrary(SYSTEM.library, SYMBOLS);
 
+/** Memory that calls in threads use, kept from the garbage collector: the runtime does not keep it. */
+const inUse = new Set<Uint8Array>();
+
+/** Waits for a call that uses `memory`. */
+async function keepAlive<T>(memory: Uint8Array, called: Promise<T>): Promise<T> {
+  inUse.add(memory);
+  try {
+    return await called;
+  } finally {
+    inUse.delete(memory);
+  }
+}
+
 /**
  * Opens `path`. Returns undefined if that fails, or on a system without the functions; the caller
  * then opens it by the runtime, which knows the reason.
@@ -51,14 +64,15 @@ export async function openInThread(path: string): Promise<OpenFile | undefined> 
   }
   const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
   const flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | SYSTEM.closeOnExec;
-  const descriptor = await symbols.open(new TextEncoder().encode(`${path}\0`), flags);
+  const name = new TextEncoder().encode(`${path}\0`);
+  const descriptor = await keepAlive(name, symbols.open(name, flags));
   if (descriptor < 0) {
     LIBRARY.release();
     return undefined;
   }
   return {
     read: async (into) => {
-      const count = await symbols.read(descriptor, into, BigInt(into.length));
+      const count = await keepAlive(into, symbols.read(descriptor, into, BigInt(into.length)));
       if (count < 0n) throw new UnknownReadError("read failed");
       return Number(count);
     },
