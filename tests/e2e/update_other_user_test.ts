@@ -16,7 +16,9 @@ for (const swaps of ["file", "directory"] as const) {
       await using scenario = await SessionScenario.create();
       await using user = await SwappingUser.start(swaps, scenario.directory);
       const outcomes: Record<string, number> = {};
-      for (let run = 0; run < RUNS; run++) {
+      // Both outcomes show that the swaps overlapped the runs; a busy machine needs more runs for that.
+      const overlapped = () => Object.keys(outcomes).length > 1;
+      for (let run = 0; run < RUNS || (!overlapped() && run < 20 * RUNS); run++) {
         const { code, stderr } = await runBinary(["update", ...scenario.flags, "--once"], {
           env: { AWS_SHARED_CREDENTIALS_FILE: user.credentials },
         });
@@ -24,7 +26,6 @@ for (const swaps of ["file", "directory"] as const) {
         outcomes[code] = (outcomes[code] ?? 0) + 1;
       }
       assertEquals(await user.stop(), "nothing of root's was read or changed");
-      // Both outcomes happened, so the swaps overlapped the runs.
       assertEquals(Object.keys(outcomes), ["0", "1"], JSON.stringify(outcomes));
     },
   );
