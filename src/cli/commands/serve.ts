@@ -21,6 +21,9 @@ import type { Health, ServedCredentials } from "../../imds/documents.ts";
 import { hostCheck, parseHostNames } from "../../imds/host_check.ts";
 import { isOnLoopbackInterface } from "../../imds/listener/local_addresses.ts";
 import { checkAvailable, checkOpenFiles, EndpointServer } from "../../imds/server.ts";
+import type { ServeMetrics } from "../../imds/metrics.ts";
+import { PATHS } from "../../imds/paths.ts";
+import { pathOf } from "../../imds/request_target.ts";
 import { systemdNotifier } from "../../runtime/sd_notify.ts";
 import { TokenStore } from "../../imds/tokens.ts";
 import type { SessionRequest } from "../../rolesanywhere/create_session.ts";
@@ -31,6 +34,7 @@ import { PROGRAM } from "../program.ts";
 import { disableCoreDumps } from "../core_dumps.ts";
 import { createRefreshDeps } from "../refresh_deps.ts";
 import { createServeLog } from "../serve_log.ts";
+import { VERSION } from "./version.ts";
 import { createSessionDeps, readSessionRequest } from "../session_request.ts";
 import type { System } from "../system.ts";
 
@@ -41,6 +45,7 @@ import type { System } from "../system.ts";
  * Throws errors of the first CreateSession, and `listen`; then nothing listens.
  */
 export async function serve(values: FlagValues, system: System): Promise<void> {
+  const started = system.now();
   await system.stay();
   await disableCoreDumps(system);
   const bind = readBindAddress(values);
@@ -50,7 +55,8 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
   const deps = await createSessionDeps(values, request.endpoint, system);
   const context = createKeystoreContext(values, system);
   const info = (message: string) => system.log(`${PROGRAM}: ${message}`);
-  const log = createServeLog(info, debugLogger(values, system));
+  const debug = debugLogger(values, system);
+  const log = createServeLog(info, debug);
   const allowedUsers = readAllowedUsers(values, bind);
   checkOpenFiles();
   await checkAvailable(bind);
@@ -58,12 +64,17 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
 
   await using vendor = new SessionVendor(source, request, system.registry, context, deps, info);
   const engine = createRefreshDeps(system);
-  const refresher = await Refresher.start(() => vendor.vend(), engine, (e) => log.refresh(e));
+  const tokens = new TokenStore(() => system.monotonic(), randomBytes);
+  const metrics = values.isOn("metrics") ? await createMetrics(started, tokens) : undefined;
+  const roleMetrics = metrics?.addRole(roleNameOf(request), () => vendor.certificate);
+  const refresher = await Refresher.start(() => vendor.vend(), engine, (event) => {
+    log.refresh(event);
+    roleMetrics?.onRefresh(event);
+  });
   try {
     using token = values.isOn("container-credentials")
       ? containerToken(values.text("container-token-file"), randomBytes)
       : undefined;
-    const tokens = new TokenStore(() => system.monotonic(), randomBytes);
     const endpoint: Endpoint = {
       tokens,
       credentials: (now) => servedCredentials(refresher, now),
@@ -74,6 +85,7 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
       isAllowedHost,
       ...(token ? { containerToken: token.text } : {}),
       ...(allowedUsers ? { allowedUsers } : {}),
+      ...(metrics ? { metrics } : {}),
       ...(values.isOn("debug") ? { log: (entry) => log.access(entry) } : {}),
       monotonic: () => system.monotonic(),
     };
@@ -84,6 +96,7 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
       handler: await createApp(endpoint),
       localOnly: bind.kind === "ip" && !values.isOn("allow-remote") &&
         !isLoopback(bind.address) && isOnLoopbackInterface(bind.address),
+      ...(metrics ? { onRefused: (url, status) => metrics.countRequest(pathOf(url), status) } : {}),
       ...(allowedUsers ? { allowedUsers } : {}),
       monotonic: () => system.monotonic(),
       warn: (message) => info(`warning: ${message}`),
@@ -91,6 +104,7 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
     for (const line of formatAnnouncement(bind, server.port, endpoint, token?.file)) {
       system.announce(line);
     }
+    if (metrics) debug(`metrics: ${formatMetricsPlace(bind, server.port)}`);
     if (allowedUsers) {
       info(`only these users get credentials: ${values.list("allow-user")?.join(", ")}`);
     }
@@ -104,6 +118,12 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
   } finally {
     void refresher.stop();
   }
+}
+
+/** Loads and creates the metrics. */
+async function createMetrics(started: Date, tokens: TokenStore): Promise<ServeMetrics> {
+  const { ServeMetrics } = await import("../../imds/metrics.ts");
+  return new ServeMetrics({ version: VERSION, started, tokens });
 }
 
 /** Timeout for a running request to the service when the program ends, milliseconds. */
@@ -210,6 +230,13 @@ function formatTokenFileExports(file: string): string[] {
     `export AWS_CONTAINER_AUTHORIZATION_TOKEN="$(cat ${quoted})"`,
     `export AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=${quoted}`,
   ];
+}
+
+/** Returns the address of the metrics. */
+function formatMetricsPlace(bind: BindAddress, port: number): string {
+  return bind.kind === "unix"
+    ? `${PATHS.metrics} on ${bind.path}`
+    : `${endpointUrl({ address: bind.address, port })}${PATHS.metrics}`;
 }
 
 /** Returns lines to copy into a shell. Scripts wait for the first one, as printed by AWS's helper. */
