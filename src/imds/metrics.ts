@@ -19,25 +19,25 @@ const PREFIX = "aws_signing_helper_";
 const RESULTS = ["success", "key", "refused", "unavailable", "network", "other"] as const;
 type Result = typeof RESULTS[number];
 
-/** Facts that do not change, and the token store. */
-export interface MetricsOptions {
+/** Sources of the values that are not counted here. */
+export interface MetricsSources {
   readonly version: string;
   /** Start of the process. */
   readonly started: Date;
   readonly tokens: TokenStore;
+  /** Returns the certificate that was used last. */
+  certificate(): Certificate | undefined;
+  /** Returns the names of the roles that are served now. */
+  roles(): readonly string[];
 }
 
-/** Metrics of one role, fed by its refresher. */
-export class RoleMetrics {
+/** Refreshes of one role's session. */
+class RoleRefreshes {
   readonly #refreshes = new Map<Result, number>(RESULTS.map((result) => [result, 0]));
   #failures = 0;
   #expiration: Date | undefined;
   #next: Date | undefined;
 
-  /** @param certificate returns the certificate that was used last */
-  constructor(readonly certificate: () => Certificate | undefined) {}
-
-  /** Counts an event of the refresher. */
   onRefresh(event: RefreshEvent): void {
     if (event.kind === "refreshed") {
       this.#count("success");
@@ -80,15 +80,13 @@ export class RoleMetrics {
 export class ServeMetrics implements EndpointMetrics {
   readonly contentType = CONTENT_TYPE;
   readonly #requests = new Map<PathClass, Map<number, number>>();
-  readonly #roles = new Map<string, RoleMetrics>();
+  readonly #roles = new Map<string, RoleRefreshes>();
 
-  constructor(private readonly options: MetricsOptions) {}
+  constructor(private readonly sources: MetricsSources) {}
 
-  /** Adds a role, or replaces the one with this name. */
-  addRole(name: string, certificate: () => Certificate | undefined): RoleMetrics {
-    const role = new RoleMetrics(certificate);
-    this.#roles.set(name, role);
-    return role;
+  /** Counts an event of a role's refresher. */
+  onRefresh(role: string, event: RefreshEvent): void {
+    this.#role(role).onRefresh(event);
   }
 
   /** Counts a response. `path` is normalized. */
@@ -101,15 +99,16 @@ export class ServeMetrics implements EndpointMetrics {
 
   /** Returns all metrics in Prometheus' text format. */
   render(): string {
-    const { version, started, tokens } = this.options;
+    const { version, started, tokens } = this.sources;
     tokens.sweep();
     return formatMetrics([
       gauge(`${PREFIX}build_info`, "Version of the program; the value is always 1", [
         { labels: { version }, value: 1 },
       ]),
       gauge("process_start_time_seconds", "Start of the process, in seconds since 1970", [
-        { value: started.getTime() / 1000 },
+        { value: toSeconds(started) },
       ]),
+      ...this.#certificateMetrics(),
       ...this.#roleMetrics(),
       counter(
         `${PREFIX}http_requests_total`,
@@ -130,33 +129,35 @@ export class ServeMetrics implements EndpointMetrics {
     ]);
   }
 
-  #roleMetrics(): Metric[] {
-    const timestamp = (name: string, help: string, read: (role: RoleMetrics) => Date | undefined) =>
-      gauge(
-        `${PREFIX}${name}_timestamp_seconds`,
-        `${help}, in seconds since 1970`,
-        this.#samples((role) => {
-          const time = read(role);
-          return time ? [{ value: time.getTime() / 1000 }] : [];
-        }),
-      );
+  #certificateMetrics(): Metric[] {
+    const certificate = this.sources.certificate();
+    const samples = (time: Date | undefined) => time ? [{ value: toSeconds(time) }] : [];
     return [
-      timestamp(
-        "certificate_not_before",
-        "Start of the validity of the certificate in use",
-        ({ certificate }) => certificate()?.notBefore,
+      gauge(
+        `${PREFIX}certificate_not_before_timestamp_seconds`,
+        "Start of the validity of the certificate in use, in seconds since 1970",
+        samples(certificate?.notBefore),
       ),
-      timestamp(
-        "certificate_not_after",
-        "End of the validity of the certificate in use",
-        ({ certificate }) => certificate()?.notAfter,
+      gauge(
+        `${PREFIX}certificate_not_after_timestamp_seconds`,
+        "End of the validity of the certificate in use, in seconds since 1970",
+        samples(certificate?.notAfter),
       ),
-      timestamp(
-        "session_expiration",
-        "Expiration of the session, 1970 if there is none yet",
-        ({ expiration }) => expiration ?? new Date(0),
+    ];
+  }
+
+  #roleMetrics(): Metric[] {
+    return [
+      gauge(
+        `${PREFIX}session_expiration_timestamp_seconds`,
+        "Expiration of the last session, in seconds since 1970; 0 if there is none yet",
+        this.#samples(({ expiration }) => [{ value: expiration ? toSeconds(expiration) : 0 }]),
       ),
-      timestamp("session_next_refresh", "Time of the next refresh or attempt", ({ next }) => next),
+      gauge(
+        `${PREFIX}session_next_refresh_timestamp_seconds`,
+        "Time of the next refresh or attempt, in seconds since 1970",
+        this.#samples(({ next }) => next ? [{ value: toSeconds(next) }] : []),
+      ),
       counter(
         `${PREFIX}session_refreshes_total`,
         "Refreshes of the session by result",
@@ -172,11 +173,22 @@ export class ServeMetrics implements EndpointMetrics {
     ];
   }
 
-  #samples(read: (role: RoleMetrics) => readonly Sample[]): Sample[] {
-    return [...this.#roles].flatMap(([role, metrics]) =>
-      read(metrics).map(({ labels, value }) => ({ labels: { ...labels, role }, value }))
+  /** Returns samples of each role that is served now. */
+  #samples(read: (role: RoleRefreshes) => readonly Sample[]): Sample[] {
+    return this.sources.roles().flatMap((role) =>
+      read(this.#role(role)).map(({ labels, value }) => ({ labels: { ...labels, role }, value }))
     );
   }
+
+  #role(name: string): RoleRefreshes {
+    let role = this.#roles.get(name);
+    if (!role) this.#roles.set(name, role = new RoleRefreshes());
+    return role;
+  }
+}
+
+function toSeconds(time: Date): number {
+  return time.getTime() / 1000;
 }
 
 function resultOf(error: HelperError): Result {

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 
+import type { RefreshEvent } from "../../src/credentials/refresh/refresher.ts";
 import { type ErrorCode, HelperError } from "../../src/errors.ts";
 import { ServeMetrics } from "../../src/imds/metrics.ts";
 import { type PathClass, pathClass, PATHS } from "../../src/imds/paths.ts";
@@ -16,8 +17,15 @@ function createMetrics() {
     (length) => crypto.getRandomValues(new Uint8Array(length)),
   );
   const started = new Date("2026-01-01T00:00:00.250Z");
-  const metrics = new ServeMetrics({ version: "1.2.3", started, tokens });
-  return { clock, tokens, metrics };
+  const roles = ["Demo", "Other"];
+  const metrics = new ServeMetrics({
+    version: "1.2.3",
+    started,
+    tokens,
+    certificate: () => undefined,
+    roles: () => roles,
+  });
+  return { clock, tokens, metrics, roles };
 }
 
 /** Returns the values of a page by their series. */
@@ -52,8 +60,8 @@ for (const [path, expected] of CLASSES) {
 }
 
 Deno.test("render() has every result of a new role, and no session", () => {
-  const { metrics } = createMetrics();
-  metrics.addRole("Demo", () => undefined);
+  const { metrics, roles } = createMetrics();
+  roles.pop();
   assertEquals(valuesOf(metrics.render()), {
     'build_info{version="1.2.3"}': 1,
     "process_start_time_seconds": 1767225600.25,
@@ -85,8 +93,7 @@ const RESULTS: Readonly<Partial<Record<ErrorCode, string>>> = {
 Deno.test("onRefresh() counts each role's refreshes by result", () => {
   for (const [code, result] of Object.entries(RESULTS)) {
     const { metrics } = createMetrics();
-    const role = metrics.addRole("Demo", () => undefined);
-    metrics.addRole("Other", () => undefined);
+    const role = { onRefresh: (event: RefreshEvent) => metrics.onRefresh("Demo", event) };
     role.onRefresh({ kind: "refreshed", credentials: CREDENTIALS, nextRefresh: NEXT });
     role.onRefresh({ kind: "clock-jump", by: 60_000 });
     const error = new HelperError(code as ErrorCode, "secret message");
@@ -116,6 +123,19 @@ Deno.test("onRefresh() counts each role's refreshes by result", () => {
     role.onRefresh({ kind: "refreshed", credentials: CREDENTIALS, nextRefresh: NEXT });
     assertEquals(valuesOf(metrics.render())['session_failed_refreshes{role="Demo"}'], 0);
   }
+});
+
+Deno.test("render() has the roles that are served now, and their earlier counts", () => {
+  const { metrics, roles } = createMetrics();
+  metrics.onRefresh("Other", { kind: "refreshed", credentials: CREDENTIALS, nextRefresh: NEXT });
+  const count = () =>
+    valuesOf(metrics.render())['session_refreshes_total{result="success",role="Other"}'];
+  assertEquals(count(), 1);
+  roles.pop();
+  assertEquals(count(), undefined);
+  assert(!metrics.render().includes("Other"));
+  roles.push("Other");
+  assertEquals(count(), 1);
 });
 
 Deno.test("render() counts valid tokens and evictions, not expired tokens", () => {

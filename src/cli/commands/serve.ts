@@ -21,7 +21,7 @@ import type { Health, ServedCredentials } from "../../imds/documents.ts";
 import { hostCheck, parseHostNames } from "../../imds/host_check.ts";
 import { isOnLoopbackInterface } from "../../imds/listener/local_addresses.ts";
 import { checkAvailable, checkOpenFiles, EndpointServer } from "../../imds/server.ts";
-import type { ServeMetrics } from "../../imds/metrics.ts";
+import type { MetricsSources, ServeMetrics } from "../../imds/metrics.ts";
 import { PATHS } from "../../imds/paths.ts";
 import { pathOf } from "../../imds/request_target.ts";
 import { systemdNotifier } from "../../runtime/sd_notify.ts";
@@ -65,11 +65,18 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
   await using vendor = new SessionVendor(source, request, system.registry, context, deps, info);
   const engine = createRefreshDeps(system);
   const tokens = new TokenStore(() => system.monotonic(), randomBytes);
-  const metrics = values.isOn("metrics") ? await createMetrics(started, tokens) : undefined;
-  const roleMetrics = metrics?.addRole(roleNameOf(request), () => vendor.certificate);
+  const roleName = roleNameOf(request);
+  const metrics = values.isOn("metrics")
+    ? await createMetrics({
+      started,
+      tokens,
+      certificate: () => vendor.certificate,
+      roles: () => [roleName],
+    })
+    : undefined;
   const refresher = await Refresher.start(() => vendor.vend(), engine, (event) => {
     log.refresh(event);
-    roleMetrics?.onRefresh(event);
+    metrics?.onRefresh(roleName, event);
   });
   try {
     using token = values.isOn("container-credentials")
@@ -79,7 +86,7 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
       tokens,
       credentials: (now) => servedCredentials(refresher, now),
       health: () => health(refresher, system),
-      roleName: roleNameOf(request),
+      roleName,
       roleArn: request.arns.role.text,
       region: request.region,
       isAllowedHost,
@@ -121,9 +128,9 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
 }
 
 /** Loads and creates the metrics. */
-async function createMetrics(started: Date, tokens: TokenStore): Promise<ServeMetrics> {
+async function createMetrics(sources: Omit<MetricsSources, "version">): Promise<ServeMetrics> {
   const { ServeMetrics } = await import("../../imds/metrics.ts");
-  return new ServeMetrics({ version: VERSION, started, tokens });
+  return new ServeMetrics({ ...sources, version: VERSION });
 }
 
 /** Timeout for a running request to the service when the program ends, milliseconds. */
