@@ -2,12 +2,14 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
 
+import { runProgram } from "../support/binary.ts";
 import { readDocument } from "../support/documents.ts";
 import { testWith } from "../support/needs.ts";
 import { MONITORING, Prometheus, promtool } from "../support/prometheus.ts";
 import { ServeProcess } from "../support/serve_process.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { PYTHON } from "../support/tools.ts";
 
 const ALERTS = `${MONITORING}alerts.yml`;
 const ALERTS_TEST = fileURLToPath(new URL("../fixtures/alerts_test.yml", import.meta.url));
@@ -129,6 +131,20 @@ Deno.test("the dashboard has panels next to each other, and one variable for the
     ...list.flatMap(({ datasource }) => datasource ? [datasource.uid] : []),
   ];
   assertEquals([...new Set(sources)], ["${datasource}"]);
+});
+
+testWith(["python-client"], "Grafana's own model reads all of the dashboard", async () => {
+  const judge = async (dashboard: unknown) => {
+    const script = fileURLToPath(new URL("../support/judge_dashboard.py", import.meta.url));
+    const stdin = JSON.stringify(dashboard);
+    const { code, stdout, stderr } = await runProgram(PYTHON, [script], { stdin });
+    return code === 0 ? JSON.parse(stdout) : stderr;
+  };
+  assertEquals(await judge(dashboard), []);
+  const [panel, ...others] = dashboard.panels;
+  const unknown = { ...dashboard, panels: [{ ...panel, position: {} }, ...others] };
+  assertEquals(await judge(unknown), ["/panels/0/position"]);
+  assertMatch(await judge({ ...dashboard, panels: 1 }), /TypeError/);
 });
 
 testWith(
