@@ -90,7 +90,12 @@ export class HelperError extends Error {
 
   /** Process exit code of this error, from {@link EXIT_CODES}. */
   get exitCode(): number {
-    return EXIT_CODES[ERROR_CODES[this.code]].value;
+    return EXIT_CODES[this.exitName].value;
+  }
+
+  /** Name of the exit code in {@link EXIT_CODES}. */
+  get exitName(): ExitName {
+    return ERROR_CODES[this.code];
   }
 }
 

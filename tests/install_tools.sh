@@ -222,6 +222,27 @@ if [ ! -e "$arm64/usr/lib/aarch64-linux-gnu/libcrypto.so.3" ] && command -v mmde
   printf 'tools: libraries for arm64 in %s\n' "$arm64"
 fi
 
+# promtool and prometheus, as Debian builds them: only unpacked, because the package starts a daemon.
+prometheus=$PWD/$clients/prometheus
+if [ ! -e "$prometheus/made-from" ]; then
+  rm -rf "$prometheus"
+  mkdir -p "$prometheus"
+  log=$PWD/build/logs/prometheus.log
+  fetch() { (cd "$temporary" && rm -f prometheus_*.deb && apt-get -qq download prometheus) >>"$log" 2>&1; }
+  : >"$log"
+  # On a machine without package lists, the first try fails.
+  if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null &&
+    { fetch || { [ $can_install = yes ] && apt-get update >>"$log" 2>&1 && fetch; }; } &&
+    dpkg-deb --fsys-tarfile "$temporary"/prometheus_*.deb |
+    tar -xf - -C "$prometheus" --strip-components=3 ./usr/bin/prometheus ./usr/bin/promtool >>"$log" 2>&1; then
+    (cd "$temporary" && echo prometheus_*.deb) >"$prometheus/made-from"
+    printf 'tools: prometheus in %s\n' "$clients/prometheus"
+  else
+    echo "apt-get could not fetch the package prometheus; see $log" >"$prometheus/why-not"
+    printf 'tools: no prometheus: %s\n' "$(cat "$prometheus/why-not")"
+  fi
+fi
+
 # kustomize builds with a newer Go than Debian 12 has; where there is none, its tests are told as not run.
 kustomize=$PWD/$clients/kustomize
 KUSTOMIZE=sigs.k8s.io/kustomize/kustomize/v5@v5.8.1

@@ -14,6 +14,7 @@ import {
 } from "./documents.ts";
 import { hostRefusal } from "./host_check.ts";
 import { hostHeaderCheck } from "./host_header.ts";
+import { pathClass, PATHS } from "./paths.ts";
 import { type RequestTarget, targetReader } from "./request_target.ts";
 import { timingSafeEqual } from "./timing_safe_equal.ts";
 import { TOKEN_SECONDS, type TokenStore, type TokenUser } from "./tokens.ts";
@@ -34,9 +35,19 @@ export interface Endpoint {
   readonly containerToken?: string;
   /** Users that get tokens and credentials; absent: all. */
   readonly allowedUsers?: ReadonlySet<number>;
+  /** Metrics for Prometheus; absent: no `/metrics`, and nothing is counted. */
+  readonly metrics?: EndpointMetrics;
   /** Called after each response. */
   readonly log?: (entry: AccessEntry) => void;
   monotonic(): number;
+}
+
+/** Metrics that the endpoint feeds and serves. */
+export interface EndpointMetrics {
+  readonly contentType: string;
+  /** Counts a response. `path` is normalized. */
+  countRequest(path: string, status: number): void;
+  render(): string;
 }
 
 /** One request that was answered. */
@@ -80,7 +91,6 @@ const HEADER = {
 } as const;
 const TEXT = { "content-type": "text/plain" } as const;
 const JSON_TYPE = { "content-type": "application/json" } as const;
-const ROLES = "/latest/meta-data/iam/security-credentials";
 /** Alias for the role's name. */
 const ROLE_ALIAS = "default";
 
@@ -92,13 +102,14 @@ export async function createApp(endpoint: Endpoint): Promise<RequestHandler> {
   addTokens(app, endpoint);
   addMetadata(app, endpoint);
   addHealth(app, endpoint);
+  if (endpoint.metrics) addMetrics(app, endpoint.metrics);
   if (endpoint.containerToken !== undefined) {
     addContainerCredentials(app, endpoint, endpoint.containerToken);
   }
   app.onError(() => reply("internal error", 500, TEXT));
   const isValidHost = hostHeaderCheck();
   // Not a Hono middleware: that would add a few promises to every response.
-  const handle = (
+  const respond = (
     request: Request,
     connection: Connection,
     { path, authority, isAllowed }: RequestTarget,
@@ -110,7 +121,8 @@ export async function createApp(endpoint: Endpoint): Promise<RequestHandler> {
       ? app.fetch(request, { request, connection, path })
       : reply(hostRefusal(authority), 403, TEXT);
   };
-  const { log } = endpoint;
+  const { log, metrics } = endpoint;
+  const handle = metrics ? countRequests(respond, metrics) : respond;
   if (!log) return (request, connection) => handle(request, connection, readTarget(request.url));
   return async (request, connection) => {
     const { method } = request;
@@ -125,6 +137,24 @@ export async function createApp(endpoint: Endpoint): Promise<RequestHandler> {
       client: connection.client(),
     });
     return response;
+  };
+}
+
+type TargetHandler = (
+  request: Request,
+  connection: Connection,
+  target: RequestTarget,
+) => Response | Promise<Response>;
+
+/** Wraps a handler so that its responses are counted. Only HEAD's come by a promise. */
+function countRequests(handler: TargetHandler, metrics: EndpointMetrics): TargetHandler {
+  return (request, connection, target) => {
+    const count = (response: Response) => {
+      metrics.countRequest(target.path, response.status);
+      return response;
+    };
+    const response = handler(request, connection, target);
+    return response instanceof Promise ? response.then(count) : count(response);
   };
 }
 
@@ -175,7 +205,7 @@ function addTokens(app: Hono<Environment>, endpoint: Endpoint): void {
     const token = tokens.issue(seconds, connection.client(), user);
     return reply(token, 200, { ...TEXT, [HEADER.tokenSeconds]: String(seconds) });
   });
-  app.all("/latest/api/token", issue);
+  app.all(PATHS.token, issue);
 }
 
 /** Response without the header for the token's remaining lifetime. */
@@ -205,15 +235,15 @@ function addMetadata(app: Hono<Environment>, endpoint: Endpoint): void {
   const roleCredentials = ({ env }: Context<Environment>) => credentials(env.connection);
   const names = [...new Set([roleName, ROLE_ALIAS])];
   const listed: Document = [200, TEXT, roleName];
-  app.all(ROLES, withToken(() => listed));
-  for (const name of names) app.all(`${ROLES}/${name}`, withToken(roleCredentials));
+  app.all(PATHS.role, withToken(() => listed));
+  for (const name of names) app.all(`${PATHS.role}/${name}`, withToken(roleCredentials));
   const placed: Document = [200, TEXT, region];
-  app.all("/latest/meta-data/placement/region", withToken(() => placed));
+  app.all(PATHS.region, withToken(() => placed));
   // SDKs that request the zone remove its last letter.
   const zone: Document = [200, TEXT, `${region}a`];
-  app.all("/latest/meta-data/placement/availability-zone", withToken(() => zone));
+  app.all(PATHS.zone, withToken(() => zone));
   const identity: Document = [200, JSON_TYPE, identityDocument(region)];
-  app.all("/latest/dynamic/instance-identity/document", withToken(() => identity));
+  app.all(PATHS.identity, withToken(() => identity));
 
   // Not a path parameter: next to fixed names, Hono would use a slower router for all paths.
   const otherRole = withToken((context) =>
@@ -221,10 +251,10 @@ function addMetadata(app: Hono<Environment>, endpoint: Endpoint): void {
       ? roleCredentials(context)
       : NO_SUCH_ROLE
   );
-  const isRole = (path: string) =>
-    path.startsWith(`${ROLES}/`) && path.lastIndexOf("/") === ROLES.length;
   app.notFound((context) =>
-    isRole(context.req.path) ? otherRole(context) : reply("not found", 404, TEXT)
+    pathClass(context.req.path) === "credentials"
+      ? otherRole(context)
+      : reply("not found", 404, TEXT)
   );
 }
 
@@ -272,7 +302,12 @@ function addHealth(app: Hono<Environment>, { health }: Endpoint): void {
     const found = health();
     return reply(JSON.stringify(found), found.status === "expired" ? 503 : 200, JSON_TYPE);
   });
-  app.all("/healthz", report);
+  app.all(PATHS.health, report);
+}
+
+function addMetrics(app: Hono<Environment>, metrics: EndpointMetrics): void {
+  const headers = { "content-type": metrics.contentType };
+  app.all(PATHS.metrics, allowMethod("GET", () => reply(metrics.render(), 200, headers)));
 }
 
 function addContainerCredentials(

@@ -38,7 +38,7 @@ export function targetReader(
 const VERSION = /^\/(\d{4}-\d\d-\d\d|1\.0)(?=\/|$)/;
 
 /** Returns the path with single slashes, without a trailing slash, and with version `latest`. */
-function pathOf(url: string): string {
+export function pathOf(url: string): string {
   const start = url.indexOf("/", url.indexOf("://") + 3);
   if (start < 0) return "/";
   const query = url.indexOf("?", start);

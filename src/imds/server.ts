@@ -25,6 +25,8 @@ export interface ServerOptions {
   readonly handler: RequestHandler;
   /** Refuses clients on other machines, which can reach addresses of the loopback interface too. */
   readonly localOnly: boolean;
+  /** Called after a response that `handler` does not make. */
+  readonly onRefused?: (url: string, status: number) => void;
   /** Users that get credentials; absent: all. */
   readonly allowedUsers?: ReadonlySet<number>;
   /** Milliseconds from any origin, never going back. */
@@ -206,7 +208,10 @@ export class EndpointServer implements AsyncDisposable {
     const { port } = remote;
     const received = this.#options.monotonic();
     this.#idle.onRequest(port, received);
-    if (this.#isRemote(remote.hostname)) return new Response(REMOTE_CLIENT, { status: 403 });
+    if (this.#isRemote(remote.hostname)) {
+      this.#options.onRefused?.(request.url, 403);
+      return new Response(REMOTE_CLIENT, { status: 403 });
+    }
     const response = this.#options.handler(request, {
       client: () => formatClient(remote, user()),
       user,

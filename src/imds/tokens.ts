@@ -36,6 +36,7 @@ interface Token {
 /** Store of the valid tokens. */
 export class TokenStore {
   readonly #tokens = new Map<string, Token>();
+  #evicted = 0;
 
   /**
    * @param monotonic milliseconds from any origin, never going back
@@ -49,6 +50,11 @@ export class TokenStore {
   /** Number of tokens, including expired ones that are not yet swept. */
   get size(): number {
     return this.#tokens.size;
+  }
+
+  /** Number of valid tokens that were replaced by newer ones. */
+  get evicted(): number {
+    return this.#evicted;
   }
 
   /** Returns a new token for `client`, valid for this number of seconds and for `user` only. */
@@ -97,6 +103,6 @@ export class TokenStore {
         first = { name, expires };
       }
     }
-    if (first) this.#tokens.delete(first.name);
+    if (first && this.#tokens.delete(first.name)) this.#evicted++;
   }
 }

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a benchmark prints its results
 /**
  * `make bench`, second part: requests a second and latency of `serve` for credentials,
- * with and without `--allow-user`, compared with a bare `Deno.serve` and Node's http server in the same
+ * with and without `--allow-user` and `--metrics`, compared with a bare `Deno.serve` and Node's http server in the same
  * run, in turns. Ends with 1 if a target is missed.
  *
  * Usage: deno run -A tests/bench/serve.ts
@@ -19,6 +19,7 @@ const SECONDS = 2;
 const TARGETS = [
   { name: "serve to bare Deno.serve", of: [0, 2], share: 0.8 },
   { name: "serve --allow-user to serve", of: [1, 0], share: 0.7 },
+  { name: "serve --metrics to serve", of: [4, 0], share: 0.9 },
 ] as const;
 
 /** A server to measure. */
@@ -48,6 +49,7 @@ const local = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 await using scenario = await SessionScenario.create();
 await using serve = await ServeProcess.start(scenario);
 await using limited = await ServeProcess.start(scenario, [`--allow-user=${Deno.uid()}`]);
+await using counted = await ServeProcess.start(scenario, ["--metrics"]);
 const token = await serve.token();
 const answer = await serve.get(CREDENTIALS_PATH, token);
 const length = String((await answer.text()).length);
@@ -62,6 +64,7 @@ const subjects: readonly Subject[] = [
   { name: "serve --allow-user", url: limited.url, token: await limited.token() },
   { name: "bare Deno.serve", url: deno.url, token },
   { name: "Node's http", url: node.url, token },
+  { name: "serve --metrics", url: counted.url, token: await counted.token() },
 ];
 
 const best = (reports: readonly LoadReport[]): LoadReport | undefined =>

@@ -29,12 +29,14 @@ testWith(
   ["root", "network-namespace", "python-client", "program:ip", "program:nsenter"],
   "serve on 169.254.169.254, as the systemd unit starts it, answers this machine and no other",
   async () => {
-    const { boto3, issued, neighbour, ...rest } = await report("unit");
+    const { boto3, issued, neighbour, neighbourMetrics, refused, ...rest } = await report("unit");
     assertEquals(boto3, `${issued} iam-role`);
     assertMatch(
       String(neighbour),
       /^this address is for programs on its own machine only; .* 403$/,
     );
+    assertEquals(neighbourMetrics, "403");
+    assertEquals(refused, ['{code="403",path="health"} 1', '{code="403",path="metrics"} 1']);
     assertEquals(rest, {
       statuses: "200 200",
       here: "200",
@@ -49,9 +51,13 @@ testWith(
   ["root", "network-namespace", "python-client", "program:ip", "program:nsenter", "program:nft"],
   "the documented redirect takes 169.254.169.254 to serve on loopback, for this machine only",
   async () => {
-    const { boto3, issued, neighbour, ...rest } = await report("redirect");
+    const { boto3, issued, neighbour, neighbourMetrics, refused, ...rest } = await report(
+      "redirect",
+    );
     assertEquals(boto3, `${issued} iam-role`);
     assertMatch(String(neighbour), /^curl ended with (7|28)$/);
+    assertMatch(String(neighbourMetrics), /^(7|28)$/);
+    assertEquals(refused, []);
     assertEquals(rest, {
       statuses: "200 200",
       here: "200",

@@ -17,6 +17,10 @@ for (const architecture of ["amd64", "arm64"]) {
     assertEquals(await field("Architecture"), architecture);
     assertEquals(await field("Version"), VERSION);
     assertStringIncludes(await field("Depends"), "libc6 (>= 2.27)");
+    const contents = await must("dpkg-deb", ["--contents", packageOf(architecture)]);
+    for (const { name } of Deno.readDirSync(`${ROOT}packaging/monitoring`)) {
+      assertStringIncludes(contents, `/examples/monitoring/${name}\n`);
+    }
     // lintian leaves files in its temporary folder.
     using directory = new TemporaryDirectory();
     const { stdout } = await runProgram("lintian", [

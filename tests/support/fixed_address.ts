@@ -78,9 +78,12 @@ async function askWithoutNetwork(rules: string, route: string): Promise<string> 
   return await must("unshare", ["--net", "sh", "-ec", script, PYTHON]);
 }
 
-async function ask(run: (args: readonly string[]) => Promise<{ code: number; stdout: string }>) {
+async function ask(
+  run: (args: readonly string[]) => Promise<{ code: number; stdout: string }>,
+  path = "/healthz",
+) {
   const { code, stdout } = await run(
-    ["curl", "-s", "--max-time", "20", "-w", " %{http_code}", `http://${ADDRESS}/healthz`],
+    ["curl", "-s", "--max-time", "20", "-w", " %{http_code}", `http://${ADDRESS}${path}`],
   );
   return code === 0 ? stdout : `curl ended with ${code}`;
 }
@@ -104,7 +107,11 @@ if (way === "unit") {
   await shell(`ip route add default via 10.9.9.2; nft -f - <<'EOF'\n${rules}EOF\n`);
 }
 const rights = way === "unit" ? ONLY_PORT_80 : NO_RIGHTS;
-await using serve = new RunningBinary(["serve", ...scenario.flags, ...flags], {}, rights);
+await using serve = new RunningBinary(
+  ["serve", ...scenario.flags, ...flags, "--metrics"],
+  {},
+  rights,
+);
 await serve.waitForLine(/^export AWS_EC2_METADATA_SERVICE_ENDPOINT=/);
 
 const local = ([program = "", ...args]: readonly string[]) => runProgram(program, args);
@@ -130,6 +137,8 @@ const report = {
     )).replace(/^.* /s, ""),
   ...(withoutNetwork === undefined ? {} : { withoutNetwork }),
   neighbour: await ask((args) => neighbour.run(args)),
+  neighbourMetrics: (await ask((args) => neighbour.run(args), "/metrics")).replace(/^.* /s, ""),
+  refused: (await ask(local, "/metrics")).match(/\{code="403",path="\w+"\} \d+/g) ?? [],
 };
 serve.kill("SIGTERM");
 const { code } = await serve.end();

@@ -113,6 +113,7 @@ const PROBES = {
   "go-containers": () => compiledClient("go_containers").whyNot,
   "java-containers": () => compiledClient("java_containers").whyNot,
   "kustomize": () => compiledClient("kustomize").whyNot,
+  "prometheus": () => compiledClient("prometheus").whyNot,
   "wine": reasonAgainstWine,
   "arm64-emulator": reasonAgainstArm64,
   "image": () => missingTools(`${BUILD}image.stamp`),

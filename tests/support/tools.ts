@@ -32,6 +32,7 @@ export function compiledClient(
     | "java"
     | "java_containers"
     | "kustomize"
+    | "prometheus"
     | "rust",
 ): CompiledClient {
   const folder = fileURLToPath(new URL(`${name}/`, CLIENTS));

@@ -21,6 +21,9 @@ import type { Health, ServedCredentials } from "../../imds/documents.ts";
 import { hostCheck, parseHostNames } from "../../imds/host_check.ts";
 import { isOnLoopbackInterface } from "../../imds/listener/local_addresses.ts";
 import { checkAvailable, checkOpenFiles, EndpointServer } from "../../imds/server.ts";
+import type { MetricsSources, ServeMetrics } from "../../imds/metrics.ts";
+import { PATHS } from "../../imds/paths.ts";
+import { pathOf } from "../../imds/request_target.ts";
 import { systemdNotifier } from "../../runtime/sd_notify.ts";
 import { TokenStore } from "../../imds/tokens.ts";
 import type { SessionRequest } from "../../rolesanywhere/create_session.ts";
@@ -31,6 +34,7 @@ import { PROGRAM } from "../program.ts";
 import { disableCoreDumps } from "../core_dumps.ts";
 import { createRefreshDeps } from "../refresh_deps.ts";
 import { createServeLog } from "../serve_log.ts";
+import { VERSION } from "./version.ts";
 import { createSessionDeps, readSessionRequest } from "../session_request.ts";
 import type { System } from "../system.ts";
 
@@ -41,6 +45,7 @@ import type { System } from "../system.ts";
  * Throws errors of the first CreateSession, and `listen`; then nothing listens.
  */
 export async function serve(values: FlagValues, system: System): Promise<void> {
+  const started = system.now();
   await system.stay();
   await disableCoreDumps(system);
   const bind = readBindAddress(values);
@@ -50,7 +55,8 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
   const deps = await createSessionDeps(values, request.endpoint, system);
   const context = createKeystoreContext(values, system);
   const info = (message: string) => system.log(`${PROGRAM}: ${message}`);
-  const log = createServeLog(info, debugLogger(values, system));
+  const debug = debugLogger(values, system);
+  const log = createServeLog(info, debug);
   const allowedUsers = readAllowedUsers(values, bind);
   checkOpenFiles();
   await checkAvailable(bind);
@@ -58,22 +64,35 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
 
   await using vendor = new SessionVendor(source, request, system.registry, context, deps, info);
   const engine = createRefreshDeps(system);
-  const refresher = await Refresher.start(() => vendor.vend(), engine, (e) => log.refresh(e));
+  const tokens = new TokenStore(() => system.monotonic(), randomBytes);
+  const roleName = roleNameOf(request);
+  const metrics = values.isOn("metrics")
+    ? await createMetrics({
+      started,
+      tokens,
+      certificate: () => vendor.certificate,
+      roles: () => [roleName],
+    })
+    : undefined;
+  const refresher = await Refresher.start(() => vendor.vend(), engine, (event) => {
+    log.refresh(event);
+    metrics?.onRefresh(roleName, event);
+  });
   try {
     using token = values.isOn("container-credentials")
       ? containerToken(values.text("container-token-file"), randomBytes)
       : undefined;
-    const tokens = new TokenStore(() => system.monotonic(), randomBytes);
     const endpoint: Endpoint = {
       tokens,
       credentials: (now) => servedCredentials(refresher, now),
       health: () => health(refresher, system),
-      roleName: roleNameOf(request),
+      roleName,
       roleArn: request.arns.role.text,
       region: request.region,
       isAllowedHost,
       ...(token ? { containerToken: token.text } : {}),
       ...(allowedUsers ? { allowedUsers } : {}),
+      ...(metrics ? { metrics } : {}),
       ...(values.isOn("debug") ? { log: (entry) => log.access(entry) } : {}),
       monotonic: () => system.monotonic(),
     };
@@ -84,6 +103,7 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
       handler: await createApp(endpoint),
       localOnly: bind.kind === "ip" && !values.isOn("allow-remote") &&
         !isLoopback(bind.address) && isOnLoopbackInterface(bind.address),
+      ...(metrics ? { onRefused: (url, status) => metrics.countRequest(pathOf(url), status) } : {}),
       ...(allowedUsers ? { allowedUsers } : {}),
       monotonic: () => system.monotonic(),
       warn: (message) => info(`warning: ${message}`),
@@ -91,6 +111,7 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
     for (const line of formatAnnouncement(bind, server.port, endpoint, token?.file)) {
       system.announce(line);
     }
+    if (metrics) debug(`metrics: ${formatMetricsPlace(bind, server.port)}`);
     if (allowedUsers) {
       info(`only these users get credentials: ${values.list("allow-user")?.join(", ")}`);
     }
@@ -104,6 +125,12 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
   } finally {
     void refresher.stop();
   }
+}
+
+/** Loads and creates the metrics. */
+async function createMetrics(sources: Omit<MetricsSources, "version">): Promise<ServeMetrics> {
+  const { ServeMetrics } = await import("../../imds/metrics.ts");
+  return new ServeMetrics({ ...sources, version: VERSION });
 }
 
 /** Timeout for a running request to the service when the program ends, milliseconds. */
@@ -210,6 +237,13 @@ function formatTokenFileExports(file: string): string[] {
     `export AWS_CONTAINER_AUTHORIZATION_TOKEN="$(cat ${quoted})"`,
     `export AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=${quoted}`,
   ];
+}
+
+/** Returns the address of the metrics. */
+function formatMetricsPlace(bind: BindAddress, port: number): string {
+  return bind.kind === "unix"
+    ? `${PATHS.metrics} on ${bind.path}`
+    : `${endpointUrl({ address: bind.address, port })}${PATHS.metrics}`;
 }
 
 /** Returns lines to copy into a shell. Scripts wait for the first one, as printed by AWS's helper. */

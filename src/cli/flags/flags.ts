@@ -280,6 +280,11 @@ export const FLAGS = {
     description: "let only this user ask (Linux); repeatable",
     refusesEmpty: true,
   },
+  "metrics": {
+    kind: "switch",
+    group: "command",
+    description: "also serve /metrics for Prometheus; no secrets",
+  },
   "container-credentials": {
     kind: "switch",
     group: "command",
@@ -441,6 +446,7 @@ export const COMMANDS = {
       "allow-remote",
       "allow-host",
       "allow-user",
+      "metrics",
       "container-credentials",
       "container-token-file",
     ],

@@ -29,6 +29,7 @@ export class SessionVendor implements AsyncDisposable {
   #answers = new Map<string, string>();
   #reportedError = "";
   #warnedAbout: Certificate | undefined;
+  #certificate: Certificate | undefined;
 
   /** @param log reports an unusable key or certificate, and the end of a certificate, to the user */
   constructor(
@@ -47,11 +48,17 @@ export class SessionVendor implements AsyncDisposable {
   async vend(): Promise<SessionCredentials> {
     const identity = await this.#open();
     try {
+      this.#certificate = identity.certificate;
       this.#warnOfExpiry(identity.certificate);
       return await createSession(this.request, identity, this.deps);
     } finally {
       if (identity !== this.#kept) await identity[Symbol.asyncDispose]();
     }
+  }
+
+  /** The certificate that was used last; undefined before the first session. */
+  get certificate(): Certificate | undefined {
+    return this.#certificate;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
