@@ -106,7 +106,8 @@ for (const [source, redirection] of Object.entries(SOURCES)) {
       Deno.mkdirSync(directory.join("work"));
       const script = `ulimit -c unlimited; cd "$WORK"; program=$1; shift; shift
         exec "$program" "$@" ${redirection}`;
-      for (const signal of ["SIGABRT", "SIGQUIT"] as const) {
+      // V8 ends by SIGTRAP. A parent may ignore SIGQUIT, and children inherit that.
+      for (const signal of ["SIGABRT", "SIGTRAP"] as const) {
         await using watch = new ExposureWatch(program, secrets);
         await using serve = new RunningBinary([
           ...["serve", "--port=0", "--certificate", identity.certificatePath],
