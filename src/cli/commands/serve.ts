@@ -6,6 +6,7 @@
 import { resolve } from "node:path";
 
 import { Refresher } from "../../credentials/refresh/refresher.ts";
+import { vendedRole } from "../../credentials/refresh/session.ts";
 import { SessionVendor } from "../../credentials/refresh/session_vendor.ts";
 import { HelperError } from "../../errors.ts";
 import { checkReportsUsers, parseAllowedUsers } from "../../imds/allowed_users.ts";
@@ -23,7 +24,7 @@ import { isOnLoopbackInterface } from "../../imds/listener/local_addresses.ts";
 import { checkAvailable, checkOpenFiles, EndpointServer } from "../../imds/server.ts";
 import { systemdNotifier } from "../../runtime/sd_notify.ts";
 import { TokenStore } from "../../imds/tokens.ts";
-import type { SessionRequest } from "../../rolesanywhere/create_session.ts";
+import type { Arn } from "../../rolesanywhere/arn.ts";
 import { quoteCommandLine } from "../shell_quote.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { createKeystoreContext, debugLogger, readIdentitySource } from "../keystore_context.ts";
@@ -68,8 +69,8 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
       tokens,
       credentials: (now) => servedCredentials(refresher, now),
       health: () => health(refresher, system),
-      roleName: roleNameOf(request),
-      roleArn: request.arns.role.text,
+      roleName: roleNameOf(vendedRole(request)),
+      roleArn: vendedRole(request).text,
       region: request.region,
       isAllowedHost,
       ...(token ? { containerToken: token.text } : {}),
@@ -173,8 +174,8 @@ function readHostNames(values: FlagValues, system: System): string[] {
 }
 
 /** Returns the last part of the role's resource: `role/path/NAME`. */
-function roleNameOf(request: SessionRequest): string {
-  return request.arns.role.resource.split("/").at(-1) ?? "";
+function roleNameOf({ resource }: Arn): string {
+  return resource.split("/").at(-1) ?? "";
 }
 
 function randomBytes(length: number): Uint8Array {
