@@ -157,11 +157,15 @@ async function readCredentials(response: HttpResponse): Promise<SessionCredentia
 }
 
 async function readError(response: HttpResponse): Promise<ServiceFault> {
-  const document = isXml(response) ? await parseDocument(response.body) : undefined;
-  const error = document?.name === "ErrorResponse" ? document : undefined;
+  // An error is read whatever its type: moto's have another type, and one more element.
+  const document = await parseDocument(response.body);
+  const text = (name: string) =>
+    document?.name === "ErrorResponse"
+      ? document.text("Error", name) || document.text("Errors", "Error", name) || undefined
+      : undefined;
   return {
-    code: error?.text("Error", "Code") || undefined,
-    message: error?.text("Error", "Message") || undefined,
+    code: text("Code"),
+    message: text("Message"),
     service: "AWS STS",
     setting: SETTING,
   };
