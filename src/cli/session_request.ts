@@ -168,10 +168,10 @@ export async function createSessionDeps(
   const extraAuthorities = bundle !== undefined && verifyServer
     ? await readBundle(bundle, values.sourceOf("ca-bundle"))
     : [];
-  // One for each host: NO_PROXY may name one of them.
+  // One for each service: NO_PROXY may name one of them.
   const senders = new Map<string, SendRequest>();
   const senderFor = (url: URL): SendRequest => {
-    const known = senders.get(url.host);
+    const known = senders.get(url.origin);
     if (known) return known;
     const { proxy, ignoredProxy } = chooseProxy(
       url,
@@ -185,10 +185,10 @@ export async function createSessionDeps(
       extraAuthorities,
       ...(proxy ? { proxy } : {}),
       ...(ignoredProxy === undefined ? {} : { ignoredProxy }),
-      endpointSetting: url.host === endpoint.host ? "--endpoint" : "--sts-endpoint",
+      endpointSetting: url.origin === endpoint.origin ? "--endpoint" : "--sts-endpoint",
       userAgent: `${PROGRAM}/${VERSION} (${system.platform}; ${system.architecture})`,
     });
-    senders.set(url.host, sender);
+    senders.set(url.origin, sender);
     return sender;
   };
   senderFor(endpoint); // reports an unusable proxy before a key is opened

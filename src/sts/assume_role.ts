@@ -44,6 +44,12 @@ export async function assumeRoles(
   call: ChainCall,
   deps: ServiceDeps,
 ): Promise<SessionCredentials> {
+  if (!CREDENTIAL.test(credentials.sessionToken)) {
+    throw new HelperError(
+      "service-answer",
+      "the session cannot be used to assume a role: its token is not ASCII; check --endpoint",
+    );
+  }
   let current = credentials;
   for (const [index, role] of chain.roles.entries()) {
     const isLast = index === chain.roles.length - 1;

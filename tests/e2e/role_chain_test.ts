@@ -368,7 +368,7 @@ Deno.test("credential-process --cache, 20 at once, makes one chain; the key has 
   assertEquals(scenario.session.emulator.requests.length, 1 + variants.length);
 });
 
-Deno.test("update --once writes the chained credentials and their account", async () => {
+Deno.test("update --once writes the chained credentials, and compares their account", async () => {
   await using scenario = await ChainScenario.create();
   const path = scenario.session.directory.join("credentials");
   const { code, stderr } = await runBinary(["update", ...scenario.flags, ...CHAIN, "--once"], {
@@ -376,7 +376,17 @@ Deno.test("update --once writes the chained credentials and their account", asyn
   });
   assertEquals([code, stderr], [0, ""]);
   const text = Deno.readTextFileSync(path);
-  const last = scenario.sts.issued.at(-1);
+  for (const [account, warned] of [[LAST, false], [ARNS.role, true]] as const) {
+    Deno.writeTextFileSync(path, `[default]\naws_account_id = ${account.split(":")[4]}\n`);
+    const again = await runBinary(["update", ...scenario.flags, ...CHAIN, "--once"], {
+      env: { AWS_SHARED_CREDENTIALS_FILE: path },
+    });
+    assertEquals([
+      again.code,
+      /names the account \d+, and the role is in 333333333333/.test(again.stderr),
+    ], [0, warned]);
+  }
+  const last = scenario.sts.issued[1];
   assertEquals(last?.role, LAST);
   assertStringIncludes(text, `aws_access_key_id = ${last?.accessKeyId}\n`);
   assertStringIncludes(text, `aws_session_token = ${last?.sessionToken}\n`);

@@ -50,7 +50,7 @@ export async function checkNetwork({ values, system }: CheckContext): Promise<re
   }
   const findings = [...await checkService(endpoint, send, { values, system })];
   const sts = readStsEndpoint(values);
-  if (sts && sts.host !== endpoint.host) {
+  if (sts && sts.origin !== endpoint.origin) {
     const others = await checkService(sts, send, { values, system });
     findings.push(...others.filter(({ name }) => !name.startsWith("clock")));
   }
