@@ -10,6 +10,7 @@ import type { StsFailure } from "../emulator/assume_role_service.ts";
 import { runBinary } from "../support/binary.ts";
 import { ChainScenario, LAST, MIDDLE } from "../support/chain_scenario.ts";
 import { ConnectProxy } from "../support/connect_proxy.ts";
+import { ENDLESS, type EndlessResponse, HostileService } from "../support/hostile_service.ts";
 import { ServeProcess } from "../support/serve_process.ts";
 import { ARNS } from "../support/session_scenario.ts";
 
@@ -214,6 +215,21 @@ Deno.test("credential-process accepts STS's XML without a content type, and retr
   assertEquals([code, stderr], [0, ""]);
   assertEquals(scenario.sts.calls.length, 4);
 });
+
+for (const [name, endless] of Object.entries<EndlessResponse>(ENDLESS)) {
+  if (endless.pause !== undefined) continue;
+  Deno.test(`credential-process refuses ${name} without end from STS`, async () => {
+    await using scenario = await ChainScenario.create();
+    await using service = new HostileService(() => endless);
+    const flags = [...CHAIN, "--sts-endpoint", service.url];
+    const { code, stdout, stderr } = await run(scenario, flags);
+    assertEquals([code, stdout, service.requests], [1, "", 1], stderr);
+    assertMatch(
+      stderr,
+      /Middle: \S+: the response is not the service's \([a-zA-Z0-9 /.]+\); check --sts-endpoint\n$/,
+    );
+  });
+}
 
 Deno.test("credential-process exits with 6 if STS cannot be reached, and names the setting", async () => {
   await using scenario = await ChainScenario.create();
