@@ -89,16 +89,17 @@ export function readRoleChain(
   values: FlagValues,
   region: string,
   partition: string,
-  roles = readAssumedRoles(values),
+  roles?: readonly string[],
 ): RoleChain | undefined {
+  const texts = roles ?? readAssumedRoles(values);
   const detail = CHAIN_DETAILS.find((name) => values.isOnCommandLine(name));
-  if (roles.length === 0 && detail) {
+  if (!roles && texts.length === 0 && detail) {
     throw new HelperError("usage", `--${detail} needs --assume-role-arn`);
   }
-  if (roles.length === 0) return undefined;
+  if (texts.length === 0) return undefined;
   return parseRoleChain(
     {
-      roles,
+      roles: texts,
       sessionName: values.text("assume-role-session-name") ?? values.text("role-session-name"),
       externalId: values.text("assume-role-external-id"),
       durationSeconds: values.integer("assume-role-duration"),
