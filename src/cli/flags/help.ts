@@ -27,11 +27,14 @@ export const GROUPS: Readonly<Record<Exclude<GroupName, "command">, string>> = {
   general: "General",
 };
 
+const SERVICE = "Session and network";
 const KEYSTORES = "Stores, tokens and TPM";
 
-/** Titles in help: its lines are few, so that the groups of keystores share a heading. */
+/** Titles in help. Its lines are few, so that related groups share a heading. */
 export const HELP_TITLES: typeof GROUPS = {
   ...GROUPS,
+  session: SERVICE,
+  network: SERVICE,
   store: KEYSTORES,
   token: KEYSTORES,
   tpm: KEYSTORES,
