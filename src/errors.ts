@@ -17,7 +17,7 @@ export const EXIT_CODES = {
   },
   refused: {
     value: 4,
-    meaning: "CreateSession was refused (access denied, not valid, resource not found)",
+    meaning: "CreateSession or AssumeRole was refused (access denied, not valid, not found)",
   },
   unavailable: {
     value: 5,

@@ -14,6 +14,7 @@ const LAYERS = [
   "cli",
   "imds",
   "credentials",
+  "sts",
   "rolesanywhere",
   "http",
   "keystore",

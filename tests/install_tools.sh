@@ -209,6 +209,18 @@ if ! in_step "$libraries" "$here/clients/python/libraries.txt"; then
   printf 'tools: Python libraries in %s\n' "$libraries"
 fi
 
+# A server of AWS's interfaces by others than AWS and us.
+moto=$clients/moto
+if ! in_step "$moto" "$here/clients/python/moto.txt"; then
+  rm -rf "$moto"
+  mkdir -p "$moto"
+  python3 -m venv "$moto" || fail "python3 could not make a virtual environment in $moto"
+  TMPDIR=$temporary "$moto/bin/pip" install --quiet --disable-pip-version-check -r "$here/clients/python/moto.txt" ||
+    fail "pip could not install moto; check the network and the package index setting"
+  cp "$here/clients/python/moto.txt" "$moto/made-from"
+  printf 'tools: moto in %s\n' "$moto"
+fi
+
 # The libraries that programs for arm64 are emulated with.
 arm64=build/arm64/root
 if [ ! -e "$arm64/usr/lib/aarch64-linux-gnu/libcrypto.so.3" ] && command -v mmdebstrap >/dev/null &&

@@ -55,7 +55,7 @@ const ALLOWED: readonly Exception[] = [
   { files: /^tests\/fuzz\//, word: "WORDS", reason: "dictionary of a fuzzer" },
   {
     files:
-      /^src\/(?:cli\/doctor\/check_network|rolesanywhere\/create_session)\.ts$|^tests\/e2e\/doctor_test\.ts$/,
+      /^src\/(?:cli\/doctor\/check_network|rolesanywhere\/service_call)\.ts$|^tests\/e2e\/doctor_test\.ts$/,
     word: "behind",
     reason: "a clock that is behind another",
   },

@@ -8,7 +8,8 @@ import { SessionCache } from "../credentials/cache/session_cache.ts";
 import { readSource, SourceError } from "../files/source_file.ts";
 import type { IdentitySource } from "../keystore/open_identity.ts";
 import { fileOf } from "../keystore/uri.ts";
-import type { SessionCredentials, SessionRequest } from "../rolesanywhere/create_session.ts";
+import type { VendedSession } from "../credentials/refresh/session.ts";
+import type { SessionCredentials } from "../rolesanywhere/create_session.ts";
 import { warmUpTls } from "../http/http_client.ts";
 import type { FlagValues } from "./flags/flag_values.ts";
 import { createKeystoreContext, debugLogger } from "./keystore_context.ts";
@@ -26,7 +27,7 @@ export async function vendWithCache(
   values: FlagValues,
   system: System,
   source: IdentitySource,
-  request: SessionRequest,
+  request: VendedSession,
   vend: () => Promise<SessionCredentials>,
 ): Promise<SessionCredentials> {
   const warn = (message: string) => system.log(`warning: ${message}`);

@@ -7,9 +7,11 @@ import { HelperError, messageOf, refusedValue } from "../errors.ts";
 import { pathAdvice } from "../keystore/path_advice.ts";
 import { readSource, SourceError } from "../files/source_file.ts";
 import { parseSessionArns } from "../rolesanywhere/arn.ts";
-import type { CreateSessionDeps, SessionRequest } from "../rolesanywhere/create_session.ts";
+import type { VendedSession } from "../credentials/refresh/session.ts";
+import type { CreateSessionDeps } from "../rolesanywhere/create_session.ts";
 import { resolveEndpoint } from "../rolesanywhere/endpoint.ts";
-import { createSender } from "../http/http_client.ts";
+import { parseRoleChain, type RoleChain, SESSION_NAME } from "../sts/role_chain.ts";
+import { createSender, type SendRequest } from "../http/http_client.ts";
 import { chooseProxy, proxyLabel } from "../http/proxy.ts";
 import { unarmor } from "../x509/armor.ts";
 import { parseCertificate } from "../x509/certificate.ts";
@@ -22,11 +24,10 @@ import { PROGRAM } from "./program.ts";
 import { VERSION } from "./commands/version.ts";
 import type { System } from "./system.ts";
 
-/** Session names that AWS accepts. */
-export const SESSION_NAME = /^[\w+=,.@-]{2,64}$/;
 /** Flags that AWS's own variables and configuration file can set. */
 const SDK_FLAGS = [
   "endpoint",
+  "sts-endpoint",
   "use-fips-endpoint",
   "use-dualstack-endpoint",
   "ca-bundle",
@@ -34,7 +35,7 @@ const SDK_FLAGS = [
 const MAX_BUNDLE_BYTES = 16 << 20;
 
 /** Reads the session request from the flags. Throws `usage`. */
-export function readSessionRequest(values: FlagValues): SessionRequest {
+export function readSessionRequest(values: FlagValues): VendedSession {
   const arns = parseSessionArns({
     role: values.required("role-arn"),
     profile: values.required("profile-arn"),
@@ -55,6 +56,7 @@ export function readSessionRequest(values: FlagValues): SessionRequest {
   }
   const region = values.text("region") ?? arns.trustAnchor.region;
   const endpoint = values.text("endpoint");
+  const chain = readRoleChain(values, region, arns.trustAnchor.partition);
   return {
     endpoint: resolveEndpoint({
       region,
@@ -68,11 +70,74 @@ export function readSessionRequest(values: FlagValues): SessionRequest {
     arns,
     durationSeconds: values.integer("session-duration"),
     ...(roleSessionName === undefined ? {} : { roleSessionName }),
+    ...(chain === undefined ? {} : { chain }),
   };
 }
 
+/** The flags that have no effect without `--assume-role-arn`. */
+const CHAIN_DETAILS = [
+  "assume-role-session-name",
+  "assume-role-external-id",
+  "assume-role-duration",
+] as const satisfies FlagName[];
+
 /**
- * Creates the dependencies of CreateSession from the network flags. Throws `usage` and `ca-bundle`.
+ * Reads the roles to assume. `roles` replaces those of `--assume-role-arn`. `partition` is that of the
+ * trust anchor. Returns undefined if no role is to be assumed. Throws `usage`.
+ */
+export function readRoleChain(
+  values: FlagValues,
+  region: string,
+  partition: string,
+  roles?: readonly string[],
+): RoleChain | undefined {
+  const texts = roles ?? readAssumedRoles(values);
+  const detail = CHAIN_DETAILS.find((name) => values.isOnCommandLine(name));
+  if (!roles && texts.length === 0 && detail) {
+    throw new HelperError("usage", `--${detail} needs --assume-role-arn`);
+  }
+  if (texts.length === 0) return undefined;
+  return parseRoleChain(
+    {
+      roles: texts,
+      sessionName: values.text("assume-role-session-name") ?? values.text("role-session-name"),
+      externalId: values.text("assume-role-external-id"),
+      durationSeconds: values.integer("assume-role-duration"),
+    },
+    partition,
+    { endpoint: readStsEndpoint(values, region), region },
+    {
+      roles: values.sourceOf("assume-role-arn"),
+      sessionName: values.sourceOf("assume-role-session-name"),
+      externalId: values.sourceOf("assume-role-external-id"),
+      durationSeconds: values.sourceOf("assume-role-duration"),
+    },
+  );
+}
+
+/** Returns the ARNs of `--assume-role-arn`. A variable may hold several, separated by blanks. */
+export function readAssumedRoles(values: FlagValues): readonly string[] {
+  return (values.list("assume-role-arn") ?? []).flatMap((text) => text.split(/\s+/))
+    .filter((text) => text !== "");
+}
+
+function readStsEndpoint(values: FlagValues, region: string): URL {
+  const endpoint = values.text("sts-endpoint");
+  // As in botocore: a configured endpoint wins over FIPS and dual-stack of the same service only.
+  return resolveEndpoint({
+    service: "sts",
+    region,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    useFips: endpoint === undefined && values.wasOn("use-fips-endpoint"),
+    useDualStack: endpoint === undefined && values.wasOn("use-dualstack-endpoint"),
+    regionSource: values.sourceOf("region"),
+    endpointSource: values.sourceOf("sts-endpoint"),
+  });
+}
+
+/**
+ * Creates the dependencies of CreateSession and AssumeRole from the network flags. `endpoint` is that of
+ * IAM Roles Anywhere. Throws `usage` and `ca-bundle`.
  */
 export async function createSessionDeps(
   values: FlagValues,
@@ -81,6 +146,7 @@ export async function createSessionDeps(
 ): Promise<CreateSessionDeps> {
   const debug = debugLogger(values, system);
   for (const name of SDK_FLAGS) {
+    if (name === "sts-endpoint" && readAssumedRoles(values).length === 0) continue;
     const source = values.sourceOf(name);
     if (values.text(name) !== undefined && source !== `--${name}`) debug(`using ${source}`);
   }
@@ -91,13 +157,6 @@ export async function createSessionDeps(
       "SSLKEYLOGFILE is set, which asks for the TLS session's keys in a file; unset it",
     );
   }
-  const { proxy, ignoredProxy } = chooseProxy(
-    endpoint,
-    (name) => system.environment(name),
-    values.isOn("with-proxy"),
-  );
-  if (proxy) debug(`connecting through ${proxyLabel(proxy)}`);
-  if (ignoredProxy !== undefined) debug(`proxy: ${ignoredProxy}`);
   const verifyServer = !values.isOn("no-verify-ssl");
   if (!verifyServer) {
     system.log(
@@ -107,16 +166,35 @@ export async function createSessionDeps(
     );
   }
   const bundle = values.text("ca-bundle");
-  return {
-    send: createSender({
+  const extraAuthorities = bundle !== undefined && verifyServer
+    ? await readBundle(bundle, values.sourceOf("ca-bundle"))
+    : [];
+  // One for each service: NO_PROXY may name one of them.
+  const senders = new Map<string, SendRequest>();
+  const senderFor = (url: URL): SendRequest => {
+    const known = senders.get(url.origin);
+    if (known) return known;
+    const { proxy, ignoredProxy } = chooseProxy(
+      url,
+      (name) => system.environment(name),
+      values.isOn("with-proxy"),
+    );
+    if (proxy) debug(`connecting through ${proxyLabel(proxy)}`);
+    if (ignoredProxy !== undefined) debug(`proxy: ${ignoredProxy}`);
+    const sender = createSender({
       verifyServer,
-      extraAuthorities: bundle !== undefined && verifyServer
-        ? await readBundle(bundle, values.sourceOf("ca-bundle"))
-        : [],
+      extraAuthorities,
       ...(proxy ? { proxy } : {}),
       ...(ignoredProxy === undefined ? {} : { ignoredProxy }),
+      endpointSetting: url.origin === endpoint.origin ? "--endpoint" : "--sts-endpoint",
       userAgent: `${PROGRAM}/${VERSION} (${system.platform}; ${system.architecture})`,
-    }),
+    });
+    senders.set(url.origin, sender);
+    return sender;
+  };
+  senderFor(endpoint); // reports an unusable proxy before a key is opened
+  return {
+    send: (request, timeout) => senderFor(request.url)(request, timeout),
     now: () => system.now(),
     monotonic: () => system.monotonic(),
     sleep: (milliseconds) => system.sleep(milliseconds),

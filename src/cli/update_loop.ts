@@ -15,11 +15,8 @@ import { systemdNotifier } from "../runtime/sd_notify.ts";
 import { SessionVendor } from "../credentials/refresh/session_vendor.ts";
 import type { IdentitySource } from "../keystore/open_identity.ts";
 import type { KeystoreContext } from "../keystore/types.ts";
-import type {
-  CreateSessionDeps,
-  SessionCredentials,
-  SessionRequest,
-} from "../rolesanywhere/create_session.ts";
+import type { VendedSession } from "../credentials/refresh/session.ts";
+import type { CreateSessionDeps, SessionCredentials } from "../rolesanywhere/create_session.ts";
 import { PROGRAM } from "./program.ts";
 import { createRefreshDeps } from "./refresh_deps.ts";
 import { createUpdateLog } from "./update_log.ts";
@@ -28,7 +25,7 @@ import type { System } from "./system.ts";
 /** The profile to keep up to date, and where its credentials come from. */
 export interface ProfileUpdate {
   readonly source: IdentitySource;
-  readonly request: SessionRequest;
+  readonly request: VendedSession;
   readonly context: KeystoreContext;
   readonly deps: CreateSessionDeps;
   /** Names the profile and file in messages. */

@@ -12,13 +12,15 @@ import {
   HttpProtocolError,
   type HttpResponse,
 } from "./http_exchange.ts";
-import { type Proxy, proxyLabel } from "./proxy.ts";
+import { proxyLabel } from "./proxy.ts";
 import type { HttpRequest } from "./request.ts";
 import { withTimeout } from "../timeout.ts";
 
 /** Options of the client. */
 export interface HttpOptions extends ConnectionOptions {
   readonly userAgent: string;
+  /** The flag that names the endpoint, for messages; default `--endpoint`. */
+  readonly endpointSetting?: string;
 }
 
 /** Sends one request within `timeoutMilliseconds`. */
@@ -43,6 +45,7 @@ export function warmUpTls(): void {
 export function createSender(options: HttpOptions): SendRequest {
   return async (request, timeoutMilliseconds) => {
     const { url } = request;
+    const { endpointSetting = "--endpoint" } = options;
     const open: ByteStream[] = [];
     const response = send(request, options, (stream) => open.push(stream));
     try {
@@ -50,11 +53,11 @@ export function createSender(options: HttpOptions): SendRequest {
         throw new HelperError(
           "network-timeout",
           `no response from ${url.host} within ${Math.ceil(timeoutMilliseconds) / 1000} s; ` +
-            "check the network, --endpoint and proxies",
+            `check the network, ${endpointSetting} and proxies`,
         );
       });
     } catch (thrown) {
-      throw addProxyNote(toHelperError(thrown, url, options.proxy), options);
+      throw addProxyNote(toHelperError(thrown, url, options), options);
     } finally {
       open.reverse().forEach(closeQuietly);
       response.catch(() => {}); // after a timeout, closing the streams rejects it
@@ -103,8 +106,8 @@ interface Failure {
   /** Message of Deno, rustls or Node. */
   readonly pattern: RegExp;
   readonly code: "tls" | "network";
-  /** Returns our message for the `host` of the connection. */
-  readonly message: (host: string) => string;
+  /** Returns our message for the `host` of the connection; `flag` names the endpoint. */
+  readonly message: (host: string, flag: string) => string;
   /** Returns the message for a proxy, if the failure can happen before the tunnel is open. */
   readonly atProxy?: (proxy: string) => string;
 }
@@ -128,7 +131,7 @@ const FAILURES: readonly Failure[] = [
   {
     pattern: /not valid for name|NotValidForName/i,
     code: "tls",
-    message: (host) => `the TLS certificate of ${host} is for another name; check --endpoint`,
+    message: (host, flag) => `the TLS certificate of ${host} is for another name; check ${flag}`,
   },
   {
     pattern: /expired|not ?valid ?yet/i,
@@ -139,34 +142,38 @@ const FAILURES: readonly Failure[] = [
   {
     pattern: /invalid peer certificate/i,
     code: "tls",
-    message: (host) =>
-      `the TLS certificate of ${host} cannot be accepted; check --endpoint and --ca-bundle`,
+    message: (host, flag) =>
+      `the TLS certificate of ${host} cannot be accepted; check ${flag} and --ca-bundle`,
   },
   {
     pattern: /HandshakeFailure|received fatal alert|InvalidContentType|corrupt message|handshake/i,
     code: "tls",
-    message: (host) => `the TLS handshake with ${host} failed; check --endpoint`,
+    message: (host, flag) => `the TLS handshake with ${host} failed; check ${flag}`,
   },
   {
     pattern: /dns error|failed to lookup|ENOTFOUND|EAI_AGAIN|getaddrinfo/i,
     code: "network",
-    message: (host) => `${host} cannot be found; check --endpoint, --region and DNS`,
+    message: (host, flag) => `${host} cannot be found; check ${flag}, --region and DNS`,
     atProxy: (proxy) => `${proxy} cannot be found; check the variable and DNS`,
   },
   {
     pattern: /refused/i,
     code: "network",
-    message: (host) => `${host} refuses connections; check --endpoint and the network`,
+    message: (host, flag) => `${host} refuses connections; check ${flag} and the network`,
     atProxy: (proxy) => `${proxy} refuses connections; check the variable and the network`,
   },
 ];
 
-function toHelperError(thrown: unknown, url: URL, proxy: Proxy | undefined): HelperError {
+function toHelperError(
+  thrown: unknown,
+  url: URL,
+  { proxy, endpointSetting = "--endpoint" }: HttpOptions,
+): HelperError {
   if (thrown instanceof HelperError) return thrown;
   if (thrown instanceof HttpProtocolError) {
     return new HelperError(
       "service-answer",
-      `${url.host}: the response is not the service's (${thrown.message}); check --endpoint`,
+      `${url.host}: the response is not the service's (${thrown.message}); check ${endpointSetting}`,
       { cause: thrown },
     );
   }
@@ -178,6 +185,6 @@ function toHelperError(thrown: unknown, url: URL, proxy: Proxy | undefined): Hel
   }
   const message = failure.atProxy && proxy
     ? failure.atProxy(proxyLabel(proxy))
-    : failure.message(url.host);
+    : failure.message(url.host, endpointSetting);
   return new HelperError(failure.code, message, { cause: thrown });
 }

@@ -80,6 +80,11 @@ export function parseSessionArns(
   return { role, profile, trustAnchor };
 }
 
+/** Parses the ARN of a role. Throws `usage` with the source of the text. */
+export function parseRoleArn(text: string, source: string): Arn {
+  return parseArn("role", text, source);
+}
+
 function parseArn(kind: keyof typeof ARN_KINDS, text: string, source: string): Arn {
   const { pattern, example } = ARN_KINDS[kind];
   const match = pattern.exec(text);

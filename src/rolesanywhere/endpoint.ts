@@ -1,6 +1,6 @@
 /**
- * Endpoint of the service, by partition and region (the rule set and partition data that AWS publishes
- * for its SDKs).
+ * Endpoints of IAM Roles Anywhere and STS, by partition and region (the rule sets and partition data that
+ * AWS publishes for its SDKs).
  *
  * @module
  */
@@ -65,8 +65,16 @@ export const PARTITIONS = [
   },
 ] as const satisfies readonly Partition[];
 
+/** First part of each service's host names, and an example for messages. */
+const SERVICES = {
+  rolesanywhere: "https://rolesanywhere.us-east-1.amazonaws.com",
+  sts: "https://sts.us-east-1.amazonaws.com",
+} as const;
+
 /** Settings that determine the endpoint. */
 export interface EndpointChoice {
+  /** Default: `rolesanywhere`. */
+  readonly service?: keyof typeof SERVICES;
   readonly region?: string;
   /** A URL that replaces the rules. */
   readonly endpoint?: string;
@@ -107,23 +115,34 @@ export function resolveEndpoint(choice: EndpointChoice): URL {
     if (excluded) {
       throw new HelperError("usage", `--endpoint and ${excluded} cannot be used together`);
     }
-    return parseEndpoint(choice.endpoint, choice.endpointSource ?? "--endpoint");
+    return parseEndpoint(
+      choice.endpoint,
+      choice.endpointSource ?? "--endpoint",
+      SERVICES[choice.service ?? "rolesanywhere"],
+    );
   }
   if (region === undefined) throw new HelperError("usage", "no region is known; set --region");
   const partition = PARTITIONS.find(({ regions }) => regions.test(region)) ?? PARTITIONS[0];
-  const service = choice.useFips ? "rolesanywhere-fips" : "rolesanywhere";
+  const service = firstLabel(choice, partition.name);
   const suffix = choice.useDualStack ? partition.dualStackDnsSuffix : partition.dnsSuffix;
   return new URL(`https://${service}.${region}.${suffix}`);
 }
 
-function parseEndpoint(text: string, source: string): URL {
+/** Returns the first label of the host. STS has no separate FIPS host in GovCloud. */
+function firstLabel(choice: EndpointChoice, partition: string): string {
+  const { service = "rolesanywhere", useFips, useDualStack } = choice;
+  const isFipsAnyway = service === "sts" && partition === "aws-us-gov" && !useDualStack;
+  return useFips && !isFipsAnyway ? `${service}-fips` : service;
+}
+
+function parseEndpoint(text: string, source: string, example: string): URL {
   // The URL parser would drop line ends.
   const url = URL.canParse(text) && !/\s/.test(text) ? new URL(text) : undefined;
   const shown = LIKE_ENDPOINT.test(text) ? ` "${text}"` : "";
   if (!url || !/^https?:$/.test(url.protocol) || url.hostname === "") {
     throw new HelperError(
       "usage",
-      `${source}${shown} is not a URL such as https://rolesanywhere.us-east-1.amazonaws.com`,
+      `${source}${shown} is not a URL such as ${example}`,
     );
   }
   if (url.username || url.password || url.search || url.hash) {

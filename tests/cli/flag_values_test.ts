@@ -85,6 +85,7 @@ Deno.test("EXCLUSIONS has every pair of the contract", () => {
   const pairs = EXCLUSIONS.map(({ flags }) => flags.toSorted().join(" "));
   const contract: Partial<Record<FlagName, FlagName[]>> = {
     "endpoint": ["use-fips-endpoint", "use-dualstack-endpoint"],
+    "sts-endpoint": ["use-fips-endpoint", "use-dualstack-endpoint"],
     "certificate": ["cert-selector", "system-store-name", "system-store-location"],
     "private-key": [
       "system-store-name",

@@ -7,7 +7,7 @@ import {
   type FlagName,
   flagOf,
 } from "../../src/cli/flags/flags.ts";
-import { EXAMPLES, flagGroups, GROUPS, helpText } from "../../src/cli/flags/help.ts";
+import { EXAMPLES, flagGroups, HELP_TITLES, helpText } from "../../src/cli/flags/help.ts";
 import { parseArguments } from "../../src/cli/flags/parse.ts";
 import { findDialect } from "../support/dialect.ts";
 
@@ -52,7 +52,7 @@ for (const name of names) {
     const groups = listedGroups(text);
     assertEquals(groups.flatMap(([, members]) => members).toSorted(), listed.toSorted());
     const titles = groups.map(([title]) => title.replace(/ \(.*/, ""));
-    const order = [`Flags of ${name}`, "Required", ...Object.values(GROUPS)];
+    const order = [`Flags of ${name}`, "Required", ...Object.values(HELP_TITLES)];
     assertEquals(titles, titles.toSorted((a, b) => order.indexOf(a) - order.indexOf(b)));
     assertEquals(titles.filter((title) => !order.includes(title)), []);
   });

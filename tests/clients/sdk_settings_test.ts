@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { runBinary, runProgram } from "../support/binary.ts";
 import { ConnectProxy } from "../support/connect_proxy.ts";
 import { testWith } from "../support/needs.ts";
-import { SessionScenario } from "../support/session_scenario.ts";
+import { ARNS, SessionScenario } from "../support/session_scenario.ts";
 import { PYTHON } from "../support/tools.ts";
 
 /** A configuration file and environment; botocore reports their meaning. */
@@ -129,53 +129,77 @@ const CASES: readonly Case[] = [
 
 const CLIENT = fileURLToPath(new URL("python/resolve_settings.py", import.meta.url));
 
-testWith(
-  ["python-client"],
-  "the binary reads settings of AWS SDKs like botocore",
-  async (t) => {
-    await using scenario = await SessionScenario.create();
-    const { directory, identity } = scenario;
-    // The proxy records the target of the binary, and refuses.
-    await using proxy = new ConnectProxy("HTTP/1.1 403 Forbidden\r\n\r\n");
-    const at = scenario.serviceFlags.indexOf("--endpoint");
-    const flags = [
-      ...["--certificate", identity.certificatePath, "--private-key", identity.keyPath],
-      ...scenario.serviceFlags.slice(0, at),
-    ];
-    for (const [i, { name, config, env = {} }] of CASES.entries()) {
-      await t.step(name, async () => {
-        const path = config === undefined
-          ? directory.join("no config")
-          : directory.write(`config-${i}`, config);
-        const variables = { AWS_CONFIG_FILE: path, AWS_EC2_METADATA_DISABLED: "true", ...env };
-        const judged = await runProgram(PYTHON, [CLIENT], { env: variables });
-        assertEquals(judged.stderr, "");
-        const expected: { url?: string; bundle?: string | null; error?: string } = JSON.parse(
-          judged.stdout,
-        );
-        // A missing section is an error for botocore; the binary continues without it.
-        assertEquals(expected.error, name === "other services" ? "InvalidConfigError" : undefined);
-        const { url = "https://rolesanywhere.us-east-1.amazonaws.com" } = expected;
-        const seen = proxy.heads.length;
-        const { code, stderr } = await runBinary(["credential-process", ...flags], {
-          env: { ...variables, HTTPS_PROXY: `http://127.0.0.1:${proxy.port}` },
-        });
-        if (expected.bundle) {
-          assertEquals(
-            [code, stderr.includes(`${expected.bundle} cannot be read`)],
-            [2, true],
-            stderr,
+/** Returns a case for another service than IAM Roles Anywhere. */
+function caseOf(service: string, { name, config, env = {} }: Case): Case {
+  const change = (text: string) =>
+    text.replaceAll("rolesanywhere", service).replaceAll("ROLESANYWHERE", service.toUpperCase());
+  return {
+    name,
+    ...(config === undefined ? {} : { config: change(config) }),
+    env: Object.fromEntries(Object.entries(env).map(([key, value]) => [change(key), value])),
+  };
+}
+
+for (const service of ["rolesanywhere", "sts"]) {
+  testWith(
+    ["python-client"],
+    `the binary reads settings of ${service} like botocore`,
+    async (t) => {
+      await using scenario = await SessionScenario.create();
+      const { directory, identity, emulator } = scenario;
+      // The proxy records the target of the binary, and refuses.
+      await using proxy = new ConnectProxy("HTTP/1.1 403 Forbidden\r\n\r\n");
+      const at = scenario.serviceFlags.indexOf("--endpoint");
+      const isSts = service === "sts";
+      const flags = [
+        ...["--certificate", identity.certificatePath, "--private-key", identity.keyPath],
+        // The session to assume a role with comes from the emulator.
+        ...(isSts ? scenario.serviceFlags : scenario.serviceFlags.slice(0, at)),
+        ...(isSts ? ["--assume-role-arn", ARNS.role] : []),
+      ];
+      for (const [i, given] of CASES.entries()) {
+        const { name, config, env = {} } = caseOf(service, given);
+        await t.step(name, async () => {
+          const path = config === undefined
+            ? directory.join("no config")
+            : directory.write(`config-${i}`, config);
+          const variables = { AWS_CONFIG_FILE: path, AWS_EC2_METADATA_DISABLED: "true", ...env };
+          const judged = await runProgram(PYTHON, [CLIENT, service], { env: variables });
+          assertEquals(judged.stderr, "");
+          const expected: { url?: string; bundle?: string | null; error?: string } = JSON.parse(
+            judged.stdout,
           );
-          return;
-        }
-        assertEquals(code, 6, stderr);
-        const { hostname, port } = new URL(url);
-        const target = /^CONNECT (\S+) /.exec(proxy.heads[seen] ?? "")?.[1];
-        assertEquals(target, `${hostname}:${port || 443}`);
-      });
-    }
-  },
-);
+          // A missing section is an error for botocore; the binary continues without it.
+          assertEquals(
+            expected.error,
+            name === "other services" ? "InvalidConfigError" : undefined,
+          );
+          const { url = `https://${service}.us-east-1.amazonaws.com` } = expected;
+          const seen = proxy.heads.length;
+          const { code, stderr } = await runBinary(["credential-process", ...flags], {
+            env: {
+              ...variables,
+              HTTPS_PROXY: `http://127.0.0.1:${proxy.port}`,
+              NO_PROXY: `localhost:${emulator.port}`,
+            },
+          });
+          if (expected.bundle && !isSts) {
+            assertEquals(
+              [code, stderr.includes(`${expected.bundle} cannot be read`)],
+              [2, true],
+              stderr,
+            );
+            return;
+          }
+          assertEquals(code, 6, stderr);
+          const { hostname, port } = new URL(url);
+          const target = /^CONNECT (\S+) /.exec(proxy.heads[seen] ?? "")?.[1];
+          assertEquals(target, `${hostname}:${port || 443}`);
+        });
+      }
+    },
+  );
+}
 
 Deno.test("flags and the program's own variables win over settings of AWS SDKs", async () => {
   await using scenario = await SessionScenario.create();

@@ -3,6 +3,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { type FindingName, FINDINGS } from "../../src/cli/doctor/finding.ts";
 import { runBinary, type RunOptions } from "../support/binary.ts";
 import { createAuthority, issueCertificate } from "../support/certificates.ts";
+import { ChainScenario, LAST } from "../support/chain_scenario.ts";
 import { openssl } from "../support/openssl.ts";
 import { ARNS, SessionScenario } from "../support/session_scenario.ts";
 
@@ -29,6 +30,24 @@ Deno.test("doctor finds no problem in a working set-up, and exits 0", async () =
     assertEquals(names.includes(name), true, `${name} in ${names}`);
   }
   assertEquals(report.warnings, 0, JSON.stringify(report.findings));
+});
+
+Deno.test("doctor checks the roles to assume and the way to STS", async () => {
+  await using scenario = await ChainScenario.create();
+  const { code, report } = await runDoctor([...scenario.flags, "--assume-role-arn", LAST]);
+  assertEquals([code, report.problems, report.warnings], [0, 0, 0], JSON.stringify(report));
+  const messages = (wanted: string) =>
+    report.findings.filter(({ name }) => name === wanted).map(({ message }) => message);
+  assertEquals(messages("role-chain"), [
+    `${LAST} is assumed for 3600 s, by 1 call of AssumeRole`,
+  ]);
+  assertEquals(messages("network"), [
+    `localhost:${scenario.session.emulator.port} responds`,
+    `localhost:${scenario.sts.port} responds`,
+  ]);
+  // The clock is compared with one service's.
+  const clocks = report.findings.filter(({ name }) => name.startsWith("clock"));
+  assertEquals([clocks.length, scenario.sts.issued.length], [1, 0]);
 });
 
 Deno.test("doctor prints one line per finding, and one sentence on standard error when it exits 1", async () => {
@@ -140,6 +159,71 @@ const SET_UPS: readonly SetUp[] = [
     because: "the role of another account",
     message: /210987654321/,
     make: withFlags(() => ["--role-arn", ARNS.role.replace("123456789012", "210987654321")]),
+  },
+  {
+    finding: "role-chain",
+    because: "two roles to assume",
+    message:
+      /^arn:aws:iam::210987654321:role\/Last is assumed for 900 s, by 2 calls of AssumeRole with an/,
+    make: withFlags(() => [
+      "--assume-role-arn",
+      ARNS.role,
+      "arn:aws:iam::210987654321:role/Last",
+      "--assume-role-duration=900",
+      "--assume-role-external-id=wrong-secret",
+      "--sts-endpoint=https://127.0.0.1:9",
+    ]),
+  },
+  {
+    finding: "role-chain-invalid",
+    because: "a user to assume",
+    message: /^--assume-role-arn \(number 2\) is not an ARN of the form arn:aws:iam/,
+    make: withFlags(() => ["--assume-role-arn", ARNS.role, "arn:aws:iam::210987654321:user/x"]),
+  },
+  {
+    finding: "role-chain-invalid",
+    because: "a role of another partition",
+    message: /partition aws-cn and the trust anchor in aws; both must be in one partition/,
+    make: withFlags(() => ["--assume-role-arn", ARNS.role.replace("arn:aws:", "arn:aws-cn:")]),
+  },
+  {
+    finding: "role-chain-invalid",
+    because: "an external ID without a role",
+    message: /^--assume-role-external-id needs --assume-role-arn/,
+    make: withFlags(() => ["--assume-role-external-id", "wrong-secret"]),
+  },
+  {
+    finding: "role-chain-invalid",
+    because: "a malformed session name",
+    message: /--assume-role-session-name must be 2 to 64/,
+    make: withFlags(() => [
+      "--assume-role-arn",
+      ARNS.role,
+      "--assume-role-session-name",
+      "a wrong-secret",
+    ]),
+  },
+  {
+    finding: "endpoint-region",
+    because: "STS of another region",
+    message: /--sts-endpoint is the endpoint of eu-west-1, but the region is us-east-1/,
+    make: withFlags(() => [
+      "--assume-role-arn",
+      ARNS.role,
+      "--sts-endpoint",
+      "https://sts.eu-west-1.amazonaws.com",
+    ], { HTTPS_PROXY: "http://127.0.0.1:9" }),
+  },
+  {
+    finding: "network-failed",
+    because: "STS that does not listen",
+    message: /127\.0\.0\.1:9 refuses connections; check --sts-endpoint/,
+    make: withFlags(() => [
+      "--assume-role-arn",
+      ARNS.role,
+      "--sts-endpoint",
+      "https://127.0.0.1:9",
+    ]),
   },
   {
     finding: "region-differs",

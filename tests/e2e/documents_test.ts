@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 
 import { BINARY, type Result, runProgram } from "../support/binary.ts";
 import { blocks, blocksOf, documents, readDocument } from "../support/documents.ts";
+import { ChainScenario } from "../support/chain_scenario.ts";
 import { testWith } from "../support/needs.ts";
 import { ARNS, SessionScenario } from "../support/session_scenario.ts";
 import { SoftHsm } from "../support/soft_hsm.ts";
@@ -72,6 +73,27 @@ testWith(
     }
   },
 );
+
+testWith(["binary"], "the example of role chaining works as it is written", async () => {
+  await using scenario = await ChainScenario.create();
+  const { emulator, identity, directory } = scenario.session;
+  directory.write("certificate.pem", identity.certificatePem);
+  directory.write("key.pem", identity.keyPem);
+  const { code, stdout, stderr } = await run(
+    directory,
+    blocks("src/rolesanywhere/README.md", "role chaining").join("\n"),
+    {
+      ROLE: ARNS.role,
+      PROFILE: ARNS.profile,
+      ANCHOR: ARNS.trustAnchor,
+      AWS_SIGNING_HELPER_ENDPOINT: emulator.url,
+      AWS_SIGNING_HELPER_STS_ENDPOINT: scenario.sts.localhost,
+      AWS_SIGNING_HELPER_CA_BUNDLE: scenario.caBundle,
+    },
+  );
+  assertEquals([code, stderr], [0, ""]);
+  assertEquals(JSON.parse(stdout).AccessKeyId, scenario.sts.issued[0]?.accessKeyId);
+});
 
 testWith(["binary"], "a keystore of another system is refused as README.md has it", async () => {
   using directory = new TemporaryDirectory();

@@ -34,6 +34,7 @@ export const RUN_BY: Readonly<Record<string, string>> = {
   "pkcs12": "tests/e2e/documents_test.ts",
   "quick start": "tests/e2e/quick_start_test.ts",
   "redirect": "tests/support/fixed_address.ts",
+  "role chaining": "tests/e2e/documents_test.ts",
   "s3cmd": "tests/clients/aws_clients.ts",
   "serve": "tests/e2e/quick_start_test.ts",
   "serve by hand": "tests/e2e/quick_start_test.ts",

@@ -23,7 +23,7 @@ import { BINARY } from "./binary.ts";
 import { BUILD, missingTools } from "./native.ts";
 import { reasonAgainstArm64 } from "./arm64.ts";
 import { PROXY, SOFTHSM } from "./pkcs11_modules.ts";
-import { CLIENT_LIBRARIES, compiledClient, JAVASCRIPT_CLIENT, PYTHON } from "./tools.ts";
+import { CLIENT_LIBRARIES, compiledClient, JAVASCRIPT_CLIENT, MOTO, PYTHON } from "./tools.ts";
 import { reasonAgainstWine } from "./wine.ts";
 
 /** Script that runs buildah and leaves nothing in /run and /var/lib. */
@@ -100,6 +100,7 @@ const PROBES = {
   "swtpm": () => missingTools("swtpm", "tpm2_createprimary"),
   "python-client": () => missingTools(PYTHON),
   "python-libraries": () => missingTools(CLIENT_LIBRARIES),
+  "moto": () => missingTools(MOTO),
   /** s3fs can mount a file system. */
   "fuse": () => missingTools("s3fs") ?? shell("test -w /dev/fuse"),
   /** root can mount a file system that a program of the test serves. */

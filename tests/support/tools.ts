@@ -8,6 +8,9 @@ export const PYTHON = fileURLToPath(new URL("python/bin/python", CLIENTS));
 /** Python with libraries that have other AWS clients than boto3. */
 export const CLIENT_LIBRARIES = fileURLToPath(new URL("libraries/bin/python", CLIENTS));
 
+/** Python with moto's server. */
+export const MOTO = fileURLToPath(new URL("moto/bin/python", CLIENTS));
+
 /** The folder with the AWS SDK for JavaScript in node_modules. */
 export const JAVASCRIPT_CLIENT = fileURLToPath(new URL("javascript/", CLIENTS));
 

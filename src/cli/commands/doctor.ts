@@ -14,6 +14,7 @@ import { checkFiles } from "../doctor/check_files.ts";
 import { checkKey } from "../doctor/check_key.ts";
 import { checkKeystores } from "../doctor/check_keystores.ts";
 import { checkNetwork } from "../doctor/check_network.ts";
+import { checkRoleChain } from "../doctor/check_role_chain.ts";
 import { checkTerminal } from "../doctor/check_terminal.ts";
 import { type Finding, finding, type Level } from "../doctor/finding.ts";
 import { type CheckContext, createCheckContext } from "../doctor/check_context.ts";
@@ -28,6 +29,7 @@ type Check = (context: CheckContext) => readonly Finding[] | Promise<readonly Fi
 /** The checks, in the order of the report. */
 const CHECKS: readonly Check[] = [
   checkArns,
+  checkRoleChain,
   checkKey,
   checkCertificate,
   checkChain,

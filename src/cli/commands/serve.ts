@@ -6,6 +6,7 @@
 import { resolve } from "node:path";
 
 import { Refresher } from "../../credentials/refresh/refresher.ts";
+import { vendedRole } from "../../credentials/refresh/session.ts";
 import { SessionVendor } from "../../credentials/refresh/session_vendor.ts";
 import { HelperError } from "../../errors.ts";
 import { checkReportsUsers, parseAllowedUsers } from "../../imds/allowed_users.ts";
@@ -26,7 +27,7 @@ import { PATHS } from "../../imds/paths.ts";
 import { pathOf } from "../../imds/request_target.ts";
 import { systemdNotifier } from "../../runtime/sd_notify.ts";
 import { TokenStore } from "../../imds/tokens.ts";
-import type { SessionRequest } from "../../rolesanywhere/create_session.ts";
+import type { Arn } from "../../rolesanywhere/arn.ts";
 import { quoteCommandLine } from "../shell_quote.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { createKeystoreContext, debugLogger, readIdentitySource } from "../keystore_context.ts";
@@ -65,7 +66,7 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
   await using vendor = new SessionVendor(source, request, system.registry, context, deps, info);
   const engine = createRefreshDeps(system);
   const tokens = new TokenStore(() => system.monotonic(), randomBytes);
-  const roleName = roleNameOf(request);
+  const roleName = roleNameOf(vendedRole(request));
   const metrics = values.isOn("metrics")
     ? await createMetrics({
       started,
@@ -87,7 +88,7 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
       credentials: (now) => servedCredentials(refresher, now),
       health: () => health(refresher, system),
       roleName,
-      roleArn: request.arns.role.text,
+      roleArn: vendedRole(request).text,
       region: request.region,
       isAllowedHost,
       ...(token ? { containerToken: token.text } : {}),
@@ -200,8 +201,8 @@ function readHostNames(values: FlagValues, system: System): string[] {
 }
 
 /** Returns the last part of the role's resource: `role/path/NAME`. */
-function roleNameOf(request: SessionRequest): string {
-  return request.arns.role.resource.split("/").at(-1) ?? "";
+function roleNameOf({ resource }: Arn): string {
+  return resource.split("/").at(-1) ?? "";
 }
 
 function randomBytes(length: number): Uint8Array {

@@ -7,7 +7,7 @@
 import { writeProfile } from "../../credentials/profile/profile_file.ts";
 import { checkProfileName } from "../../credentials/profile/profile_name.ts";
 import { ignoredNextToKeys } from "../../credentials/profile/profile_warnings.ts";
-import { vendCredentials } from "../../credentials/refresh/session.ts";
+import { vendCredentials, vendedRole } from "../../credentials/refresh/session.ts";
 import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { disableCoreDumps } from "../core_dumps.ts";
@@ -31,7 +31,7 @@ export async function update(values: FlagValues, system: System): Promise<void> 
   const deps = await createSessionDeps(values, request.endpoint, system);
   const reported = new Set<string>();
   const write = async (credentials: SessionCredentials, signal: AbortSignal) => {
-    const account = request.arns.role.account;
+    const { account } = vendedRole(request);
     const warnings = await writeProfile({ path, profile, credentials, account }, {
       monotonic: () => system.monotonic(),
       sleep: (milliseconds) => system.sleep(milliseconds),

@@ -8,7 +8,7 @@ import { parseSessionArns, type SessionArns } from "../../rolesanywhere/arn.ts";
 import { PARTITIONS, resolveEndpoint } from "../../rolesanywhere/endpoint.ts";
 import type { FlagName } from "../flags/flags.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
-import { SESSION_NAME } from "../session_request.ts";
+import { SESSION_NAME } from "../../sts/role_chain.ts";
 import { type Finding, finding, okUnless } from "./finding.ts";
 import type { CheckContext } from "./check_context.ts";
 

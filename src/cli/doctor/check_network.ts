@@ -8,9 +8,12 @@ import { lookup } from "node:dns/promises";
 import { HelperError } from "../../errors.ts";
 import { clockDifference } from "../../rolesanywhere/clock_difference.ts";
 import { chooseProxy, proxyLabel } from "../../http/proxy.ts";
+import type { SendRequest } from "../../http/http_client.ts";
+import type { FlagValues } from "../flags/flag_values.ts";
 import { createSessionDeps } from "../session_request.ts";
 import { readEndpoint } from "./check_arns.ts";
 import { formatMinute } from "./check_certificate.ts";
+import { readChain } from "./check_role_chain.ts";
 import { type Finding, finding, type FindingName } from "./finding.ts";
 import type { CheckContext } from "./check_context.ts";
 
@@ -29,7 +32,7 @@ const NAMES: Readonly<Record<string, FindingName>> = {
   "service-answer": "service-answer",
 };
 
-/** Connects to the service and compares the clocks. */
+/** Connects to the service, and to STS if a role is to be assumed, and compares the clocks. */
 export async function checkNetwork({ values, system }: CheckContext): Promise<readonly Finding[]> {
   let endpoint: URL;
   try {
@@ -39,12 +42,40 @@ export async function checkNetwork({ values, system }: CheckContext): Promise<re
       finding("network-skipped", "the network was not checked, because the endpoint is unknown"),
     ];
   }
+  let send: SendRequest;
+  try {
+    ({ send } = await createSessionDeps(values, endpoint, system));
+  } catch (thrown) {
+    return [networkFinding(thrown)];
+  }
+  const findings = [...await checkService(endpoint, send, { values, system })];
+  const sts = readStsEndpoint(values);
+  if (sts && sts.origin !== endpoint.origin) {
+    const others = await checkService(sts, send, { values, system });
+    findings.push(...others.filter(({ name }) => !name.startsWith("clock")));
+  }
+  return findings;
+}
+
+/** Returns the endpoint of STS if a role is to be assumed. checkRoleChain reports an unusable one. */
+function readStsEndpoint(values: FlagValues): URL | undefined {
+  try {
+    return readChain(values)?.endpoint;
+  } catch {
+    return undefined;
+  }
+}
+
+async function checkService(
+  endpoint: URL,
+  send: SendRequest,
+  { values, system }: Pick<CheckContext, "values" | "system">,
+): Promise<readonly Finding[]> {
   try {
     const enabled = values.isOn("with-proxy");
     const { proxy } = chooseProxy(endpoint, (name) => system.environment(name), enabled);
     const nameFinding = proxy ? undefined : await checkName(endpoint.hostname);
     if (nameFinding) return [nameFinding];
-    const { send } = await createSessionDeps(values, endpoint, system);
     const before = system.now();
     const { headers } = await send(
       { url: endpoint, method: "GET", headers: new Map(), body: new Uint8Array(0) },
@@ -58,12 +89,16 @@ export async function checkNetwork({ values, system }: CheckContext): Promise<re
       checkClock(headers.get("date"), before, system.now()),
     ];
   } catch (thrown) {
-    if (!(thrown instanceof HelperError)) throw thrown;
-    const name = NAMES[thrown.code];
-    return name
-      ? [finding(name, thrown.message)]
-      : [finding("network-skipped", "the network was not checked, because of the problem above")];
+    return [networkFinding(thrown)];
   }
+}
+
+function networkFinding(thrown: unknown): Finding {
+  if (!(thrown instanceof HelperError)) throw thrown;
+  const name = NAMES[thrown.code];
+  return name
+    ? finding(name, thrown.message)
+    : finding("network-skipped", "the network was not checked, because of the problem above");
 }
 
 async function checkName(host: string): Promise<Finding | undefined> {

@@ -21,6 +21,8 @@ export const FINDINGS = {
   "region-unknown": ["warning", "the region is of no known partition"],
   "endpoint-invalid": ["problem", "the endpoint is not a usable URL"],
   "endpoint-region": ["warning", "the endpoint is another region's"],
+  "role-chain": ["ok", "the roles to assume fit together"],
+  "role-chain-invalid": ["problem", "the flags of the roles to assume cannot be used"],
   // key and certificate
   "key": ["ok", "the private key was opened and matches the certificate"],
   "key-not-given": ["problem", "no certificate or key was named"],

@@ -47,6 +47,8 @@ function isAmbient({ rank }: Value): boolean {
 /** The values of one run. */
 export class FlagValues {
   readonly #values = new Map<FlagName, Value>();
+  /** Switches of other programs' variables that a flag of one service removed. */
+  readonly #removed = new Set<FlagName>();
 
   /**
    * Gathers and checks all values.
@@ -104,6 +106,11 @@ export class FlagValues {
     return SWITCH_WORDS.get((this.text(name) ?? "false").toLowerCase()) ?? false;
   }
 
+  /** Returns true when a switch is on, or was on until an exclusion removed it. */
+  wasOn(name: FlagName): boolean {
+    return this.isOn(name) || this.#removed.has(name);
+  }
+
   /** Returns a secret flag's value: a source to resolve, or (`literal`) the secret itself. */
   secretSource(name: FlagName): { text: string; literal: boolean } | undefined {
     const value = this.#values.get(name);
@@ -134,7 +141,9 @@ export class FlagValues {
               "usage",
               `${source} is${
                 shown(text)
-              }; it must be a whole number of ${range.min} to ${range.max}`,
+              }; it must be a whole number of ${range.min} to ${range.max}${
+                range.reason === undefined ? "" : `; ${range.reason}`
+              }`,
             );
           }
         }
@@ -153,12 +162,14 @@ export class FlagValues {
   }
 
   #checkExclusions(): void {
-    for (const { flags: [a, b], commands, unless } of EXCLUSIONS) {
+    for (const { flags: [a, b], commands, unless, keepsSecond } of EXCLUSIONS) {
       if (commands && !commands.includes(this.command)) continue;
       if (!this.#isGiven(a) || !this.#isGiven(b) || (unless && this.#isGiven(unless))) continue;
       // As in botocore: a configured endpoint wins over configured FIPS and dual-stack.
       const ambient = [b, a].find((name) => this.#rankOf(name) > RANK.own);
       if (ambient) {
+        if (ambient === b && keepsSecond) continue;
+        if (ambient === b) this.#removed.add(b);
         this.#values.delete(ambient);
         continue;
       }

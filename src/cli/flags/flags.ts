@@ -37,6 +37,7 @@ export type ValueName =
   | "PATH|URI"
   | "ADDRESS"
   | "ARN"
+  | "ID"
   | "NAME"
   | "NUMBER"
   | "REGION"
@@ -53,7 +54,7 @@ export interface Flag {
   /** Short enough for one line of help. */
   readonly description: string;
   readonly default?: string | number;
-  readonly range?: { readonly min: number; readonly max: number };
+  readonly range?: { readonly min: number; readonly max: number; readonly reason?: string };
   readonly choices?: readonly string[];
   /** Variables read if neither the flag nor its own variable is given; their text is the value. */
   readonly envAliases?: readonly string[];
@@ -99,14 +100,14 @@ export const FLAGS = {
   "system-store-location": {
     kind: "choice",
     group: "store",
-    description: "owner of the Windows store",
+    description: "owner of the store",
     default: "user",
     choices: ["user", "machine"],
   },
   "use-latest-expiring-certificate": {
     kind: "switch",
     group: "store",
-    description: "if several match, use the one that expires last",
+    description: "if several match, use the last to expire",
   },
   "role-arn": {
     kind: "text",
@@ -140,6 +141,32 @@ export const FLAGS = {
     value: "NAME",
     description: "session name; the profile must allow it",
   },
+  "assume-role-arn": {
+    kind: "list",
+    group: "session",
+    value: "ARN",
+    description: "role to assume with the session; repeatable",
+  },
+  "assume-role-session-name": {
+    kind: "text",
+    group: "session",
+    value: "NAME",
+    description: "its session name (default: serial number)",
+  },
+  "assume-role-external-id": {
+    kind: "text",
+    group: "session",
+    value: "ID",
+    description: "external ID that its trust policy requires",
+  },
+  "assume-role-duration": {
+    kind: "integer",
+    group: "session",
+    value: "SECONDS",
+    description: "its lifetime",
+    default: 3600,
+    range: { min: 900, max: 3600, reason: "AWS limits role chaining to one hour" },
+  },
   "region": {
     kind: "text",
     group: "network",
@@ -152,6 +179,14 @@ export const FLAGS = {
     value: "URL",
     description: "service URL (default: the region's)",
     envAliases: ["AWS_ENDPOINT_URL_ROLESANYWHERE", "AWS_ENDPOINT_URL"],
+    unlessVariable: "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+  },
+  "sts-endpoint": {
+    kind: "text",
+    group: "network",
+    value: "URL",
+    description: "URL of STS, for --assume-role-arn",
+    envAliases: ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"],
     unlessVariable: "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
   },
   "use-fips-endpoint": {
@@ -387,8 +422,13 @@ const VENDING_FLAGS = [
   "trust-anchor-arn",
   "session-duration",
   "role-session-name",
+  "assume-role-arn",
+  "assume-role-session-name",
+  "assume-role-external-id",
+  "assume-role-duration",
   "region",
   "endpoint",
+  "sts-endpoint",
   "use-fips-endpoint",
   "use-dualstack-endpoint",
   "ca-bundle",
@@ -561,12 +601,16 @@ export interface Exclusion {
   readonly commands?: readonly CommandName[];
   /** Flag that permits both. */
   readonly unless?: FlagName;
+  /** True if the second flag stays when the first one wins: another service's endpoint follows it. */
+  readonly keepsSecond?: true;
 }
 
 /** Every exclusion. */
 export const EXCLUSIONS: readonly Exclusion[] = [
   { flags: ["endpoint", "use-fips-endpoint"] },
   { flags: ["endpoint", "use-dualstack-endpoint"] },
+  { flags: ["sts-endpoint", "use-fips-endpoint"], keepsSecond: true },
+  { flags: ["sts-endpoint", "use-dualstack-endpoint"], keepsSecond: true },
   { flags: ["certificate", "cert-selector"] },
   { flags: ["certificate", "system-store-name"] },
   { flags: ["certificate", "system-store-location"] },

@@ -27,9 +27,22 @@ export const GROUPS: Readonly<Record<Exclude<GroupName, "command">, string>> = {
   general: "General",
 };
 
+const SERVICE = "Session and network";
+const KEYSTORES = "Stores, tokens and TPM";
+
+/** Titles in help. Its lines are few, so that related groups share a heading. */
+export const HELP_TITLES: typeof GROUPS = {
+  ...GROUPS,
+  session: SERVICE,
+  network: SERVICE,
+  store: KEYSTORES,
+  token: KEYSTORES,
+  tpm: KEYSTORES,
+};
+
 /** Columns of a help text: the width of a usual terminal. */
 const WIDTH = 80;
-/** Columns of the left column; a longer flag has its description on the next line. */
+/** Columns of the left column; a longer flag is followed by its description, or has it on the next line. */
 const MAX_INDENT = 32;
 
 const CERTIFICATE_AND_KEY = "--certificate cert.pem --private-key key.pem";
@@ -114,10 +127,13 @@ function commandHelp(name: CommandName): string {
       `--${flag}${valueText(flagOf(flag, name))}`,
       `${describe(flagOf(flag, name))}${note(flag)}`,
     ]);
-  const lists = groups.map((group): [string, Row[]] => [
-    group.name ? group.title : `${group.title}${choiceText(name)}`,
-    rows(group.flags),
-  ]);
+  const lists: [string, Row[]][] = [];
+  for (const group of groups) {
+    const title = helpTitle(group, name);
+    const last = lists.at(-1);
+    if (last?.[0] === title) last[1].push(...rows(group.flags));
+    else lists.push([title, rows(group.flags)]);
+  }
   if (groups.at(-1)?.name !== "general") lists.push([GROUPS.general, []]);
   lists.at(-1)?.[1].push(["-h, --help", "show this help"]);
   const indent = indentOf(lists.flatMap(([, rows]) => rows));
@@ -126,14 +142,21 @@ function commandHelp(name: CommandName): string {
     lists.map(([title, rows]) => list(title, rows, indent)).join("\n"),
     `Example:\n${example(name)}`,
     [
-      ...(flags.some((flag) => flagOf(flag).kind === "secret") ? [VARIABLES, SECRETS] : []),
+      ...(flags.some((flag) => flagOf(flag).kind === "secret") ? [SOURCES] : []),
       `Documentation: man ${PROGRAM}-${name.replaceAll(" ", "-")}, or commands.md`,
     ].join("\n"),
   ]);
 }
 
 const VARIABLES = `Each flag has a variable: ${variableOf("role-arn")} for --role-arn.`;
+/** Both in one line, as a command has many flags. */
+const SOURCES = `Variables: ${variableOf("role-arn")} etc. Secrets: env:NAME, file:PATH, fd:N.`;
 const SECRETS = "Secrets: env:NAME, file:PATH or fd:N; plain text is in the process list.";
+
+function helpTitle({ name: group, title }: FlagGroup, command: CommandName): string {
+  if (!group) return `${title}${choiceText(command)}`;
+  return group === "command" ? title : HELP_TITLES[group];
+}
 
 /** Returns the note to the heading of required flags: that one of several is enough. */
 function choiceText(name: CommandName): string {
@@ -188,6 +211,9 @@ function list(
 ): string {
   const margin = `\n${" ".repeat(indent)}`;
   const lines = rows.map(([left = "", right = ""]) => {
+    if (left.length + 4 > indent && left.length + right.length + 4 <= WIDTH) {
+      return `  ${left}  ${right}`;
+    }
     const lead = left.length + 4 > indent ? `  ${left}${margin}` : `  ${left}`.padEnd(indent);
     return lead + wrap(right, WIDTH - indent).join(margin);
   });

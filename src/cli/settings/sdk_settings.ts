@@ -8,8 +8,8 @@ import { readIniLines } from "../../credentials/profile/ini_lines.ts";
 import type { Setting, Settings } from "../flags/flag_values.ts";
 import type { FlagName } from "../flags/flags.ts";
 
-/** The name of IAM Roles Anywhere in a `services` section. */
-const SERVICE = "rolesanywhere";
+/** The flag of each service's endpoint, by the service's name in a `services` section. */
+const SERVICES = [["rolesanywhere", "endpoint"], ["sts", "sts-endpoint"]] as const;
 
 /** A section of the file; a later setting of the same name replaces an earlier one. */
 type Section = Map<string, string>;
@@ -31,9 +31,11 @@ export function readSdkSettings(text: string, profile: string, path: string): Se
   add("use-fips-endpoint", isTrue("use_fips_endpoint"), "use_fips_endpoint");
   add("use-dualstack-endpoint", isTrue("use_dualstack_endpoint"), "use_dualstack_endpoint");
   if (isTrue("ignore_configured_endpoint_urls") !== "true") {
-    const service = services.get(section.get("services") ?? "")?.get(SERVICE);
-    const ofService = service && readNestedSettings(service).get("endpoint_url");
-    add("endpoint", ofService || section.get("endpoint_url"), "endpoint_url");
+    for (const [name, flag] of SERVICES) {
+      const service = services.get(section.get("services") ?? "")?.get(name);
+      const ofService = service && readNestedSettings(service).get("endpoint_url");
+      add(flag, ofService || section.get("endpoint_url"), "endpoint_url");
+    }
   }
   return settings;
 }

@@ -4,11 +4,11 @@
  * @module
  */
 import { encodeHex } from "@std/encoding/hex";
-import type { SessionRequest } from "../../rolesanywhere/create_session.ts";
+import type { VendedSession } from "../refresh/session.ts";
 
 /** Everything that distinguishes sessions. */
 export interface CacheKeyInput {
-  readonly request: SessionRequest;
+  readonly request: VendedSession;
   /** Bytes of the certificate's source. */
   readonly certificate: Uint8Array<ArrayBuffer>;
   /** Part of the key, so that sessions fetched with --no-verify-ssl are not reused by other runs. */
@@ -32,8 +32,20 @@ export async function cacheKey(session: CacheKeyInput): Promise<string> {
     request.region,
     request.endpoint.href,
     verifyServer,
+    ...(request.chain ? [chainParts(request.chain)] : []),
   ];
   return await sha256(new TextEncoder().encode(JSON.stringify(parts)));
+}
+
+function chainParts(chain: NonNullable<VendedSession["chain"]>): unknown[] {
+  return [
+    chain.roles.map(({ text }) => text),
+    chain.sessionName ?? null,
+    chain.externalId ?? null,
+    chain.durationSeconds,
+    chain.region,
+    chain.endpoint.href,
+  ];
 }
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {

@@ -4,7 +4,7 @@
  * @module
  */
 import { HelperError } from "../../errors.ts";
-import { type IdentitySource, openIdentity } from "../../keystore/open_identity.ts";
+import { type Identity, type IdentitySource, openIdentity } from "../../keystore/open_identity.ts";
 import type { KeystoreRegistry } from "../../keystore/registry.ts";
 import type { KeystoreContext } from "../../keystore/types.ts";
 import {
@@ -13,22 +13,62 @@ import {
   type SessionCredentials,
   type SessionRequest,
 } from "../../rolesanywhere/create_session.ts";
+import type { Arn } from "../../rolesanywhere/arn.ts";
+import { CALL_LIMITS } from "../../rolesanywhere/service_call.ts";
+import type { RoleChain } from "../../sts/role_chain.ts";
 import type { Certificate } from "../../x509/certificate.ts";
 
 /** Tolerated time until a certificate becomes valid, because clocks differ. */
 const CLOCK_TOLERANCE = 5 * 60_000;
 
+/** Session to vend: that of CreateSession, or that of the last role of a chain. */
+export interface VendedSession extends SessionRequest {
+  /** Roles to assume with the session of CreateSession. */
+  readonly chain?: RoleChain;
+}
+
+/** Returns the role whose session is vended. */
+export function vendedRole({ arns, chain }: VendedSession): Arn {
+  return chain?.roles.at(-1) ?? arns.role;
+}
+
+/**
+ * Requests a session and assumes the roles of the chain. Each call starts with a new session. A chain
+ * must end in about the time of one call: parallel runs wait for its result.
+ */
+export async function requestSession(
+  request: VendedSession,
+  identity: Identity,
+  deps: CreateSessionDeps,
+): Promise<SessionCredentials> {
+  const deadline = deps.monotonic() + CALL_LIMITS.total;
+  const session = await createSession(request, identity, deps);
+  if (!request.chain) return session;
+  const { assumeRoles } = await import("../../sts/assume_role.ts");
+  const defaultSessionName = serialNumberName(identity.certificate);
+  return await assumeRoles(request.chain, session, { defaultSessionName, deadline }, deps);
+}
+
+/** Returns the serial number in hexadecimal digits, as IAM Roles Anywhere names its own sessions. */
+function serialNumberName({ serialNumber }: Certificate): string {
+  const digits = serialNumber.toString(16);
+  return digits.padStart(digits.length + digits.length % 2, "0").slice(-MAX_SESSION_NAME);
+}
+
+/** Maximum length of a session's name. */
+const MAX_SESSION_NAME = 64;
+
 /** Opens the identity again (files may have changed), requests a session, and closes the identity. */
 export async function vendCredentials(
   source: IdentitySource,
-  request: SessionRequest,
+  request: VendedSession,
   registry: KeystoreRegistry,
   context: KeystoreContext,
   deps: CreateSessionDeps,
 ): Promise<SessionCredentials> {
   await using identity = await openIdentity(source, registry, context);
   checkValidity(identity.certificate, labelOf(source), deps.now());
-  return await createSession(request, identity, deps);
+  return await requestSession(request, identity, deps);
 }
 
 /** Returns the name of a certificate's source for messages. */

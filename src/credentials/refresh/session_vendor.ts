@@ -8,15 +8,16 @@ import { EXIT_CODES, HelperError } from "../../errors.ts";
 import type { KeystoreRegistry } from "../../keystore/registry.ts";
 import { type Identity, type IdentitySource, openIdentity } from "../../keystore/open_identity.ts";
 import type { KeystoreContext } from "../../keystore/types.ts";
-import {
-  createSession,
-  type CreateSessionDeps,
-  type SessionCredentials,
-  type SessionRequest,
-} from "../../rolesanywhere/create_session.ts";
+import type { CreateSessionDeps, SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import type { Certificate } from "../../x509/certificate.ts";
 import { sameBytes } from "../../x509/public_key.ts";
-import { checkValidity, formatTime, labelOf } from "./session.ts";
+import {
+  checkValidity,
+  formatTime,
+  labelOf,
+  requestSession,
+  type VendedSession,
+} from "./session.ts";
 
 const DAY = 24 * 3_600_000;
 /** Warn when less than this, or a fifth of the lifetime, is left of a certificate. */
@@ -34,7 +35,7 @@ export class SessionVendor implements AsyncDisposable {
   /** @param log reports an unusable key or certificate, and the end of a certificate, to the user */
   constructor(
     private readonly source: IdentitySource,
-    private readonly request: SessionRequest,
+    private readonly request: VendedSession,
     private readonly registry: KeystoreRegistry,
     private readonly context: KeystoreContext,
     private readonly deps: CreateSessionDeps,
@@ -42,7 +43,7 @@ export class SessionVendor implements AsyncDisposable {
   ) {}
 
   /**
-   * Returns a new session. Throws the errors of CreateSession, and of opening the identity if
+   * Returns a new session. Throws the errors of the calls, and of opening the identity if
    * there is not an earlier key to fall back on.
    */
   async vend(): Promise<SessionCredentials> {
@@ -50,7 +51,7 @@ export class SessionVendor implements AsyncDisposable {
     try {
       this.#certificate = identity.certificate;
       this.#warnOfExpiry(identity.certificate);
-      return await createSession(this.request, identity, this.deps);
+      return await requestSession(this.request, identity, this.deps);
     } finally {
       if (identity !== this.#kept) await identity[Symbol.asyncDispose]();
     }

@@ -1,6 +1,10 @@
-"""Prints, as JSON, where botocore would send a Roles Anywhere call, and the CA bundle it would use."""
+"""Prints, as JSON, where botocore would send a call, and the CA bundle it would use.
+
+Usage: resolve_settings.py rolesanywhere|sts
+"""
 
 import json
+import sys
 
 import botocore.session
 from botocore.exceptions import BotoCoreError
@@ -21,7 +25,7 @@ def before_send(request, **_):
 try:
     session = botocore.session.get_session()
     client = session.create_client(
-        "rolesanywhere",
+        sys.argv[1],
         region_name="us-east-1",
         aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
         aws_secret_access_key="secret",
@@ -29,7 +33,7 @@ try:
     )
     client.meta.events.register("before-send", before_send)
     try:
-        client.list_profiles()
+        client.get_caller_identity() if sys.argv[1] == "sts" else client.list_profiles()
     except Stop:
         pass
     print(json.dumps({"url": sent["url"], "bundle": session.get_config_variable("ca_bundle")}))
