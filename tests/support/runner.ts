@@ -65,6 +65,9 @@ const KEPT = [
 /** Time for the output of a process that has ended, milliseconds. */
 const OUTPUT_TIMEOUT = 2_000;
 
+/** Maximum length of a failure in the summary, characters. */
+const MAX_FAILURE_LENGTH = 1_000;
+
 /** Starts a program without descriptors that flock, make or a terminal left open for it. */
 const WITHOUT_DESCRIPTORS = 'exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec "$@"';
 
@@ -92,7 +95,7 @@ export async function runSteps(steps: readonly Step[], options: RunOptions): Pro
   }
   tallies.push(traceTally(folder));
   for (const failure of tallies.flatMap(({ failures }) => failures)) {
-    console.log(`failed: ${failure}`);
+    console.log(`failed: ${failure.slice(0, MAX_FAILURE_LENGTH)}`);
   }
   const skips = tallies.flatMap((tally) => tally.skips);
   for (const line of linesOf(skips)) console.log(line);
