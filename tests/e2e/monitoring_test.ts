@@ -58,8 +58,8 @@ function withValues(expression: string): string {
 
 /** Returns the names of metrics in a text: the ones with our prefix, and Prometheus' own. */
 function metricNames(text: string): string[] {
-  const words = text.replaceAll(/"[^"]*"/g, "").match(/[a-zA-Z_:][a-zA-Z0-9_:]*/g) ?? [];
-  return [...new Set(words)].filter((word) =>
+  const texts = text.replaceAll(/"[^"]*"/g, "").match(/[a-zA-Z_:][a-zA-Z0-9_:]*/g) ?? [];
+  return [...new Set(texts)].filter((word) =>
     /^(aws_signing_helper_|process_)/.test(word) || word === "up"
   ).toSorted();
 }
