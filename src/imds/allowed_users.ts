@@ -75,6 +75,7 @@ export function parseAllowedUsers(
 /** Returns the numbers of users, each a name or a number. Throws `usage` for one that does not exist. */
 export function parseUsers(texts: readonly string[], source: string, deps = SYSTEM): number[] {
   const refuse = (why: string) => new HelperError("usage", `${source}: ${why}`);
+  if (texts.length === 0) return [];
   const unmapped = unmappedUser(deps);
   return texts.map((text) => {
     const user = /^\d+$/.test(text) ? Number(text) : deps.findUser(text);

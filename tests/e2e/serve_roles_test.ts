@@ -440,7 +440,10 @@ testWith(["linux", "binary"], "roles without users work where no user is known",
     ),
   );
   writeRoles(file, [roleOf("one", { users: [12345] }), roleOf("two")]);
-  assertMatch(await serve.reload(), /role "one": users: the kernel reports only users of this machine; use --bind/);
+  assertMatch(
+    await serve.reload(),
+    /role "one": users: the kernel reports only users of this machine; use --bind/,
+  );
 });
 
 testWith(["linux", "binary"], "users cannot be added to a file that had none", async () => {
