@@ -8,6 +8,7 @@ import {
 } from "@std/assert";
 
 import { runBinary } from "../support/binary.ts";
+import { blocks } from "../support/documents.ts";
 import { type Need, testWith } from "../support/needs.ts";
 import {
   type Address,
@@ -559,6 +560,24 @@ testWith(
     assertMatch(await run(), /roles\.json: is a directory/);
   },
 );
+
+testWith(["linux", "binary"], "serve takes the documented roles", async () => {
+  await using scenario = await SessionScenario.create();
+  using directory = new TemporaryDirectory();
+  const [text = ""] = blocks("commands.md", "roles");
+  // Users and folder of this machine.
+  const roles = text.replace('"deploy", 1001', "1001").replace('["backup"]', "[1002]")
+    .replaceAll("/run/aws_signing_helper", directory.path);
+  const file = directory.join("roles.json");
+  await using serve = await RolesServe.start(scenario, file, JSON.parse(roles));
+  const lines = serve.binary.lines.flatMap((line) => /: (role ".*): (.*)$/.exec(line)?.[2] ?? []);
+  const clients = lines.filter((line) => /users/.test(line));
+  assertEquals(clients.map((line) => line.replace(/ http.*/, "")), [
+    "users 1001;",
+    "users 1002",
+    "all other users",
+  ]);
+});
 
 testWith(["linux", "binary"], "a key in place of the roles file is not printed", async () => {
   await using scenario = await SessionScenario.create();
