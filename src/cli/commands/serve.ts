@@ -121,7 +121,7 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
         const changes = roles.change(changed);
         app = await createRolesApp(served, roles.table);
         for (const line of formatRoles(roles, endpointOf(bind, server.port))) info(line);
-        void changes.begun.then(() => info(formatChanges(changes)));
+        void changes.tried.then(() => info(formatChanges(changes)));
       } catch (thrown) {
         const why = thrown instanceof HelperError ? thrown.message : "an unexpected failure";
         warn(`${why}; the roles read before are still served`);

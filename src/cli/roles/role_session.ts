@@ -19,6 +19,8 @@ export class RoleSession {
   readonly begun: Promise<void>;
   #refresher: Refresher | undefined;
   #isStopped = false;
+  /** True if a newer session of the role reports events. */
+  #isReplaced = false;
 
   /** @param previous is served until the first attempt of this one has ended, and stopped then */
   constructor(
@@ -29,8 +31,9 @@ export class RoleSession {
     private previous?: RoleSession,
   ) {
     const report = (event: RefreshEvent) => {
-      if (!this.#isStopped) onEvent(event);
+      if (!this.#isStopped && !this.#isReplaced) onEvent(event);
     };
+    if (previous) previous.#isReplaced = true;
     this.begun = Refresher.begin(fetch, deps, report).then((refresher) => {
       this.#refresher = refresher;
       void this.previous?.stop();
@@ -51,6 +54,11 @@ export class RoleSession {
   /** Error of the last attempt, if it failed. */
   get lastError(): HelperError | undefined {
     return this.#refresher?.state.lastError;
+  }
+
+  /** Tries again now if the last attempt failed. Never throws. */
+  async retry(): Promise<void> {
+    if (this.lastError) await this.#refresher?.refresh();
   }
 
   state(): RoleState {

@@ -27,8 +27,8 @@ export interface RoleChanges {
   readonly changed: readonly string[];
   readonly removed: readonly string[];
   readonly kept: readonly string[];
-  /** Resolves after the first attempt of the new sessions. */
-  readonly begun: Promise<void>;
+  /** Resolves after an attempt of the new sessions, and of those that had failed. */
+  readonly tried: Promise<void>;
 }
 
 /** A role that is served. */
@@ -100,8 +100,8 @@ export class RoleSet implements Disposable {
   }
 
   /**
-   * Changes to other settings. Sessions and tokens that they do not change are kept. Throws `listen` if
-   * a token cannot be written; then nothing has changed.
+   * Changes to other settings. Sessions and tokens that they do not change are kept; failed sessions are
+   * tried again. Throws `listen` if a token cannot be written; then the roles have not changed.
    */
   change(settings: readonly RoleSettings[]): RoleChanges {
     const before = new Map(this.#roles.map((role) => [role.name, role]));
@@ -132,10 +132,9 @@ export class RoleSet implements Disposable {
       if (token !== now?.token) token?.[Symbol.dispose]();
     }
     const removed = [...before.keys()].filter((name) => !sessions.has(name));
-    const begun = Promise.all([...sessions.values()].map((session) => session.begun)).then(
-      () => {},
-    );
-    return { added, changed, removed, kept, begun };
+    const attempts = [...sessions.values()].map((session) => session.begun);
+    for (const name of kept) attempts.push(sessions.get(name)?.retry() ?? Promise.resolve());
+    return { added, changed, removed, kept, tried: Promise.all(attempts).then(() => {}) };
   }
 
   /** Ends the refreshes. Resolves when running calls have ended. */
@@ -185,7 +184,12 @@ export class RoleSet implements Disposable {
     const tokens = new Map<string, ContainerToken>();
     const created: ContainerToken[] = [];
     try {
-      for (const { name, token: wanted } of settings) {
+      // Files that replace another token's come last, so that a failure before leaves those.
+      const used = new Set(this.#roles.map(({ token }) => token?.file));
+      const ordered = settings.toSorted((a, b) =>
+        Number(used.has(a.token?.file)) - Number(used.has(b.token?.file))
+      );
+      for (const { name, token: wanted } of ordered) {
         if (!wanted) continue;
         const old = before.get(name);
         if (old?.token && sameToken(old.settings.token, wanted)) {

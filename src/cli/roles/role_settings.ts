@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { resolve } from "node:path";
 import { HelperError } from "../../errors.ts";
 import { readSource, SourceError } from "../../files/source_file.ts";
 import { checkUsersAreKnown, parseUsers } from "../../imds/allowed_users.ts";
@@ -198,13 +199,14 @@ function checkTokenFiles(settings: readonly RoleSettings[]): void {
   const roles = new Map<string, string>();
   for (const { name, token } of settings) {
     if (token?.file === undefined) continue;
-    const other = roles.get(token.file);
+    const file = resolve(token.file);
+    const other = roles.get(file);
     if (other !== undefined) {
       throw new HelperError(
         "usage",
         `${token.source}: the role "${other}" has the same file; name another`,
       );
     }
-    roles.set(token.file, name);
+    roles.set(file, name);
   }
 }
