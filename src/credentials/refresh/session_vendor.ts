@@ -1,6 +1,7 @@
 /**
  * Sessions for long-running commands. Key and certificate are read again each time; an unusable pair does
- * not replace a usable one.
+ * not replace a usable one. Sessions of several roles can be requested at the same time: they share the
+ * open key, which signs for one of them after the other.
  *
  * @module
  */
@@ -17,6 +18,7 @@ import {
 import type { Certificate } from "../../x509/certificate.ts";
 import { sameBytes } from "../../x509/public_key.ts";
 import { checkValidity, formatTime, labelOf } from "./session.ts";
+import { SharedIdentity } from "./shared_identity.ts";
 
 const DAY = 24 * 3_600_000;
 /** Warn when less than this, or a fifth of the lifetime, is left of a certificate. */
@@ -26,12 +28,21 @@ const EXPIRY_WARNING = 14 * DAY;
 export class SessionVendor implements AsyncDisposable {
   /** The last usable key and certificate, if the key is in memory only. */
   #kept: Identity | undefined;
+  readonly #identity = new SharedIdentity(
+    () => this.#open(),
+    async (identity) => {
+      if (!identity.signer.inMemory) await identity[Symbol.asyncDispose]();
+    },
+  );
   #answers = new Map<string, string>();
   #reportedError = "";
   #warnedAbout: Certificate | undefined;
   #certificate: Certificate | undefined;
 
-  /** @param log reports an unusable key or certificate, and the end of a certificate, to the user */
+  /**
+   * @param request of a session, by default
+   * @param log reports an unusable key or certificate, and the end of a certificate, to the user
+   */
   constructor(
     private readonly source: IdentitySource,
     private readonly request: SessionRequest,
@@ -45,15 +56,11 @@ export class SessionVendor implements AsyncDisposable {
    * Returns a new session. Throws the errors of CreateSession, and of opening the identity if
    * there is not an earlier key to fall back on.
    */
-  async vend(): Promise<SessionCredentials> {
-    const identity = await this.#open();
-    try {
-      this.#certificate = identity.certificate;
-      this.#warnOfExpiry(identity.certificate);
-      return await createSession(this.request, identity, this.deps);
-    } finally {
-      if (identity !== this.#kept) await identity[Symbol.asyncDispose]();
-    }
+  async vend(request = this.request, deps = this.deps): Promise<SessionCredentials> {
+    await using lease = await this.#identity.lease();
+    this.#certificate = lease.identity.certificate;
+    this.#warnOfExpiry(lease.identity.certificate);
+    return await createSession(request, lease.identity, deps);
   }
 
   /** The certificate that was used last; undefined before the first session. */
