@@ -96,7 +96,7 @@ function groupLink(group: GroupName): string {
 
 /** Returns a command's own flags in a table, and the rest of its flags by reference. */
 function commandFlags(name: CommandName): string {
-  const { flags, required, oneOf, positional } = commandOf(name);
+  const { flags, required, suppliedBy, oneOf, positional } = commandOf(name);
   if (positional) return `- Argument: ${codes(flagOf(positional).choices ?? [])}.`;
   if (flags.length === 0) return "No flags.";
   const own = flags.filter((flag) => flagOf(flag, name).group === "command");
@@ -104,7 +104,13 @@ function commandFlags(name: CommandName): string {
   const elsewhere = own.filter((flag) => !described.includes(flag));
   const origins = new Set(elsewhere.map((flag) => describedBy(flag, name)));
   const notes = [
-    ...(required.length > 0 ? [`Required: ${flagCodes(required)}`] : []),
+    ...(required.length > 0
+      ? [
+        `Required: ${flagCodes(required)}${
+          suppliedBy ? `, or values in the file of ${flagCodes([suppliedBy])}` : ""
+        }`,
+      ]
+      : []),
     ...(oneOf.length > 0 ? [`Required: one of ${flagCodes(oneOf)}`] : []),
     ...[...origins].map((origin) => {
       const flags = elsewhere.filter((flag) => describedBy(flag, name) === origin);

@@ -11,7 +11,7 @@ import { homedir } from "node:os";
 import { promptSecret } from "./cli/terminal/prompt.ts";
 import { InputMemory } from "./cli/input_memory.ts";
 import { run } from "./cli/run.ts";
-import { holdSignals } from "./cli/terminal/signals.ts";
+import { holdSignals, onHangup } from "./cli/terminal/signals.ts";
 import type { Platform, System } from "./cli/system.ts";
 import { EXIT_CODES, HelperError, printable, printableLine } from "./errors.ts";
 import { createRegistry } from "./keystore/registry.ts";
@@ -67,6 +67,7 @@ const system: System = {
   sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
   random: () => Math.random(),
   holdSignals,
+  onHangup,
   protectMemory: async () => (await import("./runtime/limits.ts")).disableCoreDumps(),
   stay: async () => {
     log = (await import("./runtime/stderr.ts")).createLog();

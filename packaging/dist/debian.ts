@@ -38,6 +38,7 @@ export async function writeDebianPackage(
       ...await filesOf(`${dist}/man`, "usr/share/man/man1"),
       ...await filesOf(`${root}packaging/systemd`, "usr/lib/systemd/system", ".service"),
       ...await filesOf(`${root}packaging/systemd`, `${documents}/examples`, ".env"),
+      ...await filesOf(`${root}packaging/systemd`, `${documents}/examples`, ".json"),
       ...await filesOf(`${root}packaging/monitoring`, `${documents}/examples/monitoring`),
     ];
     for (const [from, to, mode] of files) await place(from, `${tree}/${to}`, mode ?? 0o644);

@@ -10,7 +10,8 @@ import type { AccessEntry } from "../imds/app.ts";
 
 /** Log of refresh events and requests. */
 export interface ServeLog {
-  refresh(event: RefreshEvent): void;
+  /** @param role name of the role, if there are several */
+  refresh(event: RefreshEvent, role?: string): void;
   access(entry: AccessEntry): void;
 }
 
@@ -24,41 +25,44 @@ export function createServeLog(
   info: (message: string) => void,
   debug: (message: string) => void,
 ): ServeLog {
-  let lastFailure = "";
+  const lastFailures = new Map<string | undefined, string>();
   return {
     access: (entry) => {
       const milliseconds = Number(entry.milliseconds.toFixed(2));
       debug(JSON.stringify({ event: "request", ...entry, milliseconds }));
     },
-    refresh: (event) => {
-      debug(JSON.stringify(eventFields(event)));
+    refresh: (event, role) => {
+      debug(JSON.stringify({ ...(role === undefined ? {} : { role }), ...eventFields(event) }));
       // A repeated failure is logged with --debug only.
       const failure = event.kind === "failed" ? event.error.message : "";
-      if (event.kind === "failed" && failure === lastFailure) return;
-      if (event.kind !== "expired") lastFailure = failure;
-      info(formatEvent(event));
+      if (event.kind === "failed" && failure === lastFailures.get(role)) return;
+      if (event.kind !== "expired") lastFailures.set(role, failure);
+      info(formatEvent(event, role));
     },
   };
 }
 
-function formatEvent(event: RefreshEvent): string {
+function formatEvent(event: RefreshEvent, name: string | undefined): string {
+  const role = name === undefined ? "" : `role "${name}": `;
   switch (event.kind) {
     case "refreshed":
-      return `credentials are valid until ${formatTime(event.credentials.expiration)}; ` +
+      return `${role}credentials are valid until ${formatTime(event.credentials.expiration)}; ` +
         `the next refresh is at ${formatTime(event.nextRefresh)}`;
     case "failed": {
       const { error, credentials, nextAttempt } = event;
       const state = credentials
         ? `the credentials are valid until ${formatTime(credentials.expiration)}`
         : "there are no valid credentials";
-      return `warning: the refresh failed: ${error.message}; ${state}; ` +
+      return `warning: ${role}the refresh failed: ${error.message}; ${state}; ` +
         `the next attempt is at ${formatTime(nextAttempt)}`;
     }
     case "expired":
-      return "warning: the credentials have expired; clients get HTTP 500 until a " +
+      return `warning: ${role}the credentials have expired; clients get HTTP 500 until a ` +
         "refresh succeeds";
     case "clock-jump":
-      return `the system clock changed by ${Math.round(event.by / 1000)} s; refresh rescheduled`;
+      return `${role}the system clock changed by ${
+        Math.round(event.by / 1000)
+      } s; refresh rescheduled`;
   }
 }
 

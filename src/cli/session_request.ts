@@ -93,7 +93,9 @@ export function readRoleChain(
 ): RoleChain | undefined {
   const texts = roles ?? readAssumedRoles(values);
   const detail = CHAIN_DETAILS.find((name) => values.isOnCommandLine(name));
-  if (!roles && texts.length === 0 && detail) {
+  // Another role of --roles may have a chain.
+  const hasOtherRoles = roles !== undefined || values.text("roles") !== undefined;
+  if (!hasOtherRoles && texts.length === 0 && detail) {
     throw new HelperError("usage", `--${detail} needs --assume-role-arn`);
   }
   if (texts.length === 0) return undefined;

@@ -45,6 +45,8 @@ export interface System {
   random(): number;
   /** Keeps termination signals from ending the process; see `KeystoreContext`. */
   holdSignals(): SignalHold;
+  /** Calls back at each SIGHUP, which then does not end the process, until it is disposed of. */
+  onHangup(callback: () => void): Disposable;
   /** Excludes this process's memory from core dumps. Returns false if the system refuses. */
   protectMemory(): Promise<boolean>;
   /** Prepares for a long-running command: `log` never blocks, and unused signals are ignored. */

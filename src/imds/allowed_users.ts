@@ -13,9 +13,10 @@ import { SocketOwners } from "./listener/socket_owner.ts";
 /** Maximum number of a user; the next one means "no user" to the kernel. */
 const MAX_USER = 0xfffffffe;
 
-/** Names of the flags or variables for messages. */
+/** Names of flags, variables or settings for messages. */
 export interface Sources {
-  readonly allowUser: string;
+  /** Source of the users. */
+  readonly users: string;
   readonly bind: string;
 }
 
@@ -32,17 +33,13 @@ const SYSTEM: UserDeps = {
   readText: (path) => Deno.readTextFileSync(path),
 };
 
-/**
- * Returns the numbers of the users in `texts`, each a name or a number. Throws `usage` where the
- * kernel would not report the user of every client, and for a user that does not exist.
- */
-export function parseAllowedUsers(
-  texts: readonly string[],
+/** Throws `usage` where the kernel would not report the user of every client. */
+export function checkUsersAreKnown(
   bind: BindAddress,
-  { allowUser, bind: bindSource }: Sources,
+  { users, bind: bindSource }: Sources,
   deps = SYSTEM,
-): ReadonlySet<number> {
-  const refuse = (why: string) => new HelperError("usage", `${allowUser}: ${why}`);
+): void {
+  const refuse = (why: string) => new HelperError("usage", `${users}: ${why}`);
   if (deps.operatingSystem !== "linux") {
     throw refuse(`only Linux reports a client's user; use ${bindSource} with a Unix socket`);
   }
@@ -51,11 +48,36 @@ export function parseAllowedUsers(
       `the kernel reports only users of this machine; use ${bindSource} with a loopback address`,
     );
   }
-  const unmapped = unmappedUser(deps);
+}
+
+/**
+ * Returns the numbers of the users in `texts`, each a name or a number. Throws `usage` where the
+ * kernel would not report the user of every client, and for a user that does not exist.
+ */
+export function parseAllowedUsers(
+  texts: readonly string[],
+  bind: BindAddress,
+  sources: Sources,
+  deps = SYSTEM,
+): ReadonlySet<number> {
+  checkUsersAreKnown(bind, sources, deps);
   // The flag's variable has several names in one text.
   const names = texts.flatMap((text) => text.split(/[\s,]+/)).filter((name) => name !== "");
-  if (names.length === 0) throw refuse("it names no user; name one, or omit the flag");
-  return new Set(names.map((text) => {
+  if (names.length === 0) {
+    throw new HelperError(
+      "usage",
+      `${sources.users}: it names no user; name one, or omit the flag`,
+    );
+  }
+  return new Set(parseUsers(names, sources.users, deps));
+}
+
+/** Returns the numbers of users, each a name or a number. Throws `usage` for one that does not exist. */
+export function parseUsers(texts: readonly string[], source: string, deps = SYSTEM): number[] {
+  const refuse = (why: string) => new HelperError("usage", `${source}: ${why}`);
+  if (texts.length === 0) return [];
+  const unmapped = unmappedUser(deps);
+  return texts.map((text) => {
     const user = /^\d+$/.test(text) ? Number(text) : deps.findUser(text);
     if (user === undefined) {
       throw refuse(`there is no user${refusedValue(text)}; check the name with getent passwd`);
@@ -65,7 +87,7 @@ export function parseAllowedUsers(
       throw refuse(`here ${user} is also any user outside of the namespace; use another user`);
     }
     return user;
-  }));
+  });
 }
 
 /** Returns the number that the kernel reports for users that a user namespace does not have. */
@@ -79,8 +101,11 @@ function unmappedUser({ readText }: UserDeps): number | undefined {
  * Throws `listen` if the kernel does not report this process as the user of its own connection: it may
  * lack sock_diag, or forbid it.
  */
-export async function checkReportsUsers(bind: BindAddress): Promise<void> {
-  connectionServer();
+export async function checkReportsUsers(
+  bind: BindAddress,
+  source = "--allow-user",
+): Promise<void> {
+  connectionServer(source);
   if (bind.kind === "unix") return;
   using owners = new SocketOwners();
   using listener = Deno.listen({ hostname: bind.address, port: 0 });
@@ -95,6 +120,6 @@ export async function checkReportsUsers(bind: BindAddress): Promise<void> {
   if (user !== undefined && user === Deno.uid()) return;
   throw new HelperError(
     "listen",
-    "--allow-user: the kernel does not report the user of a connection; serve on a Unix socket",
+    `${source}: the kernel does not report the user of a connection; serve on a Unix socket`,
   );
 }

@@ -6,6 +6,7 @@
 import { dirname } from "node:path";
 import { encodeBase64 } from "@std/encoding/base64";
 import { replaceFile } from "../files/atomic_file.ts";
+import { errnoOf } from "../files/file_errors.ts";
 import { FilePlace, UntrustedPathError } from "../files/file_place.ts";
 import { HelperError } from "../errors.ts";
 
@@ -22,42 +23,52 @@ export interface ContainerToken extends Disposable {
 
 const TOKEN_BYTES = 48;
 
+/** File for a token. */
+export interface TokenFile {
+  readonly path: string;
+  /** Names the path's flag or setting in messages. */
+  readonly source: string;
+  /** Number of the user that owns the file, where possible; absent: this user. */
+  readonly owner?: number;
+  /** Runs if the file cannot have that owner. */
+  readonly onOtherOwner?: () => void;
+}
+
 /**
  * Creates a token. Writes it to `file`, mode 0600, for AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE.
  *
- * Throws `listen`, with the flag's name, if the file cannot be written.
+ * Throws `listen`, with the path's source, if the file cannot be written.
  */
 export function containerToken(
-  file: string | undefined,
+  file: TokenFile | undefined,
   randomBytes: (length: number) => Uint8Array,
 ): ContainerToken {
   const text = encodeBase64(randomBytes(TOKEN_BYTES));
   if (file === undefined) return { text, [Symbol.dispose]() {} };
+  const { path, source } = file;
   let place: FilePlace | undefined;
   let written: Deno.FileInfo;
   try {
     // Kept until disposal, so that the file is removed from the directory it was created in.
-    place = FilePlace.find(file, { followLast: false });
+    place = FilePlace.find(path, { followLast: false });
     checkReplaceable(place.path());
-    replaceFile(place.path(), new TextEncoder().encode(text));
+    writeToken(place.path(), new TextEncoder().encode(text), file);
     written = Deno.lstatSync(place.path());
   } catch (cause) {
     place?.[Symbol.dispose]();
     if (cause instanceof UntrustedPathError || cause instanceof NotReplaceableError) {
-      throw new HelperError("listen", `--container-token-file ${file}: ${cause.message}`, {
-        cause,
-      });
+      throw new HelperError("listen", `${source} ${path}: ${cause.message}`, { cause });
     }
     throw new HelperError(
       "listen",
-      `--container-token-file ${file} cannot be written; check that ${dirname(file)} is a ` +
+      `${source} ${path} cannot be written; check that ${dirname(path)} is a ` +
         "directory that this user may write to",
       { cause },
     );
   }
   return {
     text,
-    file,
+    file: path,
     [Symbol.dispose]() {
       try {
         if (isSameFile(Deno.lstatSync(place.path()), written)) Deno.removeSync(place.path());
@@ -68,6 +79,20 @@ export function containerToken(
       }
     },
   };
+}
+
+/** Writes the token with its owner, or with this user if the system does not allow that. */
+function writeToken(path: string, bytes: Uint8Array, { owner, onOtherOwner }: TokenFile): void {
+  const [uid, gid] = [Deno.uid(), Deno.gid()];
+  if (owner === undefined || owner === uid || gid === null) return replaceFile(path, bytes);
+  try {
+    replaceFile(path, bytes, { uid: owner, gid, mode: 0o600 });
+  } catch (thrown) {
+    // EINVAL: a user namespace does not have this user.
+    if (!["EPERM", "EINVAL"].includes(errnoOf(thrown) ?? "")) throw thrown;
+    replaceFile(path, bytes);
+    onOtherOwner?.();
+  }
 }
 
 /**

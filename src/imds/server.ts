@@ -27,8 +27,11 @@ export interface ServerOptions {
   readonly localOnly: boolean;
   /** Called after a response that `handler` does not make. */
   readonly onRefused?: (url: string, status: number) => void;
-  /** Users that get credentials; absent: all. */
-  readonly allowedUsers?: ReadonlySet<number>;
+  /**
+   * Returns whether a user gets credentials at the IMDSv2 paths. The user of each connection is then
+   * found when it is accepted. Absent: users are not distinguished.
+   */
+  readonly isKnownUser?: (user: number | undefined) => boolean;
   /** Milliseconds from any origin, never going back. */
   readonly monotonic: () => number;
   /** Reports actions of the server to the user; never a secret. */
@@ -50,7 +53,7 @@ const INTERVALS = {
 const REMOTE_CLIENT = "this address is for programs on its own machine only; " +
   "start serve with --allow-remote to allow others";
 
-/** Limits of connections of users who get nothing, on a Unix socket; milliseconds. */
+/** Limits of connections of unknown users on a Unix socket; milliseconds. */
 const REFUSED_CONNECTIONS = { max: 64, duration: 5_000 } as const;
 
 const NO_OUTPUT = () => {}; // otherwise Deno prints a line
@@ -144,7 +147,7 @@ export class EndpointServer implements AsyncDisposable {
     const { bind } = this.#options;
     try {
       if (bind.kind === "unix") return this.#serveUnix(bind.path);
-      if (this.#options.allowedUsers) return this.#servePeers(bind.address, port);
+      if (this.#options.isKnownUser) return this.#servePeers(bind.address, port);
       return Deno.serve(
         { hostname: bind.address, port, onListen: NO_OUTPUT, onError: INTERNAL_ERROR },
         (request, { remoteAddr }) => this.#handle(request, remoteAddr),
@@ -155,14 +158,14 @@ export class EndpointServer implements AsyncDisposable {
   }
 
   #serveUnix(path: string): Server {
-    const { handler, monotonic, allowedUsers } = this.#options;
+    const { handler, monotonic, isKnownUser } = this.#options;
     const handle = (request: Request, user: number | undefined) =>
       handler(request, {
         client: () => user === undefined ? "unix" : `unix user ${user}`,
         user: () => user,
         received: monotonic(),
       });
-    if (!allowedUsers) {
+    if (!isKnownUser) {
       const options = { path, onListen: NO_OUTPUT, onError: INTERNAL_ERROR };
       return withSocketMode(
         "own",
@@ -176,10 +179,7 @@ export class EndpointServer implements AsyncDisposable {
       handler: (request, _, user) => handle(request, user),
       onError: INTERNAL_ERROR,
       // Idle connections of a Unix socket are not closed otherwise.
-      refused: {
-        ...REFUSED_CONNECTIONS,
-        isAllowed: (user) => user !== undefined && allowedUsers.has(user),
-      },
+      refused: { ...REFUSED_CONNECTIONS, isAllowed: isKnownUser },
     });
   }
 

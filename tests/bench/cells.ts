@@ -15,6 +15,7 @@ import process from "node:process";
 import * as esbuild from "esbuild";
 import { OPTIONS } from "../../packaging/bundle.ts";
 import type { Connection } from "../../src/imds/app.ts";
+import { tableOf } from "../../src/imds/roles.ts";
 import { BackgroundProcess } from "../support/background_process.ts";
 import { runLoad } from "../support/load_process.ts";
 import { ARNS, SessionScenario } from "../support/session_scenario.ts";
@@ -167,14 +168,22 @@ async function prepare(module: string): Promise<{ repeated: Run; sdk: Run; stop:
   const fetched = new Date();
   const handle = await createApp({
     tokens,
-    credentials: (now) => {
-      const credentials = refresher.credentialsAt(now);
-      return credentials && { ...credentials, fetched };
-    },
-    health: () => ({ status: "ok", ageSeconds: 0, remainingSeconds: 1, lastError: null }),
-    roleName: "Demo",
-    roleArn: ARNS.role,
-    region: "us-east-1",
+    table: tableOf({
+      name: "Demo",
+      arn: ARNS.role,
+      region: "us-east-1",
+      credentials: (now) => {
+        const credentials = refresher.credentialsAt(now);
+        return credentials && { ...credentials, fetched };
+      },
+      state: () => ({
+        name: "Demo",
+        expiration: refresher.credentials?.expiration,
+        lastRefresh: fetched,
+        lastError: undefined,
+      }),
+    }),
+    health: () => ({ status: "ok" }),
     isAllowedHost: hostCheck([]),
     monotonic,
   });

@@ -96,6 +96,10 @@ export class FakeSystem implements System {
     return { signal: new AbortController().signal, [Symbol.dispose]() {} };
   }
 
+  onHangup(): Disposable {
+    return { [Symbol.dispose]() {} };
+  }
+
   protectMemory(): Promise<boolean> {
     return Promise.resolve(true);
   }

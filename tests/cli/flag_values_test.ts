@@ -98,6 +98,7 @@ Deno.test("EXCLUSIONS has every pair of the contract", () => {
     "system-store-location": ["reuse-pin"],
     "tpm-key-password": ["reuse-pin", "no-tpm-key-password", "pkcs8-password"],
     "no-tpm-key-password": ["reuse-pin"],
+    "roles": ["container-credentials", "container-token-file"],
   };
   const expected = Object.entries(contract)
     .flatMap(([a, others]) => others.map((b) => [a, b].toSorted().join(" ")));

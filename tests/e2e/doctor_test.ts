@@ -106,6 +106,16 @@ function withMode(which: "certificate" | "key" | "directory", mode: number): Set
   };
 }
 
+/** Returns flags with a file of roles. */
+function withRoles(roles: unknown, mode = 0o644): SetUp["make"] {
+  return (scenario) => {
+    const text = typeof roles === "string" ? roles : JSON.stringify(roles);
+    const file = scenario.directory.write("roles.json", text);
+    Deno.chmodSync(file, mode);
+    return withFlags(() => ["--roles", file])(scenario);
+  };
+}
+
 /** Returns flags for a loopback endpoint with a wrong clock. */
 function withClock(seconds: number): SetUp["make"] {
   return async (scenario) => {
@@ -551,6 +561,72 @@ const SET_UPS: readonly SetUp[] = [
       "--pkcs11-lib",
       "/nonexistent/no-module.so",
     ]),
+  },
+  {
+    finding: "roles",
+    because: "two roles",
+    message: /roles\.json: 2 roles; users exist/,
+    make: withRoles([
+      { name: "a", roleArn: ARNS.role, users: ["root"] },
+      { name: "b", roleArn: ARNS.role, sessionDuration: 900 },
+    ]),
+  },
+  {
+    finding: "roles-invalid",
+    because: "a file that is not JSON",
+    message: /^--roles \S+roles\.json: it is not JSON/,
+    make: withRoles("wrong-secret"),
+  },
+  {
+    finding: "roles-invalid",
+    because: "a user who does not exist",
+    message: /role "a": users: there is no user "no-such"/,
+    make: withRoles([{ name: "a", roleArn: ARNS.role, users: ["no-such"] }]),
+  },
+  {
+    finding: "arn-invalid",
+    because: "the ARN of one role",
+    message: /role "b": roleArn is not an ARN/,
+    make: withRoles([
+      { name: "a", roleArn: ARNS.role },
+      { name: "b", roleArn: ARNS.profile },
+    ]),
+  },
+  {
+    finding: "arn-accounts",
+    because: "one role's",
+    message: /^role "b": the ARNs are of different accounts/,
+    make: withRoles([
+      { name: "a", roleArn: ARNS.role },
+      { name: "b", roleArn: ARNS.role.replace("123456789012", "210987654321"), users: [0] },
+    ]),
+  },
+  {
+    finding: "role-unused",
+    because: "a second role without users",
+    message: /role "b": it has no clients/,
+    make: withRoles([{ name: "a", roleArn: ARNS.role }, { name: "b", roleArn: ARNS.role }]),
+  },
+  {
+    finding: "file-writable",
+    because: "a roles file of mode 666",
+    message: /roles\.json can be changed by other users/,
+    make: withRoles([{ name: "a", roleArn: ARNS.role }], 0o666),
+  },
+  {
+    finding: "network",
+    because: "roles with the only trust anchor",
+    message: /responds/,
+    make: async (scenario) => {
+      const { args } = await withRoles([{
+        name: "a",
+        roleArn: ARNS.role,
+        profileArn: ARNS.profile,
+        trustAnchorArn: ARNS.trustAnchor,
+      }])(scenario);
+      const isArn = (text = "") => text.endsWith("-arn") || text.startsWith("arn:");
+      return { args: args.filter((text) => !isArn(text)) };
+    },
   },
   {
     finding: "dns",

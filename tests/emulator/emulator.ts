@@ -32,6 +32,12 @@ export interface EmulatorOptions {
   readonly sessionSeconds?: number;
 }
 
+/** A session that was sent completely. */
+export interface IssuedSession {
+  readonly roleArn: string;
+  readonly credentials: SessionCredentials;
+}
+
 /** Received request and its result. */
 export interface RecordedRequest extends RawRequest {
   /** Time when it had been read, by the emulator's clock. */
@@ -59,6 +65,10 @@ export class CreateSessionEmulator implements AsyncDisposable {
   readonly requests: RecordedRequest[] = [];
   /** The credentials of every session that was sent completely, in order. */
   readonly issued: SessionCredentials[] = [];
+  /** The same, with their roles. */
+  readonly sessions: IssuedSession[] = [];
+  /** ARNs of profiles that are refused. */
+  readonly refusedProfiles = new Set<string>();
   readonly port: number;
   /** Endpoint for clients: scheme, `localhost`, port and path prefix. */
   readonly url: string;
@@ -180,13 +190,14 @@ export class CreateSessionEmulator implements AsyncDisposable {
     });
     if (session !== null && chosen.body === honest.body && chosen.delivery === "whole") {
       this.issued.push(session.credentials);
+      this.sessions.push({ roleArn: session.roleArn, credentials: session.credentials });
     }
     return { ...chosen, headers: { ...chosen.headers, "x-amzn-requestid": randomUUID() } };
   }
 
   async #judge(request: RawRequest, time: Date): Promise<{
     honest: EmulatedResponse;
-    session: { body: SessionBody; credentials: SessionCredentials } | null;
+    session: { body: SessionBody; credentials: SessionCredentials; roleArn: string } | null;
     refusal: RecordedRequest["refusal"];
   }> {
     const { region, pathPrefix = "", sessionSeconds } = this.#options;
@@ -196,7 +207,14 @@ export class CreateSessionEmulator implements AsyncDisposable {
       ...(clockSkew === undefined ? {} : { clockSkew }),
     };
     try {
-      const session = createSession(await verifyRequest(request, rules), time, sessionSeconds);
+      const verified = await verifyRequest(request, rules);
+      const { roleArn, profileArn } = verified;
+      if (this.refusedProfiles.has(profileArn)) {
+        const message = "The profile does not have the role";
+        const honest = errorAnswer(403, "AccessDeniedException", message);
+        return { honest, session: null, refusal: null };
+      }
+      const session = { ...createSession(verified, time, sessionSeconds), roleArn };
       return { honest: jsonResponse(201, session.body), session, refusal: null };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;

@@ -3,7 +3,7 @@ import { HelperError } from "../../src/errors.ts";
 import { parseAllowedUsers, type UserDeps } from "../../src/imds/allowed_users.ts";
 import type { BindAddress } from "../../src/imds/listener/bind_address.ts";
 
-const SOURCES = { allowUser: "--allow-user", bind: "--bind" };
+const SOURCES = { users: "--allow-user", bind: "--bind" };
 const LOOPBACK: BindAddress = { kind: "ip", address: "127.0.0.1", port: 9911 };
 const MAPS = { whole: "         0          0 4294967295\n", small: "0 1000 1\n" };
 

@@ -178,7 +178,9 @@ for (const method of ["PUT", "POST"]) {
 }
 
 Deno.test("a role with the name default is served under its name", async () => {
-  const endpoint = await FakeEndpoint.create({ roleName: "default" });
+  const endpoint = await FakeEndpoint.create({
+    arn: "arn:aws:iam::123456789012:role/default",
+  });
   const headers = await endpoint.token();
   const answer = await endpoint.ask(`${ROLES}/default`, { headers });
   assertEquals([answer.status, (await answer.json()).Code], [200, "Success"]);

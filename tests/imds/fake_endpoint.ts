@@ -2,6 +2,7 @@ import type { Endpoint, RequestHandler } from "../../src/imds/app.ts";
 import { createApp } from "../../src/imds/app.ts";
 import type { Health, ServedCredentials } from "../../src/imds/documents.ts";
 import { hostCheck } from "../../src/imds/host_check.ts";
+import { lastPartOf, type ServedRole, tableOf } from "../../src/imds/roles.ts";
 import { TokenStore } from "../../src/imds/tokens.ts";
 
 /** Served credentials. */
@@ -11,6 +12,13 @@ export const CREDENTIALS: ServedCredentials = {
   sessionToken: "session//token==",
   expiration: new Date("2026-01-01T01:00:00.789Z"),
   fetched: new Date("2026-01-01T00:00:00.123Z"),
+};
+
+const STATE = {
+  name: "Demo",
+  expiration: CREDENTIALS.expiration,
+  lastRefresh: CREDENTIALS.fetched,
+  lastError: undefined,
 };
 
 /** Endpoint on a clock that the test moves, called without a socket. */
@@ -25,15 +33,22 @@ export class FakeEndpoint {
   );
   #answer: RequestHandler = () => Response.error();
 
-  static async create(parts: Partial<Endpoint> = {}): Promise<FakeEndpoint> {
+  static async create(
+    parts: Partial<Endpoint> & Partial<Pick<ServedRole, "containerToken" | "arn">> = {},
+  ): Promise<FakeEndpoint> {
     const fake = new FakeEndpoint();
+    const { containerToken, arn = "arn:aws:iam::123456789012:role/path/Demo" } = parts;
     fake.#answer = await createApp({
       tokens: fake.tokens,
-      credentials: () => fake.credentials,
+      table: tableOf({
+        name: lastPartOf(arn),
+        arn,
+        region: "eu-central-1",
+        credentials: () => fake.credentials,
+        state: () => STATE,
+        ...(containerToken === undefined ? {} : { containerToken }),
+      }),
       health: () => fake.health,
-      roleName: "Demo",
-      roleArn: "arn:aws:iam::123456789012:role/path/Demo",
-      region: "eu-central-1",
       isAllowedHost: hostCheck(["machine"]),
       monotonic: () => fake.time,
       ...parts,

@@ -10,7 +10,7 @@ import { promptSecret } from "../../src/cli/terminal/prompt.ts";
 import { InputMemory } from "../../src/cli/input_memory.ts";
 import { run } from "../../src/cli/run.ts";
 import { takeVariable } from "../../src/runtime/take_variable.ts";
-import { holdSignals } from "../../src/cli/terminal/signals.ts";
+import { holdSignals, onHangup } from "../../src/cli/terminal/signals.ts";
 import { disableCoreDumps, ignoreMeaninglessSignals } from "../../src/runtime/limits.ts";
 import type { Platform, System } from "../../src/cli/system.ts";
 import { HelperError, messageOf } from "../../src/errors.ts";
@@ -70,6 +70,7 @@ function worldOf(platform: Platform, store: Keystore): System {
     sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
     random: () => Math.random(),
     holdSignals,
+    onHangup,
     protectMemory: () => Promise.resolve(disableCoreDumps()),
     stay: () => Promise.resolve(ignoreMeaninglessSignals()),
   };

@@ -107,7 +107,7 @@ testWith(
     echo "\${COMPREPLY[@]}"`);
     assertEquals(completed.stdout, "--hop-limit\n", completed.stderr);
     const units = await inside("ls /usr/lib/systemd/system | grep aws-signing-helper");
-    assertEquals(units.stdout.trim().split("\n").length, 3);
+    assertEquals(units.stdout.trim().split("\n").length, 4);
 
     const removed = await inside("dpkg --purge aws-signing-helper");
     assertEquals(removed.code, 0, removed.stderr);

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 
 import { VERSION } from "../../src/cli/commands/version.ts";
-import { runProgram } from "../support/binary.ts";
+import { BINARY, runProgram } from "../support/binary.ts";
 import { blocks } from "../support/documents.ts";
 import { testWith } from "../support/needs.ts";
 import { must, ROOT } from "../support/release.ts";
@@ -12,11 +12,15 @@ const MANIFESTS = `${ROOT}packaging/kubernetes`;
 const { folder } = compiledClient("kustomize");
 const KUSTOMIZE = `${folder}kustomize`;
 const VALIDATE = `${ROOT}build/clients/python/bin/kubernetes-validate`;
-const SETS = ["sidecar-serve", "sidecar-update", "node-agent", "node-agent-secret"];
+const SETS = [
+  ...["sidecar-serve", "sidecar-update", "sidecar-roles"],
+  ...["node-agent", "node-agent-secret"],
+];
 
 /** Fields of a manifest that these tests read; the schemas check its form. */
 interface Manifest {
   readonly kind: string;
+  readonly data?: Readonly<Record<string, string>>;
   readonly spec?: { readonly template?: { readonly spec: PodSpec } };
 }
 
@@ -33,8 +37,9 @@ interface PodSpec {
 }
 
 interface Container {
+  readonly name: string;
   readonly image: string;
-  readonly securityContext: unknown;
+  readonly securityContext: Readonly<Record<string, unknown>>;
 }
 
 async function documentsOf(rendered: string): Promise<Manifest[]> {
@@ -103,6 +108,31 @@ for (const set of SETS) {
     },
   );
 }
+
+testWith(
+  ["kustomize", "binary"],
+  "sidecar-roles: serve takes its roles, one for each container",
+  async () => {
+    const rendered = await must(KUSTOMIZE, ["build", `${MANIFESTS}/sidecar-roles`]);
+    const documents = await documentsOf(rendered);
+    const text = documents.flatMap(({ data }) => data?.["roles.json"] ?? [])[0] ?? "";
+    const roles: { name: string; users: number[] }[] = JSON.parse(text);
+    const pod = documents.flatMap(({ spec }) => spec?.template ? [spec.template.spec] : [])[0];
+    assertEquals(
+      pod?.containers.map(({ name, securityContext }) => [name, [securityContext["runAsUser"]]]),
+      roles.map(({ name, users }) => [name, users]),
+    );
+    using directory = new TemporaryDirectory();
+    const file = directory.write("roles.json", text);
+    const arns = documents.flatMap(({ data = {} }) => Object.entries(data))
+      .filter(([name]) => name.endsWith("_ARN"));
+    const { stdout } = await runProgram(BINARY, ["doctor", "--json", "--roles", file], {
+      env: Object.fromEntries(arns),
+    });
+    const names = JSON.parse(stdout).findings.map(({ name }: { name: string }) => name);
+    assertEquals(names.filter((name: string) => /^role|^arn/.test(name)), ["roles"]);
+  },
+);
 
 testWith(
   ["kustomize"],

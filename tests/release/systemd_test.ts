@@ -4,6 +4,7 @@ import { BINARY, runProgram } from "../support/binary.ts";
 import { blocks } from "../support/documents.ts";
 import { testWith } from "../support/needs.ts";
 import { must, ROOT } from "../support/release.ts";
+import { roleOf, writeRoles } from "../support/roles_scenario.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { PYTHON } from "../support/tools.ts";
@@ -11,6 +12,7 @@ import { PYTHON } from "../support/tools.ts";
 const UNITS = [
   "aws-signing-helper-serve.service",
   "aws-signing-helper-metadata.service",
+  "aws-signing-helper-roles.service",
   "aws-signing-helper-update@.service",
 ];
 const pathOf = (unit: string) => `${ROOT}packaging/systemd/${unit}`;
@@ -51,6 +53,14 @@ for (const unit of UNITS) {
     const command = /^ExecStart=\S+ (\w+) /m.exec(text)?.[1] ?? "";
     const trace = scenario.directory.join("trace");
     const more = command === "serve" ? ["--port", "0"] : [];
+    // Roles with users, and a token file whose owner changes if root runs the test.
+    if (text.includes("--roles")) {
+      const [id, file] = [65_534, scenario.directory.join("roles.json")];
+      writeRoles(file, [
+        roleOf("one", { users: [id], tokenFile: scenario.directory.join("token") }),
+      ]);
+      more.push("--roles", file);
+    }
     const { stdout, stderr } = await runProgram(PYTHON, [
       "-c",
       LISTENER,
@@ -125,7 +135,7 @@ testWith(
     directory.write("key.pem", "key\n");
     Deno.symlinkSync(`${ROOT}packaging`, directory.join("packaging"));
     const document = "packaging/README.md";
-    const steps = ["systemd source", "systemd serve", "systemd update"]
+    const steps = ["systemd source", "systemd serve", "systemd update", "systemd roles"]
       .flatMap((name) => blocks(document, name));
     // /etc and /usr/local are empty here, and go away with the namespace.
     const script = `mount -t tmpfs tmpfs /etc
@@ -136,8 +146,10 @@ testWith(
       ${steps.join("\n")}
       find /etc/aws_signing_helper -type f -printf '%m %P\\n' | sort > files
       cat /etc/aws_signing_helper/serve.env > /dev/null
+      stat -c '%a %n' /etc/aws_signing_helper-roles.json > roles
       cp /etc/systemd/system/* "$FOLDER/units"
-      for unit in aws-signing-helper-serve.service aws-signing-helper-update@build.service; do
+      for unit in aws-signing-helper-serve.service aws-signing-helper-update@build.service \\
+        aws-signing-helper-roles.service; do
         systemd-analyze verify --man=no "/etc/systemd/system/$unit" 2>> verified || echo "$unit" >> verified
       done`;
     Deno.mkdirSync(directory.join("units"));
@@ -154,9 +166,11 @@ testWith(
     assertEquals([code, stderr], [0, ""]);
     const read = (name: string) => Deno.readTextFileSync(directory.join(name));
     assertEquals(read("files"), FILES);
+    assertEquals(read("roles"), "644 /etc/aws_signing_helper-roles.json\n");
     assertEquals(
       read("systemctl.log"),
-      "enable --now aws-signing-helper-serve\nenable --now aws-signing-helper-update@build\n",
+      "enable --now aws-signing-helper-serve\nenable --now aws-signing-helper-update@build\n" +
+        "enable --now aws-signing-helper-roles\n",
     );
     assertEquals(read("verified").replaceAll(/^.*(SO_PASSCRED|No such device).*\n/gm, ""), "");
     for (const unit of UNITS) {

@@ -12,6 +12,7 @@ import { Refresher } from "../../src/credentials/refresh/refresher.ts";
 import { SessionVendor } from "../../src/credentials/refresh/session_vendor.ts";
 import { createApp } from "../../src/imds/app.ts";
 import { hostCheck } from "../../src/imds/host_check.ts";
+import { tableOf } from "../../src/imds/roles.ts";
 import { EndpointServer } from "../../src/imds/server.ts";
 import { TokenStore } from "../../src/imds/tokens.ts";
 import { parseKeystoreUri } from "../../src/keystore/uri.ts";
@@ -73,16 +74,24 @@ const startRefresher = () =>
 const refresher = await startRefresher().catch(startRefresher).catch(startRefresher);
 const handler = await createApp({
   tokens: new TokenStore(fast.monotonic, (n) => crypto.getRandomValues(new Uint8Array(n))),
-  credentials: () => {
-    const { credentials, state } = refresher;
-    return credentials && state.lastRefresh
-      ? { ...credentials, fetched: state.lastRefresh }
-      : undefined;
-  },
-  health: () => ({ status: "ok", ageSeconds: 0, remainingSeconds: 0, lastError: null }),
-  roleName: "Demo",
-  roleArn: ARNS.role,
-  region: "us-east-1",
+  table: tableOf({
+    name: "Demo",
+    arn: ARNS.role,
+    region: "us-east-1",
+    credentials: () => {
+      const { credentials, state } = refresher;
+      return credentials && state.lastRefresh
+        ? { ...credentials, fetched: state.lastRefresh }
+        : undefined;
+    },
+    state: () => ({
+      name: "Demo",
+      expiration: refresher.credentials?.expiration,
+      lastRefresh: refresher.state.lastRefresh,
+      lastError: undefined,
+    }),
+  }),
+  health: () => ({ status: "ok" }),
   isAllowedHost: hostCheck([]),
   monotonic: fast.monotonic,
 });

@@ -1,5 +1,5 @@
 /**
- * Two users of this machine, made for a test, and programs that run as them. Needs root.
+ * Users of this machine, made for a test, and programs that run as them. Needs root.
  *
  * @module
  */
@@ -14,25 +14,31 @@ export interface SystemUser {
 
 /** The users; they are removed on disposal. */
 export class SystemUsers implements AsyncDisposable {
-  private constructor(readonly alice: SystemUser, readonly bob: SystemUser) {}
+  private constructor(
+    readonly alice: SystemUser,
+    readonly bob: SystemUser,
+    readonly others: readonly SystemUser[],
+  ) {}
 
-  /** Makes them, with names that no other test has. */
-  static async create(): Promise<SystemUsers> {
+  /** Makes two, and these others, with names that no other test has. */
+  static async create(...others: readonly string[]): Promise<SystemUsers> {
     const suffix = randomBytes(4).toString("hex");
     const made: SystemUser[] = [];
     try {
-      for (const first of ["alice", "bob"]) made.push(await addUser(`t-${first}-${suffix}`));
+      for (const first of ["alice", "bob", ...others]) {
+        made.push(await addUser(`t-${first}-${suffix}`));
+      }
     } catch (thrown) {
       for (const user of made) await removeUser(user);
       throw thrown;
     }
-    const [alice, bob] = made;
+    const [alice, bob, ...rest] = made;
     if (!alice || !bob) throw new Error("no users");
-    return new SystemUsers(alice, bob);
+    return new SystemUsers(alice, bob, rest);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const user of [this.alice, this.bob]) await removeUser(user);
+    for (const user of [this.alice, this.bob, ...this.others]) await removeUser(user);
   }
 }
 

@@ -28,8 +28,12 @@ type Check = (context: CheckContext) => readonly Finding[] | Promise<readonly Fi
 
 /** The checks, in the order of the report. */
 const CHECKS: readonly Check[] = [
-  checkArns,
-  checkRoleChain,
+  ({ values }) => values.text("roles") === undefined ? checkArns({ values }) : [],
+  (context) => context.values.text("roles") === undefined ? checkRoleChain(context) : [],
+  async (context) =>
+    context.values.text("roles") === undefined
+      ? []
+      : await (await import("../doctor/check_roles.ts")).checkRoles(context),
   checkKey,
   checkCertificate,
   checkChain,
@@ -38,7 +42,11 @@ const CHECKS: readonly Check[] = [
   checkClients,
   (context) => checkKeystores(context),
   checkTerminal,
-  checkNetwork,
+  async (context) => {
+    if (context.values.text("roles") === undefined) return await checkNetwork(context);
+    const { firstRoleValues } = await import("../doctor/check_roles.ts");
+    return await checkNetwork({ ...context, values: await firstRoleValues(context.values) });
+  },
 ];
 
 /** Checks that need no flags, for a profile whose credential_process cannot be parsed. */

@@ -5,126 +5,155 @@
  */
 import { resolve } from "node:path";
 
-import { Refresher } from "../../credentials/refresh/refresher.ts";
 import { vendedRole } from "../../credentials/refresh/session.ts";
 import { SessionVendor } from "../../credentials/refresh/session_vendor.ts";
 import { HelperError } from "../../errors.ts";
 import { checkReportsUsers, parseAllowedUsers } from "../../imds/allowed_users.ts";
-import { createApp, type Endpoint } from "../../imds/app.ts";
+import { createApp, type Endpoint, type RequestHandler } from "../../imds/app.ts";
 import {
   type BindAddress,
   endpointUrl,
   isLoopback,
   parseBindAddress,
 } from "../../imds/listener/bind_address.ts";
-import { containerToken } from "../../imds/container_token.ts";
-import type { Health, ServedCredentials } from "../../imds/documents.ts";
 import { hostCheck, parseHostNames } from "../../imds/host_check.ts";
 import { isOnLoopbackInterface } from "../../imds/listener/local_addresses.ts";
+import type { Health } from "../../imds/documents.ts";
+import {
+  healthOf,
+  healthOfAll,
+  lastPartOf,
+  type RolesHealth,
+  type RoleTable,
+} from "../../imds/roles.ts";
 import { checkAvailable, checkOpenFiles, EndpointServer } from "../../imds/server.ts";
 import type { MetricsSources, ServeMetrics } from "../../imds/metrics.ts";
 import { PATHS } from "../../imds/paths.ts";
 import { pathOf } from "../../imds/request_target.ts";
 import { systemdNotifier } from "../../runtime/sd_notify.ts";
 import { TokenStore } from "../../imds/tokens.ts";
-import type { Arn } from "../../rolesanywhere/arn.ts";
 import { quoteCommandLine } from "../shell_quote.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { createKeystoreContext, debugLogger, readIdentitySource } from "../keystore_context.ts";
 import { PROGRAM } from "../program.ts";
 import { disableCoreDumps } from "../core_dumps.ts";
 import { createRefreshDeps } from "../refresh_deps.ts";
+import type { RoleSettings } from "../roles/role_settings.ts";
+import { PendingCall } from "../roles/pending_call.ts";
+import { type RoleChanges, RoleSet, type RunningRole } from "../roles/role_set.ts";
+import { Senders } from "../roles/senders.ts";
 import { createServeLog } from "../serve_log.ts";
 import { VERSION } from "./version.ts";
-import { createSessionDeps, readSessionRequest } from "../session_request.ts";
+import { readSessionRequest } from "../session_request.ts";
 import type { System } from "../system.ts";
+import type { NonEmpty } from "../../x509/chain.ts";
 
 /**
  * Fetches the first credentials, listens, and serves until SIGINT or SIGTERM. It then finishes running
- * requests, but a second signal ends it at once.
+ * requests, but a second signal ends it at once. With `--roles`, SIGHUP reads the file again.
  *
  * Throws errors of the first CreateSession, and `listen`; then nothing listens.
  */
 export async function serve(values: FlagValues, system: System): Promise<void> {
   const started = system.now();
+  const reload = new PendingCall();
+  using _hangup = hasRolesFile(values) ? system.onHangup(() => reload.request()) : undefined;
   await system.stay();
   await disableCoreDumps(system);
   const bind = readBindAddress(values);
   const isAllowedHost = bind.kind === "ip" ? hostCheck(readHostNames(values, system)) : () => true;
-  const request = readSessionRequest(values);
+  const settings = await readSettings(values, bind);
+  const [{ request }] = settings;
   const source = await readIdentitySource(values, system.platform);
-  const deps = await createSessionDeps(values, request.endpoint, system);
+  const senders = new Senders(values, system);
+  await senders.prepare(settings);
   const context = createKeystoreContext(values, system);
   const info = (message: string) => system.log(`${PROGRAM}: ${message}`);
   const debug = debugLogger(values, system);
+  const warn = (message: string) => info(`warning: ${message}`);
   const log = createServeLog(info, debug);
   const allowedUsers = readAllowedUsers(values, bind);
+  const identifiesUsers = allowedUsers !== undefined || settings.some(hasUsers);
   checkOpenFiles();
   await checkAvailable(bind);
-  if (allowedUsers) await checkReportsUsers(bind);
+  if (identifiesUsers) {
+    await checkReportsUsers(bind, allowedUsers ? undefined : values.sourceOf("roles"));
+  }
 
+  const deps = await senders.of(settings[0]);
   await using vendor = new SessionVendor(source, request, system.registry, context, deps, info);
-  const engine = createRefreshDeps(system);
   const tokens = new TokenStore(() => system.monotonic(), randomBytes);
-  const roleName = roleNameOf(vendedRole(request));
   const metrics = values.isOn("metrics")
     ? await createMetrics({
       started,
       tokens,
       certificate: () => vendor.certificate,
-      roles: () => [roleName],
+      roles: () => roles.roles.map(({ name }) => name),
     })
     : undefined;
-  const refresher = await Refresher.start(() => vendor.vend(), engine, (event) => {
-    log.refresh(event);
-    metrics?.onRefresh(roleName, event);
+  using roles = await RoleSet.start(settings, {
+    fetch: async (role) => await vendor.vend(role.request, await senders.of(role)),
+    refresh: createRefreshDeps(system),
+    onRefresh: ({ label, name }, event) => {
+      log.refresh(event, label && name);
+      metrics?.onRefresh(name, event);
+    },
+    randomBytes,
+    warn,
   });
   try {
-    using token = values.isOn("container-credentials")
-      ? containerToken(values.text("container-token-file"), randomBytes)
-      : undefined;
-    const endpoint: Endpoint = {
+    const served: Served = {
       tokens,
-      credentials: (now) => servedCredentials(refresher, now),
-      health: () => health(refresher, system),
-      roleName,
-      roleArn: vendedRole(request).text,
-      region: request.region,
+      health: () => health(roles, system.now()),
       isAllowedHost,
-      ...(token ? { containerToken: token.text } : {}),
+      identifiesUsers,
       ...(allowedUsers ? { allowedUsers } : {}),
       ...(metrics ? { metrics } : {}),
       ...(values.isOn("debug") ? { log: (entry) => log.access(entry) } : {}),
       monotonic: () => system.monotonic(),
     };
+    let app = await createRolesApp(served, roles.table);
     using hold = system.holdSignals();
     await using server = await EndpointServer.start({
       bind,
       hopLimit: values.integer("hop-limit"),
-      handler: await createApp(endpoint),
+      handler: (request, connection) => app.handle(request, connection),
       localOnly: bind.kind === "ip" && !values.isOn("allow-remote") &&
         !isLoopback(bind.address) && isOnLoopbackInterface(bind.address),
       ...(metrics ? { onRefused: (url, status) => metrics.countRequest(pathOf(url), status) } : {}),
-      ...(allowedUsers ? { allowedUsers } : {}),
+      ...(identifiesUsers ? { isKnownUser: (user) => app.isKnownUser(user) } : {}),
       monotonic: () => system.monotonic(),
-      warn: (message) => info(`warning: ${message}`),
+      warn,
     });
-    for (const line of formatAnnouncement(bind, server.port, endpoint, token?.file)) {
-      system.announce(line);
-    }
+    for (const line of formatAnnouncement(bind, server.port, roles.roles)) system.announce(line);
     if (metrics) debug(`metrics: ${formatMetricsPlace(bind, server.port)}`);
     if (allowedUsers) {
       info(`only these users get credentials: ${values.list("allow-user")?.join(", ")}`);
     }
+    for (const line of formatRoles(roles, endpointOf(bind, server.port))) info(line);
     const notifySocket = system.environment("NOTIFY_SOCKET");
     if (!notifySocket) info("leave this running; Ctrl-C ends it");
     const notify = systemdNotifier(notifySocket);
     notify("READY=1");
+    reload.start(async () => {
+      try {
+        const changed = await readSettings(values, bind);
+        if (!identifiesUsers && changed.some(hasUsers)) throw lateUsersError(values);
+        await senders.prepare(changed);
+        const changes = roles.change(changed);
+        app = await createRolesApp(served, roles.table);
+        for (const line of formatRoles(roles, endpointOf(bind, server.port))) info(line);
+        void changes.tried.then(() => info(formatChanges(changes)));
+      } catch (thrown) {
+        const why = thrown instanceof HelperError ? thrown.message : "an unexpected failure";
+        warn(`${why}; the roles read before are still served`);
+      }
+    });
     await waitForAbort(hold.signal);
     notify("STOPPING=1");
-    await stopUnlessInterrupted(server, refresher, system);
+    await stopUnlessInterrupted(server, roles, system);
   } finally {
-    void refresher.stop();
+    void roles.stop();
   }
 }
 
@@ -134,24 +163,92 @@ async function createMetrics(sources: Omit<MetricsSources, "version">): Promise<
   return new ServeMetrics({ ...sources, version: VERSION });
 }
 
+function hasRolesFile(values: FlagValues): boolean {
+  return values.text("roles") !== undefined;
+}
+
+/** Returns the settings of the only role by the flags, or of the roles of `--roles`. */
+async function readSettings(
+  values: FlagValues,
+  bind: BindAddress,
+): Promise<NonEmpty<RoleSettings>> {
+  if (hasRolesFile(values)) {
+    const { readRoles } = await import("../roles/role_settings.ts");
+    return await readRoles(values, bind);
+  }
+  const request = readSessionRequest(values);
+  const file = values.text("container-token-file");
+  const source = "--container-token-file";
+  return [{
+    name: lastPartOf(vendedRole(request).text),
+    values,
+    request,
+    ...(values.isOn("container-credentials")
+      ? { token: { source, ...(file === undefined ? {} : { file }) } }
+      : {}),
+  }];
+}
+
+/** Returns true if the role is only for some users. */
+function hasUsers({ users = [] }: RoleSettings): boolean {
+  return users.length > 0;
+}
+
+function lateUsersError(values: FlagValues): HelperError {
+  return new HelperError(
+    "usage",
+    `${values.sourceOf("roles")} ${
+      values.text("roles")
+    }: serve started without users in the file; ` +
+      "restart it",
+  );
+}
+
+/** The endpoint without its roles. */
+type Served = Omit<Endpoint, "table">;
+
+/** Application for the roles of one time. */
+interface RolesApp {
+  readonly handle: RequestHandler;
+  /** Returns whether a user gets credentials at the IMDSv2 paths. */
+  isKnownUser(user: number | undefined): boolean;
+}
+
+async function createRolesApp(served: Served, table: RoleTable): Promise<RolesApp> {
+  const { allowedUsers } = served;
+  return {
+    handle: await createApp({ ...served, table }),
+    isKnownUser: (user) =>
+      user !== undefined && (allowedUsers?.has(user) ?? true) &&
+      (table.byUser.has(user) || table.others !== undefined),
+  };
+}
+
+function health({ roles }: RoleSet, now: Date): Health | RolesHealth {
+  const [first] = roles;
+  return first && first.settings.label === undefined
+    ? healthOf(first.state(), now)
+    : healthOfAll(roles.map((role) => role.state()), now);
+}
+
 /** Timeout for a running request to the service when the program ends, milliseconds. */
 const STOP_TIMEOUT = 2_000;
 
-async function stopWithTimeout(refresher: Refresher, system: System): Promise<void> {
-  await Promise.race([refresher.stop(), system.sleep(STOP_TIMEOUT)]);
+async function stopWithTimeout(roles: RoleSet, system: System): Promise<void> {
+  await Promise.race([roles.stop(), system.sleep(STOP_TIMEOUT)]);
 }
 
-/** Stops server and refresher. Throws `interrupted` at once if another signal comes. */
+/** Stops server and refreshes. Throws `interrupted` at once if another signal comes. */
 async function stopUnlessInterrupted(
   server: EndpointServer,
-  refresher: Refresher,
+  roles: RoleSet,
   system: System,
 ): Promise<void> {
   using second = system.holdSignals();
   const again = waitForAbort(second.signal).then(() => {
     throw second.signal.reason;
   });
-  const ending = Promise.all([server[Symbol.asyncDispose](), stopWithTimeout(refresher, system)]);
+  const ending = Promise.all([server[Symbol.asyncDispose](), stopWithTimeout(roles, system)]);
   await Promise.race([ending, again]);
 }
 
@@ -189,7 +286,7 @@ function readAllowedUsers(
     );
   }
   return texts && parseAllowedUsers(texts, bind, {
-    allowUser: values.sourceOf("allow-user"),
+    users: values.sourceOf("allow-user"),
     bind: values.sourceOf("bind"),
   });
 }
@@ -200,32 +297,8 @@ function readHostNames(values: FlagValues, system: System): string[] {
   return [...given, system.hostName()];
 }
 
-/** Returns the last part of the role's resource: `role/path/NAME`. */
-function roleNameOf({ resource }: Arn): string {
-  return resource.split("/").at(-1) ?? "";
-}
-
 function randomBytes(length: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(length));
-}
-
-/** Returns the current credentials with their fetch time. */
-function servedCredentials(refresher: Refresher, now: number): ServedCredentials | undefined {
-  const credentials = refresher.credentialsAt(now);
-  const fetched = refresher.state.lastRefresh;
-  return credentials && fetched && { ...credentials, fetched };
-}
-
-function health({ credentials, state }: Refresher, system: System): Health {
-  const { lastRefresh, lastError, failures } = state;
-  const seconds = (from: Date, to: Date) => Math.round((to.getTime() - from.getTime()) / 1000);
-  const now = system.now();
-  return {
-    status: !credentials ? "expired" : lastError ? "failing" : "ok",
-    ageSeconds: lastRefresh ? seconds(lastRefresh, now) : 0,
-    remainingSeconds: credentials ? seconds(now, credentials.expiration) : 0,
-    lastError: lastError ? { code: lastError.code, failures } : null,
-  };
 }
 
 /**
@@ -251,20 +324,52 @@ function formatMetricsPlace(bind: BindAddress, port: number): string {
 function formatAnnouncement(
   bind: BindAddress,
   port: number,
-  endpoint: Endpoint,
-  tokenFile: string | undefined,
+  [role]: readonly RunningRole[],
 ): string[] {
   if (bind.kind === "unix") return [`Starting server on ${bind.path}...`];
-  const url = endpointUrl({ address: bind.address, port });
+  const url = endpointOf(bind, port);
+  const isOnly = role?.settings.label === undefined;
   return [
     `Starting server on port ${port}...`,
     // The slash is for AWS CLI 2.9 (Debian 12), which appends a path without one.
     `export AWS_EC2_METADATA_SERVICE_ENDPOINT=${url}/`,
-    ...(endpoint.containerToken === undefined ? [] : [
-      `export AWS_CONTAINER_CREDENTIALS_FULL_URI=${url}/role/${endpoint.roleName}`,
-      ...(tokenFile === undefined
-        ? [`export AWS_CONTAINER_AUTHORIZATION_TOKEN=${endpoint.containerToken}`]
-        : formatTokenFileExports(tokenFile)),
-    ]),
+    ...(role?.token && isOnly
+      ? [
+        `export AWS_CONTAINER_CREDENTIALS_FULL_URI=${url}/role/${role.name}`,
+        ...(role.token.file === undefined
+          ? [`export AWS_CONTAINER_AUTHORIZATION_TOKEN=${role.token.text}`]
+          : formatTokenFileExports(role.token.file)),
+      ]
+      : []),
   ];
+}
+
+/** Returns the URL of the endpoint, without a trailing slash; nothing for a Unix socket. */
+function endpointOf(bind: BindAddress, port: number): string {
+  return bind.kind === "unix" ? "" : endpointUrl({ address: bind.address, port });
+}
+
+/** Returns a line for each role of `--roles`: its clients. */
+function formatRoles({ roles, table }: RoleSet, url: string): string[] {
+  return roles.flatMap((role) => {
+    const { settings: { label, users = [] }, token } = role;
+    if (label === undefined) return [];
+    const clients = [
+      ...(users.length > 0 ? [`users ${users.map(({ name }) => name).join(", ")}`] : []),
+      ...(table.others === role ? [table.byUser.size > 0 ? "all other users" : "all users"] : []),
+      ...(token ? [`${url}/role/${role.name} with the token in ${token.file}`] : []),
+    ];
+    return [
+      clients.length > 0
+        ? `${label}: ${clients.join("; ")}`
+        : `warning: ${label}: it has no clients; add users or a tokenFile`,
+    ];
+  });
+}
+
+function formatChanges({ added, changed, removed, kept }: RoleChanges): string {
+  const parts = Object.entries({ added, changed, removed }).flatMap(([what, names]) =>
+    names.length === 0 ? [] : [`${what} ${names.join(", ")}`]
+  );
+  return `roles read again: ${[...parts, `${kept.length} unchanged`].join("; ")}`;
 }

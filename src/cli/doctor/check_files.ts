@@ -16,7 +16,7 @@ const STICKY = 0o1000;
 
 interface FileToCheck {
   readonly path: string;
-  readonly holds: "key" | "certificate" | "secret";
+  readonly holds: "key" | "certificate" | "secret" | "roles";
 }
 
 /** Checks every file that the flags name. Windows permissions are not checked. */
@@ -30,12 +30,14 @@ export function checkFiles({ values, system, source }: CheckContext): readonly F
     const given = values.secretSource(name);
     return given && !given.literal ? /^file:(.+)$/s.exec(given.text)?.[1] ?? [] : [];
   });
+  const roles = values.text("roles");
   const files: FileToCheck[] = [
     ...filePaths(keyIn).map((path) => ({ path, holds: "key" as const })),
     ...[source?.certificate, source?.intermediates].flatMap(filePaths)
       .filter((path) => path !== keyIn?.path)
       .map((path) => ({ path, holds: "certificate" as const })),
     ...secrets.map((path) => ({ path, holds: "secret" as const })),
+    ...(roles === undefined ? [] : [{ path: roles, holds: "roles" as const }]),
   ];
   const existing = files.filter(({ path }) => tryStat(path) !== undefined);
   if (existing.length === 0) return inVariable;
@@ -77,8 +79,10 @@ function checkFile({ path, holds }: FileToCheck): Finding[] {
   if (info.mode & (OTHERS.write | GROUP.write)) {
     add("file-writable", `can be changed by other users; run chmod go-w ${path}`);
   }
-  if (holds === "key" && info.uid !== null && info.uid !== 0 && info.uid !== Deno.uid()) {
-    add("file-owner", "belongs to another user, who can replace the key; change its owner");
+  const isForeign = info.uid !== null && info.uid !== 0 && info.uid !== Deno.uid();
+  if (isForeign && (holds === "key" || holds === "roles")) {
+    const what = holds === "key" ? "key" : "roles";
+    add("file-owner", `belongs to another user, who can replace the ${what}; change its owner`);
   }
   return [...findings, ...checkDirectory(dirname(path))];
 }

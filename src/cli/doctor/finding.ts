@@ -23,6 +23,10 @@ export const FINDINGS = {
   "endpoint-region": ["warning", "the endpoint is another region's"],
   "role-chain": ["ok", "the roles to assume fit together"],
   "role-chain-invalid": ["problem", "the flags of the roles to assume cannot be used"],
+  // roles
+  "roles": ["ok", "the users and ARNs of the roles in the file of --roles were checked"],
+  "roles-invalid": ["problem", "the file of --roles cannot be used"],
+  "role-unused": ["warning", "a role in the file of --roles has no clients"],
   // key and certificate
   "key": ["ok", "the private key was opened and matches the certificate"],
   "key-not-given": ["problem", "no certificate or key was named"],
@@ -67,7 +71,7 @@ export const FINDINGS = {
   "key-in-variable": ["note", "a variable has the private key"],
   "file-writable": ["problem", "others can change a file"],
   "directory-writable": ["problem", "others can replace files in a directory"],
-  "file-owner": ["warning", "a private key's file belongs to another user"],
+  "file-owner": ["warning", "the file of a private key or of --roles belongs to another user"],
   "secret-file-open": ["problem", "others can read a file with a password or PIN"],
   // environment
   "secret-in-arguments": ["warning", "a password or PIN is in the process list"],

@@ -32,10 +32,14 @@ export type Settings = ReadonlyMap<FlagName, Setting>;
 /** Precedence of a value's source; a lower rank wins. */
 const RANK = { flag: 0, own: 1, other: 2, file: 3 } as const;
 
-interface Value {
+/** A value that another file has for a flag. */
+export interface SuppliedValue {
   readonly texts: readonly string[];
-  /** The flag, variable or setting that the value was read from, for messages. */
+  /** Names the value and its file, for messages. */
   readonly source: string;
+}
+
+interface Value extends SuppliedValue {
   readonly rank: (typeof RANK)[keyof typeof RANK];
 }
 
@@ -61,14 +65,27 @@ export class FlagValues {
     given: GivenValues,
     environment: (name: string) => string | undefined,
     settings: Settings = new Map(),
+    gathered: ReadonlyMap<FlagName, Value> = new Map(),
   ) {
     for (const name of commandOf(command).flags) {
-      const value = gather(name, given, environment, settings);
+      const value = gathered.get(name) ?? gather(name, given, environment, settings);
       if (value) this.#values.set(name, value);
     }
     this.#checkValues();
     this.#checkExclusions();
     this.#checkRequired();
+  }
+
+  /**
+   * Returns these values with others in place of some. Throws `usage` for values out of range, with
+   * the source of the value.
+   */
+  with(supplied: ReadonlyMap<FlagName, SuppliedValue>): FlagValues {
+    const values = new Map(this.#values);
+    for (const [name, value] of supplied) values.set(name, { ...value, rank: RANK.flag });
+    const copy = new FlagValues(this.command, new Map(), () => undefined, new Map(), values);
+    for (const name of this.#removed) copy.#removed.add(name);
+    return copy;
   }
 
   /** Returns a flag's text, or its default, or undefined. */
@@ -181,8 +198,11 @@ export class FlagValues {
   }
 
   #checkRequired(): void {
-    const { required, oneOf } = commandOf(this.command);
-    const absent = required.filter((name) => !this.#isGiven(name)).map(formatFlag);
+    const { required, suppliedBy, oneOf } = commandOf(this.command);
+    const isSupplied = suppliedBy !== undefined && this.#isGiven(suppliedBy);
+    const absent = isSupplied
+      ? []
+      : required.filter((name) => !this.#isGiven(name)).map(formatFlag);
     const lacksOneOf = oneOf.length > 0 && !oneOf.some((name) => this.#isGiven(name));
     const choice = oneOf.map((name) => `--${name}`).join(" or ");
     if (absent.length > 0) {

@@ -315,6 +315,13 @@ export const FLAGS = {
     description: "let only this user ask (Linux); repeatable",
     refusesEmpty: true,
   },
+  "roles": {
+    kind: "text",
+    group: "command",
+    value: "PATH",
+    description: "JSON file of several roles to serve",
+    refusesEmpty: true,
+  },
   "metrics": {
     kind: "switch",
     group: "command",
@@ -451,6 +458,8 @@ export interface Command {
   readonly flags: readonly FlagName[];
   /** Flags that must be given. */
   readonly required: readonly FlagName[];
+  /** Flag whose file can have the values of the required flags, which are then optional. */
+  readonly suppliedBy?: FlagName;
   /** Flags of which at least one must be given. */
   readonly oneOf: readonly FlagName[];
   /** The flag whose value may also be given as the command's only argument, as help shows it. */
@@ -486,10 +495,12 @@ export const COMMANDS = {
       "allow-remote",
       "allow-host",
       "allow-user",
+      "roles",
       "metrics",
       "container-credentials",
       "container-token-file",
     ],
+    suppliedBy: "roles",
     ...VENDING_REQUIREMENTS,
   },
   "sign-string": {
@@ -547,7 +558,7 @@ export const COMMANDS = {
   },
   "doctor": {
     summary: "find problems with keys, ARNs, files, clock, network",
-    flags: [...VENDING_FLAGS, "profile", "json"],
+    flags: [...VENDING_FLAGS, "profile", "roles", "json"],
     required: [],
     oneOf: [],
     variants: {
@@ -630,6 +641,8 @@ export const EXCLUSIONS: readonly Exclusion[] = [
   { flags: ["tpm-key-password", "no-tpm-key-password"] },
   { flags: ["tpm-key-password", "pkcs8-password"] },
   { flags: ["no-tpm-key-password", "reuse-pin"], commands: ["sign-string"] },
+  { flags: ["roles", "container-credentials"] },
+  { flags: ["roles", "container-token-file"] },
 ];
 
 /** Returns the name of a flag's own variable. */

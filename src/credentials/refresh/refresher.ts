@@ -71,7 +71,8 @@ export class Refresher {
   #cancelTimer: () => void = () => {};
   #inFlight: Promise<void> | undefined;
   #stopped = false;
-  #expiryReported = false;
+  /** True without credentials: they cannot expire. */
+  #expiryReported = true;
   #refreshes = 0;
   #shortSessions = 0;
 
@@ -93,6 +94,20 @@ export class Refresher {
   ): Promise<Refresher> {
     const refresher = new Refresher(fetch, deps, onEvent);
     refresher.#accept(checkNotExpired(await fetch(), deps.now()));
+    return refresher;
+  }
+
+  /**
+   * Tries to fetch the first credentials, and then keeps them fresh. A failure is an event, and is
+   * retried like later ones.
+   */
+  static async begin(
+    fetch: () => Promise<SessionCredentials>,
+    deps: RefreshDeps,
+    onEvent: (event: RefreshEvent) => void,
+  ): Promise<Refresher> {
+    const refresher = new Refresher(fetch, deps, onEvent);
+    await refresher.refresh();
     return refresher;
   }
 

@@ -41,12 +41,28 @@ export async function requestSession(
   identity: Identity,
   deps: CreateSessionDeps,
 ): Promise<SessionCredentials> {
-  const deadline = deps.monotonic() + CALL_LIMITS.total;
+  const deadline = chainDeadline(deps);
   const session = await createSession(request, identity, deps);
-  if (!request.chain) return session;
+  const { certificate } = identity;
+  return await assumeChain(request, session, { certificate, deadline }, deps);
+}
+
+/** Returns the time at which a chain that begins now must end. */
+export function chainDeadline({ monotonic }: CreateSessionDeps): number {
+  return monotonic() + CALL_LIMITS.total;
+}
+
+/** Assumes the roles of the chain with the session of CreateSession; returns that session without one. */
+export async function assumeChain(
+  { chain }: VendedSession,
+  session: SessionCredentials,
+  { certificate, deadline }: { readonly certificate: Certificate; readonly deadline: number },
+  deps: CreateSessionDeps,
+): Promise<SessionCredentials> {
+  if (!chain) return session;
   const { assumeRoles } = await import("../../sts/assume_role.ts");
-  const defaultSessionName = serialNumberName(identity.certificate);
-  return await assumeRoles(request.chain, session, { defaultSessionName, deadline }, deps);
+  const defaultSessionName = serialNumberName(certificate);
+  return await assumeRoles(chain, session, { defaultSessionName, deadline }, deps);
 }
 
 /** Returns the serial number in hexadecimal digits, as IAM Roles Anywhere names its own sessions. */

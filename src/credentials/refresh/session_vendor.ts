@@ -1,6 +1,7 @@
 /**
  * Sessions for long-running commands. Key and certificate are read again each time; an unusable pair does
- * not replace a usable one.
+ * not replace a usable one. Sessions of several roles can be requested at the same time: they share the
+ * open key, which signs for one of them after the other.
  *
  * @module
  */
@@ -8,16 +9,22 @@ import { EXIT_CODES, HelperError } from "../../errors.ts";
 import type { KeystoreRegistry } from "../../keystore/registry.ts";
 import { type Identity, type IdentitySource, openIdentity } from "../../keystore/open_identity.ts";
 import type { KeystoreContext } from "../../keystore/types.ts";
-import type { CreateSessionDeps, SessionCredentials } from "../../rolesanywhere/create_session.ts";
+import {
+  createSession,
+  type CreateSessionDeps,
+  type SessionCredentials,
+} from "../../rolesanywhere/create_session.ts";
 import type { Certificate } from "../../x509/certificate.ts";
 import { sameBytes } from "../../x509/public_key.ts";
 import {
+  assumeChain,
+  chainDeadline,
   checkValidity,
   formatTime,
   labelOf,
-  requestSession,
   type VendedSession,
 } from "./session.ts";
+import { SharedIdentity } from "./shared_identity.ts";
 
 const DAY = 24 * 3_600_000;
 /** Warn when less than this, or a fifth of the lifetime, is left of a certificate. */
@@ -27,12 +34,21 @@ const EXPIRY_WARNING = 14 * DAY;
 export class SessionVendor implements AsyncDisposable {
   /** The last usable key and certificate, if the key is in memory only. */
   #kept: Identity | undefined;
+  readonly #identity = new SharedIdentity(
+    () => this.#open(),
+    async (identity) => {
+      if (!identity.signer.inMemory) await identity[Symbol.asyncDispose]();
+    },
+  );
   #answers = new Map<string, string>();
   #reportedError = "";
   #warnedAbout: Certificate | undefined;
   #certificate: Certificate | undefined;
 
-  /** @param log reports an unusable key or certificate, and the end of a certificate, to the user */
+  /**
+   * @param request of a session, by default
+   * @param log reports an unusable key or certificate, and the end of a certificate, to the user
+   */
   constructor(
     private readonly source: IdentitySource,
     private readonly request: VendedSession,
@@ -46,15 +62,23 @@ export class SessionVendor implements AsyncDisposable {
    * Returns a new session. Throws the errors of the calls, and of opening the identity if
    * there is not an earlier key to fall back on.
    */
-  async vend(): Promise<SessionCredentials> {
-    const identity = await this.#open();
-    try {
-      this.#certificate = identity.certificate;
-      this.#warnOfExpiry(identity.certificate);
-      return await requestSession(this.request, identity, this.deps);
-    } finally {
-      if (identity !== this.#kept) await identity[Symbol.asyncDispose]();
-    }
+  async vend(request = this.request, deps = this.deps): Promise<SessionCredentials> {
+    const deadline = chainDeadline(deps);
+    const { session, certificate } = await this.#createSession(request, deps);
+    return await assumeChain(request, session, { certificate, deadline }, deps);
+  }
+
+  /** Returns the session of CreateSession, and the certificate it was made with. */
+  async #createSession(
+    request: VendedSession,
+    deps: CreateSessionDeps,
+  ): Promise<{ session: SessionCredentials; certificate: Certificate }> {
+    await using lease = await this.#identity.lease();
+    const { identity } = lease;
+    const { certificate } = identity;
+    this.#certificate = certificate;
+    this.#warnOfExpiry(certificate);
+    return { session: await createSession(request, identity, deps), certificate };
   }
 
   /** The certificate that was used last; undefined before the first session. */

@@ -30,7 +30,7 @@ export interface PeerServerOptions<C extends Deno.Conn> {
   readonly userOf: (connection: C) => number | undefined;
   readonly handler: UserHandler<C>;
   readonly onError: () => Response;
-  /** Limits of connections of users who get nothing; absent: none. */
+  /** Limits of connections of unknown users; absent: none. */
   readonly refused?: {
     readonly isAllowed: (user: number | undefined) => boolean;
     readonly max: number;
@@ -155,7 +155,7 @@ function readPeer(
 }
 
 /** Returns the runtime's function that serves one connection. Throws `listen` if it has none. */
-export function connectionServer(): ServeConnection {
+export function connectionServer(source = "--allow-user"): ServeConnection {
   const internal: unknown = Reflect.get(Deno, Reflect.get(Deno, "internal"));
   const serve: unknown = typeof internal === "object" && internal !== null
     ? Reflect.get(internal, "serveHttpOnConnection")
@@ -165,6 +165,6 @@ export function connectionServer(): ServeConnection {
   }
   throw new HelperError(
     "listen",
-    "--allow-user: this runtime cannot serve single connections; start serve without it",
+    `${source}: this runtime cannot serve single connections; start serve without it`,
   );
 }
