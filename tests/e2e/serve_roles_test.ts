@@ -396,8 +396,13 @@ testWith(
     // The log names the role of each request and refresh.
     await serve.binary.waitForLine(/"path":"\/role\/bad","status":500.*"role":"bad"/);
     await serve.binary.waitForLine(/\{"role":"two","event":"refreshed"/);
-    // The profile is allowed, and the file is read again: the changed role works.
+    // The profile is allowed, and the same file is read again: the role works.
     scenario.emulator.refusedProfiles.clear();
+    assertMatch(await serve.reload(), /roles read again: 3 unchanged$/);
+    const retried = await ask(undefined, serve.address, requests);
+    assertEquals(retried.map(({ status }) => status), [200, 200, 200]);
+    assertEquals(scenario.emulator.sessions.length, 3);
+    // Other settings: another session of this role only.
     writeRoles(
       directory.join("roles.json"),
       names.map((name) => roleOf(name, { tokenFile: token(name) })),
@@ -405,6 +410,7 @@ testWith(
     assertMatch(await serve.reload(), /changed bad; 2 unchanged/);
     const after = await ask(undefined, serve.address, requests);
     assertEquals(after.map(({ status }) => status), [200, 200, 200]);
+    assertEquals(scenario.emulator.sessions.length, 4);
   },
 );
 
