@@ -467,7 +467,11 @@ testWith(["linux", "binary"], "users cannot be added to a file that had none", a
 
 /** Files that serve refuses, and its sentence after the name of the file. */
 const BAD_FILES: Readonly<Record<string, readonly [file: unknown, message: RegExp]>> = {
-  "text": ["no", /: it is not JSON( \(line 1, column \d+\))?; correct it\n$/],
+  "text": ["no", /: it is not JSON; correct it \(jq shows the place\)\n$/],
+  "a comma too much": [
+    '[{"name": "a",\n "roleArn": "x",\n}]',
+    /: it is not JSON \(line 3, column 1\); correct it\n$/,
+  ],
   "an object": [{ name: "a" }, /: it is not a JSON array of roles; see commands\.md\n$/],
   "no roles": [[], /: it has no roles; add one\n$/],
   "a number as a role": [[1], /: role 1: it is not an object; write it in braces\n$/],
