@@ -10,6 +10,7 @@ import {
 import { runBinary } from "../support/binary.ts";
 import { blocks } from "../support/documents.ts";
 import { type Need, testWith } from "../support/needs.ts";
+import { commandAsOther, giveToOther, OtherUser } from "../support/other_user.ts";
 import {
   type Address,
   ask,
@@ -245,6 +246,36 @@ testWith(
     assertEquals(files.map(exists), [false, false, false]);
   },
 );
+
+for (const [capability, hasOwner] of [["+chown", true], ["-chown", false]] as const) {
+  testWith(USERS, `a serve that is not root writes token files with ${capability}`, async () => {
+    await using scene = await Scene.create();
+    using other = new OtherUser();
+    const { scenario, users: { alice } } = scene;
+    await giveToOther(scenario.directory.path);
+    const folder = scenario.directory.join("tokens");
+    Deno.mkdirSync(folder, { mode: 0o711 });
+    await giveToOther(folder);
+    const tokenFile = `${folder}/one`;
+    const capabilities = `-all,${capability}`;
+    await scene.start([roleOf("one", { users: [alice.name], tokenFile })], {
+      // The copy of the binary, which this user can read, runs in place of the other.
+      wrapper: [
+        ...commandAsOther([]),
+        ...[`--inh-caps=${capabilities}`, `--ambient-caps=${capabilities}`],
+        ...["sh", "-c", 'shift; exec "$0" "$@"', other.binary],
+      ],
+    });
+    const { uid, mode } = Deno.statSync(tokenFile);
+    const owner = Deno.statSync(folder).uid;
+    assertEquals([uid, (mode ?? 0) & 0o7777], [hasOwner ? alice.id : owner, 0o600]);
+    const warnings = scene.serve?.binary.lines.filter((line) => line.includes("the owner"));
+    assertEquals(warnings?.length, hasOwner ? 0 : 1);
+    scene.serve?.binary.kill("SIGTERM");
+    await scene.serve?.binary.end();
+    assertEquals(exists(tokenFile), false);
+  });
+}
 
 testWith(USERS, "--allow-user limits the users of --roles", async () => {
   await using scene = await Scene.create();
