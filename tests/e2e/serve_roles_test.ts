@@ -427,6 +427,7 @@ testWith(
     // The log names the role of each request and refresh.
     await serve.binary.waitForLine(/"path":"\/role\/bad","status":500.*"role":"bad"/);
     await serve.binary.waitForLine(/\{"role":"two","event":"refreshed"/);
+    await serve.binary.waitForLine(/^debug: role "bad": response: 403/);
     // The profile is allowed, and the same file is read again: the role works.
     scenario.emulator.refusedProfiles.clear();
     assertMatch(await serve.reload(), /roles read again: 3 unchanged$/);
