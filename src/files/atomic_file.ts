@@ -44,7 +44,7 @@ export function replaceFile(path: string, bytes: Uint8Array, owner?: Owner): voi
     try {
       const hasGroup = owner ? changeOwner(descriptor, owner) : false;
       const mode = (owner?.mode ?? PRIVATE) & (hasGroup ? 0o777 : 0o707);
-      if (Deno.build.os !== "windows") fchmodSync(descriptor, mode); // whatever the umask is
+      if (Deno.build.os !== "windows") changeMode(descriptor, mode);
       for (let written = 0; written < bytes.length;) {
         written += writeSync(descriptor, bytes, written);
       }
@@ -80,6 +80,14 @@ function temporaryPrefix(path: string): string {
 
 function randomName(): string {
   return encodeHex(crypto.getRandomValues(new Uint8Array(8)));
+}
+
+/**
+ * Changes the mode, whatever the umask is. A file that was passed on to another owner, and has the mode,
+ * is left as it is: without CAP_FOWNER this process may not change it.
+ */
+function changeMode(descriptor: number, mode: number): void {
+  if ((fstatSync(descriptor).mode & 0o7777) !== mode) fchmodSync(descriptor, mode);
 }
 
 /** Changes the owner. Returns false if the group could not be changed. */

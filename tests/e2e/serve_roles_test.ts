@@ -10,6 +10,7 @@ import {
 import { runBinary } from "../support/binary.ts";
 import { blocks } from "../support/documents.ts";
 import { type Need, testWith } from "../support/needs.ts";
+import { commandAsOther, giveToOther, OtherUser } from "../support/other_user.ts";
 import {
   type Address,
   ask,
@@ -246,6 +247,36 @@ testWith(
   },
 );
 
+for (const [capability, hasOwner] of [["+chown", true], ["-chown", false]] as const) {
+  testWith(USERS, `a serve that is not root writes token files with ${capability}`, async () => {
+    await using scene = await Scene.create();
+    using other = new OtherUser();
+    const { scenario, users: { alice } } = scene;
+    await giveToOther(scenario.directory.path);
+    const folder = scenario.directory.join("tokens");
+    Deno.mkdirSync(folder, { mode: 0o711 });
+    await giveToOther(folder);
+    const tokenFile = `${folder}/one`;
+    const capabilities = `-all,${capability}`;
+    await scene.start([roleOf("one", { users: [alice.name], tokenFile })], {
+      // The copy of the binary, which this user can read, runs in place of the other.
+      wrapper: [
+        ...commandAsOther([]),
+        ...[`--inh-caps=${capabilities}`, `--ambient-caps=${capabilities}`],
+        ...["sh", "-c", 'shift; exec "$0" "$@"', other.binary],
+      ],
+    });
+    const { uid, mode } = Deno.statSync(tokenFile);
+    const owner = Deno.statSync(folder).uid;
+    assertEquals([uid, (mode ?? 0) & 0o7777], [hasOwner ? alice.id : owner, 0o600]);
+    const warnings = scene.serve?.binary.lines.filter((line) => line.includes("the owner"));
+    assertEquals(warnings?.length, hasOwner ? 0 : 1);
+    scene.serve?.binary.kill("SIGTERM");
+    await scene.serve?.binary.end();
+    assertEquals(exists(tokenFile), false);
+  });
+}
+
 testWith(USERS, "--allow-user limits the users of --roles", async () => {
   await using scene = await Scene.create();
   const { users: { alice, bob } } = scene;
@@ -396,8 +427,14 @@ testWith(
     // The log names the role of each request and refresh.
     await serve.binary.waitForLine(/"path":"\/role\/bad","status":500.*"role":"bad"/);
     await serve.binary.waitForLine(/\{"role":"two","event":"refreshed"/);
-    // The profile is allowed, and the file is read again: the changed role works.
+    await serve.binary.waitForLine(/^debug: role "bad": response: 403/);
+    // The profile is allowed, and the same file is read again: the role works.
     scenario.emulator.refusedProfiles.clear();
+    assertMatch(await serve.reload(), /roles read again: 3 unchanged$/);
+    const retried = await ask(undefined, serve.address, requests);
+    assertEquals(retried.map(({ status }) => status), [200, 200, 200]);
+    assertEquals(scenario.emulator.sessions.length, 3);
+    // Other settings: another session of this role only.
     writeRoles(
       directory.join("roles.json"),
       names.map((name) => roleOf(name, { tokenFile: token(name) })),
@@ -405,6 +442,7 @@ testWith(
     assertMatch(await serve.reload(), /changed bad; 2 unchanged/);
     const after = await ask(undefined, serve.address, requests);
     assertEquals(after.map(({ status }) => status), [200, 200, 200]);
+    assertEquals(scenario.emulator.sessions.length, 4);
   },
 );
 
@@ -461,7 +499,11 @@ testWith(["linux", "binary"], "users cannot be added to a file that had none", a
 
 /** Files that serve refuses, and its sentence after the name of the file. */
 const BAD_FILES: Readonly<Record<string, readonly [file: unknown, message: RegExp]>> = {
-  "text": ["no", /: it is not JSON( \(line 1, column \d+\))?; correct it\n$/],
+  "text": ["no", /: it is not JSON; correct it \(jq shows the place\)\n$/],
+  "a comma too much": [
+    '[{"name": "a",\n "roleArn": "x",\n}]',
+    /: it is not JSON \(line 3, column 1\); correct it\n$/,
+  ],
   "an object": [{ name: "a" }, /: it is not a JSON array of roles; see commands\.md\n$/],
   "no roles": [[], /: it has no roles; add one\n$/],
   "a number as a role": [[1], /: role 1: it is not an object; write it in braces\n$/],

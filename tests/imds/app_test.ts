@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 
 import type { AccessEntry } from "../../src/imds/app.ts";
+import type { ServedRole } from "../../src/imds/roles.ts";
 import { CREDENTIALS, FakeEndpoint } from "./fake_endpoint.ts";
 
 const TOKEN = "/latest/api/token";
@@ -348,3 +349,76 @@ Deno.test("allowedUsers: tokens, credentials and /role/ are for these users, eac
     assertEquals((await fake.ask("/healthz", user === undefined ? {} : { user })).status, 200);
   }
 });
+
+Deno.test("roles: the user of each request decides, and each token is for one role", async () => {
+  const role = (name: string, region: string): ServedRole => ({
+    name,
+    arn: `arn:aws:iam::123456789012:role/${name.toUpperCase()}`,
+    region,
+    containerToken: `token-${name}`,
+    credentials: () => ({ ...CREDENTIALS, accessKeyId: name }),
+    state: () => ({ name, expiration: undefined, lastRefresh: undefined, lastError: undefined }),
+  });
+  const [one, two, rest] = [role("one", "r-1"), role("two", "r-2"), role("rest", "r-3")];
+  const entries: AccessEntry[] = [];
+  const create = async (others: ServedRole | undefined) =>
+    await FakeEndpoint.create({
+      table: { roles: [one, two, rest], byUser: new Map([[1, one], [2, two]]), others },
+      identifiesUsers: true,
+      log: (entry) => entries.push(entry),
+    });
+  const fake = await create(rest);
+  const token = async (user: number) => {
+    const init = { method: "PUT", user };
+    return { "x-aws-ec2-metadata-token": await (await fake.ask(TOKEN, init)).text() };
+  };
+  for (const [user, { name, region }] of [[1, one], [2, two], [3, rest], [0, rest]] as const) {
+    const headers = await token(user);
+    const get = async (path: string, as: number = user) => {
+      const response = await fake.ask(path, { headers, user: as });
+      return [response.status, await response.text()] as const;
+    };
+    assertEquals(await get(ROLES), [200, name.toUpperCase()]);
+    assertEquals(await get("/latest/meta-data/placement/region"), [200, region]);
+    for (const own of [name, name.toUpperCase(), "default", `%${hex(name)}`]) {
+      const [status, body] = await get(`${ROLES}/${own}`);
+      assertEquals([status, JSON.parse(body).AccessKeyId], [200, name]);
+    }
+    for (const other of [one, two, rest].filter((other) => other.name !== name)) {
+      assertEquals((await get(`${ROLES}/${other.name}`))[0], 404);
+      assertEquals((await get(`${ROLES}/${other.name.toUpperCase()}`))[0], 404);
+    }
+    for (const thief of [0, 1, 2, 3].filter((thief) => thief !== user)) {
+      assertEquals((await get(`${ROLES}/default`, thief))[0], 401);
+    }
+  }
+  assertEquals(entries[0]?.role, "one");
+
+  // Without a role for others. A user that the kernel does not report gets none in either case.
+  const limited = await create(undefined);
+  for (const [endpoint, user] of [[limited, 3], [limited, undefined], [fake, undefined]] as const) {
+    const response = await endpoint.ask(TOKEN, {
+      method: "PUT",
+      ...(user === undefined ? {} : { user }),
+    });
+    assertEquals(response.status, 403);
+    assertMatch(await response.text(), /has no role; add it to users/);
+  }
+  for (const { name } of [one, two, rest]) {
+    const headers = { authorization: `token-${name}` };
+    const statuses = [one, two, rest].map(async (other) =>
+      (await limited.ask(`/role/${other.name}`, { headers })).status
+    );
+    assertEquals(
+      await Promise.all(statuses),
+      [one, two, rest].map((other) => other.name === name ? 200 : 404),
+    );
+  }
+  const wrong = { headers: { authorization: "token-onf" } };
+  assertEquals((await limited.ask("/role/one", wrong)).status, 401);
+});
+
+/** Returns the text with its first character in percent encoding, without the sign. */
+function hex(text: string): string {
+  return text.charCodeAt(0).toString(16) + text.slice(1);
+}

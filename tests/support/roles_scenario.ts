@@ -46,17 +46,23 @@ export class RolesServe implements AsyncDisposable {
     scenario: SessionScenario,
     file: string,
     roles: readonly Role[],
-    { bind = "127.0.0.1", flags = [], env = {} }: {
+    { bind = "127.0.0.1", flags = [], env = {}, wrapper }: {
       readonly bind?: string;
       readonly flags?: readonly string[];
       readonly env?: Readonly<Record<string, string>>;
+      /** Command that runs it. */
+      readonly wrapper?: string[];
     } = {},
   ): Promise<RolesServe> {
     writeRoles(file, roles);
-    const binary = new RunningBinary([
-      ...["serve", ...flagsWithoutRole(scenario), "--roles", file],
-      ...["--bind", bind, "--port=0", ...flags],
-    ], env);
+    const binary = new RunningBinary(
+      [
+        ...["serve", ...flagsWithoutRole(scenario), "--roles", file],
+        ...["--bind", bind, "--port=0", ...flags],
+      ],
+      env,
+      wrapper,
+    );
     try {
       await binary.waitForLine(/leave this running/);
       const url = binary.lines.find((line) => line.startsWith("export AWS_EC2_"))

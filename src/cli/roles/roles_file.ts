@@ -93,7 +93,7 @@ export function parseRolesFile(text: string, file: string): NonEmpty<RoleEntry> 
   try {
     parsed = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (thrown) {
-    throw refuse(`it is not JSON${placeOf(thrown)}; correct it`);
+    throw refuse(`it is not JSON${placeOf(thrown)}`);
   }
   if (!Array.isArray(parsed)) throw refuse("it is not a JSON array of roles; see commands.md");
   if (parsed.length > ROLES_FILE_LIMITS.roles) {
@@ -144,9 +144,11 @@ function shownKey(key: string): string {
   return SHOWN_KEY.test(key) && key.length <= MAX_SHOWN_KEY_LENGTH ? ` "${key}"` : "";
 }
 
-/** Returns the place of a syntax error, if the parser named it, without the text around it. */
+/** Returns the place of a syntax error, without the text around it, and advice. */
 function placeOf(thrown: unknown): string {
   const message = thrown instanceof Error ? thrown.message : "";
   const [, line, column] = /\(line (\d+) column (\d+)\)/.exec(message) ?? [];
-  return line === undefined ? "" : ` (line ${line}, column ${column})`;
+  return line === undefined
+    ? "; correct it (jq shows the place)"
+    : ` (line ${line}, column ${column}); correct it`;
 }
