@@ -32,7 +32,8 @@ export function compiledClient(
     | "java"
     | "java_containers"
     | "kustomize"
-    | "rust",
+    | "rust"
+    | "spire",
 ): CompiledClient {
   const folder = fileURLToPath(new URL(`${name}/`, CLIENTS));
   try {
