@@ -51,7 +51,10 @@ export class SvidSource implements AsyncDisposable {
   #endDelay: () => void = () => {};
   #running: Promise<void> | undefined;
   #checkTimer: number | undefined;
+  /** Failures in a row of streams that were not open for long. */
   #failures = 0;
+  /** Failures since the last SVID. */
+  #failuresSinceSvid = 0;
   #reportedFailure = false;
   #reopenedFor: Certificate | undefined;
   #warnedOf: Certificate | undefined;
@@ -70,6 +73,8 @@ export class SvidSource implements AsyncDisposable {
     this.#waiters.add(waiter);
     this.#failure = undefined;
     this.#running ??= this.#run();
+    // A stream that brought no newer SVID may have broken; a new one brings the current SVID.
+    if (this.#svid) this.#stream.abort();
     this.#endDelay();
     try {
       return await withTimeout(waiter.promise, SVID_TIMEOUT, () => {
@@ -129,6 +134,7 @@ export class SvidSource implements AsyncDisposable {
       sameBytes(before.certificates[0].encoded, chosen.certificates[0].encoded);
     // The same object for the same certificate: the checks of its expiry compare it.
     this.#svid = isSame ? { ...chosen, certificates: before.certificates } : chosen;
+    this.#failuresSinceSvid = 0;
     if (this.#reportedFailure) this.deps.info(`${this.deps.name}: the SPIFFE agent is back`);
     this.#reportedFailure = false;
     if (!isSame) {
@@ -149,8 +155,10 @@ export class SvidSource implements AsyncDisposable {
     this.deps.debug(`spiffe: ${error.message}${detail === "" ? "" : ` (${detail})`}`);
     this.#failure = error;
     if (!isTemporary) { for (const { reject } of this.#waiters) reject(error); }
-    // A restart that is over at the next attempt is not reported.
-    if (!this.#svid || this.#reportedFailure || isTemporary && this.#failures === 0) return;
+    this.#failuresSinceSvid++;
+    // A stream that the agent opens again at once is not reported.
+    const isReported = !isTemporary || this.#failuresSinceSvid > 1;
+    if (!this.#svid || this.#reportedFailure || !isReported) return;
     this.#reportedFailure = true;
     this.deps.info(
       `warning: ${error.message}; the SVID from before is used until ${formatExpiry(this.#svid)}`,

@@ -35,6 +35,8 @@ const FRAME_HEADER_LENGTH = 9;
 const MAX_FRAME = 16_384;
 /** Default window of a stream and of a connection. */
 const WINDOW = 65_535;
+/** Setting with the window of new streams. */
+const INITIAL_WINDOW_SIZE = 4;
 
 /** Encodes a protobuf field with a length. */
 export function protobufField(number: number, bytes: Uint8Array): Uint8Array {
@@ -77,10 +79,14 @@ export function grpcFrame(message: Uint8Array, length = message.length): Uint8Ar
 
 /** One call of `FetchX509SVID`. */
 export class WorkloadCall {
-  #window = WINDOW;
   readonly #ended = Promise.withResolvers<void>();
 
-  constructor(private readonly connection: Deno.Conn, private readonly stream: number) {}
+  /** @param windows of the stream and of the connection, which WINDOW_UPDATE widens */
+  constructor(
+    private readonly connection: Deno.Conn,
+    private readonly stream: number,
+    private readonly windows: readonly Window[],
+  ) {}
 
   /** Resolves when the client closes the connection or resets the stream. */
   get ended(): Promise<void> {
@@ -103,12 +109,10 @@ export class WorkloadCall {
   async data(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; at += MAX_FRAME) {
       const part = bytes.subarray(at, at + MAX_FRAME);
-      while (this.#window < part.length) {
-        const before = this.#window;
-        await this.#windowChanged.promise;
-        if (this.#window === before) return;
+      for (const window of this.windows) {
+        const isOpen = await Promise.race([window.take(part.length), this.ended]);
+        if (!isOpen) return;
       }
-      this.#window -= part.length;
       await this.frame(FRAME.data, 0, part);
     }
   }
@@ -116,6 +120,11 @@ export class WorkloadCall {
   /** Sends headers and a response with SVIDs. */
   async send(svids: readonly DoubleSvid[]): Promise<void> {
     await this.headers();
+    await this.message(svids);
+  }
+
+  /** Sends a response with SVIDs. */
+  async message(svids: readonly DoubleSvid[]): Promise<void> {
     await this.data(grpcFrame(encodeResponse(svids)));
   }
 
@@ -152,19 +161,28 @@ export class WorkloadCall {
     closeQuietly(this.connection);
   }
 
-  #windowChanged = Promise.withResolvers<void>();
-
-  /** @internal */
-  widen(increment: number): void {
-    this.#window += increment;
-    this.#windowChanged.resolve();
-    this.#windowChanged = Promise.withResolvers();
-  }
-
   /** @internal */
   end(): void {
     this.#ended.resolve();
-    this.#windowChanged.resolve();
+  }
+}
+
+/** Number of bytes that may be sent. */
+class Window {
+  #changed = Promise.withResolvers<void>();
+
+  constructor(private size: number) {}
+
+  widen(increment: number): void {
+    this.size += increment;
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  async take(length: number): Promise<true> {
+    while (this.size < length) await this.#changed.promise;
+    this.size -= length;
+    return true;
   }
 }
 
@@ -230,6 +248,8 @@ export class WorkloadApiDouble implements AsyncDisposable {
 
   async #serve(connection: Deno.Conn): Promise<void> {
     const calls = new Map<number, WorkloadCall>();
+    const windows = new Map([[0, new Window(WINDOW)]]);
+    let initialWindow = WINDOW;
     try {
       if (!await readExactly(connection, PREFACE_LENGTH)) return;
       await writeAll(connection, encodeFrameHeader(0, FRAME.settings, 0, 0));
@@ -242,17 +262,22 @@ export class WorkloadApiDouble implements AsyncDisposable {
         const payload = await readExactly(connection, length);
         if (!payload) return;
         if (type === FRAME.settings && !(flags & FLAG.ack)) {
+          initialWindow = readSetting(payload, INITIAL_WINDOW_SIZE) ?? initialWindow;
           await writeAll(connection, encodeFrameHeader(0, FRAME.settings, FLAG.ack, 0));
         } else if (type === FRAME.ping && !(flags & FLAG.ack)) {
           const pong = encodeFrameHeader(payload.length, FRAME.ping, FLAG.ack, 0);
           await writeAll(connection, concatenate([pong, payload]));
         } else if (type === FRAME.windowUpdate) {
           const increment = new DataView(payload.buffer).getUint32(0);
-          calls.get(stream)?.widen(increment);
+          windows.get(stream)?.widen(increment);
         } else if (type === FRAME.reset) {
           calls.get(stream)?.end();
         } else if (type === FRAME.headers) {
-          const call = new WorkloadCall(connection, stream);
+          const ofStream = new Window(initialWindow);
+          windows.set(stream, ofStream);
+          const ofConnection = windows.get(0);
+          const both = ofConnection ? [ofStream, ofConnection] : [];
+          const call = new WorkloadCall(connection, stream, both);
           calls.set(stream, call);
           this.#track(Promise.resolve(this.behaviour(call, ++this.calls)));
         }
@@ -263,6 +288,15 @@ export class WorkloadApiDouble implements AsyncDisposable {
       closeQuietly(connection);
     }
   }
+}
+
+/** Returns a setting: each has two bytes of number and four of value. */
+function readSetting(payload: Uint8Array<ArrayBuffer>, number: number): number | undefined {
+  const view = new DataView(payload.buffer);
+  for (let at = 0; at + 6 <= payload.length; at += 6) {
+    if (view.getUint16(at) === number) return view.getUint32(at + 2);
+  }
+  return undefined;
 }
 
 function encodeFrameHeader(length: number, type: number, flags: number, stream: number) {
