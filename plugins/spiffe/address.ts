@@ -81,7 +81,7 @@ export function readTarget(
 
 /** Parses `unix:///path`, `unix:/path` or `tcp://ADDRESS:PORT`. Returns undefined for other text. */
 export function parseAddress(text: string): Address | undefined {
-  const path = /^unix:(?:\/\/)?(\/[^?#]+)$/i.exec(text)?.[1];
+  const path = /^unix:(?:\/\/(?=\/)|(?!\/\/))(\/[^?#]+)$/i.exec(text)?.[1];
   if (path !== undefined) {
     try {
       const decoded = decodeURIComponent(path);
