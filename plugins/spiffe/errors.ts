@@ -24,6 +24,11 @@ const FAILURES = {
     what: "the agent's socket does not exist",
     advice: "start the SPIFFE agent, or correct the path",
   },
+  "not-socket": {
+    code: "keystore-unavailable",
+    what: "the path is not a socket",
+    advice: "use that of the SPIFFE agent's socket",
+  },
   "forbidden": {
     code: "keystore-unavailable",
     what: "no permission to connect to the socket",

@@ -12,7 +12,7 @@ export const MAX_MESSAGE_BYTES = 4 << 20;
 const HEADER_BYTES = 5;
 
 /**
- * Reads the messages in a body. The caller wipes them.
+ * Reads the messages in a body, and wipes what it has read. The caller wipes the messages.
  *
  * Throws {@link AgentError} for a compressed or too large message, and if the body ends within one.
  */
@@ -23,13 +23,14 @@ export async function* readMessages(
   let message: Uint8Array<ArrayBuffer> | undefined;
   let filled = 0;
   try {
-    for await (let chunk of body) {
-      while (chunk.length > 0) {
+    for await (const chunk of body) {
+      for (let at = 0; at < chunk.length;) {
         const target = message ?? header;
-        const part = chunk.subarray(0, target.length - filled);
+        const part = chunk.subarray(at, at + target.length - filled);
         target.set(part, filled);
+        part.fill(0);
         filled += part.length;
-        chunk = chunk.subarray(part.length);
+        at += part.length;
         if (filled < target.length) break;
         filled = 0;
         if (!message) {

@@ -121,16 +121,18 @@ async function explain(address: Address, cause: unknown): Promise<AgentError> {
   const attempt = connect(address).then((connection) => {
     connection.close();
     return new AgentError("no-http2", { cause });
-  }, (reason) => {
-    if (reason instanceof Deno.errors.NotFound || reason instanceof Deno.errors.NotADirectory) {
-      return new AgentError("missing", { cause: reason });
-    }
-    return new AgentError(
-      reason instanceof Deno.errors.PermissionDenied ? "forbidden" : "refused",
-      { cause: reason },
-    );
-  });
+  }, async (reason) => new AgentError(await nameFailure(address, reason), { cause: reason }));
   return await withTimeout(attempt, EXPLANATION_TIMEOUT, () => new AgentError("refused"));
+}
+
+async function nameFailure(address: Address, reason: unknown): Promise<FailureName> {
+  if (reason instanceof Deno.errors.NotFound || reason instanceof Deno.errors.NotADirectory) {
+    return "missing";
+  }
+  if (reason instanceof Deno.errors.PermissionDenied) return "forbidden";
+  if (address.transport !== "unix") return "refused";
+  const found = await Deno.stat(address.path).catch(() => undefined);
+  return found?.isSocket === false ? "not-socket" : "refused";
 }
 
 async function connect(address: Address): Promise<Deno.Conn> {

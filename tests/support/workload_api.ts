@@ -27,6 +27,7 @@ const FRAME = {
   ping: 6,
   goAway: 7,
   windowUpdate: 8,
+  continuation: 9,
 } as const;
 const FLAG = { endStream: 1, ack: 1, endHeaders: 4 } as const;
 const PREFACE_LENGTH = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".length;
@@ -134,6 +135,29 @@ export class WorkloadCall {
     await this.frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, encodeHeaders(fields));
   }
 
+  /** Sends frames of a kind until the client closes the connection. */
+  async flood(kind: "ping" | "empty data" | "settings" | "continued headers"): Promise<void> {
+    const one = {
+      "ping": encodeFrame(FRAME.ping, 0, new Uint8Array(8), 0),
+      "settings": encodeFrame(FRAME.settings, 0, new Uint8Array(), 0),
+      "empty data": encodeFrame(FRAME.data, 0, new Uint8Array(), this.stream),
+      "continued headers": encodeFrame(
+        FRAME.continuation,
+        0,
+        encodeHeaders({ "x": "y".repeat(100) }),
+        this.stream,
+      ),
+    }[kind];
+    if (kind === "empty data") await this.headers();
+    if (kind === "continued headers") {
+      await this.frame(FRAME.headers, 0, encodeHeaders({ ":status": "200" }));
+    }
+    const many = concatenate(Array.from({ length: 500 }, () => one));
+    let ended = false;
+    void this.ended.then(() => ended = true);
+    while (!ended) await this.raw(many);
+  }
+
   async goAway(): Promise<void> {
     await this.frame(FRAME.goAway, 0, new Uint8Array(8), 0);
   }
@@ -153,7 +177,7 @@ export class WorkloadCall {
     payload: Uint8Array,
     stream = this.stream,
   ): Promise<void> {
-    await this.raw(concatenate([encodeFrameHeader(payload.length, type, flags, stream), payload]));
+    await this.raw(encodeFrame(type, flags, payload, stream));
   }
 
   /** Closes the connection. */
@@ -305,6 +329,10 @@ function encodeFrameHeader(length: number, type: number, flags: number, stream: 
   view.setUint8(4, flags);
   view.setUint32(5, stream);
   return new Uint8Array(view.buffer);
+}
+
+function encodeFrame(type: number, flags: number, payload: Uint8Array, stream: number) {
+  return concatenate([encodeFrameHeader(payload.length, type, flags, stream), payload]);
 }
 
 /** Encodes headers as literals without Huffman coding (RFC 7541 section 6.2.2). */
