@@ -5,8 +5,7 @@
  */
 import { type Certificate, parseCertificate } from "../../src/x509/certificate.ts";
 import type { NonEmpty } from "../../src/x509/chain.ts";
-import { DerError, DerReader } from "../../src/x509/der.ts";
-import { hasAlternativeName } from "../../src/x509/subject_alternative_names.ts";
+import { contextTag, DerError, DerReader, readSequence } from "../../src/x509/der.ts";
 import { isSpiffeId } from "./address.ts";
 import { AgentError } from "./errors.ts";
 import { type Field, ProtobufError, readFields } from "./protobuf.ts";
@@ -74,6 +73,20 @@ export function readCertificates(bytes: Uint8Array): Certificate[] {
   return certificates;
 }
 
+/** `uniformResourceIdentifier` of a GeneralName (RFC 5280 section 4.2.1.6). */
+const URI_NAME = contextTag(6, false);
+
+/** Returns true if the ID is the certificate's only URI, as an X.509-SVID must have it. */
+function hasSpiffeId({ subjectAlternativeName }: Certificate, id: string): boolean {
+  if (!subjectAlternativeName) return false;
+  const uris: string[] = [];
+  for (const names = readSequence(subjectAlternativeName); !names.atEnd;) {
+    const { tag, contents } = names.next();
+    if (tag === URI_NAME) uris.push(new TextDecoder().decode(contents));
+  }
+  return uris.length === 1 && uris[0] === id;
+}
+
 function decodeSvid(message: Uint8Array): Svid {
   const fields = new Map<Field["number"], Uint8Array>();
   // Of a repeated field the last one counts.
@@ -83,7 +96,7 @@ function decodeSvid(message: Uint8Array): Svid {
   if (!isSpiffeId(id)) throw new AgentError("malformed", { detail: "not a SPIFFE ID" });
   const [first, ...others] = readCertificates(bytesOf(FIELDS.certificates).slice());
   if (!first) throw new AgentError("malformed", { detail: "no certificate" });
-  if (!hasAlternativeName(first, { kind: "uri", value: id })) throw new AgentError("other-id");
+  if (!hasSpiffeId(first, id)) throw new AgentError("other-id");
   const key = bytesOf(FIELDS.key);
   if (key.length === 0) throw new AgentError("malformed", { detail: "no private key" });
   return {

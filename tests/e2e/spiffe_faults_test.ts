@@ -90,6 +90,10 @@ interface Fault {
 
 const wrongKey = await issue();
 const expired = await issue({ notAfter: new Date(Date.now() - 60_000) });
+const twoIds = await issue({
+  extensions: { subjectAltName: `URI:${ID},URI:spiffe://example.org/other` },
+});
+const noId = await issue({ extensions: { subjectAltName: "DNS:workload" } });
 const otherId = { ...svid, id: "spiffe://example.org/other" };
 
 const NO_API = /not that of a SPIFFE Workload API; check that this is the agent's socket$/;
@@ -188,6 +192,16 @@ const FAULTS: readonly Fault[] = [
   {
     what: "a certificate with another ID",
     behaviour: (call) => call.send([otherId]),
+    message: /the certificate of the SVID has another SPIFFE ID; see the agent's log$/,
+  },
+  {
+    what: "a certificate with two IDs",
+    behaviour: (call) => call.send([twoIds]),
+    message: /the certificate of the SVID has another SPIFFE ID; see the agent's log$/,
+  },
+  {
+    what: "a certificate without an ID",
+    behaviour: (call) => call.send([noId]),
     message: /the certificate of the SVID has another SPIFFE ID; see the agent's log$/,
   },
   { what: "silence", behaviour: (call) => call.ended, message: SILENT, isSlow: true },
