@@ -40,7 +40,7 @@ export async function* streamSvids(
   signal: AbortSignal,
 ): AsyncGenerator<Svid[]> {
   const ending = new AbortController();
-  // The path through a proxy variable, or TLS, is not possible: the connection's place is given.
+  // This is the place to connect to, and excludes proxies of the environment.
   using client = Deno.createHttpClient({ proxy: address, http1: false, http2: true });
   try {
     const response = await open(address, client, AbortSignal.any([signal, ending.signal]));
