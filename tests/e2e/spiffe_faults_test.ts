@@ -24,7 +24,7 @@ import {
 
 const ID = "spiffe://example.org/workload";
 /** The program waits 4 s for the agent; the rest is for a busy machine. */
-const LIMIT = 15_000;
+const LIMIT = 30_000;
 const MEGABYTE = 1 << 20;
 
 const directory = new TemporaryDirectory();
@@ -298,14 +298,15 @@ const FLOODED = new RegExp(
   [SILENT, CLOSED, /ended before a response in HTTP\/2; .*$/].map(({ source }) => source).join("|"),
 );
 
-for (const kind of ["ping", "empty data", "settings", "continued headers"] as const) {
-  Deno.test(`spiffe: ends in time while frames come without end: ${kind}`, async () => {
+Deno.test("spiffe: ends in time while frames come without end", async () => {
+  const kinds = ["ping", "empty data", "settings", "continued headers"] as const;
+  await Promise.all(kinds.map(async (kind) => {
     const { code, stderr, milliseconds } = await run((call) => call.flood(kind));
-    assertEquals(code, 3, stderr);
-    assertMatch(stderr.trim(), FLOODED);
+    assertEquals(code, 3, `${kind}: ${stderr}`);
+    assertMatch(stderr.trim(), FLOODED, kind);
     assert(milliseconds < LIMIT);
-  });
-}
+  }));
+});
 
 async function checkFault({ what, behaviour, message, isSlow }: Fault): Promise<void> {
   const { code, stdout, stderr, milliseconds, calls } = await run(behaviour);

@@ -73,10 +73,14 @@ async function end(serve: ServeProcess, double: WorkloadApiDouble): Promise<void
   await waitUntil("the end of all connections", () => double.connections === 0);
 }
 
+/** The tests: each waits for most of its time, so all run at once. */
+const tests = new Map<string, () => Promise<void>>();
+const test = (name: string, run: () => Promise<void>) => void tests.set(name, run);
+
 const warningsOf = ({ binary }: ServeProcess) =>
   binary.lines.filter((line) => line.includes("spiffe:"));
 
-Deno.test("serve uses an SVID that the stream brings, over one connection", async () => {
+test("serve uses an SVID that the stream brings, over one connection", async () => {
   let current: DoubleSvid;
   let change = Promise.withResolvers<void>();
   await using at = await open(async (call) => {
@@ -100,7 +104,7 @@ Deno.test("serve uses an SVID that the stream brings, over one connection", asyn
   await end(serve, at.double());
 });
 
-Deno.test("serve opens a stream again that ends, and uses the SVID in hand meanwhile", async () => {
+test("serve opens a stream again that ends, and uses the SVID in hand meanwhile", async () => {
   let current: DoubleSvid;
   let isGarbage = false;
   const closing = Promise.withResolvers<void>();
@@ -137,7 +141,7 @@ Deno.test("serve opens a stream again that ends, and uses the SVID in hand meanw
   await end(serve, at.double());
 });
 
-Deno.test("serve warns once of an SVID that is not renewed, and once of its end", async () => {
+test("serve warns once of an SVID that is not renewed, and once of its end", async () => {
   let current: DoubleSvid;
   await using at = await open((call) => call.send([current]));
   current = await issue(at.scenario.trustAnchor, 12, 30);
@@ -149,6 +153,8 @@ Deno.test("serve warns once of an SVID that is not renewed, and once of its end"
   const warned = warningsOf(serve).filter((line) => /SVID expire[sd] at/.test(line));
   assertEquals(warned.length, 2, warned.join("\n"));
   await serve.binary.waitForLine(/the certificate in spiffe:\S+ expired at/);
+  // Files are renewed by the user, and their warning is another one.
+  assertEquals(serve.binary.lines.filter((line) => / expires at .*; renew it/.test(line)), []);
 
   current = await issue(at.scenario.trustAnchor, 3600);
   await at.restart();
@@ -159,7 +165,7 @@ Deno.test("serve warns once of an SVID that is not renewed, and once of its end"
   await end(serve, at.double());
 });
 
-Deno.test("serve ends in time while the agent is silent", async () => {
+test("serve ends in time while the agent is silent", async () => {
   let current: DoubleSvid | undefined;
   await using at = await open(async (call) => {
     if (current) await call.send([current]);
@@ -172,7 +178,7 @@ Deno.test("serve ends in time while the agent is silent", async () => {
   await end(serve, at.double());
 });
 
-Deno.test("update ends in time while it waits for the first SVID", async () => {
+test("update ends in time while it waits for the first SVID", async () => {
   await using at = await open((call) => call.ended);
   await using update = new RunningBinary(["update", ...at.flags], {
     AWS_SHARED_CREDENTIALS_FILE: at.scenario.directory.join("credentials"),
@@ -183,4 +189,13 @@ Deno.test("update ends in time while it waits for the first SVID", async () => {
   await update.end();
   assert(performance.now() - start < END_TIMEOUT);
   await waitUntil("the end of all connections", () => at.double().connections === 0);
+});
+
+Deno.test("serve and update follow the stream of a Workload API", async (context) => {
+  // The sanitizers of this test cover all steps.
+  const unchecked = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false };
+  const passed = await Promise.all(
+    [...tests].map(([name, fn]) => context.step({ name, fn, ...unchecked })),
+  );
+  assertEquals(passed, passed.map(() => true));
 });
