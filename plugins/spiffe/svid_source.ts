@@ -68,7 +68,7 @@ export class SvidSource implements AsyncDisposable {
    * Throws the agent's failure. One that is temporary is retried until the timeout.
    */
   async svid(): Promise<Svid> {
-    if (this.#svid && this.deps.now() <= this.#svid.certificates[0].notAfter) return this.#svid;
+    if (this.#svid && this.#isValid(this.#svid)) return this.#svid;
     const waiter: Waiter = Promise.withResolvers();
     this.#waiters.add(waiter);
     this.#failure = undefined;
@@ -158,11 +158,15 @@ export class SvidSource implements AsyncDisposable {
     this.#failuresSinceSvid++;
     // A stream that the agent opens again at once is not reported.
     const isReported = !isTemporary || this.#failuresSinceSvid > 1;
-    if (!this.#svid || this.#reportedFailure || !isReported) return;
+    if (!this.#svid || !this.#isValid(this.#svid) || this.#reportedFailure || !isReported) return;
     this.#reportedFailure = true;
     this.deps.info(
       `warning: ${error.message}; the SVID from before is used until ${formatExpiry(this.#svid)}`,
     );
+  }
+
+  #isValid({ certificates: [{ notAfter }] }: Svid): boolean {
+    return this.deps.now() <= notAfter;
   }
 
   #toError(thrown: unknown): HelperError {

@@ -175,6 +175,8 @@ test("serve ends in time while the agent is silent", async () => {
   await using serve = await ServeProcess.start(at);
   current = undefined;
   await serve.binary.waitForLine(/the SVID expired at/);
+  await serve.binary.waitForLine(/the refresh failed: .*sent no SVID within 4 s/);
+  assertEquals(warningsOf(serve).filter((line) => line.includes("from before is used")), []);
   await end(serve, at.double());
 });
 
