@@ -39,6 +39,7 @@ const system: System = {
     handle: () => import("../plugins/tpm/mod.ts"),
     keychain: () => import("../plugins/keychain/mod.ts"),
     cng: () => import("../plugins/cng/mod.ts"),
+    spiffe: () => import("../plugins/spiffe/mod.ts"),
   }),
   environment: (name) => removedVariables.get(name) ?? Deno.env.get(name),
   environmentNames: () => [...removedVariables.keys(), ...Object.keys(Deno.env.toObject())],

@@ -275,6 +275,7 @@ fi
 go_version() { go env GOVERSION; }
 go_v1_version() { go_version; }
 go_base_version() { go_version; }
+spire_version() { go_version; }
 rust_version() { cargo --version; }
 java_version() { command -v mvn >/dev/null && command -v javac >/dev/null && javac -version 2>&1; }
 
@@ -319,6 +320,13 @@ done
 
 if to_build go_containers 1.24 go.mod go.sum main.go; then
   build go build -C "$sources" -buildvcs=false -trimpath -ldflags='-s -w' -o "$folder/make_containers" .
+  built
+fi
+
+# SPIRE's server and agent: ten minutes of processor time, or ten seconds if Go's build cache has them.
+if to_build spire 1.25.3 go.mod go.sum; then
+  printf 'tools: building SPIRE, which takes minutes\n'
+  GOBIN=$folder build nice go install -C "$sources" -buildvcs=false -trimpath -ldflags='-s -w' tool
   built
 fi
 

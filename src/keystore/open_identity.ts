@@ -215,16 +215,22 @@ async function openSignerAt(
 
 /** Opens a key that one keystore stores with the keystore of files. */
 async function openSoftwareKey(
-  { softwareKey }: SoftwareKey,
+  { softwareKey, certificates = [], inMemory, resource }: SoftwareKey,
   displayName: string,
   registry: KeystoreRegistry,
   context: KeystoreContext,
 ): Promise<Signer> {
+  await using owned = new AsyncDisposableStack();
+  if (resource) owned.use(resource);
   const files = await registry("file");
   if (isSoftwareKeyOpener(files)) {
-    const signer = await files.openSoftwareKey(softwareKey, displayName, context);
-    // Do not cache it: the owning keystore must authorize every use.
-    return withCertificates(signer, []);
+    const signer = owned.use(await files.openSoftwareKey(softwareKey, displayName, context));
+    const resources = owned.move();
+    return {
+      ...withCertificates(signer, certificates),
+      ...(inMemory ? { inMemory } : {}),
+      [Symbol.asyncDispose]: () => resources.disposeAsync(),
+    };
   }
   softwareKey.fill(0);
   throw new HelperError("internal", "the file keystore cannot open keys of other keystores");

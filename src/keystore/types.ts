@@ -15,8 +15,8 @@ import type { InputSource, KeystoreUri } from "./uri.ts";
 export interface Signer extends AsyncDisposable {
   readonly publicKey: PublicKey;
   /**
-   * True if the key is in this process's memory and holds no other resource. The caller may then
-   * cache the signer.
+   * True if the key is in this process's memory. The caller may then cache the signer until it opens
+   * a newer one, and disposes of it afterwards.
    */
   readonly inMemory?: true;
   /** Certificates from the key's source, in their order. Empty if the source has none. */
@@ -39,6 +39,12 @@ export interface KeyReference {
 export interface SoftwareKey {
   /** One private key, PEM or DER. The {@link SoftwareKeyOpener} wipes it. */
   readonly softwareKey: Uint8Array<ArrayBuffer>;
+  /** Certificates from this source, in their order. */
+  readonly certificates?: readonly Certificate[];
+  /** As in {@link Signer}. Absent if the keystore must authorize every use. */
+  readonly inMemory?: true;
+  /** Resource that the signer uses. It is disposed of with the signer. */
+  readonly resource?: AsyncDisposable;
 }
 
 /** Native library that a keystore calls, for `doctor`. */
@@ -139,6 +145,24 @@ export interface CertificateLister {
 /** Returns true if the keystore can list certificates. */
 export function isCertificateLister(keystore: Keystore): keystore is Keystore & CertificateLister {
   return "listCertificates" in keystore;
+}
+
+/** Result of a keystore's own check, for `doctor`. */
+export interface Diagnosis {
+  readonly level: "ok" | "note" | "warning" | "problem";
+  /** One sentence; never a secret. */
+  readonly message: string;
+}
+
+/** Optional capability: checks an identity for what only the keystore knows. */
+export interface Diagnoser {
+  /** Checks the identity at `uri`. Throws as `openKey` does. */
+  diagnose(uri: KeystoreUri, context: KeystoreContext): Promise<readonly Diagnosis[]>;
+}
+
+/** Returns true if the keystore checks identities. */
+export function isDiagnoser(keystore: Keystore): keystore is Keystore & Diagnoser {
+  return "diagnose" in keystore;
 }
 
 /** Native library of a keystore, for `doctor`. */

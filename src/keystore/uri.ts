@@ -19,11 +19,15 @@ export interface SchemeDescription {
   readonly platforms: readonly Platform[];
   /**
    * Syntax after the scheme: a file's path, text that the plugin reads, attributes separated by
-   * semicolons, or attributes that RFC 7512 allows.
+   * semicolons, the same after an optional address, or attributes that RFC 7512 allows.
    */
-  readonly syntax: "path" | "text" | "attributes" | "rfc7512";
+  readonly syntax: "path" | "text" | "attributes" | "address" | "rfc7512";
   /** Certificate store of its platforms, which `--cert-selector` searches. */
   readonly isStore?: true;
+  /** Variable with the address for URIs that have none. */
+  readonly addressVariable?: string;
+  /** The keystore renews its certificates, which are short-lived, and warns if it cannot. */
+  readonly renews?: true;
 }
 
 const EVERY_PLATFORM = ["linux", "darwin", "windows"] as const satisfies Platform[];
@@ -44,6 +48,13 @@ export const SCHEMES = {
     platforms: ["windows"],
     syntax: "attributes",
     isStore: true,
+  },
+  spiffe: {
+    title: "the SPIFFE Workload API",
+    platforms: ["linux", "darwin"],
+    syntax: "address",
+    addressVariable: "SPIFFE_ENDPOINT_SOCKET",
+    renews: true,
   },
 } as const satisfies Record<string, SchemeDescription>;
 
@@ -85,7 +96,8 @@ export interface KeystoreUri {
   /** URI as the user wrote it, without secrets: safe to print. */
   readonly displayName: string;
   /**
-   * Decoded text after the scheme: the path of a file or the number of a handle; otherwise empty.
+   * Decoded text after the scheme: the path of a file, the number of a handle, or an address as it
+   * is written; otherwise empty.
    */
   readonly path: string;
   /** Source of a `file:` URI that has no path: `env:NAME`, `fd:N` or `-`. */
@@ -159,7 +171,8 @@ export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
   if (syntax === "text") return { scheme, displayName: shown, path: rest, ...none };
 
   const malformed = (why: string) => refuse(`malformed ${scheme}: URI: ${why}`);
-  const [pathPart = "", queryPart = ""] = splitOnce(rest, "?");
+  const [beforeQuery = "", queryPart = ""] = splitOnce(rest, "?");
+  const [path, pathPart] = syntax === "address" ? splitAddress(beforeQuery) : ["", beforeQuery];
   const isPkcs11 = syntax === "rfc7512";
   const options = { isPkcs11, refuse: malformed };
   const attributes = parseAttributes(pathPart, { ...options, separator: ";" });
@@ -169,7 +182,14 @@ export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
   const displayName = isPkcs11 && queryPart !== ""
     ? printableName(`${written}:${withoutPin(pathPart)}?${withoutSecrets(queryPart)}`)
     : shown;
-  return { scheme, displayName, path: "", attributes, query };
+  return { scheme, displayName, path, attributes, query };
+}
+
+/** Splits the text before the attributes: an address begins with a scheme of its own. */
+function splitAddress(text: string): [address: string, attributes: string] {
+  if (!/^[^=;]*:/.test(text)) return ["", text];
+  const [address, attributes = ""] = splitOnce(text, ";");
+  return [address, attributes];
 }
 
 /** Descriptor of standard input. */

@@ -12,6 +12,17 @@ export interface ControlPlaneArns {
   readonly profile: string;
 }
 
+/** Role that a document makes, and the condition of its policy on the certificate. */
+export interface DocumentedRole {
+  readonly name: string;
+  readonly condition: Readonly<Record<string, string>>;
+}
+
+const QUICK_START_ROLE: DocumentedRole = {
+  name: "build-server",
+  condition: { "aws:PrincipalTag/x509Subject/CN": "build-server-1" },
+};
+
 /** AWS's control plane on loopback: it makes what the quick start makes, and checks how it is joined. */
 export class ControlPlane implements AsyncDisposable {
   /** Names of the calls, in order. */
@@ -21,7 +32,7 @@ export class ControlPlane implements AsyncDisposable {
   readonly url: string;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
-  constructor(readonly arns: ControlPlaneArns) {
+  constructor(readonly arns: ControlPlaneArns, private readonly role = QUICK_START_ROLE) {
     this.#server = Deno.serve(
       { hostname: "127.0.0.1", port: 0, onListen() {} },
       async (request) =>
@@ -73,7 +84,7 @@ export class ControlPlane implements AsyncDisposable {
   #iam(input: URLSearchParams): Response {
     const action = input.get("Action") ?? "";
     this.calls.push(action);
-    assertEquals(input.get("RoleName"), "build-server");
+    assertEquals(input.get("RoleName"), this.role.name);
     if (action !== "CreateRole") {
       return xml(200, `<${action}Response xmlns="${IAM_NAMESPACE}"/>`);
     }
@@ -81,7 +92,7 @@ export class ControlPlane implements AsyncDisposable {
     const [statement] = policy.Statement;
     assertEquals(statement.Condition, {
       ArnEquals: { "aws:SourceArn": this.arns.trustAnchor },
-      StringEquals: { "aws:PrincipalTag/x509Subject/CN": "build-server-1" },
+      StringEquals: this.role.condition,
     });
     return xml(
       200,

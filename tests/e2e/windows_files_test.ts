@@ -201,6 +201,9 @@ testWith(
     const keychain = await run("sign-string", "--certificate", "keychain:");
     assertEquals(keychain.code, 3);
     assertStringIncludes(keychain.stderr, "the macOS Keychain");
+    const spiffe = await run("sign-string", "--certificate", "spiffe:unix:///agent.sock");
+    assertEquals(spiffe.code, 3);
+    assertStringIncludes(spiffe.stderr, "(spiffe:) is only available on Linux and macOS");
   },
 );
 

@@ -42,6 +42,7 @@ export const RUN_BY: Readonly<Record<string, string>> = {
   "serve client": "tests/e2e/quick_start_test.ts",
   "sign-string": "tests/e2e/documents_test.ts",
   "systemd roles": "tests/release/systemd_test.ts",
+  "spire walk": "tests/e2e/spiffe_walk_test.ts",
   "systemd serve": "tests/release/systemd_test.ts",
   "systemd source": "tests/release/systemd_test.ts",
   "systemd update": "tests/release/systemd_test.ts",

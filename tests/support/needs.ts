@@ -113,6 +113,7 @@ const PROBES = {
   "rust-client": () => compiledClient("rust").whyNot,
   "go-containers": () => compiledClient("go_containers").whyNot,
   "java-containers": () => compiledClient("java_containers").whyNot,
+  "spire": () => compiledClient("spire").whyNot,
   "kustomize": () => compiledClient("kustomize").whyNot,
   "prometheus": () => compiledClient("prometheus").whyNot,
   "wine": reasonAgainstWine,

@@ -36,7 +36,8 @@ export function compiledClient(
     | "java_containers"
     | "kustomize"
     | "prometheus"
-    | "rust",
+    | "rust"
+    | "spire",
 ): CompiledClient {
   const folder = fileURLToPath(new URL(`${name}/`, CLIENTS));
   try {

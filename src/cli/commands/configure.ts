@@ -19,7 +19,7 @@ import {
 import type { IdentitySource } from "../../keystore/open_identity.ts";
 import { quoteCommandLine } from "../shell_quote.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
-import { fileOf } from "../../keystore/uri.ts";
+import { descriptionOf, fileOf } from "../../keystore/uri.ts";
 import { readIdentitySource } from "../keystore_context.ts";
 import { configurationFilePath, credentialsFilePath } from "../paths.ts";
 import { buildCredentialProcessArgs } from "../settings/credential_process_args.ts";
@@ -74,11 +74,13 @@ function findMissingFiles({ certificate, privateKey, intermediates }: IdentitySo
   });
 }
 
-/** Returns a warning for each variable that the flags name. */
+/** Returns a warning for each variable that the flags name, or that has a keystore's address. */
 function findVariables({ certificate, privateKey, intermediates }: IdentitySource): string[] {
-  const names = [certificate, privateKey, intermediates].flatMap((uri) =>
-    uri?.input?.kind === "variable" ? [uri.displayName] : []
-  );
+  const names = [certificate, privateKey, intermediates].flatMap((uri) => {
+    if (uri?.input?.kind === "variable") return [uri.displayName];
+    const variable = uri?.path === "" ? descriptionOf(uri.scheme).addressVariable : undefined;
+    return variable === undefined ? [] : [variable];
+  });
   return [...new Set(names)].map((name) =>
     `${name} is not stored; set the variable for every program that uses the profile`
   );

@@ -11,6 +11,7 @@ import { checkChain } from "../doctor/check_chain.ts";
 import { checkClients } from "../doctor/check_clients.ts";
 import { checkEnvironment } from "../doctor/check_environment.ts";
 import { checkFiles } from "../doctor/check_files.ts";
+import { checkIdentity } from "../doctor/check_identity.ts";
 import { checkKey } from "../doctor/check_key.ts";
 import { checkKeystores } from "../doctor/check_keystores.ts";
 import { checkNetwork } from "../doctor/check_network.ts";
@@ -35,6 +36,7 @@ const CHECKS: readonly Check[] = [
       ? []
       : await (await import("../doctor/check_roles.ts")).checkRoles(context),
   checkKey,
+  checkIdentity,
   checkCertificate,
   checkChain,
   checkFiles,

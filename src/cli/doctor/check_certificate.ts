@@ -7,6 +7,7 @@
 import { Buffer } from "node:buffer";
 import { createPublicKey } from "node:crypto";
 import { messageOf } from "../../errors.ts";
+import { descriptionOf } from "../../keystore/uri.ts";
 import type { Certificate } from "../../x509/certificate.ts";
 import {
   type CertificateUsage,
@@ -25,9 +26,11 @@ const MIN_RSA_BITS = 2048;
 
 /** Checks the end-entity certificate, if one was read. */
 export function checkCertificate(
-  { certificates, system }: Pick<CheckContext, "certificates" | "system">,
+  { certificates, system, source }: Pick<CheckContext, "certificates" | "system" | "source">,
 ): readonly Finding[] {
   if (!certificates) return [];
+  const from = source?.certificate ?? source?.privateKey;
+  const isRenewed = from !== undefined && descriptionOf(from.scheme).renews === true;
   const { endEntity } = certificates;
   const name = formatName(endEntity.subject) || "(empty subject)";
   let profile: CertificateUsage;
@@ -37,7 +40,10 @@ export function checkCertificate(
     return [finding("certificate-format", `the certificate ${name}: ${messageOf(thrown)}`)];
   }
   return okUnless(
-    [...checkValidity(endEntity, name, system.now()), ...checkUse(endEntity, name, profile)],
+    [
+      ...checkValidity(endEntity, name, system.now(), isRenewed),
+      ...checkUse(endEntity, name, profile),
+    ],
     finding(
       "certificate",
       `the certificate ${name} is an end-entity certificate for signatures, valid until ${
@@ -47,7 +53,13 @@ export function checkCertificate(
   );
 }
 
-function checkValidity({ notBefore, notAfter }: Certificate, name: string, now: Date): Finding[] {
+/** Checks the validity. One that the keystore renews may expire soon. */
+function checkValidity(
+  { notBefore, notAfter }: Certificate,
+  name: string,
+  now: Date,
+  isRenewed: boolean,
+): Finding[] {
   if (now > notAfter) {
     return [
       finding(
@@ -66,7 +78,7 @@ function checkValidity({ notBefore, notAfter }: Certificate, name: string, now: 
     ];
   }
   const days = Math.floor((notAfter.getTime() - now.getTime()) / DAY);
-  if (days >= RENEWAL_DAYS) return [];
+  if (days >= RENEWAL_DAYS || isRenewed) return [];
   return [
     finding(
       "certificate-expires-soon",

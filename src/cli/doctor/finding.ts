@@ -41,6 +41,11 @@ export const FINDINGS = {
   "keystore-unavailable": ["problem", "the keystore cannot be used on this system"],
   "certificate-format": ["problem", "a certificate is malformed"],
   "signature-wrong": ["problem", "the key's signature does not verify against the certificate"],
+  // the keystore's own checks
+  "keystore": ["ok", "the keystore has the identity"],
+  "keystore-note": ["note", "the keystore's advice for the trust anchor"],
+  "keystore-warning": ["warning", "the keystore's identity can soon not be used"],
+  "keystore-problem": ["problem", "the keystore's identity cannot be used"],
   // certificate
   "certificate": ["ok", "Roles Anywhere accepts the certificate"],
   "certificate-expired": ["problem", "the certificate has expired"],

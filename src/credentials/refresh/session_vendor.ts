@@ -9,6 +9,7 @@ import { EXIT_CODES, HelperError } from "../../errors.ts";
 import type { KeystoreRegistry } from "../../keystore/registry.ts";
 import { type Identity, type IdentitySource, openIdentity } from "../../keystore/open_identity.ts";
 import type { KeystoreContext } from "../../keystore/types.ts";
+import { descriptionOf } from "../../keystore/uri.ts";
 import {
   createSession,
   type CreateSessionDeps,
@@ -147,6 +148,9 @@ export class SessionVendor implements AsyncDisposable {
   }
 
   #warnOfExpiry(certificate: Certificate): void {
+    const { certificate: named, privateKey } = this.source;
+    const from = named ?? privateKey;
+    if (from && descriptionOf(from.scheme).renews) return;
     const { notBefore, notAfter } = certificate;
     const lifetime = notAfter.getTime() - notBefore.getTime();
     const remaining = notAfter.getTime() - this.deps.now().getTime();
