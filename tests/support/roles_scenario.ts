@@ -43,7 +43,7 @@ export class RolesServe implements AsyncDisposable {
 
   /** Starts it with the scenario's certificate and service; the file has the roles. */
   static async start(
-    scenario: SessionScenario,
+    scenario: Pick<SessionScenario, "flags">,
     file: string,
     roles: readonly Role[],
     { bind = "127.0.0.1", flags = [], env = {}, wrapper }: {
@@ -100,7 +100,7 @@ export function writeRoles(file: string, roles: readonly Role[]): void {
 }
 
 /** Returns the scenario's flags without `--role-arn`. */
-export function flagsWithoutRole({ flags }: SessionScenario): readonly string[] {
+export function flagsWithoutRole({ flags }: Pick<SessionScenario, "flags">): readonly string[] {
   const at = flags.indexOf("--role-arn");
   return flags.filter((_, i) => i !== at && i !== at + 1);
 }
