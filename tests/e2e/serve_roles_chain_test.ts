@@ -37,7 +37,7 @@ function roleWithToken(scenario: ChainScenario, name: string, more = {}): Role {
   return roleOf(name, { tokenFile: tokenFile(scenario, name), ...more });
 }
 
-Deno.test("each role of --roles has its own chain, by default the flags', and fails alone", async () => {
+Deno.test("each role of --roles has its own chain, by default the flags', and a refused one does not affect others", async () => {
   await using scenario = await ChainScenario.create();
   const { sts } = scenario;
   const file = scenario.session.directory.join("roles.json");
@@ -94,7 +94,11 @@ for (
   const [what, assumeRoleArn, message] of [
     ["not an ARN", "Last", /roles\.json: role "a": assumeRoleArn/],
     ["of another partition", "arn:aws-cn:iam::333333333333:role/Last", /assumeRoleArn/],
-    ["one of nine", Array.from({ length: 9 }, () => LAST), /assumeRoleArn: 9 roles; assume at most 8/],
+    [
+      "one of nine",
+      Array.from({ length: 9 }, () => LAST),
+      /assumeRoleArn: 9 roles; assume at most 8/,
+    ],
     ["not text", [5], /assumeRoleArn/],
   ] as const
 ) {
