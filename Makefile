@@ -19,6 +19,7 @@ ARM64_BINARIES := build/arm64/store_program
 # What they look at as files.
 MACOS_BINARIES := build/darwin-x64/aws_signing_helper build/darwin-arm64/aws_signing_helper
 SOURCES := $(shell find src plugins packaging -type f ! -name '*.md') deno.json deno.lock
+DOUBLES := $(wildcard tests/plugins/*.ts tests/plugins/*/double.ts)
 
 # Deno keeps its packages here, and trusts the system's certificate store as npm and curl do.
 export DENO_DIR := $(CURDIR)/build/deno
@@ -45,37 +46,46 @@ release: build
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
 
-$(DENO): packaging/install_deno.sh packaging/toolchain/package-lock.json
+$(DENO): packaging/install_deno.sh build/lock.sum
 	@sh packaging/install_deno.sh $(DENO_VERSION) build/toolchain >&2
 
-build/packages.stamp: $(DENO) deno.json deno.lock
+# Sums of contents: files that are unpacked over an old checkout may be older than its build.
+build/lock.sum build/sources.sum build/doubles.sum: always
+	@mkdir -p build
+	@cksum $(FILES) | cmp -s - $@ || cksum $(FILES) > $@
+
+build/lock.sum: FILES := deno.json deno.lock packaging/toolchain/package-lock.json
+build/sources.sum: FILES := $(SOURCES)
+build/doubles.sum: FILES := $(DOUBLES)
+
+build/packages.stamp: $(DENO) build/lock.sum
 	@echo "packages: installing what deno.lock names from the npm registry" >&2
 	@$(DENO) install --quiet --frozen || { \
 	  echo "packages: the npm registry did not give what deno.lock names; check the network and run make again" >&2; exit 1; }
 	@touch $@
 
-$(BINARY): build/packages.stamp $(SOURCES)
+$(BINARY): build/packages.stamp build/sources.sum
 	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ >&2
 
-build/windows/aws_signing_helper.exe: build/packages.stamp $(SOURCES)
+build/windows/aws_signing_helper.exe: build/packages.stamp build/sources.sum
 	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target x86_64-pc-windows-msvc >&2
 
-build/windows/store_program.exe: build/packages.stamp $(SOURCES) $(wildcard tests/plugins/*.ts tests/plugins/*/double.ts)
+build/windows/store_program.exe: build/packages.stamp build/sources.sum build/doubles.sum
 	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target x86_64-pc-windows-msvc \
 	  --entry tests/plugins/store_program.ts >&2
 
-build/darwin-x64/aws_signing_helper: build/packages.stamp $(SOURCES)
+build/darwin-x64/aws_signing_helper: build/packages.stamp build/sources.sum
 	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target x86_64-apple-darwin >&2
 
-build/darwin-arm64/aws_signing_helper: build/packages.stamp $(SOURCES)
+build/darwin-arm64/aws_signing_helper: build/packages.stamp build/sources.sum
 	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target aarch64-apple-darwin >&2
 
-build/arm64/store_program: build/packages.stamp $(SOURCES) $(wildcard tests/plugins/*.ts tests/plugins/*/double.ts)
+build/arm64/store_program: build/packages.stamp build/sources.sum build/doubles.sum
 	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target aarch64-unknown-linux-gnu \
 	  --entry tests/plugins/store_program.ts >&2
 
 # A stamp: a release is many files. RELEASE_URL says where they will stand, for Homebrew and others.
-build/dist.stamp: $(BINARY) $(SOURCES) build/release_url
+build/dist.stamp: $(BINARY) build/sources.sum build/release_url
 	@$(DENO) run --quiet --cached-only -A packaging/dist.ts $(BINARY)
 	@touch $@
 
