@@ -8,7 +8,8 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 .SUFFIXES:
 
-DENO_VERSION := 2.7.11
+# `make DENO_VERSION=…` takes another version from npm; no hash of a base binary is pinned for it.
+DENO_VERSION := $(shell sed -n 's/^  "deno": "\(.*\)",$$/\1/p' packaging/toolchain/pin.json)
 # Relative: make does not take blanks in the names of targets.
 DENO := build/toolchain/deno
 BINARY := build/bin/aws_signing_helper
@@ -45,7 +46,12 @@ release: build
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
 
-$(DENO): packaging/install_deno.sh packaging/toolchain/package-lock.json
+# Written only when it is another, so that everything follows the version.
+build/deno_version: always
+	@mkdir -p build
+	@echo "$(DENO_VERSION)" | cmp -s - $@ || echo "$(DENO_VERSION)" > $@
+
+$(DENO): packaging/install_deno.sh packaging/toolchain/pin.json build/deno_version
 	@sh packaging/install_deno.sh $(DENO_VERSION) build/toolchain >&2
 
 build/packages.stamp: $(DENO) deno.json deno.lock

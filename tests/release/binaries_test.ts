@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import { fileURLToPath } from "node:url";
 
@@ -41,21 +41,25 @@ Deno.test("make dist builds a binary for each target, of its format and processo
   }
 });
 
-Deno.test("checkBinary() accepts each binary for its own target, with the bundle once", () => {
+Deno.test("checkBinary() accepts each binary for its own target, with the bundle once", async () => {
   const read = (name: string) => Deno.readFileSync(`${DIST}/${name}`);
   for (const target of TARGETS) {
     const file = fileNameOf(target);
     const folder = target.deno === Deno.build.target ? "aws_signing_helper" : file;
     const bundle = Deno.readFileSync(`${ROOT}build/bundle/${folder}/program.js`);
     const binary = read(file);
-    checkBinary(file, binary, bundle, target);
+    await checkBinary(file, binary, bundle, target);
     for (const other of TARGETS) {
       if (other === target) continue;
-      assertThrows(() => checkBinary(file, binary, bundle, other), Error, file);
+      await assertRejects(() => checkBinary(file, binary, bundle, other), Error, file);
     }
     const changed = bundle.slice();
     changed[100] = (changed[100] ?? 0) ^ 1;
-    assertThrows(() => checkBinary(file, binary, changed, target), Error, "does not contain");
+    await assertRejects(
+      () => checkBinary(file, binary, changed, target),
+      Error,
+      "does not contain",
+    );
   }
 });
 
