@@ -147,6 +147,12 @@ else
 test-image: build/dist.stamp
 endif
 
+# For a Deno whose base binary cannot be had: make test-runtime DENO_VERSION=…
+.PHONY: test-runtime
+test-runtime: build/packages.stamp tools ## the tests with the bundle under `deno run`: [DENO_VERSION=… FILE=…]
+	@$(DENO) run --quiet --cached-only -A packaging/launcher.ts build/runtime
+	@$(DENO) run --quiet --cached-only -A tests/run.ts runtime $(FILE)
+
 .PHONY: tools
 tools: $(DENO) ## install what the tests need: openssl, SoftHSM, Python and JavaScript clients
 	@sh tests/install_tools.sh
