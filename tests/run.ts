@@ -18,7 +18,6 @@ import { runSteps, type Step } from "./support/runner.ts";
 import {
   COMPILED_ONLY_FILES,
   COMPILED_ONLY_TESTS,
-  filterOf,
   runsUnderDenoRun,
 } from "./support/runtime_differences.ts";
 import { readExpectedNeeds } from "./support/skips.ts";
@@ -130,13 +129,12 @@ function someFiles(paths: readonly string[], text: string): Step {
 
 /** Runs the unit tests, and the tests of the binary with the bundle under `deno run`; or only some files. */
 function runtimeSteps(paths: readonly string[]): Step[] {
-  const args = [...TEST, filterOf(COMPILED_ONLY_TESTS)];
+  const args = [...TEST, "--preload=tests/support/skip_compiled_only.ts"];
   if (paths.length > 0) {
     return [{
       name: paths.join(" "),
       args,
       counted: true,
-      filtered: true,
       batches: paths.map((path) => [path]),
     }];
   }
@@ -146,7 +144,6 @@ function runtimeSteps(paths: readonly string[]): Step[] {
       name: `tests of the program under Deno ${Deno.version.deno}`,
       args,
       counted: true,
-      filtered: true,
       batches: binaryBatches().flat().filter(runsUnderDenoRun).map((path) => [path]),
     },
   ];

@@ -83,6 +83,13 @@ for (const name of ["linux-x64", "linux-arm64"]) {
     const text = await must("readelf", ["--version-info", "--wide", path]);
     const versions = [...text.matchAll(/GLIBC_2\.(\d+)/g)].map(([, minor]) => Number(minor));
     assertEquals(Math.max(...versions), 27);
+    const dynamic = await must("readelf", ["--dynamic", "--wide", path]);
+    const libraries = [...dynamic.matchAll(/\(NEEDED\).*\[(.+)\]/g)].map(([, library]) => library);
+    const GLIBC = /^(lib(c|dl|m|pthread|rt)\.so|ld-linux)/;
+    assertEquals(libraries.filter((library = "") => !GLIBC.test(library)), ["libgcc_s.so.1"]);
+    // GCC 4.2 and later: older than any system with glibc 2.27.
+    const gcc = [...text.matchAll(/\bGCC_(\d+)\./g)].map(([, major]) => Number(major));
+    assertEquals(Math.max(...gcc) <= 4, true, `${gcc}`);
   });
 }
 

@@ -21,12 +21,6 @@ export const COMPILED_ONLY_TESTS: Readonly<Record<string, string>> = {
     "the runtime opens the file, because the name is not removed from it",
 };
 
-/** Returns a filter of `deno test` that leaves these tests out. */
-export function filterOf(tests: Readonly<Record<string, string>>): string {
-  const names = Object.keys(tests).map((name) => name.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
-  return `--filter=/^(?!(?:${names.join("|")})$)/`;
-}
-
 /** Returns true if a test file runs under `deno run`. */
 export function runsUnderDenoRun(path: string): boolean {
   const name = path.split("/").at(-1) ?? "";
