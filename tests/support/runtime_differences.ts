@@ -19,6 +19,8 @@ export const COMPILED_ONLY_FILES: Readonly<Record<string, string>> = {
 export const COMPILED_ONLY_TESTS: Readonly<Record<string, string>> = {
   "credential-process refuses to write TLS session keys when SSLKEYLOGFILE is set":
     "the runtime opens the file, because the name is not removed from it",
+  "the runtime itself ends the program: an argument that is not UTF-8":
+    "deno run itself reads the arguments, and exits with another code",
 };
 
 /** Returns true if a test file runs under `deno run`. */
