@@ -8,7 +8,8 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 .SUFFIXES:
 
-DENO_VERSION := 2.7.11
+# `make DENO_VERSION=…` takes another version from npm; no hash of a base binary is pinned for it.
+DENO_VERSION := $(shell sed -n 's/^  "deno": "\(.*\)",$$/\1/p' packaging/toolchain/pin.json)
 # Relative: make does not take blanks in the names of targets.
 DENO := build/toolchain/deno
 BINARY := build/bin/aws_signing_helper
@@ -46,7 +47,12 @@ release: build
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
 
-$(DENO): packaging/install_deno.sh build/lock.sum
+# Written only when it is another, so that everything follows the version.
+build/deno_version: always
+	@mkdir -p build
+	@echo "$(DENO_VERSION)" | cmp -s - $@ || echo "$(DENO_VERSION)" > $@
+
+$(DENO): packaging/install_deno.sh build/lock.sum build/deno_version
 	@sh packaging/install_deno.sh $(DENO_VERSION) build/toolchain >&2
 
 # Sums of contents: files that are unpacked over an old checkout may be older than its build.
@@ -54,7 +60,7 @@ build/lock.sum build/sources.sum build/doubles.sum: always
 	@mkdir -p build
 	@cksum $(FILES) | cmp -s - $@ || cksum $(FILES) > $@
 
-build/lock.sum: FILES := deno.json deno.lock packaging/toolchain/package-lock.json
+build/lock.sum: FILES := deno.json deno.lock packaging/toolchain/pin.json
 build/sources.sum: FILES := $(SOURCES)
 build/doubles.sum: FILES := $(DOUBLES)
 
@@ -150,6 +156,12 @@ test-image: build/image.stamp
 else
 test-image: build/dist.stamp
 endif
+
+# For a Deno whose base binary cannot be had: make test-runtime DENO_VERSION=…
+.PHONY: test-runtime
+test-runtime: build/packages.stamp tools ## the tests with the bundle under `deno run`: [DENO_VERSION=… FILE=…]
+	@$(DENO) run --quiet --cached-only -A packaging/launcher.ts build/runtime
+	@$(DENO) run --quiet --cached-only -A tests/run.ts runtime $(FILE)
 
 .PHONY: tools
 tools: $(DENO) ## install what the tests need: openssl, SoftHSM, Python and JavaScript clients

@@ -8,6 +8,7 @@
  */
 import { fileURLToPath } from "node:url";
 import config from "../deno.json" with { type: "json" };
+import { baseStatus } from "./base/compare.ts";
 import { withoutEarlyVariables } from "./base/environment.ts";
 import { checkPayload } from "./base/payload.ts";
 import { onlyFileOf } from "./base/zip.ts";
@@ -39,14 +40,15 @@ export async function build(request: BuildRequest, log: (line: string) => void):
   const bundle = `${BUILD}/bundle/${output.split("/").at(-1)}`;
   await installPackages();
   log(`packages: ${Object.keys(config.imports).length} by deno.lock`);
-  const size = await makeBundle({ entry, bundle, packages: PACKAGES });
-  log(`bundle: ${(size / 1024).toFixed(0)} KiB in ${bundle.slice(ROOT.length)}`);
+  const bundled = await makeBundle({ entry, bundle, packages: PACKAGES });
+  log(`bundle: ${(bundled / 1024).toFixed(0)} KiB in ${bundle.slice(ROOT.length)}`);
   const base = await prepareBase(target);
   log(`compiled code: ${await addCodeCache(bundle, target, base.path)}`);
-  await compile(bundle, "loader.js", output, target, base.path);
+  const status = await compile(bundle, "loader.js", output, target, base.path);
   const program = await Deno.readFile(output);
   checkPayload(program, await Deno.readFile(`${bundle}/${FIRST_SCRIPT}`));
-  log(`binary: ${output} (${(program.length / 1e6).toFixed(1)} MB, base binary from ${base.from})`);
+  const size = (program.length / 1e6).toFixed(1);
+  log(`binary: ${output} (${size} MB, base binary from ${base.from}; ${status})`);
 }
 
 /** Adds `.exe` for Windows, because `deno compile` adds it too. */
@@ -79,14 +81,17 @@ export async function installPackages(): Promise<void> {
   await deno(["install", "--quiet", "--frozen"], {}, PACKAGES);
 }
 
-/** Compiles the bundle into the base binary. */
+/**
+ * Compiles the bundle into the base binary, and compares the base binary in the output with the pinned one
+ * before anything runs it. Returns the result as text. Removes the output and throws if it is refused.
+ */
 export async function compile(
   bundle: string,
   main: string,
   output: string,
   target: string,
   base: string,
-): Promise<void> {
+): Promise<string> {
   await Deno.mkdir(output.slice(0, output.lastIndexOf("/")), { recursive: true });
   // Deno stores the files' times in the binary, and builds of one commit must be equal.
   const date = await sourceDate();
@@ -117,20 +122,42 @@ export async function compile(
     { DENORT_BIN: base },
     bundle,
   );
+  try {
+    return await baseStatus(await Deno.readFile(output), target);
+  } catch (thrown) {
+    await Deno.remove(output);
+    throw thrown;
+  }
 }
 
-/** Returns the base binary of a target, without the variables that the program cannot remove. */
-export async function prepareBase(target: string): Promise<{ path: string; from: string }> {
-  const { bytes, from } = await findBase(target);
-  const path = `${BUILD}/toolchain/base-${target}`;
-  await Deno.mkdir(`${BUILD}/toolchain`, { recursive: true });
+/** Source and place of a base binary. */
+interface BaseOptions {
+  /** A base binary, otherwise one from Deno's host or npm. */
+  readonly given?: string | undefined;
+  /** Folder to write it to. */
+  readonly folder: string;
+}
+
+/** Writes the base binary of a target, without the variables that the program cannot remove. */
+export async function prepareBase(
+  target: string,
+  { given, folder }: BaseOptions = {
+    given: Deno.env.get("DENORT_BIN"),
+    folder: `${BUILD}/toolchain`,
+  },
+): Promise<{ path: string; from: string }> {
+  const { bytes, from } = await findBase(target, given);
+  const path = `${folder}/base-${target}`;
+  await Deno.mkdir(folder, { recursive: true });
   await Deno.writeFile(path, withoutEarlyVariables(bytes, target), { mode: 0o755 });
   return { path, from };
 }
 
-/** Returns the base binary of the environment, otherwise from Deno's host, otherwise from npm. */
-async function findBase(target: string): Promise<{ bytes: Uint8Array; from: string }> {
-  const given = Deno.env.get("DENORT_BIN");
+/** Returns the given base binary, otherwise the one from Deno's host, otherwise from npm. */
+async function findBase(
+  target: string,
+  given: string | undefined,
+): Promise<{ bytes: Uint8Array; from: string }> {
   if (given) return { bytes: await Deno.readFile(given), from: given };
   let official: unknown;
   try {
@@ -143,7 +170,7 @@ async function findBase(target: string): Promise<{ bytes: Uint8Array; from: stri
   });
   return {
     bytes: await Deno.readFile(path),
-    from: "npm, by hash, because Deno's download host was not reachable",
+    from: "npm, because Deno's download host was not reachable",
   };
 }
 

@@ -57,6 +57,8 @@ export async function makeBundle({ entry, bundle, packages }: BundleRequest): Pr
       bundle: true,
       entryPoints: { loader: `${ROOT}packaging/loader.js` },
       outdir: bundle,
+      // esbuild writes comments with paths that are relative to this folder.
+      absWorkingDir: ROOT,
       format: "esm",
       platform: "node",
       define: {

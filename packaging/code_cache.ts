@@ -6,10 +6,19 @@
  * Measured by tests/bench/stages.ts: without it `version` takes 4 % longer, `sign-string` 13 % with a PEM file
  * and 17 % with SoftHSM.
  *
+ * V8 stores the kinds of the operands of comparisons in the code. So the recorded runs must be the same in
+ * each build: `recording/` has their keys and certificate, and the recorder fixes time, random numbers and
+ * signatures. With new keys, whether an ECDSA signature began with a zero changed a byte.
+ *
  * @module
  */
-import "reflect-metadata"; // must be loaded before @peculiar/x509
-import * as x509 from "@peculiar/x509";
+import { decodeBase64 } from "@std/encoding/base64";
+
+/** Keys, which are not secret, and certificate of the recorded runs. */
+const RECORDING = new URL("recording/", import.meta.url);
+
+/** Time of the recorded runs, at which the certificate is valid. */
+const TIME = Date.UTC(2030, 5, 15, 12, 34, 56, 789);
 
 const ARN = "arn:aws:rolesanywhere:us-east-1:123456789012";
 
@@ -46,7 +55,7 @@ export async function recordCodeCache({ recorder, folder }: Recording): Promise<
       `${ARN}:trust-anchor/build`,
     ];
     const commandLines = `${directory}/command_lines.json`;
-    const rsaKey = await writeRsaKey(directory);
+    const rsaKey = await copyKey(directory, "rsa_key.pem");
     const configuration = `${directory}/config`;
     await Deno.writeTextFile(configuration, CONFIGURATION);
     await Deno.writeTextFile(
@@ -66,7 +75,7 @@ export async function recordCodeCache({ recorder, folder }: Recording): Promise<
       ]),
     );
     const { success, stderr } = await new Deno.Command(recorder, {
-      args: [folder, commandLines, `${directory}/certificate.der`],
+      args: [folder, commandLines, `${directory}/certificate.der`, String(TIME)],
       clearEnv: true,
       env: {
         AWS_SHARED_CREDENTIALS_FILE: `${directory}/credentials`,
@@ -98,45 +107,27 @@ function makeSession() {
         accessKeyId: "ASIAEXAMPLE",
         secretAccessKey: "example",
         sessionToken: "example",
-        expiration: new Date(Date.now() + 3_600_000).toISOString(),
+        expiration: new Date(TIME + 3_600_000).toISOString(),
       },
     }],
   };
 }
 
-/** Writes a new EC key and certificate; returns the flags for them. */
+/** Copies the EC key and the certificate; returns the flags for them. */
 async function writeIdentity(directory: string): Promise<string[]> {
-  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  const day = 86_400_000;
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: "CN=build",
-    keys,
-    signingAlgorithm: algorithm,
-    notBefore: new Date(Date.now() - day),
-    notAfter: new Date(Date.now() + day),
-  });
+  const pem = await Deno.readTextFile(new URL("certificate.pem", RECORDING));
   const certificatePath = `${directory}/certificate.pem`;
-  await Deno.writeTextFile(certificatePath, certificate.toString("pem"));
-  await Deno.writeFile(`${directory}/certificate.der`, new Uint8Array(certificate.rawData));
-  const keyPath = await writeKey(`${directory}/key.pem`, keys.privateKey);
+  await Deno.writeTextFile(certificatePath, pem);
+  const der = decodeBase64(pem.replaceAll(/-----[^-]*-----|\s/g, ""));
+  await Deno.writeFile(`${directory}/certificate.der`, der);
+  const keyPath = await copyKey(directory, "key.pem");
   return ["--certificate", certificatePath, "--private-key", keyPath];
 }
 
-async function writeRsaKey(directory: string): Promise<string> {
-  const algorithm = {
-    name: "RSASSA-PKCS1-v1_5",
-    hash: "SHA-256",
-    modulusLength: 2048,
-    publicExponent: new Uint8Array([1, 0, 1]),
-  };
-  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  return await writeKey(`${directory}/rsa.pem`, keys.privateKey);
-}
-
-async function writeKey(path: string, key: CryptoKey): Promise<string> {
-  const encoded = await crypto.subtle.exportKey("pkcs8", key);
-  const pem = x509.PemConverter.encode(encoded, "PRIVATE KEY");
-  await Deno.writeTextFile(path, `${pem}\n`, { mode: 0o600 });
+async function copyKey(directory: string, name: string): Promise<string> {
+  const path = `${directory}/${name}`;
+  await Deno.writeTextFile(path, await Deno.readTextFile(new URL(name, RECORDING)), {
+    mode: 0o600,
+  });
   return path;
 }

@@ -83,7 +83,7 @@ async function writeBinary(target: Target, output: string, ownBinary: string): P
     bundle = `${BUILD}/bundle/${output.split("/").at(-1)}`;
   }
   const binary = await Deno.readFile(output);
-  checkBinary(output, binary, await Deno.readFile(`${bundle}/program.js`), target);
+  await checkBinary(output, binary, await Deno.readFile(`${bundle}/program.js`), target);
   const floor = target.format === "elf" ? `, glibc ${lowestGlibc(binary)} or later` : "";
   console.log(`${output.slice(ROOT.length)}: ${(binary.length / 1e6).toFixed(1)} MB${floor}`);
   return await sha256(binary);

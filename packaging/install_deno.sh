@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts the pinned Deno at build/toolchain/deno: the one on PATH when its version is right, else npm's.
+# Puts a version of Deno at build/toolchain/deno: the one on PATH when its version is right, else npm's.
 # Usage: install_deno.sh VERSION TOOLCHAIN_DIRECTORY
 set -eu
 version=$1
@@ -15,6 +15,11 @@ version_of() {
   "$1" --version 2>/dev/null | sed -n 's/^deno \([0-9.]*\).*/\1/p'
 }
 
+# A top-level text of the pin.
+pinned() {
+  sed -n "s/^  \"$1\": \"\\(.*\\)\",\$/\\1/p" "$here/toolchain/pin.json"
+}
+
 mkdir -p "$toolchain"
 on_path=$(command -v deno || true)
 if [ -n "$on_path" ] && [ "$(version_of "$on_path")" = "$version" ]; then
@@ -28,14 +33,27 @@ if [ "$(uname -s)-$(uname -m)" != "Linux-x86_64" ]; then
 fi
 command -v npm >/dev/null || fail "npm is missing; install Node.js with npm (Debian: apt-get install nodejs npm)"
 
-cp "$here/toolchain/package.json" "$here/toolchain/package-lock.json" "$toolchain/"
-log=$toolchain/npm.log
-printf 'toolchain: installing Deno %s from npm, 120 MB\n' "$version"
-# Without a network, npm's own retries would take more than a minute.
-npm ci --prefix "$toolchain" --no-audit --no-fund --ignore-scripts --fetch-retries=2 \
-  --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 >"$log" 2>&1 ||
-  fail "npm could not install Deno $version; see $log, check the npm registry setting and run make again"
-ln -sf "node_modules/@deno/linux-x64-glibc/deno" "$toolchain/deno"
-[ "$(version_of "$toolchain/deno")" = "$version" ] ||
+folder=$toolchain/$version
+if [ "$(version_of "$folder/package/deno")" != "$version" ]; then
+  mkdir -p "$folder"
+  log=$toolchain/npm.log
+  printf 'toolchain: installing Deno %s from npm, 40 MB\n' "$version"
+  # Without a network, npm's own retries would take more than a minute.
+  npm pack "@deno/linux-x64-glibc@$version" --json --ignore-scripts --pack-destination "$folder" \
+    --fetch-retries=2 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 \
+    >"$folder/packed.json" 2>"$log" ||
+    fail "npm could not install Deno $version; see $log, check the npm registry setting and run make again"
+  if [ "$version" = "$(pinned deno)" ]; then
+    # npm compares the package with the registry's integrity; this compares it with the pinned one.
+    grep -qF "\"integrity\": \"$(pinned integrity)\"" "$folder/packed.json" ||
+      fail "@deno/linux-x64-glibc@$version on npm is not the pinned package; do not use it"
+  fi
+  tar -xzf "$folder"/*.tgz -C "$folder"
+  rm "$folder"/*.tgz
+fi
+[ "$(version_of "$folder/package/deno")" = "$version" ] ||
   fail "the Deno from npm does not start or is not $version; run 'make clean' and try again"
+# make compares times, and the package has one of 1985.
+touch "$folder/package/deno"
+ln -sf "$version/package/deno" "$toolchain/deno"
 printf 'toolchain: Deno %s, from npm\n' "$version"

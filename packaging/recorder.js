@@ -1,16 +1,43 @@
 /**
  * Recorder of the code cache, compiled at build time only: runs the program with typical command lines and
  * writes the code that V8 compiled, a file for each script. Arguments: the output folder, a file with the
- * command lines as JSON, and the certificate (DER) of the PKCS#11 token.
+ * command lines as JSON, the certificate (DER) of the PKCS#11 token, and the time in milliseconds.
  */
 import vm from "node:vm";
 import { runProgram } from "./scripts.js";
 import { installTokenDouble } from "./token_double.js";
 
-const [folder, commandLines, certificate] = Deno.args;
+const [folder, commandLines, certificate, time] = Deno.args;
+fixInputs(Number(time));
 installTokenDouble(Deno.readFileSync(certificate));
 const { dlopen, exit } = Deno;
 const scripts = new Map();
+
+/**
+ * Fixes the time, random numbers and ECDSA signatures: V8 stores the kinds of the operands of comparisons in
+ * the code, and two builds of one commit must be equal.
+ */
+function fixInputs(now) {
+  globalThis.Date = class extends Date {
+    constructor(...args) {
+      super(...(args.length === 0 ? [now] : args));
+    }
+
+    static now() {
+      return now;
+    }
+  };
+  let count = 0;
+  crypto.getRandomValues = (values) => values.fill(++count);
+  const { subtle } = crypto;
+  const sign = subtle.sign.bind(subtle);
+  // r is negative without a leading zero, s is not: both branches of the conversion to DER.
+  const signature = new Uint8Array(64).fill(0x9a, 0, 32).fill(0x3b, 32);
+  subtle.sign = (algorithm, ...rest) =>
+    algorithm.name === "ECDSA"
+      ? Promise.resolve(signature.slice().buffer)
+      : sign(algorithm, ...rest);
+}
 
 function compile(filename) {
   const known = scripts.get(filename);

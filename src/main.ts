@@ -16,6 +16,7 @@ import type { Platform, System } from "./cli/system.ts";
 import { EXIT_CODES, HelperError, printable, printableLine } from "./errors.ts";
 import { createRegistry } from "./keystore/registry.ts";
 import type { Log } from "./runtime/stderr.ts";
+import { programPath } from "./runtime/program_path.ts";
 import { takeVariable } from "./runtime/take_variable.ts";
 
 /** Delay before a full stream is retried, milliseconds. */
@@ -55,7 +56,7 @@ const system: System = {
       return await (number === 0 ? readStandardInput(options) : readDescriptor(number, options));
     },
   }),
-  programPath: () => Deno.execPath(),
+  programPath,
   currentDirectory: () => Deno.cwd(),
   homeDirectory: () => homedir() || undefined,
   hostName: () => Deno.hostname(),

@@ -94,6 +94,7 @@ need fish fish
 need zsh zsh
 need qemu-aarch64-static qemu-user-static
 ! lacks /lib/ld-musl-x86_64.so.1 || add musl
+! lacks /bin/busybox || add busybox-static
 need tinyproxy tinyproxy-bin
 # Clients of AWS, besides those that are installed below build.
 ! lacks /usr/bin/aws || add awscli

@@ -4,13 +4,22 @@
  *
  * Usage: deno run -A tests/run.ts check|all
  *        deno run -A tests/run.ts one FILTER FILE…
+ *        deno run -A tests/run.ts runtime [FILE…]
  *
  * A skipped test fails the run only in our CI, and only if `tests/expected_needs` lists its need.
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
+import { PROGRAM } from "../src/cli/program.ts";
+import { BINARY_VARIABLE } from "./support/binary.ts";
 import { probeAll, PROBED } from "./support/needs.ts";
 import { runSteps, type Step } from "./support/runner.ts";
+import {
+  COMPILED_ONLY_FILES,
+  COMPILED_ONLY_TESTS,
+  runsUnderDenoRun,
+} from "./support/runtime_differences.ts";
 import { readExpectedNeeds } from "./support/skips.ts";
 
 const TEST = ["test", "--quiet", "--cached-only", "--allow-all", "--no-check"];
@@ -118,6 +127,38 @@ function someFiles(paths: readonly string[], text: string): Step {
   return { name: paths.join(" "), args, counted: true, filtered: text !== "" };
 }
 
+/** Runs the unit tests, and the tests of the binary with the bundle under `deno run`; or only some files. */
+function runtimeSteps(paths: readonly string[]): Step[] {
+  const args = [...TEST, "--preload=tests/support/skip_compiled_only.ts"];
+  if (paths.length > 0) {
+    return [{
+      name: paths.join(" "),
+      args,
+      counted: true,
+      batches: paths.map((path) => [path]),
+    }];
+  }
+  return [
+    { name: "unit tests", args: TEST, counted: true, batches: unitBatches() },
+    {
+      name: `tests of the program under Deno ${Deno.version.deno}`,
+      args,
+      counted: true,
+      batches: binaryBatches().flat().filter(runsUnderDenoRun).map((path) => [path]),
+    },
+  ];
+}
+
+/** Prints what `make test-runtime` does not run, and returns its environment. */
+function runtimeEnvironment(): Record<string, string> {
+  for (const [name, reason] of Object.entries({ ...COMPILED_ONLY_FILES, ...COMPILED_ONLY_TESTS })) {
+    console.log(`not run under deno run: ${name}: ${reason}`);
+  }
+  return {
+    [BINARY_VARIABLE]: fileURLToPath(new URL(`../build/runtime/${PROGRAM}`, import.meta.url)),
+  };
+}
+
 /** Timeout of a step, milliseconds. */
 const STEP_TIMEOUT = 30 * 60_000;
 
@@ -136,12 +177,17 @@ const LANES = Math.min(Math.max(navigator.hardwareConcurrency, 1), 2);
 const EXPECTED_NEEDS = new URL("expected_needs", import.meta.url);
 
 const [which = "", filter = "", ...files] = Deno.args;
-const steps = which === "one" && files.join("") !== "" ? [someFiles(files, filter)] : STEPS[which];
+const isRuntime = which === "runtime";
+const steps = isRuntime
+  ? runtimeSteps([filter, ...files].filter((path) => path !== ""))
+  : which === "one" && files.join("") !== ""
+  ? [someFiles(files, filter)]
+  : STEPS[which];
 if (!steps) {
   console.error(
     which === "one"
       ? "test-one: no file; run make test-one FILE=tests/cli/parse_test.ts"
-      : "usage: run.ts check|all|one",
+      : "usage: run.ts check|all|one|runtime",
   );
   Deno.exit(2);
 }
@@ -154,6 +200,6 @@ const passed = await runSteps(steps, {
   expectedNeeds: Deno.env.get(OUR_CI) === "1"
     ? readExpectedNeeds(Deno.readTextFileSync(EXPECTED_NEEDS))
     : undefined,
-  env: { [PROBED]: probeAll() },
+  env: { [PROBED]: probeAll(), ...(isRuntime ? runtimeEnvironment() : {}) },
 });
 Deno.exit(passed ? 0 : 1);

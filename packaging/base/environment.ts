@@ -15,18 +15,34 @@ import { RUNTIME_VARIABLES } from "../../src/runtime/variables.ts";
  */
 export function withoutEarlyVariables(base: Uint8Array, target: string): Uint8Array<ArrayBuffer> {
   const changed = Buffer.from(base);
+  const text = new TextDecoder("latin1").decode(changed);
   for (const name of earlyVariables(target)) {
-    let found = 0;
-    for (let at = -1; (at = changed.indexOf(name, at + 1, "latin1")) >= 0; found++) {
-      changed[at] = 0;
-    }
-    if (found === 0) {
+    const found = positions(text, name);
+    for (const at of found) changed[at] = 0;
+    if (found.length === 0) {
       throw new Error(
         `the base binary does not contain the name ${name}; correct src/runtime/variables.ts`,
       );
     }
   }
   return changed;
+}
+
+/** Returns the base binary with the first letters that {@link withoutEarlyVariables} replaced. */
+export function withEarlyVariables(changed: Uint8Array, target: string): Uint8Array<ArrayBuffer> {
+  const base = Buffer.from(changed);
+  const text = new TextDecoder("latin1").decode(base);
+  for (const name of earlyVariables(target)) {
+    for (const at of positions(text, `\0${name.slice(1)}`)) base.write(name, at, "latin1");
+  }
+  return base;
+}
+
+/** Returns all positions of a name. A string is searched 10 times faster than a Buffer. */
+function positions(text: string, name: string): number[] {
+  const found: number[] = [];
+  for (let at = -1; (at = text.indexOf(name, at + 1)) >= 0;) found.push(at);
+  return found;
 }
 
 /** Returns the variables whose names are changed for a target of `deno compile`. */

@@ -24,6 +24,8 @@ const PAYLOAD_MARK = new Uint8Array([
   ...new TextEncoder().encode("<~sui-data~>"),
   ...[0xef, 0xbe, 0xad, 0xde],
 ]);
+/** Bytes of the payload's length on x64. */
+const LENGTH_BYTES = 8;
 
 /** Returns the program without its payload. Throws if there is not exactly one. */
 export function machoWithoutPayload(program: Uint8Array): Uint8Array {
@@ -45,6 +47,29 @@ export function machoPayload(program: Uint8Array): Uint8Array {
   return program.subarray(segment.fileOffset, segment.fileOffset + segment.fileSize);
 }
 
+/**
+ * Returns the program without its code signature, if it has one: the signature contains the hashes of all
+ * pages, so it differs for each payload. Throws if the signature is not the end of the program.
+ */
+export function machoWithoutSignature(program: Uint8Array): Uint8Array {
+  const commands = readLoadCommands(program);
+  const signature = commands.find(({ command }) => command === COMMAND.codeSignature);
+  if (!signature) return program;
+  const view = viewOf(program);
+  const start = view.getUint32(signature.offset + 8, true);
+  if (start + view.getUint32(signature.offset + 12, true) !== program.length) {
+    throw new Error("the code signature does not end with the program");
+  }
+  const unsigned = program.slice(0, start);
+  const write = viewOf(unsigned);
+  write.setUint32(signature.offset + 12, 0, true);
+  const linkEdit = onlySegment(commands, "__LINKEDIT");
+  const size = BigInt(start - linkEdit.segment.fileOffset);
+  write.setBigUint64(linkEdit.offset + SEGMENT.memorySize, size, true);
+  write.setBigUint64(linkEdit.offset + SEGMENT.fileSize, size, true);
+  return unsigned;
+}
+
 function markOf(program: Uint8Array): number {
   const marks = positions(program, PAYLOAD_MARK);
   const [only] = marks;
@@ -56,6 +81,10 @@ function markOf(program: Uint8Array): number {
 
 function withoutAppended(program: Uint8Array, commands: readonly LoadCommand[]): Uint8Array {
   const end = markOf(program);
+  const start = end + PAYLOAD_MARK.length + LENGTH_BYTES;
+  if (start + Number(viewOf(program).getBigUint64(start - LENGTH_BYTES, true)) !== program.length) {
+    throw new Error("the payload does not end with the program");
+  }
   const base = program.slice(0, end);
   const view = viewOf(base);
   const linkEdit = onlySegment(commands, "__LINKEDIT");

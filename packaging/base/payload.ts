@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { elfWithoutPayload } from "./elf.ts";
-import { machoPayload, machoWithoutPayload } from "./macho.ts";
+import { machoPayload, machoWithoutPayload, machoWithoutSignature } from "./macho.ts";
 import { peWithoutPayload } from "./pe.ts";
 
 /** Functions for programs of one format. */
@@ -13,18 +13,29 @@ interface Format {
   readonly removePayload: (program: Uint8Array) => Uint8Array;
   /** Returns the payload and possibly more; throws if there are several. Absent: the whole program. */
   readonly payload?: (program: Uint8Array) => Uint8Array;
+  /** Returns the program without what `deno compile` computes from the payload. Absent: the whole program. */
+  readonly removeSignature?: (program: Uint8Array) => Uint8Array;
 }
 
 /** Formats of our targets, by their first bytes in hex. */
 const FORMATS: Readonly<Record<string, Format>> = {
   "7f454c46": { removePayload: elfWithoutPayload },
   "4d5a": { removePayload: peWithoutPayload },
-  "cffaedfe": { removePayload: machoWithoutPayload, payload: machoPayload },
+  "cffaedfe": {
+    removePayload: machoWithoutPayload,
+    payload: machoPayload,
+    removeSignature: machoWithoutSignature,
+  },
 };
 
 /** Returns the program without the payload of `deno compile`. */
 export function removePayload(program: Uint8Array): Uint8Array {
   return formatOf(program).removePayload(program);
+}
+
+/** Returns the part of a base binary that every program compiled with it has: it lacks the signature. */
+export function constantPart(base: Uint8Array): Uint8Array {
+  return formatOf(base).removeSignature?.(base) ?? base;
 }
 
 /**

@@ -8,9 +8,12 @@
 const SECTION_HEADER_BYTES = 40;
 
 /** Offsets in the optional header of a 64-bit program. */
-const OPTIONAL = { initializedData: 8, fileAlignment: 36, sizeOfImage: 56, resourceDirectory: 128 };
+const OPTIONAL = { sizeOfImage: 56, resourceDirectory: 128 };
 
-/** Returns the program without its payload. Throws if its resources are not the last section. */
+/**
+ * Returns the program without its payload. Throws if its resources are not the last section, or if bytes
+ * follow it.
+ */
 export function peWithoutPayload(program: Uint8Array): Uint8Array {
   const view = new DataView(program.buffer, program.byteOffset, program.byteLength);
   const header = view.getUint32(0x3c, true);
@@ -25,15 +28,15 @@ export function peWithoutPayload(program: Uint8Array): Uint8Array {
   if (view.getUint32(optional + OPTIONAL.resourceDirectory, true) !== section.address) {
     throw new Error("the last section of the program does not contain its resources");
   }
+  if (program.length !== section.fileOffset + section.fileSize) {
+    throw new Error("the program does not end with its last section");
+  }
   const base = program.slice(0, section.fileOffset);
   const write = new DataView(base.buffer);
   write.setUint16(header + 6, sections - 1, true);
   base.fill(0, last, last + SECTION_HEADER_BYTES);
   base.fill(0, optional + OPTIONAL.resourceDirectory, optional + OPTIONAL.resourceDirectory + 8);
   write.setUint32(optional + OPTIONAL.sizeOfImage, section.address, true);
-  const alignment = view.getUint32(optional + OPTIONAL.fileAlignment, true);
-  const aligned = Math.ceil(section.fileSize / alignment) * alignment;
-  const initialized = view.getUint32(optional + OPTIONAL.initializedData, true);
-  write.setUint32(optional + OPTIONAL.initializedData, Math.max(0, initialized - aligned), true);
+  // SizeOfInitializedData stays: `deno compile` does not change it.
   return base;
 }

@@ -1,8 +1,10 @@
 /**
- * Checks of a released binary: the system's format, its processor, and the bundle as the only payload.
+ * Checks of a released binary: the system's format, its processor, the bundle as the only payload, and the
+ * pinned base binary, whatever variables are set.
  *
  * @module
  */
+import { compareBase } from "../base/compare.ts";
 import { checkPayload } from "../base/payload.ts";
 import type { Target } from "../targets.ts";
 
@@ -31,16 +33,21 @@ const MAGIC: Readonly<Record<Target["format"], string>> = {
 };
 
 /** Throws an Error with the file's name if it does not match the target. */
-export function checkBinary(
+export async function checkBinary(
   file: string,
   binary: Uint8Array,
   bundle: Uint8Array,
-  { format, processor }: Target,
-): void {
+  { format, processor, deno }: Target,
+): Promise<void> {
   const start = Array.from(binary.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0"));
   if (!start.join("").startsWith(MAGIC[format])) throw new Error(`${file} is not ${format}`);
   const { at, codes } = PROCESSORS[format];
   const view = new DataView(binary.buffer, binary.byteOffset, binary.byteLength);
   if (at(view) !== codes[processor]) throw new Error(`${file} is not for ${processor}`);
   checkPayload(binary, bundle);
+  try {
+    await compareBase(binary, deno);
+  } catch (thrown) {
+    throw new Error(`${file}: ${thrown instanceof Error ? thrown.message : thrown}`);
+  }
 }

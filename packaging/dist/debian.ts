@@ -123,6 +123,9 @@ Description: temporary AWS credentials from an X.509 certificate
  from a file, a PKCS#11 token or a TPM, and hands the credentials to AWS SDKs
  and the AWS CLI: as credential_process, in the credentials file, or on an
  endpoint that speaks IMDSv2.
+ .
+ The program needs glibc ${glibc} or later and libgcc_s. It does not run with musl;
+ the container image contains the libraries that it needs.
 `;
 }
 

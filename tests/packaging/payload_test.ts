@@ -32,6 +32,26 @@ function macho(processor: number, segments: readonly (readonly [string, Uint8Arr
 const ARM64 = 0x0100000c;
 const X64 = 0x01000007;
 const MARK = Buffer.concat([bytes("<~sui-data~>"), Buffer.from("efbeadde", "hex")]);
+
+/** Returns the end of a Mach-O program for x64: mark, length, payload. */
+function appended(payload: Uint8Array): Uint8Array {
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(payload.length));
+  return Buffer.concat([MARK, length, payload]);
+}
+
+/** Returns an ELF program without sections, and payloads as `deno compile` appends them. */
+function elf(...payloads: readonly Uint8Array[]): Uint8Array {
+  const header = Buffer.alloc(64);
+  header.write("7f454c46", "hex");
+  header.writeBigUInt64LE(64n, 0x28);
+  const appended = payloads.map((payload) => {
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(8 + payload.length + 8));
+    return Buffer.concat([bytes("d3n0l4nd"), payload, length]);
+  });
+  return Buffer.concat([header, ...appended]);
+}
 const TEXT = ["__TEXT", bytes("code")] as const;
 const LINKEDIT = ["__LINKEDIT", bytes("symbols")] as const;
 const SUI = ["__SUI", BUNDLE] as const;
@@ -49,9 +69,13 @@ Deno.test("removePayload() removes the segment of a Mach-O program for arm64", (
 });
 
 Deno.test("removePayload() removes the appended payload of a Mach-O program for x64", () => {
-  const stretched = Buffer.concat([bytes("symbols"), MARK, BUNDLE]);
+  const stretched = Buffer.concat([bytes("symbols"), appended(BUNDLE)]);
   const base = removePayload(macho(X64, [TEXT, ["__LINKEDIT", stretched]]));
   assertEquals(Buffer.from(base), macho(X64, [TEXT, LINKEDIT]));
+});
+
+Deno.test("removePayload() removes the appended payload of an ELF program", () => {
+  assertEquals(removePayload(elf(BUNDLE)), elf());
 });
 
 Deno.test("removePayload() throws without a payload or for several", () => {
@@ -61,6 +85,12 @@ Deno.test("removePayload() throws without a payload or for several", () => {
     [macho(ARM64, [SUI, TEXT, LINKEDIT]), "is not before"],
     [macho(X64, [TEXT, LINKEDIT]), "0 payloads"],
     [macho(X64, [TEXT, ["__LINKEDIT", Buffer.concat([MARK, MARK])]]), "2 payloads"],
+    [
+      macho(X64, [TEXT, ["__LINKEDIT", Buffer.concat([appended(BUNDLE), bytes("more")])]]),
+      "does not end with the program",
+    ],
+    [elf(), "no payload"],
+    [elf(bytes("another program"), BUNDLE), "more than one payload"],
     [bytes("#!/bin/sh"), "neither ELF, PE nor Mach-O"],
   ];
   for (const [program, message] of wrong) {

@@ -16,7 +16,8 @@ for (const architecture of ["amd64", "arm64"]) {
       (await must("dpkg-deb", ["--field", packageOf(architecture), name])).trim();
     assertEquals(await field("Architecture"), architecture);
     assertEquals(await field("Version"), VERSION);
-    assertStringIncludes(await field("Depends"), "libc6 (>= 2.27)");
+    assertStringIncludes(await field("Depends"), "libc6 (>= 2.27), libgcc-s1 | libgcc1");
+    assertStringIncludes(await field("Description"), "needs glibc 2.27 or later and libgcc_s");
     const contents = await must("dpkg-deb", ["--contents", packageOf(architecture)]);
     for (const { name } of Deno.readDirSync(`${ROOT}packaging/monitoring`)) {
       assertStringIncludes(contents, `/examples/monitoring/${name}\n`);

@@ -6,6 +6,7 @@ import { VARIANTS } from "../../packaging/image/root.ts";
 import { VERSION } from "../../src/cli/commands/version.ts";
 import { runProgram } from "../support/binary.ts";
 import { BUILDAH, type Need, testWith } from "../support/needs.ts";
+import { blocks } from "../support/documents.ts";
 import { must, type UnpackedImage, unpackImage } from "../support/release.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -92,6 +93,57 @@ testWith(["image", "buildah"], "buildah loads the image archive", async () => {
   assertEquals(OCIv1.config.Env, ["PATH=/usr/local/bin:/usr/bin"]);
   assertEquals(OCIv1.config.Labels["org.opencontainers.image.version"], VERSION);
 });
+
+testWith(
+  ["image", "buildah", "program:busybox"],
+  "the README's Dockerfile puts the program into an image with musl, where it runs",
+  async () => {
+    using directory = new TemporaryDirectory();
+    const layout = directory.join("layout-amd64");
+    await unpackImage(directory, "amd64");
+    const buildah = (...args: readonly string[]) =>
+      must("sh", [
+        BUILDAH,
+        ...["--storage-driver", "vfs"],
+        ...["--root", directory.join("r"), "--runroot", directory.join("s")],
+        ...args,
+      ]);
+    const [base] = VARIANTS;
+    const name = `aws_signing_helper:${VERSION}`;
+    const id = (await buildah("pull", "--quiet", `oci:${layout}:${tagOf(base)}`)).trim();
+    await buildah("tag", id, `localhost/${name}`);
+
+    // Alpine's packages are out of reach: musl's loader, and Debian's static busybox as the shell.
+    const musl = directory.join("musl");
+    await must("mkdir", ["-p", `${musl}/bin`, `${musl}/lib`, `${musl}/tmp`]);
+    await must("cp", ["--dereference", "/lib/ld-musl-x86_64.so.1", `${musl}/lib/`]);
+    await must("cp", ["/bin/busybox", `${musl}/bin/`]);
+    await must("ln", ["-s", "busybox", `${musl}/bin/sh`]);
+    directory.write("Musl", "FROM scratch\nCOPY musl /\n");
+    const run = ["build", "--quiet", "--isolation", "chroot", "--pull-never"];
+    await buildah(
+      ...run,
+      "--tag",
+      "localhost/alpine:3",
+      "--file",
+      directory.join("Musl"),
+      directory.path,
+    );
+
+    const [block = ""] = blocks("packaging/README.md", "alpine image");
+    assertStringIncludes(block, `--from=${name}`);
+    directory.write("Dockerfile", block.replaceAll(/(FROM |--from=)/g, "$1localhost/"));
+    const file = directory.join("Dockerfile");
+    // Not --quiet: the output of RUN is the program's version.
+    const output = await buildah(
+      ...run.filter((word) => word !== "--quiet"),
+      "--file",
+      file,
+      directory.path,
+    );
+    assertStringIncludes(output, `\n${VERSION}\n`);
+  },
+);
 
 testWith(NEEDS, "boto3 gets credentials by credential_process from the image's root", async () => {
   await using scenario = await SessionScenario.create();

@@ -1,7 +1,10 @@
 import { fileURLToPath } from "node:url";
 
+/** Variable with the path of another program under test: `make test-runtime` sets it. */
+export const BINARY_VARIABLE = "AWS_SIGNING_HELPER_TEST_BINARY";
+
 /** The binary under test, as built by `make`. */
-export const BINARY = fileURLToPath(
+export const BINARY = Deno.env.get(BINARY_VARIABLE) ?? fileURLToPath(
   new URL("../../build/bin/aws_signing_helper", import.meta.url),
 );
 

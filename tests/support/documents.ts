@@ -18,6 +18,7 @@ const NOT_OURS = ["build", ".git", "node_modules"];
 
 /** Test file that runs the blocks of a name. */
 export const RUN_BY: Readonly<Record<string, string>> = {
+  "alpine image": "tests/release/image_test.ts",
   "bash completion": "tests/e2e/documents_test.ts",
   "cache": "tests/e2e/quick_start_test.ts",
   "clean-up": "tests/e2e/quick_start_test.ts",

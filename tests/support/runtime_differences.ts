@@ -1,0 +1,30 @@
+/**
+ * Differences between the compiled program and its bundle under `deno run`, where `make test-runtime` tests
+ * it: test files and tests that need the compiled program, each with its reason.
+ *
+ * @module
+ */
+
+/** Files below tests/e2e that only the compiled program passes, by the start of their names. */
+export const COMPILED_ONLY_FILES: Readonly<Record<string, string>> = {
+  arm64_: "programs for other processors are compiled",
+  base_binary: "it compiles programs",
+  macos_: "programs for macOS are compiled",
+  windows_: "programs for Windows are compiled",
+  runtime_variables: "the names of variables are removed from the base binary",
+  make_: "it runs make, whose targets build the compiled program",
+};
+
+/** Tests that only the compiled program passes. */
+export const COMPILED_ONLY_TESTS: Readonly<Record<string, string>> = {
+  "credential-process refuses to write TLS session keys when SSLKEYLOGFILE is set":
+    "the runtime opens the file, because the name is not removed from it",
+  "the runtime itself ends the program: an argument that is not UTF-8":
+    "deno run itself reads the arguments, and exits with another code",
+};
+
+/** Returns true if a test file runs under `deno run`. */
+export function runsUnderDenoRun(path: string): boolean {
+  const name = path.split("/").at(-1) ?? "";
+  return !Object.keys(COMPILED_ONLY_FILES).some((start) => name.startsWith(start));
+}
