@@ -12,6 +12,7 @@
 import { resolve } from "node:path";
 
 import { quoteCommandLine } from "../src/cli/shell_quote.ts";
+import { AssumeRoleService } from "./emulator/assume_role_service.ts";
 import { CreateSessionEmulator } from "./emulator/emulator.ts";
 import { createAuthority, issueCertificate } from "./support/certificates.ts";
 import { openssl } from "./support/openssl.ts";
@@ -69,9 +70,14 @@ async function serve(folder: Folder): Promise<void> {
     return fail("there is no demonstration to go on with; run make demo first");
   }
   await using emulator = await startEmulator(folder, port);
-  console.error(`CreateSession emulator at ${emulator.url}; Ctrl-C ends it`);
+  const read = (name: string) => Deno.readTextFileSync(folder.join(name));
+  await using sts = new AssumeRoleService(() => emulator.issued, {
+    tls: { certificate: read(FILES.serverCertificate), key: read(FILES.serverKey) },
+  });
   const { promise, resolve: end } = Promise.withResolvers<void>();
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => end());
+  console.error(`CreateSession emulator at ${emulator.url}; Ctrl-C ends it
+AssumeRole emulator at ${sts.url}, for --sts-endpoint`);
   await promise;
 }
 

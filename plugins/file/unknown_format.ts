@@ -48,7 +48,7 @@ export function unknownFormatError(bytes: Uint8Array, text: string): Error {
   const damage = describeDerDamage(bytes) ?? describeTextConversion(bytes) ??
     FORMAT_PREFIXES.find(([pattern]) => pattern.test(text))?.[1];
   return new PemError(
-    damage ?? "it is neither PEM nor DER; name a file with a key or certificate in it",
+    damage ?? "it is neither PEM nor DER; name a source with a key or certificate in it",
   );
 }
 

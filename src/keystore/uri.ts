@@ -185,9 +185,9 @@ export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
   return { scheme, displayName, path, attributes, query };
 }
 
-/** Splits the text before the attributes: an address begins with a scheme of its own. */
+/** Splits off an address: it begins with a scheme of its own, or its first part is not an attribute. */
 function splitAddress(text: string): [address: string, attributes: string] {
-  if (!/^[^=;]*:/.test(text)) return ["", text];
+  if (!/^[^=;]*:|^[^=;]+(?:;|$)/.test(text)) return ["", text];
   const [address, attributes = ""] = splitOnce(text, ";");
   return [address, attributes];
 }

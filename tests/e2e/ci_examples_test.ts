@@ -64,7 +64,6 @@ class Runner implements AsyncDisposable {
         AWS_SIGNING_HELPER_ENDPOINT: emulator.url,
         AWS_SIGNING_HELPER_CA_BUNDLE: caBundle,
         AWS_ENDPOINT_URL_STS: this.#sts.url,
-        AWS_DEFAULT_REGION: "us-east-1",
         AWS_EC2_METADATA_DISABLED: "true",
         ...env,
       },
@@ -91,6 +90,11 @@ interface Step {
   readonly env?: Variables;
 }
 
+interface Job {
+  readonly env: Variables;
+  readonly steps: Step[];
+}
+
 /** Shell of GitHub Actions. */
 const GITHUB = ["bash", "-e"];
 /** Shell of GitLab CI. */
@@ -103,7 +107,7 @@ testWith(
     await using scenario = await SessionScenario.create({}, { latencyMilliseconds: LATENCY });
     await using runner = new Runner(scenario);
     const [text = ""] = blocks(FILES, "github actions");
-    const { jobs } = await parseYaml(text) as { jobs: Record<string, { steps: Step[] }> };
+    const { jobs } = await parseYaml(text) as { jobs: Record<string, Job> };
     const steps = jobs["deploy"]?.steps ?? [];
     assertEquals(steps.length, 2);
     const { certificatePem, keyPem } = scenario.identity;
@@ -123,7 +127,10 @@ testWith(
           // GitHub replaces what is not defined with an empty text.
           return [name, variables[expression] ?? ""];
         });
-        const result = await runner.run(GITHUB, run, Object.fromEntries(values));
+        const result = await runner.run(GITHUB, run, {
+          ...jobs["deploy"]?.env,
+          ...Object.fromEntries(values),
+        });
         results.push(result);
         if (result.code !== 0) break;
       }
@@ -149,10 +156,13 @@ testWith(
     await using scenario = await SessionScenario.create({}, { latencyMilliseconds: LATENCY });
     await using runner = new Runner(scenario);
     const [text = ""] = blocks(FILES, "gitlab ci");
-    const { deploy } = await parseYaml(text) as { deploy: { script: string[] } };
+    const { deploy } = await parseYaml(text) as {
+      deploy: { script: string[]; variables: Variables };
+    };
     assertGreater(deploy.script.length, 2);
     const base64 = encodeBase64(scenario.identity.keyPem);
     const variables: Variables = {
+      ...deploy.variables,
       AWS_CERTIFICATE: scenario.identity.certificatePem,
       AWS_PRIVATE_KEY: base64,
       AWS_SIGNING_HELPER_ROLE_ARN: ARNS.role,

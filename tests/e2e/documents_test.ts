@@ -83,9 +83,9 @@ testWith(["binary"], "the example of role chaining works as it is written", asyn
     directory,
     blocks("src/rolesanywhere/README.md", "role chaining").join("\n"),
     {
-      ROLE: ARNS.role,
-      PROFILE: ARNS.profile,
-      ANCHOR: ARNS.trustAnchor,
+      role: ARNS.role,
+      profile: ARNS.profile,
+      trust_anchor: ARNS.trustAnchor,
       AWS_SIGNING_HELPER_ENDPOINT: emulator.url,
       AWS_SIGNING_HELPER_STS_ENDPOINT: scenario.sts.localhost,
       AWS_SIGNING_HELPER_CA_BUNDLE: scenario.caBundle,
@@ -93,6 +93,36 @@ testWith(["binary"], "the example of role chaining works as it is written", asyn
   );
   assertEquals([code, stderr], [0, ""]);
   assertEquals(JSON.parse(stdout).AccessKeyId, scenario.sts.issued[0]?.accessKeyId);
+});
+
+Deno.test("the policies of role chaining fit its example and the quick start", async () => {
+  const ROOM = "src/rolesanywhere/README.md";
+  using directory = new TemporaryDirectory();
+  Deno.mkdirSync(directory.join("stub"));
+  directory.write("stub/aws", '#!/bin/sh\necho "$@"\n');
+  Deno.chmodSync(directory.join("stub/aws"), 0o755);
+  const script = blocks(ROOM, "chain policies").join("\n");
+  const { code, stdout, stderr } = await runProgram("sh", ["-euc", script], {
+    cwd: directory.path,
+    env: { PATH: `${directory.join("stub")}:${Deno.env.get("PATH")}` },
+  });
+  assertEquals([code, stderr], [0, ""]);
+  const statement = (name: string) =>
+    JSON.parse(Deno.readTextFileSync(directory.join(name))).Statement[0];
+  const policy = statement("chain-policy.json");
+  const trust = statement("deploy-trust.json");
+  const actions = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"];
+  assertEquals([policy.Action, trust.Action], [actions, actions]);
+  const [example = ""] = blocks(ROOM, "role chaining");
+  const [, next = "", externalId] =
+    /--assume-role-arn (\S+) --assume-role-external-id (\S+)/.exec(example) ?? [];
+  assertEquals(policy.Resource, next);
+  assertEquals(trust.Condition.StringEquals["sts:ExternalId"], externalId);
+  const [, first = ""] = /create-role --role-name (\S+)/
+    .exec(blocks("README.md", "quick start").join("\n")) ?? [];
+  assertEquals(trust.Principal.AWS, `arn:aws:iam::123456789012:role/${first}`);
+  assertStringIncludes(stdout, `iam put-role-policy --role-name ${first} `);
+  assertStringIncludes(stdout, `iam create-role --role-name ${next.split("/").at(-1)} `);
 });
 
 testWith(["binary"], "a keystore of another system is refused as README.md has it", async () => {

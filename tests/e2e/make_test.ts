@@ -52,10 +52,15 @@ Deno.test("make demo prints only the JSON on stdout, whatever the environment, a
   }).spawn();
   const messages = emulator.stderr.pipeThrough(new TextDecoderStream()).getReader();
   try {
-    assertStringIncludes((await messages.read()).value ?? "", "Ctrl-C ends it\n");
-    const again = await runProgram("sh", ["-c", line]);
-    assertEquals(again.code, 0, again.stderr);
-    assertEquals(JSON.parse(again.stdout).Version, 1);
+    const { value: message = "" } = await messages.read();
+    assertStringIncludes(message, "Ctrl-C ends it\n");
+    const [, sts = ""] = /^AssumeRole emulator at (\S+), for --sts-endpoint$/m.exec(message) ?? [];
+    const chain = `--assume-role-arn arn:aws:iam::222222222222:role/Deploy --sts-endpoint ${sts}`;
+    for (const command of [line, `${line} ${chain}`]) {
+      const again = await runProgram("sh", ["-c", command]);
+      assertEquals(again.code, 0, again.stderr);
+      assertEquals(JSON.parse(again.stdout).Version, 1);
+    }
   } finally {
     emulator.kill("SIGINT");
     assertEquals((await emulator.status).code, 0);

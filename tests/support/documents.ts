@@ -21,6 +21,7 @@ export const RUN_BY: Readonly<Record<string, string>> = {
   "alpine image": "tests/release/image_test.ts",
   "bash completion": "tests/e2e/documents_test.ts",
   "cache": "tests/e2e/quick_start_test.ts",
+  "chain policies": "tests/e2e/documents_test.ts",
   "clean-up": "tests/e2e/quick_start_test.ts",
   "configure": "tests/e2e/quick_start_test.ts",
   "doctor": "tests/e2e/quick_start_test.ts",

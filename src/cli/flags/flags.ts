@@ -319,7 +319,7 @@ export const FLAGS = {
     kind: "text",
     group: "command",
     value: "PATH",
-    description: "JSON file of several roles to serve",
+    description: "JSON file of roles, in place of --role-arn",
     refusesEmpty: true,
   },
   "metrics": {

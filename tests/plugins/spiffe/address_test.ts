@@ -83,3 +83,15 @@ Deno.test("readTarget() refuses an empty variable", () => {
     "SPIFFE_ENDPOINT_SOCKET: not an address",
   );
 });
+
+for (
+  const text of ["/run/agent.sock", "run/agent.sock", "//example.org/web", "/run/agent.sock;id=x"]
+) {
+  Deno.test(`readTarget() names the forms of an address for spiffe:${text}`, () => {
+    assertThrows(
+      () => read(`spiffe:${text}`),
+      HelperError,
+      "not an address of a Workload API; use unix:///path/of/socket",
+    );
+  });
+}
