@@ -546,6 +546,10 @@ const BAD_FILES: Readonly<Record<string, readonly [file: unknown, message: RegEx
     [roleOf("a", { users: ["no-such"] })],
     /: role "a": users: there is no user "no-such"; check the name with getent passwd\n$/,
   ],
+  "a user's name that continues after a zero byte": [
+    [roleOf("a", { users: ["root\0x"] })],
+    /: role "a": users: there is no user .*; check the name with getent passwd\n$/,
+  ],
   "users that are not a list": [
     [roleOf("a", { users: "root" })],
     /: role "a": users is not a list; write it in brackets\n$/,
