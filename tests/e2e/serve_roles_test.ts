@@ -607,6 +607,33 @@ testWith(
   },
 );
 
+testWith(
+  ["linux", "binary"],
+  "serve refuses a token file that two roles name by different links",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    using directory = new TemporaryDirectory();
+    const file = directory.join("roles.json");
+    Deno.mkdirSync(directory.join("real"));
+    Deno.symlinkSync("real", directory.join("link"));
+    const [real, link, other] = ["real/t", "link/t", "real/u"].map((name) => directory.join(name));
+    await using serve = await RolesServe.start(scenario, file, [
+      roleOf("a", { tokenFile: real }),
+      roleOf("b", { tokenFile: other, users: [] }),
+    ]);
+    writeRoles(file, [
+      roleOf("a", { tokenFile: real }),
+      roleOf("b", { tokenFile: link, users: [] }),
+    ]);
+    const message = /role "b": tokenFile: the role "a" has the same file; name another/;
+    assertMatch(await serve.reload(), message);
+    const authorization = Deno.readTextFileSync(real ?? "");
+    const response = await fetch(`${serve.url}/role/a`, { headers: { authorization } });
+    assertEquals(scenario.emulator.sessions.length, 2);
+    assertEquals([response.status, (await response.json()).RoleArn], [200, roleArn("a")]);
+  },
+);
+
 testWith(["linux", "binary"], "serve takes the documented roles", async () => {
   await using scenario = await SessionScenario.create();
   using directory = new TemporaryDirectory();
