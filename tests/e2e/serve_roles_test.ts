@@ -634,6 +634,41 @@ testWith(
   },
 );
 
+testWith(["linux", "binary"], "a token replaces no file but an earlier token", async () => {
+  await using scenario = await SessionScenario.create();
+  using directory = new TemporaryDirectory();
+  const file = directory.join("roles.json");
+  const key = directory.join("key.pem");
+  Deno.copyFileSync(scenario.identity.keyPath, key);
+  const before = Deno.readTextFileSync(key);
+  const [token, empty] = ["token", "empty"].map((name) => directory.join(name));
+  // A token that a killed serve left, and a file that was made for one.
+  Deno.writeTextFileSync(token ?? "", "A".repeat(64));
+  Deno.writeTextFileSync(empty ?? "", "");
+  await using serve = await RolesServe.start(scenario, file, [
+    roleOf("a", { tokenFile: token }),
+    roleOf("b", { tokenFile: empty, users: [] }),
+  ]);
+  const tokens = [token, empty].map((path) => Deno.readTextFileSync(path ?? ""));
+  assertEquals(tokens.map((text) => text.length), [64, 64]);
+  assertNotEquals(tokens[0], "A".repeat(64));
+  const blanks = directory.write("blanks", " ".repeat(64));
+  for (const path of [key, file, blanks]) {
+    writeRoles(file, [roleOf("a", { tokenFile: token }), roleOf("c", { tokenFile: path })]);
+    const roles = Deno.readTextFileSync(file);
+    assertStringIncludes(
+      await serve.reload(),
+      `role "c": tokenFile ${path}: it has other contents than a token; name another file; ` +
+        "the roles read before are still served",
+    );
+    assertEquals(Deno.readTextFileSync(file), roles);
+  }
+  serve.binary.kill("SIGTERM");
+  assertEquals((await serve.binary.end()).code, 0);
+  assertEquals([Deno.readTextFileSync(key), exists(file)], [before, true]);
+  assertEquals(Deno.readTextFileSync(blanks), " ".repeat(64));
+});
+
 testWith(["linux", "binary"], "serve takes the documented roles", async () => {
   await using scenario = await SessionScenario.create();
   using directory = new TemporaryDirectory();
