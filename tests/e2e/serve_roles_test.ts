@@ -24,6 +24,7 @@ import {
   SYSTEM_PYTHON,
   writeRoles,
 } from "../support/roles_scenario.ts";
+import { RunningBinary } from "../support/running_binary.ts";
 import { ARNS, SessionScenario } from "../support/session_scenario.ts";
 import { type SystemUser, SystemUsers } from "../support/system_users.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -668,6 +669,27 @@ testWith(["linux", "binary"], "a token replaces no file but an earlier token", a
   assertEquals([Deno.readTextFileSync(key), exists(file)], [before, true]);
   assertEquals(Deno.readTextFileSync(blanks), " ".repeat(64));
 });
+
+testWith(
+  ["linux", "binary"],
+  "a serve that is ended at its start leaves no token files",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    using directory = new TemporaryDirectory();
+    const file = scenario.directory.join("roles.json");
+    const tokenFiles = Array.from({ length: 60 }, (_, i) => directory.join(`token-${i}`));
+    writeRoles(file, tokenFiles.map((tokenFile, i) => roleOf(`role-${i}`, { tokenFile })));
+    await using serve = new RunningBinary(
+      ["serve", ...flagsWithoutRole(scenario), "--roles", file, "--port=0"],
+      {},
+    );
+    await serve.waitForLine(/^aws_signing_helper: role ".*": credentials are valid/);
+    while (!tokenFiles.some(exists)) await new Promise((resolve) => setTimeout(resolve, 1));
+    serve.kill("SIGTERM");
+    const { code } = await serve.end();
+    assertEquals([code, [...Deno.readDirSync(directory.path)]], [0, []]);
+  },
+);
 
 testWith(["linux", "binary"], "serve takes the documented roles", async () => {
   await using scenario = await SessionScenario.create();
