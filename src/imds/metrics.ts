@@ -37,8 +37,12 @@ class RoleRefreshes {
   #failures = 0;
   #expiration: Date | undefined;
   #next: Date | undefined;
+  #settings: object | undefined;
 
-  onRefresh(event: RefreshEvent): void {
+  onRefresh(event: RefreshEvent, settings: object): void {
+    // The session of other settings is not served any more.
+    if (settings !== this.#settings) this.#expiration = undefined;
+    this.#settings = settings;
     if (event.kind === "refreshed") {
       this.#count("success");
       this.#failures = 0;
@@ -84,9 +88,9 @@ export class ServeMetrics implements EndpointMetrics {
 
   constructor(private readonly sources: MetricsSources) {}
 
-  /** Counts an event of a role's refresher. */
-  onRefresh(role: string, event: RefreshEvent): void {
-    this.#role(role).onRefresh(event);
+  /** Counts an event of a role's refresher. `settings` are those of the session: one object for each. */
+  onRefresh(role: string, event: RefreshEvent, settings: object): void {
+    this.#role(role).onRefresh(event, settings);
   }
 
   /** Counts a response. `path` is normalized. */

@@ -94,9 +94,10 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
   using roles = await RoleSet.start(settings, {
     fetch: async (role) => await vendor.vend(role.request, await senders.of(role)),
     refresh: createRefreshDeps(system),
-    onRefresh: ({ label, name }, event) => {
+    onRefresh: (role, event) => {
+      const { label, name } = role;
       log.refresh(event, label && name);
-      metrics?.onRefresh(name, event);
+      metrics?.onRefresh(name, event, role);
     },
     randomBytes,
     warn,
