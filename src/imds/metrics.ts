@@ -37,20 +37,21 @@ class RoleRefreshes {
   #failures = 0;
   #expiration: Date | undefined;
   #next: Date | undefined;
+  /** Settings of the last session. */
   #settings: object | undefined;
 
   onRefresh(event: RefreshEvent, settings: object): void {
-    // The session of other settings is not served any more.
-    if (settings !== this.#settings) this.#expiration = undefined;
-    this.#settings = settings;
     if (event.kind === "refreshed") {
       this.#count("success");
       this.#failures = 0;
+      this.#settings = settings;
       this.#expiration = event.credentials.expiration;
       this.#next = event.nextRefresh;
     } else if (event.kind === "failed") {
       this.#count(resultOf(event.error));
       this.#failures = event.failures;
+      // The session of other settings is over, unless it is served until there is a new one.
+      if (settings !== this.#settings) this.#expiration = event.credentials?.expiration;
       this.#next = event.nextAttempt;
     }
   }

@@ -28,6 +28,7 @@ Deno.test("/metrics has no expiration of a session that a change of the role end
   scenario.emulator.refusedProfiles.add(refused);
   const file = scenario.directory.join("roles.json");
   const roles = (more = {}) => [roleOf("a"), roleOf("b", more)];
+  const tokenFile = scenario.directory.join("token");
   await using serve = await RolesServe.start(scenario, file, roles(), { flags: ["--metrics"] });
   const read = async (name: string): Promise<number> => {
     const page = await (await fetch(`${serve.url}/metrics`)).text();
@@ -35,7 +36,7 @@ Deno.test("/metrics has no expiration of a session that a change of the role end
     return Number(line.exec(page)?.[2]);
   };
   assert(await read("expiration_timestamp_seconds") > Date.now() / 1000);
-  writeRoles(file, roles({ profileArn: refused }));
+  writeRoles(file, roles({ profileArn: refused, tokenFile }));
   assert((await serve.reload()).includes("changed b"));
   assertEquals(await read("expiration_timestamp_seconds"), 0);
   assertEquals(await read("failed_refreshes"), 1);

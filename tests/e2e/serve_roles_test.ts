@@ -447,6 +447,47 @@ testWith(
   },
 );
 
+testWith(
+  ["linux", "binary"],
+  "a changed role serves its last session while the service is unavailable",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    using directory = new TemporaryDirectory();
+    const file = directory.join("roles.json");
+    const tokenFile = directory.join("token");
+    const role = (sessionDuration: number, more = {}) =>
+      roleOf("a", { tokenFile, sessionDuration, ...more });
+    await using serve = await RolesServe.start(scenario, file, [role(3600)], {
+      flags: ["--metrics"],
+    });
+    const get = async (path: string) => {
+      const headers = { authorization: Deno.readTextFileSync(tokenFile) };
+      return await (await fetch(`${serve.url}${path}`, { headers })).text();
+    };
+    const first = JSON.parse(await get("/role/a")).AccessKeyId;
+    const reload = async (sessionDuration: number, more = {}) => {
+      writeRoles(file, [role(sessionDuration, more)]);
+      assertStringIncludes(await serve.reload(), "changed a");
+    };
+    scenario.emulator.fail("access-denied");
+    for (const seconds of [1000, 1100]) {
+      await reload(seconds);
+      assertEquals(JSON.parse(await get("/role/a")).AccessKeyId, first);
+      const { status, roles: [{ remainingSeconds }] } = JSON.parse(await get("/healthz"));
+      assertEquals([status, remainingSeconds > 3000], ["failing", true]);
+      assert(!/session_expiration\S* 0$/m.test(await get("/metrics")));
+    }
+    assertMatch(serve.binary.lines.join(), /the refresh failed.*; the credentials are valid until/);
+    // Other clients do not get it, even if only they change.
+    await reload(1100, { users: [] });
+    assertEquals(JSON.parse(await get("/role/a")).code, "NoCredentials");
+    assert(/session_expiration\S* 0$/m.test(await get("/metrics")));
+    scenario.emulator.recover();
+    await reload(1200, { users: [] });
+    assertNotEquals(JSON.parse(await get("/role/a")).AccessKeyId, first);
+  },
+);
+
 testWith(["linux", "binary"], "serve does not listen if all roles fail", async () => {
   await using scenario = await SessionScenario.create();
   scenario.emulator.refusedProfiles.add(ARNS.profile);

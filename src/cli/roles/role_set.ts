@@ -123,6 +123,7 @@ export class RoleSet implements Disposable {
       const isSame = old !== undefined && hasSameSession(old.settings, role);
       const hasSameClients = old !== undefined && haveSameClients(old.settings, role);
       (!old ? added : isSame && hasSameClients ? kept : changed).push(name);
+      if (isSame && !hasSameClients) old.session.dropPrevious();
       sessions.set(
         name,
         // New clients of a role do not get the session of its old settings.
@@ -140,7 +141,10 @@ export class RoleSet implements Disposable {
     }
     const removed = [...before.keys()].filter((name) => !sessions.has(name));
     const attempts = [...sessions.values()].map((session) => session.begun);
-    for (const name of kept) attempts.push(sessions.get(name)?.retry() ?? Promise.resolve());
+    for (const name of [...changed, ...kept]) {
+      const session = sessions.get(name);
+      if (session && session === before.get(name)?.session) attempts.push(session.retry());
+    }
     return { added, changed, removed, kept, tried: Promise.all(attempts).then(() => {}) };
   }
 
