@@ -10,7 +10,7 @@ import { errnoOf } from "../files/file_errors.ts";
 import { FilePlace, UntrustedPathError } from "../files/file_place.ts";
 import { HelperError } from "../errors.ts";
 
-/** The token file's path is not a regular file. The message continues a sentence. */
+/** The token file's path is not a regular file, or has other contents. The message continues a sentence. */
 class NotReplaceableError extends Error {
   override readonly name = "NotReplaceableError";
 }
@@ -22,6 +22,9 @@ export interface ContainerToken extends Disposable {
 }
 
 const TOKEN_BYTES = 48;
+/** Length of a token's text. */
+const TOKEN_LENGTH = TOKEN_BYTES / 3 * 4;
+const TOKEN = new RegExp(`^[A-Za-z0-9+/]{${TOKEN_LENGTH}}$`);
 
 /** File for a token. */
 export interface TokenFile {
@@ -96,8 +99,9 @@ function writeToken(path: string, bytes: Uint8Array, { owner, onOtherOwner }: To
 }
 
 /**
- * Throws {@link NotReplaceableError} for anything but a regular file. A rename would replace
- * devices too: root could destroy `/dev/null`, and `/dev/stdout` is a link.
+ * Throws {@link NotReplaceableError} for anything but an empty file or one with a token. A rename would
+ * replace devices too: root could destroy `/dev/null`, and `/dev/stdout` is a link. A wrong path could
+ * name a key, which would also be removed at the end.
  */
 function checkReplaceable(path: string): void {
   let info: Deno.FileInfo;
@@ -107,13 +111,27 @@ function checkReplaceable(path: string): void {
     if (thrown instanceof Deno.errors.NotFound) return;
     throw thrown;
   }
-  if (info.isFile) return;
+  if (info.isFile) {
+    if (mayHaveToken(path, info)) return;
+    throw new NotReplaceableError("it has other contents than a token; name another file");
+  }
   const kind = info.isSymlink
     ? "a symbolic link"
     : info.isDirectory
     ? "a directory"
     : "not a regular file";
   throw new NotReplaceableError(`it is ${kind}; name another file`);
+}
+
+/** Returns true if the file is empty or has a token, by its size if this user may not read it. */
+function mayHaveToken(path: string, { size }: Deno.FileInfo): boolean {
+  if (size === 0) return true;
+  if (size !== TOKEN_LENGTH) return false;
+  try {
+    return TOKEN.test(Deno.readTextFileSync(path));
+  } catch {
+    return true; // an earlier token that belongs to the user of a role
+  }
 }
 
 /** Returns whether both are one file. Another server may have written its own token meanwhile. */

@@ -37,16 +37,21 @@ class RoleRefreshes {
   #failures = 0;
   #expiration: Date | undefined;
   #next: Date | undefined;
+  /** Settings of the last session. */
+  #settings: object | undefined;
 
-  onRefresh(event: RefreshEvent): void {
+  onRefresh(event: RefreshEvent, settings: object): void {
     if (event.kind === "refreshed") {
       this.#count("success");
       this.#failures = 0;
+      this.#settings = settings;
       this.#expiration = event.credentials.expiration;
       this.#next = event.nextRefresh;
     } else if (event.kind === "failed") {
       this.#count(resultOf(event.error));
       this.#failures = event.failures;
+      // The session of other settings is over, unless it is served until there is a new one.
+      if (settings !== this.#settings) this.#expiration = event.credentials?.expiration;
       this.#next = event.nextAttempt;
     }
   }
@@ -84,9 +89,9 @@ export class ServeMetrics implements EndpointMetrics {
 
   constructor(private readonly sources: MetricsSources) {}
 
-  /** Counts an event of a role's refresher. */
-  onRefresh(role: string, event: RefreshEvent): void {
-    this.#role(role).onRefresh(event);
+  /** Counts an event of a role's refresher. `settings` are those of the session: one object for each. */
+  onRefresh(role: string, event: RefreshEvent, settings: object): void {
+    this.#role(role).onRefresh(event, settings);
   }
 
   /** Counts a response. `path` is normalized. */

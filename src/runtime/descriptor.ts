@@ -89,6 +89,7 @@ async function readAndClose(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const library = Deno.dlopen(path, SYMBOLS);
   const { poll, read, close } = library.symbols;
+  const refuse = () => new SourceError("failed", "cannot be read; open it for reading");
   let isOver = false;
   // struct pollfd: int fd, short events, short revents
   const request = new Uint8Array(8);
@@ -96,11 +97,13 @@ async function readAndClose(
   view.setInt32(0, descriptor, true);
   view.setInt16(4, events.readable, true);
   try {
+    // The writing end of a pipe never becomes readable, so poll would wait for ever.
+    if (read(descriptor, new Uint8Array(1), 0n) < 0n) throw refuse();
     return await readStream(async (into) => {
       do {
         if (await poll(request, 1n, POLL_INTERVAL) > 0) {
           const count = Number(read(descriptor, into, BigInt(into.length)));
-          if (count < 0) throw new SourceError("failed", "cannot be read; open it for reading");
+          if (count < 0) throw refuse();
           return count;
         }
       } while (!isOver);

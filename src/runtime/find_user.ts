@@ -15,6 +15,7 @@ const USER_OFFSET = 16;
 
 /** Returns a user's number by name, from the sources that the system uses; undefined if there is none. */
 export function findUser(name: string): number | undefined {
+  if (name.includes("\0")) return undefined; // the function would read the part before it
   const library = Deno.dlopen(POSIX_SYSTEMS["linux"]?.library ?? "", SYMBOLS);
   try {
     const entry = library.symbols.getpwnam(new TextEncoder().encode(`${name}\0`));

@@ -388,6 +388,10 @@ const REFUSED: Readonly<
     redirection: "9>> file",
     message: "fd:9 cannot be read; open it for reading",
   },
+  "the writing end of a pipe": {
+    flag: "--private-key=fd:1",
+    message: "fd:1 cannot be read; open it for reading",
+  },
   "a directory": {
     flag: "--private-key=fd:9",
     redirection: "9< .",

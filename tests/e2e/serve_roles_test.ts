@@ -24,6 +24,7 @@ import {
   SYSTEM_PYTHON,
   writeRoles,
 } from "../support/roles_scenario.ts";
+import { RunningBinary } from "../support/running_binary.ts";
 import { ARNS, SessionScenario } from "../support/session_scenario.ts";
 import { type SystemUser, SystemUsers } from "../support/system_users.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -446,6 +447,47 @@ testWith(
   },
 );
 
+testWith(
+  ["linux", "binary"],
+  "a changed role serves its last session while the service is unavailable",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    using directory = new TemporaryDirectory();
+    const file = directory.join("roles.json");
+    const tokenFile = directory.join("token");
+    const role = (sessionDuration: number, more = {}) =>
+      roleOf("a", { tokenFile, sessionDuration, ...more });
+    await using serve = await RolesServe.start(scenario, file, [role(3600)], {
+      flags: ["--metrics"],
+    });
+    const get = async (path: string) => {
+      const headers = { authorization: Deno.readTextFileSync(tokenFile) };
+      return await (await fetch(`${serve.url}${path}`, { headers })).text();
+    };
+    const first = JSON.parse(await get("/role/a")).AccessKeyId;
+    const reload = async (sessionDuration: number, more = {}) => {
+      writeRoles(file, [role(sessionDuration, more)]);
+      assertStringIncludes(await serve.reload(), "changed a");
+    };
+    scenario.emulator.fail("access-denied");
+    for (const seconds of [1000, 1100]) {
+      await reload(seconds);
+      assertEquals(JSON.parse(await get("/role/a")).AccessKeyId, first);
+      const { status, roles: [{ remainingSeconds }] } = JSON.parse(await get("/healthz"));
+      assertEquals([status, remainingSeconds > 3000], ["failing", true]);
+      assert(!/session_expiration\S* 0$/m.test(await get("/metrics")));
+    }
+    assertMatch(serve.binary.lines.join(), /the refresh failed.*; the credentials are valid until/);
+    // Other clients do not get it, even if only they change.
+    await reload(1100, { users: [] });
+    assertEquals(JSON.parse(await get("/role/a")).code, "NoCredentials");
+    assert(/session_expiration\S* 0$/m.test(await get("/metrics")));
+    scenario.emulator.recover();
+    await reload(1200, { users: [] });
+    assertNotEquals(JSON.parse(await get("/role/a")).AccessKeyId, first);
+  },
+);
+
 testWith(["linux", "binary"], "serve does not listen if all roles fail", async () => {
   await using scenario = await SessionScenario.create();
   scenario.emulator.refusedProfiles.add(ARNS.profile);
@@ -546,6 +588,10 @@ const BAD_FILES: Readonly<Record<string, readonly [file: unknown, message: RegEx
     [roleOf("a", { users: ["no-such"] })],
     /: role "a": users: there is no user "no-such"; check the name with getent passwd\n$/,
   ],
+  "a user's name that continues after a zero byte": [
+    [roleOf("a", { users: ["root\0x"] })],
+    /: role "a": users: there is no user .*; check the name with getent passwd\n$/,
+  ],
   "users that are not a list": [
     [roleOf("a", { users: "root" })],
     /: role "a": users is not a list; write it in brackets\n$/,
@@ -600,6 +646,89 @@ testWith(
     assertMatch(await run(), /roles\.json: it cannot be read; check that it exists/);
     Deno.mkdirSync(path);
     assertMatch(await run(), /roles\.json: is a directory/);
+  },
+);
+
+testWith(
+  ["linux", "binary"],
+  "serve refuses a token file that two roles name by different links",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    using directory = new TemporaryDirectory();
+    const file = directory.join("roles.json");
+    Deno.mkdirSync(directory.join("real"));
+    Deno.symlinkSync("real", directory.join("link"));
+    const [real, link, other] = ["real/t", "link/t", "real/u"].map((name) => directory.join(name));
+    await using serve = await RolesServe.start(scenario, file, [
+      roleOf("a", { tokenFile: real }),
+      roleOf("b", { tokenFile: other, users: [] }),
+    ]);
+    writeRoles(file, [
+      roleOf("a", { tokenFile: real }),
+      roleOf("b", { tokenFile: link, users: [] }),
+    ]);
+    const message = /role "b": tokenFile: the role "a" has the same file; name another/;
+    assertMatch(await serve.reload(), message);
+    const authorization = Deno.readTextFileSync(real ?? "");
+    const response = await fetch(`${serve.url}/role/a`, { headers: { authorization } });
+    assertEquals(scenario.emulator.sessions.length, 2);
+    assertEquals([response.status, (await response.json()).RoleArn], [200, roleArn("a")]);
+  },
+);
+
+testWith(["linux", "binary"], "a token replaces no file but an earlier token", async () => {
+  await using scenario = await SessionScenario.create();
+  using directory = new TemporaryDirectory();
+  const file = directory.join("roles.json");
+  const key = directory.join("key.pem");
+  Deno.copyFileSync(scenario.identity.keyPath, key);
+  const before = Deno.readTextFileSync(key);
+  const [token, empty] = ["token", "empty"].map((name) => directory.join(name));
+  // A token that a killed serve left, and a file that was made for one.
+  Deno.writeTextFileSync(token ?? "", "A".repeat(64));
+  Deno.writeTextFileSync(empty ?? "", "");
+  await using serve = await RolesServe.start(scenario, file, [
+    roleOf("a", { tokenFile: token }),
+    roleOf("b", { tokenFile: empty, users: [] }),
+  ]);
+  const tokens = [token, empty].map((path) => Deno.readTextFileSync(path ?? ""));
+  assertEquals(tokens.map((text) => text.length), [64, 64]);
+  assertNotEquals(tokens[0], "A".repeat(64));
+  const blanks = directory.write("blanks", " ".repeat(64));
+  for (const path of [key, file, blanks]) {
+    writeRoles(file, [roleOf("a", { tokenFile: token }), roleOf("c", { tokenFile: path })]);
+    const roles = Deno.readTextFileSync(file);
+    assertStringIncludes(
+      await serve.reload(),
+      `role "c": tokenFile ${path}: it has other contents than a token; name another file; ` +
+        "the roles read before are still served",
+    );
+    assertEquals(Deno.readTextFileSync(file), roles);
+  }
+  serve.binary.kill("SIGTERM");
+  assertEquals((await serve.binary.end()).code, 0);
+  assertEquals([Deno.readTextFileSync(key), exists(file)], [before, true]);
+  assertEquals(Deno.readTextFileSync(blanks), " ".repeat(64));
+});
+
+testWith(
+  ["linux", "binary"],
+  "a serve that is ended at its start leaves no token files",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    using directory = new TemporaryDirectory();
+    const file = scenario.directory.join("roles.json");
+    const tokenFiles = Array.from({ length: 60 }, (_, i) => directory.join(`token-${i}`));
+    writeRoles(file, tokenFiles.map((tokenFile, i) => roleOf(`role-${i}`, { tokenFile })));
+    await using serve = new RunningBinary(
+      ["serve", ...flagsWithoutRole(scenario), "--roles", file, "--port=0"],
+      {},
+    );
+    await serve.waitForLine(/^aws_signing_helper: role ".*": credentials are valid/);
+    while (!tokenFiles.some(exists)) await new Promise((resolve) => setTimeout(resolve, 1));
+    serve.kill("SIGTERM");
+    const { code } = await serve.end();
+    assertEquals([code, [...Deno.readDirSync(directory.path)]], [0, []]);
   },
 );
 

@@ -93,7 +93,7 @@ const RESULTS: Readonly<Partial<Record<ErrorCode, string>>> = {
 Deno.test("onRefresh() counts each role's refreshes by result", () => {
   for (const [code, result] of Object.entries(RESULTS)) {
     const { metrics } = createMetrics();
-    const role = { onRefresh: (event: RefreshEvent) => metrics.onRefresh("Demo", event) };
+    const role = { onRefresh: (event: RefreshEvent) => metrics.onRefresh("Demo", event, metrics) };
     role.onRefresh({ kind: "refreshed", credentials: CREDENTIALS, nextRefresh: NEXT });
     role.onRefresh({ kind: "clock-jump", by: 60_000 });
     const error = new HelperError(code as ErrorCode, "secret message");
@@ -127,7 +127,11 @@ Deno.test("onRefresh() counts each role's refreshes by result", () => {
 
 Deno.test("render() has the roles that are served now, and their earlier counts", () => {
   const { metrics, roles } = createMetrics();
-  metrics.onRefresh("Other", { kind: "refreshed", credentials: CREDENTIALS, nextRefresh: NEXT });
+  metrics.onRefresh(
+    "Other",
+    { kind: "refreshed", credentials: CREDENTIALS, nextRefresh: NEXT },
+    metrics,
+  );
   const count = () =>
     valuesOf(metrics.render())['session_refreshes_total{result="success",role="Other"}'];
   assertEquals(count(), 1);

@@ -94,14 +94,18 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
   using roles = await RoleSet.start(settings, {
     fetch: async (role) => await vendor.vend(role.request, await senders.of(role)),
     refresh: createRefreshDeps(system),
-    onRefresh: ({ label, name }, event) => {
+    onRefresh: (role, event) => {
+      const { label, name } = role;
       log.refresh(event, label && name);
-      metrics?.onRefresh(name, event);
+      metrics?.onRefresh(name, event, role);
     },
     randomBytes,
     warn,
   });
   try {
+    // Tokens are written with the signals held: their files are removed at the end, whenever that is.
+    using hold = system.holdSignals();
+    roles.createTokens();
     const served: Served = {
       tokens,
       health: () => health(roles, system.now()),
@@ -113,7 +117,6 @@ export async function serve(values: FlagValues, system: System): Promise<void> {
       monotonic: () => system.monotonic(),
     };
     let app = await createRolesApp(served, roles.table);
-    using hold = system.holdSignals();
     await using server = await EndpointServer.start({
       bind,
       hopLimit: values.integer("hop-limit"),
@@ -254,6 +257,7 @@ async function stopUnlessInterrupted(
 
 function waitForAbort(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
+    if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
 }

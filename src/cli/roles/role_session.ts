@@ -22,7 +22,7 @@ export class RoleSession {
   /** True if a newer session of the role reports events. */
   #isReplaced = false;
 
-  /** @param previous is served until the first attempt of this one has ended, and stopped then */
+  /** @param previous is served until this one has credentials; it is not refreshed after the first attempt */
   constructor(
     private readonly name: string,
     fetch: () => Promise<SessionCredentials>,
@@ -31,13 +31,14 @@ export class RoleSession {
     private previous?: RoleSession,
   ) {
     const report = (event: RefreshEvent) => {
-      if (!this.#isStopped && !this.#isReplaced) onEvent(event);
+      if (event.kind === "refreshed" && this.#refresher) this.previous = undefined;
+      if (!this.#isStopped && !this.#isReplaced) onEvent(this.#withCredentials(event));
     };
     if (previous) previous.#isReplaced = true;
     this.begun = Refresher.begin(fetch, deps, report).then((refresher) => {
       this.#refresher = refresher;
       void this.previous?.stop();
-      this.previous = undefined;
+      this.previous = refresher.credentials ? undefined : this.previous?.serving;
       if (this.#isStopped) void refresher.stop();
     });
   }
@@ -45,10 +46,9 @@ export class RoleSession {
   /** Returns the credentials, with their fetch time, if they are valid at `now`. */
   credentials(now: number): ServedCredentials | undefined {
     const refresher = this.#refresher;
-    if (!refresher) return this.previous?.credentials(now);
-    const credentials = refresher.credentialsAt(now);
-    const fetched = refresher.state.lastRefresh;
-    return credentials && fetched && { ...credentials, fetched };
+    const credentials = refresher?.credentialsAt(now);
+    const fetched = refresher?.state.lastRefresh;
+    return credentials && fetched ? { ...credentials, fetched } : this.previous?.credentials(now);
   }
 
   /** Error of the last attempt, if it failed. */
@@ -64,12 +64,35 @@ export class RoleSession {
   state(): RoleState {
     if (!this.#refresher && this.previous) return this.previous.state();
     const { lastRefresh, lastError, failures = 0 } = this.#refresher?.state ?? {};
+    const before = this.previous?.state();
     return {
       name: this.name,
-      expiration: this.#refresher?.credentials?.expiration,
-      lastRefresh,
+      expiration: this.#refresher?.credentials?.expiration ?? before?.expiration,
+      lastRefresh: lastRefresh ?? before?.lastRefresh,
       lastError: lastError && { code: lastError.code, failures },
     };
+  }
+
+  /** Ends the session that is served in place of this one, which new clients may not get. */
+  dropPrevious(): void {
+    void this.previous?.stop();
+    this.previous = undefined;
+  }
+
+  /** The latest session that has credentials: this one, or one before. */
+  private get serving(): RoleSession | undefined {
+    return this.#refresher?.credentials ? this : this.previous?.serving;
+  }
+
+  /** The credentials that are served, if they are valid. */
+  private get current(): SessionCredentials | undefined {
+    return this.#refresher?.credentials ?? this.previous?.current;
+  }
+
+  /** Adds the credentials that are still served to the event of a failure. */
+  #withCredentials(event: RefreshEvent): RefreshEvent {
+    if (event.kind !== "failed" || event.credentials) return event;
+    return { ...event, credentials: this.previous?.current };
   }
 
   /** Ends the refreshes. Resolves when a running call has ended. */

@@ -46,10 +46,9 @@ export class RoleSet implements Disposable {
   private constructor(private readonly deps: RoleSetDeps) {}
 
   /**
-   * Requests a session of each role, and writes their tokens. A role that fails is retried.
+   * Requests a session of each role. A role that fails is retried. The roles have no tokens yet.
    *
-   * Throws the error of the first role if all fail, and `listen` if a token cannot be written; then
-   * nothing runs.
+   * Throws the error of the first role if all fail; then nothing runs.
    */
   static async start(settings: readonly RoleSettings[], deps: RoleSetDeps): Promise<RoleSet> {
     // Failures are reported when it is known that another role works.
@@ -72,12 +71,19 @@ export class RoleSet implements Disposable {
       const [{ label } = {}] = settings;
       if (first && errors.length === sessions.size) throw nameRole(first, label, errors.length);
       for (const report of failures) report();
-      set.#use(settings, set.#createTokens(settings), sessions);
+      set.#use(settings, new Map(), sessions);
       return set;
     } catch (thrown) {
       for (const session of sessions.values()) void session.stop();
       throw thrown;
     }
+  }
+
+  /** Writes the tokens of the roles. Throws `listen` if one cannot be written; then there are none. */
+  createTokens(): void {
+    const settings = this.#roles.map((role) => role.settings);
+    const sessions = this.#roles.map((role) => [role.settings.name, role.session] as const);
+    this.#use(settings, this.#createTokens(settings), new Map(sessions));
   }
 
   get roles(): readonly RunningRole[] {
@@ -117,6 +123,7 @@ export class RoleSet implements Disposable {
       const isSame = old !== undefined && hasSameSession(old.settings, role);
       const hasSameClients = old !== undefined && haveSameClients(old.settings, role);
       (!old ? added : isSame && hasSameClients ? kept : changed).push(name);
+      if (isSame && !hasSameClients) old.session.dropPrevious();
       sessions.set(
         name,
         // New clients of a role do not get the session of its old settings.
@@ -134,7 +141,10 @@ export class RoleSet implements Disposable {
     }
     const removed = [...before.keys()].filter((name) => !sessions.has(name));
     const attempts = [...sessions.values()].map((session) => session.begun);
-    for (const name of kept) attempts.push(sessions.get(name)?.retry() ?? Promise.resolve());
+    for (const name of [...changed, ...kept]) {
+      const session = sessions.get(name);
+      if (session && session === before.get(name)?.session) attempts.push(session.retry());
+    }
     return { added, changed, removed, kept, tried: Promise.all(attempts).then(() => {}) };
   }
 

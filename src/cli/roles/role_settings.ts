@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { HelperError } from "../../errors.ts";
 import { readSource, SourceError } from "../../files/source_file.ts";
 import { checkUsersAreKnown, parseUsers } from "../../imds/allowed_users.ts";
@@ -193,7 +193,7 @@ function checkTokenFiles(settings: readonly RoleSettings[]): void {
   const roles = new Map<string, string>();
   for (const { name, token } of settings) {
     if (token?.file === undefined) continue;
-    const file = resolve(token.file);
+    const file = withoutLinks(token.file);
     const other = roles.get(file);
     if (other !== undefined) {
       throw new HelperError(
@@ -202,5 +202,14 @@ function checkTokenFiles(settings: readonly RoleSettings[]): void {
       );
     }
     roles.set(file, name);
+  }
+}
+
+/** Returns the path with the real path of its directory, if that exists. */
+function withoutLinks(path: string): string {
+  try {
+    return join(Deno.realPathSync(dirname(path)), basename(path));
+  } catch {
+    return resolve(path); // reported when the token is written
   }
 }
