@@ -162,6 +162,12 @@ const FAILURES: readonly Failure[] = [
     message: (host, flag) => `${host} refuses connections; check ${flag} and the network`,
     atProxy: (proxy) => `${proxy} refuses connections; check the variable and the network`,
   },
+  {
+    pattern: /unreachable|no route to host|cannot assign requested address|address is not valid/i,
+    code: "network",
+    message: (host, flag) => `${host} cannot be reached from here; check ${flag} and the network`,
+    atProxy: (proxy) => `${proxy} cannot be reached from here; check the variable and the network`,
+  },
 ];
 
 function toHelperError(

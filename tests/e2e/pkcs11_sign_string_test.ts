@@ -181,6 +181,18 @@ for (const name of ["segfault", "abort", "exit", "empty"] as const) {
   });
 }
 
+Deno.test("a module that crashes is an error message, also in a folder with blanks", async () => {
+  const folder = hsm.directory.join("a b:c");
+  Deno.mkdirSync(folder);
+  Deno.copyFileSync(await compileModule("abort"), `${folder}/abort.so`);
+  const { code, stderr } = await sign(KEY, ["--pkcs11-lib", `${folder}/abort.so`]);
+  assertEquals(code, 3);
+  assertMatch(
+    stderr,
+    /^aws_signing_helper: [^\n]+ crashes \(SIGABRT\) while it is loaded; [^\n]+\n$/,
+  );
+});
+
 Deno.test("sign-string names the call and its return value when the module fails, and ends", async () => {
   const module = ["--pkcs11-lib", await compileModule("wrapper")];
   const uri = `${KEY}?pin-value=${PIN}`;

@@ -197,7 +197,7 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
     { name: "CA bundle without certificates", args: flag("--ca-bundle", identity.keyPath), code: 2, says: /--ca-bundle: .*has no certificates/ },
     { name: "CA bundle with a broken certificate", args: flag("--ca-bundle", written("broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")), code: 2, says: /--ca-bundle: .*broken\.pem/ },
     { name: "unknown server authority", args: flag("--ca-bundle"), code: 6, says: /authority this system does not trust/ },
-    { name: "server certificate of another name", args: flag("--endpoint", scenario.emulator.url.replace("localhost", "[::1]")), code: 6, says: /refuses connections|another name/ },
+    { name: "server certificate of another name", args: flag("--endpoint", scenario.emulator.url.replace("localhost", "[::1]")), code: 6, says: /refuses connections|another name|cannot be reached/ },
     { name: "nobody listens", args: flag("--endpoint", "https://127.0.0.1:9"), code: 6, says: /127\.0\.0\.1:9 refuses connections/ },
     { name: "host that does not exist", args: flag("--endpoint", "https://no-such-host.invalid"), code: 6, says: /cannot be found/ },
     { name: "TLS spoken to a plain server", args: flag("--endpoint", `https://127.0.0.1:${PLAIN_PORT}`), code: 6, says: /TLS handshake/ },

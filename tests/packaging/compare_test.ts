@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { Buffer } from "node:buffer";
+import { fileURLToPath } from "node:url";
 
 import { baseStatus, compareBase, OVERRIDE, sha256OfBase } from "../../packaging/base/compare.ts";
 import { earlyVariables, withoutEarlyVariables } from "../../packaging/base/environment.ts";
@@ -92,10 +93,10 @@ Deno.test("baseStatus() rejects a second payload, whatever is allowed", async ()
 
 Deno.test("every target has a pinned base binary, and only pin.json names the version of Deno", async () => {
   for (const { deno } of TARGETS) assertMatch(PINNED_BASES[deno]?.sha256 ?? "", /^[0-9a-f]{64}$/);
-  const root = new URL("../../", import.meta.url).pathname;
-  const { stdout } = await new Deno.Command("git", {
-    args: ["grep", "--full-name", "-lF", PINNED_DENO],
+  const root = fileURLToPath(new URL("../../", import.meta.url));
+  const { stdout } = await new Deno.Command("grep", {
+    args: ["-rlF", "--exclude-dir=build", "--exclude-dir=.git", "--", PINNED_DENO, "."],
     cwd: root,
   }).output();
-  assertEquals(new TextDecoder().decode(stdout).trim(), "packaging/toolchain/pin.json");
+  assertEquals(new TextDecoder().decode(stdout).trim(), "./packaging/toolchain/pin.json");
 });

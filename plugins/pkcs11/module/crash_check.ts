@@ -21,13 +21,15 @@ export async function tryLoad(
   path: string,
   timeout: number,
 ): Promise<LoadFailure | undefined> {
-  // Blanks and colons separate paths in LD_PRELOAD, so such a path cannot be tried.
-  if (Deno.build.os !== "linux" || /[\s:]/.test(path)) return undefined;
+  if (Deno.build.os !== "linux") return undefined;
+  const module = preloadOf(path);
+  if (!module) return undefined;
   const others = Deno.env.get("LD_PRELOAD");
   for (const program of TRUE_PROGRAMS) {
     try {
       await using child = new Deno.Command(program, {
-        env: { LD_PRELOAD: others ? `${path}:${others}` : path },
+        env: { LD_PRELOAD: others ? `${module.name}:${others}` : module.name },
+        ...(module.folder === undefined ? {} : { cwd: module.folder }),
         stdin: "null",
         stdout: "null",
         stderr: "null",
@@ -44,4 +46,15 @@ export async function tryLoad(
     }
   }
   return undefined;
+}
+
+/**
+ * Returns a library's name for LD_PRELOAD, in which blanks and colons separate names. If its folder has
+ * some, the name is relative to the folder. Returns undefined if its own name has some.
+ */
+function preloadOf(path: string): { readonly name: string; readonly folder?: string } | undefined {
+  if (!/[\s:]/.test(path)) return { name: path };
+  const end = path.lastIndexOf("/") + 1;
+  const name = `./${path.slice(end)}`;
+  return end === 0 || /[\s:]/.test(name) ? undefined : { name, folder: path.slice(0, end) };
 }
