@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import config from "../deno.json" with { type: "json" };
 import { baseStatus } from "./base/compare.ts";
@@ -37,7 +38,7 @@ export interface BuildRequest {
 export async function build(request: BuildRequest, log: (line: string) => void): Promise<void> {
   const { entry, target } = request;
   const output = addSuffix(request.output, target);
-  const bundle = `${BUILD}/bundle/${output.split("/").at(-1)}`;
+  const bundle = `${BUILD}/bundle/${basename(output)}`;
   await installPackages();
   log(`packages: ${Object.keys(config.imports).length} by deno.lock`);
   const bundled = await makeBundle({ entry, bundle, packages: PACKAGES });
@@ -59,7 +60,7 @@ function addSuffix(output: string, target: string): string {
 /** Adds the code cache to the bundle, if the target's binaries run here. */
 export async function addCodeCache(bundle: string, target: string, base: string): Promise<string> {
   if (target !== Deno.build.target) return `none, as binaries for ${target} do not run here`;
-  const recorder = `${BUILD}/recorder`;
+  const recorder = addSuffix(`${BUILD}/recorder`, target);
   for (const file of RECORDER) await Deno.copyFile(`${ROOT}packaging/${file}`, `${bundle}/${file}`);
   try {
     await compile(bundle, RECORDER[0], recorder, target, base);
@@ -92,7 +93,7 @@ export async function compile(
   target: string,
   base: string,
 ): Promise<string> {
-  await Deno.mkdir(output.slice(0, output.lastIndexOf("/")), { recursive: true });
+  await Deno.mkdir(dirname(output), { recursive: true });
   // Deno stores the files' times in the binary, and builds of one commit must be equal.
   const date = await sourceDate();
   for await (const { name } of Deno.readDir(bundle)) {
@@ -221,17 +222,12 @@ if (import.meta.main) {
   }
   try {
     await build({
-      output: await absolute(output),
-      entry: await absolute(option("--entry") ?? `${ROOT}src/main.ts`),
+      output: resolve(output),
+      entry: resolve(option("--entry") ?? `${ROOT}src/main.ts`),
       target: option("--target") ?? Deno.build.target,
     }, (line) => console.log(line));
   } catch (thrown) {
     console.error(`build: ${messageOf(thrown)}`);
     Deno.exit(1);
   }
-}
-
-async function absolute(path: string): Promise<string> {
-  const { resolve } = await import("node:path");
-  return resolve(path);
 }

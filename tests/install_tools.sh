@@ -45,6 +45,7 @@ need unshare util-linux
 need nsenter util-linux
 need ip iproute2
 need nft nftables
+need shellcheck shellcheck
 need mount mount
 need useradd passwd
 need ps procps
@@ -256,20 +257,22 @@ if [ ! -e "$prometheus/made-from" ]; then
   fi
 fi
 
-# kustomize builds with a newer Go than Debian 12 has; where there is none, its tests are told as not run.
-kustomize=$PWD/$clients/kustomize
-KUSTOMIZE=sigs.k8s.io/kustomize/kustomize/v5@v5.8.1
-if [ "$(cat "$kustomize/made-from" 2>/dev/null)" != "$KUSTOMIZE" ]; then
-  mkdir -p "$kustomize"
-  rm -f "$kustomize/why-not"
-  if GOBIN=$kustomize GOFLAGS=-mod=mod go install "$KUSTOMIZE" >"$kustomize/build.log" 2>&1; then
-    echo "$KUSTOMIZE" >"$kustomize/made-from"
-    printf 'tools: kustomize in %s\n' "$clients/kustomize"
+# These build with a newer Go than Debian 12 has. Without it, their tests are skipped.
+go_program() { # NAME MODULE@VERSION
+  folder=$PWD/$clients/$1
+  if [ "$(cat "$folder/made-from" 2>/dev/null)" = "$2" ]; then return; fi
+  mkdir -p "$folder"
+  rm -f "$folder/why-not"
+  if GOBIN=$folder GOFLAGS=-mod=mod go install "$2" >"$folder/build.log" 2>&1; then
+    echo "$2" >"$folder/made-from"
+    printf 'tools: %s in %s\n' "$1" "$clients/$1"
   else
-    echo "Go 1.24 or later could not install kustomize; see $kustomize/build.log" >"$kustomize/why-not"
-    printf 'tools: no kustomize: %s\n' "$(cat "$kustomize/why-not")"
+    echo "Go 1.25 or later could not install $1; see $folder/build.log" >"$folder/why-not"
+    printf 'tools: no %s: %s\n' "$1" "$(cat "$folder/why-not")"
   fi
-fi
+}
+go_program kustomize sigs.k8s.io/kustomize/kustomize/v5@v5.8.1
+go_program actionlint github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 # What follows is built where its toolchain is, and told as not run where it is not: the reason stands in
 # build/clients/NAME/why-not, where the tests find it.

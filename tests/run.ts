@@ -21,6 +21,7 @@ import {
   runsUnderDenoRun,
 } from "./support/runtime_differences.ts";
 import { readExpectedNeeds } from "./support/skips.ts";
+import { isUnitTest, testFilesBelow } from "./support/test_files.ts";
 
 const TEST = ["test", "--quiet", "--cached-only", "--allow-all", "--no-check"];
 
@@ -37,9 +38,6 @@ const SLOWEST = [
   "canary_keys",
 ]
   .map((name) => `tests/e2e/${name}_test.ts`);
-
-/** Folders whose tests run the binary or take long. */
-const NOT_UNIT = ["e2e", "clients", "soak", "release", "fuzz", "fresh"];
 
 const CHECK_STEPS: readonly Step[] = [
   { name: "format", args: ["fmt", "--check", "--quiet"] },
@@ -88,13 +86,7 @@ const STEPS: Readonly<Record<string, readonly Step[]>> = { check: CHECK_STEPS, a
 
 /** Returns the test files below a folder, {@link SLOWEST} first. */
 function filesOf(folder: string): string[] {
-  const below = [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) =>
-    isDirectory
-      ? filesOf(`${folder}/${name}`)
-      : name.endsWith("_test.ts")
-      ? [`${folder}/${name}`]
-      : []
-  ).toSorted();
+  const below = testFilesBelow(folder);
   return [
     ...SLOWEST.filter((path) => below.includes(path)),
     ...below.filter((path) => !SLOWEST.includes(path)),
@@ -103,9 +95,8 @@ function filesOf(folder: string): string[] {
 
 /** Returns the unit tests' files, those of a folder in one process: because a process for each would take longer. */
 function unitBatches(): string[][] {
-  const isUnit = (path: string) => !NOT_UNIT.includes(path.split("/")[1] ?? "");
   const folders = Map.groupBy(
-    filesOf("tests").filter(isUnit),
+    filesOf("tests").filter(isUnitTest),
     (path) => path.slice(0, path.lastIndexOf("/")),
   );
   return [...folders.values()].toSorted((a, b) => b.length - a.length);
@@ -118,6 +109,7 @@ function binaryBatches(): string[][] {
   return [
     files.filter(isWindows),
     ...files.filter((path) => !isWindows(path)).map((path) => [path]),
+    ...filesOf("tests/systems").map((path) => [path]),
   ];
 }
 

@@ -220,7 +220,7 @@ testWith(
     using directory = new TemporaryDirectory();
     const scripts = documents().flatMap((path) => blocksOf(readDocument(path)))
       .filter(({ language }) => language === "powershell").map(({ text }) => text);
-    assertEquals(scripts.length, 2);
+    assertEquals(scripts.length, 3);
     for (const [i, script] of [...scripts, "if ($a {"].entries()) {
       const file = directory.write(`${i}.ps1`, script);
       const { code, stdout, stderr } = await runProgram(PYTHON, [JUDGE, "powershell", file]);

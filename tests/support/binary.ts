@@ -11,13 +11,23 @@ export const BINARY = Deno.env.get(BINARY_VARIABLE) ?? fileURLToPath(
 /** A home that does not exist, and that even root cannot create. */
 const NO_HOME = "/proc/nonexistent";
 
+/** Variables without which programs for Windows do not start, or have no certificate store. */
+const WINDOWS_VARIABLES = ["SystemRoot", "SystemDrive", "USERPROFILE", "APPDATA", "TEMP"];
+
 /** Returns the minimum environment: without it, libtpm2_pkcs11 makes a store in the working directory. */
 export function leastEnvironment(): Readonly<Record<string, string>> {
   return {
     PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin",
     HOME: NO_HOME,
     TPM2_PKCS11_STORE: NO_HOME,
+    ...(Deno.build.os === "windows" ? windowsVariables() : {}),
   };
+}
+
+function windowsVariables(): Record<string, string> {
+  return Object.fromEntries(
+    WINDOWS_VARIABLES.map((name) => [name, Deno.env.get(name) ?? ""]).filter(([, value]) => value),
+  );
 }
 
 /** Result of a run of a program. */

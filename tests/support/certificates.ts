@@ -213,6 +213,11 @@ function extensionsOf(request: CertificateRequest, issued: boolean): [string, st
     .filter(([, value]) => value !== null);
 }
 
+/** Returns a path for a configuration of openssl, in which a backslash is an escape. */
+function forOpenssl(path: string): string {
+  return Deno.build.os === "windows" ? path.replaceAll("\\", "/") : path;
+}
+
 function configurationText(folder: string, request: CertificateRequest, issued: boolean): string {
   const extensions = extensionsOf(request, issued);
   return [
@@ -222,9 +227,9 @@ function configurationText(folder: string, request: CertificateRequest, issued: 
     "[ca]",
     "default_ca = authority",
     "[authority]",
-    `database = ${join(folder, "database")}`,
-    `serial = ${join(folder, "serial")}`,
-    `new_certs_dir = ${folder}`,
+    `database = ${forOpenssl(join(folder, "database"))}`,
+    `serial = ${forOpenssl(join(folder, "serial"))}`,
+    `new_certs_dir = ${forOpenssl(folder)}`,
     `default_md = ${request.digest ?? DEFAULT_DIGEST}`,
     "unique_subject = no",
     "preserve = yes",

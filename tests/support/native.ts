@@ -1,3 +1,4 @@
+import { delimiter, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { runProgram } from "./binary.ts";
@@ -7,14 +8,19 @@ export const BUILD = fileURLToPath(new URL("../../build/", import.meta.url));
 
 /** Returns true if a program is on PATH or at an absolute path. */
 function hasProgram(name: string): boolean {
-  const directories = name.startsWith("/") ? [""] : (Deno.env.get("PATH") ?? "").split(":");
-  return directories.some((directory) => {
-    try {
-      return Deno.statSync(`${directory}${directory === "" ? "" : "/"}${name}`).isFile;
-    } catch {
-      return false;
-    }
-  });
+  const paths = isAbsolute(name)
+    ? [name]
+    : (Deno.env.get("PATH") ?? "").split(delimiter).map((folder) => join(folder, name));
+  const suffixes = Deno.build.os === "windows" ? ["", ".exe"] : [""];
+  return paths.some((path) => suffixes.some((suffix) => isFile(path + suffix)));
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
 }
 
 /** Returns the reason why tests that need these programs or files cannot run here, or undefined. */

@@ -34,6 +34,15 @@ type Probe = () => string | undefined;
 
 const probeRoot: Probe = () => Deno.uid() === 0 ? undefined : "the tests do not run as root";
 
+/** Variable that allows tests to change the certificate store of this user and machine. */
+const MAY_CHANGE_STORES = "AWS_SIGNING_HELPER_TEST_STORES";
+
+function probeSystemStore(os: typeof Deno.build.os): string | undefined {
+  if (Deno.build.os !== os) return `this is ${Deno.build.os}`;
+  if (Deno.env.get(MAY_CHANGE_STORES) === "1") return undefined;
+  return `${MAY_CHANGE_STORES}=1 is not set`;
+}
+
 /** The table of needs. */
 const PROBES = {
   "linux": () => Deno.build.os === "linux" ? undefined : `this is ${Deno.build.os}`,
@@ -86,6 +95,11 @@ const PROBES = {
   /** A program may be traced, which some containers forbid. */
   "strace": () => missingTools("strace") ?? shell("strace -o /dev/null true"),
   "softhsm": () => missingTools(SOFTHSM, "softhsm2-util", "pkcs11-tool", "p11tool", "gcc"),
+  "softhsm-module": () => missingTools(SOFTHSM, "softhsm2-util", "openssl"),
+  /** The macOS Keychain, which the tests may change. */
+  "keychain": () => probeSystemStore("darwin") ?? missingTools("security", "openssl"),
+  /** The Windows certificate store, which the tests may change; the machine's store needs an administrator. */
+  "windows-store": () => probeSystemStore("windows") ?? missingTools("pwsh", "openssl"),
   "ykcs11": () => missingTools(`/usr/lib/${Deno.build.arch}-linux-gnu/libykcs11.so.2`),
   "p11-kit-proxy": () => missingTools(PROXY),
   "tss2": () =>
@@ -118,6 +132,7 @@ const PROBES = {
   "prometheus": () => compiledClient("prometheus").whyNot,
   "wine": reasonAgainstWine,
   "arm64-emulator": reasonAgainstArm64,
+  "actionlint": () => compiledClient("actionlint").whyNot,
   "image": () => missingTools(`${BUILD}image.stamp`),
 } satisfies Readonly<Record<string, Probe>>;
 
@@ -176,6 +191,8 @@ function probeOf(need: Need): Probe {
 
 /** Runs a script that tries it. Returns the last line of standard error if it fails. */
 function shell(script: string): string | undefined {
+  const missing = missingTools("sh");
+  if (missing !== undefined) return missing;
   const { success, code, stderr } = new Deno.Command("sh", {
     args: ["-ec", script],
     env: { LC_ALL: "C.UTF-8" },

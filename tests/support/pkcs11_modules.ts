@@ -3,8 +3,11 @@ import { fileURLToPath } from "node:url";
 const SOURCES = fileURLToPath(new URL("../plugins/pkcs11/modules/", import.meta.url));
 const OUTPUT = fileURLToPath(new URL("../../build/test-modules/", import.meta.url));
 
-/** Debian's paths of SoftHSM and p11-kit's proxy. */
-export const SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so";
+/** Path of SoftHSM: Debian's, or that of another system from the variable that packaging/ci sets. */
+export const SOFTHSM = Deno.env.get("AWS_SIGNING_HELPER_TEST_SOFTHSM") ??
+  "/usr/lib/softhsm/libsofthsm2.so";
+
+/** Debian's path of p11-kit's proxy. */
 export const PROXY = `/usr/lib/${Deno.build.arch}-linux-gnu/p11-kit-proxy.so`;
 
 /** Test modules: source file and macros. */

@@ -28,6 +28,7 @@ export interface CompiledClient {
 /** Returns the client of a folder below tests/clients, or a tool that is built the same way. */
 export function compiledClient(
   name:
+    | "actionlint"
     | "go"
     | "go_base"
     | "go_containers"
