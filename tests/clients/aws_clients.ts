@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 
 import {
-  AWS_CLI,
+  AWS_COMMAND,
   CLIENT_LIBRARIES,
   compiledClient,
   JAVASCRIPT_CLIENT,
@@ -238,7 +238,7 @@ export const AWS_CLIENTS: readonly AwsClient[] = [
     need: "python-client",
     version: "1.46.3",
     service: "sts",
-    command: () => ({ line: [AWS_CLI, "sts", "get-caller-identity"] }),
+    command: () => ({ line: [...AWS_COMMAND, "sts", "get-caller-identity"] }),
     cells: ALL_WAYS,
   },
   {

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 
 import type { Need } from "../support/needs.ts";
-import { AWS_CLI, compiledClient, JAVASCRIPT_CLIENT, PYTHON } from "../support/tools.ts";
+import { AWS_COMMAND, compiledClient, JAVASCRIPT_CLIENT, PYTHON } from "../support/tools.ts";
 
 /** A program of an AWS SDK that asks STS for the caller's identity, by the SDK's default chains. */
 export interface IdentityClient {
@@ -38,7 +38,7 @@ export const IDENTITY_CLIENTS: readonly IdentityClient[] = [
   },
   {
     name: "the AWS CLI",
-    command: [AWS_CLI, "sts", "get-caller-identity", "--output", "text"],
+    command: [...AWS_COMMAND, "sts", "get-caller-identity", "--output", "text"],
     region: { path: ZONE, use: "defaults" },
   },
   {

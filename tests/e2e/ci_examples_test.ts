@@ -11,7 +11,7 @@ import { ExposureWatch, keySecrets } from "../support/exposure.ts";
 import { testWith } from "../support/needs.ts";
 import { ARNS, SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { AWS_CLI, PYTHON } from "../support/tools.ts";
+import { PYTHON, writeAwsCommand } from "../support/tools.ts";
 import { encodeBase64 } from "@std/encoding/base64";
 
 const FILES = "plugins/file/README.md";
@@ -39,7 +39,7 @@ class Runner implements AsyncDisposable {
   constructor(readonly scenario: SessionScenario) {
     this.#sts = new StsService(() => scenario.emulator.issued);
     for (const name of ["bin", "home", "tmp", "work"]) Deno.mkdirSync(this.directory.join(name));
-    Deno.symlinkSync(AWS_CLI, this.directory.join("bin/aws"));
+    writeAwsCommand(this.directory.join("bin"));
     this.#program = this.directory.join("bin/aws_signing_helper");
     // A copy: it has no processes of other tests.
     Deno.copyFileSync(BINARY, this.#program);

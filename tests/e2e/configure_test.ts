@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fileURLToPath } from "node:url";
 
-import { BINARY, runBinary, runProgram } from "../support/binary.ts";
+import { QUOTED_BINARY, runBinary, runProgram } from "../support/binary.ts";
 import { ARN_FLAGS, SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { PYTHON } from "../support/tools.ts";
@@ -64,7 +64,7 @@ Deno.test("configure prints one line with the program's absolute path, and write
   assertEquals({ code, stderr, config }, { code: 0, stderr: "", config: "" });
   assertEquals(
     stdout,
-    `credential_process = ${BINARY} credential-process --certificate /dev/null ${
+    `credential_process = ${QUOTED_BINARY} credential-process --certificate /dev/null ${
       ARN_FLAGS.join(" ")
     }\n`,
   );

@@ -3,7 +3,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 
 import { quoteCommandLine } from "../../src/cli/shell_quote.ts";
 import type { FindingName } from "../../src/cli/doctor/finding.ts";
-import { BINARY, runBinary } from "../support/binary.ts";
+import { BINARY, QUOTED_BINARY, runBinary } from "../support/binary.ts";
 import { ServeProcess } from "../support/serve_process.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 
@@ -271,7 +271,7 @@ for (
       `--certificate ${quote}${certificate}${quote} --private-key ${quote}${key}${quote}`;
     directory.write(
       "aws/config",
-      `[profile x]\ncredential_process = ${BINARY} credential-process ${files} ` +
+      `[profile x]\ncredential_process = ${QUOTED_BINARY} credential-process ${files} ` +
         `${scenario.serviceFlags.join(" ")}\n`,
     );
     const { named, all } = await findingsOf(scenario, {}, ["--profile", "x"]);
@@ -284,10 +284,13 @@ for (
   const [config, pattern] of [
     ["", /^\[profile x\] in .*config does not exist/],
     ["[profile x]\nregion = us-east-1\n", /^\[profile x\] in .*config has no credential_process/],
-    [`[profile x]\ncredential_process = ${BINARY} version\n`, /does not run credential-process/],
-    [`[profile x]\ncredential_process = ${BINARY} 'credential\n`, /has no closing '/],
     [
-      `[profile x]\ncredential_process = ${BINARY} credential-process --certifcate a\n`,
+      `[profile x]\ncredential_process = ${QUOTED_BINARY} version\n`,
+      /does not run credential-process/,
+    ],
+    [`[profile x]\ncredential_process = ${QUOTED_BINARY} 'credential\n`, /has no closing '/],
+    [
+      `[profile x]\ncredential_process = ${QUOTED_BINARY} credential-process --certifcate a\n`,
       /unknown flag/,
     ],
   ] as const

@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import { encodeBase64 } from "@std/encoding/base64";
 
-import { BINARY, type Result, runBinary, runProgram } from "../support/binary.ts";
+import { BINARY, QUOTED_BINARY, type Result, runBinary, runProgram } from "../support/binary.ts";
 import { issueCertificate } from "../support/certificates.ts";
 import { testWith } from "../support/needs.ts";
 import { openssl } from "../support/openssl.ts";
@@ -324,7 +324,9 @@ testWith(["binary"], "doctor --profile reports a line that names a descriptor", 
   const { directory, identity } = scenario;
   for (const source of ["-", "fd:3"]) {
     const flags = ["--certificate", identity.certificatePath, "--private-key", source];
-    const line = [BINARY, "credential-process", ...flags, ...scenario.serviceFlags].join(" ");
+    const line = [QUOTED_BINARY, "credential-process", ...flags, ...scenario.serviceFlags].join(
+      " ",
+    );
     const config = directory.write("config", `[default]\ncredential_process = ${line}\n`);
     const { code, stdout } = await runBinary(["doctor", "--profile=default"], {
       env: { AWS_CONFIG_FILE: config },

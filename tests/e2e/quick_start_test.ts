@@ -12,7 +12,7 @@ import { testWith } from "../support/needs.ts";
 import { RunningBinary } from "../support/running_binary.ts";
 import { ARNS, SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { AWS_CLI } from "../support/tools.ts";
+import { writeAwsCommand } from "../support/tools.ts";
 
 const README = "README.md";
 const CREDENTIALS = "src/credentials/README.md";
@@ -35,9 +35,8 @@ class Reader implements Disposable {
   constructor() {
     Deno.mkdirSync(this.directory.join("bin"));
     Deno.mkdirSync(this.directory.join("home"));
-    for (const [name, to] of [["aws", AWS_CLI], ["aws_signing_helper", BINARY]] as const) {
-      Deno.symlinkSync(to, this.directory.join("bin", name));
-    }
+    writeAwsCommand(this.directory.join("bin"));
+    Deno.symlinkSync(BINARY, this.directory.join("bin/aws_signing_helper"));
     this.#env = {
       PATH: `${this.directory.join("bin")}:${Deno.env.get("PATH")}`,
       HOME: this.directory.join("home"),

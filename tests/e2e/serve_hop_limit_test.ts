@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { type Need, testWith } from "../support/needs.ts";
 import { ServeProcess } from "../support/serve_process.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { PYTHON } from "../support/tools.ts";
@@ -32,25 +33,36 @@ async function askWithMin(url: string, min: number): Promise<string> {
 
 for (const bind of ["127.0.0.1", "::1"]) {
   for (const hops of [1, 5, 64, 200]) {
-    Deno.test(`serve --hop-limit ${hops} on ${bind} reaches a client at ${hops} hops and not at ${hops + 1}`, async () => {
-      await using scenario = await SessionScenario.create();
-      await using serve = await ServeProcess.start(scenario, [
-        `--hop-limit=${hops}`,
-        "--bind",
-        bind,
-      ]);
-      const answers = await Promise.all([hops, hops + 1].map((n) => askWithMin(serve.url, n)));
-      assertEquals(answers, ["HTTP/1.1 200 OK", "nothing"]);
-    });
+    const needs: Need[] = bind === "::1" ? ["ipv6-loopback"] : [];
+    testWith(
+      needs,
+      `serve --hop-limit ${hops} on ${bind} reaches a client at ${hops} hops and not at ${
+        hops + 1
+      }`,
+      async () => {
+        await using scenario = await SessionScenario.create();
+        await using serve = await ServeProcess.start(scenario, [
+          `--hop-limit=${hops}`,
+          "--bind",
+          bind,
+        ]);
+        const answers = await Promise.all([hops, hops + 1].map((n) => askWithMin(serve.url, n)));
+        assertEquals(answers, ["HTTP/1.1 200 OK", "nothing"]);
+      },
+    );
   }
 }
 
-Deno.test("serve --hop-limit 1 on every address limits IPv4 and IPv6 alike", async () => {
-  await using scenario = await SessionScenario.create();
-  await using serve = await ServeProcess.start(scenario, ["--hop-limit=1", "--bind", "::"]);
-  for (const host of ["127.0.0.1", "[::1]"]) {
-    const url = `http://${host}:${serve.port}`;
-    const answers = await Promise.all([1, 2].map((n) => askWithMin(url, n)));
-    assertEquals([host, ...answers], [host, "HTTP/1.1 200 OK", "nothing"]);
-  }
-});
+testWith(
+  ["ipv6-loopback"],
+  "serve --hop-limit 1 on every address limits IPv4 and IPv6 alike",
+  async () => {
+    await using scenario = await SessionScenario.create();
+    await using serve = await ServeProcess.start(scenario, ["--hop-limit=1", "--bind", "::"]);
+    for (const host of ["127.0.0.1", "[::1]"]) {
+      const url = `http://${host}:${serve.port}`;
+      const answers = await Promise.all([1, 2].map((n) => askWithMin(url, n)));
+      assertEquals([host, ...answers], [host, "HTTP/1.1 200 OK", "nothing"]);
+    }
+  },
+);

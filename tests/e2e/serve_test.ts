@@ -111,7 +111,7 @@ async function runBinaryIn(wrapper: readonly string[], args: readonly string[]) 
 }
 
 for (const bind of ["::1", "[::1]", "127.0.0.2", "localhost"]) {
-  Deno.test(`serve listens on ${bind}`, async () => {
+  testWith(bind.includes("::1") ? ["ipv6-loopback"] : [], `serve listens on ${bind}`, async () => {
     await using scenario = await SessionScenario.create();
     await using serve = await ServeProcess.start(scenario, ["--bind", bind]);
     const served = await (await serve.get(CREDENTIALS_PATH)).json();

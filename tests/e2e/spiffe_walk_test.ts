@@ -8,7 +8,7 @@ import { blocks } from "../support/documents.ts";
 import { testWith } from "../support/needs.ts";
 import { ARNS, SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { AWS_CLI, compiledClient } from "../support/tools.ts";
+import { compiledClient, writeAwsCommand } from "../support/tools.ts";
 
 /** Port of the server in the document: another may be free on this machine. */
 const PORT = "8081";
@@ -34,13 +34,15 @@ testWith(
     const upstream = Deno.readTextFileSync(directory.join("upstream.pem"));
     await using scenario = await SessionScenario.create({}, { trustAnchors: [upstream] });
 
+    Deno.mkdirSync(directory.join("bin"));
+    writeAwsCommand(directory.join("bin"));
     const { code, stdout, stderr } = await runProgram(
       "bash",
       ["-euc", CLEAN_UP + script.slice(authority.length)],
       {
         cwd: directory.path,
         env: {
-          PATH: [dirname(BINARY), dirname(AWS_CLI), compiledClient("spire").folder]
+          PATH: [dirname(BINARY), directory.join("bin"), compiledClient("spire").folder]
             .concat(Deno.env.get("PATH") ?? "").join(":"),
           HOME: directory.path,
           AWS_ENDPOINT_URL: plane.url,

@@ -1,5 +1,7 @@
 import { fileURLToPath } from "node:url";
 
+import { quoteCommandLine } from "../../src/cli/shell_quote.ts";
+
 /** Variable with the path of another program under test: `make test-runtime` sets it. */
 export const BINARY_VARIABLE = "AWS_SIGNING_HELPER_TEST_BINARY";
 
@@ -7,6 +9,9 @@ export const BINARY_VARIABLE = "AWS_SIGNING_HELPER_TEST_BINARY";
 export const BINARY = Deno.env.get(BINARY_VARIABLE) ?? fileURLToPath(
   new URL("../../build/bin/aws_signing_helper", import.meta.url),
 );
+
+/** The binary's path as a shell and `credential_process` take it. */
+export const QUOTED_BINARY = quoteCommandLine([BINARY], "linux");
 
 /** A home that does not exist, and that even root cannot create. */
 const NO_HOME = "/proc/nonexistent";

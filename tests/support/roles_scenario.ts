@@ -97,6 +97,7 @@ export class RolesServe implements AsyncDisposable {
 /** Writes the file of `--roles`. */
 export function writeRoles(file: string, roles: readonly Role[]): void {
   Deno.writeTextFileSync(file, JSON.stringify(roles, undefined, 2));
+  Deno.chmodSync(file, 0o644); // whatever the umask
 }
 
 /** Returns the scenario's flags without `--role-arn`. */

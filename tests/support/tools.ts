@@ -14,8 +14,16 @@ export const MOTO = fileURLToPath(new URL("moto/bin/python", CLIENTS));
 /** The folder with the AWS SDK for JavaScript in node_modules. */
 export const JAVASCRIPT_CLIENT = fileURLToPath(new URL("javascript/", CLIENTS));
 
-/** The AWS CLI, in the same place. */
-export const AWS_CLI = fileURLToPath(new URL("python/bin/aws", CLIENTS));
+/** The AWS CLI, in the same place. The first line of its program does not work in a path with blanks. */
+export const AWS_COMMAND = [PYTHON, fileURLToPath(new URL("python/bin/aws", CLIENTS))] as const;
+
+/** Writes the command `aws` into a folder. */
+export function writeAwsCommand(folder: string): void {
+  const quoted = AWS_COMMAND.map((path) => `'${path.replaceAll("'", "'\\''")}'`);
+  Deno.writeTextFileSync(`${folder}/aws`, `#!/bin/sh\nexec ${quoted.join(" ")} "$@"\n`, {
+    mode: 0o755,
+  });
+}
 
 /** A client with an uncommon toolchain, built by `make tools` if possible. */
 export interface CompiledClient {
