@@ -7,7 +7,7 @@
  * @module
  */
 import { ConnectProxy } from "../support/connect_proxy.ts";
-import { BINARY, runBinary, runProgram } from "../support/binary.ts";
+import { QUOTED_BINARY, runBinary, runProgram } from "../support/binary.ts";
 import { createAuthority, issueCertificate } from "../support/certificates.ts";
 import { whyMissing } from "../support/needs.ts";
 import { ServeProcess } from "../support/serve_process.ts";
@@ -157,7 +157,7 @@ class Clients implements AsyncDisposable {
     switch (this.way) {
       case "credential_process": {
         const { flags } = this.scenario;
-        const config = `[default]\ncredential_process = ${BINARY} credential-process ` +
+        const config = `[default]\ncredential_process = ${QUOTED_BINARY} credential-process ` +
           `${[...flags, ...REGION_FLAGS].join(" ")}\n`;
         return { environment: only, prepare: (home) => writeSettings(home, "config", config) };
       }

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
 
-import { BINARY, runBinary, runProgram } from "../support/binary.ts";
+import { QUOTED_BINARY, runBinary, runProgram } from "../support/binary.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { JAVASCRIPT_CLIENT, PYTHON } from "../support/tools.ts";
 
@@ -54,7 +54,7 @@ Deno.test("boto3 and the AWS SDK for JavaScript share one session by credential-
   await using scenario = await SessionScenario.create();
   const config = scenario.directory.write(
     "config",
-    `[default]\ncredential_process = ${BINARY} credential-process --cache --cache-dir ` +
+    `[default]\ncredential_process = ${QUOTED_BINARY} credential-process --cache --cache-dir ` +
       `${scenario.directory.join("cache")} ${scenario.flags.join(" ")}\n`,
   );
   const [python, javascript] = await readBySdks({

@@ -102,8 +102,10 @@ for (const name of ["linux-x64", "linux-arm64"]) {
     const copy = directory.join("another folder");
     await copySource(copy);
     const output = directory.join("second");
-    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    // As under nohup(1).
+    const { success, stderr } = await new Deno.Command("sh", {
       args: [
+        ...["-c", 'trap "" HUP; exec "$@"', "sh", Deno.execPath()],
         ...["run", "--quiet", "--cached-only", "-A", `${copy}/packaging/build.ts`, output],
         ...["--target", target.deno],
       ],

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { BINARY, runProgram } from "../support/binary.ts";
+import { QUOTED_BINARY, runProgram } from "../support/binary.ts";
 import { whyMissing } from "../support/needs.ts";
 import { ServeProcess } from "../support/serve_process.ts";
 import { ARN_FLAGS, SessionScenario } from "../support/session_scenario.ts";
@@ -67,7 +67,7 @@ export async function measureFreshness(
     Object.fromEntries(exported.filter(([name]) => names.test(name)));
   const config = scenario.directory.write(
     "config",
-    `[default]\ncredential_process = ${BINARY} credential-process ` +
+    `[default]\ncredential_process = ${QUOTED_BINARY} credential-process ` +
       `${[...scenario.flags, ...flags].join(" ")}\n`,
   );
   const only = { AWS_EC2_METADATA_DISABLED: "true" };
