@@ -30,6 +30,7 @@ const BUILD = `${ROOT}build`;
 const DIST = `${BUILD}/dist`;
 
 async function main(ownBinary: string): Promise<void> {
+  Deno.umask(0o022); // the modes of files and folders are those of the Debian package, too
   const date = await sourceDate();
   await Deno.remove(DIST, { recursive: true }).catch(() => {});
   await Deno.mkdir(DIST, { recursive: true });

@@ -121,6 +121,7 @@ async function removeStanding(folder: string, base: string): Promise<void> {
 }
 
 if (import.meta.main) {
+  Deno.umask(0o022); // the modes of files and folders are the image's
   try {
     const date = await sourceDate();
     await Deno.remove(IMAGES, { recursive: true }).catch(() => {});

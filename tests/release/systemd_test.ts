@@ -20,7 +20,12 @@ const pathOf = (unit: string) => `${ROOT}packaging/systemd/${unit}`;
 for (const unit of UNITS) {
   Deno.test(`systemd-analyze verify accepts ${unit}`, async () => {
     using directory = new TemporaryDirectory();
-    const text = Deno.readTextFileSync(pathOf(unit)).replace("/usr/bin/aws_signing_helper", BINARY);
+    const program = directory.join("aws_signing_helper"); // systemd takes no path with blanks
+    Deno.symlinkSync(BINARY, program);
+    const text = Deno.readTextFileSync(pathOf(unit)).replace(
+      "/usr/bin/aws_signing_helper",
+      program,
+    );
     const copy = directory.write(unit.replace("@", "@somebody"), text, 0o644);
     const { code, stdout, stderr } = await runProgram("systemd-analyze", [
       "verify",

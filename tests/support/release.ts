@@ -37,9 +37,10 @@ export async function unpackImage(
   const rootless = Deno.uid() === 0 ? [] : ["--rootless"];
   await must("umoci", ["unpack", ...rootless, "--image", `${layout}:${tagOf(variant)}`, bundle]);
   // Other users must be able to enter it.
-  for (const path of [directory.path, bundle]) Deno.chmodSync(path, 0o755);
+  const root = `${bundle}/rootfs`;
+  for (const path of [directory.path, bundle, root]) Deno.chmodSync(path, 0o755);
   const { process } = JSON.parse(Deno.readTextFileSync(`${bundle}/config.json`));
-  return { root: `${bundle}/rootfs`, process };
+  return { root, process };
 }
 
 /** Home of the programs, removed with the temporary files. */
