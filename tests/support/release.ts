@@ -35,12 +35,14 @@ export async function unpackImage(
   const variant = VARIANTS.find((candidate) => candidate.suffix === suffix) ?? VARIANTS[0];
   // Only root can change the owner of files; the image may be there all the same, made by root.
   const rootless = Deno.uid() === 0 ? [] : ["--rootless"];
-  await must("umoci", ["unpack", ...rootless, "--image", `${layout}:${tagOf(variant)}`, bundle]);
+  await must("sh", [
+    ...["-c", 'umask 022; exec "$@"', "sh"],
+    ...["umoci", "unpack", ...rootless, "--image", `${layout}:${tagOf(variant)}`, bundle],
+  ]);
   // Other users must be able to enter it.
-  const root = `${bundle}/rootfs`;
-  for (const path of [directory.path, bundle, root]) Deno.chmodSync(path, 0o755);
+  for (const path of [directory.path, bundle]) Deno.chmodSync(path, 0o755);
   const { process } = JSON.parse(Deno.readTextFileSync(`${bundle}/config.json`));
-  return { root, process };
+  return { root: `${bundle}/rootfs`, process };
 }
 
 /** Home of the programs, removed with the temporary files. */
