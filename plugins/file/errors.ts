@@ -31,7 +31,7 @@ export class UnsupportedCipherError extends Error {
   }
 }
 
-/** Command that converts a container. FILE and NEW are placeholders for file names. */
+/** Command that converts a container. The message shows FILE and NEW to the user, who puts paths there. */
 export type Conversion = (isLegacy: boolean) => string;
 
 /** Conversions. A test runs each one. */

@@ -14,7 +14,7 @@ class Keystore {
   signing: PromiseWithResolvers<Uint8Array>[] = [];
   readonly shared = new SharedIdentity(() => this.#open(), (identity) => this.#close(identity));
 
-  // deno-lint-ignore require-await -- opening is asynchronous
+  // deno-lint-ignore require-await -- SharedIdentity takes a promise, and a throw must reject it
   async #open(): Promise<Identity> {
     this.events.push("open");
     if (this.fails) throw new Error("no token");
