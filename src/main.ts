@@ -17,6 +17,7 @@ import { EXIT_CODES, HelperError, printable, printableLine } from "./errors.ts";
 import { createRegistry } from "./keystore/registry.ts";
 import type { Log } from "./runtime/stderr.ts";
 import { programPath } from "./runtime/program_path.ts";
+import { readVariable } from "./runtime/read_variable.ts";
 import { takeVariable } from "./runtime/take_variable.ts";
 
 /** Delay before a full stream is retried, milliseconds. */
@@ -42,7 +43,7 @@ const system: System = {
     cng: () => import("../plugins/cng/mod.ts"),
     spiffe: () => import("../plugins/spiffe/mod.ts"),
   }),
-  environment: (name) => removedVariables.get(name) ?? Deno.env.get(name),
+  environment: (name) => removedVariables.get(name) ?? readVariable(name),
   environmentNames: () => [...removedVariables.keys(), ...Object.keys(Deno.env.toObject())],
   inputs: new InputMemory({
     takeVariable: (name) => {

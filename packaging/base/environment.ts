@@ -17,7 +17,7 @@ export function withoutEarlyVariables(base: Uint8Array, target: string): Uint8Ar
   const changed = Buffer.from(base);
   const text = new TextDecoder("latin1").decode(changed);
   for (const name of earlyVariables(target)) {
-    const found = positions(text, name);
+    const found = positions(text, name, name);
     for (const at of found) changed[at] = 0;
     if (found.length === 0) {
       throw new Error(
@@ -33,23 +33,36 @@ export function withEarlyVariables(changed: Uint8Array, target: string): Uint8Ar
   const base = Buffer.from(changed);
   const text = new TextDecoder("latin1").decode(base);
   for (const name of earlyVariables(target)) {
-    for (const at of positions(text, `\0${name.slice(1)}`)) base.write(name, at, "latin1");
+    for (const at of positions(text, `\0${name.slice(1)}`, name)) base.write(name, at, "latin1");
   }
   return base;
 }
 
-/** Returns all positions of a name. A string is searched 10 times faster than a Buffer. */
-function positions(text: string, name: string): number[] {
+/**
+ * Returns all positions of `written`, a variable's name with or without its first letter. A name that
+ * only C or Rust reads is left in JavaScript and in V8's snapshot. C's names are between two NULs, Rust's
+ * names between other letters.
+ */
+function positions(text: string, written: string, name: string): number[] {
+  const reader = RUNTIME_VARIABLES[name]?.reader;
   const found: number[] = [];
-  for (let at = -1; (at = text.indexOf(name, at + 1)) >= 0;) found.push(at);
+  // A string is searched 10 times faster than a Buffer.
+  for (let at = -1; (at = text.indexOf(written, at + 1)) >= 0;) {
+    const around = [text[at - 1], text[at + written.length]];
+    if (reader === "C" && !around.every((character) => character === "\0")) continue;
+    if (reader === "Rust" && around.some((character) => character === "\0" || character === '"')) {
+      continue;
+    }
+    found.push(at);
+  }
   return found;
 }
 
 /** Returns the variables whose names are changed for a target of `deno compile`. */
 export function earlyVariables(target: string): readonly string[] {
   return Object.entries(RUNTIME_VARIABLES)
-    .filter(([, { handling, linuxOnly }]) =>
-      handling === "renamed" && (!linuxOnly || target.includes("linux"))
+    .filter(([, { handling, targets }]) =>
+      handling === "renamed" && (targets?.test(target) ?? true)
     )
     .map(([name]) => name)
     // A name can be the prefix of another one.

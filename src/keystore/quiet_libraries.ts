@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { readVariable } from "../runtime/read_variable.ts";
 import { POSIX_SYSTEMS } from "../runtime/system_table.ts";
 
 /** Variables that silence libraries: tpm2-tss and tpm2-pkcs11. */
@@ -30,7 +31,7 @@ const setByProgram = new Set<string>();
 /** Sets the variables that the user has not set. Call it before a library is loaded. */
 export function quietLibraries(): void {
   for (const [name, value] of Object.entries(QUIET)) {
-    if (Deno.env.get(name) !== undefined) continue;
+    if (readVariable(name) !== undefined) continue;
     Deno.env.set(name, value);
     setByProgram.add(name);
   }

@@ -21,8 +21,10 @@ export interface RuntimeVariable {
   readonly handling: Handling;
   /** Its effect on this program if the runtime followed it. */
   readonly effect: string;
-  /** True if only the Linux base binary reads it. */
-  readonly linuxOnly?: true;
+  /** Targets of `deno compile` whose base binary reads it early; all if absent. */
+  readonly targets?: RegExp;
+  /** The code that reads it early, if other code of the base binary has the same text. */
+  readonly reader?: "C" | "Rust";
 }
 
 const renamed = (effect: string): RuntimeVariable => ({ handling: "renamed", effect });
@@ -36,6 +38,11 @@ const NODE_PROCESS = "a channel to a parent process of Node.js";
 const PROXY = "a proxy of fetch; this program reads it for --with-proxy";
 const COLOURS = "colours of the runtime's own messages";
 const LANGUAGE = "the language of dates and numbers, which are not printed";
+const LOCALE = {
+  ...renamed("30 characters that are not a locale end the process at startup"),
+  targets: /linux|darwin/,
+  reader: "C",
+} as const;
 
 /** All variables whose names the base binary contains. */
 export const RUNTIME_VARIABLES: Readonly<Record<string, RuntimeVariable>> = {
@@ -50,13 +57,26 @@ export const RUNTIME_VARIABLES: Readonly<Record<string, RuntimeVariable>> = {
   DENO_CACHE_LSC_ENDPOINT: renamed("a remote store for the Cache API"),
   DENO_USE_CGROUPS: {
     ...renamed("the size of the heap follows the memory cgroup"),
-    linuxOnly: true,
+    targets: /linux/,
   },
   DENO_USR2_MEMORY_TRIM: {
     ...renamed("SIGUSR2 makes the runtime return memory"),
-    linuxOnly: true,
+    targets: /linux/,
   },
   SSLKEYLOGFILE: renamed("writes the keys of TLS sessions to a file"),
+  TMPDIR: {
+    ...renamed("a relative folder or an empty value ends the process at startup"),
+    targets: /linux|darwin/,
+    reader: "Rust",
+  },
+  OPENSSL_ia32cap: {
+    ...renamed("features that the processor lacks end the process at startup"),
+    targets: /x86_64/,
+    reader: "C",
+  },
+  LC_ALL: LOCALE,
+  LC_MESSAGES: LOCALE,
+  LANG: LOCALE,
 
   DENO_SERVE_ADDRESS: removed("moves the listener of serve, or adds another"),
   DENO_TRUST_PROXY_HEADERS: removed("a header of a request replaces the client's address"),
@@ -82,7 +102,7 @@ export const RUNTIME_VARIABLES: Readonly<Record<string, RuntimeVariable>> = {
   NODE_DISABLE_COLORS: removed(COLOURS),
   NODE_EXTRA_CA_CERTS: removed("trusts other certificate authorities"),
   NODE_ICU_DATA: removed(LANGUAGE),
-  NODE_OPTIONS: removed("options of Node.js"),
+  NODE_OPTIONS: removed("options of Node.js; a value that is not UTF-8 ends the process at startup"),
   NODE_V8_COVERAGE: removed("a folder for coverage, which is not written"),
   OTEL_BLRP_EXPORT_TIMEOUT: removed(TELEMETRY),
   OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: removed(TELEMETRY),
@@ -127,7 +147,6 @@ export const RUNTIME_VARIABLES: Readonly<Record<string, RuntimeVariable>> = {
 
   SSL_CERT_FILE: kept("replaces the system's authorities, as for other programs"),
   SSL_CERT_DIR: kept("none while SSL_CERT_FILE is not followed for a folder"),
-  TMPDIR: kept("the name under which the program's own files appear; none are written"),
   TZ: kept("local time, which is not printed"),
   ICU_DATA: kept(LANGUAGE),
   ICU_TIMEZONE_FILES_DIR: kept(LANGUAGE),
@@ -139,7 +158,6 @@ export const RUNTIME_VARIABLES: Readonly<Record<string, RuntimeVariable>> = {
   RAYON_RS_NUM_CPUS: kept("none; threads that are never started"),
   TOKIO_WORKER_THREADS: kept("none; the event loop has one thread"),
   OPENSSL_CONF: kept("none; OpenSSL in a PKCS#11 or TPM module follows it"),
-  OPENSSL_ia32cap: kept("hides features of the processor from the cryptographic library"),
   NO_COLOR: kept(COLOURS),
   FORCE_COLOR: kept(COLOURS),
   CLICOLOR: kept(COLOURS),
@@ -149,12 +167,10 @@ export const RUNTIME_VARIABLES: Readonly<Record<string, RuntimeVariable>> = {
   TERM_PROGRAM: kept(COLOURS),
   TMUX: kept(COLOURS),
   CI: kept(COLOURS),
-  LC_ALL: kept(LANGUAGE),
-  LC_MESSAGES: kept(LANGUAGE),
-  LANG: kept(LANGUAGE),
   XDG_DATA_HOME: kept("none; a folder that is not used"),
 };
 
-/** Names of all variables that are not kept. */
+/** Names of all variables that are not kept, except those that libraries and child processes follow. */
 export const REMOVED_VARIABLES: readonly string[] = Object.entries(RUNTIME_VARIABLES)
-  .filter(([, { handling }]) => handling !== "kept").map(([name]) => name);
+  .filter(([, { handling, reader }]) => handling !== "kept" && reader === undefined)
+  .map(([name]) => name);

@@ -33,6 +33,11 @@ const ENDINGS: Readonly<Record<string, readonly [script: string, code: number, s
     101,
     /panicked at .*"a\\xFF"/s,
   ],
+  "NODE_OPTIONS that is not UTF-8": [
+    'NODE_OPTIONS="$(printf \'a\\377\')" exec "$0" version',
+    101,
+    /panicked at .*"a\\xFF"/s,
+  ],
 };
 
 for (const [what, [script, code, said]] of Object.entries(ENDINGS)) {

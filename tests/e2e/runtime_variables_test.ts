@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
+import config from "../../deno.json" with { type: "json" };
+import { earlyVariables } from "../../packaging/base/environment.ts";
 import { RUNTIME_VARIABLES } from "../../src/runtime/variables.ts";
 import { BINARY, runProgram } from "../support/binary.ts";
 import { testWith } from "../support/needs.ts";
@@ -47,12 +49,86 @@ function withNamesRestored(base: Uint8Array): string {
 
 testWith(["binary"], "the base binary cannot read the variables that are renamed", async () => {
   const text = new TextDecoder("latin1").decode(await Deno.readFile(BASE));
-  for (const [name, { handling, linuxOnly }] of Object.entries(RUNTIME_VARIABLES)) {
-    if (handling !== "renamed" || (linuxOnly && Deno.build.os !== "linux")) continue;
-    assert(!text.includes(name), name);
+  for (const name of earlyVariables(Deno.build.target)) {
+    // JavaScript, which runs later, may have the same text.
+    assert(RUNTIME_VARIABLES[name]?.reader || !text.includes(name), name);
     assert(text.includes(`\0${name.slice(1)}`), name);
   }
 });
+
+/** Values that a runtime could fail on before the program's first line. */
+const STRANGE_VALUES = [
+  "",
+  "-1",
+  "9".repeat(30),
+  "relative",
+  "a".repeat(300),
+  "en-".repeat(100),
+  "a_b@c=d;".repeat(60),
+  "%s%n".repeat(50),
+  `/${"x".repeat(4000)}`,
+];
+
+testWith(
+  ["binary"],
+  "no value of a variable of the runtime ends the program at startup",
+  async () => {
+    const names = Object.keys(RUNTIME_VARIABLES);
+    const { version } = config;
+    for (const value of STRANGE_VALUES) {
+      const env = Object.fromEntries(names.map((name) => [name, value]));
+      const { code, stdout, stderr } = await runProgram(BINARY, ["version"], { env });
+      assertEquals(
+        { code, stdout, stderr },
+        { code: 0, stdout: `${version}\n`, stderr: "" },
+        value,
+      );
+    }
+  },
+);
+
+/** Runs the program with variables whose value is `secret` and the byte FF. */
+function runWithoutUtf8(names: readonly string[], args: readonly string[]) {
+  const script = `for name in ${names.join(" ")}; do export "$name=$(printf 'secret\\377')"; done
+    exec "$0" "$@"`;
+  return runProgram("sh", ["-c", script, BINARY, ...args]);
+}
+
+testWith(
+  ["linux", "binary"],
+  "a variable that is not UTF-8 is an error only if it is used",
+  async () => {
+    // Node's part of the runtime decodes NODE_OPTIONS before the program's first line.
+    const names = Object.keys(RUNTIME_VARIABLES).filter((name) => name !== "NODE_OPTIONS");
+    const unused = await runWithoutUtf8(names, ["version"]);
+    assertEquals([unused.code, unused.stderr], [0, ""]);
+
+    const sign = ["sign-string", "--private-key"];
+    const key = await runWithoutUtf8(["KEY"], [...sign, "env:KEY"]);
+    assertEquals([key.code, key.stderr.includes("env:KEY: it is neither PEM nor DER")], [3, true]);
+
+    const session = [
+      "credential-process",
+      "--certificate=/nonexistent",
+      "--private-key=/nonexistent",
+    ];
+    const uses: readonly (readonly [string, readonly string[]])[] = [
+      ["AWS_CONFIG_FILE", session],
+      ["AWS_SIGNING_HELPER_ROLE_ARN", session],
+      ["TPM_DEVICE", [...sign, "handle:0x81000000"]],
+      ["AWS_SIGNING_HELPER_PRIVATE_KEY", ["doctor"]],
+    ];
+    for (const [name, args] of uses) {
+      const { code, stdout, stderr } = await runWithoutUtf8([name], args);
+      const message = `${name}: the variable is not UTF-8 text; correct or unset it`;
+      assertEquals({ code, stdout, stderr }, {
+        code: 2,
+        stdout: "",
+        stderr: `aws_signing_helper: ${message}\n`,
+      });
+    }
+  },
+);
 
 /** A trap: a listener and a path that the program must not use. */
 class Trap implements AsyncDisposable {

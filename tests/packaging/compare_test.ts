@@ -14,7 +14,8 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 function makeBase(text: string): Uint8Array<ArrayBuffer> {
   const header = Buffer.alloc(64);
   header.write("7f454c46", "hex");
-  const names = earlyVariables(TARGET).join(" ");
+  // Between letters as Rust's names, and between NULs as C's.
+  const names = earlyVariables(TARGET).map((name) => `x${name}x\0${name}\0`).join(" ");
   const contents = Buffer.from(`${text} ${names} ${names}`, "latin1");
   // The section headers, of which there are none, are at the end.
   header.writeBigUInt64LE(BigInt(64 + contents.length), 0x28);

@@ -24,9 +24,9 @@ export async function tryLoad(
   if (Deno.build.os !== "linux") return undefined;
   const module = preloadOf(path);
   if (!module) return undefined;
-  const others = Deno.env.get("LD_PRELOAD");
   for (const program of TRUE_PROGRAMS) {
     try {
+      const others = Deno.env.get("LD_PRELOAD");
       await using child = new Deno.Command(program, {
         env: { LD_PRELOAD: others ? `${module.name}:${others}` : module.name },
         ...(module.folder === undefined ? {} : { cwd: module.folder }),
