@@ -23,7 +23,10 @@ import {
 import { readExpectedNeeds } from "./support/skips.ts";
 import { isUnitTest, testFilesBelow } from "./support/test_files.ts";
 
-const TEST = ["test", "--quiet", "--cached-only", "--allow-all", "--no-check"];
+const TEST = [
+  ...["test", "--quiet", "--cached-only", "--allow-all", "--no-check"],
+  "--preload=tests/support/no_exit_handlers.ts",
+];
 
 /** Test files that run one at a time, because they compare the times of two programs or two loads. */
 const TIMED = ["pkcs11_session", "serve_load", "slow_pkcs12", "staying_process"]

@@ -102,7 +102,9 @@ export const RUNTIME_VARIABLES: Readonly<Record<string, RuntimeVariable>> = {
   NODE_DISABLE_COLORS: removed(COLOURS),
   NODE_EXTRA_CA_CERTS: removed("trusts other certificate authorities"),
   NODE_ICU_DATA: removed(LANGUAGE),
-  NODE_OPTIONS: removed("options of Node.js; a value that is not UTF-8 ends the process at startup"),
+  NODE_OPTIONS: removed(
+    "options of Node.js; a value that is not UTF-8 ends the process at startup",
+  ),
   NODE_V8_COVERAGE: removed("a folder for coverage, which is not written"),
   OTEL_BLRP_EXPORT_TIMEOUT: removed(TELEMETRY),
   OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: removed(TELEMETRY),

@@ -10,6 +10,7 @@
  */
 import { Buffer } from "node:buffer";
 import { createPublicKey, verify } from "node:crypto";
+import { endProcess } from "../../../src/runtime/end_process.ts";
 import { HelperError } from "../../../src/errors.ts";
 import { createRegistry, type KeystoreLoaders } from "../../../src/keystore/registry.ts";
 import { openIdentity } from "../../../src/keystore/open_identity.ts";
@@ -122,3 +123,5 @@ console.log(JSON.stringify(
     allocated: [memory.early, memory.late],
   } satisfies SigningReport,
 ));
+// As the program does: exit handlers of OpenSSL may crash.
+await endProcess(0);
