@@ -337,7 +337,11 @@ export const AWS_CLIENTS: readonly AwsClient[] = [
     version: "3.168.1",
     debian: "ruby-aws-sdk-core",
     service: "sts",
-    command: () => ({ line: ["/usr/bin/ruby", scriptOf("ruby/caller_identity.rb")] }),
+    command: () => ({
+      line: ["/usr/bin/ruby", scriptOf("ruby/caller_identity.rb")],
+      // It reads ~/.aws/config in the locale's encoding; the checkout's path need not be ASCII.
+      env: { LC_ALL: "C.UTF-8" },
+    }),
     cells: {
       process: "yes",
       update: "yes",

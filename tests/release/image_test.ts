@@ -7,7 +7,7 @@ import { VERSION } from "../../src/cli/commands/version.ts";
 import { runProgram } from "../support/binary.ts";
 import { BUILDAH, type Need, testWith } from "../support/needs.ts";
 import { blocks } from "../support/documents.ts";
-import { must, type UnpackedImage, unpackImage } from "../support/release.ts";
+import { makeMountFolder, must, type UnpackedImage, unpackImage } from "../support/release.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { PYTHON } from "../support/tools.ts";
@@ -24,6 +24,7 @@ function start(
   args: readonly string[],
 ): readonly string[] {
   const { uid, gid } = process.user;
+  for (const path of mounts) makeMountFolder(root, path);
   return [
     // The image runs as that user, in its own namespace.
     ...["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", "bwrap"],

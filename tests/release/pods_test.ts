@@ -7,7 +7,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 
 import { testWith } from "../support/needs.ts";
-import { must, type UnpackedImage, unpackImage } from "../support/release.ts";
+import { makeMountFolder, must, type UnpackedImage, unpackImage } from "../support/release.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { runProgram } from "../support/binary.ts";
 
@@ -88,6 +88,7 @@ function start(
     ...process.env.filter((variable) => !/^(TERM|HOME)=/.test(variable)),
     ...Object.entries(pod.env ?? {}).map(([name, value]) => `${name}=${value}`),
   ];
+  makeMountFolder(root, certificates);
   const mount = pod.volume?.subPath === undefined ? volume : `${volume}/${pod.volume.subPath}`;
   return [
     ...["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups", "bwrap"],

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import { archiveOf, tagOf } from "../../packaging/image.ts";
@@ -43,6 +44,20 @@ export async function unpackImage(
   for (const path of [directory.path, bundle]) Deno.chmodSync(path, 0o755);
   const { process } = JSON.parse(Deno.readTextFileSync(`${bundle}/config.json`));
   return { root: `${bundle}/rootfs`, process };
+}
+
+/**
+ * Creates the mount point of a folder in an image's root, which is read-only later, as a container runtime
+ * does. A folder below /tmp needs none, because /tmp is a file system of its own.
+ */
+export function makeMountFolder(root: string, path: string): void {
+  let folder = root;
+  for (const name of path.startsWith("/tmp/") ? [] : path.split("/").slice(1)) {
+    folder += `/${name}`;
+    if (existsSync(folder)) continue;
+    Deno.mkdirSync(folder);
+    Deno.chmodSync(folder, 0o755); // whatever the umask is
+  }
 }
 
 /** Home of the programs, removed with the temporary files. */
