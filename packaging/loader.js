@@ -19,18 +19,20 @@ if (Deno.args.some((word) => NETWORK_COMMANDS.includes(word)) && !maybeKept) {
   void crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
 }
 
-const vm = globalThis.process.getBuiltinModule("node:vm");
 const directory = import.meta.dirname;
 
 function compile(filename) {
+  const source = Deno.readTextFileSync(`${directory}/${filename}`);
   let cachedData;
   try {
     cachedData = Deno.readFileSync(`${directory}/${filename.replace(/js$/, "cache")}`);
   } catch {
-    // not cached: built on another platform, or rarely used
+    // Not cached: built on another platform, or rarely used. node:vm is not needed then.
+    // deno-lint-ignore no-eval -- the program's own script
+    return (0, eval)(`${source}\n//# sourceURL=${filename}`);
   }
-  const source = Deno.readTextFileSync(`${directory}/${filename}`);
-  return new vm.Script(source, { filename, ...(cachedData ? { cachedData } : {}) });
+  const { Script } = globalThis.process.getBuiltinModule("node:vm");
+  return new Script(source, { filename, cachedData }).runInThisContext();
 }
 
 runProgram(compile, (path) => import(path));

@@ -49,8 +49,11 @@ function fixInputs(now) {
 }
 
 function compile(filename) {
-  const known = scripts.get(filename);
-  if (known) return known;
+  const script = scripts.get(filename) ?? makeScript(filename);
+  return script.runInThisContext();
+}
+
+function makeScript(filename) {
   const source = Deno.readTextFileSync(`${import.meta.dirname}/${filename}`);
   const script = new vm.Script(source, { filename });
   scripts.set(filename, script);

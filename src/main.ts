@@ -26,6 +26,8 @@ const FULL_STREAM_DELAY = 10;
 const removedVariables = removeRuntimeVariables(REMOVED_VARIABLES);
 const PLATFORMS: Readonly<Record<string, Platform>> = { darwin: "darwin", windows: "windows" };
 
+const HOME_VARIABLE = Deno.build.os === "windows" ? "USERPROFILE" : "HOME";
+
 /** Maximum size of an input, bytes; as of a key file. */
 const MAX_INPUT_BYTES = 4 << 20;
 
@@ -59,7 +61,8 @@ const system: System = {
   }),
   programPath,
   currentDirectory: () => Deno.cwd(),
-  homeDirectory: () => homedir() || undefined,
+  // Node's module, which takes long to load, only where the variable is not set.
+  homeDirectory: () => readVariable(HOME_VARIABLE) || homedir() || undefined,
   hostName: () => Deno.hostname(),
   write: (output) => writeAll(Deno.stdout, output),
   log: (message) => log.writeLine(printable(message, MAX_LINE_LENGTH)),

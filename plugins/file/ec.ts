@@ -19,37 +19,98 @@ import {
   unsigned,
 } from "../../src/x509/der.ts";
 import { type Curve, curveOf, KeyTypeError } from "../../src/x509/key_types.ts";
-import { parsePublicKey, type PublicKey, sameBytes } from "../../src/x509/public_key.ts";
+import {
+  ecPublicKey,
+  parsePublicKey,
+  type PublicKey,
+  sameBytes,
+} from "../../src/x509/public_key.ts";
+import { type Digest, verifySignature } from "../../src/x509/verify_signature.ts";
 import type { PrivateKey, PrivateKeyInfo } from "./private_key_info.ts";
 
 /**
- * Makes a key from an ECPrivateKey (RFC 5915). Computes the public key from the private key. Throws
- * `DerError` if the file has a different public key.
+ * Makes a key from an ECPrivateKey (RFC 5915). Throws `DerError` if the private key is not a number of its
+ * curve, or the file has a different public key.
  */
 export async function openEcKey(info: PrivateKeyInfo): Promise<PrivateKey> {
   const curve = namedCurve(info.parameters);
   const { scalar, publicKeys } = readEcPrivateKey(info, curve);
   try {
-    const publicKey = derivePublicKey(scalar, curve);
-    if (!publicKeys.every((found) => isSamePoint(found, publicKey.bits))) {
+    const written = publicKeys.find((point) => point[0] === UNCOMPRESSED_POINT);
+    const pair = (written && await openPair(scalar, curve, written)) ??
+      await derivePair(scalar, curve);
+    if (!publicKeys.every((found) => isSamePoint(found, pair.publicKey.bits))) {
       throw new DerError("a public key that does not match the private key");
     }
-    const pkcs8 = encodePkcs8(scalar, curve, publicKey.bits);
-    const algorithm = { name: "ECDSA", namedCurve: curve.name };
-    const key = await crypto.subtle.importKey("pkcs8", pkcs8, algorithm, false, ["sign"]);
-    pkcs8.fill(0);
     return {
-      publicKey,
-      async sign(message, digest) {
-        const algorithm = { name: "ECDSA", hash: digest };
-        const raw = await crypto.subtle.sign(algorithm, key, Uint8Array.from(message));
-        return ecdsaSignatureToDer(new Uint8Array(raw));
-      },
+      publicKey: pair.publicKey,
+      sign: (message, digest) => sign(pair.key, message, digest),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
   } finally {
     scalar.fill(0);
   }
+}
+
+/** First byte of an uncompressed point (SEC 1 section 2.3.3). */
+const UNCOMPRESSED_POINT = 0x04;
+
+/** Any message that no service accepts. */
+const TRIED_MESSAGE = new Uint8Array(32);
+
+interface KeyPair {
+  readonly key: CryptoKey;
+  readonly publicKey: PublicKey;
+}
+
+/**
+ * Opens a private key with the public key of its file. Returns undefined if a signature does not verify:
+ * {@link derivePair} finds the reason. It needs no module of Node, which Deno 2.9 takes long to load.
+ */
+async function openPair(
+  scalar: Uint8Array,
+  curve: Curve,
+  point: Uint8Array,
+): Promise<KeyPair | undefined> {
+  try {
+    const publicKey = ecPublicKey(encodeObjectIdentifier(curve.oid), point);
+    const key = await importPrivateKey(scalar, curve, point);
+    const signature = await sign(key, TRIED_MESSAGE, "SHA-256");
+    const matches = await verifySignature(publicKey, TRIED_MESSAGE, "SHA-256", signature);
+    return matches ? { key, publicKey } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function derivePair(scalar: Uint8Array, curve: Curve): Promise<KeyPair> {
+  const publicKey = derivePublicKey(scalar, curve);
+  return { key: await importPrivateKey(scalar, curve, publicKey.bits), publicKey };
+}
+
+async function importPrivateKey(
+  scalar: Uint8Array,
+  curve: Curve,
+  point: Uint8Array,
+): Promise<CryptoKey> {
+  const pkcs8 = encodePkcs8(scalar, curve, point);
+  const algorithm = { name: "ECDSA", namedCurve: curve.name };
+  try {
+    return await crypto.subtle.importKey("pkcs8", pkcs8, algorithm, false, ["sign"]);
+  } finally {
+    pkcs8.fill(0);
+  }
+}
+
+async function sign(
+  key: CryptoKey,
+  message: Uint8Array,
+  digest: Digest,
+): Promise<Uint8Array> {
+  const algorithm = { name: "ECDSA", hash: digest };
+  return ecdsaSignatureToDer(
+    new Uint8Array(await crypto.subtle.sign(algorithm, key, Uint8Array.from(message))),
+  );
 }
 
 function namedCurve(parameters: Uint8Array | undefined): Curve {

@@ -101,9 +101,6 @@ export async function awaitFileSystem(
   }
 }
 
-/** Windows has neither flag. O_NOCTTY: a terminal does not become the process's own. */
-const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0);
-
 /** File that is closed when no call uses it any more. */
 class OpenSource {
   #file: OpenFile | undefined;
@@ -208,7 +205,9 @@ function openWithoutWaiting(
   path: string,
   options: SourceOptions,
 ): { readonly file: OpenFile; readonly kind: Kind } {
-  const descriptor = openSync(path, FLAGS);
+  // Windows has neither flag. O_NOCTTY: a terminal does not become the process's own.
+  const { O_RDONLY, O_NONBLOCK = 0, O_NOCTTY = 0 } = constants;
+  const descriptor = openSync(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   try {
     const kind = checkKind(fstatSync(descriptor), path, options);
     const file: OpenFile = {

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { constants } from "node:fs";
 import { SharedLibrary } from "./shared_library.ts";
 
 /** An open file, by the interface that fits it. */
@@ -28,10 +27,10 @@ const SYMBOLS = {
   close: { parameters: ["i32"], result: "i32", nonblocking: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** C library and O_CLOEXEC, which Node does not have, by system. */
-const SYSTEMS: Readonly<Record<string, { library: string; closeOnExec: number } | undefined>> = {
-  linux: { library: "libc.so.6", closeOnExec: 0o2000000 },
-  darwin: { library: "/usr/lib/libSystem.B.dylib", closeOnExec: 0x1000000 },
+/** C library, and O_RDONLY, O_NONBLOCK, O_NOCTTY and O_CLOEXEC together, by system. */
+const SYSTEMS: Readonly<Record<string, { library: string; flags: number } | undefined>> = {
+  linux: { library: "libc.so.6", flags: 0o4000 | 0o400 | 0o2000000 },
+  darwin: { library: "/usr/lib/libSystem.B.dylib", flags: 0x4 | 0x20000 | 0x1000000 },
 };
 
 const SYSTEM = SYSTEMS[Deno.build.os];
@@ -62,10 +61,8 @@ export async function openInThread(path: string): Promise<OpenFile | undefined> 
   } catch {
     return undefined; // another C library
   }
-  const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
-  const flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | SYSTEM.closeOnExec;
   const name = new TextEncoder().encode(`${path}\0`);
-  const descriptor = await keepAlive(name, symbols.open(name, flags));
+  const descriptor = await keepAlive(name, symbols.open(name, SYSTEM.flags));
   if (descriptor < 0) {
     LIBRARY.release();
     return undefined;

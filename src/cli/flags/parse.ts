@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { parseArgs, type ParseArgsConfig } from "node:util";
 import { HelperError, refusedValue } from "../../errors.ts";
 import { findCommand, mistypedFlagError, seeHelp, unknownFlagError } from "./find_command.ts";
 import { FlagValues, type Settings } from "./flag_values.ts";
@@ -16,6 +15,7 @@ import {
   isCommandName,
   isFlagName,
 } from "./flags.ts";
+import { type Token, tokenize } from "./tokens.ts";
 
 /** A parsed command line. */
 export type Request =
@@ -24,8 +24,6 @@ export type Request =
   | { readonly kind: "help"; readonly group: string }
   | { readonly kind: "run"; readonly command: CommandName; readonly values: FlagValues };
 
-type Token = ReturnType<typeof tokenize>[number];
-type PlainToken = ReturnType<typeof parseTokens>[number];
 type OptionToken = Extract<Token, { kind: "option" }>;
 
 /**
@@ -50,7 +48,7 @@ export async function parseArguments(
   if (HELP.test(first)) return await readHelpRequest(words.slice(1));
   if (commandsOfGroup(first).length > 0 && HELP.test(second)) return groupHelpRequest(first);
   const { command, rest } = await findCommand(words, leading.some(isSecretFlag));
-  const tokens = [...tokenize(command, leading), ...tokenize(command, rest)];
+  const tokens = [...tokensOf(command, leading), ...tokensOf(command, rest)];
   if (tokens.some((token) => token.kind === "option" && token.name === "help")) {
     return { kind: "help", command };
   }
@@ -99,25 +97,13 @@ function groupHelpRequest(group: string): Request {
   return { kind: "help", group };
 }
 
-/** Parses `args` to tokens, each with the argument that it was read from. */
-function tokenize(
-  command: CommandName,
-  args: readonly string[],
-): (PlainToken & { readonly argument: string })[] {
-  return parseTokens(command, args).map((token) => ({
-    ...token,
-    argument: args[token.index] ?? "",
-  }));
-}
-
-function parseTokens(command: CommandName, args: readonly string[]) {
-  const options: NonNullable<ParseArgsConfig["options"]> = {
-    help: { type: "boolean", short: "h" },
-  };
-  for (const name of commandOf(command).flags) {
-    options[name] = { type: flagOf(name).kind === "switch" ? "boolean" : "string" };
-  }
-  return parseArgs({ args: [...args], options, strict: false, tokens: true }).tokens;
+/** Splits `args` by the flags of `command`. */
+function tokensOf(command: CommandName, args: readonly string[]): Token[] {
+  const { flags } = commandOf(command);
+  return tokenize(
+    args,
+    (name) => isFlagName(name) && flags.includes(name) && flagOf(name).kind !== "switch",
+  );
 }
 
 async function readTokens(
