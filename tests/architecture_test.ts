@@ -23,6 +23,7 @@ const LAYERS = [
   "files",
   "timeout.ts",
   "bytes.ts",
+  "path.ts",
   "errors.ts",
 ];
 /** Parts of `src` that a plugin may import. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isAbsolute, join } from "node:path";
+import { isAbsolute, join } from "../path.ts";
 import { HelperError } from "../errors.ts";
 import type { FlagValues } from "./flags/flag_values.ts";
 import { PROGRAM } from "./program.ts";

@@ -13,7 +13,7 @@ import {
   openSync,
   writeSync,
 } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join } from "../path.ts";
 import { encodeHex } from "@std/encoding/hex";
 
 /** The owner of a file, and the permissions that it keeps; 0600 if they are absent. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join } from "../path.ts";
 import { HelperError, messageOf } from "../errors.ts";
 import { errnoOf } from "./file_errors.ts";
 import { HeldEntry } from "./held_entry.ts";

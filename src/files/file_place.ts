@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { basename, dirname, isAbsolute, join } from "node:path";
+import { basename, dirname, isAbsolute, join } from "../path.ts";
 import { HeldEntry } from "./held_entry.ts";
 import { errnoOf } from "./file_errors.ts";
 

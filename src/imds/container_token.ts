@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { dirname } from "node:path";
 import { encodeBase64 } from "@std/encoding/base64";
+import { dirname } from "../path.ts";
 import { replaceFile } from "../files/atomic_file.ts";
 import { errnoOf } from "../files/file_errors.ts";
 import { FilePlace, UntrustedPathError } from "../files/file_place.ts";

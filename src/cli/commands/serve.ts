@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { resolve } from "node:path";
 
+import { resolve } from "../../path.ts";
 import { vendedRole } from "../../credentials/refresh/session.ts";
 import { SessionVendor } from "../../credentials/refresh/session_vendor.ts";
 import { HelperError } from "../../errors.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dirname } from "node:path";
+import { dirname } from "../../path.ts";
 import { type FlagName, flagOf, FLAGS } from "../flags/flags.ts";
 import { fileOf, type KeystoreUri } from "../../keystore/uri.ts";
 import { type Finding, finding, type FindingName, okUnless } from "./finding.ts";

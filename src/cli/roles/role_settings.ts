@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "../../path.ts";
 import { HelperError } from "../../errors.ts";
 import { readSource, SourceError } from "../../files/source_file.ts";
 import { checkUsersAreKnown, parseUsers } from "../../imds/allowed_users.ts";

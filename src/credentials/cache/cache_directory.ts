@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { join } from "node:path";
+import { join } from "../../path.ts";
 import { HelperError, messageOf } from "../../errors.ts";
 import { errnoOf } from "../../files/file_errors.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { join } from "node:path";
+import { join } from "../../path.ts";
 import { messageOf } from "../../errors.ts";
 import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import { removeLeftovers } from "../../files/atomic_file.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { dirname } from "node:path";
+import { dirname } from "../../path.ts";
 import type { HelperError } from "../../errors.ts";
 import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import { removeLeftovers, replaceFile } from "../../files/atomic_file.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dirname } from "node:path";
+import { dirname } from "../../path.ts";
 import { HelperError, messageOf } from "../../errors.ts";
 
 /** Size of `sun_path` in `sockaddr_un` on macOS, the smallest of all systems, bytes. */
