@@ -7,8 +7,8 @@
  * and 17 % with SoftHSM.
  *
  * V8 stores the kinds of the operands of comparisons in the code. So the recorded runs must be the same in
- * each build: `recording/` has their keys and certificate, and the recorder fixes time, random numbers and
- * signatures. With new keys, whether an ECDSA signature began with a zero changed a byte.
+ * each build: `recording/` has their keys and certificate, and the recorder fixes time, random numbers,
+ * signatures and the order of the file system's answers. With new keys, whether an ECDSA signature began with a zero changed a byte.
  *
  * @module
  */
@@ -35,7 +35,8 @@ export interface Recording {
  * the size of the code in bytes.
  */
 export async function recordCodeCache({ recorder, folder }: Recording): Promise<number> {
-  const directory = await Deno.makeTempDir();
+  // Not TMPDIR: a function that runs once for each folder of a path gets other code in a deep one.
+  const directory = await Deno.makeTempDir(Deno.build.os === "windows" ? {} : { dir: "/tmp" });
   await using service = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     () => Response.json(makeSession(), { status: 201 }),
