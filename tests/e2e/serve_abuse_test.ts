@@ -3,6 +3,7 @@ import { runProgram } from "../support/binary.ts";
 import { testWith } from "../support/needs.ts";
 import { commandAsOther } from "../support/other_user.ts";
 import { RunningBinary } from "../support/running_binary.ts";
+import { TOO_LARGE_STATUS } from "../support/runtime_differences.ts";
 import { CREDENTIALS_PATH, ServeProcess } from "../support/serve_process.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 
@@ -69,21 +70,24 @@ Deno.test("serve answers or refuses whatever is sent, and stays up", async (t) =
     ],
     "a header of 64 KiB": [
       `GET ${ROLES} HTTP/1.1\r\n${withToken}X: ${"a".repeat(65_536)}\r\n\r\n`,
-      /^HTTP\/1.1 (200|431)/,
+      new RegExp(`^HTTP/1.1 (200|${TOO_LARGE_STATUS.headers})`),
     ],
     "a header of 4 MiB": [
       `GET ${ROLES} HTTP/1.1\r\n${withToken}X: ${"a".repeat(4 << 20)}\r\n\r\n`,
-      /^HTTP\/1.1 431|^$/,
+      new RegExp(`^HTTP/1.1 ${TOO_LARGE_STATUS.headers}|^$`),
     ],
     "a token of 64 KiB": [
       `GET ${ROLES} HTTP/1.1\r\n${HOST}X-aws-ec2-metadata-token: ${"a".repeat(65_536)}\r\n\r\n`,
-      /^HTTP\/1.1 (401|431)/,
+      new RegExp(`^HTTP/1.1 (401|${TOO_LARGE_STATUS.headers})`),
     ],
     "1,000 headers": [
       `GET ${ROLES} HTTP/1.1\r\n${withToken}${"X: a\r\n".repeat(1000)}\r\n`,
-      /^HTTP\/1.1 431/,
+      new RegExp(`^HTTP/1.1 ${TOO_LARGE_STATUS.headers}`),
     ],
-    "a target of 100 KB": [`GET /${"a".repeat(100_000)} HTTP/1.1\r\n${HOST}\r\n`, /^HTTP\/1.1 414/],
+    "a target of 100 KB": [
+      `GET /${"a".repeat(100_000)} HTTP/1.1\r\n${HOST}\r\n`,
+      new RegExp(`^HTTP/1.1 ${TOO_LARGE_STATUS.target}`),
+    ],
     "no HTTP": ["\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", /^HTTP\/1.1 400|^$/],
     "a header without a colon": [
       `GET ${ROLES} HTTP/1.1\r\n${HOST}bad header\r\n\r\n`,
@@ -219,8 +223,13 @@ Deno.test("serve keeps a client's connection through a crowd of 600 that send no
   const buffer = new Uint8Array(65_536);
   const ask = async () => {
     await connection.write(request);
-    const length = await connection.read(buffer);
-    return new TextDecoder().decode(buffer.subarray(0, length ?? 0)).slice(0, 15);
+    let answer = "";
+    while (!/\r\n\r\n.*\}$/s.test(answer)) {
+      const length = await connection.read(buffer);
+      if (length === null) break;
+      answer += new TextDecoder().decode(buffer.subarray(0, length));
+    }
+    return answer.slice(0, 15);
   };
   assertEquals([await ask(), await ask()], ["HTTP/1.1 200 OK", "HTTP/1.1 200 OK"]);
   const crowd: Deno.Conn[] = [];
