@@ -25,6 +25,7 @@ export const COMPILED_ONLY_TESTS: Readonly<Record<string, string>> = {
     "deno run itself reads the arguments, and exits with another code",
   "the runtime itself ends the program: NODE_OPTIONS that is not UTF-8":
     "deno run does not read it before the program",
+  "the runtime itself ends the program: too few open files": "deno run opens other files",
   "the runtime itself ends the program: no /proc": "deno run does not look for its own file",
   "a key at env:INPUT is in no process list, environment, folder or core file": BY_FILE,
   "a key at fd:9 is in no process list, environment, folder or core file": BY_FILE,
