@@ -189,6 +189,11 @@ bench: $(BINARY) tools ## start-up, memory, size and requests a second, beside t
 	done; \
 	test -z "$$failed" || { echo "bench: failed:$$failed; 124 and 137 are timeouts" >&2; exit 1; }
 
+.PHONY: bench-runtime
+bench-runtime: build/packages.stamp unit-tools ## start-up of the bundle under `deno run`: [DENO_VERSION=…]
+	@$(DENO) run --quiet --cached-only -A packaging/launcher.ts build/runtime
+	@$(BENCH) tests/bench/under_deno_run.ts build/runtime/aws_signing_helper
+
 build/share.stamp: $(BINARY)
 	@$(DENO) run --quiet --cached-only -A packaging/share.ts build/share
 	@touch $@

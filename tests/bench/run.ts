@@ -13,6 +13,7 @@ import { denortFromNpm } from "../../packaging/denort.ts";
 import { generateKey } from "../support/certificates.ts";
 import { ENVIRONMENT, median, timeRun } from "./measure.ts";
 import { pkcs12Subjects } from "./pkcs12.ts";
+import { startService } from "./start_service.ts";
 import { listingSubjects, tokenSubject } from "./token.ts";
 import { HANDLE, HANDLE_WITH_PASSWORD, PASSWORD, startTpm } from "./tpm_key.ts";
 
@@ -82,45 +83,6 @@ async function freshCopy(program: string, name: string): Promise<string> {
   await Deno.remove(copy).catch(() => {});
   await Deno.writeFile(copy, await Deno.readFile(program), { mode: 0o755 });
   return copy;
-}
-
-interface Service extends AsyncDisposable {
-  readonly directory: string;
-  readonly keyPath: string;
-  /** The flags of a `credential-process` that succeeds. */
-  readonly flags: readonly string[];
-}
-
-/** Starts `service.ts` and waits until it is ready. */
-async function startService(latencyMilliseconds = 0): Promise<Service> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      "--cached-only",
-      "--allow-all",
-      "--no-check",
-      fileURLToPath(new URL("service.ts", import.meta.url)),
-      String(latencyMilliseconds),
-    ],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  let line = "";
-  while (!line.endsWith("\n")) {
-    const { value, done } = await reader.read();
-    if (done) throw new Error("the service of the benchmark did not start");
-    line += value;
-  }
-  return {
-    ...JSON.parse(line),
-    async [Symbol.asyncDispose]() {
-      await reader.cancel();
-      await child.stdin.close();
-      await child.status;
-    },
-  };
 }
 
 await Deno.mkdir(resolve("build/bench"), { recursive: true });
