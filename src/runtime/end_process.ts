@@ -14,8 +14,7 @@ const SYMBOLS = {
 /**
  * Ends the process with `code`. Exit handlers do not run: that of OpenSSL, which PKCS#11 modules and the
  * TPM library load, frees memory that the runtime's threads free too when they end. 2 of 1,240 processes
- * ended by SIGABRT after their work. Returns only on a system without the
- * function.
+ * ended by SIGABRT after their work. Returns only on a system without the function.
  */
 export async function endProcess(
   code: number,
