@@ -121,9 +121,9 @@ testWith(
     await must("cp", ["/bin/busybox", `${musl}/bin/`]);
     await must("ln", ["-s", "busybox", `${musl}/bin/sh`]);
     directory.write("Musl", "FROM scratch\nCOPY musl /\n");
-    // Debian 13's buildah would raise the limit, which not every root may.
-    const limit = ["--ulimit", "nofile=1024:1024"];
-    const run = ["build", "--quiet", "--isolation", "chroot", "--pull-never", ...limit];
+    // Debian 13's buildah would raise these limits, which not every root may.
+    const limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"];
+    const run = ["build", "--quiet", "--isolation", "chroot", "--pull-never", ...limits];
     await buildah(
       ...run,
       "--tag",
