@@ -1,8 +1,7 @@
 // deno-lint-ignore-file no-console -- a benchmark prints its results
 /**
- * `make bench-runtime`: start-up of the bundle under `deno run`, as a ratio to hello world under the same
- * Deno in turns. Without a code cache and without the compiled program's snapshot of it, this shows what a
- * version of Deno makes of the program.
+ * `make bench-runtime`: start-up of the bundle under `deno run` of a version of Deno, without a code cache,
+ * as a ratio to hello world under the same version measured in turns.
  *
  * Usage: deno run -A tests/bench/under_deno_run.ts LAUNCHER
  *

@@ -14,11 +14,10 @@ class Keystore {
   signing: PromiseWithResolvers<Uint8Array>[] = [];
   readonly shared = new SharedIdentity(() => this.#open(), (identity) => this.#close(identity));
 
-  // deno-lint-ignore require-await -- SharedIdentity takes a promise, and a throw must reject it
-  async #open(): Promise<Identity> {
+  #open(): Promise<Identity> {
     this.events.push("open");
-    if (this.fails) throw new Error("no token");
-    return {
+    if (this.fails) return Promise.reject(new Error("no token"));
+    return Promise.resolve({
       certificate,
       chain: [],
       signer: {
@@ -33,7 +32,7 @@ class Keystore {
         [Symbol.asyncDispose]: () => Promise.resolve(),
       },
       [Symbol.asyncDispose]: () => Promise.resolve(),
-    };
+    });
   }
 
   async #close(identity: Identity): Promise<void> {
