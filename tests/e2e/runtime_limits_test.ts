@@ -23,7 +23,7 @@ testWith(["linux", "binary"], "the documented address space is enough", async ()
 /** Conditions in which the runtime ends before our first line, as documented in commands.md. */
 const ENDINGS: Readonly<Record<string, readonly [script: string, code: number, said: RegExp]>> = {
   "too little address space": ['ulimit -v 16777216; exec "$0" version', 133, /out of memory/],
-  "too few open files": ['ulimit -n 12; exec "$0" version', 101, /Too many open files/],
+  "too few open files": ['ulimit -n 8; exec "$0" version', 101, /Too many open files/],
   "a deleted working directory": [
     'd=$(mktemp -d) && cd "$d" && rmdir "$d" && exec "$0" version',
     1,
