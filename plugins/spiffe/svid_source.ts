@@ -50,7 +50,7 @@ export class SvidSource implements AsyncDisposable {
   #stream = new AbortController();
   #endDelay: () => void = () => {};
   #running: Promise<void> | undefined;
-  #checkTimer: number | undefined;
+  #checkTimer: ReturnType<typeof setTimeout> | undefined;
   /** Failures in a row of streams that were not open for long. */
   #failures = 0;
   /** Failures since the last SVID. */

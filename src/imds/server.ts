@@ -71,7 +71,7 @@ export class EndpointServer implements AsyncDisposable {
   readonly #sockets: ServerSockets | undefined;
   readonly #owners = new SocketOwners();
   readonly #idle: IdleConnections;
-  readonly #timer: number;
+  readonly #timer: ReturnType<typeof setInterval>;
   /** Number of requests in flight, by the client's port. */
   readonly #inFlight = new Map<number, number>();
   #server: Server;

@@ -36,7 +36,7 @@ export interface Log {
 export function createLog(operatingSystem: string = Deno.build.os): Log {
   const system = POSIX_SYSTEMS[operatingSystem];
   const queue = new LineQueue(system ? posixWriter(system) : writeOrDrop);
-  let timer: number | undefined;
+  let timer: ReturnType<typeof setInterval> | undefined;
   const retry = () => {
     queue.flush();
     if (queue.isWaiting) return;

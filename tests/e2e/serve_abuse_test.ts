@@ -10,7 +10,7 @@ import { SessionScenario } from "../support/session_scenario.ts";
 /** Sends bytes unchanged and returns the response until the end or a pause. */
 async function sendRaw(port: number, text: string, pause = 1000): Promise<string> {
   using connection = await Deno.connect({ hostname: "127.0.0.1", port });
-  const closing = { timer: 0 };
+  const closing: { timer?: ReturnType<typeof setTimeout> } = {};
   let answer = "";
   try {
     const bytes = new TextEncoder().encode(text);

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
 
-import { runProgram } from "../support/binary.ts";
+import { BINARY_VARIABLE, runProgram } from "../support/binary.ts";
 import { testWith } from "../support/needs.ts";
 
 const program = (name: string) => fileURLToPath(new URL(`../support/${name}.ts`, import.meta.url));
@@ -16,7 +16,9 @@ async function report(
     ["--net", Deno.execPath(), "run", "--quiet", "--cached-only", "--no-check", "-A", path, way],
     {
       env: Object.fromEntries(
-        ["DENO_DIR", "DENO_TLS_CA_STORE"].map((name) => [name, Deno.env.get(name) ?? ""])
+        ["DENO_DIR", "DENO_TLS_CA_STORE", BINARY_VARIABLE].map((
+          name,
+        ) => [name, Deno.env.get(name) ?? ""])
           .filter(([, value]) => value !== ""),
       ),
     },

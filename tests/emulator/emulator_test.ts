@@ -290,7 +290,7 @@ for (const [scheme, tls] of [["https", TLS], ["http", undefined]] as const) {
     await using emulator = await open();
     emulator.fail("hang");
     const signal = AbortSignal.timeout(80);
-    await assertRejects(() => send(emulator, {}, { signal }), DOMException, "timed out");
+    await assertRejects(() => send(emulator, {}, { signal }), DOMException, "time"); // "timed out", or "timeout" since Deno 2.9
     assertEquals(emulator.requests.length, 1);
   });
 

@@ -91,7 +91,7 @@ function checkSecrets(sent: Uint8Array, response: string, token: string): void {
 /** Sends bytes, ends the sending side, and returns all that comes back. */
 async function exchange(port: number, sent: Uint8Array): Promise<string> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-  let timer = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   let isLate = false;
   try {
     timer = setTimeout(() => {

@@ -33,7 +33,7 @@ export interface Leftover {
 /** The processes that descend from this one. */
 export class Descendants implements Disposable {
   readonly #libc: ReturnType<typeof openLibc>;
-  readonly #timer: number;
+  readonly #timer: ReturnType<typeof setInterval>;
   /** Children that Deno itself waits for. */
   readonly #own = new Set<number>();
 

@@ -98,7 +98,7 @@ export class PeerServer<C extends Deno.Conn> {
     const handle = (request: Request) => handler(request, connection, user);
     const served = this.#serve(connection, controller.signal, handle, onError, () => {});
     this.#open.add(served);
-    let timer: number | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     if (duration !== undefined) {
       this.#refused++;
       timer = setTimeout(() => controller.abort(), duration);
