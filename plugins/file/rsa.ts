@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-import { createPrivateKey, sign } from "node:crypto";
 import {
   DerError,
   encodeElement,
@@ -12,6 +10,7 @@ import {
   encodeUnsignedInteger,
   readSequence,
   TAG,
+  toBigInt,
   unsigned,
 } from "../../src/x509/der.ts";
 import { KeyTypeError } from "../../src/x509/key_types.ts";
@@ -19,16 +18,13 @@ import { type PublicKey, RSA_ALGORITHM, rsaPublicKey } from "../../src/x509/publ
 import type { Digest } from "../../src/x509/verify_signature.ts";
 import type { PrivateKey, PrivateKeyInfo } from "./private_key_info.ts";
 
-const HASH_NAMES: Readonly<Record<Digest, string>> = {
-  "SHA-256": "sha256",
-  "SHA-384": "sha384",
-  "SHA-512": "sha512",
-};
+/** WebCrypto's name of PKCS#1 v1.5 signatures. */
+const SCHEME = "RSASSA-PKCS1-v1_5";
 /** Largest public exponent that the runtime accepts, in bits. */
 const MAX_EXPONENT_BITS = 33;
 
 /** Makes a key from an RSAPrivateKey. Throws `DerError` if it is malformed or inconsistent. */
-export function openRsaKey(info: PrivateKeyInfo): PrivateKey {
+export async function openRsaKey(info: PrivateKeyInfo): Promise<PrivateKey> {
   const publicKey = publicKeyOfPrivate(info.privateKey);
   const pkcs8 = encodeSequence(
     encodeUnsignedInteger(Uint8Array.of(0)),
@@ -36,33 +32,54 @@ export function openRsaKey(info: PrivateKeyInfo): PrivateKey {
     encodeElement(TAG.octetString, info.privateKey),
   );
   try {
-    const key = createPrivateKey({ key: Buffer.from(pkcs8.buffer), format: "der", type: "pkcs8" });
+    const keys = await importForAllDigests(pkcs8);
     return {
       publicKey,
-      sign: (message, digest) => Promise.resolve(sign(HASH_NAMES[digest], message, key)),
+      sign: async (message, digest) =>
+        new Uint8Array(
+          await crypto.subtle.sign(SCHEME, keys[digest], Uint8Array.from(message)),
+        ),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
-  } catch (cause) {
-    throw new DerError("the numbers of the RSA key do not match", { cause });
   } finally {
     pkcs8.fill(0);
   }
 }
 
+/** Imports the key once for each hash function, because WebCrypto binds a key to one. */
+async function importForAllDigests(
+  pkcs8: Uint8Array<ArrayBuffer>,
+): Promise<Readonly<Record<Digest, CryptoKey>>> {
+  const importFor = async (hash: Digest) =>
+    await crypto.subtle.importKey("pkcs8", pkcs8, { name: SCHEME, hash }, false, ["sign"]);
+  return {
+    "SHA-256": await importFor("SHA-256"),
+    "SHA-384": await importFor("SHA-384"),
+    "SHA-512": await importFor("SHA-512"),
+  };
+}
+
+/** Reads the public key. Throws `DerError` unless the numbers belong together (RFC 8017 section 3.2). */
 function publicKeyOfPrivate(privateKey: Uint8Array): PublicKey {
-  const numbers = readSequence(privateKey);
-  if (numbers.smallInteger() !== 0) {
+  const reader = readSequence(privateKey);
+  if (reader.smallInteger() !== 0) {
     throw new KeyTypeError("RSA keys of more than two primes cannot be used; make a new key");
   }
-  const [modulus, exponent] = [positive(numbers.integer()), positive(numbers.integer())];
-  for (let i = 0; i < 6; i++) positive(numbers.integer());
-  numbers.end();
+  const [modulus, exponent] = [positive(reader.integer()), positive(reader.integer())];
+  const secrets = Array.from({ length: 6 }, () => positive(reader.integer()));
+  reader.end();
   const exponentBits = exponent.length * 8 - Math.clz32(exponent[0] ?? 0) + 24;
   if (exponentBits > MAX_EXPONENT_BITS) {
     throw new KeyTypeError(
       `RSA keys with a public exponent of ${exponentBits} bits cannot be used; the common one is 65537`,
     );
   }
+  const [n, e] = [toBigInt(modulus), toBigInt(exponent)];
+  const [d = 0n, p = 0n, q = 0n, dP = 0n, dQ = 0n, qInv = 0n] = secrets.map(toBigInt);
+  const isConsistent = p > 1n && q > 1n && p * q === n &&
+    e * d % (p - 1n) === 1n && e * d % (q - 1n) === 1n &&
+    dP === d % (p - 1n) && dQ === d % (q - 1n) && q * qInv % p === 1n;
+  if (!isConsistent) throw new DerError("the numbers of the RSA key do not match");
   return rsaPublicKey(modulus, exponent);
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { encodeHex } from "@std/encoding/hex";
 import { concatenate } from "../bytes.ts";
 
 /** Error for bytes that are not the expected DER. Callers wrap it with the file's name. */
@@ -198,6 +199,12 @@ export function unsigned(contents: Uint8Array): Uint8Array {
   let start = 0;
   while (start < contents.length - 1 && contents[start] === 0) start++;
   return contents.subarray(start);
+}
+
+/** Returns the number of an INTEGER's unsigned contents. */
+export function toBigInt(contents: Uint8Array): bigint {
+  // Copied because encodeHex detaches the memory of a Node buffer.
+  return BigInt(`0x0${encodeHex(Uint8Array.from(contents))}`);
 }
 
 /** Encodes one element. */

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { decodeHex, encodeHex } from "@std/encoding/hex";
-import { DerError, DerReader, readSequence, unsigned } from "./der.ts";
+import { decodeHex } from "@std/encoding/hex";
+import { DerError, DerReader, readSequence, toBigInt, unsigned } from "./der.ts";
 import { type Curve, isMlDsa, type MlDsaKeyType } from "./key_types.ts";
 import { type PublicKey, rsaPublicNumbers, sameBytes } from "./public_key.ts";
 
@@ -71,11 +71,6 @@ async function verifyLargeRsa(
   expected.set([0, ...info], expected.length - info.length - 1);
   const actual = modPow(s, e, n).toString(16).padStart(2 * modulus.length, "0");
   return sameBytes(decodeHex(actual), expected);
-}
-
-function toBigInt(bytes: Uint8Array): bigint {
-  // Copied because encodeHex detaches the memory of a Node buffer.
-  return BigInt(`0x0${encodeHex(Uint8Array.from(bytes))}`);
 }
 
 function modPow(base: bigint, exponent: bigint, modulus: bigint): bigint {

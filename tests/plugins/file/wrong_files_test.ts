@@ -5,6 +5,7 @@ import { MAX_FILE_BYTES, readKeyFile } from "../../../plugins/file/read_file.ts"
 import { NO_CONTEXT } from "../../support/scripted_context.ts";
 import { parseKeystoreUri } from "../../../src/keystore/uri.ts";
 import type { ErrorCode } from "../../../src/errors.ts";
+import { encodeSequence, readSequence } from "../../../src/x509/der.ts";
 import { formatPem } from "../../../src/x509/pem.ts";
 import { createAuthority, generateKey } from "../../support/certificates.ts";
 import { writeElement } from "../../support/der.ts";
@@ -151,6 +152,26 @@ Deno.test("openKey() refuses an RSA key when its numbers do not match", async ()
   changed[50] = (changed[50] ?? 0) ^ 1; // in the modulus
   const path = directory.write("key.der", changed);
   await assertRefused(() => openKeyFile(path), path, "key-format", "do not match");
+});
+
+Deno.test("openKey() refuses an RSA key with any one number changed", async () => {
+  using directory = new TemporaryDirectory();
+  const pem = directory.write("key.pem", await generateKey("rsa-1024"));
+  const der = await openssl(["rsa", "-in", pem, "-traditional", "-outform", "DER"]);
+  const reader = readSequence(der);
+  const [version, ...numbers] = Array.from({ length: 9 }, () => reader.next().encoded);
+  for (const i of numbers.keys()) {
+    const changed = numbers.map((number, at) => {
+      const copy = Uint8Array.from(number);
+      // Odd numbers stay odd.
+      if (at === i) copy[copy.length - 1] = (copy.at(-1) ?? 0) ^ 4;
+      return copy;
+    });
+    const path = directory.write("key.der", encodeSequence(version ?? der, ...changed));
+    await assertRefused(() => openKeyFile(path), path, "key-format", "do not match");
+  }
+  const path = directory.write("key.der", encodeSequence(version ?? der, ...numbers));
+  await (await openKeyFile(path))[Symbol.asyncDispose]();
 });
 
 /** `PBKDF2-params` or `scrypt-params` with these costs, in an EncryptedPrivateKeyInfo. */
