@@ -8,7 +8,6 @@ import { endProcess } from "./runtime/end_process.ts";
 import { removeRuntimeVariables } from "./runtime/remove_variables.ts";
 import { REMOVED_VARIABLES } from "./runtime/variables.ts";
 import { homedir } from "node:os";
-import { promptSecret } from "./cli/terminal/prompt.ts";
 import { InputMemory } from "./cli/input_memory.ts";
 import { run } from "./cli/run.ts";
 import { holdSignals, onHangup } from "./cli/terminal/signals.ts";
@@ -67,7 +66,10 @@ const system: System = {
   write: (output) => writeAll(Deno.stdout, output),
   log: (message) => log.writeLine(printable(message, MAX_LINE_LENGTH)),
   announce: (line) => log.writeLine(printableLine(line, MAX_LINE_LENGTH)),
-  prompt: promptSecret,
+  prompt: async (question) => {
+    const { promptSecret } = await import("./cli/terminal/prompt.ts");
+    return await promptSecret(question);
+  },
   now: () => new Date(),
   monotonic: () => performance.now(),
   sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
@@ -132,8 +134,19 @@ async function main(): Promise<number> {
   }
 }
 
+// Without this, a command that waits for what cannot happen would end the process with code 0.
+let isDone = false;
+addEventListener("unload", () => {
+  if (isDone) return;
+  system.log(
+    "aws_signing_helper: the program waits for nothing; please report it with the command that was run",
+  );
+  Deno.exit(EXIT_CODES.failure.value);
+});
+
 // No top-level await: the bundle is a script, so that its code cache can be stored in the binary.
 main().then(async (code) => {
+  isDone = true;
   system.inputs[Symbol.dispose]();
   await log.drain();
   await endProcess(code);

@@ -10,7 +10,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, read, type Stats } from "node:fs";
 import { type OpenFile, openInThread, UnknownReadError } from "./thread_file.ts";
-import { withTimeout } from "../timeout.ts";
+import { withOperationTimeout } from "../timeout.ts";
 
 /** Limits of reading, milliseconds. */
 export const SOURCE_LIMITS = {
@@ -245,7 +245,7 @@ export async function readStream(
 ): Promise<Uint8Array<ArrayBuffer>> {
   try {
     const next: Input["read"] = (into) => ifReady(async () => await read(into) ?? 0);
-    return await withTimeout(readToEnd(next, "pipe", maxBytes), SOURCE_LIMITS.pipe, () => {
+    return await withOperationTimeout(readToEnd(next, "pipe", maxBytes), SOURCE_LIMITS.pipe, () => {
       throw timeoutError("pipe");
     });
   } catch (thrown) {
@@ -296,7 +296,7 @@ async function readToEnd(
 /** Waits for `work` no longer than the limit of `kind`. */
 async function limitTime<T>(work: Promise<T>, kind: Kind): Promise<T> {
   const limit = kind === "file" ? SOURCE_LIMITS.file : SOURCE_LIMITS.pipe;
-  return await withTimeout(work, limit, () => {
+  return await withOperationTimeout(work, limit, () => {
     throw timeoutError(kind);
   });
 }

@@ -8,7 +8,7 @@ import { HelperError } from "../errors.ts";
 import { type ByteStream, HttpProtocolError, requestTunnel } from "./http_exchange.ts";
 import { type Proxy, proxyLabel } from "./proxy.ts";
 import { connectTcp } from "./tcp_connection.ts";
-import { withTimeout } from "../timeout.ts";
+import { withOperationTimeout } from "../timeout.ts";
 
 /** Options of a connection. */
 export interface ConnectionOptions {
@@ -66,7 +66,7 @@ export async function connect(
 
 async function connectWithTimeout(peer: URL, label: string): Promise<Deno.TcpConn> {
   const connecting = connectTcp(bareHost(peer), portOf(peer));
-  return await withTimeout(connecting, CONNECT_TIMEOUT, () => {
+  return await withOperationTimeout(connecting, CONNECT_TIMEOUT, () => {
     connecting.then((connection) => connection.close(), () => {});
     throw new HelperError(
       "network-timeout",

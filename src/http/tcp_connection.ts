@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { withTimeout } from "../timeout.ts";
+import { withOperationTimeout } from "../timeout.ts";
 
 /** Network functions. */
 export interface NetworkDeps {
@@ -61,7 +61,7 @@ async function firstConnection(
 ): Promise<Deno.TcpConn | undefined> {
   const any = Promise.any(attempts).catch(() => undefined);
   const last = attempts.at(-1)?.catch(() => undefined);
-  return await withTimeout(Promise.race([any, last]), NEXT_ATTEMPT_DELAY, () => undefined);
+  return await withOperationTimeout(Promise.race([any, last]), NEXT_ATTEMPT_DELAY, () => undefined);
 }
 
 /** Returns the other addresses, then the first one again, because DNS responses rotate. */

@@ -14,6 +14,8 @@ function startNetwork(outcomes: Readonly<Record<string, Outcome>>) {
   const tried: string[] = [];
   const made: Deno.TcpConn[] = [];
   let lookups = 0;
+  // A connection that hangs is an operation of the runtime, which keeps the event loop running.
+  const operation = setInterval(() => {}, 1000);
   const network: NetworkDeps = {
     async connect(hostname, port) {
       const address = hostname === "name" ? addresses[0] ?? "" : hostname;
@@ -40,7 +42,10 @@ function startNetwork(outcomes: Readonly<Record<string, Outcome>>) {
     tried,
     made,
     lookups: () => lookups,
-    [Symbol.dispose]: () => listener.close(),
+    [Symbol.dispose]: () => {
+      clearInterval(operation);
+      listener.close();
+    },
   };
 }
 
