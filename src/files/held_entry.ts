@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { constants } from "node:fs";
 import { SharedLibrary } from "./shared_library.ts";
 
 const SYMBOLS = {
@@ -18,9 +17,10 @@ const SYMBOLS = {
 
 const LIBRARY = new SharedLibrary("libc.so.6", SYMBOLS);
 
-/** O_PATH and O_CLOEXEC of Linux on x86-64 and arm64; Node does not have them. */
+/** O_PATH, O_CLOEXEC and O_NOFOLLOW of Linux; the last one differs between x86-64 and arm64. */
 const O_PATH = 0o10000000;
 const O_CLOEXEC = 0o2000000;
+const O_NOFOLLOW = Deno.build.arch === "aarch64" ? 0o100000 : 0o400000;
 /** AT_FDCWD: an absolute path does not use it. */
 const NO_DIRECTORY = -100;
 /** PATH_MAX. */
@@ -40,7 +40,7 @@ export class HeldEntry implements Disposable {
    * Opens `path`, without following a link in its last part. Returns undefined if that fails.
    */
   static open(path: string): HeldEntry | undefined {
-    const flags = O_PATH | O_CLOEXEC | constants.O_NOFOLLOW;
+    const flags = O_PATH | O_CLOEXEC | O_NOFOLLOW;
     const { openat, close } = LIBRARY.acquire();
     const descriptor = openat(NO_DIRECTORY, cString(path), flags, 0);
     if (descriptor >= 0) return new HeldEntry(descriptor, close);

@@ -107,3 +107,50 @@ testWith(["root"], "readEntry() does not use a file of another user", () => {
   Deno.chownSync(path, 12, 34);
   assertEquals(readEntry(path, KEY), { kind: "unusable", why: "belongs to another user" });
 });
+
+Deno.test("readEntry() reads a session that another run replaces meanwhile", () => {
+  using directory = new TemporaryDirectory();
+  const path = written(directory);
+  const { openSync } = Deno;
+  let opened = 0;
+  Deno.openSync = (file, options) => {
+    // The first file is kept, so that the second one has another inode.
+    if (file === path && opened++ === 0) {
+      Deno.renameSync(path, directory.join("before"));
+      written(directory);
+    }
+    return openSync(file, options);
+  };
+  try {
+    assertEquals(readEntry(path, KEY).kind, "session");
+  } finally {
+    Deno.openSync = openSync;
+  }
+  assertEquals(opened, 2);
+});
+
+Deno.test("readEntry() refuses a link that takes the place of the session while it is opened", () => {
+  using directory = new TemporaryDirectory();
+  const path = written(directory);
+  Deno.renameSync(path, directory.join("other"));
+  written(directory);
+  const { openSync } = Deno;
+  Deno.openSync = (file, options) => {
+    // Back afterwards: each attempt finds the session, and opens the other file.
+    Deno.renameSync(path, directory.join("kept"));
+    Deno.symlinkSync("other", path);
+    try {
+      return openSync(file, options);
+    } finally {
+      Deno.renameSync(directory.join("kept"), path);
+    }
+  };
+  try {
+    assertEquals(readEntry(path, KEY), {
+      kind: "unusable",
+      why: "was replaced each time it was opened",
+    });
+  } finally {
+    Deno.openSync = openSync;
+  }
+});

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { messageOf } from "../../errors.ts";
 import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import { replaceFile } from "../../files/atomic_file.ts";
@@ -24,27 +23,41 @@ export type CacheEntry =
 /** Maximum size of a session's file, bytes. */
 const MAX_ENTRY_BYTES = 65_536;
 
+/** Number of attempts to open a file that another run replaces. */
+const MAX_ATTEMPTS = 3;
+
 /** Reads the session stored in `path` under `key`. */
 export function readEntry(path: string, key: string): CacheEntry {
-  let descriptor: number;
-  try {
-    // Windows has no O_NOFOLLOW. O_NONBLOCK: opening a FIFO must not block.
-    const flags = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
-    if (Deno.build.os === "windows" && Deno.lstatSync(path).isSymlink) return LINK;
-    descriptor = openSync(path, constants.O_RDONLY | flags);
-  } catch (thrown) {
-    const code = errnoOf(thrown);
-    if (code === "ENOENT") return { kind: "none" };
-    if (code === "ELOOP") return LINK;
-    return unusable(`cannot be opened (${messageOf(thrown)})`);
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const found = openEntry(path);
+    if ("kind" in found) return found;
+    using file = found.file;
+    try {
+      const info = file.statSync();
+      // Another file: a link in its place leads to one, too.
+      if (info.dev !== found.info.dev || info.ino !== found.info.ino) continue;
+      const fault = faultOf(info);
+      return fault ? unusable(fault) : parseEntry(readText(file), key);
+    } catch (thrown) {
+      return unusable(`cannot be read (${messageOf(thrown)})`);
+    }
   }
+  return unusable("was replaced each time it was opened");
+}
+
+/** Opens a regular file. `info` is that of its path before. */
+function openEntry(
+  path: string,
+): CacheEntry | { readonly file: Deno.FsFile; readonly info: Deno.FileInfo } {
   try {
-    const fault = faultOf(descriptor);
-    return fault ? unusable(fault) : parseEntry(readText(descriptor), key);
+    const info = Deno.lstatSync(path);
+    if (info.isSymlink) return unusable("is a symbolic link");
+    // Opening a FIFO would block.
+    if (!info.isFile) return unusable("is not a regular file");
+    return { file: Deno.openSync(path), info };
   } catch (thrown) {
-    return unusable(`cannot be read (${messageOf(thrown)})`);
-  } finally {
-    closeSync(descriptor);
+    if (errnoOf(thrown) === "ENOENT") return { kind: "none" };
+    return unusable(`cannot be opened (${messageOf(thrown)})`);
   }
 }
 
@@ -60,30 +73,29 @@ export function writeEntry(
   replaceFile(path, new TextEncoder().encode(`${JSON.stringify(entry)}\n`));
 }
 
-const LINK = unusable("is a symbolic link");
-
 function unusable(why: string): CacheEntry {
   return { kind: "unusable", why };
 }
 
-/** Returns why the open file must not be used. Checks the descriptor, not the path. */
-function faultOf(descriptor: number): string | undefined {
-  const info = fstatSync(descriptor);
-  if (!info.isFile()) return "is not a regular file";
+/** Returns why the open file must not be used. `info` is of the descriptor, not of the path. */
+function faultOf(info: Deno.FileInfo): string | undefined {
+  if (!info.isFile) return "is not a regular file";
   if (info.size > MAX_ENTRY_BYTES) return "is too large to be a session";
   if (Deno.build.os === "windows") return undefined; // the directory is the user's own
   if (info.uid !== Deno.uid()) return "belongs to another user";
-  if ((info.mode & 0o077) !== 0) {
-    return `is open to others (mode ${(info.mode & 0o777).toString(8)})`;
-  }
-  return undefined;
+  const mode = info.mode ?? 0o777;
+  return (mode & 0o077) === 0
+    ? undefined
+    : `is open to others (mode ${(mode & 0o777).toString(8)})`;
 }
 
-function readText(descriptor: number): string {
+function readText(file: Deno.FsFile): string {
   const buffer = new Uint8Array(MAX_ENTRY_BYTES);
   let length = 0;
-  for (let count = -1; count !== 0; length += count) {
-    count = readSync(descriptor, buffer, length, buffer.length - length, null);
+  while (length < buffer.length) {
+    const count = file.readSync(buffer.subarray(length));
+    if (!count) break;
+    length += count;
   }
   return new TextDecoder().decode(buffer.subarray(0, length));
 }
