@@ -110,8 +110,18 @@ export function messageOf(thrown: unknown): string {
  * characters. Messages, debug lines and reports all use it.
  */
 export function printable(text: string, max = 1000): string {
+  if (text.length <= max && isPlainPath(text)) return text;
   // Truncated last: the sign that ends a secret must not be cut off before.
   return withoutSecrets(printableLine(text, max + MAX_MESSAGE_LENGTH)).slice(0, max);
+}
+
+/**
+ * Returns true for text like most paths, in which {@link printable} would change nothing: most runs then
+ * need not compile its patterns.
+ */
+function isPlainPath(text: string): boolean {
+  return /^[\w./-]*$/.test(text) &&
+    text.split(/[/_.-]/).every((part) => part.length < MIN_KEY_PART || !/[A-Z]/.test(part));
 }
 
 /** Makes text safe to print that contains a secret on purpose, at most `max` characters. */

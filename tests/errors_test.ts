@@ -93,6 +93,20 @@ for (const [text, expected] of PASTED) {
   });
 }
 
+Deno.test("printable() replaces the same in a text of letters of paths as in a sentence", () => {
+  const parts = ["", "a", "Keys", "key2026", "AwsRolesAnywhere", "AwsRolesAnywhereKey2026"];
+  const secrets = ["aB3".repeat(6), "kX9pQ2mZ7vT4wR8s", "0f1e2d3c4b5a69788796a5b4c3d2e1f0"];
+  const names = [...parts, ...secrets];
+  for (const first of names) {
+    for (const second of names) {
+      for (const separator of ["/", "-", "_", "."]) {
+        const path = [first, second, first, second, "file.pem"].join(separator);
+        assertEquals(`~ ${printable(path)}`, printable(`~ ${path}`));
+      }
+    }
+  }
+});
+
 Deno.test("printable() truncates a path that is longer than a URI of a token", () => {
   const long = new HelperError("usage", `ca: ${"/x".repeat(50_000)} is bad`);
   assertEquals(long.message, `ca: ${"/x".repeat(150)}…`);

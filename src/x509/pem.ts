@@ -93,6 +93,11 @@ export function parsePem(text: string): PemBlock[] {
     const label = written.replace(/ +/g, " ");
     if (mark === "BEGIN") {
       if (open) passOver(open, missingEndError(open.label));
+      const start = index + marker.length;
+      if (isWholeLine(text, index, start)) {
+        open = { label, start, isInSentence: false };
+        continue;
+      }
       if (isCommentedOut(text, index)) {
         open = undefined;
         problem ??= new PemError(
@@ -100,7 +105,6 @@ export function parsePem(text: string): PemBlock[] {
         );
         continue;
       }
-      const start = index + marker.length;
       open = { label, start, isInSentence: isInSentence(text, index, start) };
     } else if (open) {
       try {
@@ -116,6 +120,23 @@ export function parsePem(text: string): PemBlock[] {
   if (open) passOver(open, missingEndError(open.label));
   if (problem && blocks.length === 0) throw problem;
   return blocks;
+}
+
+/**
+ * Returns true if a line has only the marker. Most lines do: the patterns for the others, which take long
+ * to compile, do not match them.
+ */
+function isWholeLine(text: string, start: number, end: number): boolean {
+  const first = text[start - 1] === "-" ? start - 1 : start;
+  return isLineEnd(text[first - 1]) && isLineEnd(text[end + DASHES]);
+}
+
+/** Number of dashes after a label. */
+const DASHES = 5;
+
+/** Returns true for a character of a line break, and beyond the text. */
+function isLineEnd(character: string | undefined): boolean {
+  return character === undefined || character === "\n" || character === "\r";
 }
 
 /** Number of characters before and after a marker that {@link isInSentence} checks. */
@@ -206,7 +227,7 @@ function restoreLines(text: string): string {
   const unescaped = text.includes("\\") || text.includes("&#")
     ? ESCAPES.reduce((result, [pattern, character]) => result.replace(pattern, character), text)
     : text;
-  return unescaped.replace(TRADITIONAL_HEADERS, "$1\n$2\n");
+  return unescaped.includes(":") ? unescaped.replace(TRADITIONAL_HEADERS, "$1\n$2\n") : unescaped;
 }
 
 const FULL_LINE = 64;
