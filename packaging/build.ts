@@ -41,7 +41,8 @@ export async function build(request: BuildRequest, log: (line: string) => void):
   const bundle = `${BUILD}/bundle/${basename(output)}`;
   await installPackages();
   log(`packages: ${Object.keys(config.imports).length} by deno.lock`);
-  const bundled = await makeBundle({ entry, bundle, packages: PACKAGES });
+  const hasCodeCache = target === Deno.build.target;
+  const bundled = await makeBundle({ entry, bundle, packages: PACKAGES, target, hasCodeCache });
   log(`bundle: ${(bundled / 1024).toFixed(0)} KiB in ${bundle.slice(ROOT.length)}`);
   const base = await prepareBase(target);
   log(`compiled code: ${await addCodeCache(bundle, target, base.path)}`);

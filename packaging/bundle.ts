@@ -43,15 +43,23 @@ export interface BundleRequest {
   readonly bundle: string;
   /** The folder with the installed packages. */
   readonly packages: string;
+  /** The target of `deno compile`; default this system. Code for other systems is left out. */
+  readonly target?: string;
+  /** True if a code cache for V8 is added to the bundle. */
+  readonly hasCodeCache?: boolean;
 }
 
+/** `Deno.build.os` by a part of the target's name. */
+const SYSTEMS = ["linux", "darwin", "windows"] as const;
+
 /** Makes the bundle; returns the total size of its files in bytes. */
-export async function makeBundle({ entry, bundle, packages }: BundleRequest): Promise<number> {
+export async function makeBundle(request: BundleRequest): Promise<number> {
+  const { bundle, packages, hasCodeCache = false } = request;
   await Deno.remove(bundle, { recursive: true }).catch(() => {});
   await Deno.mkdir(bundle, { recursive: true });
   try {
     const onDemand = new Set<string>();
-    const program = await bundleProgram(entry, `${bundle}.modules`, packages, onDemand);
+    const program = await bundleProgram(request, onDemand);
     await mergeIntoScripts(program, bundle);
     await esbuild.build({
       bundle: true,
@@ -64,6 +72,7 @@ export async function makeBundle({ entry, bundle, packages }: BundleRequest): Pr
       define: {
         NETWORK_COMMANDS: JSON.stringify(NETWORK_COMMANDS),
         REMOVED_VARIABLES: JSON.stringify(REMOVED_VARIABLES),
+        HAS_CODE_CACHE: String(hasCodeCache),
       },
     });
     const packageBundle = await bundlePackages([...onDemand].toSorted(), bundle, packages);
@@ -85,11 +94,12 @@ export async function makeBundle({ entry, bundle, packages }: BundleRequest): Pr
 
 /** Bundles the program's own modules; adds the packages that it imports dynamically to `onDemand`. */
 async function bundleProgram(
-  entry: string,
-  outdir: string,
-  packages: string,
+  { entry, bundle, packages, target = Deno.build.target }: BundleRequest,
   onDemand: Set<string>,
 ): Promise<esbuild.Metafile> {
+  const outdir = `${bundle}.modules`;
+  const system = SYSTEMS.find((name) => target.includes(name));
+  if (!system) throw new Error(`${target} is not a target`);
   await Deno.remove(outdir, { recursive: true }).catch(() => {});
   const { metafile } = await esbuild.build({
     ...OPTIONS,
@@ -98,10 +108,14 @@ async function bundleProgram(
     outdir,
     splitting: true,
     format: "esm",
-    plugins: [importMap(packages, (name) => {
-      onDemand.add(name);
-      return `./${packageFile(name)}.js`;
-    })],
+    define: { "Deno.build.os": JSON.stringify(system) },
+    plugins: [
+      usedParts(),
+      importMap(packages, (name) => {
+        onDemand.add(name);
+        return `./${packageFile(name)}.js`;
+      }),
+    ],
   });
   return metafile;
 }
@@ -174,9 +188,29 @@ function scriptName(entryPoint: string): string {
 }
 
 /**
- * Returns the script for a file, by the scripts that load it: its only one; the first script, which is
- * always loaded; or a shared one for parts of one plugin, for signing, or for commands.
+ * Scripts of files that several scripts load, by their users; the first match decides. So typical runs
+ * load little that they do not use.
+ *
+ * A file's imports are loaded by at least the same scripts, so scripts do not import each other in a circle.
  */
+const SHARED_SCRIPTS: readonly (readonly [string, (loadedBy: Users) => boolean])[] = [
+  // For flags, files and sources, which a cached session needs too.
+  [
+    "inputs",
+    (by) => (by("credential_process") || by("cached_session")) && (by("sign_string") || by("file")),
+  ],
+  ["keys", (by) => by("sign_string") || by("file")],
+  ["requests", (by) => by("credential_process")],
+  ["cache", (by) => by("cached_session")],
+  ["session", (by) => by("vend_session")],
+  ["plugins", (by) => PLUGINS.some(by)],
+  ["services", () => true],
+];
+
+/** Returns true if a script or plugin loads a file. */
+type Users = (name: string) => boolean;
+
+/** Returns the script for a file: the first one, that of its only user or plugin, or a shared one. */
 function scriptOf(
   file: string,
   first: string,
@@ -194,7 +228,8 @@ function scriptOf(
   if (plugin && plugins.every((other) => other === plugin)) {
     return names.includes(plugin) ? plugin : `${plugin}-shared`;
   }
-  return plugins.some(Boolean) || names.includes("sign_string") ? "keys" : "session";
+  const loadedBy = (name: string) => names.includes(name) || plugins.includes(name);
+  return SHARED_SCRIPTS.find(([, matches]) => matches(loadedBy))?.[0] ?? "program";
 }
 
 const PLUGINS = [...Deno.readDirSync(`${ROOT}plugins`)].map(({ name }) => name);
@@ -233,6 +268,21 @@ export async function bundlePackages(
 
 export function packageFile(name: string): string {
   return `package-${name.replace(/\.js$/, "").replace(/[^a-z0-9]+/g, "-").replace(/^-/, "")}`;
+}
+
+/** Replaces two tables by the parts that the program uses; each run would read the rest. */
+function usedParts(): esbuild.Plugin {
+  const names = JSON.stringify(REMOVED_VARIABLES);
+  const modules: readonly (readonly [RegExp, string])[] = [
+    [/[\\/]src[\\/]runtime[\\/]variables\.ts$/, `export const REMOVED_VARIABLES = ${names};`],
+    [/[\\/]deno\.json$/, `export default ${JSON.stringify({ version: config.version })};`],
+  ];
+  return {
+    name: "used-parts",
+    setup(build) {
+      for (const [filter, contents] of modules) build.onLoad({ filter }, () => ({ contents }));
+    },
+  };
 }
 
 /**

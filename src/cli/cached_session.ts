@@ -10,7 +10,7 @@ import type { IdentitySource } from "../keystore/open_identity.ts";
 import { fileOf } from "../keystore/uri.ts";
 import type { VendedSession } from "../credentials/refresh/session.ts";
 import type { SessionCredentials } from "../rolesanywhere/create_session.ts";
-import { warmUpTls } from "../http/http_client.ts";
+import { warmUpTls } from "../http/tls_warm_up.ts";
 import type { FlagValues } from "./flags/flag_values.ts";
 import { createKeystoreContext, debugLogger } from "./keystore_context.ts";
 import { cacheDirectoryPath } from "./paths.ts";

@@ -5,15 +5,38 @@
  */
 import { HelperError } from "../errors.ts";
 import { SourceError } from "../files/source_file.ts";
-import type { KeystoreUri, Scheme } from "../keystore/uri.ts";
+import { descriptionOf, type KeystoreUri, type Scheme, schemesOf } from "../keystore/uri.ts";
 import { parseSelector, SelectorError, type SelectorValues } from "../x509/selector.ts";
 import { readSelectorArguments, readSelectorJson } from "../x509/selector_syntax.ts";
+import type { Platform } from "./system.ts";
 
 const FLAG = "--cert-selector";
 /** Prefix of an argument that names a file, as in the AWS CLI. */
 const FILE_PREFIX = "file://";
 /** Maximum size of a selector file, bytes. */
 const MAX_FILE_BYTES = 65_536;
+
+/** Names of the platforms in messages. */
+const PLATFORM_NAMES: Readonly<Record<Platform, string>> = {
+  linux: "Linux",
+  darwin: "macOS",
+  windows: "Windows",
+};
+
+/**
+ * Returns the URI for the certificates that the flag's arguments select in the platform's store.
+ *
+ * Throws `usage` for a malformed selector, on every platform, and `keystore-unavailable`.
+ */
+export async function selectFromStore(
+  texts: readonly string[],
+  readFile: (path: string) => Promise<Uint8Array>,
+  platform: Platform,
+  source: string,
+): Promise<KeystoreUri> {
+  const selected = await readCertSelector(texts, readFile, source);
+  return createStoreUri(requireStore(platform, source), selected);
+}
 
 /**
  * Reads the flag's arguments: `Key=…,Value=…` in one or several, or one `file://PATH`.
@@ -82,4 +105,22 @@ export function createStoreUri(scheme: Scheme, values: SelectorValues): Keystore
     attributes: new Map([...values].map(([key, value]) => [key, encoder.encode(value)])),
     query: new Map(),
   };
+}
+
+/** Returns a URI for all certificates of the platform's store. Throws `keystore-unavailable`. */
+export function createWholeStoreUri(platform: Platform, command: string): KeystoreUri {
+  const scheme = requireStore(platform, command);
+  return { ...createStoreUri(scheme, new Map()), displayName: `${scheme}:` };
+}
+
+/** Returns the scheme of the platform's store. The error names the flag or command that needs it. */
+function requireStore(platform: Platform, requestedBy: string): Scheme {
+  const store = schemesOf(platform).find((scheme) => descriptionOf(scheme).isStore);
+  if (store) return store;
+  throw new HelperError(
+    "keystore-unavailable",
+    `${requestedBy}: ${
+      PLATFORM_NAMES[platform]
+    } has no certificate store; use --certificate with a file or a pkcs11: URI`,
+  );
 }

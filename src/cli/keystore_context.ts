@@ -3,25 +3,14 @@
  *
  * @module
  */
-import { HelperError } from "../errors.ts";
 import { readSource } from "../files/source_file.ts";
 import type { IdentitySource } from "../keystore/open_identity.ts";
 import type { KeystoreContext } from "../keystore/types.ts";
-import {
-  descriptionOf,
-  type KeystoreUri,
-  parseInput,
-  parseKeystoreUri,
-  type Scheme,
-  schemesOf,
-} from "../keystore/uri.ts";
-import { createStoreUri, readCertSelector } from "./cert_selector.ts";
+import { type KeystoreUri, parseInput, parseKeystoreUri } from "../keystore/uri.ts";
 import { disableCoreDumps } from "./core_dumps.ts";
 import type { FlagValues } from "./flags/flag_values.ts";
 import type { FlagName } from "./flags/flags.ts";
 import { PROGRAM } from "./program.ts";
-import { isInherited } from "../runtime/descriptor.ts";
-import { resolveSecret } from "./secrets.ts";
 import type { Platform, System } from "./system.ts";
 
 /** Maximum size of a password or selector file, bytes. */
@@ -33,13 +22,6 @@ export const SOURCE_FLAGS = [
   "private-key",
   "intermediates",
 ] as const satisfies FlagName[];
-
-/** Names of the platforms in messages. */
-const PLATFORM_NAMES: Readonly<Record<Platform, string>> = {
-  linux: "Linux",
-  darwin: "macOS",
-  windows: "Windows",
-};
 
 /** Reads the sources of key, certificate and issuers from the flags. Throws `usage` if malformed. */
 export async function readIdentitySource(
@@ -66,30 +48,11 @@ export async function readCertificateSource(
 ): Promise<KeystoreUri | undefined> {
   const texts = values.list("cert-selector");
   if (!texts) return readUri(values, "certificate");
-  const source = values.sourceOf("cert-selector");
-  const selected = await readCertSelector(texts, readSelector, source);
-  return createStoreUri(requireStore(platform, source), selected);
+  const { selectFromStore } = await import("./cert_selector.ts");
+  return await selectFromStore(texts, readSelector, platform, values.sourceOf("cert-selector"));
 }
 
 const readSelector = (path: string) => readSource(path, { maxBytes: MAX_TEXT_FILE_BYTES });
-
-/** Returns a URI for all certificates of the platform's store. Throws `keystore-unavailable`. */
-export function createWholeStoreUri(platform: Platform, command: string): KeystoreUri {
-  const scheme = requireStore(platform, command);
-  return { ...createStoreUri(scheme, new Map()), displayName: `${scheme}:` };
-}
-
-/** Returns the scheme of the platform's store. The error names the flag or command that needs it. */
-function requireStore(platform: Platform, requestedBy: string): Scheme {
-  const store = schemesOf(platform).find((scheme) => descriptionOf(scheme).isStore);
-  if (store) return store;
-  throw new HelperError(
-    "keystore-unavailable",
-    `${requestedBy}: ${
-      PLATFORM_NAMES[platform]
-    } has no certificate store; use --certificate with a file or a pkcs11: URI`,
-  );
-}
 
 function readUri(values: FlagValues, flag: FlagName): KeystoreUri | undefined {
   const text = values.text(flag);
@@ -116,6 +79,8 @@ export function createKeystoreContext(values: FlagValues, system: System): Keyst
       const known = fromDescriptors.get(source.text);
       if (known !== undefined) return Promise.resolve(known);
       return Promise.resolve().then(async () => {
+        const { resolveSecret } = await import("./secrets.ts");
+        const { isInherited } = await import("../runtime/descriptor.ts");
         const secret = await resolveSecret(source.text, values.sourceOf(name), {
           environment: (variable) => system.environment(variable),
           readFile: (path) => readSource(path, { maxBytes: MAX_TEXT_FILE_BYTES }),

@@ -5,7 +5,7 @@
  * @module
  */
 import type { RefreshEvent } from "../credentials/refresh/refresher.ts";
-import { formatTime } from "../credentials/refresh/session.ts";
+import { formatTime } from "../credentials/format_time.ts";
 import type { AccessEntry } from "../imds/app.ts";
 
 /** Log of refresh events and requests. */

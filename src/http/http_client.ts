@@ -14,7 +14,7 @@ import {
 } from "./http_exchange.ts";
 import { proxyLabel } from "./proxy.ts";
 import type { HttpRequest } from "./request.ts";
-import { withTimeout } from "../timeout.ts";
+import { withOperationTimeout } from "../timeout.ts";
 
 /** Options of the client. */
 export interface HttpOptions extends ConnectionOptions {
@@ -30,14 +30,6 @@ export type SendRequest = (
 ) => Promise<HttpResponse>;
 
 /**
- * Starts gathering entropy in another thread; the first TLS connection would wait for it. The program's
- * loader does the same for commands that always connect.
- */
-export function warmUpTls(): void {
-  void crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
-}
-
-/**
  * Returns a sender for these options. It throws `network` (no connection, or a broken one),
  * `network-timeout`, `proxy` (refused), `tls` (server certificate or handshake), and `service-answer`
  * (not HTTP, or too large).
@@ -49,7 +41,7 @@ export function createSender(options: HttpOptions): SendRequest {
     const open: ByteStream[] = [];
     const response = send(request, options, (stream) => open.push(stream));
     try {
-      return await withTimeout(response, timeoutMilliseconds, () => {
+      return await withOperationTimeout(response, timeoutMilliseconds, () => {
         throw new HelperError(
           "network-timeout",
           `no response from ${url.host} within ${Math.ceil(timeoutMilliseconds) / 1000} s; ` +

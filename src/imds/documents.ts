@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatTime } from "../credentials/refresh/session.ts";
+import { formatTime } from "../credentials/format_time.ts";
 import type { SessionCredentials } from "../rolesanywhere/create_session.ts";
 
 /** Credentials, and the time of their fetch. */

@@ -2,7 +2,8 @@ import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from 
 
 import { FlagValues } from "../../src/cli/flags/flag_values.ts";
 import type { FlagName } from "../../src/cli/flags/flags.ts";
-import { createSessionDeps, readSessionRequest } from "../../src/cli/session_request.ts";
+import { createSessionDeps } from "../../src/cli/session_deps.ts";
+import { readSessionRequest } from "../../src/cli/session_request.ts";
 import { HelperError } from "../../src/errors.ts";
 import { formatPem } from "../../src/x509/pem.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";

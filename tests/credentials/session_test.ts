@@ -1,10 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 
-import {
-  checkValidity,
-  formatTime,
-  vendCredentials,
-} from "../../src/credentials/refresh/session.ts";
+import { checkValidity, vendCredentials } from "../../src/credentials/refresh/session.ts";
+import { formatTime } from "../../src/credentials/format_time.ts";
 import { HelperError } from "../../src/errors.ts";
 import { parseKeystoreUri } from "../../src/keystore/uri.ts";
 import { parseSessionArns } from "../../src/rolesanywhere/arn.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { HelperError, messageOf } from "../../errors.ts";
-import { formatTime } from "../../credentials/refresh/session.ts";
+import { formatTime } from "../../credentials/format_time.ts";
 import { type Identity, type IdentitySource, openIdentity } from "../../keystore/open_identity.ts";
 import { isCertificateLister, type ListedCertificate } from "../../keystore/types.ts";
 import { SCHEMES } from "../../keystore/uri.ts";
@@ -15,11 +15,8 @@ import { formatName } from "../../x509/name.ts";
 import { type PublicKey, rsaPublicNumbers } from "../../x509/public_key.ts";
 import { verifySignature } from "../../x509/verify_signature.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
-import {
-  createKeystoreContext,
-  createWholeStoreUri,
-  readIdentitySource,
-} from "../keystore_context.ts";
+import { createWholeStoreUri } from "../cert_selector.ts";
+import { createKeystoreContext, readIdentitySource } from "../keystore_context.ts";
 import { PROGRAM } from "../program.ts";
 import { VERSION } from "./version.ts";
 import type { System } from "../system.ts";

@@ -15,7 +15,8 @@ import { createKeystoreContext, readIdentitySource } from "../keystore_context.t
 import { runUpdateLoop } from "../update_loop.ts";
 import { credentialsFilePath } from "../paths.ts";
 import { configurationHeader, readConfiguration } from "../settings/aws_profiles.ts";
-import { createSessionDeps, readSessionRequest } from "../session_request.ts";
+import { createSessionDeps } from "../session_deps.ts";
+import { readSessionRequest } from "../session_request.ts";
 import type { System } from "../system.ts";
 
 /** Writes the credentials. Without `--once`, renews them until a signal ends it. */

@@ -7,7 +7,7 @@
 import { HelperError } from "../../errors.ts";
 import { chooseProxy, PROXY_VARIABLES } from "../../http/proxy.ts";
 import { type FlagName, flagOf, FLAGS, variableOf } from "../flags/flags.ts";
-import { readBundle } from "../session_request.ts";
+import { readBundle } from "../session_deps.ts";
 import { type Finding, finding } from "./finding.ts";
 import type { CheckContext } from "./check_context.ts";
 

@@ -10,7 +10,7 @@ import { clockDifference } from "../../rolesanywhere/clock_difference.ts";
 import { chooseProxy, proxyLabel } from "../../http/proxy.ts";
 import type { SendRequest } from "../../http/http_client.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
-import { createSessionDeps } from "../session_request.ts";
+import { createSessionDeps } from "../session_deps.ts";
 import { readEndpoint } from "./check_arns.ts";
 import { formatMinute } from "./check_certificate.ts";
 import { readChain } from "./check_role_chain.ts";

@@ -5,7 +5,7 @@
  */
 import type { CreateSessionDeps } from "../../rolesanywhere/create_session.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
-import { createSessionDeps } from "../session_request.ts";
+import { createSessionDeps } from "../session_deps.ts";
 import type { System } from "../system.ts";
 import type { RoleSettings } from "./role_settings.ts";
 

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { readSource } from "../../files/source_file.ts";
 import type { Settings } from "../flags/flag_values.ts";
 import { configurationFilePath } from "../paths.ts";
 import type { System } from "../system.ts";
@@ -28,6 +27,8 @@ export async function loadSdkSettings(
 
 /** Reads one of AWS's files. Returns undefined unless it is a regular file within the size limit. */
 export async function readAwsFile(path: string): Promise<string | undefined> {
+  // Only here, because not every command reads a file.
+  const { readSource } = await import("../../files/source_file.ts");
   try {
     const bytes = await readSource(path, { maxBytes: MAX_FILE_SIZE, pipes: false });
     return new TextDecoder().decode(bytes);

@@ -13,7 +13,7 @@ import { lockFile, lockPathOf, type WaitDeps } from "../../files/file_lock.ts";
 import { awaitFileSystem } from "../../files/source_file.ts";
 import { FilePlace } from "../../files/file_place.ts";
 import { replaceDescriptors } from "../../files/file_errors.ts";
-import { formatTime } from "../refresh/session.ts";
+import { formatTime } from "../format_time.ts";
 
 const MINUTE = 60_000;
 

@@ -17,6 +17,7 @@ import type { Arn } from "../../rolesanywhere/arn.ts";
 import { CALL_LIMITS } from "../../rolesanywhere/service_call.ts";
 import type { RoleChain } from "../../sts/role_chain.ts";
 import type { Certificate } from "../../x509/certificate.ts";
+import { formatTime } from "../format_time.ts";
 
 /** Tolerated time until a certificate becomes valid, because clocks differ. */
 const CLOCK_TOLERANCE = 5 * 60_000;
@@ -117,9 +118,4 @@ export function checkValidity(certificate: Certificate, label: string, now: Date
         "check this machine's clock",
     );
   }
-}
-
-/** Formats a time as SDKs read it: `YYYY-MM-DDThh:mm:ssZ`. */
-export function formatTime(time: Date): string {
-  return time.toISOString().replace(/\.\d{3}Z$/, "Z");
 }

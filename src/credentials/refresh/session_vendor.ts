@@ -21,10 +21,10 @@ import {
   assumeChain,
   chainDeadline,
   checkValidity,
-  formatTime,
   labelOf,
   type VendedSession,
 } from "./session.ts";
+import { formatTime } from "../format_time.ts";
 import { SharedIdentity } from "./shared_identity.ts";
 
 const DAY = 24 * 3_600_000;
