@@ -170,6 +170,16 @@ Deno.test("credential-process signs again and retries temporary failures, and th
   assertEquals(requests.map(({ refusal }) => refusal), [null, null, null, null]);
 });
 
+Deno.test("credential-process waits for unverified servers, in each of 20 runs", async () => {
+  await using scenario = await SessionScenario.create();
+  const codes: number[] = [];
+  for (let i = 0; i < 20; i++) {
+    const { code } = await runBinary(["credential-process", ...scenario.flags, "--no-verify-ssl"]);
+    codes.push(code);
+  }
+  assertEquals(codes, codes.map(() => 0));
+});
+
 Deno.test("credential-process accepts any server certificate with --no-verify-ssl, and warns", async () => {
   await using scenario = await SessionScenario.create();
   const flags = scenario.flags.slice(0, -2);
