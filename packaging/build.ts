@@ -14,7 +14,7 @@ import { withoutEarlyVariables } from "./base/environment.ts";
 import { checkPayload } from "./base/payload.ts";
 import { onlyFileOf } from "./base/zip.ts";
 import { FIRST_SCRIPT, makeBundle } from "./bundle.ts";
-import { recordCodeCache } from "./code_cache.ts";
+import { isCodeCacheFaster, recordCodeCache } from "./code_cache.ts";
 import { denortFromNpm } from "./denort.ts";
 import { sourceDate } from "./source_date.ts";
 
@@ -41,11 +41,14 @@ export async function build(request: BuildRequest, log: (line: string) => void):
   const bundle = `${BUILD}/bundle/${basename(output)}`;
   await installPackages();
   log(`packages: ${Object.keys(config.imports).length} by deno.lock`);
-  const hasCodeCache = target === Deno.build.target;
+  const hasCodeCache = target === Deno.build.target && isCodeCacheFaster(Deno.version.deno);
   const bundled = await makeBundle({ entry, bundle, packages: PACKAGES, target, hasCodeCache });
   log(`bundle: ${(bundled / 1024).toFixed(0)} KiB in ${bundle.slice(ROOT.length)}`);
   const base = await prepareBase(target);
-  log(`compiled code: ${await addCodeCache(bundle, target, base.path)}`);
+  const added = hasCodeCache
+    ? await addCodeCache(bundle, target, base.path)
+    : `none, ${reasonForNone(target)}`;
+  log(`compiled code: ${added}`);
   const status = await compile(bundle, "loader.js", output, target, base.path);
   const program = await Deno.readFile(output);
   checkPayload(program, await Deno.readFile(`${bundle}/${FIRST_SCRIPT}`));
@@ -58,9 +61,14 @@ function addSuffix(output: string, target: string): string {
   return target.includes("windows") && !output.endsWith(".exe") ? `${output}.exe` : output;
 }
 
-/** Adds the code cache to the bundle, if the target's binaries run here. */
+function reasonForNone(target: string): string {
+  return target === Deno.build.target
+    ? `because Deno ${Deno.version.deno} starts faster without it`
+    : `because binaries for ${target} do not run here`;
+}
+
+/** Adds the code cache to the bundle of a target whose binaries run here. */
 export async function addCodeCache(bundle: string, target: string, base: string): Promise<string> {
-  if (target !== Deno.build.target) return `none, as binaries for ${target} do not run here`;
   const recorder = addSuffix(`${BUILD}/recorder`, target);
   for (const file of RECORDER) await Deno.copyFile(`${ROOT}packaging/${file}`, `${bundle}/${file}`);
   try {

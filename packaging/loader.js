@@ -12,9 +12,8 @@ import { runProgram } from "./scripts.js";
 removeRuntimeVariables(REMOVED_VARIABLES);
 
 // The first TLS connection waits until the cryptographic library has gathered entropy, which takes
-// longer than everything else. Generating an EC key starts that in another thread; Deno 2.9 generates symmetric
-// keys in this one. A cached session needs
-// no connection; without one, the program starts it.
+// longer than everything else. Generating an EC key starts that in another thread; Deno 2.9 generates
+// symmetric keys in this one. A cached session needs no connection; without one, the program starts it.
 const maybeKept = Deno.args.includes("--cache") || Deno.env.has("AWS_SIGNING_HELPER_CACHE");
 if (Deno.args.some((word) => NETWORK_COMMANDS.includes(word)) && !maybeKept) {
   void crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]);

@@ -29,7 +29,7 @@ const WARM_UPS = 3;
 type Variant = (folder: string) => Promise<string>;
 
 async function whole(folder: string): Promise<string> {
-  await makeBundle({ entry: ENTRY, bundle: folder, packages: PACKAGES });
+  await makeBundle({ entry: ENTRY, bundle: folder, packages: PACKAGES, hasCodeCache: true });
   await addCodeCache(folder, Deno.build.target, base);
   return "loader.js";
 }
@@ -52,7 +52,7 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
     return "loader.js";
   },
   "one script, without Rollup": async (folder) => {
-    await makeBundle({ entry: ENTRY, bundle: folder, packages: PACKAGES });
+    await makeBundle({ entry: ENTRY, bundle: folder, packages: PACKAGES, hasCodeCache: true });
     await removeFiles(folder, /^(?!loader|package-|chunk-).*\.js$/);
     await esbuild.build({
       ...OPTIONS,
