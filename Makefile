@@ -184,7 +184,8 @@ BENCH := timeout --kill-after=30 1200 $(DENO) run --quiet --cached-only -A
 
 .PHONY: bench
 bench: $(BINARY) tools ## start-up, memory, size and requests a second, beside the least there can be
-	@failed=; for part in "run.ts $(BINARY)" serve.ts refresh.ts stages.ts cells.ts; do \
+	@$(DENO) run --quiet --cached-only -A packaging/launcher.ts build/runtime
+	@failed=; for part in "run.ts $(BINARY)" "under_deno_run.ts build/runtime/aws_signing_helper" serve.ts refresh.ts stages.ts cells.ts; do \
 	  $(BENCH) tests/bench/$$part || failed="$$failed $${part%% *} ($$?)"; \
 	done; \
 	test -z "$$failed" || { echo "bench: failed:$$failed; 124 and 137 are timeouts" >&2; exit 1; }
