@@ -86,7 +86,9 @@ async function openKeyIn(
   if (keys.length === 0 && inTpm.length === 0 && contents.refusal) throw contents.refusal;
   if (keys.length === 0 && inTpm.length > 0) return tpmKeyReference(uri, inTpm, certificates);
   const key = await openOneOf(keys, certificates, certificate, uri.displayName, inTpm.length > 0);
-  return key ? createSigner(key, certificates) : tpmKeyReference(uri, inTpm, certificates);
+  return key
+    ? createSigner(key, certificates, uri.displayName)
+    : tpmKeyReference(uri, inTpm, certificates);
 }
 
 async function openSoftwareKey(
@@ -102,6 +104,7 @@ async function openSoftwareKey(
       return createSigner(
         await openStoredKey(only, new PassphrasePrompt(context, displayName), context),
         [],
+        displayName,
       );
     });
   } catch (cause) {
@@ -315,10 +318,8 @@ async function openKeyOfPkcs12(
     const key = await openOneOf(keys, certificates, certificate, displayName);
     if (!key) throw new DerError("no private key in it");
     const isOfKey = (certificate: Certificate) => hasPublicKey(certificate, key.publicKey);
-    return createSigner(key, [
-      ...certificates.filter(isOfKey),
-      ...certificates.filter((certificate) => !isOfKey(certificate)),
-    ]);
+    const others = certificates.filter((certificate) => !isOfKey(certificate));
+    return createSigner(key, [...certificates.filter(isOfKey), ...others], displayName);
   } finally {
     wipeKeys(pkcs12);
   }
@@ -335,12 +336,17 @@ function sortByKeyId({ keys, certificates }: Pkcs12Contents): Pkcs12Contents["ce
   ];
 }
 
-function createSigner(key: PrivateKey, certificates: readonly Certificate[]): Signer {
+function createSigner(
+  key: PrivateKey,
+  certificates: readonly Certificate[],
+  displayName: string,
+): Signer {
   return {
     publicKey: key.publicKey,
     inMemory: true,
     certificates,
-    sign: (message, digest) => key.sign(message, digest),
+    sign: (message, digest) =>
+      withErrorMessages(displayName, "key", () => key.sign(message, digest)),
     [Symbol.asyncDispose]: () => key[Symbol.asyncDispose](),
   };
 }

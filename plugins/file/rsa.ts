@@ -20,10 +20,18 @@ import type { PrivateKey, PrivateKeyInfo } from "./private_key_info.ts";
 
 /** WebCrypto's name of PKCS#1 v1.5 signatures. */
 const SCHEME = "RSASSA-PKCS1-v1_5";
+/**
+ * Maximum difference of the primes' lengths, bytes. For n bits of difference the runtime takes 2^n steps:
+ * a key of 1000 and 1048 bits never signed.
+ */
+const MAX_PRIME_DIFFERENCE = 1;
 /** Largest public exponent that the runtime accepts, in bits. */
 const MAX_EXPONENT_BITS = 33;
 
-/** Makes a key from an RSAPrivateKey. Throws `DerError` if it is malformed or inconsistent. */
+/**
+ * Makes a key from an RSAPrivateKey. Throws `DerError` if it is malformed or inconsistent. Its signatures
+ * throw `DerError` if a prime is not one: to find that out takes longer than to sign.
+ */
 export async function openRsaKey(info: PrivateKeyInfo): Promise<PrivateKey> {
   const publicKey = publicKeyOfPrivate(info.privateKey);
   const pkcs8 = encodeSequence(
@@ -35,14 +43,19 @@ export async function openRsaKey(info: PrivateKeyInfo): Promise<PrivateKey> {
     const keys = await importForAllDigests(pkcs8);
     return {
       publicKey,
-      sign: async (message, digest) =>
-        new Uint8Array(
-          await crypto.subtle.sign(SCHEME, keys[digest], Uint8Array.from(message)),
-        ),
+      sign: (message, digest) => sign(keys[digest], message),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
   } finally {
     pkcs8.fill(0);
+  }
+}
+
+async function sign(key: CryptoKey, message: Uint8Array): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await crypto.subtle.sign(SCHEME, key, Uint8Array.from(message)));
+  } catch (cause) {
+    throw new DerError("an RSA key that cannot sign", { cause });
   }
 }
 
@@ -52,14 +65,21 @@ async function importForAllDigests(
 ): Promise<Readonly<Record<Digest, CryptoKey>>> {
   const importFor = async (hash: Digest) =>
     await crypto.subtle.importKey("pkcs8", pkcs8, { name: SCHEME, hash }, false, ["sign"]);
-  return {
-    "SHA-256": await importFor("SHA-256"),
-    "SHA-384": await importFor("SHA-384"),
-    "SHA-512": await importFor("SHA-512"),
-  };
+  try {
+    return {
+      "SHA-256": await importFor("SHA-256"),
+      "SHA-384": await importFor("SHA-384"),
+      "SHA-512": await importFor("SHA-512"),
+    };
+  } catch (cause) {
+    throw new DerError("an RSA key with numbers that are not in their shortest form", { cause });
+  }
 }
 
-/** Reads the public key. Throws `DerError` unless the numbers belong together (RFC 8017 section 3.2). */
+/**
+ * Reads the public key. Throws `DerError` unless modulus, exponents and primes belong together (RFC 8017
+ * section 3.2). The runtime itself computes the other numbers.
+ */
 function publicKeyOfPrivate(privateKey: Uint8Array): PublicKey {
   const reader = readSequence(privateKey);
   if (reader.smallInteger() !== 0) {
@@ -75,11 +95,16 @@ function publicKeyOfPrivate(privateKey: Uint8Array): PublicKey {
     );
   }
   const [n, e] = [toBigInt(modulus), toBigInt(exponent)];
-  const [d = 0n, p = 0n, q = 0n, dP = 0n, dQ = 0n, qInv = 0n] = secrets.map(toBigInt);
-  const isConsistent = p > 1n && q > 1n && p * q === n &&
-    e * d % (p - 1n) === 1n && e * d % (q - 1n) === 1n &&
-    dP === d % (p - 1n) && dQ === d % (q - 1n) && q * qInv % p === 1n;
+  const [d = 0n, p = 0n, q = 0n] = secrets.slice(0, 3).map(toBigInt);
+  const isConsistent = e > 1n && p > 1n && q > 1n && p * q === n &&
+    e * d % (p - 1n) === 1n && e * d % (q - 1n) === 1n;
   if (!isConsistent) throw new DerError("the numbers of the RSA key do not match");
+  const [, pLength = 0, qLength = 0] = secrets.map(({ length }) => length);
+  if (Math.abs(pLength - qLength) > MAX_PRIME_DIFFERENCE) {
+    throw new KeyTypeError(
+      "RSA keys with primes of different lengths cannot be used; make a new key",
+    );
+  }
   return rsaPublicKey(modulus, exponent);
 }
 

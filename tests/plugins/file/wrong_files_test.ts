@@ -5,7 +5,13 @@ import { MAX_FILE_BYTES, readKeyFile } from "../../../plugins/file/read_file.ts"
 import { NO_CONTEXT } from "../../support/scripted_context.ts";
 import { parseKeystoreUri } from "../../../src/keystore/uri.ts";
 import type { ErrorCode } from "../../../src/errors.ts";
-import { encodeSequence, readSequence } from "../../../src/x509/der.ts";
+import {
+  encodeElement,
+  encodeSequence,
+  encodeUnsignedInteger,
+  readSequence,
+  TAG,
+} from "../../../src/x509/der.ts";
 import { formatPem } from "../../../src/x509/pem.ts";
 import { createAuthority, generateKey } from "../../support/certificates.ts";
 import { writeElement } from "../../support/der.ts";
@@ -154,13 +160,13 @@ Deno.test("openKey() refuses an RSA key when its numbers do not match", async ()
   await assertRefused(() => openKeyFile(path), path, "key-format", "do not match");
 });
 
-Deno.test("openKey() refuses an RSA key with any one number changed", async () => {
+Deno.test("openKey() refuses an RSA key with modulus, an exponent or a prime changed", async () => {
   using directory = new TemporaryDirectory();
   const pem = directory.write("key.pem", await generateKey("rsa-1024"));
   const der = await openssl(["rsa", "-in", pem, "-traditional", "-outform", "DER"]);
   const reader = readSequence(der);
   const [version, ...numbers] = Array.from({ length: 9 }, () => reader.next().encoded);
-  for (const i of numbers.keys()) {
+  for (const i of [0, 1, 2, 3, 4]) {
     const changed = numbers.map((number, at) => {
       const copy = Uint8Array.from(number);
       // Odd numbers stay odd.
@@ -172,6 +178,76 @@ Deno.test("openKey() refuses an RSA key with any one number changed", async () =
   }
   const path = directory.write("key.der", encodeSequence(version ?? der, ...numbers));
   await (await openKeyFile(path))[Symbol.asyncDispose]();
+});
+
+/** Primes of these lengths in bits, and a product of two. */
+const PRIMES = {
+  127: 2n ** 127n - 1n,
+  521: 2n ** 521n - 1n,
+  607: 2n ** 607n - 1n,
+  composite: (2n ** 89n - 1n) * (2n ** 521n - 1n),
+};
+
+/** Encodes an RSAPrivateKey whose numbers match if `p` and `q` are primes. */
+function rsaKey(p: bigint, q: bigint, e = 65537n): Uint8Array<ArrayBuffer> {
+  const d = inverse(e, (p - 1n) * (q - 1n));
+  const numbers = [p * q, e, d, p, q, d % (p - 1n), d % (q - 1n), inverse(q, p)];
+  return encodeSequence(
+    encodeUnsignedInteger(new Uint8Array(1)),
+    ...numbers.map((number) => {
+      const hex = number.toString(16);
+      return encodeUnsignedInteger(decodeHex(hex.padStart(hex.length + hex.length % 2, "0")));
+    }),
+  );
+}
+
+/** Returns the inverse of a number, by Euclid's algorithm. */
+function inverse(number: bigint, modulus: bigint): bigint {
+  let [r0, r1, t0, t1] = [modulus, number % modulus, 0n, 1n];
+  while (r1 > 0n) [r0, r1, t0, t1] = [r1, r0 % r1, t1, t0 - r0 / r1 * t1];
+  return (t0 % modulus + modulus) % modulus;
+}
+
+Deno.test("openKey() refuses RSA keys with which the runtime would not end", async () => {
+  using directory = new TemporaryDirectory();
+  const refused: readonly (readonly [bigint, bigint])[] = [
+    [PRIMES[521], PRIMES[607]],
+    [PRIMES[607], PRIMES[521]],
+    [PRIMES[127], PRIMES[607]],
+  ];
+  for (const [p, q] of refused) {
+    const path = directory.write("key.der", rsaKey(p, q));
+    await assertRefused(() => openKeyFile(path), path, "key-unsupported", "different lengths");
+  }
+});
+
+Deno.test("openKey() refuses RSA keys with exponent 1 and with padded numbers", async () => {
+  using directory = new TemporaryDirectory();
+  const one = directory.write("one.der", rsaKey(PRIMES[521], PRIMES[607], 1n));
+  await assertRefused(() => openKeyFile(one), one, "key-format", "do not match");
+  const pem = directory.write("key.pem", await generateKey("rsa-1024"));
+  const der = await openssl(["rsa", "-in", pem, "-traditional", "-outform", "DER"]);
+  const reader = readSequence(der);
+  const numbers = Array.from({ length: 9 }, () => reader.next());
+  for (const i of numbers.keys()) {
+    const padded = numbers.map(({ contents, encoded }, at) =>
+      at === i ? encodeElement(TAG.integer, new Uint8Array(1), contents) : encoded
+    );
+    const path = directory.write("key.der", encodeSequence(...padded));
+    await assertRefused(() => openKeyFile(path), path, "key-format", "malformed");
+  }
+});
+
+Deno.test("an RSA key whose prime is not one cannot sign", async () => {
+  using directory = new TemporaryDirectory();
+  const path = directory.write("key.der", rsaKey(PRIMES.composite, PRIMES[607]));
+  await using signer = await openKeyFile(path);
+  await assertRefused(
+    () => signer.sign(new Uint8Array(8), "SHA-256"),
+    path,
+    "key-format",
+    "cannot sign",
+  );
 });
 
 /** `PBKDF2-params` or `scrypt-params` with these costs, in an EncryptedPrivateKeyInfo. */
