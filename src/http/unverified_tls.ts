@@ -20,16 +20,25 @@ const MAX_UNREAD = 65_536;
 
 /** Starts TLS on `connection`; closing the result closes both. */
 export function startUnverifiedTls(connection: Deno.Conn, hostname: string): TlsStream {
-  const transport = toDuplex(connection);
+  const failure = Promise.withResolvers<never>();
+  failure.promise.catch(() => {}); // readers and writers get the error
+  let isSecure = false;
+  // Node's TLS itself would wait without end.
+  const transport = toDuplex(connection, () => {
+    if (!isSecure) failure.reject(new Error("the connection was closed before TLS was ready"));
+  });
   const socket = tls.connect({
     socket: transport,
     rejectUnauthorized: false,
     // A server name extension must not hold an address (RFC 6066 section 3).
     ...(/^[\d.]+$|:/.test(hostname) ? {} : { servername: hostname }),
   });
-  const failure = Promise.withResolvers<never>();
-  failure.promise.catch(() => {}); // readers and writers get the error
-  const secure = new Promise<void>((resolve) => socket.on("secureConnect", () => resolve()));
+  const secure = new Promise<void>((resolve) => {
+    socket.on("secureConnect", () => {
+      isSecure = true;
+      resolve();
+    });
+  });
   // With events, because the stream's iterator never yields here.
   const received: Uint8Array[] = [];
   let unread = 0;
@@ -83,13 +92,17 @@ export function startUnverifiedTls(connection: Deno.Conn, hostname: string): Tls
   };
 }
 
-function toDuplex(connection: Deno.Conn): Duplex {
+/** Wraps a connection as a stream of Node. `onEnd` is called when the peer has closed it. */
+function toDuplex(connection: Deno.Conn, onEnd: () => void): Duplex {
   const turns = new FairTurns();
   return new Duplex({
     read() {
       const chunk = new Uint8Array(65_536);
       turns.next().then(() => connection.read(chunk)).then(
-        (length) => this.push(length === null ? null : Buffer.from(chunk.subarray(0, length))),
+        (length) => {
+          this.push(length === null ? null : Buffer.from(chunk.subarray(0, length)));
+          if (length === null) onEnd();
+        },
         (thrown) => this.destroy(thrown),
       );
     },

@@ -191,6 +191,13 @@ for (const verifyServer of [true, false]) {
     assertStringIncludes(error, "0.2 s");
   });
 
+  Deno.test(`${sender} throws network at once when the connection closes in the TLS handshake`, async () => {
+    await using server = listen((connection) => answerAndClose(connection, undefined));
+    const started = performance.now();
+    await refusal(() => sendBy(`https://127.0.0.1:${server.port}/`, {}, 60_000), "network");
+    assertLess(performance.now() - started, 30_000);
+  });
+
   Deno.test(`${sender} goes through an HTTP proxy, with its user and password`, async () => {
     await using server = serve(
       (incoming) => new Response(incoming.headers.get("proxy-authorization") ?? "none"),
