@@ -94,18 +94,23 @@ function publicKeyOfPrivate(privateKey: Uint8Array): PublicKey {
       `RSA keys with a public exponent of ${exponentBits} bits cannot be used; the common one is 65537`,
     );
   }
+  const publicKey = rsaPublicKey(modulus, exponent);
+  const [dLength = 0, pLength = 0, qLength = 0] = secrets.map(({ length }) => length);
+  if (Math.max(dLength, pLength, qLength) > modulus.length + 1) {
+    throw new DerError("an RSA key with a number that is too long");
+  }
+  // They cannot be wiped; the runtime keeps the key in memory, too.
   const [n, e] = [toBigInt(modulus), toBigInt(exponent)];
   const [d = 0n, p = 0n, q = 0n] = secrets.slice(0, 3).map(toBigInt);
   const isConsistent = e > 1n && p > 1n && q > 1n && p * q === n &&
     e * d % (p - 1n) === 1n && e * d % (q - 1n) === 1n;
   if (!isConsistent) throw new DerError("the numbers of the RSA key do not match");
-  const [, pLength = 0, qLength = 0] = secrets.map(({ length }) => length);
   if (Math.abs(pLength - qLength) > MAX_PRIME_DIFFERENCE) {
     throw new KeyTypeError(
       "RSA keys with primes of different lengths cannot be used; make a new key",
     );
   }
-  return rsaPublicKey(modulus, exponent);
+  return publicKey;
 }
 
 function positive(contents: Uint8Array): Uint8Array {

@@ -108,25 +108,42 @@ testWith(["root"], "readEntry() does not use a file of another user", () => {
   assertEquals(readEntry(path, KEY), { kind: "unusable", why: "belongs to another user" });
 });
 
-Deno.test("readEntry() reads a session that another run replaces meanwhile", () => {
-  using directory = new TemporaryDirectory();
-  const path = written(directory);
+/** Runs `work`; calls `before` when the file `path` is opened by its path, and `after` then. */
+function withExchange<T>(
+  path: string,
+  before: () => void,
+  after: () => void,
+  work: () => T,
+): T {
   const { openSync } = Deno;
-  let opened = 0;
   Deno.openSync = (file, options) => {
-    // The first file is kept, so that the second one has another inode.
-    if (file === path && opened++ === 0) {
-      Deno.renameSync(path, directory.join("before"));
-      written(directory);
+    if (file !== path) return openSync(file, options);
+    before();
+    try {
+      return openSync(file, options);
+    } finally {
+      after();
     }
-    return openSync(file, options);
   };
   try {
-    assertEquals(readEntry(path, KEY).kind, "session");
+    return work();
   } finally {
     Deno.openSync = openSync;
   }
-  assertEquals(opened, 2);
+}
+
+Deno.test("readEntry() reads a session that another run replaces meanwhile", () => {
+  using directory = new TemporaryDirectory();
+  const path = written(directory);
+  let opened = 0;
+  const replace = () => {
+    if (opened++ > 0) return;
+    // The first file is kept, so that the second one has another inode.
+    Deno.renameSync(path, directory.join("before"));
+    Deno.writeFileSync(path, Deno.readFileSync(directory.join("before")), { mode: 0o600 });
+  };
+  const entry = withExchange(path, replace, () => {}, () => readEntry(path, KEY, false));
+  assertEquals([entry.kind, opened], ["session", 2]);
 });
 
 Deno.test("readEntry() refuses a link that takes the place of the session while it is opened", () => {
@@ -134,23 +151,20 @@ Deno.test("readEntry() refuses a link that takes the place of the session while 
   const path = written(directory);
   Deno.renameSync(path, directory.join("other"));
   written(directory);
-  const { openSync } = Deno;
-  Deno.openSync = (file, options) => {
-    // Back afterwards: each attempt finds the session, and opens the other file.
+  const link = () => {
     Deno.renameSync(path, directory.join("kept"));
     Deno.symlinkSync("other", path);
-    try {
-      return openSync(file, options);
-    } finally {
-      Deno.renameSync(directory.join("kept"), path);
-    }
   };
-  try {
-    assertEquals(readEntry(path, KEY), {
-      kind: "unusable",
-      why: "was replaced each time it was opened",
-    });
-  } finally {
-    Deno.openSync = openSync;
-  }
+  // Each attempt finds the session, and opens the other file.
+  const restore = () => Deno.renameSync(directory.join("kept"), path);
+  const entry = withExchange(path, link, restore, () => readEntry(path, KEY, false));
+  assertEquals(entry, { kind: "unusable", why: "was replaced each time it was opened" });
+});
+
+testWith(["linux"], "readEntry() never opens what takes the place of the session", () => {
+  using directory = new TemporaryDirectory();
+  const path = written(directory);
+  let opened = 0;
+  const entry = withExchange(path, () => opened++, () => {}, () => readEntry(path, KEY));
+  assertEquals([entry.kind, opened], ["session", 0]);
 });

@@ -5,6 +5,7 @@ import { runBinary, runProgram } from "../support/binary.ts";
 import { openssl } from "../support/openssl.ts";
 import { testWithReference } from "../support/reference.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { encodeRsaKey, PRIMES } from "../support/rsa_numbers.ts";
 import { testMessage } from "../support/test_message.ts";
 import { PYTHON } from "../support/tools.ts";
 
@@ -117,3 +118,26 @@ testWithReference(
     assertEquals(code, 0);
   },
 );
+
+Deno.test("sign-string reports RSA keys that cannot sign", async () => {
+  using directory = new TemporaryDirectory();
+  const keys: readonly (readonly [name: string, key: Uint8Array, message: string])[] = [
+    [
+      "composite.der",
+      encodeRsaKey(PRIMES.composite, PRIMES[607]),
+      " holds a malformed or damaged key (an RSA key that cannot sign); export it again",
+    ],
+    [
+      "unbalanced.der",
+      encodeRsaKey(PRIMES[521], PRIMES[607]),
+      ": RSA keys with primes of different lengths cannot be used; make a new key",
+    ],
+  ];
+  for (const [name, key, message] of keys) {
+    const path = directory.write(name, key);
+    const { code, stdout, stderr } = await runBinary(["sign-string", "--private-key", path]);
+    assertEquals({ code, stdout }, { code: 3, stdout: "" });
+    // Before it, the runtime prints the panic of its thread.
+    assertEquals(stderr.split("\n").at(-2), `aws_signing_helper: ${path}${message}`);
+  }
+});

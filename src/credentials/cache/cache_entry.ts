@@ -7,6 +7,7 @@ import { messageOf } from "../../errors.ts";
 import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import { replaceFile } from "../../files/atomic_file.ts";
 import { errnoOf } from "../../files/file_errors.ts";
+import { HeldEntry } from "../../files/held_entry.ts";
 
 /** Result of reading a session's file. */
 export type CacheEntry =
@@ -26,10 +27,10 @@ const MAX_ENTRY_BYTES = 65_536;
 /** Number of attempts to open a file that another run replaces. */
 const MAX_ATTEMPTS = 3;
 
-/** Reads the session stored in `path` under `key`. */
-export function readEntry(path: string, key: string): CacheEntry {
+/** Reads the session stored in `path` under `key`. `holds` is false where entries cannot be held. */
+export function readEntry(path: string, key: string, holds = HeldEntry.isSupported): CacheEntry {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const found = openEntry(path);
+    const found = openEntry(path, holds);
     if ("kind" in found) return found;
     using file = found.file;
     try {
@@ -45,16 +46,20 @@ export function readEntry(path: string, key: string): CacheEntry {
   return unusable("was replaced each time it was opened");
 }
 
-/** Opens a regular file. `info` is that of its path before. */
-function openEntry(
-  path: string,
-): CacheEntry | { readonly file: Deno.FsFile; readonly info: Deno.FileInfo } {
+/** An open file, and the metadata of its path before it was opened. */
+interface OpenedEntry {
+  readonly file: Deno.FsFile;
+  readonly info: Deno.FileInfo;
+}
+
+/** Opens a regular file: on Linux the entry itself, so that a FIFO in its place cannot block. */
+function openEntry(path: string, holds: boolean): CacheEntry | OpenedEntry {
   try {
-    const info = Deno.lstatSync(path);
+    using held = holds ? HeldEntry.open(path) : undefined;
+    const info = held?.stat() ?? Deno.lstatSync(path);
     if (info.isSymlink) return unusable("is a symbolic link");
-    // Opening a FIFO would block.
     if (!info.isFile) return unusable("is not a regular file");
-    return { file: Deno.openSync(path), info };
+    return { file: Deno.openSync(held?.path ?? path), info };
   } catch (thrown) {
     if (errnoOf(thrown) === "ENOENT") return { kind: "none" };
     return unusable(`cannot be opened (${messageOf(thrown)})`);
