@@ -12,6 +12,7 @@ export const COMPILED_ONLY_FILES: Readonly<Record<string, string>> = {
   macos_: "programs for macOS are compiled",
   windows_: "programs for Windows are compiled",
   runtime_variables: "the names of variables are removed from the base binary",
+  loaded_scripts: "it reads the bundle of the compiled program",
   make_: "it runs make, whose targets build the compiled program",
 };
 
