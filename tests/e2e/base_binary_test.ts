@@ -5,17 +5,33 @@
  */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Buffer } from "node:buffer";
+import { fileURLToPath } from "node:url";
 import { OVERRIDE } from "../../packaging/base/compare.ts";
 import { compile, prepareBase } from "../../packaging/build.ts";
 import { checkBinary } from "../../packaging/dist/check_binary.ts";
 import { PINNED_DENO } from "../../packaging/pin.ts";
 import { TARGETS } from "../../packaging/targets.ts";
-import { BINARY } from "../support/binary.ts";
 import { testWith } from "../support/needs.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const TARGET = Deno.build.target;
 const PROGRAM = new TextEncoder().encode("Deno.stdout.writeSync(new Uint8Array([111, 107]));");
+
+/** The base binary, in which no name is changed. */
+const DENORT = new URL(`../../build/toolchain/denort-${TARGET}`, import.meta.url);
+
+/** Returns a compiled program, which is the base binary with a payload. */
+async function compileProgram(): Promise<Buffer> {
+  using directory = new TemporaryDirectory();
+  const script = directory.write("main.js", PROGRAM);
+  const output = directory.join("program");
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["compile", "--quiet", "--no-config", "--no-lock", "--output", output, script],
+    env: { DENORT_BIN: fileURLToPath(DENORT) },
+  }).output();
+  assertEquals(success, true);
+  return Buffer.from(await Deno.readFile(output));
+}
 
 /** A build with DENORT_BIN, as `make` does it. */
 class Build implements Disposable {
@@ -25,9 +41,7 @@ class Build implements Disposable {
   /** Returns the end of the build's last line. */
   async run(change: (base: Buffer) => Buffer): Promise<string> {
     const given = this.#directory.join("denort");
-    const own = await Deno.readFile(
-      new URL(`../../build/toolchain/denort-${TARGET}`, import.meta.url),
-    );
+    const own = await Deno.readFile(DENORT);
     Deno.writeFileSync(given, change(Buffer.from(own)), { mode: 0o755 });
     Deno.mkdirSync(this.#directory.join("bundle"), { recursive: true });
     Deno.writeFileSync(this.#directory.join("bundle/main.js"), PROGRAM);
@@ -128,7 +142,7 @@ testWith(
   "a build with a base binary that has a payload fails, whatever is set",
   async () => {
     using build = new Build();
-    const program = Buffer.from(await Deno.readFile(BINARY));
+    const program = await compileProgram();
     await assertRejects(() => build.runAllowed(() => program), Error, "more than one payload");
     assertEquals(build.hasOutput(), false);
   },
