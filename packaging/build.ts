@@ -38,7 +38,7 @@ export interface BuildRequest {
 export async function build(request: BuildRequest, log: (line: string) => void): Promise<void> {
   const { entry, target } = request;
   const output = addSuffix(request.output, target);
-  const bundle = `${BUILD}/bundle/${basename(output)}`;
+  const bundle = bundleOf(output, target);
   await installPackages();
   log(`packages: ${Object.keys(config.imports).length} by deno.lock`);
   const hasCodeCache = target === Deno.build.target && isCodeCacheFaster(Deno.version.deno);
@@ -54,6 +54,12 @@ export async function build(request: BuildRequest, log: (line: string) => void):
   checkPayload(program, await Deno.readFile(`${bundle}/${FIRST_SCRIPT}`));
   const size = (program.length / 1e6).toFixed(1);
   log(`binary: ${output} (${size} MB, base binary from ${base.from}; ${status})`);
+}
+
+/** Returns the folder of a program's bundle. Programs of the same name for two systems have two. */
+export function bundleOf(output: string, target: string): string {
+  const folder = target === Deno.build.target ? "" : `${target}/`;
+  return `${BUILD}/bundle/${folder}${basename(output)}`;
 }
 
 /** Adds `.exe` for Windows, because `deno compile` adds it too. */

@@ -13,7 +13,7 @@ import { COMPLETIONS } from "../src/cli/commands/completions.ts";
 import { VERSION } from "../src/cli/commands/version.ts";
 import { PROGRAM } from "../src/cli/program.ts";
 import { lowestGlibc } from "./base/symbol_versions.ts";
-import { build } from "./build.ts";
+import { build, bundleOf } from "./build.ts";
 import { readChanges, releaseNotes } from "./dist/changelog.ts";
 import { checkBinary } from "./dist/check_binary.ts";
 import { writeDebianPackage } from "./dist/debian.ts";
@@ -40,7 +40,7 @@ async function main(ownBinary: string): Promise<void> {
     sums.set(file, await writeBinary(target, `${DIST}/${file}`, ownBinary));
   }
 
-  const metafile = `${BUILD}/bundle/${ownBinary.split("/").at(-1)}.metafile.json`;
+  const metafile = `${bundleOf(ownBinary, Deno.build.target)}.metafile.json`;
   const { inputs } = JSON.parse(await Deno.readTextFile(metafile));
   const packages = await bundledPackages(Object.keys(inputs), ROOT);
   await Deno.writeTextFile(`${DIST}/THIRD-PARTY-LICENSES`, await thirdPartyLicenses(packages));
@@ -77,12 +77,10 @@ const COMPLETION_FILES: Readonly<Record<string, string>> = {
 
 /** Builds one binary, or uses the one that `make` built for this machine; returns its checksum. */
 async function writeBinary(target: Target, output: string, ownBinary: string): Promise<string> {
-  let bundle = `${BUILD}/bundle/${ownBinary.split("/").at(-1)}`;
-  if (target.deno === Deno.build.target) await Deno.copyFile(ownBinary, output);
-  else {
-    await build({ entry: `${ROOT}src/main.ts`, output, target: target.deno }, () => {});
-    bundle = `${BUILD}/bundle/${output.split("/").at(-1)}`;
-  }
+  const isOwn = target.deno === Deno.build.target;
+  if (isOwn) await Deno.copyFile(ownBinary, output);
+  else await build({ entry: `${ROOT}src/main.ts`, output, target: target.deno }, () => {});
+  const bundle = bundleOf(isOwn ? ownBinary : output, target.deno);
   const binary = await Deno.readFile(output);
   await checkBinary(output, binary, await Deno.readFile(`${bundle}/program.js`), target);
   const floor = target.format === "elf" ? `, glibc ${lowestGlibc(binary)} or later` : "";

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import { lowestGlibc } from "../../packaging/base/symbol_versions.ts";
+import { bundleOf } from "../../packaging/build.ts";
 import { checkBinary } from "../../packaging/dist/check_binary.ts";
 import { fileNameOf, TARGETS } from "../../packaging/targets.ts";
 import { VERSION } from "../../src/cli/commands/version.ts";
@@ -46,8 +47,8 @@ Deno.test("checkBinary() accepts each binary for its own target, with the bundle
   const read = (name: string) => Deno.readFileSync(`${DIST}/${name}`);
   for (const target of TARGETS) {
     const file = fileNameOf(target);
-    const folder = target.deno === Deno.build.target ? "aws_signing_helper" : file;
-    const bundle = Deno.readFileSync(`${ROOT}build/bundle/${folder}/program.js`);
+    const output = target.deno === Deno.build.target ? "aws_signing_helper" : file;
+    const bundle = Deno.readFileSync(`${bundleOf(output, target.deno)}/program.js`);
     const binary = read(file);
     await checkBinary(file, binary, bundle, target);
     for (const other of TARGETS) {
