@@ -3,12 +3,12 @@ import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { fileURLToPath } from "node:url";
 
+import { bundleOf } from "../../packaging/build.ts";
 import { runProgram } from "../support/binary.ts";
 import { BUILD } from "../support/native.ts";
 import { PYTHON } from "../support/tools.ts";
 
 const SCRIPT = fileURLToPath(new URL("../support/check_macho.py", import.meta.url));
-const PROGRAM = `${BUILD}bundle/aws_signing_helper/program.js`;
 
 /** Flags that `codesign` sets in an ad-hoc signature: CS_ADHOC and CS_LINKER_SIGNED. */
 const ADHOC_LINKER_SIGNED = 0x2_0002;
@@ -42,7 +42,8 @@ for (const [architecture, { segments, signed }] of BINARIES) {
 
   Deno.test(`macOS ${architecture}: the binary holds this program once`, async () => {
     const binary = Buffer.from(await Deno.readFile(path));
-    const program = await Deno.readFile(PROGRAM);
+    const target = `${architecture === "x64" ? "x86_64" : "aarch64"}-apple-darwin`;
+    const program = await Deno.readFile(`${bundleOf(path, target)}/program.js`);
     const first = binary.indexOf(program);
     assert(first > 0);
     assertEquals(binary.indexOf(program, first + 1), -1);
