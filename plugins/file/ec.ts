@@ -30,21 +30,19 @@ import type { PrivateKey, PrivateKeyInfo } from "./private_key_info.ts";
 
 /**
  * Makes a key from an ECPrivateKey (RFC 5915). Throws `DerError` if the private key is not a number of its
- * curve, or the file has a different public key.
+ * curve, or the file has a different public key; its first signature does so, too.
  */
 export async function openEcKey(info: PrivateKeyInfo): Promise<PrivateKey> {
   const curve = namedCurve(info.parameters);
   const { scalar, publicKeys } = readEcPrivateKey(info, curve);
   try {
     const written = publicKeys.find((point) => point[0] === UNCOMPRESSED_POINT);
-    const pair = (written && await openPair(scalar, curve, written)) ??
+    const pair = (written && await importPair(scalar, curve, written)) ??
       await derivePair(scalar, curve);
-    if (!publicKeys.every((found) => isSamePoint(found, pair.publicKey.bits))) {
-      throw new DerError("a public key that does not match the private key");
-    }
+    if (!publicKeys.every((found) => isSamePoint(found, pair.publicKey.bits))) throw mismatch();
     return {
       publicKey: pair.publicKey,
-      sign: (message, digest) => sign(pair.key, message, digest),
+      sign: signerOf(pair),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
   } finally {
@@ -55,37 +53,55 @@ export async function openEcKey(info: PrivateKeyInfo): Promise<PrivateKey> {
 /** First byte of an uncompressed point (SEC 1 section 2.3.3). */
 const UNCOMPRESSED_POINT = 0x04;
 
-/** Any message that no service accepts. */
-const TRIED_MESSAGE = new Uint8Array(32);
-
 interface KeyPair {
   readonly key: CryptoKey;
   readonly publicKey: PublicKey;
+  /** True if the public key was computed from the private key, not read from the file. */
+  readonly isDerived: boolean;
 }
 
 /**
- * Opens a private key with the public key of its file. Returns undefined if a signature does not verify:
- * {@link derivePair} finds the reason. It needs no module of Node, which Deno 2.9 takes long to load.
+ * Imports a private key with the public key of its file. Returns undefined if that fails: {@link derivePair}
+ * finds the reason. It needs no module of Node, which Deno 2.9 takes 20 ms to load.
  */
-async function openPair(
+async function importPair(
   scalar: Uint8Array,
   curve: Curve,
   point: Uint8Array,
 ): Promise<KeyPair | undefined> {
   try {
     const publicKey = ecPublicKey(encodeObjectIdentifier(curve.oid), point);
-    const key = await importPrivateKey(scalar, curve, point);
-    const signature = await sign(key, TRIED_MESSAGE, "SHA-256");
-    const matches = await verifySignature(publicKey, TRIED_MESSAGE, "SHA-256", signature);
-    return matches ? { key, publicKey } : undefined;
+    return { key: await importPrivateKey(scalar, curve, point), publicKey, isDerived: false };
   } catch {
     return undefined;
   }
 }
 
+/** Returns a function that signs. It verifies the first signature if the file's public key may be wrong. */
+function signerOf({ key, publicKey, isDerived }: KeyPair): PrivateKey["sign"] {
+  let isKnownToMatch = isDerived;
+  return async (message, digest) => {
+    if (isKnownToMatch) return await sign(key, message, digest);
+    let signature: Uint8Array;
+    try {
+      signature = await sign(key, message, digest);
+    } catch (cause) {
+      throw mismatch({ cause });
+    }
+    if (!await verifySignature(publicKey, message, digest, signature)) throw mismatch();
+    isKnownToMatch = true;
+    return signature;
+  };
+}
+
+function mismatch(options?: ErrorOptions): DerError {
+  return new DerError("a public key that does not match the private key", options);
+}
+
 async function derivePair(scalar: Uint8Array, curve: Curve): Promise<KeyPair> {
   const publicKey = derivePublicKey(scalar, curve);
-  return { key: await importPrivateKey(scalar, curve, publicKey.bits), publicKey };
+  const key = await importPrivateKey(scalar, curve, publicKey.bits);
+  return { key, publicKey, isDerived: true };
 }
 
 async function importPrivateKey(

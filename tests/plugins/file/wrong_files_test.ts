@@ -124,7 +124,7 @@ Deno.test("openKey() refuses a DSA key in both encodings", async () => {
   }
 });
 
-Deno.test("openKey() refuses an EC key when its public key does not match", async () => {
+Deno.test("an EC key does not sign when its public key does not match", async () => {
   using directory = new TemporaryDirectory();
   for (const curve of ["ec-p256", "ec-p384", "ec-p521"] as const) {
     const makeSec1 = async () => {
@@ -136,12 +136,10 @@ Deno.test("openKey() refuses an EC key when its public key does not match", asyn
     const mixed = Uint8Array.from(mine);
     mixed.set(other.subarray(-pointBytes), mixed.length - pointBytes);
     const path = directory.write("mixed.der", mixed);
-    await assertRefused(
-      () => openKeyFile(path),
-      path,
-      "key-format",
-      "does not match the private key",
-    );
+    await using signer = await openKeyFile(path);
+    const sign = () => signer.sign(new Uint8Array(32), "SHA-256");
+    await assertRefused(sign, path, "key-format", "does not match the private key");
+    await assertRefused(sign, path, "key-format", "does not match the private key");
   }
 });
 
