@@ -6,5 +6,5 @@
 
 /** Formats a time as SDKs read it: `YYYY-MM-DDThh:mm:ssZ`. */
 export function formatTime(time: Date): string {
-  return time.toISOString().replace(/\.\d{3}Z$/, "Z");
+  return `${time.toISOString().slice(0, -".000Z".length)}Z`;
 }

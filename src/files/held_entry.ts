@@ -5,6 +5,7 @@
  * @module
  */
 import { SharedLibrary } from "./shared_library.ts";
+import { O_NOFOLLOW } from "./thread_file.ts";
 
 const SYMBOLS = {
   // int openat(int directory, const char *path, int flags, mode_t mode)
@@ -17,10 +18,9 @@ const SYMBOLS = {
 
 const LIBRARY = new SharedLibrary("libc.so.6", SYMBOLS);
 
-/** O_PATH, O_CLOEXEC and O_NOFOLLOW of Linux; the last one differs between x86-64 and arm64. */
+/** O_PATH and O_CLOEXEC of Linux. */
 const O_PATH = 0o10000000;
 const O_CLOEXEC = 0o2000000;
-const O_NOFOLLOW = Deno.build.arch === "aarch64" ? 0o100000 : 0o400000;
 /** AT_FDCWD: an absolute path does not use it. */
 const NO_DIRECTORY = -100;
 /** PATH_MAX. */

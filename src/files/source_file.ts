@@ -27,6 +27,8 @@ export const SOURCE_LIMITS = {
 /** Reasons of {@link SourceError}. */
 export type SourceFault =
   | "missing"
+  | "link"
+  | "refused"
   | "denied"
   | "directory"
   | "device"
@@ -56,13 +58,19 @@ export interface SourceOptions {
   readonly pipes?: boolean;
 }
 
+/** Options of {@link readOwnSource}. */
+interface OwnSourceOptions extends SourceOptions {
+  /** Returns why the open file must not be read, as the rest of a sentence. */
+  readonly faultOf?: (info: Deno.FileInfo) => string | undefined;
+}
+
 /** Calls that have not returned from a file system that does not respond, by path. */
 const hanging = new Map<string, Promise<void>>();
 
 /** Reads all of `path` without blocking the process. Throws {@link SourceError}. */
 export async function readSource(
   path: string,
-  options: SourceOptions,
+  options: OwnSourceOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const source = new OpenSource(path, options);
   try {
@@ -73,6 +81,17 @@ export async function readSource(
   } finally {
     await source.end();
   }
+}
+
+/**
+ * Reads all of a regular file like {@link readSource}, but not through a link, and only if `faultOf` returns
+ * undefined for the open file. Throws {@link SourceError} `link`, and `refused` with the fault. Linux only.
+ */
+export function readOwnSource(
+  path: string,
+  options: OwnSourceOptions & Required<Pick<OwnSourceOptions, "faultOf">>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  return readSource(path, { ...options, pipes: false });
 }
 
 /**
@@ -108,12 +127,13 @@ class OpenSource {
   #isAbandoned = false;
   #inUse = 0;
 
-  constructor(readonly path: string, readonly options: SourceOptions) {}
+  constructor(readonly path: string, readonly options: OwnSourceOptions) {}
 
   /** Opens the file. Returns its kind; throws for one that is not read. */
   async open(): Promise<Kind> {
     // Each call that hangs keeps a thread: do not add one for each attempt.
     await hanging.get(this.path);
+    if (this.options.faultOf) return await this.#openOwn(this.options.faultOf);
     const info = await this.#using(Deno.stat(this.path));
     // Opening and closing a pipe would break its writer.
     if (info.isFifo && this.options.pipes === false) throw notRegularError();
@@ -131,6 +151,20 @@ class OpenSource {
       }
     }
     throw timeoutError("file");
+  }
+
+  /** Opens the file itself, if it is one without a fault. */
+  async #openOwn(faultOf: NonNullable<OwnSourceOptions["faultOf"]>): Promise<Kind> {
+    const { isSymlink, isFile } = await this.#using(Deno.lstat(this.path));
+    if (isSymlink) throw new SourceError("link", "is a symbolic link");
+    if (!isFile) throw notRegularError();
+    this.#file = await this.#using(openInThread(this.path, false));
+    if (!this.#file?.path) {
+      throw new SourceError("denied", "cannot be opened; check its permissions");
+    }
+    const fault = faultOf(Deno.statSync(this.#file.path));
+    if (fault) throw new SourceError("refused", fault);
+    return "file";
   }
 
   /** Waits for the file system to respond; with `reads`, reads a byte of a regular file. */

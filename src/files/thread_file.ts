@@ -8,6 +8,8 @@ import { SharedLibrary } from "./shared_library.ts";
 
 /** An open file, by the interface that fits it. */
 export interface OpenFile {
+  /** Path of the open file itself, for system calls; only for a file opened in a thread on Linux. */
+  readonly path?: string;
   /** Returns the number of bytes; 0 at the end. */
   read(into: Uint8Array<ArrayBuffer>): Promise<number>;
   close(): Promise<void>;
@@ -26,6 +28,9 @@ const SYMBOLS = {
   // int close(int descriptor)
   close: { parameters: ["i32"], result: "i32", nonblocking: true },
 } as const satisfies Deno.ForeignLibraryInterface;
+
+/** O_NOFOLLOW of Linux differs between x86-64 and arm64. */
+export const O_NOFOLLOW = Deno.build.arch === "aarch64" ? 0o100000 : 0o400000;
 
 /** C library, and O_RDONLY, O_NONBLOCK, O_NOCTTY and O_CLOEXEC together, by system. */
 const SYSTEMS: Readonly<Record<string, { library: string; flags: number } | undefined>> = {
@@ -50,10 +55,13 @@ async function keepAlive<T>(memory: Uint8Array, called: Promise<T>): Promise<T> 
 }
 
 /**
- * Opens `path`. Returns undefined if that fails, or on a system without the functions; the caller
- * then opens it by the runtime, which knows the reason.
+ * Opens `path`; on Linux without `followLinks` also not through a link in its last part. Returns undefined
+ * if that fails, or on a system without the functions; the runtime's own functions know the reason.
  */
-export async function openInThread(path: string): Promise<OpenFile | undefined> {
+export async function openInThread(
+  path: string,
+  followLinks = true,
+): Promise<OpenFile | undefined> {
   if (!SYSTEM || !LIBRARY || path.includes("\0")) return undefined;
   let symbols: ReturnType<typeof LIBRARY.acquire>;
   try {
@@ -62,12 +70,14 @@ export async function openInThread(path: string): Promise<OpenFile | undefined> 
     return undefined; // another C library
   }
   const name = new TextEncoder().encode(`${path}\0`);
-  const descriptor = await keepAlive(name, symbols.open(name, SYSTEM.flags));
+  const flags = SYSTEM.flags | (followLinks ? 0 : O_NOFOLLOW);
+  const descriptor = await keepAlive(name, symbols.open(name, flags));
   if (descriptor < 0) {
     LIBRARY.release();
     return undefined;
   }
   return {
+    ...(Deno.build.os === "linux" ? { path: `/proc/self/fd/${descriptor}` } : {}),
     read: async (into) => {
       const count = await keepAlive(into, symbols.read(descriptor, into, BigInt(into.length)));
       if (count < 0n) throw new UnknownReadError("read failed");

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 
 import { readEntry, writeEntry } from "../../src/credentials/cache/cache_entry.ts";
 import { testWith } from "../support/needs.ts";
@@ -18,10 +18,10 @@ function written(directory: TemporaryDirectory): string {
   return directory.join("entry");
 }
 
-Deno.test("readEntry() returns the session that writeEntry() stored, in a file of mode 0600", () => {
+Deno.test("readEntry() returns the session that writeEntry() stored, in a file of mode 0600", async () => {
   using directory = new TemporaryDirectory();
   const path = written(directory);
-  assertEquals(readEntry(path, KEY), {
+  assertEquals(await readEntry(path, KEY), {
     kind: "session",
     credentials: CREDENTIALS,
     fetched: FETCHED,
@@ -29,9 +29,9 @@ Deno.test("readEntry() returns the session that writeEntry() stored, in a file o
   assertEquals(modeOf(path), 0o600);
 });
 
-Deno.test("readEntry() returns none if the file does not exist", () => {
+Deno.test("readEntry() returns none if the file does not exist", async () => {
   using directory = new TemporaryDirectory();
-  assertEquals(readEntry(directory.join("entry"), KEY), { kind: "none" });
+  assertEquals(await readEntry(directory.join("entry"), KEY), { kind: "none" });
 });
 
 /** Unusable entries, made in a directory with a session in "entry". */
@@ -93,28 +93,28 @@ function replaceIn(directory: TemporaryDirectory, before: string, after: string)
 }
 
 for (const [what, [make, why]] of Object.entries(UNUSABLE)) {
-  Deno.test(`readEntry() does not use ${what}`, () => {
+  Deno.test(`readEntry() does not use ${what}`, async () => {
     using directory = new TemporaryDirectory();
     const path = written(directory);
     make(directory);
-    assertEquals(readEntry(path, KEY), { kind: "unusable", why });
+    assertEquals(await readEntry(path, KEY), { kind: "unusable", why });
   });
 }
 
-testWith(["root"], "readEntry() does not use a file of another user", () => {
+testWith(["root"], "readEntry() does not use a file of another user", async () => {
   using directory = new TemporaryDirectory();
   const path = written(directory);
   Deno.chownSync(path, 12, 34);
-  assertEquals(readEntry(path, KEY), { kind: "unusable", why: "belongs to another user" });
+  assertEquals(await readEntry(path, KEY), { kind: "unusable", why: "belongs to another user" });
 });
 
 /** Runs `work`; calls `before` when the file `path` is opened by its path, and `after` then. */
-function withExchange<T>(
+async function withExchange<T>(
   path: string,
   before: () => void,
   after: () => void,
-  work: () => T,
-): T {
+  work: () => Promise<T>,
+): Promise<T> {
   const { openSync } = Deno;
   Deno.openSync = (file, options) => {
     if (file !== path) return openSync(file, options);
@@ -126,13 +126,13 @@ function withExchange<T>(
     }
   };
   try {
-    return work();
+    return await work();
   } finally {
     Deno.openSync = openSync;
   }
 }
 
-Deno.test("readEntry() reads a session that another run replaces meanwhile", () => {
+Deno.test("readEntry() reads a session that another run replaces meanwhile", async () => {
   using directory = new TemporaryDirectory();
   const path = written(directory);
   let opened = 0;
@@ -142,11 +142,11 @@ Deno.test("readEntry() reads a session that another run replaces meanwhile", () 
     Deno.renameSync(path, directory.join("before"));
     Deno.writeFileSync(path, Deno.readFileSync(directory.join("before")), { mode: 0o600 });
   };
-  const entry = withExchange(path, replace, () => {}, () => readEntry(path, KEY, false));
+  const entry = await withExchange(path, replace, () => {}, () => readEntry(path, KEY, false));
   assertEquals([entry.kind, opened], ["session", 2]);
 });
 
-Deno.test("readEntry() refuses a link that takes the place of the session while it is opened", () => {
+Deno.test("readEntry() refuses a link that takes the place of the session while it is opened", async () => {
   using directory = new TemporaryDirectory();
   const path = written(directory);
   Deno.renameSync(path, directory.join("other"));
@@ -157,14 +157,42 @@ Deno.test("readEntry() refuses a link that takes the place of the session while 
   };
   // Each attempt finds the session, and opens the other file.
   const restore = () => Deno.renameSync(directory.join("kept"), path);
-  const entry = withExchange(path, link, restore, () => readEntry(path, KEY, false));
+  const entry = await withExchange(path, link, restore, () => readEntry(path, KEY, false));
   assertEquals(entry, { kind: "unusable", why: "was replaced each time it was opened" });
 });
 
-testWith(["linux"], "readEntry() never opens what takes the place of the session", () => {
-  using directory = new TemporaryDirectory();
-  const path = written(directory);
-  let opened = 0;
-  const entry = withExchange(path, () => opened++, () => {}, () => readEntry(path, KEY));
-  assertEquals([entry.kind, opened], ["session", 0]);
-});
+/** Files that take the place of the session after its kind is known, and why each is not used. */
+const EXCHANGED: Readonly<Record<string, [make: (path: string) => void, why: string]>> = {
+  "a link to another session": [
+    (path) => Deno.symlinkSync("other", path),
+    "cannot be opened; check its permissions",
+  ],
+  "a FIFO, which would block": [
+    (path) => assert(new Deno.Command("mkfifo", { args: [path] }).outputSync().success),
+    "is not a regular file",
+  ],
+  "a directory": [(path) => Deno.mkdirSync(path), "is not a regular file"],
+};
+
+for (const [what, [make, why]] of Object.entries(EXCHANGED)) {
+  testWith(["linux"], `readEntry() does not use ${what} in the place of the session`, async () => {
+    using directory = new TemporaryDirectory();
+    const path = written(directory);
+    Deno.renameSync(path, directory.join("other"));
+    written(directory);
+    const { lstat } = Deno;
+    Deno.lstat = async (file) => {
+      const info = await lstat(file);
+      if (file === path) {
+        Deno.removeSync(path);
+        make(path);
+      }
+      return info;
+    };
+    try {
+      assertEquals(await readEntry(path, KEY), { kind: "unusable", why });
+    } finally {
+      Deno.lstat = lstat;
+    }
+  });
+}

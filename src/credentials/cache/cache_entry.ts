@@ -7,7 +7,7 @@ import { messageOf } from "../../errors.ts";
 import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import { replaceFile } from "../../files/atomic_file.ts";
 import { errnoOf } from "../../files/file_errors.ts";
-import { HeldEntry } from "../../files/held_entry.ts";
+import { readOwnSource, SourceError } from "../../files/source_file.ts";
 
 /** Result of reading a session's file. */
 export type CacheEntry =
@@ -27,43 +27,48 @@ const MAX_ENTRY_BYTES = 65_536;
 /** Number of attempts to open a file that another run replaces. */
 const MAX_ATTEMPTS = 3;
 
-/** Reads the session stored in `path` under `key`. `holds` is false where entries cannot be held. */
-export function readEntry(path: string, key: string, holds = HeldEntry.isSupported): CacheEntry {
+/** True where a file is opened in a thread and known by its descriptor. */
+export const READS_IN_THREAD = Deno.build.os === "linux";
+
+/**
+ * Reads the session stored in `path` under `key`. With `inThread`, a file system that does not respond
+ * blocks only a thread; nothing is opened that takes the place of the file. Throws {@link SourceError} `slow`.
+ */
+export async function readEntry(
+  path: string,
+  key: string,
+  inThread = READS_IN_THREAD,
+): Promise<CacheEntry> {
+  if (!inThread) return readByRuntime(path, key);
+  try {
+    return parseEntry(await readOwnSource(path, { maxBytes: MAX_ENTRY_BYTES, faultOf }), key);
+  } catch (thrown) {
+    if (!(thrown instanceof SourceError) || thrown.fault === "slow") throw thrown;
+    if (thrown.fault === "missing") return { kind: "none" };
+    return unusable(thrown.fault === "pipe" ? NOT_REGULAR : thrown.message);
+  }
+}
+
+const NOT_REGULAR = "is not a regular file";
+
+/** Reads by the runtime's functions, which follow a link: what was opened is compared with the path. */
+function readByRuntime(path: string, key: string): CacheEntry {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const found = openEntry(path, holds);
-    if ("kind" in found) return found;
-    using file = found.file;
     try {
+      const found = Deno.lstatSync(path);
+      if (found.isSymlink) return unusable("is a symbolic link");
+      if (!found.isFile) return unusable(NOT_REGULAR);
+      using file = Deno.openSync(path);
       const info = file.statSync();
-      // Another file: a link in its place leads to one, too.
-      if (info.dev !== found.info.dev || info.ino !== found.info.ino) continue;
+      if (info.dev !== found.dev || info.ino !== found.ino) continue;
       const fault = faultOf(info);
-      return fault ? unusable(fault) : parseEntry(readText(file), key);
+      return fault ? unusable(fault) : parseEntry(readAll(file), key);
     } catch (thrown) {
+      if (errnoOf(thrown) === "ENOENT") return { kind: "none" };
       return unusable(`cannot be read (${messageOf(thrown)})`);
     }
   }
   return unusable("was replaced each time it was opened");
-}
-
-/** An open file, and the metadata of its path before it was opened. */
-interface OpenedEntry {
-  readonly file: Deno.FsFile;
-  readonly info: Deno.FileInfo;
-}
-
-/** Opens a regular file: on Linux the entry itself, so that a FIFO in its place cannot block. */
-function openEntry(path: string, holds: boolean): CacheEntry | OpenedEntry {
-  try {
-    using held = holds ? HeldEntry.open(path) : undefined;
-    const info = held?.stat() ?? Deno.lstatSync(path);
-    if (info.isSymlink) return unusable("is a symbolic link");
-    if (!info.isFile) return unusable("is not a regular file");
-    return { file: Deno.openSync(held?.path ?? path), info };
-  } catch (thrown) {
-    if (errnoOf(thrown) === "ENOENT") return { kind: "none" };
-    return unusable(`cannot be opened (${messageOf(thrown)})`);
-  }
 }
 
 /** Stores a session in `path` under `key`, atomically. Throws the system's error. */
@@ -84,7 +89,7 @@ function unusable(why: string): CacheEntry {
 
 /** Returns why the open file must not be used. `info` is of the descriptor, not of the path. */
 function faultOf(info: Deno.FileInfo): string | undefined {
-  if (!info.isFile) return "is not a regular file";
+  if (!info.isFile) return NOT_REGULAR;
   if (info.size > MAX_ENTRY_BYTES) return "is too large to be a session";
   if (Deno.build.os === "windows") return undefined; // the directory is the user's own
   if (info.uid !== Deno.uid()) return "belongs to another user";
@@ -94,7 +99,7 @@ function faultOf(info: Deno.FileInfo): string | undefined {
     : `is open to others (mode ${(mode & 0o777).toString(8)})`;
 }
 
-function readText(file: Deno.FsFile): string {
+function readAll(file: Deno.FsFile): Uint8Array {
   const buffer = new Uint8Array(MAX_ENTRY_BYTES);
   let length = 0;
   while (length < buffer.length) {
@@ -102,13 +107,13 @@ function readText(file: Deno.FsFile): string {
     if (!count) break;
     length += count;
   }
-  return new TextDecoder().decode(buffer.subarray(0, length));
+  return buffer.subarray(0, length);
 }
 
-function parseEntry(text: string, key: string): CacheEntry {
+function parseEntry(contents: Uint8Array, key: string): CacheEntry {
   let entry: unknown;
   try {
-    entry = JSON.parse(text);
+    entry = JSON.parse(new TextDecoder().decode(contents));
   } catch {
     return unusable("does not contain a session");
   }

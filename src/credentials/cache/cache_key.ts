@@ -4,6 +4,7 @@
  * @module
  */
 import { encodeHex } from "@std/encoding/hex";
+import { concatenate } from "../../bytes.ts";
 import type { VendedSession } from "../refresh/session.ts";
 
 /** Everything that distinguishes sessions. */
@@ -16,14 +17,13 @@ export interface CacheKeyInput {
 }
 
 /** Version of the hashed and stored form, so that versions of the program do not share sessions. */
-const FORM = "aws_signing_helper session 1";
+const FORM = "aws_signing_helper session 2";
 
 /** Returns the key of a session, 64 hexadecimal digits; any difference changes it. */
 export async function cacheKey(session: CacheKeyInput): Promise<string> {
   const { request, certificate, verifyServer } = session;
   const parts = [
     FORM,
-    await sha256(certificate),
     request.arns.role.text,
     request.arns.profile.text,
     request.arns.trustAnchor.text,
@@ -34,7 +34,13 @@ export async function cacheKey(session: CacheKeyInput): Promise<string> {
     verifyServer,
     ...(request.chain ? [chainParts(request.chain)] : []),
   ];
-  return await sha256(new TextEncoder().encode(JSON.stringify(parts)));
+  // One hash of both: JSON has no zero byte, so the certificate begins after the first one.
+  const hashed = concatenate([new TextEncoder().encode(`${JSON.stringify(parts)}\0`), certificate]);
+  try {
+    return encodeHex(await crypto.subtle.digest("SHA-256", hashed));
+  } finally {
+    hashed.fill(0); // the certificate's source may also contain a private key
+  }
 }
 
 function chainParts(chain: NonNullable<VendedSession["chain"]>): unknown[] {
@@ -46,8 +52,4 @@ function chainParts(chain: NonNullable<VendedSession["chain"]>): unknown[] {
     chain.region,
     chain.endpoint.href,
   ];
-}
-
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return encodeHex(await crypto.subtle.digest("SHA-256", bytes));
 }

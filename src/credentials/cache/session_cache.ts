@@ -8,7 +8,7 @@ import { messageOf } from "../../errors.ts";
 import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import { removeLeftovers } from "../../files/atomic_file.ts";
 import { directoryFault, sessionFile, sweepDirectory } from "./cache_directory.ts";
-import { readEntry, writeEntry } from "./cache_entry.ts";
+import { type CacheEntry, readEntry, READS_IN_THREAD, writeEntry } from "./cache_entry.ts";
 import { lockFile, lockPathOf, type WaitDeps } from "../../files/file_lock.ts";
 import { awaitFileSystem } from "../../files/source_file.ts";
 import { FilePlace } from "../../files/file_place.ts";
@@ -52,6 +52,9 @@ interface EntryLocation {
 
 const NO_LOG: CacheLog = { warn: () => {}, debug: () => {} };
 
+/** The cache cannot be used. The message continues a sentence. */
+class UnusableCacheError extends Error {}
+
 /** Session cache in one directory. */
 export class SessionCache {
   constructor(
@@ -65,38 +68,36 @@ export class SessionCache {
    * On cache errors, warns and fetches without the cache. Throws the errors of `vend`.
    */
   async get(key: string, vend: () => Promise<SessionCredentials>): Promise<SessionCredentials> {
+    try {
+      return await this.#readOrStore(key, vend);
+    } catch (thrown) {
+      if (!(thrown instanceof UnusableCacheError)) throw thrown;
+      this.deps.warn(`the cache is not used: ${thrown.message}`);
+      return await vend();
+    }
+  }
+
+  /** Returns a session as {@link get} does. Throws {@link UnusableCacheError}. */
+  async #readOrStore(
+    key: string,
+    vend: () => Promise<SessionCredentials>,
+  ): Promise<SessionCredentials> {
     const { directory, deps } = this;
     const path = join(directory, sessionFile(key));
     try {
-      await awaitFileSystem(path, { reads: true });
+      await awaitFileSystem(path, { reads: !READS_IN_THREAD });
     } catch (thrown) {
-      return await this.#vendWithoutCache(`${directory} ${messageOf(thrown)}`, vend);
+      throw new UnusableCacheError(`${directory} ${messageOf(thrown)}`);
     }
-    let fault = directoryFault(directory);
-    if (fault) return await this.#vendWithoutCache(`${directory} ${fault}`, vend);
-    let found: FilePlace;
-    try {
-      found = FilePlace.find(path, { makeDirectories: true, followLast: false });
-    } catch (thrown) {
-      return await this.#vendWithoutCache(`${directory}: ${messageOf(thrown)}`, vend);
-    }
-    using place = found;
+    refuseFault(directory, directory);
+    using place = this.#findPlace(path);
     // From here on, only the resolved directory is used.
-    fault = directoryFault(place.directoryPath);
-    if (fault) return await this.#vendWithoutCache(`${directory} ${fault}`, vend);
+    refuseFault(directory, place.directoryPath);
     const entry = { path, place, key };
-    const cached = this.#read(entry, deps);
+    const cached = await this.#read(entry, deps);
     if (cached) return cached;
     deps.debug(`cache: miss, ${path}`);
-    let lock: Disposable | undefined;
-    try {
-      const lockPath = lockPathOf(place.path());
-      lock = await lockFile(lockPath, CACHE_LIMITS.lockWait, deps, lockPathOf(path));
-    } catch (thrown) {
-      const why = replaceDescriptors(messageOf(thrown), directory);
-      return await this.#vendWithoutCache(`${directory}: ${why}`, vend);
-    }
-    using _held = lock;
+    using lock = await this.#lock(entry);
     if (!lock) {
       deps.warn(
         `another process has been fetching this session for ${CACHE_LIMITS.lockWait / 1000} s; ` +
@@ -104,20 +105,41 @@ export class SessionCache {
       );
       return await vend();
     }
-    return this.#read(entry, NO_LOG) ?? this.#store(entry, await vend());
+    return await this.#read(entry, NO_LOG) ?? this.#store(entry, await vend());
   }
 
-  async #vendWithoutCache(
-    why: string,
-    vend: () => Promise<SessionCredentials>,
-  ): Promise<SessionCredentials> {
-    this.deps.warn(`the cache is not used: ${why}`);
-    return await vend();
+  #findPlace(path: string): FilePlace {
+    try {
+      return FilePlace.find(path, { makeDirectories: true, followLast: false });
+    } catch (thrown) {
+      throw new UnusableCacheError(`${this.directory}: ${messageOf(thrown)}`);
+    }
   }
 
-  /** Returns the stored session if it may be used. Logs to `log` why it may not. */
-  #read({ path, place, key }: EntryLocation, log: CacheLog): SessionCredentials | undefined {
-    const entry = readEntry(place.path(), key);
+  async #lock({ path, place }: EntryLocation): Promise<Disposable | undefined> {
+    try {
+      const lockPath = lockPathOf(place.path());
+      return await lockFile(lockPath, CACHE_LIMITS.lockWait, this.deps, lockPathOf(path));
+    } catch (thrown) {
+      const why = replaceDescriptors(messageOf(thrown), this.directory);
+      throw new UnusableCacheError(`${this.directory}: ${why}`);
+    }
+  }
+
+  /**
+   * Returns the stored session if it may be used. Logs to `log` why it may not. Throws
+   * {@link UnusableCacheError} if the file system does not respond.
+   */
+  async #read(
+    { path, place, key }: EntryLocation,
+    log: CacheLog,
+  ): Promise<SessionCredentials | undefined> {
+    let entry: CacheEntry;
+    try {
+      entry = await readEntry(place.path(), key);
+    } catch (thrown) {
+      throw new UnusableCacheError(`${this.directory} ${messageOf(thrown)}`);
+    }
     if (entry.kind === "unusable") log.warn(`${path} ${entry.why}; it is not used`);
     if (entry.kind !== "session") return undefined;
     const { fetched, credentials: { expiration } } = entry;
@@ -145,6 +167,12 @@ export class SessionCache {
     }
     return credentials;
   }
+}
+
+/** Throws {@link UnusableCacheError} if the directory `at` must not be used. */
+function refuseFault(directory: string, at: string): void {
+  const fault = directoryFault(at);
+  if (fault) throw new UnusableCacheError(`${directory} ${fault}`);
 }
 
 /** Returns the minimum remaining lifetime of a session of this lifetime, milliseconds. */
