@@ -90,7 +90,7 @@ export interface EndpointChoice {
 const LOOPBACK_HOSTS = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 /** Text that messages may show: a host with a scheme or a port, which is not a password. */
-const LIKE_ENDPOINT = /^(?:[a-z]+:\/\/[\w.-]{1,80}(?::\d{1,5})?|[\w.-]{1,80}:\d{1,5})\/?$/i;
+const LIKE_ENDPOINT = /^(?:[A-Za-z]+:\/\/[\w.-]{1,80}(?::\d{1,5})?|[\w.-]{1,80}:\d{1,5})\/?$/;
 
 /**
  * Returns the service's base URL, without a trailing slash in its path.
