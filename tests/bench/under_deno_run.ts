@@ -17,20 +17,26 @@ import { startService } from "./start_service.ts";
 const RUNS = 20;
 const WARM_UPS = 2;
 
-/** Writes a launcher for hello world with the flags of the program's launcher. */
-async function helloWorldLauncher(launcher: string): Promise<string> {
+/** Writes a launcher for another program of this folder, with the flags of the program's launcher. */
+async function launcherOf(launcher: string, program: string): Promise<string> {
   // It is JavaScript: the name keeps Deno from compiling it.
-  const script = `${launcher}_hello_world.js`;
-  await Deno.copyFile(fileURLToPath(new URL("hello_world.ts", import.meta.url)), script);
+  const script = `${launcher}_${program}.js`;
+  await Deno.copyFile(fileURLToPath(new URL(`${program}.ts`, import.meta.url)), script);
   const text = await Deno.readTextFile(launcher);
-  const path = `${launcher}_hello_world`;
+  const path = `${launcher}_${program}`;
   await Deno.writeTextFile(path, text.replace(/'[^']*\/loader\.js'/, () => `'${script}'`));
   await Deno.chmod(path, 0o755);
   return path;
 }
 
+/** Returns the value of a flag. */
+function valueOf(flags: readonly string[], name: string): string {
+  return flags[flags.indexOf(name) + 1] ?? "";
+}
+
 const launcher = resolve(Deno.args[0] ?? "build/runtime/aws_signing_helper");
-const helloWorld = await helloWorldLauncher(launcher);
+const helloWorld = await launcherOf(launcher, "hello_world");
+const leastHttps = await launcherOf(launcher, "least_https");
 await using service = await startService();
 const { directory, flags } = service;
 const [ecKey = "", rsaKey = ""] = await Promise.all(
@@ -46,6 +52,11 @@ const subjects: Readonly<Record<string, readonly string[]>> = {
   "version": [launcher, "version"],
   "sign-string, EC": [launcher, "sign-string", "--private-key", ecKey],
   "sign-string, RSA": [launcher, "sign-string", "--private-key", rsaKey],
+  "one HTTPS request, nothing else": [
+    leastHttps,
+    new URL(valueOf(flags, "--endpoint")).port,
+    valueOf(flags, "--ca-bundle"),
+  ],
   "credential-process, HTTPS": session,
   "the same, kept by --cache": [...session, "--cache", "--cache-dir", resolve(directory, "cache")],
 };
