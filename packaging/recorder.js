@@ -46,6 +46,8 @@ function fixInputs(now) {
     algorithm.name === "ECDSA"
       ? Promise.resolve(signature.slice().buffer)
       : sign(algorithm, ...rest);
+  // The program verifies its first signature.
+  subtle.verify = () => Promise.resolve(true);
 }
 
 function compile(filename) {
