@@ -66,6 +66,8 @@ export async function makeBundle(request: BundleRequest): Promise<number> {
       bundle: true,
       entryPoints: { loader: `${ROOT}packaging/loader.js` },
       outdir: bundle,
+      // Deno reads it in each run: 1 ms less with Deno 2.9.
+      minify: true,
       // esbuild writes comments with paths that are relative to this folder.
       absWorkingDir: ROOT,
       format: "esm",

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { REMOVED_PREFIXES } from "./remove_variables.ts";
+
 /** Handling of a variable. */
 export type Handling =
   /** Read before our first line: its name is changed in the base binary. */
@@ -172,7 +174,11 @@ export const RUNTIME_VARIABLES: Readonly<Record<string, RuntimeVariable>> = {
   XDG_DATA_HOME: kept("none; a folder that is not used"),
 };
 
-/** Names of all variables that are not kept, except those that libraries and child processes follow. */
+/**
+ * Names of the variables that are not kept, except those that libraries and child processes follow, and those
+ * of {@link REMOVED_PREFIXES}. The loader has a copy.
+ */
 export const REMOVED_VARIABLES: readonly string[] = Object.entries(RUNTIME_VARIABLES)
   .filter(([, { handling, reader }]) => handling !== "kept" && reader === undefined)
-  .map(([name]) => name);
+  .map(([name]) => name)
+  .filter((name) => !REMOVED_PREFIXES.some((prefix) => name.startsWith(prefix)));
