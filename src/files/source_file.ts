@@ -75,7 +75,7 @@ export async function readSource(
   const source = new OpenSource(path, options);
   try {
     const { kind, read } = await limitTime(openInput(source), "file");
-    return await limitTime(readToEnd(read, kind, options.maxBytes), kind);
+    return await limitTime(readToEnd(read, kind, options.maxBytes, source.size), kind);
   } catch (thrown) {
     throw toSourceError(thrown);
   } finally {
@@ -122,6 +122,8 @@ export async function awaitFileSystem(
 
 /** File that is closed when no call uses it any more. */
 class OpenSource {
+  /** Size of a regular file before it was opened; 0 if it is unknown. */
+  size = 0;
   #file: OpenFile | undefined;
   #hasRead = false;
   #isAbandoned = false;
@@ -139,7 +141,10 @@ class OpenSource {
     if (info.isFifo && this.options.pipes === false) throw notRegularError();
     while (!this.#isAbandoned) {
       this.#file = info.isFile ? await this.#using(openInThread(this.path)) : undefined;
-      if (this.#file) return "file";
+      if (this.#file) {
+        this.size = info.size;
+        return "file";
+      }
       try {
         const { file, kind } = openWithoutWaiting(this.path, this.options);
         this.#file = file;
@@ -162,8 +167,10 @@ class OpenSource {
     if (!this.#file?.path) {
       throw new SourceError("denied", "cannot be opened; check its permissions");
     }
-    const fault = faultOf(Deno.statSync(this.#file.path));
+    const info = Deno.statSync(this.#file.path);
+    const fault = faultOf(info);
     if (fault) throw new SourceError("refused", fault);
+    this.size = info.size;
     return "file";
   }
 
@@ -309,17 +316,20 @@ async function openInput(source: OpenSource): Promise<Input> {
   }
 }
 
+/** Reads to the end: a read that returns less than was asked for, after which there are `size` bytes. */
 async function readToEnd(
   read: Input["read"],
   kind: Kind,
   maxBytes: number,
+  size = 0,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const buffer = new SourceBuffer(maxBytes);
   try {
     for (;;) {
       const count = await read(buffer.rest());
       const delay = buffer.accept(count, kind);
-      if (delay === "end") return buffer.contents();
+      const isWhole = size > 0 && buffer.length === size && buffer.free > 0;
+      if (delay === "end" || isWhole) return buffer.contents();
       if (delay > 0) await pause(delay);
     }
   } finally {
@@ -367,6 +377,11 @@ class SourceBuffer {
   readonly #started = performance.now();
 
   constructor(private readonly maxBytes: number) {}
+
+  /** Number of bytes that were read. */
+  get length(): number {
+    return this.#length;
+  }
 
   get free(): number {
     return this.#bytes.length - this.#length;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { decodeUtf8 } from "../../bytes.ts";
 import type { Settings } from "../flags/flag_values.ts";
 import { configurationFilePath } from "../paths.ts";
 import type { System } from "../system.ts";
@@ -31,7 +32,7 @@ export async function readAwsFile(path: string): Promise<string | undefined> {
   const { readSource } = await import("../../files/source_file.ts");
   try {
     const bytes = await readSource(path, { maxBytes: MAX_FILE_SIZE, pipes: false });
-    return new TextDecoder().decode(bytes);
+    return decodeUtf8(bytes);
   } catch {
     return undefined;
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { decodeUtf8 } from "../../bytes.ts";
 import { messageOf } from "../../errors.ts";
 import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import { replaceFile } from "../../files/atomic_file.ts";
@@ -113,7 +114,7 @@ function readAll(file: Deno.FsFile): Uint8Array {
 function parseEntry(contents: Uint8Array, key: string): CacheEntry {
   let entry: unknown;
   try {
-    entry = JSON.parse(new TextDecoder().decode(contents));
+    entry = JSON.parse(decodeUtf8(contents));
   } catch {
     return unusable("does not contain a session");
   }
