@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { decodeUtf8 } from "../bytes.ts";
 import { HelperError } from "../errors.ts";
 import type { Identity } from "../keystore/open_identity.ts";
 import type { HttpResponse } from "../http/http_exchange.ts";
@@ -107,7 +106,7 @@ function readError(response: HttpResponse): ServiceFault {
 
 function parseJson(body: Uint8Array): unknown {
   try {
-    return JSON.parse(decodeUtf8(body));
+    return JSON.parse(new TextDecoder().decode(body));
   } catch {
     return undefined;
   }

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { decodeUtf8 } from "../bytes.ts";
 import { decodeAnyBase64 } from "./base64.ts";
 import { DerError, DerReader, TAG } from "./der.ts";
 import { looksLikePem, parsePem, type PemBlock, PemError } from "./pem.ts";
@@ -80,7 +79,10 @@ const TRAILING_BYTES: readonly number[] = [0x00, 0x0a, 0x0d, 0x1a, 0x20];
 /** Decodes UTF-8, or UTF-16 with a byte order mark, which some Windows editors write. */
 export function decodeText(bytes: Uint8Array): string {
   const [first, second] = bytes;
-  if (first === 0xff && second === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
-  if (first === 0xfe && second === 0xff) return new TextDecoder("utf-16be").decode(bytes);
-  return decodeUtf8(bytes);
+  const encoding = first === 0xff && second === 0xfe
+    ? "utf-16le"
+    : first === 0xfe && second === 0xff
+    ? "utf-16be"
+    : "utf-8";
+  return new TextDecoder(encoding).decode(bytes);
 }

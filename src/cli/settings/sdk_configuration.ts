@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { decodeUtf8 } from "../../bytes.ts";
 import type { Settings } from "../flags/flag_values.ts";
 import { configurationFilePath } from "../paths.ts";
 import type { System } from "../system.ts";
@@ -32,7 +31,7 @@ export async function readAwsFile(path: string): Promise<string | undefined> {
   const { readSource } = await import("../../files/source_file.ts");
   try {
     const bytes = await readSource(path, { maxBytes: MAX_FILE_SIZE, pipes: false });
-    return decodeUtf8(bytes);
+    return new TextDecoder().decode(bytes);
   } catch {
     return undefined;
   }

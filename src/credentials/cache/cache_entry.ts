@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { decodeUtf8 } from "../../bytes.ts";
 import { messageOf } from "../../errors.ts";
 import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import { replaceFile } from "../../files/atomic_file.ts";
@@ -114,7 +113,7 @@ function readAll(file: Deno.FsFile): Uint8Array {
 function parseEntry(contents: Uint8Array, key: string): CacheEntry {
   let entry: unknown;
   try {
-    entry = JSON.parse(decodeUtf8(contents));
+    entry = JSON.parse(new TextDecoder().decode(contents));
   } catch {
     return unusable("does not contain a session");
   }
