@@ -158,11 +158,12 @@ function helpTitle({ name: group, title }: FlagGroup, command: CommandName): str
   return group === "command" ? title : HELP_TITLES[group];
 }
 
-/** Returns the note to the heading of required flags: that one of several is enough. */
+/** Returns the note to the heading of required flags: those that others make unnecessary. */
 function choiceText(name: CommandName): string {
-  const { required, oneOf } = commandOf(name);
+  const { required, oneOf, suppliedBy } = commandOf(name);
   if (oneOf.length <= 1) return "";
-  return required.length === 0 ? " (one of these)" : " (one of those with *)";
+  if (required.length === 0) return " (one of these)";
+  return ` (one of those with *${suppliedBy ? `; ARNs or --${suppliedBy}` : ""})`;
 }
 
 /** Returns the first line of a command's help. */
