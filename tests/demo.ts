@@ -61,6 +61,21 @@ async function startEmulator(folder: Folder, port: number): Promise<CreateSessio
   });
 }
 
+/** Returns the flags of a `credential-process` that succeeds. */
+function flagsOf(folder: Folder, port: number): string[] {
+  return [
+    ...["--certificate", folder.join(FILES.certificate)],
+    ...["--private-key", folder.join(FILES.privateKey)],
+    ...ARN_FLAGS,
+    ...["--endpoint", endpointOf(port), "--ca-bundle", folder.join(FILES.tlsAuthority)],
+  ];
+}
+
+/** Returns an address, because a minimal machine may have no /etc/hosts with the name localhost. */
+function endpointOf(port: number): string {
+  return `https://127.0.0.1:${port}`;
+}
+
 /** Serves until Ctrl-C, on the port of the last demonstration. */
 async function serve(folder: Folder): Promise<void> {
   let port: number;
@@ -74,10 +89,15 @@ async function serve(folder: Folder): Promise<void> {
   await using sts = new AssumeRoleService(() => emulator.issued, {
     tls: { certificate: read(FILES.serverCertificate), key: read(FILES.serverKey) },
   });
+  const flags = quoteCommandLine(flagsOf(folder, port), "linux");
   const { promise, resolve: end } = Promise.withResolvers<void>();
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => end());
   console.error(`CreateSession emulator at ${emulator.url}; Ctrl-C ends it
-AssumeRole emulator at ${sts.url}, for --sts-endpoint`);
+AssumeRole emulator at ${sts.url}, for --sts-endpoint
+Flags for other commands:
+${flags}
+For certificates of another authority, write its certificate to this file, and start again:
+${folder.join(FILES.trustAnchor)}`);
   await promise;
 }
 
@@ -92,20 +112,14 @@ async function demonstrate(binary: string, path: string): Promise<void> {
   const folder = new Folder(path);
   await makeFiles(folder);
   await using emulator = await startEmulator(folder, 0);
-  // An address, because a minimal machine may have no /etc/hosts with the name localhost.
-  const endpoint = `https://127.0.0.1:${emulator.port}`;
   folder.write(FILES.port, String(emulator.port));
   console.error(`trust anchor    ${folder.join(FILES.trustAnchor)}`);
   console.error(`certificate     ${folder.join(FILES.certificate)}`);
   console.error(`private key     ${folder.join(FILES.privateKey)}`);
-  console.error(`CreateSession   ${endpoint} (an emulator that checks every signature)`);
-  const command = [
-    "credential-process",
-    ...["--certificate", folder.join(FILES.certificate)],
-    ...["--private-key", folder.join(FILES.privateKey)],
-    ...ARN_FLAGS,
-    ...["--endpoint", endpoint, "--ca-bundle", folder.join(FILES.tlsAuthority)],
-  ];
+  console.error(
+    `CreateSession   ${endpointOf(emulator.port)} (an emulator that checks every signature)`,
+  );
+  const command = ["credential-process", ...flagsOf(folder, emulator.port)];
   console.error(`\n$ ${quoteCommandLine([binary, ...command], "linux")}\n`);
   const { code, stdout } = await new Deno.Command(binary, {
     args: command,
@@ -131,6 +145,7 @@ To run this command again, first run make demo-emulator in another terminal.
 For your account, put this into ~/.aws/config, with your own files and ARNs:
 
 [profile roles-anywhere]
+region = us-east-1
 credential_process = ${example}`);
   Deno.exitCode = code;
 }

@@ -24,7 +24,7 @@ Deno.test("configure --write lets boto3 get credentials, with spaces and quotes 
   assertEquals(
     stderr,
     `wrote credential_process of [profile anywhere] in ${config}\n` +
-      "try it: aws sts get-caller-identity --profile anywhere\n",
+      "try it: aws sts get-caller-identity --profile anywhere --region us-east-1\n",
   );
   const text = Deno.readTextFileSync(config);
   assertStringIncludes(text, "# mine\n[profile  other]\nregion = eu-west-1\n");

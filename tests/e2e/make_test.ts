@@ -39,7 +39,8 @@ Deno.test("make demo prints only the JSON on stdout, whatever the environment, a
   assertEquals(session.Version, 1);
   const [documented = ""] = blocks("README.md", "make demo", "output");
   assertEquals(Object.keys(JSON.parse(documented)), Object.keys(session));
-  assertStringIncludes(stderr, "\n[profile roles-anywhere]\ncredential_process = ");
+  assertStringIncludes(stderr, "\n[profile roles-anywhere]\nregion = us-east-1\n");
+  assertMatch(stderr, /^credential_process = /m);
 
   const line = /^\$ (.*)$/m.exec(stderr)?.[1] ?? "";
   const emulator = new Deno.Command(Deno.execPath(), {
@@ -54,6 +55,8 @@ Deno.test("make demo prints only the JSON on stdout, whatever the environment, a
   try {
     const { value: message = "" } = await messages.read();
     assertStringIncludes(message, "Ctrl-C ends it\n");
+    const [, flags = ""] = line.split(" credential-process ");
+    assertStringIncludes(message, `\nFlags for other commands:\n${flags}\n`);
     const [, sts = ""] = /^AssumeRole emulator at (\S+), for --sts-endpoint$/m.exec(message) ?? [];
     const chain = `--assume-role-arn arn:aws:iam::222222222222:role/Deploy --sts-endpoint ${sts}`;
     for (const command of [line, `${line} ${chain}`]) {

@@ -36,7 +36,7 @@ export async function configure(values: FlagValues, system: System): Promise<voi
   const profile = values.required("profile");
   checkProfileName(profile, values.sourceOf("profile"));
   // Report now what credential-process would reject later.
-  readSessionRequest(values);
+  const { region } = readSessionRequest(values);
   const source = await readIdentitySource(values, system.platform);
   const line = quoteCommandLine(buildCredentialProcessArgs(values, system), system.platform);
   for (const warning of [...findMissingFiles(source), ...findVariables(source)]) {
@@ -61,7 +61,8 @@ export async function configure(values: FlagValues, system: System): Promise<voi
     system.log(`warning: ${warning}`);
   }
   system.log(`wrote ${SETTING} of [${configurationHeader(profile)}] in ${path}`);
-  system.log(`try it: aws sts get-caller-identity --profile ${profile}`);
+  // The AWS CLI needs a region, and the profile may have none.
+  system.log(`try it: aws sts get-caller-identity --profile ${profile} --region ${region}`);
 }
 
 /** Returns a warning for each file that the flags name and that does not exist. */
