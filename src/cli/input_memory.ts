@@ -37,7 +37,7 @@ export class InputMemory implements Disposable {
       const value = this.#variables.get(input.name);
       if (value) return value.slice();
       const { SourceError } = await import("../files/source_file.ts");
-      throw new SourceError("missing", "is not set; export the variable");
+      throw new SourceError("missing", "is not set; set and export the variable");
     }
     const known = this.#descriptors.get(input.number);
     const reading = known ?? this.#readDescriptor(input.number);

@@ -510,6 +510,12 @@ const SET_UPS: readonly SetUp[] = [
     make: withFlags(() => [], { AWS_SIGNING_HELPER_ROL_ARN: "wrong-secret" }),
   },
   {
+    finding: "variable-unknown",
+    because: "a shortened variable",
+    message: /did you mean AWS_SIGNING_HELPER_PRIVATE_KEY\?/,
+    make: withFlags(() => [], { AWS_SIGNING_HELPER_KEY: "wrong-secret" }),
+  },
+  {
     finding: "tls-keys-logged",
     because: "SSLKEYLOGFILE",
     message: /unset it/,

@@ -354,7 +354,7 @@ const REFUSED: Readonly<
 > = {
   "a variable that is not set": {
     flag: "--private-key=env:SIGNING_KEY",
-    message: "env:SIGNING_KEY is not set; export the variable",
+    message: "env:SIGNING_KEY is not set; set and export the variable",
   },
   "an empty variable": {
     flag: "--private-key=env:SIGNING_KEY",

@@ -6,7 +6,8 @@
  */
 import { HelperError } from "../../errors.ts";
 import { chooseProxy, PROXY_VARIABLES } from "../../http/proxy.ts";
-import { type FlagName, flagOf, FLAGS, variableOf } from "../flags/flags.ts";
+import { similarFlags } from "../flags/find_command.ts";
+import { type FlagName, flagOf, FLAGS, isFlagName, variableOf } from "../flags/flags.ts";
 import { readBundle } from "../session_deps.ts";
 import { type Finding, finding } from "./finding.ts";
 import type { CheckContext } from "./check_context.ts";
@@ -59,19 +60,20 @@ export async function checkEnvironment(
 
 /** Finds variables of this program that belong to no flag: misspelt ones are silently ignored. */
 async function checkVariableNames(system: CheckContext["system"]): Promise<Finding[]> {
-  const known = (Object.keys(FLAGS) as FlagName[]).map(variableOf);
+  const flags = Object.keys(FLAGS).filter(isFlagName);
+  const known = flags.map(variableOf);
   const unknown = system.environmentNames().filter((name) =>
-    name.startsWith("AWS_SIGNING_HELPER_") && !known.includes(name)
+    name.startsWith(PREFIX) && !known.includes(name)
   );
-  if (unknown.length === 0) return [];
-  const { closestString } = await import("@std/text/closest-string");
-  return unknown.map((name) =>
-    finding(
-      "variable-unknown",
-      `${name} belongs to no flag and is ignored; did you mean ${closestString(name, known)}?`,
-    )
-  );
+  return await Promise.all(unknown.map(async (name) => {
+    const written = name.slice(PREFIX.length).toLowerCase().replaceAll("_", "-");
+    const meant = (await similarFlags(written, flags)).filter(isFlagName).map(variableOf);
+    const advice = meant.length > 0 ? `did you mean ${meant.join(" or ")}?` : "unset it";
+    return finding("variable-unknown", `${name} belongs to no flag and is ignored; ${advice}`);
+  }));
 }
+
+const PREFIX = "AWS_SIGNING_HELPER_";
 
 function checkProxy(
   values: CheckContext["values"],

@@ -99,11 +99,22 @@ export async function unknownFlagError(word: string, command?: CommandName): Pro
     return refuse(`--${name} is not a flag of ${command}, but of ${enumerate(owners)}`);
   }
   const unknown = `unknown flag${quotedName(written)}`;
-  if (flags.includes(name)) return refuse(unknown, [name]);
+  return refuse(unknown, await similarFlags(name, flags));
+}
+
+/** Most flags that a message suggests. */
+const MAX_SUGGESTED = 3;
+
+/** Returns the flags that an unknown one may mean: the same, longer ones, or the one with the closest name. */
+export async function similarFlags(name: string, flags: readonly string[]): Promise<string[]> {
+  if (flags.includes(name)) return [name];
   const longer = name.length < 3 ? [] : flags.filter((flag) => flag.startsWith(name));
+  const ending = name.length < 3 ? [] : flags.filter((flag) => flag.endsWith(`-${name}`));
+  for (const found of [ending, longer]) {
+    if (found.length > 0 && found.length <= MAX_SUGGESTED) return found;
+  }
   const [closest = await findClosestName(name, flags)] = longer;
-  if (closest === undefined) return refuse(unknown);
-  return refuse(unknown, longer.length > 1 && longer.length <= 3 ? longer : [closest]);
+  return closest === undefined ? [] : [closest];
 }
 
 /** Unicode hyphens and dashes, which word processors write for `--`. */
@@ -120,7 +131,8 @@ export function mistypedFlagError(word: string, command?: CommandName): HelperEr
         seeHelp(command),
     );
   }
-  if (/^[\s\\^`]+$/.test(word)) {
+  // Python's SDKs put the next line's text after the line break.
+  if (/^(?:[\s\\^`]+$|[\\^`]?\r?\n)/.test(word)) {
     return new HelperError(
       "usage",
       "a line continuation (\\, ^ or `) is an argument; write the command on one line, without it; " +
