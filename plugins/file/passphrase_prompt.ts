@@ -37,7 +37,8 @@ export class PassphrasePrompt {
       const opened = await this.#try(attempt, encodeVariants(given));
       if (opened) return opened.value;
       throw this.#locked(
-        `the passphrase given does not unlock ${this.displayName}; check --pkcs8-password`,
+        `the passphrase given does not unlock ${this.displayName}; check --pkcs8-password ` +
+          "(a file is file:PATH)",
       );
     }
     const unasked = this.#known ? [this.#known] : options.emptyFirst ? encodeVariants("") : [];

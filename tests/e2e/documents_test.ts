@@ -165,7 +165,10 @@ testWith(
     // The file that the walk wrote is for this user only.
     assertEquals((Deno.statSync(directory.join("token.pin")).mode ?? 0) & 0o777, 0o600);
 
-    const list = await run(directory, blocks(TOKENS, "token list").join("\n"), hsm.env);
+    const list = await run(directory, blocks(TOKENS, "token list").join("\n"), {
+      ...hsm.env,
+      SOFTHSM2_CONF: directory.join("token.conf"),
+    });
     assertEquals([list.code, list.stderr], [0, ""]);
     const [documented = ""] = blocks(TOKENS, "token list", "output");
     const changing = /(Fingerprint|Subject|Issuer|Serial Number): .*|serial=[0-9a-f]+/g;

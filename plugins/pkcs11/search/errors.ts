@@ -16,7 +16,7 @@ export function noTokenError(uri: KeystoreUri, warnings: readonly string[]): Hel
   return new HelperError(
     "key-not-found",
     `${uri.displayName}: no token matches; insert it, or list certificates with: ` +
-      `read-certificate-data --certificate pkcs11:${formatWarnings(warnings)}`,
+      `aws_signing_helper read-certificate-data --certificate pkcs11:${formatWarnings(warnings)}`,
   );
 }
 
