@@ -165,7 +165,7 @@ class OpenSource {
     if (!isFile) throw notRegularError();
     this.#file = await this.#using(openInThread(this.path, false));
     if (!this.#file?.path) {
-      throw new SourceError("denied", "cannot be opened; check its permissions");
+      throw new SourceError("failed", "cannot be opened; check its mode and its file system");
     }
     const info = Deno.statSync(this.#file.path);
     const fault = faultOf(info);

@@ -165,7 +165,7 @@ Deno.test("readEntry() refuses a link that takes the place of the session while 
 const EXCHANGED: Readonly<Record<string, [make: (path: string) => void, why: string]>> = {
   "a link to another session": [
     (path) => Deno.symlinkSync("other", path),
-    "cannot be opened; check its permissions",
+    "cannot be opened; check its mode and its file system",
   ],
   "a FIFO, which would block": [
     (path) => assert(new Deno.Command("mkfifo", { args: [path] }).outputSync().success),

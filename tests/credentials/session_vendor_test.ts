@@ -6,6 +6,7 @@ import type { KeystoreContext } from "../../src/keystore/types.ts";
 import { parseKeystoreUri } from "../../src/keystore/uri.ts";
 import { parseSessionArns } from "../../src/rolesanywhere/arn.ts";
 import type { CreateSessionDeps } from "../../src/rolesanywhere/create_session.ts";
+import { formatPem, parsePem } from "../../src/x509/pem.ts";
 import { keystore } from "../../plugins/file/mod.ts";
 import { createAuthority, issueCertificate } from "../support/certificates.ts";
 import { openssl } from "../support/openssl.ts";
@@ -95,6 +96,15 @@ Deno.test("vend() signs with the new pair when both files have changed", async (
   assertEquals([fixture.sent, fixture.messages], [["1", "2"], []]);
 });
 
+/** Returns a P-256 key, PKCS#8, with the public key of another one: its last bytes. */
+function withPublicKeyOf(key: string, other: string): string {
+  const [[mine], [its]] = [parsePem(key), parsePem(other)];
+  assert(mine && its);
+  const bytes = Uint8Array.from(mine.bytes);
+  bytes.set(its.bytes.subarray(-64), bytes.length - 64);
+  return formatPem(mine.label, bytes);
+}
+
 const SPOILS: Record<
   string,
   (fixture: VendorFixture, next: { certificate: string; key: string }) => void
@@ -104,6 +114,11 @@ const SPOILS: Record<
   "only the key has been replaced": (fixture, { key }) => fixture.install({ key }),
   "the key is half written": (fixture, { certificate, key }) =>
     fixture.install({ certificate, key: key.slice(0, 100) }),
+  "the key has the new public key": (fixture, { certificate, key }) =>
+    fixture.install({
+      certificate,
+      key: withPublicKeyOf(Deno.readTextFileSync(fixture.key), key),
+    }),
   "the certificate is empty": (fixture) => fixture.install({ certificate: "" }),
   "the files are gone": (fixture) => Deno.removeSync(fixture.certificate),
 };

@@ -27,6 +27,8 @@ import {
 import { formatTime } from "../format_time.ts";
 import { SharedIdentity } from "./shared_identity.ts";
 
+/** Any message that no service accepts. */
+const TRIED_MESSAGE = new Uint8Array(32);
 const DAY = 24 * 3_600_000;
 /** Warn when less than this, or a fifth of the lifetime, is left of a certificate. */
 const EXPIRY_WARNING = 14 * DAY;
@@ -120,6 +122,8 @@ export class SessionVendor implements AsyncDisposable {
     const identity = await openIdentity(this.source, this.registry, this.#contextWithAnswers());
     try {
       checkValidity(identity.certificate, labelOf(this.source), this.deps.now());
+      // A key in memory signs once before it replaces one that works: its first signature is verified.
+      if (identity.signer.inMemory) await identity.signer.sign(TRIED_MESSAGE, "SHA-256");
       return identity;
     } catch (thrown) {
       await identity[Symbol.asyncDispose]();
