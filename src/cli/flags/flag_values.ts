@@ -104,7 +104,7 @@ export class FlagValues {
   /** Returns the text of a flag that the table requires or has a default for. */
   required(name: FlagName): string {
     const text = this.text(name);
-    if (text === undefined) throw missingFlagsError([formatFlag(name)], this.command);
+    if (text === undefined) throw missingFlagsError([this.#format(name)], this.command);
     return text;
   }
 
@@ -202,7 +202,7 @@ export class FlagValues {
     const isSupplied = suppliedBy !== undefined && this.#isGiven(suppliedBy);
     const absent = isSupplied
       ? []
-      : required.filter((name) => !this.#isGiven(name)).map(formatFlag);
+      : required.filter((name) => !this.#isGiven(name)).map((name) => this.#format(name));
     const lacksOneOf = oneOf.length > 0 && !oneOf.some((name) => this.#isGiven(name));
     const choice = oneOf.map((name) => `--${name}`).join(" or ");
     if (absent.length > 0) {
@@ -211,6 +211,13 @@ export class FlagValues {
     if (lacksOneOf) {
       throw new HelperError("usage", `${this.command} needs ${choice}; ${seeHelp(this.command)}`);
     }
+  }
+
+  /** Returns a missing flag for a message, with its choices; an argument without its flag. */
+  #format(name: FlagName): string {
+    const { choices } = flagOf(name);
+    const label = commandOf(this.command).positional === name ? `the ${name}` : `--${name}`;
+    return `${label}${choices ? ` (one of ${choices.join(", ")})` : ""}`;
   }
 
   /** Returns true if the flag was set on the command line. */
@@ -233,11 +240,6 @@ export class FlagValues {
 }
 
 const SWITCH_WORDS = new Map([["true", true], ["1", true], ["false", false], ["0", false]]);
-
-function formatFlag(name: FlagName): string {
-  const { choices } = flagOf(name);
-  return `--${name}${choices ? ` (one of ${choices.join(", ")})` : ""}`;
-}
 
 function missingFlagsError(flags: readonly string[], command: CommandName): HelperError {
   return new HelperError(
