@@ -293,7 +293,7 @@ export const FLAGS = {
     kind: "integer",
     group: "command",
     value: "NUMBER",
-    description: "IP TTL of responses; with 1 they cross no router",
+    description: "IP TTL of responses",
     default: 64,
     range: { min: 1, max: 255 },
   },
