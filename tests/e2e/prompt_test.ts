@@ -2,6 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { BINARY } from "../support/binary.ts";
 import { openssl } from "../support/openssl.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { ARN_FLAGS } from "../support/session_scenario.ts";
 import { runOnTerminal } from "../support/terminal.ts";
 
 const PASSPHRASE = "pässwörd mit Leerzeichen";
@@ -66,6 +67,7 @@ for (
   const [what, typed, code] of [
     ["Ctrl-C", "half\x03", 130],
     ["SIGTERM", "<terminate>", 130],
+    ["SIGINT of another program", "<interrupt>", 130],
     ["Ctrl-D", "\x04", 3],
   ] as const
 ) {
@@ -76,4 +78,35 @@ for (
     assertMatch(result.stderr, /^aws_signing_helper: [^\n]+\n$/);
     assertEquals(result.echoes, true);
   });
+}
+
+/** Commands that open the key, and their exit codes after Ctrl-C and SIGTERM at its prompt. */
+const OPENING: Readonly<Record<string, readonly [interrupt: number, terminate: number]>> = {
+  "doctor": [130, 130],
+  "selftest": [130, 130],
+  "serve": [130, 130],
+  // SIGTERM is the usual end of update.
+  "update": [130, 0],
+  "credential-process": [130, 130],
+};
+
+for (const [command, [interrupt, terminate]] of Object.entries(OPENING)) {
+  for (
+    const [what, typed, code] of [
+      ["Ctrl-C", "half\x03", interrupt],
+      ["SIGTERM", "<terminate>", terminate],
+    ] as const
+  ) {
+    Deno.test(`${command} ends at the prompt after ${what}`, async () => {
+      using directory = new TemporaryDirectory();
+      const key = (await encryptedKey(directory)).at(-1) ?? "";
+      const flags = ["--certificate", key];
+      if (command !== "selftest") flags.push(...ARN_FLAGS, "--endpoint", "http://127.0.0.1:9");
+      if (command === "serve") flags.push("--port", "0");
+      const result = await runOnTerminal([BINARY, command, ...flags], [[QUESTION, typed]]);
+      assertEquals([result.code, result.echoes], [code, true]);
+      assertEquals(/problem|Result|Credentials|unexpected/.test(result.stdout), false);
+      assertMatch(result.stderr, code === 0 ? /^$/ : /^aws_signing_helper: interrupted [^\n]+\n$/);
+    });
+  }
 }

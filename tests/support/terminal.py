@@ -3,7 +3,7 @@
 Usage: terminal.py DIALOGUE PROGRAM [ARGUMENT...]
 
 DIALOGUE is JSON: [[what to wait for on the terminal, what to type then], ...]. "<terminate>" as what
-to type sends SIGTERM instead. Standard input is /dev/null, so that whoever reads a password
+to type sends SIGTERM instead, "<interrupt>" SIGINT. Standard input is /dev/null, so that whoever reads a password
 must have opened the terminal. Prints JSON: exit code, standard output, standard error, all that
 stood on the terminal, and whether it echoes again at the end.
 """
@@ -13,6 +13,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import termios
@@ -57,6 +58,8 @@ def main():
         screen += b"\0"  # what was waited for is not found a second time
         if answer == "<terminate>":
             program.terminate()
+        elif answer == "<interrupt>":
+            program.send_signal(signal.SIGINT)
         else:
             # Nobody types a secret that is shown; wine turns the echo off after the question.
             deadline = time.monotonic() + TIMEOUT_SECONDS

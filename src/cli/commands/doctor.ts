@@ -19,6 +19,7 @@ import { checkRoleChain } from "../doctor/check_role_chain.ts";
 import { checkTerminal } from "../doctor/check_terminal.ts";
 import { type Finding, finding, type Level } from "../doctor/finding.ts";
 import { type CheckContext, createCheckContext } from "../doctor/check_context.ts";
+import { isInterruption } from "../doctor/open_identity.ts";
 import { readProfileCommand } from "../doctor/profile_command.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { PROGRAM } from "../program.ts";
@@ -82,6 +83,7 @@ async function runCheck(check: Check, context: CheckContext): Promise<readonly F
   try {
     return await check(context);
   } catch (thrown) {
+    if (isInterruption(thrown)) throw thrown;
     // Do not print the message of an unexpected error; it may contain a secret.
     const message = thrown instanceof HelperError
       ? messageOf(thrown)

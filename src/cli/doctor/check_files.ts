@@ -41,8 +41,9 @@ export function checkFiles({ values, system, source }: CheckContext): readonly F
   ];
   const existing = files.filter(({ path }) => tryStat(path) !== undefined);
   if (existing.length === 0) return inVariable;
+  const directories = new Set(existing.filter(isChecked).map(({ path }) => dirname(path)));
   const findings = okUnless(
-    existing.flatMap(checkFile),
+    [...existing.flatMap(checkFile), ...[...directories].flatMap(checkDirectory)],
     finding("files", "only their owner can read keys and passwords, and change files"),
   );
   return [...findings, ...inVariable];
@@ -60,9 +61,13 @@ function filePaths(uri: KeystoreUri | undefined): string[] {
   return path === undefined ? [] : [path];
 }
 
+/** Returns false for missing files, which opening reports, and for pipes and devices. */
+function isChecked({ path }: FileToCheck): boolean {
+  return tryStat(path)?.isFile ?? false;
+}
+
 function checkFile({ path, holds }: FileToCheck): Finding[] {
   const info = tryStat(path);
-  // Opening reports missing files. Pipes and devices are not checked.
   if (!info?.isFile || info.mode === null) return [];
   const findings: Finding[] = [];
   const add = (name: FindingName, problem: string) =>
@@ -84,7 +89,7 @@ function checkFile({ path, holds }: FileToCheck): Finding[] {
     const what = holds === "key" ? "key" : "roles";
     add("file-owner", `belongs to another user, who can replace the ${what}; change its owner`);
   }
-  return [...findings, ...checkDirectory(dirname(path))];
+  return findings;
 }
 
 function checkDirectory(path: string): Finding[] {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { HelperError } from "../../errors.ts";
 import { SIGNING_ALGORITHMS } from "../../rolesanywhere/algorithms.ts";
 import {
   type IdentitySource,
@@ -39,7 +40,7 @@ export interface OpenResult {
   readonly failure?: unknown;
 }
 
-/** Opens key and certificate. Returns an error instead of throwing it. */
+/** Opens key and certificate. Returns an error instead of throwing it, except for `interrupted`. */
 export async function openForDoctor(
   source: IdentitySource,
   values: FlagValues,
@@ -57,9 +58,15 @@ export async function openForDoctor(
     const certificates = { endEntity, chain, given: excludeCertificate(given, endEntity) };
     return { certificates, ...await trySignature(signer) };
   } catch (failure) {
+    if (isInterruption(failure)) throw failure;
     const certificates = await readCertificatesOnly(source, system, context);
     return { failure, ...(certificates ? { certificates } : {}) };
   }
+}
+
+/** Returns true for the error of a prompt that a key or a signal ended. */
+export function isInterruption(thrown: unknown): boolean {
+  return thrown instanceof HelperError && thrown.code === "interrupted";
 }
 
 /** Prompts once for each question: reading the certificates without the key would prompt again. */

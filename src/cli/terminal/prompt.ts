@@ -4,6 +4,7 @@
  * @module
  */
 import { interruptedError, LineEditor, type TypedEncoding } from "./line_editor.ts";
+import { TERMINATION_SIGNALS } from "./signals.ts";
 
 const UTF_8: TypedEncoding = {
   isContinuation: (byte) => (byte & 0xc0) === 0x80,
@@ -20,7 +21,7 @@ interface Terminal extends Disposable {
  * Writes `question` to the terminal and returns the typed line. Returns undefined if there is no
  * terminal or its input ends.
  *
- * Throws `interrupted` on Ctrl-C and on SIGTERM and SIGHUP. Always restores the terminal.
+ * Throws `interrupted` on Ctrl-C and on signals that request termination. Always restores the terminal.
  */
 export async function promptSecret(question: string): Promise<string | undefined> {
   if (Deno.build.os === "windows") {
@@ -31,7 +32,8 @@ export async function promptSecret(question: string): Promise<string | undefined
   if (!terminal) return undefined;
   const ended = Promise.withResolvers<never>();
   const end = () => ended.reject(interruptedError());
-  const signals: readonly Deno.Signal[] = ["SIGTERM", "SIGHUP"];
+  // Ctrl-C is a key here: SIGINT and SIGQUIT come from other programs.
+  const signals: readonly Deno.Signal[] = [...TERMINATION_SIGNALS, "SIGQUIT"];
   ended.promise.catch(() => {}); // awaited below, unless a signal comes later
   // Both before the question: a key or a signal may follow it at once.
   signals.forEach((signal) => Deno.addSignalListener(signal, end));
