@@ -1,11 +1,12 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { runBinary } from "../support/binary.ts";
+import { runBinary, runProgram } from "../support/binary.ts";
 import { createAuthority } from "../support/certificates.ts";
 import { testWith } from "../support/needs.ts";
 import { OtherUser } from "../support/other_user.ts";
 import { makeParents, TpmKeyMaker } from "../support/tpm/key_maker.ts";
 import { POLICY, policyPcr } from "../support/tpm/policy_keys.ts";
 import { SoftwareTpm } from "../support/tpm/software_tpm.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import type { PolicyEntry } from "../support/tpm/tss2_pem.ts";
 
 interface Rejection {
@@ -162,11 +163,13 @@ Deno.test("sign-string rejects unusable TPM keys with a one-line message, and le
 });
 
 testWith(
-  ["other-user"],
+  ["other-user", "device-node"],
   "sign-string names the group if the user may not open the device",
   async () => {
     await using tpm = await SoftwareTpm.start();
-    const device = tpm.directory.write("tpm0", "", 0o000);
+    const device = tpm.directory.join("tpm0");
+    // The numbers of /dev/null; nobody opens it.
+    await runProgram("mknod", ["--mode=000", device, "c", "1", "3"]);
     Deno.chmodSync(tpm.directory.path, 0o755);
     // root can open every device
     using other = new OtherUser();
@@ -207,3 +210,25 @@ Deno.test("a handle has no certificate: reading it and running with it fail", as
   assertEquals(code, 3);
   assertMatch(stderr, /a TPM handle has no certificate/);
 });
+
+for (
+  const [variable, prefix] of [["TPM_DEVICE", ""], ["TPM2TOOLS_TCTI", "device:"], [
+    "TCTI",
+    "device:",
+  ]] as const
+) {
+  testWith(["swtpm"], `a file that ${variable} names is not changed`, async () => {
+    using directory = new TemporaryDirectory();
+    const file = directory.write("file", "x".repeat(200));
+    const { code, stdout, stderr } = await runBinary(
+      ["sign-string", "--private-key", "handle:0x81000001", ...NONE],
+      { env: { [variable]: `${prefix}${file}` } },
+    );
+    assertEquals({ code, stdout }, { code: 3, stdout: "" });
+    assertEquals(
+      stderr,
+      `aws_signing_helper: ${variable}: ${file} is not a device; name a TPM device or the socket of an emulator\n`,
+    );
+    assertEquals(Deno.readTextFileSync(file), "x".repeat(200));
+  });
+}

@@ -52,6 +52,10 @@ const PROBES = {
     probeRoot() ??
       shell(`d=$(mktemp -d) && trap 'rm -r "$d"' EXIT && cp /bin/true "$d" && chmod -R 755 "$d"
         setpriv --reuid=65534 --regid=65534 --clear-groups "$d/true"`),
+  /** root can make a device node, which some containers forbid. */
+  "device-node": () =>
+    probeRoot() ??
+      shell(`d=$(mktemp -d) && trap 'rm -r "$d"' EXIT && mknod "$d/null" c 1 3`),
   /** A network of its own with a working loopback device. */
   "network-namespace": () =>
     shell("unshare --map-root-user --net setpriv --bounding-set=-net_bind_service true"),

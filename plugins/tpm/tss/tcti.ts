@@ -21,7 +21,7 @@ export interface Tcti {
 export interface TctiDeps {
   environment(name: string): string | undefined;
   /** Returns the file type of a path; undefined if it does not exist or is not accessible. */
-  fileTypeOf(path: string): "socket" | "other" | undefined;
+  fileTypeOf(path: string): "socket" | "device" | "other" | undefined;
   /** Returns true if the loader finds the module of a TCTI. */
   hasModule(name: string): boolean;
 }
@@ -37,7 +37,8 @@ export const SYSTEM_DEPS: Pick<TctiDeps, "fileTypeOf" | "hasModule"> = {
   hasModule: hasTctiModule,
   fileTypeOf(path) {
     try {
-      return Deno.statSync(path).isSocket ? "socket" : "other";
+      const { isSocket, isCharDevice } = Deno.statSync(path);
+      return isSocket ? "socket" : isCharDevice ? "device" : "other";
     } catch {
       return undefined;
     }
@@ -48,14 +49,18 @@ export const SYSTEM_DEPS: Pick<TctiDeps, "fileTypeOf" | "hasModule"> = {
  * Returns the TCTI that TPM_DEVICE (a device, or the Unix socket of an emulator), TPM2TOOLS_TCTI or
  * TCTI names; else the device; else the resource manager daemon tabrmd.
  *
- * Throws `keystore-unavailable` if a TPM is not found, or TPM_DEVICE does not exist.
+ * Throws `keystore-unavailable` if a TPM is not found, or the named device does not exist or is not one.
  */
 export function chooseTcti(host: TctiDeps): Tcti {
   const device = host.environment("TPM_DEVICE");
   if (device) return { configuration: resolveDevice(device, host), source: "TPM_DEVICE" };
   for (const source of VARIABLES) {
     const configuration = host.environment(source);
-    if (configuration) return { configuration, source };
+    if (configuration) {
+      const path = /^device:(.+)$/s.exec(configuration)?.[1];
+      if (path && host.fileTypeOf(path) === "other") throw notDeviceError(source, path);
+      return { configuration, source };
+    }
   }
   const found = DEVICES.find((path) => host.fileTypeOf(path));
   if (found) return { configuration: `device:${found}`, source: found };
@@ -78,7 +83,8 @@ function resolveDevice(path: string, host: TctiDeps): string {
         "of an emulator",
     );
   }
-  if (type === "other") return `device:${path}`;
+  if (type === "device") return `device:${path}`;
+  if (type === "other") throw notDeviceError("TPM_DEVICE", path);
   // The swtpm TCTI needs the control socket; the cmd TCTI uses only the command socket.
   if (host.fileTypeOf(`${path}.ctrl`) === "socket") return `swtpm:path=${path}`;
   const bridge = host.hasModule("cmd") ? findBridge(path, host) : undefined;
@@ -87,6 +93,14 @@ function resolveDevice(path: string, host: TctiDeps): string {
     "keystore-unavailable",
     `TPM_DEVICE: ${path} has no control socket ${path}.ctrl; link it ` +
       `(ln -s CONTROL_SOCKET ${path}.ctrl), or install libtss2-tcti-cmd and socat`,
+  );
+}
+
+/** Returns the error for a file: the TCTI would write commands over its contents. */
+function notDeviceError(source: string, path: string): HelperError {
+  return new HelperError(
+    "keystore-unavailable",
+    `${source}: ${path} is not a device; name a TPM device or the socket of an emulator`,
   );
 }
 

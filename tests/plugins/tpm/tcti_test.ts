@@ -3,7 +3,7 @@ import { TpmError, TSS2_RC } from "../../../plugins/tpm/tss/return_codes.ts";
 import { chooseTcti, DeviceBusyError, toConnectionError } from "../../../plugins/tpm/tss/tcti.ts";
 import { HelperError } from "../../../src/errors.ts";
 
-type Paths = Readonly<Record<string, "socket" | "other">>;
+type Paths = Readonly<Record<string, "socket" | "device" | "other">>;
 
 const choose = (
   variables: Readonly<Record<string, string>>,
@@ -16,9 +16,9 @@ const choose = (
     hasModule: (name) => modules.includes(name),
   });
 
-const BOTH: Paths = { "/dev/tpm0": "other", "/dev/tpmrm0": "other" };
+const BOTH: Paths = { "/dev/tpm0": "device", "/dev/tpmrm0": "device" };
 const ALL = { TPM_DEVICE: "/dev/tpm9", TPM2TOOLS_TCTI: "swtpm:path=a", TCTI: "mssim:port=1" };
-const NINE: Paths = { ...BOTH, "/dev/tpm9": "other" };
+const NINE: Paths = { ...BOTH, "/dev/tpm9": "device" };
 
 for (
   const [name, variables, paths, configuration] of [
@@ -34,7 +34,7 @@ for (
     [
       "the device without the resource manager",
       { TCTI: "" },
-      { "/dev/tpm0": "other" },
+      { "/dev/tpm0": "device" },
       "device:/dev/tpm0",
     ],
     [
@@ -60,6 +60,8 @@ Deno.test("chooseTcti() throws keystore-unavailable if a TPM is not found", () =
         "no TPM found (tried /dev/tpmrm0, /dev/tpm0, tabrmd)",
       ],
       [{ TPM_DEVICE: "/dev/tpm9" }, BOTH, "TPM_DEVICE: /dev/tpm9 does not exist"],
+      [{ TPM_DEVICE: "/etc/x" }, { "/etc/x": "other" }, "TPM_DEVICE: /etc/x is not a device"],
+      [{ TCTI: "device:/etc/x" }, { "/etc/x": "other" }, "TCTI: /etc/x is not a device"],
       [{ TPM_DEVICE: "/run/tpm" }, { "/run/tpm": "socket" }, "no control socket /run/tpm.ctrl"],
     ] as const
   ) {
