@@ -80,6 +80,17 @@ for (
   });
 }
 
+Deno.test("the rest of a paste is discarded, so that the shell does not run it", async () => {
+  using directory = new TemporaryDirectory();
+  const shell = ["sh", "-c", '"$0" "$@"; timeout --foreground 1 head -c 8 </dev/tty'];
+  const pasted = `${PASSPHRASE}\recho one\recho two\r`;
+  const { stdout } = await runOnTerminal(
+    [...shell, ...await encryptedKey(directory)],
+    [[QUESTION, pasted]],
+  );
+  assertMatch(stdout, /^[0-9a-f]+\n$/);
+});
+
 /** Commands that open the key, and their exit codes after Ctrl-C and SIGTERM at its prompt. */
 const OPENING: Readonly<Record<string, readonly [interrupt: number, terminate: number]>> = {
   "doctor": [130, 130],

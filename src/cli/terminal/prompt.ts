@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { openInThread } from "../../files/thread_file.ts";
 import { interruptedError, LineEditor, type TypedEncoding } from "./line_editor.ts";
 import { TERMINATION_SIGNALS } from "./signals.ts";
 
@@ -10,6 +11,9 @@ const UTF_8: TypedEncoding = {
   isContinuation: (byte) => (byte & 0xc0) === 0x80,
   endOfInput: 4, // Ctrl-D
 };
+
+/** The controlling terminal. */
+const TERMINAL = "/dev/tty";
 
 /** An open terminal. */
 interface Terminal extends Disposable {
@@ -42,6 +46,7 @@ export async function promptSecret(question: string): Promise<string | undefined
     terminal.output.writeSync(new TextEncoder().encode(question));
     return await Promise.race([readLine(terminal.input), ended.promise]);
   } finally {
+    await discardInput();
     signals.forEach((signal) => Deno.removeSignalListener(signal, end));
     terminal.input.setRaw(false);
     terminal.output.writeSync(new TextEncoder().encode("\r\n"));
@@ -50,9 +55,9 @@ export async function promptSecret(question: string): Promise<string | undefined
 
 function openTerminal(): Terminal | undefined {
   try {
-    const input = Deno.openSync("/dev/tty", { read: true, write: true });
+    const input = Deno.openSync(TERMINAL, { read: true, write: true });
     try {
-      const output = Deno.openSync("/dev/tty", { write: true });
+      const output = Deno.openSync(TERMINAL, { write: true });
       return {
         input,
         output,
@@ -67,6 +72,31 @@ function openTerminal(): Terminal | undefined {
     }
   } catch {
     return undefined;
+  }
+}
+
+/** Maximum number of typed bytes that are discarded; a terminal's buffer is smaller. */
+const MAX_DISCARDED = 1 << 20;
+
+/**
+ * Discards the input after the line, as readpassphrase(3) does: the shell would run the other lines of a
+ * paste, which may be secret.
+ */
+async function discardInput(): Promise<void> {
+  const file = await openInThread(TERMINAL);
+  if (!file) return;
+  const bytes = new Uint8Array(1024);
+  try {
+    // It is opened with O_NONBLOCK: a read fails if nothing is left.
+    for (let length = 0, count; length < MAX_DISCARDED; length += count) {
+      count = await file.read(bytes);
+      if (count === 0) break;
+    }
+  } catch {
+    // nothing is left
+  } finally {
+    bytes.fill(0);
+    await file.close();
   }
 }
 
