@@ -97,7 +97,7 @@ async function openSoftwareKey(
   context: KeystoreContext,
 ): Promise<Signer> {
   try {
-    return await withErrorMessages(displayName, "key", async () => {
+    const signer = await withStoredKeyMessages(displayName, async () => {
       const { keys } = readContents(contents);
       const [only] = sortPlainFirst(keys);
       if (!only || keys.length > 1) throw new DerError("not exactly one private key");
@@ -107,8 +107,21 @@ async function openSoftwareKey(
         displayName,
       );
     });
+    return {
+      ...signer,
+      sign: (message, digest) =>
+        withStoredKeyMessages(displayName, () => signer.sign(message, digest)),
+    };
+  } finally {
+    contents.fill(0);
+  }
+}
+
+/** Replaces messages for files, which would name something that the user cannot see. */
+async function withStoredKeyMessages<T>(displayName: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await withErrorMessages(displayName, "key", work);
   } catch (cause) {
-    // The messages for files would name something that the user cannot see.
     if (!(cause instanceof HelperError) || cause.code !== "key-format") throw cause;
     throw new HelperError(
       "key-format",
@@ -116,8 +129,6 @@ async function openSoftwareKey(
         "store the key there again",
       { cause },
     );
-  } finally {
-    contents.fill(0);
   }
 }
 
