@@ -25,7 +25,7 @@ Deno.test("LineEditor collects a line up to Enter and erases whole characters", 
 });
 
 Deno.test("LineEditor ends the input only at the beginning of a line", () => {
-  assertEquals(typed("\x1a"), ["end of input", ""]);
+  assertEquals(assertThrows(() => typed("\x1a"), HelperError).code, "key-locked");
   assertEquals(typed("a\x1a\r"), ["done", "a"]);
 });
 

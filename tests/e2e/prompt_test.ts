@@ -76,6 +76,7 @@ for (
     const result = await runOnTerminal(await encryptedKey(directory), [[QUESTION, typed]]);
     assertEquals({ code: result.code, stdout: result.stdout }, { code, stdout: "" });
     assertMatch(result.stderr, /^aws_signing_helper: [^\n]+\n$/);
+    assertEquals(result.stderr.includes("no terminal"), false);
     assertEquals(result.echoes, true);
   });
 }

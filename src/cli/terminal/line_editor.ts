@@ -31,12 +31,15 @@ export class LineEditor {
     this.#encoding = encoding;
   }
 
-  /** Adds one unit, and returns the state of the line. Throws `interrupted` on Ctrl-C. */
-  type(unit: number): "more" | "done" | "end of input" {
+  /**
+   * Adds one unit, and returns the state of the line. Throws `interrupted` on Ctrl-C, and `key-locked` at the
+   * end of input.
+   */
+  type(unit: number): "more" | "done" {
     const typed = this.#typed;
     if (unit === KEY.enter || unit === KEY.lineFeed) return "done";
     if (unit === KEY.interrupt) throw interruptedError();
-    if (unit === this.#encoding.endOfInput && typed.length === 0) return "end of input";
+    if (unit === this.#encoding.endOfInput && typed.length === 0) throw noEntryError();
     if (unit === KEY.backspace || unit === KEY.delete) this.#erase();
     else if (unit === KEY.kill) typed.length = 0;
     else if (unit >= 0x20) typed.push(unit);
@@ -57,6 +60,13 @@ export class LineEditor {
     this.#typed.fill(0).length = 0;
     return line;
   }
+}
+
+function noEntryError(): HelperError {
+  return new HelperError(
+    "key-locked",
+    "the prompt ended without an entry; run again, or set the secret by a flag",
+  );
 }
 
 /** Returns the error for Ctrl-C or a signal at a prompt. */

@@ -23,9 +23,9 @@ interface Terminal extends Disposable {
 
 /**
  * Writes `question` to the terminal and returns the typed line. Returns undefined if there is no
- * terminal or its input ends.
+ * terminal, or it was closed.
  *
- * Throws `interrupted` on Ctrl-C and on signals that request termination. Always restores the terminal.
+ * Throws `key-locked` on Ctrl-D, and `interrupted` on Ctrl-C and on signals that request termination. Always restores the terminal.
  */
 export async function promptSecret(question: string): Promise<string | undefined> {
   if (Deno.build.os === "windows") {
@@ -105,8 +105,8 @@ async function readLine(input: Deno.FsFile): Promise<string | undefined> {
   const byte = new Uint8Array(1);
   for (;;) {
     if (await input.read(byte) === null) return undefined;
-    const state = editor.type(byte[0] ?? 0);
-    if (state === "end of input") return undefined;
-    if (state === "done") return new TextDecoder().decode(new Uint8Array(editor.take()));
+    if (editor.type(byte[0] ?? 0) === "done") {
+      return new TextDecoder().decode(new Uint8Array(editor.take()));
+    }
   }
 }

@@ -50,7 +50,7 @@ const encodeUtf16 = (text: string) =>
 
 /**
  * Writes `question` to the console and returns the typed line. Returns undefined if there is no
- * console or its input ends. Throws `interrupted` on Ctrl-C. Always restores the console.
+ * console. Throws `key-locked` on Ctrl-Z, and `interrupted` on Ctrl-C. Always restores the console.
  */
 export async function promptOnConsole(question: string): Promise<string | undefined> {
   using owned = new DisposableStack();
@@ -106,9 +106,7 @@ async function readLine(symbols: Kernel32, input: bigint): Promise<string | unde
       const read = await symbols.ReadConsoleW(input, units, units.length, count, null);
       if (read === 0) return undefined;
       for (const unit of units.subarray(0, count[0])) {
-        const state = editor.type(unit);
-        if (state === "end of input") return undefined;
-        if (state === "done") return String.fromCharCode(...editor.take());
+        if (editor.type(unit) === "done") return String.fromCharCode(...editor.take());
       }
     }
   } finally {
