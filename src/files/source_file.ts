@@ -165,6 +165,8 @@ class OpenSource {
     if (!isFile) throw notRegularError();
     this.#file = await this.#using(openInThread(this.path, false));
     if (!this.#file?.path) {
+      // Throws if it was removed meanwhile.
+      await this.#using(Deno.lstat(this.path));
       throw new SourceError("failed", "cannot be opened; check its mode and its file system");
     }
     const info = Deno.statSync(this.#file.path);
@@ -198,6 +200,9 @@ class OpenSource {
       return count;
     } catch (thrown) {
       if (!(thrown instanceof UnknownReadError) || this.#hasRead) throw thrown;
+      if (this.options.faultOf) {
+        throw new SourceError("failed", "cannot be read; check its file system", { cause: thrown });
+      }
       // The file system has responded; the runtime's own functions report its error.
       await this.#using(file.close());
       this.#file = openWithoutWaiting(this.path, this.options).file;

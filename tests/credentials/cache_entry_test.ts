@@ -161,6 +161,26 @@ Deno.test("readEntry() refuses a link that takes the place of the session while 
   assertEquals(entry, { kind: "unusable", why: "was replaced each time it was opened" });
 });
 
+testWith(
+  ["linux"],
+  "readEntry() returns none for a session that is removed meanwhile",
+  async () => {
+    using directory = new TemporaryDirectory();
+    const path = written(directory);
+    const { lstat } = Deno;
+    Deno.lstat = async (file) => {
+      const info = await lstat(file);
+      if (file === path) Deno.removeSync(path);
+      return info;
+    };
+    try {
+      assertEquals(await readEntry(path, KEY), { kind: "none" });
+    } finally {
+      Deno.lstat = lstat;
+    }
+  },
+);
+
 /** Files that take the place of the session after its kind is known, and why each is not used. */
 const EXCHANGED: Readonly<Record<string, [make: (path: string) => void, why: string]>> = {
   "a link to another session": [

@@ -8,12 +8,14 @@ import {
   createAuthority,
   issueCertificate,
 } from "../support/certificates.ts";
+import { formatPem } from "../../src/x509/pem.ts";
 import { testWith } from "../support/needs.ts";
 import { OtherUser } from "../support/other_user.ts";
 import { ARN_FLAGS, SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import {
   type Behaviour,
+  derOf,
   type DoubleSvid,
   encodeResponse,
   grpcFrame,
@@ -50,6 +52,13 @@ async function issue(
 
 const svid = await issue();
 const response = encodeResponse([svid]);
+
+/** Returns the key `other` with the public key of `owner`, which is at the end of both. */
+function withPublicKeyOf(owner: string, other: string): string {
+  const [point, mixed] = [derOf(owner).subarray(-65), derOf(other)];
+  mixed.set(point, mixed.length - point.length);
+  return formatPem("PRIVATE KEY", mixed);
+}
 
 let sockets = 0;
 
@@ -183,6 +192,11 @@ const FAULTS: readonly Fault[] = [
     what: "another SVID's key",
     behaviour: (call) => call.send([{ ...svid, key: wrongKey.key }]),
     message: /no certificate in spiffe:\S+ belongs to the private key in it$/,
+  },
+  {
+    what: "a key whose public key is another one's",
+    behaviour: (call) => call.send([{ ...svid, key: withPublicKeyOf(svid.key, wrongKey.key) }]),
+    message: /not one private key/,
   },
   {
     what: "a certificate as key",

@@ -175,7 +175,7 @@ testWith(
     assertEquals(
       read("systemctl.log"),
       "enable --now aws-signing-helper-serve\nenable --now aws-signing-helper-update@build\n" +
-        "enable --now aws-signing-helper-roles\n",
+        "disable --now aws-signing-helper-serve\nenable --now aws-signing-helper-roles\n",
     );
     assertEquals(read("verified").replaceAll(/^.*(SO_PASSCRED|No such device).*\n/gm, ""), "");
     for (const unit of UNITS) {

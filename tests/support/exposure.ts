@@ -116,11 +116,21 @@ function findInEnvironment(pid: number, secrets: SecretWindows): string | "ended
 }
 
 function processesOf(program: string): number[] {
-  return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter((pid) => {
-    try {
-      return pid > 0 && Deno.readLinkSync(`/proc/${pid}/exe`) === program;
-    } catch {
-      return false; // it ended, or belongs to another user
-    }
-  });
+  return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter((pid) =>
+    pid > 0 && programOf(pid) === program
+  );
+}
+
+/** Returns the program of a process; by its first argument if only root may see its file. */
+function programOf(pid: number): string | undefined {
+  try {
+    return Deno.readLinkSync(`/proc/${pid}/exe`);
+  } catch {
+    // a process without core dumps
+  }
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0")[0];
+  } catch {
+    return undefined; // it ended
+  }
 }
