@@ -88,9 +88,10 @@ async function discardInput(): Promise<void> {
   const bytes = new Uint8Array(1024);
   try {
     // It is opened with O_NONBLOCK: a read fails if nothing is left.
-    for (let length = 0, count; length < MAX_DISCARDED; length += count) {
-      count = await file.read(bytes);
+    for (let length = 0; length < MAX_DISCARDED;) {
+      const count = await file.read(bytes);
       if (count === 0) break;
+      length += count;
     }
   } catch {
     // nothing is left
