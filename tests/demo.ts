@@ -84,7 +84,14 @@ async function serve(folder: Folder): Promise<void> {
   } catch {
     return fail("there is no demonstration to go on with; run make demo first");
   }
-  await using emulator = await startEmulator(folder, port);
+  let started: CreateSessionEmulator;
+  try {
+    started = await startEmulator(folder, port);
+  } catch (thrown) {
+    if (!(thrown instanceof Deno.errors.AddrInUse)) throw thrown;
+    return fail(`port ${port} is in use; end the emulator that runs`);
+  }
+  await using emulator = started;
   const read = (name: string) => Deno.readTextFileSync(folder.join(name));
   await using sts = new AssumeRoleService(() => emulator.issued, {
     tls: { certificate: read(FILES.serverCertificate), key: read(FILES.serverKey) },
@@ -96,7 +103,8 @@ async function serve(folder: Folder): Promise<void> {
 AssumeRole emulator at ${sts.url}, for --sts-endpoint
 Flags for other commands:
 ${flags}
-For certificates of another authority, write its certificate to this file, and start again:
+For certificates of another authority, add its certificate to this file, and start again. Name your
+own files in place of the first two flags:
 ${folder.join(FILES.trustAnchor)}`);
   await promise;
 }

@@ -55,6 +55,12 @@ Deno.test("make demo prints only the JSON on stdout, whatever the environment, a
   try {
     const { value: message = "" } = await messages.read();
     assertStringIncludes(message, "Ctrl-C ends it\n");
+    const second = await runProgram(Deno.execPath(), [...DEMO, BINARY, folder, "--emulator"], {
+      cwd: ROOT,
+      env: DENO_ENV,
+    });
+    assertEquals(second.code, 1);
+    assertMatch(second.stderr, /^demo: port \d+ is in use; end the emulator that runs\n$/);
     const [, flags = ""] = line.split(" credential-process ");
     assertStringIncludes(message, `\nFlags for other commands:\n${flags}\n`);
     const [, sts = ""] = /^AssumeRole emulator at (\S+), for --sts-endpoint$/m.exec(message) ?? [];
