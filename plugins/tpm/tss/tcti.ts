@@ -32,6 +32,12 @@ const SYSTEM_BUS = "/run/dbus/system_bus_socket";
 /** Variables of other programs that hold a TCTI configuration. */
 const VARIABLES = ["TPM2TOOLS_TCTI", "TCTI"];
 
+/**
+ * A TCTI configuration of the device module, and its device. The loader takes parts of the module's file name
+ * and its path, and other modules pass commands on to it (`pcap:device:…`).
+ */
+const DEVICE_TCTI = /(?:^|[:/])(?:libtss2-)?(?:tcti-)?device(?:\.so(?:\.\d+)*)?:(.+)$/s;
+
 /** The dependencies on this machine. */
 export const SYSTEM_DEPS: Pick<TctiDeps, "fileTypeOf" | "hasModule"> = {
   hasModule: hasTctiModule,
@@ -57,7 +63,7 @@ export function chooseTcti(host: TctiDeps): Tcti {
   for (const source of VARIABLES) {
     const configuration = host.environment(source);
     if (configuration) {
-      const path = /^device:(.+)$/s.exec(configuration)?.[1];
+      const path = DEVICE_TCTI.exec(configuration)?.[1];
       if (path && host.fileTypeOf(path) === "other") throw notDeviceError(source, path);
       return { configuration, source };
     }

@@ -61,7 +61,20 @@ Deno.test("chooseTcti() throws keystore-unavailable if a TPM is not found", () =
       ],
       [{ TPM_DEVICE: "/dev/tpm9" }, BOTH, "TPM_DEVICE: /dev/tpm9 does not exist"],
       [{ TPM_DEVICE: "/etc/x" }, { "/etc/x": "other" }, "TPM_DEVICE: /etc/x is not a device"],
-      [{ TCTI: "device:/etc/x" }, { "/etc/x": "other" }, "TCTI: /etc/x is not a device"],
+      ...[
+        "device",
+        "libtss2-tcti-device.so.0",
+        "libtss2-tcti-device.so",
+        "tcti-device",
+        "pcap:device",
+        "/usr/lib/x86_64-linux-gnu/libtss2-tcti-device.so.0.0.0",
+      ].map((module) =>
+        [
+          { TCTI: `${module}:/etc/x` },
+          { "/etc/x": "other" },
+          "TCTI: /etc/x is not a device",
+        ] as const
+      ),
       [{ TPM_DEVICE: "/run/tpm" }, { "/run/tpm": "socket" }, "no control socket /run/tpm.ctrl"],
     ] as const
   ) {
