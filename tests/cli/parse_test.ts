@@ -147,6 +147,7 @@ const MISTAKES: readonly (readonly [args: readonly string[], message: RegExp])[]
     ["version", "--certificate", "x"],
     /--certificate is not a flag of version, but of credential-process, update, serve and \d more/,
   ],
+  [["sign-string", "--pkcs8-password hunter2"], /^(?!.*hunter2).*are one argument; write two/],
   [["update", "--cert"], /did you mean --certificate or --cert-selector\? See/],
   [["update", "--key"], /unknown flag "--key"; did you mean --private-key\? See/],
   [["update", "--xyz"], /unknown flag "--xyz"; see aws_signing_helper update --help/],

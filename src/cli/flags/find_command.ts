@@ -82,13 +82,18 @@ function unknownNameError(
 
 /**
  * Returns the `usage` error for a word that begins with a dash and is not a flag of `command`. The
- * part after an equals sign is not shown, because it may be a secret.
+ * part after an equals sign or a space is not shown, because it may be a secret.
  */
 export async function unknownFlagError(word: string, command?: CommandName): Promise<HelperError> {
   const refuse = (message: string, meant: readonly string[] = []) =>
     unknownNameError(message, meant.map((flag) => `--${flag}`), command);
-  const written = word.split("=")[0] ?? "";
+  const written = word.split(/[=\s]/)[0] ?? "";
   const name = written.replace(/^-+/, "").toLowerCase().replaceAll("_", "-");
+  if (isFlagName(name) && /^[^=]*\s/.test(word)) {
+    return refuse(
+      `--${name} and its value are one argument; write two, without quotes around both`,
+    );
+  }
   if (isFlagName(name) && written === `-${name}`) {
     return refuse(`"${written}" has one dash; write --${name}`);
   }
