@@ -38,3 +38,11 @@ Deno.test("LineEditor erases a line that was taken", () => {
   editor.type(0x61);
   assertEquals([editor.take(), editor.take()], [[0x61], []]);
 });
+
+Deno.test("LineEditor begins a new line after clear", () => {
+  const editor = new LineEditor(UTF_16);
+  editor.type(0x61);
+  editor.clear();
+  editor.type(0x62);
+  assertEquals(editor.take(), [0x62]);
+});

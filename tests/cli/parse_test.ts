@@ -284,6 +284,8 @@ Deno.test("parseArguments() suggests the closest name", async () => {
 
 const SECRET = "hunter2";
 const WITH_SECRET: string[][] = [
+  [SECRET],
+  [`${SECRET}secret`],
   ["sign-string", "--private-key", "a", "--pkcs8-password", "two", SECRET],
   ["sign-string", "--private-key", "a", `--pkcs8-password=two`, SECRET],
   ["sign-string", SECRET, "--private-key", "a", "--pkcs8-password", "two"],

@@ -92,6 +92,30 @@ Deno.test("the rest of a paste is discarded, so that the shell does not run it",
   assertMatch(stdout, /^[0-9a-f]+\n$/);
 });
 
+Deno.test("the prompt asks again without echo after a stop, such as of kill -TSTP and fg", async () => {
+  using directory = new TemporaryDirectory();
+  const result = await runOnTerminal(await encryptedKey(directory), [
+    [QUESTION, "<stop>"],
+    [QUESTION, `${PASSPHRASE}\r`],
+  ]);
+  assertEquals([result.code, result.stderr, result.echoes], [0, "", true]);
+});
+
+for (
+  const [what, start] of [
+    ["the leader of its session", []],
+    ["a program that a shell started", ["sh", "-c", 'trap "" HUP; "$0" "$@"']],
+  ] as const
+) {
+  Deno.test(`the prompt of ${what} ends when the terminal is closed`, async () => {
+    using directory = new TemporaryDirectory();
+    const command = [...start, ...await encryptedKey(directory)];
+    const { code, stdout, stderr } = await runOnTerminal(command, [[QUESTION, "<close>"]]);
+    assertEquals({ code, stdout }, { code: 130, stdout: "" });
+    assertMatch(stderr, /^aws_signing_helper: interrupted [^\n]+\n$/);
+  });
+}
+
 /** Commands that open the key, and their exit codes after Ctrl-C and SIGTERM at its prompt. */
 const OPENING: Readonly<Record<string, readonly [interrupt: number, terminate: number]>> = {
   "doctor": [130, 130],

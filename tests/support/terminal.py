@@ -2,10 +2,11 @@
 
 Usage: terminal.py DIALOGUE PROGRAM [ARGUMENT...]
 
-DIALOGUE is JSON: [[what to wait for on the terminal, what to type then], ...]. "<terminate>" as what
-to type sends SIGTERM instead, "<interrupt>" SIGINT. Standard input is /dev/null, so that whoever reads a password
-must have opened the terminal. Prints JSON: exit code, standard output, standard error, all that
-stood on the terminal, and whether it echoes again at the end.
+DIALOGUE is JSON: [[what to wait for on the terminal, what to type then], ...]. In place of typing,
+"<terminate>" sends SIGTERM, "<interrupt>" sends SIGINT, "<close>" closes the terminal, and "<stop>" stops and
+continues the program with the terminal's first modes, as a shell does. Standard input is /dev/null: a
+program that reads a password must have opened the terminal. Prints JSON: exit code, standard output,
+standard error, all text of the terminal, and true if it echoes at the end.
 """
 
 import fcntl
@@ -31,6 +32,7 @@ def main():
         os.setsid()
         fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
 
+    modes = termios.tcgetattr(theirs)
     program = subprocess.Popen(
         sys.argv[2:],
         stdin=subprocess.DEVNULL,
@@ -60,6 +62,15 @@ def main():
             program.terminate()
         elif answer == "<interrupt>":
             program.send_signal(signal.SIGINT)
+        elif answer == "<close>":
+            os.close(ours)
+            os.close(theirs)
+            ours = None
+        elif answer == "<stop>":
+            program.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, program.pid, os.WSTOPPED)
+            termios.tcsetattr(theirs, termios.TCSANOW, modes)
+            program.send_signal(signal.SIGCONT)
         else:
             # Nobody types a secret that is shown; wine turns the echo off after the question.
             deadline = time.monotonic() + TIMEOUT_SECONDS
@@ -76,8 +87,8 @@ def main():
         sys.exit(f"the program did not end; the terminal shows {screen!r}")
     for collector in collectors:
         collector.join()
-    echoes = bool(termios.tcgetattr(theirs)[3] & termios.ECHO)
-    while select.select([ours], [], [], 0.05)[0]:
+    echoes = ours is None or bool(termios.tcgetattr(theirs)[3] & termios.ECHO)
+    while ours is not None and select.select([ours], [], [], 0.05)[0]:
         screen += os.read(ours, 4096)
     print(json.dumps({
         "code": code,

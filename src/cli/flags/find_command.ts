@@ -60,8 +60,10 @@ async function unknownCommandError(
   known: readonly string[],
 ): Promise<HelperError> {
   const closest = await findClosestName(written, known);
+  // A command has no digits; a word with one may be a password.
+  const name = closest === undefined && /[0-9]/.test(written) ? "" : quotedName(written);
   return unknownNameError(
-    `unknown command${quotedName(written)}`,
+    `unknown command${name}`,
     closest === undefined ? [] : [ALIASES[closest] ?? closest],
   );
 }

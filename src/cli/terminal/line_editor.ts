@@ -41,7 +41,7 @@ export class LineEditor {
     if (unit === KEY.interrupt) throw interruptedError();
     if (unit === this.#encoding.endOfInput && typed.length === 0) throw noEntryError();
     if (unit === KEY.backspace || unit === KEY.delete) this.#erase();
-    else if (unit === KEY.kill) typed.length = 0;
+    else if (unit === KEY.kill) this.clear();
     else if (unit >= 0x20) typed.push(unit);
     return "more";
   }
@@ -57,8 +57,13 @@ export class LineEditor {
   /** Returns the units of the line, and erases them. */
   take(): number[] {
     const line = [...this.#typed];
-    this.#typed.fill(0).length = 0;
+    this.clear();
     return line;
+  }
+
+  /** Erases the line. */
+  clear(): void {
+    this.#typed.fill(0).length = 0;
   }
 }
 

@@ -22,10 +22,11 @@ interface Terminal extends Disposable {
 }
 
 /**
- * Writes `question` to the terminal and returns the typed line. Returns undefined if there is no
- * terminal, or it was closed.
+ * Writes `question` to the terminal and returns the typed line. Returns undefined if there is no terminal.
+ * After a stop, which leaves the shell's modes on the terminal, asks once more.
  *
- * Throws `key-locked` on Ctrl-D, and `interrupted` on Ctrl-C and on signals that request termination. Always restores the terminal.
+ * Throws `key-locked` on Ctrl-D, and `interrupted` on Ctrl-C, on signals that request termination, and if the
+ * terminal is closed. Always restores the terminal.
  */
 export async function promptSecret(question: string): Promise<string | undefined> {
   if (Deno.build.os === "windows") {
@@ -34,22 +35,49 @@ export async function promptSecret(question: string): Promise<string | undefined
   }
   using terminal = openTerminal();
   if (!terminal) return undefined;
+  const editor = new LineEditor(UTF_8);
   const ended = Promise.withResolvers<never>();
-  const end = () => ended.reject(interruptedError());
-  // Ctrl-C is a key here: SIGINT and SIGQUIT come from other programs.
-  const signals: readonly Deno.Signal[] = [...TERMINATION_SIGNALS, "SIGQUIT"];
   ended.promise.catch(() => {}); // awaited below, unless a signal comes later
-  // Both before the question: a key or a signal may follow it at once.
-  signals.forEach((signal) => Deno.addSignalListener(signal, end));
-  terminal.input.setRaw(true);
+  const end = () => ended.reject(interruptedError());
+  const ask = () => {
+    editor.clear();
+    if (!writeUnechoed(terminal, question)) end();
+  };
+  // Ctrl-C is a key here: SIGINT and SIGQUIT come from other programs.
+  const listeners: readonly (readonly [Deno.Signal, () => void])[] = [
+    ...[...TERMINATION_SIGNALS, "SIGQUIT" as const].map((signal) => [signal, end] as const),
+    ["SIGCONT", ask],
+  ];
+  // Before the question: a signal may follow it at once.
+  for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
   try {
-    terminal.output.writeSync(new TextEncoder().encode(question));
-    return await Promise.race([readLine(terminal.input), ended.promise]);
+    ask();
+    return await Promise.race([readLine(terminal.input, editor), ended.promise]);
   } finally {
     await discardInput();
-    signals.forEach((signal) => Deno.removeSignalListener(signal, end));
-    terminal.input.setRaw(false);
-    terminal.output.writeSync(new TextEncoder().encode("\r\n"));
+    for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
+    editor.clear();
+    restore(terminal);
+  }
+}
+
+/** Turns the echo off, then writes. Returns false if the terminal is closed. */
+function writeUnechoed({ input, output }: Terminal, text: string): boolean {
+  try {
+    input.setRaw(true); // before the question: a key may follow it at once
+    output.writeSync(new TextEncoder().encode(text));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function restore({ input, output }: Terminal): void {
+  try {
+    input.setRaw(false);
+    output.writeSync(new TextEncoder().encode("\r\n"));
+  } catch {
+    // the terminal is closed
   }
 }
 
@@ -101,13 +129,21 @@ async function discardInput(): Promise<void> {
   }
 }
 
-async function readLine(input: Deno.FsFile): Promise<string | undefined> {
-  const editor = new LineEditor(UTF_8);
+async function readLine(input: Deno.FsFile, editor: LineEditor): Promise<string> {
   const byte = new Uint8Array(1);
   for (;;) {
-    if (await input.read(byte) === null) return undefined;
+    if (await readByte(input, byte) === null) throw interruptedError();
     if (editor.type(byte[0] ?? 0) === "done") {
       return new TextDecoder().decode(new Uint8Array(editor.take()));
     }
+  }
+}
+
+/** Reads one byte. Returns null if the terminal is closed: EIO, or no byte. */
+async function readByte(input: Deno.FsFile, byte: Uint8Array): Promise<number | null> {
+  try {
+    return await input.read(byte);
+  } catch {
+    return null;
   }
 }
