@@ -82,13 +82,12 @@ function signerOf({ key, publicKey, isDerived }: KeyPair): PrivateKey["sign"] {
   let isKnownToMatch = isDerived;
   return async (message, digest) => {
     if (isKnownToMatch) return await sign(key, message, digest);
-    let signature: Uint8Array;
-    try {
-      signature = await sign(key, message, digest);
-    } catch (cause) {
+    const signing = sign(key, message, digest);
+    const verifying = verifySignature(publicKey, message, digest, signing);
+    const [signature, isRight] = await Promise.all([signing, verifying]).catch((cause) => {
       throw mismatch({ cause });
-    }
-    if (!await verifySignature(publicKey, message, digest, signature)) throw mismatch();
+    });
+    if (!isRight) throw mismatch();
     isKnownToMatch = true;
     return signature;
   };

@@ -9,7 +9,7 @@
  * @module
  */
 import { closeSync, constants, fstatSync, openSync, read, type Stats } from "node:fs";
-import { type OpenFile, openInThread, UnknownReadError } from "./thread_file.ts";
+import { holdThreadCalls, type OpenFile, openInThread, UnknownReadError } from "./thread_file.ts";
 import { withOperationTimeout } from "../timeout.ts";
 
 /** Limits of reading, milliseconds. */
@@ -136,7 +136,9 @@ class OpenSource {
     // Each call that hangs keeps a thread: do not add one for each attempt.
     await hanging.get(this.path);
     if (this.options.faultOf) return await this.#openOwn(this.options.faultOf);
-    const info = await this.#using(Deno.stat(this.path));
+    const examined = this.#using(Deno.stat(this.path));
+    using _calls = holdThreadCalls();
+    const info = await examined;
     // Opening and closing a pipe would break its writer.
     if (info.isFifo && this.options.pipes === false) throw notRegularError();
     while (!this.#isAbandoned) {
@@ -160,7 +162,9 @@ class OpenSource {
 
   /** Opens the file itself, if it is one without a fault. */
   async #openOwn(faultOf: NonNullable<OwnSourceOptions["faultOf"]>): Promise<Kind> {
-    const { isSymlink, isFile } = await this.#using(Deno.lstat(this.path));
+    const examined = this.#using(Deno.lstat(this.path));
+    using _calls = holdThreadCalls();
+    const { isSymlink, isFile } = await examined;
     if (isSymlink) throw new SourceError("link", "is a symbolic link");
     if (!isFile) throw notRegularError();
     this.#file = await this.#using(openInThread(this.path, false));

@@ -14,28 +14,29 @@ export type Digest = "SHA-256" | "SHA-384" | "SHA-512";
 /**
  * Returns true if `signature` is the key's signature over `message`: PKCS#1 v1.5 for RSA, DER `r, s`
  * for EC. ML-DSA has an empty context and ignores `digest`. Returns false if it is malformed.
+ * A signature that is being made is awaited after the public key is imported.
  */
 export async function verifySignature(
   publicKey: PublicKey,
   message: Uint8Array,
   digest: Digest,
-  signature: Uint8Array,
+  signature: Uint8Array | Promise<Uint8Array>,
 ): Promise<boolean> {
   const { keyType, curve, encoded, bits } = publicKey;
   if (isMlDsa(keyType)) {
-    return await verifyMlDsa(keyType, bits, message, signature);
+    return await verifyMlDsa(keyType, bits, message, await signature);
   }
   if (keyType === "RSA" && bits.length > MAX_RUNTIME_KEY_BYTES) {
-    return await verifyLargeRsa(bits, message, digest, signature);
+    return await verifyLargeRsa(bits, message, digest, await signature);
   }
-  const raw = curve ? rawEcdsaSignature(signature, curve) : signature;
-  if (!raw) return false;
   const algorithm = curve
     ? { name: "ECDSA", namedCurve: curve.name, hash: digest }
     : { name: "RSASSA-PKCS1-v1_5", hash: digest };
   const key = await crypto.subtle.importKey("spki", new Uint8Array(encoded), algorithm, false, [
     "verify",
   ]);
+  const raw = curve ? rawEcdsaSignature(await signature, curve) : await signature;
+  if (!raw) return false;
   return await crypto.subtle.verify(
     algorithm,
     key,
