@@ -24,6 +24,12 @@ export const PACKAGES = `${BUILD}/packages`;
 /** The recorder of the code cache, and its imports. */
 const RECORDER = ["recorder.js", "scripts.js", "token_double.js"] as const;
 
+/**
+ * Flags of V8. Most runs end before helper threads of the garbage collector and the baseline compiler are
+ * useful; they would only slow down the start.
+ */
+export const V8_FLAGS = "--v8-flags=--single-threaded-gc,--no-sparkplug";
+
 /** Input and output of a build. */
 export interface BuildRequest {
   /** The module the program starts with. */
@@ -123,9 +129,7 @@ export async function compile(
       "--no-check",
       // Its cache is executed from a directory that other users can write to.
       "--no-code-cache",
-      // Most runs end before helper threads of the garbage collector and the baseline compiler are
-      // useful; they would only slow down the start.
-      "--v8-flags=--single-threaded-gc,--no-sparkplug",
+      V8_FLAGS,
       "--allow-all",
       "--target",
       target,

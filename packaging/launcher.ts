@@ -9,7 +9,7 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PROGRAM } from "../src/cli/program.ts";
-import { installPackages, PACKAGES } from "./build.ts";
+import { installPackages, PACKAGES, V8_FLAGS } from "./build.ts";
 import { makeBundle } from "./bundle.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -29,7 +29,7 @@ DENO_DIR=/proc/nonexistent DENO_NO_UPDATE_CHECK=1 exec ${
       quoted(await Deno.realPath(Deno.execPath()))
     } \\
   run --quiet --no-config --no-lock --no-prompt --no-code-cache --allow-all \\
-  --v8-flags=--single-threaded-gc,--no-sparkplug ${quoted(`${bundle}/loader.js`)} "$@"
+  ${V8_FLAGS} ${quoted(`${bundle}/loader.js`)} "$@"
 `,
   );
   await Deno.chmod(path, 0o755);

@@ -29,13 +29,25 @@ const SYMBOLS = {
   close: { parameters: ["i32"], result: "i32", nonblocking: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** O_NOFOLLOW of Linux differs between x86-64 and arm64. */
+/** C library and flags of open(2) of a system. */
+interface PosixFiles {
+  readonly library: string;
+  /** O_RDONLY, O_NONBLOCK, O_NOCTTY and O_CLOEXEC together. */
+  readonly flags: number;
+  /** O_NOFOLLOW. */
+  readonly noFollow: number;
+}
+
+/** O_NOFOLLOW of Linux, which differs between x86-64 and arm64. */
 export const O_NOFOLLOW = Deno.build.arch === "aarch64" ? 0o100000 : 0o400000;
 
-/** C library, and O_RDONLY, O_NONBLOCK, O_NOCTTY and O_CLOEXEC together, by system. */
-const SYSTEMS: Readonly<Record<string, { library: string; flags: number } | undefined>> = {
-  linux: { library: "libc.so.6", flags: 0o4000 | 0o400 | 0o2000000 },
-  darwin: { library: "/usr/lib/libSystem.B.dylib", flags: 0x4 | 0x20000 | 0x1000000 },
+const SYSTEMS: Readonly<Record<string, PosixFiles | undefined>> = {
+  linux: { library: "libc.so.6", flags: 0o4000 | 0o400 | 0o2000000, noFollow: O_NOFOLLOW },
+  darwin: {
+    library: "/usr/lib/libSystem.B.dylib",
+    flags: 0x4 | 0x20000 | 0x1000000,
+    noFollow: 0x100,
+  },
 };
 
 const SYSTEM = SYSTEMS[Deno.build.os];
@@ -68,7 +80,7 @@ export function holdThreadCalls(): Disposable {
 }
 
 /**
- * Opens `path`; on Linux without `followLinks` also not through a link in its last part. Returns undefined
+ * Opens `path`; without `followLinks` not through a link in its last part. Returns undefined
  * if that fails, or on a system without the functions; the runtime's own functions know the reason.
  */
 export async function openInThread(
@@ -83,7 +95,7 @@ export async function openInThread(
     return undefined; // another C library
   }
   const name = new TextEncoder().encode(`${path}\0`);
-  const flags = SYSTEM.flags | (followLinks ? 0 : O_NOFOLLOW);
+  const flags = SYSTEM.flags | (followLinks ? 0 : SYSTEM.noFollow);
   const descriptor = await keepAlive(name, symbols.open(name, flags));
   if (descriptor < 0) {
     LIBRARY.release();
