@@ -551,6 +551,10 @@ const BAD_FILES: Readonly<Record<string, readonly [file: unknown, message: RegEx
   "no roles": [[], /: it has no roles; add one\n$/],
   "a number as a role": [[1], /: role 1: it is not an object; write it in braces\n$/],
   "a role without a name": [[{}], /: role 1: name is missing; add it\n$/],
+  "a role with a misspelt name": [
+    [{ nam: "a" }],
+    /: role 1: the key "nam" is not known; use name, .*\n$/,
+  ],
   "a name that is a path": [
     [{ name: "../x" }],
     /: role 1: name must be 1 to 64 letters, digits or _\+=,\.@-; change it\n$/,

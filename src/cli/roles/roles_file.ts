@@ -117,19 +117,20 @@ function parseEntry(value: unknown, number: number, file: string): RoleEntry {
   }
   const given = new Map<string, unknown>(Object.entries(value));
   const name = given.get("name");
-  if (name === undefined) throw refuseEntry("name is missing; add it");
-  if (typeof name !== "string" || !NAME.test(name)) {
-    throw refuseEntry("name must be 1 to 64 letters, digits or _+=,.@-; change it");
+  const isNamed = typeof name === "string" && NAME.test(name);
+  const refuse: Refuse = isNamed
+    ? (why) => new HelperError("usage", `${roleSource(file, name)}: ${why}`)
+    : refuseEntry;
+  // Before missing keys, because it may be one of them, misspelt.
+  const unknown = [...given.keys()].find((key) => !isKey(key));
+  if (unknown !== undefined) {
+    throw refuse(`the key${shownKey(unknown)} is not known; use ${Object.keys(KEYS).join(", ")}`);
   }
-  const refuse: Refuse = (why) => new HelperError("usage", `${roleSource(file, name)}: ${why}`);
+  if (name === undefined) throw refuse("name is missing; add it");
+  if (!isNamed) throw refuse("name must be 1 to 64 letters, digits or _+=,.@-; change it");
   const entry: Record<string, unknown> = {};
   for (const [key, found] of given) {
-    if (!isKey(key)) {
-      throw refuse(
-        `the key${shownKey(key)} is not known; use ${Object.keys(KEYS).join(", ")}`,
-      );
-    }
-    entry[key] = KEYS[key](found, (why) => refuse(`${key} ${why}`));
+    if (isKey(key)) entry[key] = KEYS[key](found, (why) => refuse(`${key} ${why}`));
   }
   const { roleArn } = entry;
   if (typeof roleArn !== "string") throw refuse("roleArn is missing; add it");
