@@ -15,20 +15,23 @@ export interface Arn {
   readonly resource: string;
 }
 
-/** Flag, pattern and example of each of the three ARNs. */
+/** Flag, owner, pattern and example of each of the three ARNs. */
 export const ARN_KINDS = {
   role: {
     flag: "--role-arn",
+    owner: "a role",
     pattern: /^arn:([a-z0-9-]+):(iam):():(\d{12}):(role\/[\w+=,.@/-]+)$/,
     example: "arn:aws:iam::123456789012:role/MyRole",
   },
   profile: {
     flag: "--profile-arn",
+    owner: "a profile",
     pattern: /^arn:([a-z0-9-]+):(rolesanywhere):([a-z0-9-]+):(\d{12}):(profile\/[\w-]+)$/,
     example: "arn:aws:rolesanywhere:us-east-1:123456789012:profile/PROFILE-ID",
   },
   trustAnchor: {
     flag: "--trust-anchor-arn",
+    owner: "a trust anchor",
     pattern: /^arn:([a-z0-9-]+):(rolesanywhere):([a-z0-9-]+):(\d{12}):(trust-anchor\/[\w-]+)$/,
     example: "arn:aws:rolesanywhere:us-east-1:123456789012:trust-anchor/TRUST-ANCHOR-ID",
   },
@@ -86,12 +89,15 @@ export function parseRoleArn(text: string, source: string): Arn {
 }
 
 function parseArn(kind: keyof typeof ARN_KINDS, text: string, source: string): Arn {
-  const { pattern, example } = ARN_KINDS[kind];
+  const { owner, pattern, example } = ARN_KINDS[kind];
   const match = pattern.exec(text);
   if (!match) {
+    const other = Object.values(ARN_KINDS).find((known) => known.pattern.test(text));
     throw new HelperError(
       "usage",
-      `${source}${refusedValue(text)} is not an ARN of the form ${example}`,
+      other
+        ? `${source} is the ARN of ${other.owner}; write that of ${owner}, of the form ${example}`
+        : `${source}${refusedValue(text)} is not an ARN of the form ${example}`,
     );
   }
   const [, partition = "", service = "", region = "", account = "", resource = ""] = match;

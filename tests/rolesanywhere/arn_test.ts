@@ -60,6 +60,21 @@ for (const [kind, text] of WRONG) {
   });
 }
 
+Deno.test("parseSessionArns() names the owner of an ARN that belongs to another flag", () => {
+  const { role, profile } = ARNS;
+  const swapped: [Partial<typeof ARNS>, string][] = [
+    [
+      { role: profile, profile: role },
+      "--role-arn is the ARN of a profile; write that of a role, of",
+    ],
+    [{ profile: role }, "--profile-arn is the ARN of a role; write that of a profile, of"],
+    [{ trustAnchor: profile }, "--trust-anchor-arn is the ARN of a profile; write that of a trust"],
+  ];
+  for (const [change, message] of swapped) {
+    assertThrows(() => parseSessionArns({ ...ARNS, ...change }), HelperError, message);
+  }
+});
+
 Deno.test("parseSessionArns() throws usage naming both flags when regions or partitions differ", () => {
   const differing: [Partial<typeof ARNS>, string][] = [
     [{ profile: ARNS.profile.replace("us-east-1", "us-east-2") }, "--profile-arn"],
