@@ -142,7 +142,7 @@ class OpenSource {
     // Opening and closing a pipe would break its writer.
     if (info.isFifo && this.options.pipes === false) throw notRegularError();
     while (!this.#isAbandoned) {
-      this.#file = info.isFile ? await this.#using(openInThread(this.path)) : undefined;
+      if (info.isFile) await this.#openInThread();
       if (this.#file) {
         this.size = info.size;
         return "file";
@@ -167,7 +167,7 @@ class OpenSource {
     const { isSymlink, isFile } = await examined;
     if (isSymlink) throw new SourceError("link", "is a symbolic link");
     if (!isFile) throw notRegularError();
-    this.#file = await this.#using(openInThread(this.path, false));
+    await this.#openInThread(false);
     if (!this.#file?.path) {
       // Throws if it was removed meanwhile.
       await this.#using(Deno.lstat(this.path));
@@ -178,6 +178,13 @@ class OpenSource {
     if (fault) throw new SourceError("refused", fault);
     this.size = info.size;
     return "file";
+  }
+
+  /** Opens the file in a thread. It is kept before the call ends, so that one that ends late is closed. */
+  async #openInThread(followLinks?: boolean): Promise<void> {
+    await this.#using(openInThread(this.path, followLinks).then((file) => {
+      this.#file = file;
+    }));
   }
 
   /** Waits for the file system to respond; with `reads`, reads a byte of a regular file. */
@@ -208,7 +215,7 @@ class OpenSource {
         throw new SourceError("failed", "cannot be read; check its file system", { cause: thrown });
       }
       // The file system has responded; the runtime's own functions report its error.
-      await this.#using(file.close());
+      await this.#close();
       this.#file = openWithoutWaiting(this.path, this.options).file;
       return await this.#using(this.#file.read(into));
     }

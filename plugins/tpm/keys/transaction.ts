@@ -158,7 +158,7 @@ export class Transaction {
   async close(): Promise<void> {
     const { connection } = this;
     if (connection.timedOutCall) {
-      const close = () => this.#flushAll().then(() => connection.close()).catch(() => {});
+      const close = () => this.#flushAll().finally(() => connection.close()).catch(() => {});
       connection.timedOutCall.then(close, close);
       this.#hold?.[Symbol.dispose]();
       return;
