@@ -182,9 +182,11 @@ class OpenSource {
 
   /** Opens the file in a thread. It is kept before the call ends, so that one that ends late is closed. */
   async #openInThread(followLinks?: boolean): Promise<void> {
-    await this.#using(openInThread(this.path, followLinks).then((file) => {
-      this.#file = file;
-    }));
+    await this.#using(
+      openInThread(this.path, followLinks).then((file) => {
+        this.#file = file;
+      }),
+    );
   }
 
   /** Waits for the file system to respond; with `reads`, reads a byte of a regular file. */

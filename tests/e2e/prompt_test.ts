@@ -101,6 +101,29 @@ Deno.test("the prompt asks again without echo after a stop, such as of kill -TST
   assertEquals([result.code, result.stderr, result.echoes], [0, "", true]);
 });
 
+/** Starts a command as a job of a shell in the background, then runs the rest of the script. */
+const inBackground = (rest: string) => [
+  ...["bash", "--norc", "-ic"],
+  `"$0" "$@" & sleep 1; ${rest}`,
+];
+
+Deno.test("the prompt of a job in the background asks when it comes to the foreground", async () => {
+  using directory = new TemporaryDirectory();
+  const command = [...inBackground("fg >/dev/null"), ...await encryptedKey(directory)];
+  const result = await runOnTerminal(command, [[QUESTION, `${PASSPHRASE}\r`]]);
+  assertEquals([result.code, result.echoes], [0, true]);
+  assertMatch(result.stdout, /^[0-9a-f]+\n$/);
+});
+
+Deno.test("the prompt of a job in the background ends on SIGTERM, also after a stop", async () => {
+  using directory = new TemporaryDirectory();
+  const rest = "kill -STOP $!; kill $!; kill -CONT $!; wait $!";
+  const command = [...inBackground(rest), ...await encryptedKey(directory)];
+  const { code, stdout, stderr, screen } = await runOnTerminal(command, []);
+  assertEquals({ code, stdout, screen }, { code: 130, stdout: "", screen: "" });
+  assertMatch(stderr, /^aws_signing_helper: interrupted [^\n]+$/m);
+});
+
 for (
   const [what, start] of [
     ["the leader of its session", []],

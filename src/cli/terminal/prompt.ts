@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { openInThread } from "../../files/thread_file.ts";
+import { HelperError } from "../../errors.ts";
+import { ControllingTerminal } from "./controlling_terminal.ts";
 import { interruptedError, LineEditor, type TypedEncoding } from "./line_editor.ts";
 import { TERMINATION_SIGNALS } from "./signals.ts";
 
@@ -12,138 +13,121 @@ const UTF_8: TypedEncoding = {
   endOfInput: 4, // Ctrl-D
 };
 
-/** The controlling terminal. */
-const TERMINAL = "/dev/tty";
+/** Times, milliseconds. */
+const TIMES = {
+  /** Interval between two looks at the terminal. */
+  interval: 20,
+  /** Time in which a job in the background must come to the foreground. */
+  background: 60_000,
+} as const;
 
-/** An open terminal. */
-interface Terminal extends Disposable {
-  readonly input: Deno.FsFile;
-  readonly output: Deno.FsFile;
-}
+/** Maximum number of typed bytes that are discarded; a terminal's buffer is smaller. */
+const MAX_DISCARDED = 1 << 20;
 
 /**
  * Writes `question` to the terminal and returns the typed line. Returns undefined if there is no terminal.
  * After a stop, which leaves the shell's modes on the terminal, asks once more.
  *
- * Throws `key-locked` on Ctrl-D, and `interrupted` on Ctrl-C, on signals that request termination, and if the
- * terminal is closed. Always restores the terminal.
+ * Throws `key-locked` on Ctrl-D and in the background, and `interrupted` on Ctrl-C, on signals that request
+ * termination, and if the terminal is closed. Always restores the terminal.
  */
 export async function promptSecret(question: string): Promise<string | undefined> {
   if (Deno.build.os === "windows") {
     const { promptOnConsole } = await import("./windows_console.ts");
     return await promptOnConsole(question);
   }
-  using terminal = openTerminal();
+  using terminal = ControllingTerminal.open();
   if (!terminal) return undefined;
-  const editor = new LineEditor(UTF_8);
-  const ended = Promise.withResolvers<never>();
-  ended.promise.catch(() => {}); // awaited below, unless a signal comes later
-  const end = () => ended.reject(interruptedError());
-  const ask = () => {
-    editor.clear();
-    if (!writeUnechoed(terminal, question)) end();
-  };
+  const prompt = new Prompt(terminal, question);
   // Ctrl-C is a key here: SIGINT and SIGQUIT come from other programs.
-  const listeners: readonly (readonly [Deno.Signal, () => void])[] = [
-    ...[...TERMINATION_SIGNALS, "SIGQUIT" as const].map((signal) => [signal, end] as const),
-    ["SIGCONT", ask],
-  ];
+  const ending: readonly Deno.Signal[] = [...TERMINATION_SIGNALS, "SIGQUIT"];
+  const end = () => prompt.end();
+  const askAgain = () => prompt.askAgain();
   // Before the question: a signal may follow it at once.
-  for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
+  for (const signal of ending) Deno.addSignalListener(signal, end);
+  Deno.addSignalListener("SIGCONT", askAgain);
   try {
-    ask();
-    return await Promise.race([readLine(terminal.input, editor), ended.promise]);
+    return await prompt.readLine();
   } finally {
-    await discardInput();
-    for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
-    editor.clear();
-    restore(terminal);
+    discardInput(terminal);
+    for (const signal of ending) Deno.removeSignalListener(signal, end);
+    Deno.removeSignalListener("SIGCONT", askAgain);
+    terminal.restore();
   }
 }
 
-/** Turns the echo off, then writes. Returns false if the terminal is closed. */
-function writeUnechoed({ input, output }: Terminal, text: string): boolean {
-  try {
-    input.setRaw(true); // before the question: a key may follow it at once
-    output.writeSync(new TextEncoder().encode(text));
-    return true;
-  } catch {
-    return false;
-  }
-}
+/** A question on the terminal, and the line that is typed after it. */
+class Prompt {
+  readonly #editor = new LineEditor(UTF_8);
+  #isAsked = false;
+  #isEnded = false;
 
-function restore({ input, output }: Terminal): void {
-  try {
-    input.setRaw(false);
-    output.writeSync(new TextEncoder().encode("\r\n"));
-  } catch {
-    // the terminal is closed
-  }
-}
+  constructor(
+    private readonly terminal: ControllingTerminal,
+    private readonly question: string,
+  ) {}
 
-function openTerminal(): Terminal | undefined {
-  try {
-    const input = Deno.openSync(TERMINAL, { read: true, write: true });
+  /** Ends the prompt by `interrupted`. */
+  end(): void {
+    this.#isEnded = true;
+  }
+
+  /** Discards the typed line, and asks again. */
+  askAgain(): void {
+    this.#isAsked = false;
+  }
+
+  async readLine(): Promise<string> {
     try {
-      const output = Deno.openSync(TERMINAL, { write: true });
-      return {
-        input,
-        output,
-        [Symbol.dispose]() {
-          input.close();
-          output.close();
-        },
-      };
-    } catch {
-      input.close();
-      return undefined;
+      for (let waited = 0;; waited += TIMES.interval) {
+        const { state } = this.terminal;
+        if (this.#isEnded || state === "closed") throw interruptedError();
+        if (state === "ours") {
+          waited = 0;
+          if (!this.#isAsked) this.#ask();
+          if (this.#type(this.terminal.read())) {
+            return new TextDecoder().decode(new Uint8Array(this.#editor.take()));
+          }
+        } else if (waited > TIMES.background) throw backgroundError();
+        await new Promise((resolve) => setTimeout(resolve, TIMES.interval));
+      }
+    } finally {
+      this.#editor.clear();
     }
-  } catch {
-    return undefined;
+  }
+
+  #ask(): void {
+    this.#isAsked = true;
+    this.#editor.clear();
+    this.terminal.ask(this.question);
+  }
+
+  /** Adds typed bytes to the line. Returns true if they end it; the rest is discarded. */
+  #type(bytes: Uint8Array): boolean {
+    try {
+      return bytes.some((byte) => this.#editor.type(byte) === "done");
+    } finally {
+      bytes.fill(0);
+    }
   }
 }
 
-/** Maximum number of typed bytes that are discarded; a terminal's buffer is smaller. */
-const MAX_DISCARDED = 1 << 20;
+function backgroundError(): HelperError {
+  return new HelperError(
+    "key-locked",
+    "the terminal belongs to another job; run in the foreground, or set the secret by a flag",
+  );
+}
 
 /**
  * Discards the input after the line, as readpassphrase(3) does: the shell would run the other lines of a
  * paste, which may be secret.
  */
-async function discardInput(): Promise<void> {
-  const file = await openInThread(TERMINAL);
-  if (!file) return;
-  const bytes = new Uint8Array(1024);
-  try {
-    // It is opened with O_NONBLOCK: a read fails if nothing is left.
-    for (let length = 0; length < MAX_DISCARDED;) {
-      const count = await file.read(bytes);
-      if (count === 0) break;
-      length += count;
-    }
-  } catch {
-    // nothing is left
-  } finally {
+function discardInput(terminal: ControllingTerminal): void {
+  for (let length = 0; length < MAX_DISCARDED;) {
+    const bytes = terminal.read();
+    if (bytes.length === 0) return;
+    length += bytes.length;
     bytes.fill(0);
-    await file.close();
-  }
-}
-
-async function readLine(input: Deno.FsFile, editor: LineEditor): Promise<string> {
-  const byte = new Uint8Array(1);
-  for (;;) {
-    if (await readByte(input, byte) === null) throw interruptedError();
-    if (editor.type(byte[0] ?? 0) === "done") {
-      return new TextDecoder().decode(new Uint8Array(editor.take()));
-    }
-  }
-}
-
-/** Reads one byte. Returns null if the terminal is closed: EIO, or no byte. */
-async function readByte(input: Deno.FsFile, byte: Uint8Array): Promise<number | null> {
-  try {
-    return await input.read(byte);
-  } catch {
-    return null;
   }
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { interruptedError, LineEditor, type TypedEncoding } from "./line_editor.ts";
+import { TERMINATION_SIGNALS } from "./signals.ts";
 
 /** kernel32.dll (consoleapi.h, fileapi.h). Handles are pointer-sized integers. */
 const KERNEL32 = {
@@ -46,11 +47,12 @@ const UTF_16: TypedEncoding = {
 };
 
 const encodeUtf16 = (text: string) =>
-  Uint16Array.from(text, (character) => character.charCodeAt(0));
+  Uint16Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
 
 /**
  * Writes `question` to the console and returns the typed line. Returns undefined if there is no
- * console. Throws `key-locked` on Ctrl-Z, and `interrupted` on Ctrl-C. Always restores the console.
+ * console. Throws `key-locked` on Ctrl-Z, and `interrupted` on Ctrl-C and Ctrl-Break. Always restores the
+ * console.
  */
 export async function promptOnConsole(question: string): Promise<string | undefined> {
   using owned = new DisposableStack();
@@ -66,8 +68,10 @@ export async function promptOnConsole(question: string): Promise<string | undefi
   const ended = Promise.withResolvers<never>();
   ended.promise.catch(() => {}); // awaited below, unless a signal comes later
   const end = () => ended.reject(interruptedError());
-  Deno.addSignalListener("SIGINT", end);
-  owned.defer(() => Deno.removeSignalListener("SIGINT", end));
+  for (const signal of TERMINATION_SIGNALS) {
+    Deno.addSignalListener(signal, end);
+    owned.defer(() => Deno.removeSignalListener(signal, end));
+  }
   symbols.SetConsoleMode(input, RAW_MODE);
   owned.defer(() => {
     symbols.SetConsoleMode(input, mode[0] ?? 0);
