@@ -4,6 +4,9 @@
  *
  * @module
  */
+import { encodeHex } from "@std/encoding/hex";
+import { HelperError } from "../../src/errors.ts";
+import { RejectedSecrets } from "../../src/keystore/secret_prompt.ts";
 import { ecdsaSignatureToDer } from "../../src/x509/der.ts";
 import { rsaPublicNumbers } from "../../src/x509/public_key.ts";
 import type { Digest } from "../../src/x509/verify_signature.ts";
@@ -24,6 +27,9 @@ const HASHES: Readonly<Record<Digest, string>> = {
   "SHA-512": "SHA512",
 };
 
+/** PINs that smart cards rejected, by the key: `serve` and `update` open it again at each attempt. */
+const REJECTED_PINS = new RejectedSecrets();
+
 /** CNG key. */
 export class CngKey implements PrivateKey {
   readonly #key: KeyHandle;
@@ -38,8 +44,10 @@ export class CngKey implements PrivateKey {
   async sign(message: Uint8Array, digest: Digest): Promise<Uint8Array> {
     const hash = new Uint8Array(await crypto.subtle.digest(digest, new Uint8Array(message)));
     let { status, signature } = await this.#signHash(hash, digest);
-    if (UI_REQUIRED.includes(status) && await this.#setPin()) {
-      ({ status, signature } = await this.#signHash(hash, digest));
+    if (UI_REQUIRED.includes(status)) {
+      const pin = await this.#setPin();
+      if (pin !== undefined) ({ status, signature } = await this.#signHash(hash, digest));
+      if (pin !== undefined && WRONG_PIN.includes(status)) await this.#reject(pin);
     }
     if (status !== 0) {
       throw windowsError(`the key for ${this.#use.displayName} does not sign`, status);
@@ -73,13 +81,22 @@ export class CngKey implements PrivateKey {
     return curve ? 2 * curve.coordinateBytes : rsaPublicNumbers(bits).modulus.length;
   }
 
-  /** Sets a smart card's PIN once, from its flag or a prompt. Returns false without a PIN. */
-  async #setPin(): Promise<boolean> {
+  /**
+   * Sets a smart card's PIN once, from its flag or a prompt. Returns it; undefined if there is none.
+   * Throws `key-locked` for one that the card rejected before: a card blocks after a few wrong PINs.
+   */
+  async #setPin(): Promise<string | undefined> {
     const { context, displayName, windows } = this.#use;
-    if (!this.#isOnSmartCard()) return false;
+    if (!this.#isOnSmartCard()) return undefined;
     const pin = await context.secret("context-pin") ??
       await context.prompt(`PIN of the smart card for ${displayName}: `);
-    if (pin === undefined) return false;
+    if (pin === undefined) return undefined;
+    if (await REJECTED_PINS.has(this.#name, pin)) {
+      throw new HelperError(
+        "key-locked",
+        `${displayName}: the smart card rejected this PIN before; start again with the right PIN`,
+      );
+    }
     const value = wide(pin);
     try {
       const status = windows.ncrypt.NCryptSetProperty(
@@ -89,16 +106,25 @@ export class CngKey implements PrivateKey {
         value.byteLength,
         SILENT,
       );
-      if (status === 0) return true;
-      // Not tried again, because a card blocks after a few wrong PINs.
-      const what = WRONG_PIN.includes(status) ? "the PIN" : "a PIN";
+      if (status === 0) return pin;
+      const isWrong = WRONG_PIN.includes(status);
+      if (isWrong) await this.#reject(pin);
       throw windowsError(
-        `the smart card with the key for ${displayName} does not take ${what}`,
+        `the smart card with the key for ${displayName} does not take ${isWrong ? "the" : "a"} PIN`,
         status,
       );
     } finally {
       value.fill(0);
     }
+  }
+
+  async #reject(pin: string): Promise<void> {
+    await REJECTED_PINS.add(this.#name, pin);
+  }
+
+  /** Name of the key among those with rejected PINs. */
+  get #name(): string {
+    return encodeHex(this.#use.publicKey.bits);
   }
 
   #isOnSmartCard(): boolean {

@@ -5,11 +5,11 @@
  */
 import { HelperError, messageOf } from "../errors.ts";
 import { pathAdvice } from "../keystore/path_advice.ts";
-import { readSource, SourceError } from "../files/source_file.ts";
+import { readSource, SourceError, type SourceOptions } from "../files/source_file.ts";
 import type { CreateSessionDeps } from "../rolesanywhere/create_session.ts";
 import { createSender, type SendRequest } from "../http/http_client.ts";
 import { chooseProxy, proxyLabel } from "../http/proxy.ts";
-import { unarmor } from "../x509/armor.ts";
+import { decodeText, unarmor } from "../x509/armor.ts";
 import { parseCertificate } from "../x509/certificate.ts";
 import { DerReader } from "../x509/der.ts";
 import { formatPem } from "../x509/pem.ts";
@@ -65,6 +65,7 @@ export async function createSessionDeps(
   const extraAuthorities = bundle !== undefined && verifyServer
     ? await readBundle(bundle, values.sourceOf("ca-bundle"))
     : [];
+  if (verifyServer) await checkStoreFile(system);
   // One for each service: NO_PROXY may name one of them.
   const senders = new Map<string, SendRequest>();
   const senderFor = (url: URL): SendRequest => {
@@ -82,7 +83,9 @@ export async function createSessionDeps(
       extraAuthorities,
       ...(proxy ? { proxy } : {}),
       ...(ignoredProxy === undefined ? {} : { ignoredProxy }),
-      endpointSetting: url.origin === endpoint.origin ? "--endpoint" : "--sts-endpoint",
+      endpointSetting: values.sourceOf(
+        url.origin === endpoint.origin ? "endpoint" : "sts-endpoint",
+      ),
       userAgent: `${PROGRAM}/${VERSION} (${system.platform}; ${system.architecture})`,
     });
     senders.set(url.origin, sender);
@@ -101,27 +104,54 @@ export async function createSessionDeps(
 
 /** Reads the certificates of a `--ca-bundle` file. Returns them as PEM. Throws `ca-bundle`. */
 export async function readBundle(path: string, source = "--ca-bundle"): Promise<string[]> {
-  const refuse = (reason: string, cause?: unknown) =>
-    new HelperError("ca-bundle", `${source}: ${path} ${reason}`, { cause });
-  let bytes: Uint8Array;
-  try {
-    bytes = await readSource(path, { maxBytes: MAX_BUNDLE_BYTES });
-  } catch (cause) {
-    if (cause instanceof SourceError && cause.fault !== "missing" && cause.fault !== "failed") {
-      throw refuse(cause.message, cause);
-    }
-    const advice = pathAdvice(path) ?? "check that it exists and is a file you may read";
-    throw refuse(`cannot be read; ${advice}`, cause);
-  }
+  const bytes = await readAuthorities(path, source);
   let certificates: readonly Uint8Array[];
   try {
-    certificates = bytes.length <= MAX_BUNDLE_BYTES ? readBundledCertificates(bytes) : [];
+    certificates = readBundledCertificates(bytes);
     certificates.forEach((certificate) => parseCertificate(certificate));
   } catch (cause) {
-    throw refuse(`has a malformed certificate: ${messageOf(cause)}`, cause);
+    throw bundleError(path, source, `has a malformed certificate: ${messageOf(cause)}`, cause);
   }
-  if (certificates.length === 0) throw refuse("has no certificates; name a PEM or DER file");
+  if (certificates.length === 0) {
+    throw bundleError(path, source, "has no certificates; name a PEM or DER file");
+  }
   return certificates.map((certificate) => formatPem("CERTIFICATE", certificate));
+}
+
+/** Variable with a file that replaces the system's certificate store. The runtime reads it. */
+const STORE_FILE = "SSL_CERT_FILE";
+
+/**
+ * Checks the file of `SSL_CERT_FILE`. The runtime would read a device or a FIFO without an end, and ends
+ * connections without a reason if it finds no certificate. Throws `ca-bundle`.
+ */
+export async function checkStoreFile(system: Pick<System, "environment">): Promise<void> {
+  const path = system.environment(STORE_FILE);
+  if (path === undefined) return;
+  const bytes = await readAuthorities(path, STORE_FILE, { pipes: false });
+  if (!decodeText(bytes).includes("-----BEGIN CERTIFICATE-----")) {
+    throw bundleError(path, STORE_FILE, "has no certificates; name a PEM file");
+  }
+}
+
+async function readAuthorities(
+  path: string,
+  source: string,
+  options: Pick<SourceOptions, "pipes"> = {},
+): Promise<Uint8Array> {
+  try {
+    return await readSource(path, { maxBytes: MAX_BUNDLE_BYTES, ...options });
+  } catch (cause) {
+    if (cause instanceof SourceError && cause.fault !== "missing" && cause.fault !== "failed") {
+      throw bundleError(path, source, cause.message, cause);
+    }
+    const advice = pathAdvice(path) ?? "check that it exists and is a file you may read";
+    throw bundleError(path, source, `cannot be read; ${advice}`, cause);
+  }
+}
+
+function bundleError(path: string, source: string, reason: string, cause?: unknown): HelperError {
+  return new HelperError("ca-bundle", `${source}: ${path} ${reason}`, { cause });
 }
 
 /** PEM labels of certificates. OpenSSL's trust settings follow the certificate in the same block. */

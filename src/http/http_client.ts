@@ -180,7 +180,9 @@ function toHelperError(
   const text = messageOf(thrown);
   const failure = FAILURES.find(({ pattern }) => pattern.test(text));
   if (!failure) {
-    const sentence = `the connection to ${url.host} broke; try again`;
+    const sentence = url.protocol === "http:"
+      ? `the connection to ${url.host} broke; check ${endpointSetting}: does the port expect https?`
+      : `the connection to ${url.host} broke; check ${endpointSetting} and the network, or try again`;
     return new HelperError("network", sentence, { cause: thrown });
   }
   const message = failure.atProxy && proxy

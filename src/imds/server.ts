@@ -14,7 +14,7 @@ import { PeerServer, UnixPeers } from "./listener/peer_server.ts";
 import { SocketOwners } from "./listener/socket_owner.ts";
 import { raiseOpenFilesLimit } from "../runtime/limits.ts";
 import { ServerSockets, SocketCalls } from "./listener/sockets.ts";
-import { clearSocketPath, removeSocket, withSocketMode } from "./listener/unix_socket.ts";
+import { clearSocketPath, SocketFile, withSocketMode } from "./listener/unix_socket.ts";
 import { withTimeout } from "../timeout.ts";
 
 /** Options of a server. */
@@ -48,6 +48,8 @@ const INTERVALS = {
   send: 200,
   /** Timeout for the requests in flight at shutdown. */
   shutdown: 4_000,
+  /** Maximum interval between attempts to reopen a broken listener. */
+  maxReopen: 60_000,
 } as const;
 
 const REMOTE_CLIENT = "this address is for programs on its own machine only; " +
@@ -68,13 +70,16 @@ export class EndpointServer implements AsyncDisposable {
   readonly port: number;
   readonly #options: ServerOptions;
   readonly #calls: SocketCalls;
-  readonly #sockets: ServerSockets | undefined;
   readonly #owners = new SocketOwners();
   readonly #idle: IdleConnections;
   readonly #timer: ReturnType<typeof setInterval>;
   /** Number of requests in flight, by the client's port. */
   readonly #inFlight = new Map<number, number>();
   #server: Server;
+  #sockets: ServerSockets | undefined;
+  #socketFile: SocketFile | undefined;
+  /** Next attempt to reopen a broken listener, if one failed; milliseconds. */
+  #retry: { readonly at: number; readonly delay: number } | undefined;
   #ending = false;
 
   /**
@@ -93,11 +98,7 @@ export class EndpointServer implements AsyncDisposable {
     this.#idle = new IdleConnections(monotonic, maxConnections(openFiles));
     try {
       this.#server = this.#listen(bind.kind === "ip" ? bind.port : 0);
-      this.port = bind.kind === "ip" ? (this.#server.addr as Deno.NetAddr).port : 0;
-      if (bind.kind === "ip") {
-        this.#sockets = new ServerSockets(this.#calls, this.port);
-        this.#limitHops();
-      }
+      this.port = bind.kind === "ip" ? portOf(this.#server) : 0;
     } catch (thrown) {
       this.#owners[Symbol.dispose]();
       this.#calls[Symbol.dispose]();
@@ -111,7 +112,7 @@ export class EndpointServer implements AsyncDisposable {
     if (this.#ending) return;
     this.#ending = true;
     clearInterval(this.#timer);
-    const { monotonic, bind } = this.#options;
+    const { monotonic } = this.#options;
     const deadline = monotonic() + INTERVALS.shutdown;
     const endIdle = setInterval(() => {
       const late = monotonic() >= deadline;
@@ -124,7 +125,7 @@ export class EndpointServer implements AsyncDisposable {
     clearInterval(endIdle);
     this.#calls[Symbol.dispose]();
     this.#owners[Symbol.dispose]();
-    if (bind.kind === "unix") removeSocket(bind.path);
+    this.#socketFile?.remove();
   }
 
   /** Listens, and checks the bound address. Throws `listen`; then nothing listens. */
@@ -133,12 +134,17 @@ export class EndpointServer implements AsyncDisposable {
     const before = listeningSockets(this.#calls);
     const server = this.#serve(port);
     server.finished.catch(() => {}); // a broken listener is detected and reopened
+    if (bind.kind === "unix") this.#socketFile = new SocketFile(bind.path);
     try {
       checkBound(this.#calls, before, bind.kind === "ip" ? { ...bind, port } : bind);
+      if (bind.kind === "ip") {
+        this.#sockets ??= new ServerSockets(this.#calls, portOf(server));
+        this.#limitHops(this.#sockets);
+      }
       return server;
     } catch (thrown) {
       void server.shutdown().catch(() => {});
-      if (bind.kind === "unix") removeSocket(bind.path);
+      this.#socketFile?.remove();
       throw thrown;
     }
   }
@@ -222,8 +228,8 @@ export class EndpointServer implements AsyncDisposable {
 
   /** Clients on this machine connect from the server's own address, unless they choose another. */
   #isRemote(client: string): boolean {
-    const { bind, localOnly: onlyThisMachine } = this.#options;
-    return onlyThisMachine && bind.kind === "ip" && client !== bind.address &&
+    const { bind, localOnly } = this.#options;
+    return localOnly && bind.kind === "ip" && client !== bind.address &&
       !isLocalAddress(client);
   }
 
@@ -239,7 +245,7 @@ export class EndpointServer implements AsyncDisposable {
     }
   }
 
-  /** Returns whether a connection has no request in flight and its last response was sent. */
+  /** Returns true if a connection has no request in flight and its last response was sent. */
   #isIdle(clientPort: number): boolean {
     return !this.#inFlight.has(clientPort) && this.#idle.idleFor(clientPort) > INTERVALS.send;
   }
@@ -254,10 +260,10 @@ export class EndpointServer implements AsyncDisposable {
     );
   }
 
-  #limitHops(): void {
-    this.#sockets?.setHopLimit(this.#options.hopLimit);
+  #limitHops(sockets: ServerSockets): void {
+    sockets.setHopLimit(this.#options.hopLimit);
     // Connections accepted before this have the system's default TTL.
-    for (const connection of this.#sockets?.connections() ?? []) this.#sockets?.end(connection);
+    for (const connection of sockets.connections()) sockets.end(connection);
   }
 
   /** Closes idle connections; reopens a broken listener. */
@@ -265,18 +271,29 @@ export class EndpointServer implements AsyncDisposable {
     if (!this.#sockets) return;
     const overdue = this.#idle.overdue(this.#sockets.connections());
     for (const connection of overdue) this.#sockets.end(connection);
-    if (this.#sockets.isListening()) return;
-    // The runtime closes the listener if the process reaches its limit of open files.
-    this.#options.warn(
-      "the listening socket failed (too many open files?); reopening it",
-    );
+    if (!this.#sockets.isListening()) this.#reopen();
+  }
+
+  /** Reopens the listener, which the runtime closes if the process reaches its limit of open files. */
+  #reopen(): void {
+    const { monotonic, warn } = this.#options;
+    const failed = this.#retry;
+    if (failed && monotonic() < failed.at) return;
+    if (!failed) warn("the listening socket failed (too many open files?); reopening it");
+    void this.#server.shutdown().catch(() => {});
     try {
       this.#server = this.#listen(this.port);
-      this.#limitHops();
+      this.#retry = undefined;
     } catch (thrown) {
-      this.#options.warn(messageOf(thrown));
+      warn(messageOf(thrown));
+      const delay = Math.min(2 * (failed?.delay ?? INTERVALS.check), INTERVALS.maxReopen);
+      this.#retry = { at: monotonic() + delay, delay };
     }
   }
+}
+
+function portOf({ addr }: Server): number {
+  return addr?.transport === "tcp" ? addr.port : 0;
 }
 
 function formatClient({ hostname }: Deno.NetAddr, user: number | undefined): string {

@@ -117,6 +117,7 @@ Deno.test("the refresher makes one call at a time while the service hangs, and s
   await fixture.clock.pass(40 * MINUTE);
   assertEquals([fixture.calls.length, fixture.maxAtOnce], [2, 1]);
   assertEquals(refresher.credentials, undefined);
+  assertEquals(fixture.kinds(), ["refreshed", "expired"]);
   let stopped = false;
   const stopping = refresher.stop().then(() => stopped = true);
   await fixture.clock.pass(MINUTE);

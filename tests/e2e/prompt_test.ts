@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { BINARY } from "../support/binary.ts";
 import { openssl } from "../support/openssl.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
-import { ARN_FLAGS } from "../support/session_scenario.ts";
+import { ARN_FLAGS, SessionScenario } from "../support/session_scenario.ts";
 import { runOnTerminal } from "../support/terminal.ts";
 
 const PASSPHRASE = "pässwörd mit Leerzeichen";
@@ -138,6 +138,29 @@ for (
     assertMatch(stderr, /^aws_signing_helper: interrupted [^\n]+\n$/);
   });
 }
+
+/** Runs a program with SIGHUP ignored; after its log has "Starting server", sends SIGHUP, then SIGTERM. */
+const HANG_UP = `trap "" HUP
+(
+  for i in $(seq 400); do grep -q "Starting server" "$0" 2>/dev/null && break; sleep 0.05; done
+  kill -HUP $$
+  sleep 0.5
+  kill -TERM $$
+) &
+exec "$@" 2>"$0"`;
+
+Deno.test("serve stays after a hangup if nohup started it and its prompt was answered", async () => {
+  await using scenario = await SessionScenario.create();
+  const key = scenario.directory.join("encrypted.pem");
+  const { keyPath, certificatePath } = scenario.identity;
+  // deno-fmt-ignore
+  await openssl(["pkcs8", "-topk8", "-in", keyPath, "-out", key, "-passout", `pass:${PASSPHRASE}`]);
+  const log = scenario.directory.join("log");
+  const flags = ["--certificate", certificatePath, "--private-key", key, "--port", "0"];
+  const command = ["sh", "-c", HANG_UP, log, BINARY, "serve", ...flags, ...scenario.serviceFlags];
+  const { code } = await runOnTerminal(command, [["encrypted.pem: ", `${PASSPHRASE}\r`]]);
+  assertEquals(code, 0, Deno.readTextFileSync(log)); // SIGHUP would be -1
+});
 
 /** Commands that open the key, and their exit codes after Ctrl-C and SIGTERM at its prompt. */
 const OPENING: Readonly<Record<string, readonly [interrupt: number, terminate: number]>> = {

@@ -8,7 +8,7 @@ import { HelperError } from "../../errors.ts";
 import { chooseProxy, PROXY_VARIABLES } from "../../http/proxy.ts";
 import { similarFlags } from "../flags/find_command.ts";
 import { type FlagName, flagOf, FLAGS, isFlagName, variableOf } from "../flags/flags.ts";
-import { readBundle } from "../session_deps.ts";
+import { checkStoreFile, readBundle } from "../session_deps.ts";
 import { type Finding, finding } from "./finding.ts";
 import type { CheckContext } from "./check_context.ts";
 
@@ -55,7 +55,11 @@ export async function checkEnvironment(
       ),
     );
   }
-  return [...findings, ...checkProxy(values, isSet, system), ...await checkBundle(values)];
+  return [
+    ...findings,
+    ...checkProxy(values, isSet, system),
+    ...await checkBundle({ values, system }),
+  ];
 }
 
 /** Finds variables of this program that belong to no flag: misspelt ones are silently ignored. */
@@ -101,11 +105,13 @@ function checkProxy(
   }
 }
 
-async function checkBundle(values: CheckContext["values"]): Promise<Finding[]> {
+async function checkBundle(
+  { values, system }: Pick<CheckContext, "values" | "system">,
+): Promise<Finding[]> {
   const bundle = values.text("ca-bundle");
-  if (bundle === undefined) return [];
   try {
-    await readBundle(bundle, values.sourceOf("ca-bundle"));
+    if (bundle !== undefined) await readBundle(bundle, values.sourceOf("ca-bundle"));
+    await checkStoreFile(system);
     return [];
   } catch (thrown) {
     return [finding("ca-bundle", safeMessageOf(thrown))];

@@ -6,7 +6,7 @@
 import { HelperError } from "../../errors.ts";
 import { ControllingTerminal } from "./controlling_terminal.ts";
 import { interruptedError, LineEditor, type TypedEncoding } from "./line_editor.ts";
-import { TERMINATION_SIGNALS } from "./signals.ts";
+import { onTermination } from "./signals.ts";
 
 const UTF_8: TypedEncoding = {
   isContinuation: (byte) => (byte & 0xc0) === 0x80,
@@ -39,18 +39,17 @@ export async function promptSecret(question: string): Promise<string | undefined
   using terminal = ControllingTerminal.open();
   if (!terminal) return undefined;
   const prompt = new Prompt(terminal, question);
-  // Ctrl-C is a key here: SIGINT and SIGQUIT come from other programs.
-  const ending: readonly Deno.Signal[] = [...TERMINATION_SIGNALS, "SIGQUIT"];
   const end = () => prompt.end();
   const askAgain = () => prompt.askAgain();
-  // Before the question: a signal may follow it at once.
-  for (const signal of ending) Deno.addSignalListener(signal, end);
+  // Before the question: a signal may follow it at once. Ctrl-C is a key here, signals come from other programs.
+  using _termination = onTermination(end);
+  Deno.addSignalListener("SIGQUIT", end);
   Deno.addSignalListener("SIGCONT", askAgain);
   try {
     return await prompt.readLine();
   } finally {
     discardInput(terminal);
-    for (const signal of ending) Deno.removeSignalListener(signal, end);
+    Deno.removeSignalListener("SIGQUIT", end);
     Deno.removeSignalListener("SIGCONT", askAgain);
     terminal.restore();
   }

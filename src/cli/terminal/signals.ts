@@ -31,26 +31,40 @@ export function onHangup(callback: () => void): Disposable {
 let hangupCallbacks = 0;
 
 /**
- * Aborts the returned signal on a termination signal, until it is disposed of. SIGHUP stays ignored
- * if the parent process ignored it (nohup(1)); only Linux shows this.
+ * Calls back at each termination signal, until the result is disposed of. SIGHUP stays ignored if the parent
+ * process ignored it (nohup(1)); only Linux shows this.
  */
-export function holdSignals(): SignalHold {
-  hangupIsIgnored ??= isHangupIgnored();
-  const controller = new AbortController();
-  const abort = () => controller.abort(new HelperError("interrupted", "interrupted by a signal"));
+export function onTermination(callback: () => void): Disposable {
+  keepHangupIgnored();
   const listeners = TERMINATION_SIGNALS.map((signal) => {
-    // An empty listener, not none: with a listener for any signal, the runtime ends on SIGHUP.
     const isIgnored = signal === "SIGHUP" && (hangupIsIgnored || hangupCallbacks > 0);
-    const listener = isIgnored ? () => {} : abort;
-    return [signal, listener] as const;
+    return [signal, isIgnored ? ignore : callback] as const;
   });
   for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
   return {
-    signal: controller.signal,
     [Symbol.dispose]() {
       for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
     },
   };
+}
+
+/** Aborts the returned signal on a termination signal, as of {@link onTermination}, until it is disposed of. */
+export function holdSignals(): SignalHold {
+  const controller = new AbortController();
+  const listening = onTermination(() =>
+    controller.abort(new HelperError("interrupted", "interrupted by a signal"))
+  );
+  return { signal: controller.signal, [Symbol.dispose]: () => listening[Symbol.dispose]() };
+}
+
+/** An empty listener, not none: with a listener for any signal, the runtime ends on SIGHUP. */
+const ignore = () => {};
+
+/** Keeps SIGHUP ignored to the end: the runtime's default is set again when a listener is removed. */
+function keepHangupIgnored(): void {
+  if (hangupIsIgnored !== undefined) return;
+  hangupIsIgnored = isHangupIgnored();
+  if (hangupIsIgnored) Deno.addSignalListener("SIGHUP", () => {});
 }
 
 /** State before the first listener, which changes it. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { interruptedError, LineEditor, type TypedEncoding } from "./line_editor.ts";
-import { TERMINATION_SIGNALS } from "./signals.ts";
+import { onTermination } from "./signals.ts";
 
 /** kernel32.dll (consoleapi.h, fileapi.h). Handles are pointer-sized integers. */
 const KERNEL32 = {
@@ -68,10 +68,7 @@ export async function promptOnConsole(question: string): Promise<string | undefi
   const ended = Promise.withResolvers<never>();
   ended.promise.catch(() => {}); // awaited below, unless a signal comes later
   const end = () => ended.reject(interruptedError());
-  for (const signal of TERMINATION_SIGNALS) {
-    Deno.addSignalListener(signal, end);
-    owned.defer(() => Deno.removeSignalListener(signal, end));
-  }
+  owned.use(onTermination(end));
   symbols.SetConsoleMode(input, RAW_MODE);
   owned.defer(() => {
     symbols.SetConsoleMode(input, mode[0] ?? 0);

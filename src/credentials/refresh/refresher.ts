@@ -135,15 +135,16 @@ export class Refresher {
 
   /** Fetches now, or joins the running call. Never throws: failures are events. */
   refresh(): Promise<void> {
-    this.#inFlight ??= this.#attempt().finally(() => {
+    if (this.#inFlight) return this.#inFlight;
+    this.#inFlight = this.#attempt().finally(() => {
       this.#inFlight = undefined;
       this.#scheduleCheck();
     });
+    this.#scheduleCheck();
     return this.#inFlight;
   }
 
   async #attempt(): Promise<void> {
-    this.#cancelTimer();
     try {
       this.#accept(checkNotExpired(await this.fetch(), this.deps.now()));
     } catch (thrown) {
@@ -190,12 +191,14 @@ export class Refresher {
     return this.deps.now().getTime() >= deadline.wall || monotonic >= deadline.monotonic;
   }
 
-  /** Sets the timer for the next check of the clocks. */
+  /** Sets the timer for the next check of the clocks. During a call, credentials can expire, too. */
   #scheduleCheck(): void {
     this.#cancelTimer();
-    if (this.#stopped || this.#inFlight) return;
+    if (this.#stopped) return;
     const since = this.#after(0);
-    const deadlines = this.#expiryReported ? [this.#due] : [this.#due, this.#end];
+    const deadlines: Deadline[] = [];
+    if (!this.#inFlight) deadlines.push(this.#due);
+    if (!this.#expiryReported) deadlines.push(this.#end);
     const wait = Math.min(
       MAX_WAIT,
       ...deadlines.flatMap((
@@ -213,7 +216,7 @@ export class Refresher {
       this.#expiryReported = true;
       this.onEvent({ kind: "expired" });
     }
-    if (this.#isPast(this.#due)) void this.refresh();
+    if (!this.#inFlight && this.#isPast(this.#due)) void this.refresh();
     else this.#scheduleCheck();
   }
 }

@@ -85,10 +85,15 @@ export class PeerServer<C extends Deno.Conn> {
         if (!this.#ending) await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY));
         continue;
       }
-      const user = userOf(connection);
-      if (!refused || refused.isAllowed(user)) this.#start(connection, user);
-      else if (this.#refused < refused.max) this.#start(connection, user, refused.duration);
-      else connection.close();
+      try {
+        const user = userOf(connection);
+        if (!refused || refused.isAllowed(user)) this.#start(connection, user);
+        else if (this.#refused < refused.max) this.#start(connection, user, refused.duration);
+        else connection.close();
+      } catch {
+        // The client has gone, or its user cannot be found out; the next one is served.
+        close(connection);
+      }
     }
   }
 
@@ -108,6 +113,15 @@ export class PeerServer<C extends Deno.Conn> {
       if (duration !== undefined) this.#refused--;
       this.#open.delete(served);
     });
+  }
+}
+
+/** Closes a connection, unless the runtime has done so. */
+function close(connection: Deno.Conn): void {
+  try {
+    connection.close();
+  } catch {
+    // already closed
   }
 }
 

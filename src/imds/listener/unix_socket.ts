@@ -35,12 +35,28 @@ export async function clearSocketPath(path: string): Promise<void> {
     return;
   }
   if (!info.isSocket) throw refuse("the file there is not a socket; choose another path");
-  const isInUse = await Deno.connect({ transport: "unix", path }).then((connection) => {
-    connection.close();
-    return true;
-  }, () => false);
-  if (isInUse) throw refuse("another program listens there; end it or choose another path");
-  await Deno.remove(path);
+  if (!await isStale(path)) {
+    throw refuse("another program listens there; end it or choose another path");
+  }
+  try {
+    await Deno.remove(path);
+  } catch (thrown) {
+    if (!(thrown instanceof Deno.errors.NotFound)) throw refuse(messageOf(thrown));
+  }
+}
+
+/**
+ * Returns true if no program listens on the socket. Another error than a refused connection can come from a
+ * server that is alive: one of another user (EACCES), or with a full backlog (EAGAIN).
+ */
+async function isStale(path: string): Promise<boolean> {
+  try {
+    (await Deno.connect({ transport: "unix", path })).close();
+    return false;
+  } catch (thrown) {
+    return thrown instanceof Deno.errors.ConnectionRefused ||
+      thrown instanceof Deno.errors.NotFound;
+  }
 }
 
 /** Bits that the socket's mode does not have: access for its own user, or for all. */
@@ -57,11 +73,34 @@ export function withSocketMode<T>(users: keyof typeof MASKS, listen: () => T): T
   }
 }
 
-/** Removes the socket of a stopped server, if the runtime has not done so. */
-export function removeSocket(path: string): void {
+/** Identity of a file, which another file at its path does not have. */
+type FileIdentity = Pick<Deno.FileInfo, "dev" | "ino">;
+
+/** Socket file of a server. */
+export class SocketFile {
+  readonly #created: FileIdentity | undefined;
+
+  /** @param path of the socket that this process has just created */
+  constructor(private readonly path: string) {
+    this.#created = identityOf(path);
+  }
+
+  /** Removes the file of a stopped server, unless another server has put its own there. */
+  remove(): void {
+    const now = identityOf(this.path);
+    if (!now || now.dev !== this.#created?.dev || now.ino !== this.#created?.ino) return;
+    try {
+      Deno.removeSync(this.path);
+    } catch {
+      // already removed
+    }
+  }
+}
+
+function identityOf(path: string): FileIdentity | undefined {
   try {
-    Deno.removeSync(path);
+    return Deno.lstatSync(path);
   } catch {
-    // already removed
+    return undefined;
   }
 }

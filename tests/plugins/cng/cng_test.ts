@@ -221,6 +221,15 @@ store.test("sets a smart card's PIN from --context-pin, or prompts once", async 
     const message = await refusal(() => wrong.sign(MESSAGE, "SHA-256"), "key-locked");
     assertStringIncludes(message, "refused the PIN");
     assertEquals(message.includes("9999"), false);
+
+    // As at the next refresh of serve: the card counts wrong PINs, and blocks.
+    double.setSecret("9999"); // it would be taken now, if it was sent
+    await using again = await store.openKey(double, {
+      context: scriptedContext({ secrets: { "context-pin": "9999" } }),
+    });
+    const refused = await refusal(() => again.sign(MESSAGE, "SHA-256"), "key-locked");
+    assertStringIncludes(refused, "rejected this PIN before");
+    assertEquals(refused.includes("9999"), false);
     await using silent = await store.openKey(double);
     assertStringIncludes(
       await refusal(() => silent.sign(MESSAGE, "SHA-256"), "key-locked"),
