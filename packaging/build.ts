@@ -190,8 +190,13 @@ async function findBase(
   });
   return {
     bytes: await Deno.readFile(path),
-    from: "npm, because Deno's download host was not reachable",
+    from: `npm, because Deno's download host failed: ${causeOf(official)}`,
   };
+}
+
+/** Returns the last line of an error, which is its cause. */
+function causeOf(thrown: unknown): string {
+  return (messageOf(thrown).trim().split("\n").at(-1) ?? "").replace(/^\s*\d+:\s*/, "");
 }
 
 /** Makes Deno download the base binary, by compiling a program, and returns its archive. */

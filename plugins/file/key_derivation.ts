@@ -97,8 +97,9 @@ export function scrypt(
   const maxmem = 2 * memory + 128 * r * p + 1024 * 1024;
   return new Promise((resolve, reject) => {
     scryptWithCallback(passphrase.utf8, salt, length, { N, r, p, maxmem }, (error, key) => {
-      if (error || !key) reject(new DerError("scrypt cost parameters that are not allowed"));
-      else resolve(Uint8Array.from(key));
+      if (error || !key) {
+        reject(new DerError("scrypt cost parameters that are not allowed", { cause: error }));
+      } else resolve(Uint8Array.from(key));
     });
   });
 }
@@ -157,14 +158,18 @@ export async function pkcs12Kdf(
   input.set(repeatToBlocks(passphrase.bmpString, blockBytes), saltPart.length);
 
   const key = new Uint8Array(length);
-  for (let filled = 0; filled < length;) {
-    const first = createHash(hash).update(diversifier).update(input).digest();
-    const digest = await iterate(hash, first, iterations - 1);
-    key.set(digest.subarray(0, length - filled), filled);
-    filled += digest.length;
-    addToBlocks(input, repeatToBlocks(digest, blockBytes).subarray(0, blockBytes));
+  try {
+    for (let filled = 0; filled < length;) {
+      const first = createHash(hash).update(diversifier).update(input).digest();
+      const digest = await iterate(hash, first, iterations - 1);
+      key.set(digest.subarray(0, length - filled), filled);
+      filled += digest.length;
+      addToBlocks(input, repeatToBlocks(digest, blockBytes).subarray(0, blockBytes));
+    }
+    return key;
+  } finally {
+    input.fill(0);
   }
-  return key;
 }
 
 /** Repeats `bytes` up to the next multiple of the block size. Returns nothing for no bytes. */

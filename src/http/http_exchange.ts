@@ -42,7 +42,7 @@ export class HttpProtocolError extends Error {
 
 /** The connection ended before the response did. */
 export class TruncatedResponseError extends Error {
-  override readonly name = "TruncatedAnswerError";
+  override readonly name = "TruncatedResponseError";
 }
 
 /** Limits of one response. Everything that a peer can repeat is counted. */

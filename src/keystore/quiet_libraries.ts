@@ -4,7 +4,7 @@
  * @module
  */
 import { readVariable } from "../runtime/read_variable.ts";
-import { POSIX_SYSTEMS } from "../runtime/system_table.ts";
+import { POSIX_SYSTEMS, type PosixSystem } from "../runtime/system_table.ts";
 
 /** Variables that silence libraries: tpm2-tss and tpm2-pkcs11. */
 const QUIET: Readonly<Record<string, string>> = {
@@ -37,6 +37,13 @@ export function quietLibraries(): void {
   }
 }
 
+/** Redirection of stderr, which is one for the whole process. */
+interface Redirection extends Disposable {
+  users: number;
+}
+
+let active: Redirection | undefined;
+
 /**
  * Runs `work` with stderr redirected to /dev/null: no variable silences GLib and tpm2-pkcs11
  * completely. If the user set one of the variables, stderr is not redirected.
@@ -44,20 +51,35 @@ export function quietLibraries(): void {
 export async function withQuietStderr<T>(work: () => Promise<T>): Promise<T> {
   const system = POSIX_SYSTEMS[Deno.build.os];
   if (!system || setByProgram.size < Object.keys(QUIET).length) return await work();
+  const redirection = active ??= redirectStderr(system);
+  redirection.users++;
+  try {
+    return await work();
+  } finally {
+    // Work of two modules can overlap: the last one restores stderr.
+    if (--redirection.users === 0) {
+      active = undefined;
+      redirection[Symbol.dispose]();
+    }
+  }
+}
+
+function redirectStderr(system: PosixSystem): Redirection {
   const library = Deno.dlopen(system.library, SYMBOLS);
   const libc = library.symbols;
   const path = new TextEncoder().encode("/dev/null\0");
   const saved = libc.dup(STDERR);
   const nowhere = saved < 0 ? saved : libc.open(path, system.openWithoutBlocking);
-  try {
-    if (nowhere >= 0) libc.dup2(nowhere, STDERR);
-    return await work();
-  } finally {
-    if (nowhere >= 0) {
-      libc.dup2(saved, STDERR);
-      libc.close(nowhere);
-    }
-    if (saved >= 0) libc.close(saved);
-    library.close();
-  }
+  if (nowhere >= 0) libc.dup2(nowhere, STDERR);
+  return {
+    users: 0,
+    [Symbol.dispose]() {
+      if (nowhere >= 0) {
+        libc.dup2(saved, STDERR);
+        libc.close(nowhere);
+      }
+      if (saved >= 0) libc.close(saved);
+      library.close();
+    },
+  };
 }

@@ -101,7 +101,9 @@ async function readAndClose(
     if (read(descriptor, new Uint8Array(1), 0n) < 0n) throw refuse();
     return await readStream(async (into) => {
       do {
-        if (await poll(request, 1n, POLL_INTERVAL) > 0) {
+        const ready = await poll(request, 1n, POLL_INTERVAL);
+        if (isOver) break; // it is closed, and its number may be another file's
+        if (ready > 0) {
           const count = Number(read(descriptor, into, BigInt(into.length)));
           if (count < 0) throw refuse();
           return count;

@@ -30,6 +30,20 @@ export class ObjectFunctions {
     await this.calls.call("C_FindObjectsInit", [session, template, count], {
       reachable: attributes,
     });
+    let found: Handle[];
+    try {
+      found = await this.#collect(session);
+    } catch (thrown) {
+      // Otherwise the next search of the session fails; the first error is the reason.
+      await this.calls.call("C_FindObjectsFinal", [session]).catch(() => {});
+      throw thrown;
+    }
+    await this.calls.call("C_FindObjectsFinal", [session]);
+    return found;
+  }
+
+  /** Returns the objects of the search that was begun (C_FindObjects). */
+  async #collect(session: Handle): Promise<Handle[]> {
     const found: Handle[] = [];
     const list = this.structures.ulongArray(FIND_BATCH_SIZE);
     const returned = this.structures.ulongArray(1);
@@ -39,7 +53,6 @@ export class ObjectFunctions {
       for (let i = 0; i < length; i++) found.push(this.structures.readUlong(list, i));
       if (length < FIND_BATCH_SIZE) break; // a short result is the last one, as in browsers
     }
-    await this.calls.call("C_FindObjectsFinal", [session]);
     return found;
   }
 

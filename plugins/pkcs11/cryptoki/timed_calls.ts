@@ -23,11 +23,11 @@ interface Overdue {
 export class TimedCalls {
   #overdue: Overdue | undefined;
 
-  /** `onLateReturn` is called when a call returns after its timeout. */
+  /** `onLateReturn` is called when a call returns after its timeout; the next use reports its errors. */
   constructor(
     readonly library: Library,
     private readonly timeouts: Timeouts,
-    private readonly onLateReturn: (name: FunctionName, value: number) => void,
+    private readonly onLateReturn: (name: FunctionName, value: number) => Promise<void>,
   ) {}
 
   /** True if a call that timed out is still running. */
@@ -92,10 +92,9 @@ export class TimedCalls {
     const value = await withTimeout(running, timeout, () => "late" as const);
     if (value !== "late") return value;
     this.#overdue = { name, since };
-    running.then((value) => {
-      this.#overdue = undefined;
-      this.onLateReturn(name, value);
-    });
+    running.finally(() => this.#overdue = undefined)
+      .then((value) => this.onLateReturn(name, value))
+      .catch(() => {});
     throw new CallTimeoutError(
       `${name} has not returned within ${timeout / 1000} s; check that the token responds ` +
         "(a PIN pad or a key may be waiting for you)",

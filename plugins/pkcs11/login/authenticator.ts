@@ -48,7 +48,10 @@ export class Authenticator {
     const pin = given?.pin ?? this.pinCache.get(target.cacheKey) ?? await target.fallbackPin?.();
     if (pin) {
       const isRejected = await this.pinCache.isRejected(target.cacheKey, pin);
-      if (isRejected && given) throw pinAlreadyRejected(target, given);
+      if (isRejected && given) {
+        pin.fill(0);
+        throw pinAlreadyRejected(target, given);
+      }
       if (!isRejected && !(flags & CKF.USER_PIN_FINAL_TRY)) {
         if (await this.#send(target, pin)) return;
         flags = await target.flags();

@@ -21,7 +21,7 @@ export function openInPlace(place: FilePlace, path: string): Deno.FsFile {
   return Deno.openSync(held?.path ?? place.path(), rights);
 }
 
-/** Returns whether the open file is still the one at its path. */
+/** Returns true if the open file is still the one at its path. */
 export function isAtPlace(file: Deno.FsFile, place: FilePlace): boolean {
   const { ino, dev } = file.statSync();
   const there = Deno.lstatSync(place.path());
@@ -36,7 +36,11 @@ export function overwrite(file: Deno.FsFile, bytes: Uint8Array, old: Uint8Array)
   try {
     writeAll(file, bytes);
   } catch (thrown) {
-    writeAll(file, old);
+    try {
+      writeAll(file, old);
+    } catch {
+      // the first error is the reason
+    }
     throw thrown;
   }
 }
