@@ -8,6 +8,7 @@ import { lookup } from "node:dns/promises";
 import { HelperError } from "../../errors.ts";
 import { clockDifference } from "../../rolesanywhere/clock_difference.ts";
 import { chooseProxy, proxyLabel } from "../../http/proxy.ts";
+import { bareHost } from "../../http/url_parts.ts";
 import type { SendRequest } from "../../http/http_client.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { createSessionDeps } from "../session_deps.ts";
@@ -103,7 +104,7 @@ function networkFinding(thrown: unknown): Finding {
 
 async function checkName(host: string): Promise<Finding | undefined> {
   try {
-    await lookup(host.replace(/^\[|\]$/g, ""));
+    await lookup(bareHost(host));
     return undefined;
   } catch {
     return finding(
