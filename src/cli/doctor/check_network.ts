@@ -12,7 +12,8 @@ import { bareHost } from "../../http/url_parts.ts";
 import type { SendRequest } from "../../http/http_client.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { createSessionDeps } from "../session_deps.ts";
-import { readEndpoint } from "./check_arns.ts";
+import { readEndpoint } from "../session_request.ts";
+import { readRegion } from "./check_arns.ts";
 import { formatMinute } from "./check_certificate.ts";
 import { readChain } from "./check_role_chain.ts";
 import { type Finding, finding, type FindingName } from "./finding.ts";
@@ -37,7 +38,7 @@ const NAMES: Readonly<Record<string, FindingName>> = {
 export async function checkNetwork({ values, system }: CheckContext): Promise<readonly Finding[]> {
   let endpoint: URL;
   try {
-    endpoint = readEndpoint(values);
+    endpoint = readEndpoint(values, readRegion(values));
   } catch {
     return [
       finding("network-skipped", "the network was not checked, because the endpoint is unknown"),
