@@ -99,8 +99,8 @@ export async function createSessionDeps(
   };
 }
 
-/** Reads the certificates of a `--ca-bundle` file. Returns them as PEM. Throws `ca-bundle`. */
-export async function readBundle(path: string, source = "--ca-bundle"): Promise<string[]> {
+/** Reads the certificates of a `--ca-bundle` file. Returns them as PEM. Throws `ca-bundle` with `source`. */
+export async function readBundle(path: string, source: string): Promise<string[]> {
   const refuse = (reason: string, cause?: unknown) =>
     new HelperError("ca-bundle", `${source}: ${path} ${reason}`, { cause });
   let bytes: Uint8Array;

@@ -63,19 +63,18 @@ const CHAIN_DETAILS = [
 ] as const satisfies FlagName[];
 
 /**
- * Reads the roles to assume. `roles` replaces those of `--assume-role-arn`. `partition` is that of the
- * trust anchor. Returns undefined if no role is to be assumed. Throws `usage`.
+ * Reads the roles to assume. `partition` is that of the trust anchor. Returns undefined if no role is to
+ * be assumed. Throws `usage`.
  */
 export function readRoleChain(
   values: FlagValues,
   region: string,
   partition: string,
-  roles?: readonly string[],
 ): RoleChain | undefined {
-  const texts = roles ?? readAssumedRoles(values);
+  const texts = readAssumedRoles(values);
   const detail = CHAIN_DETAILS.find((name) => values.isOnCommandLine(name));
   // Another role of --roles may have a chain.
-  const hasOtherRoles = roles !== undefined || values.text("roles") !== undefined;
+  const hasOtherRoles = values.text("roles") !== undefined;
   if (!hasOtherRoles && texts.length === 0 && detail) {
     throw new HelperError("usage", `--${detail} needs --assume-role-arn`);
   }
