@@ -71,7 +71,7 @@ export async function baseStatus(
 }
 
 /** Returns the hash of the base binary in a compiled program, as `toolchain/pin.json` has it. */
-export async function hashOfBase(program: Uint8Array, target: string): Promise<string> {
+async function hashOfBase(program: Uint8Array, target: string): Promise<string> {
   const changed = constantPart(removePayload(program));
   const base = withEarlyVariables(changed, target);
   // A variable whose name was not removed is followed; restoring and hashing do not notice it.

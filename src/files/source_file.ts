@@ -13,7 +13,7 @@ import { holdThreadCalls, type OpenFile, openInThread, UnknownReadError } from "
 import { withOperationTimeout } from "../timeout.ts";
 
 /** Limits of reading, milliseconds. */
-export const SOURCE_LIMITS = {
+const SOURCE_LIMITS = {
   /** Time for a program to open a FIFO for writing, and for a file to have data or an end. */
   writer: 800,
   /** Time for a file system to open a file, and to read it. */

@@ -47,7 +47,7 @@ export interface ChainTexts {
 export type ChainSources = Readonly<Record<keyof ChainTexts, string>>;
 
 /** The flags of the texts. */
-export const CHAIN_FLAGS: ChainSources = {
+const CHAIN_FLAGS: ChainSources = {
   roles: "--assume-role-arn",
   sessionName: "--assume-role-session-name",
   externalId: "--assume-role-external-id",

@@ -116,7 +116,7 @@ async function checkName(host: string): Promise<Finding | undefined> {
 }
 
 /** Compares a `Date` header with this machine's clock around the request. */
-export function checkClock(header: string | undefined, before: Date, after: Date): Finding {
+function checkClock(header: string | undefined, before: Date, after: Date): Finding {
   const difference = clockDifference(header, before, after);
   if (difference === undefined) {
     return finding("clock-unknown", "the service's response has no Date");

@@ -18,7 +18,7 @@ import { profileWarnings } from "./profile_warnings.ts";
 import { checkExisting, decode, hasChanged, MAX_SIZE, readExistingFile } from "./existing_file.ts";
 
 /** Timeout for the lock of another writer, milliseconds. */
-export const LOCK_TIMEOUT = 10_000;
+const LOCK_TIMEOUT = 10_000;
 
 /** Maximum number of reads, if a program that does not use the lock keeps changing the file. */
 const MAX_READS = 10;
