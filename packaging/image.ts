@@ -50,7 +50,7 @@ async function writeImages(target: Target, architecture: string, date: Date): Pr
     for (const variant of others) {
       await runTool("umoci", ["tag", "--image", image, tagOf(variant)]);
       await writeLibraries(variant, architecture, `${work}/variant`);
-      await removeStanding(`${work}/variant`, `${work}/base`);
+      await removeFilesOfBase(`${work}/variant`, `${work}/base`);
       await insert(`${layout}:${tagOf(variant)}`, `${work}/variant`, "/", date);
       await Deno.remove(`${work}/variant`, { recursive: true });
     }
@@ -112,7 +112,7 @@ async function configure(image: string, architecture: string, date: Date): Promi
 }
 
 /** Removes the files of the base from a variant's layer. */
-async function removeStanding(folder: string, base: string): Promise<void> {
+async function removeFilesOfBase(folder: string, base: string): Promise<void> {
   const files = (await runTool("find", [folder, "-not", "-type", "d"])).split("\n");
   for (const file of files) {
     const existing = await Deno.lstat(base + file.slice(folder.length)).catch(() => undefined);
