@@ -11,6 +11,7 @@
 import { fileURLToPath } from "node:url";
 import { PROGRAM } from "../src/cli/program.ts";
 import { VERSION } from "../src/cli/commands/version.ts";
+import { DESCRIPTION, LICENSE } from "./dist/manifests.ts";
 import { runTool } from "./dist/run_tool.ts";
 import { USER, type Variant, VARIANTS, writeLibraries, writeSurroundings } from "./image/root.ts";
 import { sourceDate } from "./source_date.ts";
@@ -89,8 +90,8 @@ async function configure(image: string, architecture: string, date: Date): Promi
   const labels = {
     title: PROGRAM,
     version: VERSION,
-    licenses: "Apache-2.0",
-    description: "Temporary AWS credentials from an X.509 certificate (IAM Roles Anywhere)",
+    licenses: LICENSE,
+    description: DESCRIPTION,
   };
   await runTool("umoci", [
     "config",
