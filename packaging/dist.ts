@@ -20,9 +20,9 @@ import { checkBinary } from "./dist/check_binary.ts";
 import { writeDebianPackage } from "./dist/debian.ts";
 import { bundledPackages, thirdPartyLicenses } from "./dist/licenses.ts";
 import { packageManifests } from "./dist/manifests.ts";
-import { sha256 } from "./dist/run_tool.ts";
 import { writeSbom } from "./dist/sbom.ts";
 import { manPages } from "./man.ts";
+import { sha256 } from "./sha256.ts";
 import { sourceDate } from "./source_date.ts";
 import { fileNameOf, type Target, TARGETS } from "./targets.ts";
 
