@@ -6,7 +6,7 @@
  */
 import { basename, dirname, join } from "../path.ts";
 import { HelperError, messageOf } from "../errors.ts";
-import { errnoOf } from "./file_errors.ts";
+import { errnoOf } from "./errno.ts";
 import { HeldEntry } from "./held_entry.ts";
 
 /** Interval between two attempts, milliseconds. */
