@@ -8,7 +8,7 @@ import { dirname } from "../../path.ts";
 import type { HelperError } from "../../errors.ts";
 import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import { removeLeftovers, replaceFile } from "../../files/atomic_file.ts";
-import { lockFile, lockPathOf, type WaitDeps } from "../../files/file_lock.ts";
+import { LOCK_INTERVAL, lockFile, lockPathOf, type WaitDeps } from "../../files/file_lock.ts";
 import { awaitFileSystem } from "../../files/source_file.ts";
 import { FilePlace } from "../../files/file_place.ts";
 import { errnoOf } from "../../files/errno.ts";
@@ -173,9 +173,6 @@ function rewrite(place: FilePlace, { path, edit, onExisting }: EditTask): string
   throw notChangedError(path, "another program keeps writing to it; end that program or try again");
 }
 
-/** Interval between two attempts to lock the file itself, milliseconds. */
-const POLL_INTERVAL = 20;
-
 /** Writes the file in place, under a lock of the file itself; `why` ends the warning. */
 async function rewriteInPlace(place: FilePlace, work: EditTask, why: string): Promise<string[]> {
   const { path, edit, deps, lockTimeout, onExisting } = work;
@@ -185,7 +182,7 @@ async function rewriteInPlace(place: FilePlace, work: EditTask, why: string): Pr
     while (!file.tryLockSync(true)) {
       deps.signal?.throwIfAborted();
       if (deps.monotonic() - start >= lockTimeout) throw lockTimeoutError(path, lockTimeout);
-      await deps.sleep(POLL_INTERVAL);
+      await deps.sleep(LOCK_INTERVAL);
     }
     const info = file.statSync();
     if (info.size > MAX_SIZE) {
