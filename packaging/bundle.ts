@@ -183,7 +183,7 @@ async function mergeIntoScripts({ outputs }: esbuild.Metafile, bundle: string): 
 }
 
 /** Bundles each package that is loaded on demand into its own file. */
-export async function bundlePackages(
+async function bundlePackages(
   names: readonly string[],
   outdir: string,
   packages: string,

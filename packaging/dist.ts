@@ -14,14 +14,15 @@ import { VERSION } from "../src/cli/commands/version.ts";
 import { PROGRAM } from "../src/cli/program.ts";
 import { lowestGlibc } from "./base/symbol_versions.ts";
 import { build, bundleOf } from "./build.ts";
+import { FIRST_SCRIPT } from "./bundle.ts";
 import { readChanges, releaseNotes } from "./dist/changelog.ts";
 import { checkBinary } from "./dist/check_binary.ts";
 import { writeDebianPackage } from "./dist/debian.ts";
 import { bundledPackages, thirdPartyLicenses } from "./dist/licenses.ts";
 import { packageManifests } from "./dist/manifests.ts";
-import { sha256 } from "./dist/run_tool.ts";
 import { writeSbom } from "./dist/sbom.ts";
 import { manPages } from "./man.ts";
+import { sha256 } from "./sha256.ts";
 import { sourceDate } from "./source_date.ts";
 import { fileNameOf, type Target, TARGETS } from "./targets.ts";
 
@@ -82,7 +83,7 @@ async function writeBinary(target: Target, output: string, ownBinary: string): P
   else await build({ entry: `${ROOT}src/main.ts`, output, target: target.deno }, () => {});
   const bundle = bundleOf(isOwn ? ownBinary : output, target.deno);
   const binary = await Deno.readFile(output);
-  await checkBinary(output, binary, await Deno.readFile(`${bundle}/program.js`), target);
+  await checkBinary(output, binary, await Deno.readFile(`${bundle}/${FIRST_SCRIPT}`), target);
   const floor = target.format === "elf" ? `, glibc ${lowestGlibc(binary)} or later` : "";
   console.log(`${output.slice(ROOT.length)}: ${(binary.length / 1e6).toFixed(1)} MB${floor}`);
   return await sha256(binary);

@@ -11,6 +11,7 @@
 import { fileURLToPath } from "node:url";
 import { PROGRAM } from "../src/cli/program.ts";
 import { VERSION } from "../src/cli/commands/version.ts";
+import { DESCRIPTION, LICENSE } from "./dist/manifests.ts";
 import { runTool } from "./dist/run_tool.ts";
 import { USER, type Variant, VARIANTS, writeLibraries, writeSurroundings } from "./image/root.ts";
 import { sourceDate } from "./source_date.ts";
@@ -50,7 +51,7 @@ async function writeImages(target: Target, architecture: string, date: Date): Pr
     for (const variant of others) {
       await runTool("umoci", ["tag", "--image", image, tagOf(variant)]);
       await writeLibraries(variant, architecture, `${work}/variant`);
-      await removeStanding(`${work}/variant`, `${work}/base`);
+      await removeFilesOfBase(`${work}/variant`, `${work}/base`);
       await insert(`${layout}:${tagOf(variant)}`, `${work}/variant`, "/", date);
       await Deno.remove(`${work}/variant`, { recursive: true });
     }
@@ -89,8 +90,8 @@ async function configure(image: string, architecture: string, date: Date): Promi
   const labels = {
     title: PROGRAM,
     version: VERSION,
-    licenses: "Apache-2.0",
-    description: "Temporary AWS credentials from an X.509 certificate (IAM Roles Anywhere)",
+    licenses: LICENSE,
+    description: DESCRIPTION,
   };
   await runTool("umoci", [
     "config",
@@ -112,7 +113,7 @@ async function configure(image: string, architecture: string, date: Date): Promi
 }
 
 /** Removes the files of the base from a variant's layer. */
-async function removeStanding(folder: string, base: string): Promise<void> {
+async function removeFilesOfBase(folder: string, base: string): Promise<void> {
   const files = (await runTool("find", [folder, "-not", "-type", "d"])).split("\n");
   for (const file of files) {
     const existing = await Deno.lstat(base + file.slice(folder.length)).catch(() => undefined);

@@ -5,9 +5,9 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { encodeHex } from "@std/encoding/hex";
 import { PINNED_BASES, PINNED_DENO } from "../pin.ts";
 import { withEarlyVariables, withoutEarlyVariables } from "./environment.ts";
+import { sha256 } from "../sha256.ts";
 import { constantPart, removePayload } from "./payload.ts";
 
 /** Variable that allows a base binary with another hash. A release does not follow it. */
@@ -71,22 +71,17 @@ export async function baseStatus(
 }
 
 /** Returns the hash of the base binary in a compiled program, as `toolchain/pin.json` has it. */
-export async function hashOfBase(program: Uint8Array, target: string): Promise<string> {
+async function hashOfBase(program: Uint8Array, target: string): Promise<string> {
   const changed = constantPart(removePayload(program));
   const base = withEarlyVariables(changed, target);
   // A variable whose name was not removed is followed; restoring and hashing do not notice it.
   if (!Buffer.from(changed).equals(withoutEarlyVariables(base, target))) {
     throw new Error(`base binary for ${target}: a variable's name is still in it; build it again`);
   }
-  return await sha256(base);
+  return await sha256(new Uint8Array(base));
 }
 
 /** Returns the hex SHA-256 of a base binary without payload, as `toolchain/pin.json` has it. */
 export async function sha256OfBase(base: Uint8Array): Promise<string> {
-  return await sha256(constantPart(base));
-}
-
-async function sha256(bytes: Uint8Array): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(bytes));
-  return encodeHex(new Uint8Array(digest));
+  return await sha256(new Uint8Array(constantPart(base)));
 }

@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import { elfWithoutPayload } from "./elf.ts";
 import { machoPayload, machoWithoutPayload, machoWithoutSignature } from "./macho.ts";
 import { peWithoutPayload } from "./pe.ts";
+import type { Target } from "../targets.ts";
 
 /** Functions for programs of one format. */
 interface Format {
@@ -17,11 +18,18 @@ interface Format {
   readonly removeSignature?: (program: Uint8Array) => Uint8Array;
 }
 
+/** First bytes of a program in hex, by its format. */
+export const MAGIC: Readonly<Record<Target["format"], string>> = {
+  "elf": "7f454c46",
+  "pe": "4d5a",
+  "mach-o": "cffaedfe",
+};
+
 /** Formats of our targets, by their first bytes in hex. */
 const FORMATS: Readonly<Record<string, Format>> = {
-  "7f454c46": { removePayload: elfWithoutPayload },
-  "4d5a": { removePayload: peWithoutPayload },
-  "cffaedfe": {
+  [MAGIC.elf]: { removePayload: elfWithoutPayload },
+  [MAGIC.pe]: { removePayload: peWithoutPayload },
+  [MAGIC["mach-o"]]: {
     removePayload: machoWithoutPayload,
     payload: machoPayload,
     removeSignature: machoWithoutSignature,

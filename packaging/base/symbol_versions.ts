@@ -19,7 +19,7 @@ export function lowestGlibc(program: Uint8Array): string {
 }
 
 /** Returns all version names that the program needs of any library. */
-export function neededVersions(program: Uint8Array): string[] {
+function neededVersions(program: Uint8Array): string[] {
   const view = new DataView(program.buffer, program.byteOffset, program.byteLength);
   const big = (at: number) => Number(view.getBigUint64(at, true));
   const sections = big(0x28);

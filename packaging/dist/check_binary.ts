@@ -5,7 +5,7 @@
  * @module
  */
 import { compareBase } from "../base/compare.ts";
-import { checkPayload } from "../base/payload.ts";
+import { checkPayload, MAGIC } from "../base/payload.ts";
 import type { Target } from "../targets.ts";
 
 /** Position and values of the processor field in each format. */
@@ -24,12 +24,6 @@ const PROCESSORS: Readonly<
     at: (view) => view.getUint32(4, true),
     codes: { x64: 0x0100_0007, arm64: 0x0100_000c },
   },
-};
-
-const MAGIC: Readonly<Record<Target["format"], string>> = {
-  "elf": "7f454c46",
-  "pe": "4d5a",
-  "mach-o": "cffaedfe",
 };
 
 /** Throws an Error with the file's name if it does not match the target. */

@@ -17,8 +17,11 @@ export interface ReleaseData {
   readonly date: Date;
 }
 
-const DESCRIPTION = "Temporary AWS credentials from an X.509 certificate (IAM Roles Anywhere)";
-const LICENSE = "Apache-2.0";
+/** One line on the program, for packages and images. */
+export const DESCRIPTION =
+  "Temporary AWS credentials from an X.509 certificate (IAM Roles Anywhere)";
+/** SPDX identifier of the program's license. */
+export const LICENSE = "Apache-2.0";
 const WINGET_ID = "AwsSigningHelper.AwsSigningHelper";
 const WINGET_SCHEMA = "1.6.0";
 

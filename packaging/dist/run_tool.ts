@@ -27,9 +27,3 @@ export async function runTool(
   if (output.success) return decode(output.stdout);
   throw new Error(`${command} ${args[0] ?? ""} failed: ${decode(output.stderr).slice(-2000)}`);
 }
-
-/** Returns the SHA-256 in hex. */
-export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}

@@ -8,7 +8,7 @@ import { PROGRAM } from "../../src/cli/program.ts";
 import { runTool } from "../dist/run_tool.ts";
 
 /** Debian release of the images. */
-export const SUITE = "bookworm";
+const SUITE = "bookworm";
 
 /** User of the program, the same as in distroless images. */
 export const USER = 65532;

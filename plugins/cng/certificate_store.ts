@@ -7,7 +7,7 @@ import { HelperError } from "../../src/errors.ts";
 import { MAX_CHAIN_LENGTH } from "../../src/keystore/open_identity.ts";
 import { parseStored } from "../../src/keystore/os_store/certificates.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
-import { sameBytes } from "../../src/x509/public_key.ts";
+import { withoutRoot } from "../../src/x509/without_root.ts";
 import { chainParameters, readCertificateContext, readChainContext, wide } from "./layout.ts";
 import { windowsError } from "./status.ts";
 import type { Windows } from "./libraries.ts";
@@ -143,11 +143,6 @@ export class CertificateStore implements Disposable {
   [Symbol.dispose](): void {
     this.#owned.dispose();
   }
-}
-
-function withoutRoot(issuers: Certificate[]): Certificate[] {
-  const last = issuers.at(-1);
-  return last && sameBytes(last.subject, last.issuer) ? issuers.slice(0, -1) : issuers;
 }
 
 function storeOpenError(name: string, location: StoreLocation, code: number): HelperError {

@@ -6,6 +6,7 @@
 import { MAX_CHAIN_LENGTH } from "../../src/keystore/open_identity.ts";
 import type { Certificate } from "../../src/x509/certificate.ts";
 import { sameBytes } from "../../src/x509/public_key.ts";
+import { withoutRoot } from "../../src/x509/without_root.ts";
 import type { CFObject, Frameworks } from "./frameworks.ts";
 import { readCertificate, type StoredIdentity } from "./identities.ts";
 import { keychainError, SUCCESS } from "./status.ts";
@@ -41,9 +42,7 @@ export function issuersOf(
   const found = chainOf(frameworks, trust, stack)
     .flatMap((element) => readCertificate(frameworks, element, debug) ?? [])
     .filter(({ encoded }) => !sameBytes(encoded, certificate.encoded));
-  const root = found.at(-1);
-  const issuers = root && sameBytes(root.subject, root.issuer) ? found.slice(0, -1) : found;
-  return issuers.slice(0, MAX_CHAIN_LENGTH);
+  return withoutRoot(found).slice(0, MAX_CHAIN_LENGTH);
 }
 
 /** Returns the evaluated path: `SecCertificateRef`s that live as long as the stack. */

@@ -18,7 +18,7 @@ const DAY = 86_400_000;
 /** Days before expiry from which the trust anchor must be prepared. */
 const RENEWAL_DAYS = 14;
 /** Maximum number of SPIFFE IDs in a message. */
-const MAX_LISTED_IDS = 10;
+export const MAX_LISTED_IDS = 10;
 
 /** Returns the results of the checks, the identity first. */
 export async function diagnoseSvid(

@@ -17,16 +17,13 @@ import type {
 import { unavailableKeystore } from "../../src/keystore/unavailable.ts";
 import type { KeystoreUri } from "../../src/keystore/uri.ts";
 import { readTarget, type Target } from "./address.ts";
-import { diagnoseSvid } from "./diagnosis.ts";
+import { diagnoseSvid, MAX_LISTED_IDS } from "./diagnosis.ts";
 import type { Svid } from "./svid.ts";
 import { SvidSource } from "./svid_source.ts";
 import { streamSvids } from "./workload_api.ts";
 
 /** Sources of long-running commands, by their `lifetime` and the URI's text. */
 const sources = new WeakMap<object, Map<string, SharedSource>>();
-
-/** Maximum number of SPIFFE IDs in a message. */
-const MAX_LISTED_IDS = 10;
 
 /** Keystore of this machine. Throws on Windows, whose agents listen on named pipes. */
 export const keystore: Keystore = Deno.build.os === "windows"

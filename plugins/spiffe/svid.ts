@@ -23,7 +23,7 @@ export interface Svid {
 }
 
 /** Maximum number of SVIDs in a response. */
-export const MAX_SVIDS = 100;
+const MAX_SVIDS = 100;
 /** Maximum number of certificates of an SVID or a trust domain. */
 export const MAX_CERTIFICATES = 100;
 

@@ -6,6 +6,9 @@
 import type { RefreshDeps } from "../credentials/refresh/refresher.ts";
 import type { System } from "./system.ts";
 
+/** Timeout for a running request to the service when the program ends, milliseconds. */
+export const STOP_TIMEOUT = 2_000;
+
 /** Creates the dependencies of the {@link Refresher}. */
 export function createRefreshDeps(system: System): RefreshDeps {
   return {

@@ -103,7 +103,7 @@ export async function createSessionDeps(
 }
 
 /** Reads the certificates of a `--ca-bundle` file. Returns them as PEM. Throws `ca-bundle`. */
-export async function readBundle(path: string, source = "--ca-bundle"): Promise<string[]> {
+export async function readBundle(path: string, source: string): Promise<string[]> {
   const bytes = await readAuthorities(path, source);
   let certificates: readonly Uint8Array[];
   try {

@@ -3,17 +3,35 @@
  *
  * @module
  */
-import { HelperError, refusedValue } from "../errors.ts";
-import { parseSessionArns } from "../rolesanywhere/arn.ts";
+import { HelperError } from "../errors.ts";
+import { parseSessionArns, type SessionArns } from "../rolesanywhere/arn.ts";
 import type { VendedSession } from "../credentials/refresh/session.ts";
 import { resolveEndpoint } from "../rolesanywhere/endpoint.ts";
-import { parseRoleChain, type RoleChain, SESSION_NAME } from "../sts/role_chain.ts";
+import { parseRoleChain, type RoleChain, sessionNameFault } from "../sts/role_chain.ts";
 import type { FlagValues } from "./flags/flag_values.ts";
 import type { FlagName } from "./flags/flags.ts";
 
 /** Reads the session request from the flags. Throws `usage`. */
 export function readSessionRequest(values: FlagValues): VendedSession {
-  const arns = parseSessionArns({
+  const arns = readSessionArns(values);
+  const roleSessionName = values.text("role-session-name");
+  const fault = sessionNameFault(roleSessionName, values.sourceOf("role-session-name"));
+  if (fault) throw new HelperError("usage", fault);
+  const region = values.text("region") ?? arns.trustAnchor.region;
+  const chain = readRoleChain(values, region, arns.trustAnchor.partition);
+  return {
+    endpoint: readEndpoint(values, region),
+    region,
+    arns,
+    durationSeconds: values.integer("session-duration"),
+    ...(roleSessionName === undefined ? {} : { roleSessionName }),
+    ...(chain === undefined ? {} : { chain }),
+  };
+}
+
+/** Reads the ARNs of the session. Throws `usage`. */
+export function readSessionArns(values: FlagValues): SessionArns {
+  return parseSessionArns({
     role: values.required("role-arn"),
     profile: values.required("profile-arn"),
     trustAnchor: values.required("trust-anchor-arn"),
@@ -22,33 +40,19 @@ export function readSessionRequest(values: FlagValues): VendedSession {
     profile: values.sourceOf("profile-arn"),
     trustAnchor: values.sourceOf("trust-anchor-arn"),
   });
-  const roleSessionName = values.text("role-session-name");
-  if (roleSessionName !== undefined && !SESSION_NAME.test(roleSessionName)) {
-    throw new HelperError(
-      "usage",
-      `${values.sourceOf("role-session-name")}${
-        refusedValue(roleSessionName)
-      } must be 2 to 64 letters, digits or _+=,.@-`,
-    );
-  }
-  const region = values.text("region") ?? arns.trustAnchor.region;
+}
+
+/** Returns the endpoint of the session. Throws `usage`. */
+export function readEndpoint(values: FlagValues, region: string | undefined): URL {
   const endpoint = values.text("endpoint");
-  const chain = readRoleChain(values, region, arns.trustAnchor.partition);
-  return {
-    endpoint: resolveEndpoint({
-      region,
-      ...(endpoint === undefined ? {} : { endpoint }),
-      useFips: values.isOn("use-fips-endpoint"),
-      useDualStack: values.isOn("use-dualstack-endpoint"),
-      regionSource: values.sourceOf("region"),
-      endpointSource: values.sourceOf("endpoint"),
-    }),
-    region,
-    arns,
-    durationSeconds: values.integer("session-duration"),
-    ...(roleSessionName === undefined ? {} : { roleSessionName }),
-    ...(chain === undefined ? {} : { chain }),
-  };
+  return resolveEndpoint({
+    ...(region === undefined ? {} : { region }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    useFips: values.isOn("use-fips-endpoint"),
+    useDualStack: values.isOn("use-dualstack-endpoint"),
+    regionSource: values.sourceOf("region"),
+    endpointSource: values.sourceOf("endpoint"),
+  });
 }
 
 /** The flags that have no effect without `--assume-role-arn`. */
@@ -59,19 +63,18 @@ const CHAIN_DETAILS = [
 ] as const satisfies FlagName[];
 
 /**
- * Reads the roles to assume. `roles` replaces those of `--assume-role-arn`. `partition` is that of the
- * trust anchor. Returns undefined if no role is to be assumed. Throws `usage`.
+ * Reads the roles to assume. `partition` is that of the trust anchor. Returns undefined if no role is to
+ * be assumed. Throws `usage`.
  */
 export function readRoleChain(
   values: FlagValues,
   region: string,
   partition: string,
-  roles?: readonly string[],
 ): RoleChain | undefined {
-  const texts = roles ?? readAssumedRoles(values);
+  const texts = readAssumedRoles(values);
   const detail = CHAIN_DETAILS.find((name) => values.isOnCommandLine(name));
   // Another role of --roles may have a chain.
-  const hasOtherRoles = roles !== undefined || values.text("roles") !== undefined;
+  const hasOtherRoles = values.text("roles") !== undefined;
   if (!hasOtherRoles && texts.length === 0 && detail) {
     throw new HelperError("usage", `--${detail} needs --assume-role-arn`);
   }

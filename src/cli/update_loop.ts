@@ -18,7 +18,7 @@ import type { KeystoreContext } from "../keystore/types.ts";
 import type { VendedSession } from "../credentials/refresh/session.ts";
 import type { CreateSessionDeps, SessionCredentials } from "../rolesanywhere/create_session.ts";
 import { PROGRAM } from "./program.ts";
-import { createRefreshDeps } from "./refresh_deps.ts";
+import { createRefreshDeps, STOP_TIMEOUT } from "./refresh_deps.ts";
 import { createUpdateLog } from "./update_log.ts";
 import type { System } from "./system.ts";
 
@@ -33,9 +33,6 @@ export interface ProfileUpdate {
   /** Writes the credentials. Throws the signal's reason if the signal comes before it begins. */
   write(credentials: SessionCredentials, signal: AbortSignal): Promise<void>;
 }
-
-/** Timeout for a running request when the program ends, milliseconds. */
-const STOP_TIMEOUT = 2_000;
 
 /**
  * Writes credentials until SIGINT or SIGTERM. At startup, errors of the network and the service are

@@ -4,13 +4,8 @@
  * @module
  */
 import { HelperError, messageOf } from "../errors.ts";
+import { errnoOf } from "./errno.ts";
 import { SourceError } from "./source_file.ts";
-
-/** Returns the system's name of an error (`ENOSPC`); undefined for other errors. */
-export function errnoOf(thrown: unknown): string | undefined {
-  const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
-  return typeof code === "string" ? code : undefined;
-}
 
 /** Messages by the system's name; `file` is to be written in `directory`. */
 const REASONS: Readonly<Record<string, (file: string, directory: string) => string>> = {

@@ -6,11 +6,11 @@
  */
 import { basename, dirname, join } from "../path.ts";
 import { HelperError, messageOf } from "../errors.ts";
-import { errnoOf } from "./file_errors.ts";
+import { errnoOf } from "./errno.ts";
 import { HeldEntry } from "./held_entry.ts";
 
-/** Interval between two attempts, milliseconds. */
-const POLL_INTERVAL = 20;
+/** Interval between two attempts to lock a file, milliseconds. */
+export const LOCK_INTERVAL = 20;
 
 /** Injected clock and timer for waiting. */
 export interface WaitDeps {
@@ -48,7 +48,7 @@ export async function lockFile(
     const lock = tryLock(path, label);
     if (lock) return lock;
     if (deps.monotonic() - start >= timeout) return undefined;
-    await deps.sleep(POLL_INTERVAL);
+    await deps.sleep(LOCK_INTERVAL);
   }
 }
 

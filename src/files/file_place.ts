@@ -9,7 +9,7 @@
  */
 import { basename, dirname, isAbsolute, join } from "../path.ts";
 import { HeldEntry } from "./held_entry.ts";
-import { errnoOf } from "./file_errors.ts";
+import { errnoOf } from "./errno.ts";
 
 /** Links that are followed on one path, as in Linux. */
 const MAX_LINKS = 40;

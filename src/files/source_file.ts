@@ -9,11 +9,12 @@
  * @module
  */
 import { closeSync, constants, fstatSync, openSync, read, type Stats } from "node:fs";
+import { errnoOf } from "./errno.ts";
 import { holdThreadCalls, type OpenFile, openInThread, UnknownReadError } from "./thread_file.ts";
 import { withOperationTimeout } from "../timeout.ts";
 
 /** Limits of reading, milliseconds. */
-export const SOURCE_LIMITS = {
+const SOURCE_LIMITS = {
   /** Time for a program to open a FIFO for writing, and for a file to have data or an end. */
   writer: 800,
   /** Time for a file system to open a file, and to read it. */
@@ -485,10 +486,6 @@ async function ifReady(call: () => Promise<number>): Promise<number | undefined>
 
 function isNotReady(thrown: unknown): boolean {
   return errnoOf(thrown) === "EAGAIN" || thrown instanceof Deno.errors.WouldBlock;
-}
-
-function errnoOf(thrown: unknown): unknown {
-  return thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
 }
 
 function toSourceError(cause: unknown): SourceError {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { bareHost } from "./url_parts.ts";
 
 /**
  * Returns true when `host` is an address in `network`, which is an address or `address/bits`. Names
@@ -10,7 +11,7 @@
  */
 export function isInNetwork(host: string, network: string): boolean {
   const [prefix = "", bits, ...more] = network.split("/");
-  const [address, base] = [addressBits(host), addressBits(prefix.replace(/^\[|\]$/g, ""))];
+  const [address, base] = [addressBits(host), addressBits(bareHost(prefix))];
   if (!address || !base || address.length !== base.length || more.length > 0) return false;
   const length = bits === undefined
     ? base.length

@@ -8,6 +8,7 @@ import { HelperError } from "../errors.ts";
 import { type ByteStream, HttpProtocolError, requestTunnel } from "./http_exchange.ts";
 import { type Proxy, proxyLabel } from "./proxy.ts";
 import { connectTcp } from "./tcp_connection.ts";
+import { bareHost, decodePercent, portOf } from "./url_parts.ts";
 import { withOperationTimeout } from "../timeout.ts";
 
 /** Options of a connection. */
@@ -46,7 +47,7 @@ export async function connect(
   connection.setNoDelay(true);
   if (proxy) await openTunnel(connection, url, proxy);
   if (url.protocol === "http:") return connection;
-  const hostname = bareHost(url);
+  const hostname = bareHost(url.hostname);
   if (options.verifyServer) {
     const secure = await Deno.startTls(connection, {
       hostname,
@@ -65,7 +66,7 @@ export async function connect(
 }
 
 async function connectWithTimeout(peer: URL, label: string): Promise<Deno.TcpConn> {
-  const connecting = connectTcp(bareHost(peer), portOf(peer));
+  const connecting = connectTcp(bareHost(peer.hostname), portOf(peer));
   return await withOperationTimeout(connecting, CONNECT_TIMEOUT, () => {
     connecting.then((connection) => connection.close(), () => {});
     throw new HelperError(
@@ -124,21 +125,3 @@ function proxyAuthenticationMessage(proxy: Proxy, offered: string): string {
 
 /** Authentication schemes of proxies, as registered with IANA. */
 const PROXY_SCHEMES = ["Basic", "Digest", "NTLM", "Negotiate", "Kerberos", "Bearer"] as const;
-
-/** Percent-decodes a URL's user or password; returns it unchanged if it is not encoded. */
-function decodePercent(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text; // contains a literal percent sign
-  }
-}
-
-/** Returns the host without the brackets of an IPv6 address. */
-function bareHost(url: URL): string {
-  return url.hostname.replace(/^\[|\]$/g, "");
-}
-
-function portOf(url: URL): number {
-  return Number(url.port) || (url.protocol === "https:" ? 443 : 80);
-}

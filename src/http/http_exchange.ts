@@ -20,7 +20,7 @@ export interface ByteStream {
 }
 
 /** Request as sent. */
-export interface HttpRequest {
+export interface ExchangeRequest {
   readonly method: string;
   /** Path and query, or `host:port` for CONNECT. */
   readonly target: string;
@@ -70,7 +70,10 @@ export const RESPONSE_LIMITS = {
  *
  * Throws {@link HttpProtocolError}, {@link TruncatedResponseError}, and the stream's errors.
  */
-export async function exchange(stream: ByteStream, request: HttpRequest): Promise<HttpResponse> {
+export async function exchange(
+  stream: ByteStream,
+  request: ExchangeRequest,
+): Promise<HttpResponse> {
   await sendRequest(stream, request);
   const reader = new ResponseReader(stream);
   let head = await reader.readHead();
@@ -84,7 +87,7 @@ export async function exchange(stream: ByteStream, request: HttpRequest): Promis
 /** Requests a tunnel from a proxy (RFC 9110 section 9.3.6) and returns the head of its response. */
 export async function requestTunnel(
   stream: ByteStream,
-  request: HttpRequest,
+  request: ExchangeRequest,
 ): Promise<Omit<HttpResponse, "body">> {
   await sendRequest(stream, request);
   const reader = new ResponseReader(stream);
@@ -97,7 +100,7 @@ export async function requestTunnel(
 }
 
 /** Sends head and body in one write: a second write would wait for the acknowledgement of the first. */
-async function sendRequest(stream: ByteStream, request: HttpRequest): Promise<void> {
+async function sendRequest(stream: ByteStream, request: ExchangeRequest): Promise<void> {
   const lines = [`${request.method} ${request.target} HTTP/1.1`];
   for (const [name, value] of request.headers) {
     if (/[\r\n]/.test(value)) throw new HttpProtocolError(`a line break in ${name}`);
@@ -105,10 +108,7 @@ async function sendRequest(stream: ByteStream, request: HttpRequest): Promise<vo
   }
   if (request.body) lines.push(`content-length: ${request.body.length}`, "connection: close");
   const head = new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`);
-  const body = request.body ?? new Uint8Array(0);
-  const bytes = new Uint8Array(head.length + body.length);
-  bytes.set(head);
-  bytes.set(body, head.length);
+  const bytes = concatenate([head, request.body ?? new Uint8Array(0)]);
   for (let written = 0; written < bytes.length;) {
     written += await stream.write(bytes.subarray(written));
   }

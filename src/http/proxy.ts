@@ -6,6 +6,7 @@
  */
 import { HelperError } from "../errors.ts";
 import { isInNetwork } from "./address.ts";
+import { bareHost } from "./url_parts.ts";
 
 /** Variables that name proxies. Deno's fetch would use them too. */
 export const PROXY_VARIABLES = [
@@ -102,7 +103,7 @@ function parseProxy(variable: string, value: string): URL {
  * without a port, and networks such as `10.0.0.0/8`.
  */
 function matchesNoProxy(noProxy: string, target: URL): boolean {
-  const host = target.hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "").toLowerCase();
+  const host = bareHost(target.hostname).replace(/\.$/, "").toLowerCase();
   const port = target.port || (target.protocol === "https:" ? "443" : "80");
   return noProxy.split(/[\s,]+/).filter((entry) => entry !== "").some((entry) => {
     if (entry === "*") return true;

@@ -15,7 +15,7 @@ export interface NetworkDeps {
 }
 
 /** Network functions of the system. */
-export const SYSTEM_NETWORK: NetworkDeps = {
+const SYSTEM_NETWORK: NetworkDeps = {
   // Without an AbortSignal: Deno leaks its resources if the connection fails.
   connect: (hostname, port) => Deno.connect({ hostname, port }),
   async resolve(hostname) {

@@ -12,6 +12,7 @@ import {
   metadataCredentials,
   type ServedCredentials,
 } from "./documents.ts";
+import { decodePercent } from "../http/url_parts.ts";
 import { hostRefusal } from "./host_check.ts";
 import { hostHeaderCheck } from "./host_header.ts";
 import { pathClass, PATHS } from "./paths.ts";
@@ -344,15 +345,6 @@ function addMetadata(app: Hono<Environment>, { tokens }: Endpoint, clients: Clie
 
 function lastSegment(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
-}
-
-/** Returns the text without percent escapes; unchanged if they are malformed. */
-function decodePercent(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 const NO_SUCH_ROLE: Document = [404, TEXT, "no such role"];

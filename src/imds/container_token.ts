@@ -6,7 +6,7 @@
 import { encodeBase64 } from "@std/encoding/base64";
 import { dirname } from "../path.ts";
 import { replaceFile } from "../files/atomic_file.ts";
-import { errnoOf } from "../files/file_errors.ts";
+import { errnoOf } from "../files/errno.ts";
 import { FilePlace, UntrustedPathError } from "../files/file_place.ts";
 import { HelperError } from "../errors.ts";
 

@@ -38,11 +38,6 @@ export interface RoleTable {
   readonly others: ServedRole | undefined;
 }
 
-/** Returns the table of one role for all clients. */
-export function tableOf(role: ServedRole): RoleTable {
-  return { roles: [role], byUser: new Map(), others: role };
-}
-
 /** Returns the last part of a role's resource: `role/path/NAME`. */
 export function lastPartOf(arn: string): string {
   return arn.slice(arn.lastIndexOf("/") + 1);

@@ -9,18 +9,15 @@ import { type Scheme, SCHEMES } from "./uri.ts";
 
 /**
  * Returns a keystore that throws `keystore-unavailable` on every use. `system` is the only system
- * that has it; undefined if this version has it on none.
+ * that has it.
  */
-export function unavailableKeystore(scheme: Scheme, system?: string): Keystore {
+export function unavailableKeystore(scheme: Scheme, system: string): Keystore {
   const what = `${SCHEMES[scheme].title} (${scheme}:)`;
-  const why = system === undefined
-    ? `this version does not support ${what}`
-    : `${what} is only available on ${system}`;
   const refuse = (displayName: string): Promise<never> =>
     Promise.reject(
       new HelperError(
         "keystore-unavailable",
-        `${displayName}: ${why}; use a certificate and key file`,
+        `${displayName}: ${what} is only available on ${system}; use a certificate and key file`,
       ),
     );
   return {

@@ -76,7 +76,7 @@ export interface EndpointChoice {
   /** Default: `rolesanywhere`. */
   readonly service?: keyof typeof SERVICES;
   readonly region?: string;
-  /** A URL that replaces the rules. */
+  /** URL that replaces the rules. The flags exclude FIPS and dual-stack with it. */
   readonly endpoint?: string;
   readonly useFips: boolean;
   readonly useDualStack: boolean;
@@ -95,7 +95,7 @@ const LIKE_ENDPOINT = /^(?:[A-Za-z]+:\/\/[\w.-]{1,80}(?::\d{1,5})?|[\w.-]{1,80}:
 /**
  * Returns the service's base URL, without a trailing slash in its path.
  *
- * Throws `usage` for an unusable URL and for settings that exclude each other.
+ * Throws `usage` for an unusable URL or region.
  */
 export function resolveEndpoint(choice: EndpointChoice): URL {
   const { region } = choice;
@@ -107,14 +107,6 @@ export function resolveEndpoint(choice: EndpointChoice): URL {
     );
   }
   if (choice.endpoint !== undefined) {
-    const excluded = choice.useFips
-      ? "--use-fips-endpoint"
-      : choice.useDualStack
-      ? "--use-dualstack-endpoint"
-      : undefined;
-    if (excluded) {
-      throw new HelperError("usage", `--endpoint and ${excluded} cannot be used together`);
-    }
     return parseEndpoint(
       choice.endpoint,
       choice.endpointSource ?? "--endpoint",

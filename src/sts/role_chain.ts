@@ -31,7 +31,7 @@ export const CHAIN_LIMITS = {
 } as const;
 
 /** Session names that AWS accepts. */
-export const SESSION_NAME = /^[\w+=,.@-]{2,64}$/;
+const SESSION_NAME = /^[\w+=,.@-]{2,64}$/;
 /** External IDs that STS accepts. */
 const EXTERNAL_ID = /^[\w+=,.@:/-]{2,1224}$/;
 
@@ -47,12 +47,19 @@ export interface ChainTexts {
 export type ChainSources = Readonly<Record<keyof ChainTexts, string>>;
 
 /** The flags of the texts. */
-export const CHAIN_FLAGS: ChainSources = {
+const CHAIN_FLAGS: ChainSources = {
   roles: "--assume-role-arn",
   sessionName: "--assume-role-session-name",
   externalId: "--assume-role-external-id",
   durationSeconds: "--assume-role-duration",
 };
+
+/** Returns why AWS would refuse a session name that was read from `source`; undefined if it would not. */
+export function sessionNameFault(name: string | undefined, source: string): string | undefined {
+  return name === undefined || SESSION_NAME.test(name)
+    ? undefined
+    : `${source}${refusedValue(name)} must be 2 to 64 letters, digits or _+=,.@-`;
+}
 
 /**
  * Parses and checks the texts of a chain. `partition` is that of the trust anchor. Returns undefined if
@@ -76,14 +83,8 @@ export function parseRoleChain(
     );
   }
   const { sessionName, externalId, durationSeconds } = texts;
-  if (sessionName !== undefined && !SESSION_NAME.test(sessionName)) {
-    throw new HelperError(
-      "usage",
-      `${sources.sessionName}${
-        refusedValue(sessionName)
-      } must be 2 to 64 letters, digits or _+=,.@-`,
-    );
-  }
+  const fault = sessionNameFault(sessionName, sources.sessionName);
+  if (fault) throw new HelperError("usage", fault);
   if (externalId !== undefined && !EXTERNAL_ID.test(externalId)) {
     throw new HelperError(
       "usage",

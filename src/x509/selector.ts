@@ -132,7 +132,7 @@ export async function matchesSelector(
 }
 
 /** Returns the thumbprint: the hash of the whole certificate. */
-export async function thumbprintOf(
+async function thumbprintOf(
   { encoded }: Certificate,
   hash: "SHA-1" | "SHA-256",
 ): Promise<Uint8Array> {

@@ -15,7 +15,7 @@ import process from "node:process";
 import * as esbuild from "esbuild";
 import { OPTIONS } from "../../packaging/bundle.ts";
 import type { Connection } from "../../src/imds/app.ts";
-import { tableOf } from "../../src/imds/roles.ts";
+import { tableOf } from "../support/role_table.ts";
 import { BackgroundProcess } from "../support/background_process.ts";
 import { runLoad } from "../support/load_process.ts";
 import { ARNS, SessionScenario } from "../support/session_scenario.ts";

@@ -102,7 +102,7 @@ Deno.test("a role that fails is retried, also by a change that keeps it", async 
   const roles = [settings("a", "one"), settings("b", "two", 1)];
   const set = await service.start(...roles);
   assertEquals(service.events, ["a refreshed", "b failed"]);
-  const [, { lastError } = {}] = set.states();
+  const [, { lastError } = {}] = set.roles.map((role) => role.state());
   assertEquals(lastError, { code: "service-refused", failures: 1 });
   service.refused.clear();
   const { kept, tried } = set.change(roles);

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 
 import { removeLeftovers, replaceFile } from "../../src/files/atomic_file.ts";
-import { errnoOf } from "../../src/files/file_errors.ts";
+import { errnoOf } from "../../src/files/errno.ts";
 import { testWith } from "../support/needs.ts";
 import { modeOf, TemporaryDirectory } from "../support/temporary_directory.ts";
 

@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 
-import { errnoOf, fileError } from "../../src/files/file_errors.ts";
+import { errnoOf } from "../../src/files/errno.ts";
+import { fileError } from "../../src/files/file_errors.ts";
 import { HelperError } from "../../src/errors.ts";
 
 const systemError = (code: string) => Object.assign(new Error(`${code}: it said so`), { code });

@@ -2,7 +2,8 @@ import type { Endpoint, RequestHandler } from "../../src/imds/app.ts";
 import { createApp } from "../../src/imds/app.ts";
 import type { Health, ServedCredentials } from "../../src/imds/documents.ts";
 import { hostCheck } from "../../src/imds/host_check.ts";
-import { lastPartOf, type ServedRole, tableOf } from "../../src/imds/roles.ts";
+import { lastPartOf, type ServedRole } from "../../src/imds/roles.ts";
+import { tableOf } from "../support/role_table.ts";
 import { TokenStore } from "../../src/imds/tokens.ts";
 
 /** Served credentials. */

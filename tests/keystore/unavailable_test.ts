@@ -6,7 +6,7 @@ import { parseKeystoreUri, SCHEMES } from "../../src/keystore/uri.ts";
 import { NO_CONTEXT } from "../support/scripted_context.ts";
 
 Deno.test("unavailableKeystore() refuses every use, naming source and keystore", async () => {
-  const keystore = unavailableKeystore("cng");
+  const keystore = unavailableKeystore("cng", "Windows");
   const uri = parseKeystoreUri("cng:subject=a?pin-value=1234", "--certificate");
   for (
     const use of [

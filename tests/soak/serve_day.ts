@@ -12,7 +12,7 @@ import { Refresher } from "../../src/credentials/refresh/refresher.ts";
 import { SessionVendor } from "../../src/credentials/refresh/session_vendor.ts";
 import { createApp } from "../../src/imds/app.ts";
 import { hostCheck } from "../../src/imds/host_check.ts";
-import { tableOf } from "../../src/imds/roles.ts";
+import { tableOf } from "../support/role_table.ts";
 import { EndpointServer } from "../../src/imds/server.ts";
 import { TokenStore } from "../../src/imds/tokens.ts";
 import { parseKeystoreUri } from "../../src/keystore/uri.ts";

@@ -8,6 +8,7 @@ import { HelperError } from "../../../src/errors.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import type { KeystoreUri } from "../../../src/keystore/uri.ts";
 import { CKF, CKU } from "../cryptoki/constants.ts";
+import { CKR } from "../cryptoki/return_values.ts";
 import type { TokenKey } from "../objects/find.ts";
 import { type PinCache, pinCacheKey } from "./pin_cache.ts";
 import { readContextPin, readUserPin } from "./pin_sources.ts";
@@ -81,7 +82,7 @@ export class Login {
         if (!begun) await begin();
         begun = true;
         const value = await cryptoki.login(handle, CKU.CONTEXT_SPECIFIC, pin);
-        if (value !== 0) begun = false;
+        if (value !== CKR.OK) begun = false;
         return value;
       },
     });

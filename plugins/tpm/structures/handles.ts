@@ -50,7 +50,7 @@ export function isPersistent(handle: number): boolean {
 }
 
 /** Returns true for the handle of a transient object. */
-export function isTransient(handle: number): boolean {
+function isTransient(handle: number): boolean {
   return handle >>> 24 === TRANSIENT;
 }
 

@@ -94,7 +94,6 @@ export const TPM_RC = {
   KEY: 0x09c,
   POLICY_FAIL: 0x09d,
   INTEGRITY: 0x09f,
-  TICKET: 0x0a0,
   RESERVED_BITS: 0x0a1,
   BAD_AUTH: 0x0a2,
   EXPIRED: 0x0a3,
@@ -134,7 +133,6 @@ export const TPM_RC = {
 
 /** Return codes of the software stack, by layer and name. */
 export const TSS2_RC = {
-  ESYS_GENERAL_FAILURE: 0x70001,
   ESYS_RSP_AUTH_FAILED: 0x7001b,
   SYS_MALFORMED_RESPONSE: 0x80011,
   SYS_INSUFFICIENT_RESPONSE: 0x80013,

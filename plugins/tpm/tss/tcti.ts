@@ -111,9 +111,9 @@ function notDeviceError(source: string, path: string): HelperError {
 }
 
 /** Programs that connect stdin and stdout to a Unix socket, and their shell commands. */
-const BRIDGES: readonly (readonly [program: string, command: (quoted: string) => string])[] = [
-  ["socat", (quoted) => `exec socat - UNIX-CONNECT:${quoted} 2>/dev/null`],
-  ["nc", (quoted) => `exec nc -U ${quoted} 2>/dev/null`],
+const BRIDGES: readonly (readonly [program: string, command: (plainPath: string) => string])[] = [
+  ["socat", (plainPath) => `exec socat - UNIX-CONNECT:${plainPath} 2>/dev/null`],
+  ["nc", (plainPath) => `exec nc -U ${plainPath} 2>/dev/null`],
 ];
 
 /** Returns a shell command that connects to the socket; undefined if PATH has no program for it. */

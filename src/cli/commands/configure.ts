@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { MAX_SIZE } from "../../credentials/profile/existing_file.ts";
 import { readIniLines, settingsOf } from "../../credentials/profile/ini_lines.ts";
 import { editFile } from "../../credentials/profile/profile_file.ts";
 import { checkProfileName } from "../../credentials/profile/profile_name.ts";
@@ -25,9 +26,6 @@ import { configurationFilePath, credentialsFilePath } from "../paths.ts";
 import { buildCredentialProcessArgs } from "../settings/credential_process_args.ts";
 import { readSessionRequest } from "../session_request.ts";
 import type { System } from "../system.ts";
-
-/** Maximum size of a credentials file, bytes. */
-const MAX_CREDENTIALS_FILE = 16 << 20;
 
 const SETTING = "credential_process";
 
@@ -123,7 +121,7 @@ async function checkCredentialsFile(profile: string, system: System): Promise<st
   const path = credentialsFilePath(system);
   let text: string;
   try {
-    const bytes = await readSource(path, { maxBytes: MAX_CREDENTIALS_FILE, pipes: false });
+    const bytes = await readSource(path, { maxBytes: MAX_SIZE, pipes: false });
     text = new TextDecoder().decode(bytes);
   } catch {
     return []; // missing or unreadable: SDKs cannot read it either

@@ -11,6 +11,7 @@ import {
   parseBindAddress,
 } from "../../imds/listener/bind_address.ts";
 import { exchange, type HttpResponse } from "../../http/http_exchange.ts";
+import { bareHost } from "../../http/url_parts.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import type { System } from "../system.ts";
 import { withTimeout } from "../../timeout.ts";
@@ -63,5 +64,5 @@ async function requestHealth(bind: BindAddress, address: string): Promise<HttpRe
 function connect(bind: BindAddress): Promise<Deno.Conn> {
   if (bind.kind === "unix") return Deno.connect({ transport: "unix", path: bind.path });
   const { hostname, port } = new URL(endpointUrl(bind));
-  return Deno.connect({ hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || 80 });
+  return Deno.connect({ hostname: bareHost(hostname), port: Number(port) || 80 });
 }

@@ -37,7 +37,7 @@ import type { FlagValues } from "../flags/flag_values.ts";
 import { createKeystoreContext, debugLogger, readIdentitySource } from "../keystore_context.ts";
 import { PROGRAM } from "../program.ts";
 import { disableCoreDumps } from "../core_dumps.ts";
-import { createRefreshDeps } from "../refresh_deps.ts";
+import { createRefreshDeps, STOP_TIMEOUT } from "../refresh_deps.ts";
 import type { RoleSettings } from "../roles/role_settings.ts";
 import { PendingCall } from "../roles/pending_call.ts";
 import { type RoleChanges, RoleSet, type RunningRole } from "../roles/role_set.ts";
@@ -233,9 +233,6 @@ function health({ roles }: RoleSet, now: Date): Health | RolesHealth {
     ? healthOf(first.state(), now)
     : healthOfAll(roles.map((role) => role.state()), now);
 }
-
-/** Timeout for a running request to the service when the program ends, milliseconds. */
-const STOP_TIMEOUT = 2_000;
 
 async function stopWithTimeout(roles: RoleSet, system: System): Promise<void> {
   await Promise.race([roles.stop(), system.sleep(STOP_TIMEOUT)]);

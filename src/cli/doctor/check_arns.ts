@@ -4,11 +4,12 @@
  * @module
  */
 import { messageOf, refusedValue } from "../../errors.ts";
-import { parseSessionArns, type SessionArns } from "../../rolesanywhere/arn.ts";
-import { PARTITIONS, resolveEndpoint } from "../../rolesanywhere/endpoint.ts";
+import type { SessionArns } from "../../rolesanywhere/arn.ts";
+import { PARTITIONS } from "../../rolesanywhere/endpoint.ts";
 import type { FlagName } from "../flags/flags.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
-import { SESSION_NAME } from "../../sts/role_chain.ts";
+import { sessionNameFault } from "../../sts/role_chain.ts";
+import { readEndpoint, readSessionArns } from "../session_request.ts";
 import { type Finding, finding, okUnless } from "./finding.ts";
 import type { CheckContext } from "./check_context.ts";
 
@@ -40,18 +41,6 @@ export function checkArns({ values }: Pick<CheckContext, "values">): readonly Fi
     findings,
     finding("arns", `role, profile and trust anchor fit together in ${readRegion(values)}`),
   );
-}
-
-function readSessionArns(values: FlagValues): SessionArns {
-  return parseSessionArns({
-    role: values.required("role-arn"),
-    profile: values.required("profile-arn"),
-    trustAnchor: values.required("trust-anchor-arn"),
-  }, {
-    role: values.sourceOf("role-arn"),
-    profile: values.sourceOf("profile-arn"),
-    trustAnchor: values.sourceOf("trust-anchor-arn"),
-  });
 }
 
 /** Returns the session's region, or undefined if no flag has one. */
@@ -101,7 +90,7 @@ function checkRegion(values: FlagValues, arns: SessionArns | undefined): Finding
 function checkEndpoint(values: FlagValues, region: string | undefined): Finding[] {
   let endpoint: URL;
   try {
-    endpoint = readEndpoint(values);
+    endpoint = readEndpoint(values, region);
   } catch (thrown) {
     // Without a region there is no endpoint; the missing ARN is already a finding.
     return region === undefined ? [] : [finding("endpoint-invalid", messageOf(thrown))];
@@ -117,29 +106,10 @@ function checkEndpoint(values: FlagValues, region: string | undefined): Finding[
   ];
 }
 
-/** Returns the session's endpoint. Throws `usage`. */
-export function readEndpoint(values: FlagValues): URL {
-  const region = readRegion(values);
-  const endpoint = values.text("endpoint");
-  return resolveEndpoint({
-    ...(region === undefined ? {} : { region }),
-    ...(endpoint === undefined ? {} : { endpoint }),
-    useFips: values.isOn("use-fips-endpoint"),
-    useDualStack: values.isOn("use-dualstack-endpoint"),
-    regionSource: values.sourceOf("region"),
-    endpointSource: values.sourceOf("endpoint"),
-  });
-}
-
 function checkSessionName(values: FlagValues): Finding[] {
-  const name = values.text("role-session-name");
-  if (name === undefined || SESSION_NAME.test(name)) return [];
-  return [
-    finding(
-      "session-name",
-      `${values.sourceOf("role-session-name")}${
-        refusedValue(name)
-      } must be 2 to 64 letters, digits or _+=,.@-`,
-    ),
-  ];
+  const fault = sessionNameFault(
+    values.text("role-session-name"),
+    values.sourceOf("role-session-name"),
+  );
+  return fault ? [finding("session-name", fault)] : [];
 }

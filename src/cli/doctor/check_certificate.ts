@@ -15,12 +15,10 @@ import {
   WEAK_SIGNATURES,
 } from "../../x509/certificate_usage.ts";
 import { formatName } from "../../x509/name.ts";
-import { type Finding, finding, type FindingName, okUnless } from "./finding.ts";
+import { type Finding, finding, type FindingName, okUnless, RENEWAL_DAYS } from "./finding.ts";
 import type { CheckContext } from "./check_context.ts";
 
 const DAY = 86_400_000;
-/** Days before expiry from which a warning asks for renewal. */
-const RENEWAL_DAYS = 14;
 /** Minimum length of a strong RSA key (NIST SP 800-131A). */
 const MIN_RSA_BITS = 2048;
 

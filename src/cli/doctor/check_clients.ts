@@ -6,6 +6,7 @@
 import { connectTcp } from "../../http/tcp_connection.ts";
 import { HelperError } from "../../errors.ts";
 import { chooseProxy } from "../../http/proxy.ts";
+import { bareHost, portOf } from "../../http/url_parts.ts";
 import {
   configurationHeader,
   OVERRIDING_SETTINGS,
@@ -68,9 +69,8 @@ export async function checkClients({ system }: Pick<CheckContext, "system">): Pr
 }
 
 async function checkConnection({ variable, url }: NamedEndpoint): Promise<Finding> {
-  const port = Number(url.port) || (url.protocol === "https:" ? 443 : 80);
   try {
-    const connection = await connect(url.hostname.replace(/^\[|\]$/g, ""), port);
+    const connection = await connect(bareHost(url.hostname), portOf(url));
     connection.close();
     return finding("endpoint", `${variable}: ${url.host} accepts connections`);
   } catch {

@@ -8,10 +8,12 @@ import { lookup } from "node:dns/promises";
 import { HelperError } from "../../errors.ts";
 import { clockDifference } from "../../rolesanywhere/clock_difference.ts";
 import { chooseProxy, proxyLabel } from "../../http/proxy.ts";
+import { bareHost } from "../../http/url_parts.ts";
 import type { SendRequest } from "../../http/http_client.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { createSessionDeps } from "../session_deps.ts";
-import { readEndpoint } from "./check_arns.ts";
+import { readEndpoint } from "../session_request.ts";
+import { readRegion } from "./check_arns.ts";
 import { formatMinute } from "./check_certificate.ts";
 import { readChain } from "./check_role_chain.ts";
 import { type Finding, finding, type FindingName } from "./finding.ts";
@@ -36,7 +38,7 @@ const NAMES: Readonly<Record<string, FindingName>> = {
 export async function checkNetwork({ values, system }: CheckContext): Promise<readonly Finding[]> {
   let endpoint: URL;
   try {
-    endpoint = readEndpoint(values);
+    endpoint = readEndpoint(values, readRegion(values));
   } catch {
     return [
       finding("network-skipped", "the network was not checked, because the endpoint is unknown"),
@@ -103,7 +105,7 @@ function networkFinding(thrown: unknown): Finding {
 
 async function checkName(host: string): Promise<Finding | undefined> {
   try {
-    await lookup(host.replace(/^\[|\]$/g, ""));
+    await lookup(bareHost(host));
     return undefined;
   } catch {
     return finding(
@@ -114,7 +116,7 @@ async function checkName(host: string): Promise<Finding | undefined> {
 }
 
 /** Compares a `Date` header with this machine's clock around the request. */
-export function checkClock(header: string | undefined, before: Date, after: Date): Finding {
+function checkClock(header: string | undefined, before: Date, after: Date): Finding {
   const difference = clockDifference(header, before, after);
   if (difference === undefined) {
     return finding("clock-unknown", "the service's response has no Date");

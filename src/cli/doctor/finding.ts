@@ -9,6 +9,9 @@ import { printable } from "../../errors.ts";
 /** Severity of a finding. A "problem" makes the command fail. */
 export type Level = "ok" | "note" | "warning" | "problem";
 
+/** Days before expiry from which a warning asks for renewal. */
+export const RENEWAL_DAYS = 14;
+
 /** Findings by stable name. An error code as a name means that the program throws that error. */
 export const FINDINGS = {
   // ARNs and regions
@@ -50,7 +53,7 @@ export const FINDINGS = {
   "certificate": ["ok", "Roles Anywhere accepts the certificate"],
   "certificate-expired": ["problem", "the certificate has expired"],
   "certificate-not-yet-valid": ["problem", "the certificate is not valid yet"],
-  "certificate-expires-soon": ["warning", "the certificate expires within 14 days"],
+  "certificate-expires-soon": ["warning", `the certificate expires within ${RENEWAL_DAYS} days`],
   "certificate-is-authority": ["problem", "the certificate is a CA certificate (CA:TRUE)"],
   "certificate-key-usage": ["problem", "the certificate's key usage lacks digital signature"],
   "certificate-version": ["problem", "the certificate is not X.509 version 3"],

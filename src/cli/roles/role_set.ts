@@ -7,7 +7,7 @@ import type { RefreshDeps, RefreshEvent } from "../../credentials/refresh/refres
 import { vendedRole } from "../../credentials/refresh/session.ts";
 import { HelperError } from "../../errors.ts";
 import { type ContainerToken, containerToken } from "../../imds/container_token.ts";
-import { lastPartOf, type RoleState, type RoleTable, type ServedRole } from "../../imds/roles.ts";
+import { lastPartOf, type RoleTable, type ServedRole } from "../../imds/roles.ts";
 import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import type { RoleSettings, TokenSettings } from "./role_settings.ts";
 import { RoleSession } from "./role_session.ts";
@@ -88,10 +88,6 @@ export class RoleSet implements Disposable {
 
   get roles(): readonly RunningRole[] {
     return this.#roles;
-  }
-
-  states(): readonly RoleState[] {
-    return this.#roles.map(({ session }) => session.state());
   }
 
   /** Returns the roles by their clients. */

@@ -5,7 +5,7 @@
  */
 import { join } from "../../path.ts";
 import { HelperError, messageOf } from "../../errors.ts";
-import { errnoOf } from "../../files/file_errors.ts";
+import { errnoOf } from "../../files/errno.ts";
 
 const HOUR = 3_600_000;
 

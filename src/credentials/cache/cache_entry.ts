@@ -6,7 +6,7 @@
 import { messageOf } from "../../errors.ts";
 import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import { replaceFile } from "../../files/atomic_file.ts";
-import { errnoOf } from "../../files/file_errors.ts";
+import { errnoOf } from "../../files/errno.ts";
 import { readOwnSource, SourceError } from "../../files/source_file.ts";
 
 /** Result of reading a session's file. */

@@ -14,7 +14,8 @@ import {
   type Stats,
 } from "node:fs";
 import type { FilePlace } from "../../files/file_place.ts";
-import { errnoOf, notChangedError } from "../../files/file_errors.ts";
+import { errnoOf } from "../../files/errno.ts";
+import { notChangedError } from "../../files/file_errors.ts";
 
 /** Existing file: its text, and metadata to detect later changes. */
 export interface ExistingFile {

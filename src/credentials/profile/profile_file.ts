@@ -8,17 +8,18 @@ import { dirname } from "../../path.ts";
 import type { HelperError } from "../../errors.ts";
 import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import { removeLeftovers, replaceFile } from "../../files/atomic_file.ts";
-import { lockFile, lockPathOf, type WaitDeps } from "../../files/file_lock.ts";
+import { LOCK_INTERVAL, lockFile, lockPathOf, type WaitDeps } from "../../files/file_lock.ts";
 import { awaitFileSystem } from "../../files/source_file.ts";
 import { FilePlace } from "../../files/file_place.ts";
-import { errnoOf, fileError, notChangedError } from "../../files/file_errors.ts";
+import { errnoOf } from "../../files/errno.ts";
+import { fileError, notChangedError } from "../../files/file_errors.ts";
 import { isAtPlace, openInPlace, overwrite, readOpenFile } from "./in_place_file.ts";
 import { setCredentials } from "./profile_text.ts";
 import { profileWarnings } from "./profile_warnings.ts";
 import { checkExisting, decode, hasChanged, MAX_SIZE, readExistingFile } from "./existing_file.ts";
 
 /** Timeout for the lock of another writer, milliseconds. */
-export const LOCK_TIMEOUT = 10_000;
+const LOCK_TIMEOUT = 10_000;
 
 /** Maximum number of reads, if a program that does not use the lock keeps changing the file. */
 const MAX_READS = 10;
@@ -172,9 +173,6 @@ function rewrite(place: FilePlace, { path, edit, onExisting }: EditTask): string
   throw notChangedError(path, "another program keeps writing to it; end that program or try again");
 }
 
-/** Interval between two attempts to lock the file itself, milliseconds. */
-const POLL_INTERVAL = 20;
-
 /** Writes the file in place, under a lock of the file itself; `why` ends the warning. */
 async function rewriteInPlace(place: FilePlace, work: EditTask, why: string): Promise<string[]> {
   const { path, edit, deps, lockTimeout, onExisting } = work;
@@ -184,7 +182,7 @@ async function rewriteInPlace(place: FilePlace, work: EditTask, why: string): Pr
     while (!file.tryLockSync(true)) {
       deps.signal?.throwIfAborted();
       if (deps.monotonic() - start >= lockTimeout) throw lockTimeoutError(path, lockTimeout);
-      await deps.sleep(POLL_INTERVAL);
+      await deps.sleep(LOCK_INTERVAL);
     }
     const info = file.statSync();
     if (info.size > MAX_SIZE) {

@@ -37,7 +37,7 @@ export function vendedRole({ arns, chain }: VendedSession): Arn {
  * Requests a session and assumes the roles of the chain. Each call starts with a new session. A chain
  * must end in about the time of one call: parallel runs wait for its result.
  */
-export async function requestSession(
+async function requestSession(
   request: VendedSession,
   identity: Identity,
   deps: CreateSessionDeps,
