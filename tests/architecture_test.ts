@@ -1,6 +1,6 @@
 /**
- * Directions of imports between the layers, checked over every source file as
- * `deno fmt` writes it: statements begin at the start of a line, specifiers are in double quotes.
+ * Directions of imports between the layers, checked over every source file as `deno fmt` writes it.
+ * Statements begin at the start of a line, and specifiers are in double quotes.
  */
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -1,7 +1,7 @@
 /**
  * Service of a benchmark, in its own process, so that it does not share a processor with the
- * stopwatch: creates everything for a session, prints it as one line of JSON, and ends with its standard
- * input.
+ * stopwatch. It creates everything for a session, prints it as one line of JSON, and ends with its
+ * standard input.
  *
  * Usage: deno run -A tests/bench/service.ts [LATENCY-MILLISECONDS]
  *

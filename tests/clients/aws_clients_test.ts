@@ -1,6 +1,7 @@
 /**
- * Clients of AWS find the real binary's credentials by every way that they have, and sign with them; a
- * service that knows the vended secrets recomputes each signature. The table in tests/README.md has the results.
+ * Clients of AWS find the real binary's credentials by every way that they have, and sign with
+ * them. A service that knows the vended secrets recomputes each signature. The table in
+ * tests/README.md has the results.
  */
 import { assertEquals, assertExists } from "@std/assert";
 import { fileURLToPath } from "node:url";

@@ -1,6 +1,7 @@
 /**
- * Verifies a request's AWS Signature Version 4 as a service does, from "Create a signed AWS API
- * request" of the IAM User Guide; none of it is the code under test.
+ * Verifier of a request's AWS Signature Version 4, as a service verifies it. It is written from
+ * "Create a signed AWS API request" of the IAM User Guide, and shares nothing with the code under
+ * test.
  *
  * @module
  */

@@ -29,7 +29,7 @@ export class CanaryCage implements Disposable {
   }
 
   /**
-   * Runs the binary in folders of its own (home, temporary files, cache, core files) and throws if
+   * Runs the binary in folders of its own: home, temporary files, cache, core files. Throws if
    * output or a file contains part of a secret.
    */
   async run(run: CanaryRun, secrets: SecretWindows): Promise<Result> {

@@ -17,8 +17,8 @@ export interface Step {
   /** Tests that the filter leaves out are not skips; they state no reason. */
   readonly filtered?: boolean;
   /**
-   * Test files of one process each, added to the arguments: {@link RunOptions.lanes} processes run at a
-   * time, in this order, and the output of each is printed when it ends. Undefined: one process.
+   * Test files of one process each, added to the arguments. {@link RunOptions.lanes} processes run
+   * at a time, in this order. The output of each is printed when it ends. Undefined: one process.
    */
   readonly batches?: readonly (readonly string[])[];
 }
@@ -201,8 +201,9 @@ async function runBatch(
 }
 
 /**
- * Prints both outputs of a process as one piece when it ends, or what there is of them at the timeout:
- * a process that it left running may keep them open. Returns success, and the test that was running.
+ * Prints both outputs of a process as one piece when it ends, or the output so far at the timeout.
+ * A process that it left running may keep them open. Returns success, and the test that was
+ * running.
  */
 async function collected(
   child: Deno.ChildProcess,

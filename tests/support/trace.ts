@@ -1,9 +1,9 @@
 /**
  * Traces of a test run: processes, temporary files, mounts and system files that remain after it.
  *
- * Only what belongs to the run counts, because other people may work on the machine: processes that
- * descend from this one, files of the run's own temporary folder, mounts below it or the checkout, and
- * names with this program's name in them.
+ * Only the run's own traces count, because other people may work on the machine. These are
+ * processes that descend from this one, and files of the run's own temporary folder. Mounts below
+ * that folder or the checkout count too, and names with this program's name in them.
  *
  * @module
  */
