@@ -1,6 +1,7 @@
 /**
- * The style rule for comments, messages, names and documents, where a pattern can check it: the
- * words of the dialect that issue 17 removed, and the first word of a comment.
+ * The style rule for comments, messages, names and documents, where a pattern can check it. Checked
+ * are the words of the dialect that issue 17 removed, the first word of a comment, and the length
+ * of its sentences.
  */
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -34,7 +34,7 @@ class Requests {
     return this.#microseconds.length;
   }
 
-  /** Milliseconds. */
+  /** Returns milliseconds. */
   quantile(share: number): number {
     const sorted = this.#microseconds.toSorted((a, b) => a - b);
     return (sorted[Math.floor(share * (sorted.length - 1))] ?? NaN) / 1000;

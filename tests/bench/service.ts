@@ -21,7 +21,7 @@ await warmUp(scenario);
 const line = JSON.stringify({ directory: directory.path, keyPath: identity.keyPath, flags });
 Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 for await (const _ of Deno.stdin.readable) {
-  // nothing is said; only the end counts
+  // the input is ignored; only its end counts
 }
 
 async function warmUp({ identity, caBundle, emulator }: SessionScenario): Promise<void> {

@@ -53,7 +53,7 @@ const UNSIGNED_PAYLOADS: readonly string[] = [
   "UNSIGNED-PAYLOAD",
   "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
 ];
-/** Begins the values of x-amz-content-sha256 that have each chunk signed. */
+/** Beginning of the values of x-amz-content-sha256 that have each chunk signed. */
 const CHUNK_ALGORITHM = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
 /** Maximum difference between a request's time and the service's, milliseconds. */
 const MAX_SKEW = 15 * 60 * 1000;

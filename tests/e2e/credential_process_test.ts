@@ -85,7 +85,7 @@ Deno.test("credential-process sends a path prefix of the endpoint and signs it",
   assertEquals(scenario.emulator.requests[0]?.url.split("?")[0], "/roles/anywhere/sessions");
 });
 
-/** A scenario with two authorities between end-entity certificate and trust anchor. */
+/** Makes a scenario with two authorities between end-entity certificate and trust anchor. */
 async function createDeepScenario() {
   const scenario = await SessionScenario.create();
   const upper = await issueCertificate(scenario.trustAnchor, { subject: "/CN=Upper", ca: true });

@@ -96,7 +96,10 @@ async function visit(): Promise<void> {
   else visitor.connection.close();
 }
 
-/** A free connection that serve has not closed for being idle (60 s), as pools of clients do. */
+/**
+ * Returns a free connection that serve has not closed for being idle (60 s), as pools of clients
+ * do.
+ */
 function freshVisitor(): Visitor | undefined {
   for (let visitor; (visitor = free.shift());) {
     if (performance.now() - visitor.since < MAX_IDLE) return visitor;

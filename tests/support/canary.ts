@@ -18,7 +18,7 @@ export interface CanaryRun {
   readonly seconds?: number;
 }
 
-/** Searches all output and files of runs of the binary. */
+/** Search of all output and files of runs of the binary. */
 export class CanaryCage implements Disposable {
   readonly directory = new TemporaryDirectory();
   #runs = 0;

@@ -68,7 +68,10 @@ const OUTPUT_TIMEOUT = 2_000;
 /** Maximum length of a failure in the summary, characters. */
 const MAX_FAILURE_LENGTH = 1_000;
 
-/** Starts a program without descriptors that flock, make or a terminal left open for it. */
+/**
+ * Command that starts a program without descriptors that flock, make or a terminal left open for
+ * it.
+ */
 const WITHOUT_DESCRIPTORS = 'exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec "$@"';
 
 /** Folders of programs that an ordinary user's PATH lacks. */

@@ -97,7 +97,7 @@ function openLibc() {
   });
 }
 
-/** Children of this process, those of all its threads. */
+/** Returns the children of this process, those of all its threads. */
 function children(): number[] {
   try {
     return [...Deno.readDirSync("/proc/self/task")].flatMap(({ name }) =>
@@ -167,7 +167,7 @@ function makeShortFolder(parent: string): string {
   }
 }
 
-/** Users, groups, network namespaces and system files with this program's name. */
+/** Returns users, groups, network namespaces and system files with this program's name. */
 function ourNames(): string[] {
   const lines = NAME_LISTS.flatMap((path) =>
     readOr(path, "").split("\n").filter((line) => OURS.test(line)).map((line) =>
