@@ -218,7 +218,10 @@ Deno.test("credential-process refuses to write TLS session keys when SSLKEYLOGFI
       { env: { SSLKEYLOGFILE: file } },
     );
     assertEquals({ code, stdout }, { code: 2, stdout: "" });
-    assertMatch(stderr, /^aws_signing_helper: SSLKEYLOGFILE is set[^\n]*unset it\n$/);
+    assertMatch(
+      stderr,
+      /^aws_signing_helper: SSLKEYLOGFILE: asks for the TLS session's keys[^\n]*unset it\n$/,
+    );
   }
   assertEquals(scenario.emulator.requests.length, 0);
   // The runtime would open the file before the program runs: its name is removed from the base binary.
