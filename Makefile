@@ -13,11 +13,11 @@ DENO_VERSION := $(shell sed -n 's/^  "deno": "\(.*\)",$$/\1/p' packaging/toolcha
 # Relative: make does not take blanks in the names of targets.
 DENO := build/toolchain/deno
 BINARY := build/bin/aws_signing_helper
-# What the tests run under wine: the program, and one with a double of the store in it.
+# Programs that the tests run under wine: the program, and one with a double of the store in it.
 WINDOWS_BINARIES := build/windows/aws_signing_helper.exe build/windows/store_program.exe
-# What they run under emulation: the program with a double of the keychain in it.
+# Programs that they run under emulation: the program with a double of the keychain in it.
 ARM64_BINARIES := build/arm64/store_program
-# What they look at as files.
+# Programs that they read as files.
 MACOS_BINARIES := build/darwin-x64/aws_signing_helper build/darwin-arm64/aws_signing_helper
 SOURCES := $(shell find src plugins packaging -type f ! -name '*.md') deno.json deno.lock
 DOUBLES := $(wildcard tests/plugins/*.ts tests/plugins/*/double.ts)
@@ -67,7 +67,7 @@ build/doubles.sum: FILES := $(DOUBLES)
 build/packages.stamp: $(DENO) build/lock.sum
 	@echo "packages: installing what deno.lock names from the npm registry" >&2
 	@$(DENO) install --quiet --frozen || { \
-	  echo "packages: the npm registry did not give what deno.lock names; check the network and run make again" >&2; exit 1; }
+	  echo "packages: the npm registry did not return what deno.lock names; check the network and run make again" >&2; exit 1; }
 	@touch $@
 
 $(BINARY): build/packages.stamp build/sources.sum
@@ -90,7 +90,7 @@ build/arm64/store_program: build/packages.stamp build/sources.sum build/doubles.
 	@$(DENO) run --quiet --cached-only -A packaging/build.ts $@ --target aarch64-unknown-linux-gnu \
 	  --entry tests/plugins/store_program.ts >&2
 
-# A stamp: a release is many files. RELEASE_URL says where they will stand, for Homebrew and others.
+# A stamp: a release is many files. RELEASE_URL names their place, for Homebrew and others.
 build/dist.stamp: $(BINARY) build/sources.sum build/release_url
 	@$(DENO) run --quiet --cached-only -A packaging/dist.ts $(BINARY)
 	@touch $@
@@ -135,7 +135,7 @@ check: build/packages.stamp unit-tools ## format, lint, types, imports, commands
 test: tools $(BINARY) $(WINDOWS_BINARIES) $(ARM64_BINARIES) $(MACOS_BINARIES) test-image ## everything `check` does, and the tests of the binary
 	@$(DENO) run --quiet --cached-only -A tests/run.ts all
 
-# What one test file needs besides the program.
+# Files that one test file needs besides the program.
 TEST_ONE_FILES := $(if $(findstring windows,$(FILE)),$(WINDOWS_BINARIES)) \
   $(if $(findstring arm64,$(FILE)),$(ARM64_BINARIES)) $(if $(findstring macos,$(FILE)),$(MACOS_BINARIES)) \
   $(if $(findstring release,$(FILE)),test-image)
@@ -157,7 +157,7 @@ else
 test-image: build/dist.stamp
 endif
 
-# For a Deno whose base binary cannot be had: make test-runtime DENO_VERSION=…
+# For a Deno whose base binary is not available: make test-runtime DENO_VERSION=…
 .PHONY: test-runtime
 test-runtime: build/packages.stamp tools ## the tests with the bundle under `deno run`: [DENO_VERSION=… FILE=…]
 	@$(DENO) run --quiet --cached-only -A packaging/launcher.ts build/runtime
@@ -183,7 +183,7 @@ demo-emulator: $(BINARY) ## the emulator of the last demo until Ctrl-C, to run i
 BENCH := timeout --kill-after=30 1200 $(DENO) run --quiet --cached-only -A
 
 .PHONY: bench
-bench: $(BINARY) tools ## start-up, memory, size and requests a second, beside the least there can be
+bench: $(BINARY) tools ## start-up, memory, size and requests a second, compared with the minimum
 	@$(DENO) run --quiet --cached-only -A packaging/launcher.ts build/runtime
 	@failed=; for part in "run.ts $(BINARY)" "under_deno_run.ts build/runtime/aws_signing_helper" serve.ts refresh.ts stages.ts cells.ts; do \
 	  $(BENCH) tests/bench/$$part || failed="$$failed $${part%% *} ($$?)"; \

@@ -225,8 +225,8 @@ async function deno(
     env: { NO_COLOR: "1", ...env },
   }).output();
   if (!success) {
-    const said = new TextDecoder().decode(stderr).trim();
-    throw new Error(`deno ${args[0]} failed: ${said.split("\n\nStack backtrace")[0]}`);
+    const message = new TextDecoder().decode(stderr).trim();
+    throw new Error(`deno ${args[0]} failed: ${message.split("\n\nStack backtrace")[0]}`);
   }
 }
 

@@ -6,9 +6,10 @@
  * Measured by tests/bench/stages.ts: without it `version` takes 4 % longer, `sign-string` 13 % with a PEM file
  * and 17 % with SoftHSM.
  *
- * V8 stores the kinds of the operands of comparisons in the code. So the recorded runs must be the same in
- * each build: `recording/` has their keys and certificate, and the recorder fixes time, random numbers,
- * signatures and the order of the file system's answers. With new keys, whether an ECDSA signature began with a zero changed a byte.
+ * V8 stores the kinds of the operands of comparisons in the code. So the recorded runs must be the
+ * same in each build. `recording/` has their keys and certificate. The recorder fixes time, random
+ * numbers, signatures and the order of the file system's answers. With new keys, whether an ECDSA
+ * signature began with a zero changed a byte.
  *
  * @module
  */

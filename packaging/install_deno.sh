@@ -29,7 +29,7 @@ if [ -n "$on_path" ] && [ "$(version_of "$on_path")" = "$version" ]; then
 fi
 
 if [ "$(uname -s)-$(uname -m)" != "Linux-x86_64" ]; then
-  fail "npm has no Deno $version for $(uname -s) $(uname -m); install Deno $version (https://docs.deno.com/runtime/getting_started/installation/) and have it on PATH"
+  fail "npm has no Deno $version for $(uname -s) $(uname -m); put it on PATH (https://docs.deno.com/runtime/getting_started/installation/)"
 fi
 command -v npm >/dev/null || fail "npm is missing; install Node.js with npm (Debian: apt-get install nodejs npm)"
 
@@ -42,7 +42,7 @@ if [ "$(version_of "$folder/package/deno")" != "$version" ]; then
   npm pack "@deno/linux-x64-glibc@$version" --json --ignore-scripts --pack-destination "$folder" \
     --fetch-retries=2 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 \
     >"$folder/packed.json" 2>"$log" ||
-    fail "npm could not install Deno $version; see $log, check the npm registry setting and run make again"
+    fail "npm could not install Deno $version; check the npm registry setting and run make again (log: $log)"
   if [ "$version" = "$(pinned deno)" ]; then
     # npm compares the package with the registry's integrity; this compares it with the pinned one.
     grep -qF "\"integrity\": \"$(pinned integrity)\"" "$folder/packed.json" ||

@@ -35,7 +35,7 @@ const SHARED_SCRIPTS: readonly (readonly [string, (loadedBy: Users) => boolean])
   ["services", () => true],
 ];
 
-/** Returns true if a script or plugin loads a file. */
+/** Function that returns true if a script or plugin loads a file. */
 type Users = (name: string) => boolean;
 
 /** Returns the script for a file: the first one, that of its only user or plugin, or a shared one. */

@@ -181,8 +181,8 @@ export function printableName(text: string): string {
 }
 
 /**
- * Returns ` "value"` for a message that refuses a flag's value, or nothing for a long value: that
- * could be a secret that was given to the wrong flag.
+ * Returns ` "value"` for a message that refuses a flag's value, or nothing for a long value. A long
+ * value could be a secret that was given to the wrong flag.
  */
 export function refusedValue(text: string): string {
   return text.length > MAX_SHOWN_VALUE_LENGTH ? "" : ` "${printable(text)}"`;

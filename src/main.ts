@@ -83,7 +83,7 @@ const system: System = {
   },
 };
 
-/** Writes to standard error. A closed stderr is not an error of the command. */
+/** Log on standard error. A closed stderr is not an error of the command. */
 let log: Log = {
   writeLine: (line) => {
     try {

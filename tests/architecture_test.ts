@@ -1,6 +1,6 @@
 /**
- * Directions of imports between the layers, checked over every source file as
- * `deno fmt` writes it: statements begin at the start of a line, specifiers are in double quotes.
+ * Directions of imports between the layers, checked over every source file as `deno fmt` writes it.
+ * Statements begin at the start of a line, and specifiers are in double quotes.
  */
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -123,7 +123,7 @@ function isForward(file: string, target: string): boolean {
   return from >= 0 && to >= 0 && from <= to;
 }
 
-/** True for a `Deno.dlopen` outside of every function, method and class. */
+/** Returns true for a `Deno.dlopen` outside of every function, method and class. */
 function opensLibraryAtTopLevel(code: string): boolean {
   // A statement at the top begins in the first column, with anything but a closing bracket.
   return code.split(/^(?=[^\s)}\]])/m).some((statement) => {

@@ -77,7 +77,7 @@ for library in ossl-modules/tpm2.so:tpm2-openssl libtss2-esys.so.0:libtss2-esys-
   ! lacks /usr/lib/*/"$file" "/usr/lib/$file" "/usr/lib64/$file" || add "${library#*:}"
 done
 section=all
-# What releases are made with, and judged by.
+# Tools that make and check releases.
 need dpkg-deb dpkg
 need mmdebstrap mmdebstrap
 need umoci umoci
@@ -274,8 +274,8 @@ go_program() { # NAME MODULE@VERSION
 go_program kustomize sigs.k8s.io/kustomize/kustomize/v5@v5.8.1
 go_program actionlint github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-# What follows is built where its toolchain is, and told as not run where it is not: the reason stands in
-# build/clients/NAME/why-not, where the tests find it.
+# The following clients are built if their toolchain is installed. Otherwise they are reported as not run,
+# and the tests find the reason in build/clients/NAME/why-not.
 go_version() { go env GOVERSION; }
 go_v1_version() { go_version; }
 go_base_version() { go_version; }
@@ -304,7 +304,7 @@ to_build() {
   return 1
 }
 
-# build COMMAND...: runs a step of the build, whose words are kept for when it fails.
+# build COMMAND...: runs a step of the build; its output is kept and shown if it fails.
 build() {
   "$@" >"$folder/build.log" 2>&1 ||
     fail "the $name client could not be built; check the network, and see $folder/build.log"

@@ -1,27 +1,64 @@
 /**
- * The style rule for comments, messages, names and documents, where a pattern can check it: the
- * words of the dialect that issue 17 removed, and the first word of a comment.
+ * The style rule for comments, messages, names and documents, where a pattern can check it. Checked
+ * are the words of the dialect that issue 17 removed, the first word of a comment, and the length
+ * of its sentences.
  */
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { assertEquals, assertGreater } from "@std/assert";
 
+import { longestSentence, readComments } from "./support/comments.ts";
 import { findDialect } from "./support/dialect.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** Folders that are checked. */
-const FOLDERS = ["src", "plugins", "packaging", "tests", ".github"];
+const FOLDERS = ["src", "plugins", "packaging", "tests", ".github", ".ci"];
 
-/** Documents of the root folder. */
-const DOCUMENTS = ["README.md", "commands.md"];
+/** Files of the root folder. */
+const DOCUMENTS = ["README.md", "commands.md", "Makefile"];
+
+/** Names of the files that are checked. */
+const CHECKED = /(?:\.(?:md|sh|py|ps1|c|h)|(?<!\.d)\.ts)$|\/\.ci\/run$/;
+
+/** Files whose comments begin with "#". */
+const HASH_COMMENTS = /\.(?:sh|py|ps1)$|^Makefile$|^\.ci\//;
 
 /** Files that contain the words in order to find them. */
 const SKIPPED = ["tests/prose_test.ts", "tests/support/dialect.ts"];
 
 /** First words of a comment that does not begin with a verb or a noun. */
 const OPENING = /^(?:What|Whether|Who|Which|Where|How)\b/;
+
+/** First words of a comment on a type: it is a noun, not what the type does. */
+const VERB =
+  /^(?:Adds|Calls|Checks|Collects|Counts|Creates|Decodes|Decrypts|Emulates|Encodes|Finds|Handles|Hashes|Iterates|Keeps|Loads|Logs in|Makes|Opens|Parses|Picks|Prints|Reads|Records|Removes|Returns|Runs|Searches|Sends|Starts|Throws|Vends|Verifies|Writes|Yields)\b(?! of\b)/;
+
+/** A declaration that is a type. */
+const TYPE = /^(?:export )?(?:default )?(?:abstract )?(?:class|interface|type|enum) /;
+
+/** A declaration of a function. */
+const FUNCTION = /^(?:export )?(?:default )?(?:async )?function\b/;
+
+/** Beginning of a comment on a function: a verb in the third person. */
+const THIRD_PERSON = /^[A-Z][a-z]*(?:-[a-z]+)?s\b/;
+
+/** Most words in a sentence of a comment. CONTRIBUTING.md asks for 20. */
+const MAX_WORDS = 25;
+
+/** Files with longer sentences, until they are split. */
+const LONG_SENTENCES = [
+  "src/cli/secrets.ts",
+  "src/cli/terminal/controlling_terminal.ts",
+  "src/imds/listener/local_addresses.ts",
+  "src/imds/listener/peer_server.ts",
+  "src/imds/listener/sockets.ts",
+  "src/runtime/descriptor.ts",
+];
+
+/** Files with types or functions whose comment begins otherwise, until they are changed. */
+const OTHER_OPENINGS = ["plugins/file/passphrase_prompt.ts", "src/imds/listener/peer_server.ts"];
 
 /** A word in its technical or plain sense. */
 interface Exception {
@@ -60,7 +97,7 @@ const ALLOWED: readonly Exception[] = [
     reason: "a clock that is behind another",
   },
   {
-    files: /^\.github\/CONTRIBUTING\.md$/,
+    files: /^(?:\.github\/CONTRIBUTING\.md|tests\/support\/comments\.ts)$/,
     word: "words",
     reason: "the rule limits the number of words of a sentence",
   },
@@ -101,6 +138,7 @@ const ALLOWED: readonly Exception[] = [
     line: CODE,
     reason: "name of a variable",
   },
+  { files: /^tests\/.*\.ts$/, word: "said", line: CODE, reason: "name of a variable" },
 ];
 
 /** Text of each file by its path below the root, with slashes. */
@@ -116,12 +154,38 @@ function violations(sources: Sources): string[] {
         if (!isAllowed(file, word, line)) found.push(`${file}:${i + 1}: "${word}"; use: ${plain}`);
       }
       if (file.endsWith(".md")) continue;
-      const [opening] = OPENING.exec(commentStart(line, lines[i - 1] ?? "")) ?? [];
+      const start = (HASH_COMMENTS.test(file) ? hashCommentStart : commentStart)(
+        line,
+        lines[i - 1] ?? "",
+      );
+      const [opening] = OPENING.exec(start) ?? [];
       if (opening) {
         found.push(
           `${file}:${i + 1}: a comment begins with "${opening}"; begin with a verb or noun`,
         );
       }
+    }
+    if (file.endsWith(".ts")) found.push(...commentViolations(file, text));
+  }
+  return found;
+}
+
+/** Returns the violations in the comments of TypeScript code. */
+function commentViolations(file: string, text: string): string[] {
+  const found: string[] = [];
+  for (const { line, isDocumentation, paragraphs, code } of readComments(text)) {
+    const [start = ""] = paragraphs;
+    if (isDocumentation && !OTHER_OPENINGS.includes(file)) {
+      if (TYPE.test(code) && VERB.test(start)) {
+        found.push(`${file}:${line}: the comment on a type begins with a verb; begin with a noun`);
+      }
+      if (FUNCTION.test(code) && start !== "" && !THIRD_PERSON.test(start)) {
+        found.push(`${file}:${line}: the comment on a function begins with no verb`);
+      }
+    }
+    const words = Math.max(0, ...paragraphs.map(longestSentence));
+    if (words > MAX_WORDS && !LONG_SENTENCES.includes(file)) {
+      found.push(`${file}:${line}: a sentence has ${words} words; at most ${MAX_WORDS}`);
     }
   }
   return found;
@@ -142,6 +206,12 @@ function commentStart(line: string, before: string): string {
   return isContinued ? "" : text;
 }
 
+/** Returns the text of the comment that begins on `line` with "#", or an empty text. */
+function hashCommentStart(line: string, before: string): string {
+  const text = /^\s*# (.*)/.exec(line)?.[1] ?? "";
+  return /^\s*#(?!!)/.test(before) ? "" : text;
+}
+
 function readSources(folders: readonly string[]): Sources {
   const sources = new Map<string, string>();
   const read = (path: string) => {
@@ -152,7 +222,7 @@ function readSources(folders: readonly string[]): Sources {
     for (const { name, isDirectory } of Deno.readDirSync(folder)) {
       const path = join(folder, name);
       if (isDirectory) visit(path);
-      else if (/\.md$|(?<!\.d)\.ts$/.test(name)) read(path);
+      else if (CHECKED.test(path.replaceAll("\\", "/"))) read(path);
     }
   };
   for (const folder of folders) visit(join(ROOT, folder));
@@ -230,10 +300,37 @@ Deno.test("violations() finds a word in a comment that is allowed only in code",
   );
 });
 
+/** TypeScript code whose comment violates the rule, with a part of the violation. */
+const PLANTED_COMMENTS: readonly (readonly [text: string, part: string])[] = [
+  ["/** Reads a file. */\nexport type Read = () => void;", "the comment on a type"],
+  ["/**\n * Opens it.\n */\nclass A {}", "the comment on a type"],
+  ["/** The key of it. */\nexport async function key() {}", "the comment on a function"],
+  [`/** Reads ${"a ".repeat(24)}b. */`, "has 26 words"],
+  [`// Reads it. Sends\n// ${"a ".repeat(25)}b.`, "has 27 words"],
+];
+
+for (const [text, part] of PLANTED_COMMENTS) {
+  Deno.test(`violations() finds the comment ${JSON.stringify(text)}`, () => {
+    const found = violations(new Map([["src/a.ts", `${text}\n`]]));
+    assertEquals(found.length, 1, found.join("\n"));
+    assertEquals(found[0]?.includes(part), true, found[0]);
+  });
+}
+
+Deno.test("violations() finds the first word of a comment in a script", () => {
+  const text = "#!/bin/sh\n# What it is.\n# Which one.\n";
+  const found = violations(new Map([["a.sh", text]]));
+  assertEquals(found, ['a.sh:2: a comment begins with "What"; begin with a verb or noun']);
+});
+
 /** Texts within the rule. */
 const SOUND = [
   "// There is no terminal, and there are no keys.",
   "/** Closes a key that is no longer used. */",
+  "/** Reader of a file. */\ntype Read = () => void;",
+  "/** Percent-encodes it. */\nfunction encode() {}",
+  `// Reads it. ${"a ".repeat(25)}\n//\n// - ${"a ".repeat(40)}\n// | ${"a ".repeat(40)}`,
+  `// Reads \`${"a ".repeat(40)}\` and {@link ${"a ".repeat(40)}}.`,
   "/**\n * Returns the key, and the place\n * Where it is.\n */",
   "// Reads the key.\n// Which one does not matter.",
   'const standard = forgive(wordsize, "https://a.invalid/ What");',

@@ -1,7 +1,7 @@
 /**
  * Mach-O programs (macOS) made by `deno compile`. On arm64 the payload is a separate segment,
- * `__SUI`, right before `__LINKEDIT`; on x64 it is appended after a marker, and `__LINKEDIT`
- * is extended over it.
+ * `__SUI`, right before `__LINKEDIT`. On x64 it is appended after a marker, and `__LINKEDIT` is
+ * extended over it.
  *
  * @module
  */

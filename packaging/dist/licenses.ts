@@ -42,7 +42,7 @@ export interface BundledPackage {
   readonly folder: string;
 }
 
-/** The packages whose files are inputs of the bundle, by name and version. */
+/** Returns the packages whose files are inputs of the bundle, by name and version. */
 export async function bundledPackages(
   inputs: readonly string[],
   root: string,

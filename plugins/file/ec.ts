@@ -29,8 +29,8 @@ import { type Digest, verifySignature } from "../../src/x509/verify_signature.ts
 import type { PrivateKey, PrivateKeyInfo } from "./private_key_info.ts";
 
 /**
- * Makes a key from an ECPrivateKey (RFC 5915). Throws `DerError` if the private key is not a number of its
- * curve, or the file has a different public key; its first signature does so, too.
+ * Makes a key from an ECPrivateKey (RFC 5915). Throws `DerError` if the private key is not a number
+ * of its curve, or the file has a different public key. The key's first signature throws it too.
  */
 export async function openEcKey(info: PrivateKeyInfo): Promise<PrivateKey> {
   const curve = namedCurve(info.parameters);

@@ -94,9 +94,9 @@ const PBES1_SCHEMES: Readonly<Record<string, Pbes1Scheme>> = {
 /**
  * Decrypts with the scheme of an AlgorithmIdentifier.
  *
- * Throws `WrongPassphraseError` if the passphrase is wrong, `UnsupportedCipherError` if the scheme
- * is not supported, `UnsupportedFormatError` if it is too costly, and {@link DerError} if the
- * parameters are malformed.
+ * Throws `WrongPassphraseError` if the passphrase is wrong, and `UnsupportedCipherError` if the
+ * scheme is not supported. Throws `UnsupportedFormatError` if the scheme is too costly, and {@link
+ * DerError} if the parameters are malformed.
  */
 export async function decrypt(
   algorithm: DerReader,

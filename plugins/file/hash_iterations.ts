@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { hashLoop, hasLoop } from "./hash_loop.ts";
 
-/** Hashes a digest `iterations` times. */
+/** Function that hashes a digest `iterations` times. */
 export type IterateHash = (
   hash: string,
   digest: Uint8Array,
@@ -34,7 +34,7 @@ interface Work {
   readonly slice: number;
 }
 
-/** Iterates in this thread. */
+/** Iterator in this thread. */
 export const localHashIterator: HashIterator = {
   iterate: async (hash, digest, iterations) => {
     if (!hasLoop(hash) || iterations < MIN_LOOP_ITERATIONS) {

@@ -63,7 +63,10 @@ async function schemeOf(keyType: MlDsaKeyType) {
 
 type Scheme = Awaited<ReturnType<typeof schemeOf>>;
 
-/** `CHOICE { seed [0] OCTET STRING, expandedKey OCTET STRING, both SEQUENCE }`, RFC 9881 section 6. */
+/**
+ * Reads `CHOICE { seed [0] OCTET STRING, expandedKey OCTET STRING, both SEQUENCE }`, RFC 9881
+ * section 6.
+ */
 function readMlDsaPrivateKey(privateKey: Uint8Array): EncodedKey {
   const choice = new DerReader(privateKey);
   const { tag, contents } = choice.next();

@@ -1,9 +1,9 @@
 /**
  * The `file:` keystore: private keys and certificates in PEM, DER and PKCS#12 files.
  *
- * Reads private keys in PKCS#8 (plain, or encrypted with PBES2, PBES1 or a PKCS#12 scheme), PKCS#1
- * and SEC1 (plain or `Proc-Type: 4,ENCRYPTED`), PKCS#12 old and modern; RSA, EC and ML-DSA. A
- * `TSS2 PRIVATE KEY` belongs to the `handle:` keystore.
+ * Reads RSA, EC and ML-DSA keys in PKCS#8, plain or encrypted with PBES2, PBES1 or a PKCS#12
+ * scheme. Reads also PKCS#1 and SEC1 (plain or `Proc-Type: 4,ENCRYPTED`), and PKCS#12 old and
+ * modern. A `TSS2 PRIVATE KEY` belongs to the `handle:` keystore.
  *
  * The plain PEM path loads no npm package; pkijs (PKCS#12), node-forge (RC2) and ML-DSA
  * are loaded when needed.

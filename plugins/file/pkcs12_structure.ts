@@ -66,9 +66,9 @@ const LOCAL_KEY_ID = "1.2.840.113549.1.9.21";
 const X509_CERTIFICATE = "1.2.840.113549.1.9.22.1";
 
 /**
- * Reads the bags of `SafeContents`, of any type. Uses the schemas of `pkijs` but not its classes:
- * these parse keys and certificates, support fewer algorithms than this program, and refuse the
- * whole file for one unknown bag.
+ * Reads the bags of `SafeContents`, of any type. Uses the schemas of `pkijs` but not its classes.
+ * These parse keys and certificates, and support fewer algorithms than this program. They refuse
+ * the whole file for one unknown bag.
  */
 export function readBags(libraries: Libraries, safeContents: Block): Bag[] {
   const { asn1js, pkijs } = libraries;

@@ -12,7 +12,7 @@ import type { InputSource, KeystoreUri } from "../../src/keystore/uri.ts";
 /** Largest file that is read, in bytes. Keys and certificate bundles are smaller. */
 export const MAX_FILE_BYTES = 4 * 1024 * 1024;
 
-/** Reads the bytes of a file. */
+/** Reader of a file's bytes. */
 type Read = (path: string) => Promise<Uint8Array<ArrayBuffer>>;
 
 /** Reads a file or input like {@link readAll}. Also throws `key-format` if it is empty. */

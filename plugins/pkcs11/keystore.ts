@@ -1,7 +1,7 @@
 /**
  * The `pkcs11:` keystore. It finds objects by the rules of "Recommendations for applications using
- * X.509 client certificates" (draft-woodhouse-cert-best-practice, section 8): first without a login,
- * then with a login if exactly one token matches.
+ * X.509 client certificates" (draft-woodhouse-cert-best-practice, section 8). It searches first
+ * without a login, then with a login if exactly one token matches.
  *
  * @module
  */

@@ -45,9 +45,9 @@ const ML_DSA_SIGNATURE_BYTES: Readonly<Record<MlDsaKeyType, number>> = {
 };
 
 /**
- * Returns the mechanisms that can sign a message with a key, in the order to try them: first those
- * that sign a hash computed here, then those that hash on the token. `offered` is the token's
- * mechanism list; if it is undefined or has none of them, all are tried.
+ * Returns the mechanisms that can sign a message with a key, in the order to try them. Mechanisms
+ * that sign a hash computed here come first, then those that hash on the token. `offered` is the
+ * token's mechanism list. If it is undefined or has none of them, all are tried.
  */
 export function mechanismsFor(
   { keyType, curve }: PublicKey,

@@ -1,6 +1,6 @@
 /**
- * The SVID of a workload, as long as it is used: follows the stream, opens it again, and warns of an
- * SVID that is not renewed.
+ * The SVID of a workload, as long as it is used. Follows the stream, opens it again, and warns of
+ * an SVID that is not renewed.
  *
  * @module
  */

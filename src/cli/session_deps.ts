@@ -50,7 +50,7 @@ export async function createSessionDeps(
     // It has no effect here, but a user who set it expects a file with the TLS session's keys.
     throw new HelperError(
       "usage",
-      "SSLKEYLOGFILE is set, which asks for the TLS session's keys in a file; unset it",
+      "SSLKEYLOGFILE: asks for the TLS session's keys in a file; unset it",
     );
   }
   const verifyServer = !values.isOn("no-verify-ssl");

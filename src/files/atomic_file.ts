@@ -35,7 +35,7 @@ const PRIVATE = 0o600;
  */
 export function replaceFile(path: string, bytes: Uint8Array, owner?: Owner): void {
   const temporary = join(dirname(path), `${temporaryPrefix(path)}${randomName()}.tmp`);
-  // Owner and mode are set on the descriptor, not on the path: in a directory that others can write
+  // Owner and mode are set on the descriptor, not on the path. In a directory that others can write
   // to, the path may lead to another file by then. (Windows has no O_NOFOLLOW.)
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL |
     (constants.O_NOFOLLOW ?? 0);
@@ -83,8 +83,8 @@ function randomName(): string {
 }
 
 /**
- * Changes the mode, whatever the umask is. A file that was passed on to another owner, and has the mode,
- * is left as it is: without CAP_FOWNER this process may not change it.
+ * Changes the mode, whatever the umask is. A file that was passed on to another owner, and has the
+ * mode, is left as it is. Without CAP_FOWNER this process may not change it.
  */
 function changeMode(descriptor: number, mode: number): void {
   if ((fstatSync(descriptor).mode & 0o7777) !== mode) fchmodSync(descriptor, mode);

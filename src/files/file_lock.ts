@@ -30,8 +30,8 @@ export function lockPathOf(path: string): string {
  * Locks the lock file at `path`, which is created if it does not exist. Returns undefined if another
  * process holds the lock for `timeout` milliseconds. Messages contain `label` instead of the path.
  *
- * Throws the system's error if the file cannot be created or opened, and `credentials-file` if `path`
- * is not a regular file or the file system does not support locks.
+ * Throws the system's error if the file cannot be created or opened. Throws `credentials-file` if
+ * `path` is not a regular file or the file system does not support locks.
  */
 export async function lockFile(
   path: string,

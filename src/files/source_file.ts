@@ -387,7 +387,7 @@ function isNullDevice(info: Stats): boolean {
   return info.isCharacterDevice() && info.rdev === Deno.statSync("/dev/null").rdev;
 }
 
-/** Collects the bytes read, and decides when to read again. */
+/** Collector of the bytes read, which decides when to read again. */
 class SourceBuffer {
   #bytes = new Uint8Array(16 * 1024);
   #length = 0;

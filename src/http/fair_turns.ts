@@ -10,7 +10,7 @@
 /** Maximum time without yielding, milliseconds. */
 const MAX_UNINTERRUPTED = 10;
 
-/** Yields when one reader has run for too long. */
+/** Turns of readers: one that has run for too long yields. */
 export class FairTurns {
   #since = performance.now();
 

@@ -23,7 +23,7 @@ export interface HttpOptions extends ConnectionOptions {
   readonly endpointSetting?: string;
 }
 
-/** Sends one request within `timeoutMilliseconds`. */
+/** Function that sends one request within `timeoutMilliseconds`. */
 export type SendRequest = (
   request: HttpRequest,
   timeoutMilliseconds: number,

@@ -116,7 +116,7 @@ async function sendRequest(stream: ByteStream, request: ExchangeRequest): Promis
 
 type ResponseHead = Omit<HttpResponse, "body">;
 
-/** Reads a response within {@link RESPONSE_LIMITS}; keeps bytes that were read ahead. */
+/** Reader of a response within {@link RESPONSE_LIMITS}, with the bytes that were read ahead. */
 class ResponseReader {
   /** The bytes received; those before `#start` are consumed. */
   #buffer = new Uint8Array(16_384);

@@ -18,7 +18,7 @@ export const PROXY_VARIABLES = [
   "all_proxy",
 ] as const;
 
-/** Reads an environment variable. */
+/** Reader of environment variables. */
 export type Environment = (name: string) => string | undefined;
 
 /** An HTTP proxy. */

@@ -1,6 +1,6 @@
 /**
- * TCP connection to a name with several addresses, of which some may not be reachable, such as an IPv6
- * address on a network without IPv6 (RFC 8305, "Happy Eyeballs").
+ * TCP connection to a name with several addresses (RFC 8305, "Happy Eyeballs"). Some may not be
+ * reachable, such as an IPv6 address on a network without IPv6.
  *
  * @module
  */

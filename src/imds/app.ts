@@ -68,7 +68,7 @@ export interface Connection {
   readonly received: number;
 }
 
-/** Handles one request. */
+/** Handler of one request. */
 export type RequestHandler = (
   request: Request,
   connection: Connection,
@@ -226,7 +226,7 @@ interface Client {
   readonly view: RoleView;
 }
 
-/** Finds the role of each client. The user of the connection decides at each request. */
+/** Roles of the clients. The user of the connection decides at each request. */
 class Clients {
   readonly views: readonly RoleView[];
   readonly #byUser: ReadonlyMap<number, RoleView>;

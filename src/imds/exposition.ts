@@ -2,8 +2,8 @@
  * Writer of Prometheus' text format, version 0.0.4
  * (https://prometheus.io/docs/instrumenting/exposition_formats/). Pure.
  *
- * prom-client would be the library for it. It has no use here: `serve` has its values already, and
- * prom-client adds 70 kB, two packages and 50 ms of loading to write them in this format.
+ * prom-client would be the library for it. It has no use here, because `serve` has its values
+ * already. To write them in this format, prom-client adds 70 kB, two packages and 50 ms of loading.
  *
  * @module
  */

@@ -61,9 +61,9 @@ export async function openSigner(
 /**
  * Opens key, certificate and chain for a session.
  *
- * Throws `usage` without a source, `key-mismatch` if key and certificate do not match,
- * `key-not-found` if there is no certificate, `certificate-chain` if the chain is too long for the
- * service, and errors of the keystores.
+ * Throws `usage` without a source, `key-mismatch` if key and certificate do not match, and
+ * `key-not-found` if there is no certificate. Throws `certificate-chain` if the chain is too long
+ * for the service. Throws errors of the keystores.
  */
 export async function openIdentity(
   source: IdentitySource,

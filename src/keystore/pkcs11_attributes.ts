@@ -7,7 +7,9 @@
 /** Parsed attributes: lower-case names, percent-decoded values. */
 type Attributes = ReadonlyMap<string, Uint8Array>;
 
-/** Returns the error of a value as the end of a sentence; undefined for a valid value. */
+/**
+ * Function that returns the error of a value as the end of a sentence; undefined for a valid value.
+ */
 type Check = (text: string) => string | undefined;
 
 const anyValue: Check = () => undefined;

@@ -7,7 +7,7 @@
 import type { Keystore } from "./types.ts";
 import type { Scheme } from "./uri.ts";
 
-/** Returns the keystore of a scheme. */
+/** Function that returns the keystore of a scheme. */
 export type KeystoreRegistry = (scheme: Scheme) => Promise<Keystore>;
 
 /** Module loader of each scheme. */

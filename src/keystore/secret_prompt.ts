@@ -24,7 +24,7 @@ export interface SecretPromptOptions {
   readonly secretName: string;
 }
 
-/** Prompts for one secret until an answer is right, at most {@link MAX_PROMPTS} times. */
+/** Prompt for one secret until an answer is right, at most {@link MAX_PROMPTS} times. */
 export class SecretPrompt {
   #prompts = 0;
 

@@ -1,6 +1,6 @@
 /**
  * The contract between the program and its keystores. A keystore is a plugin, chosen by the scheme
- * of a {@link KeystoreUri}; To add one, implement {@link Keystore}. The other interfaces here are
+ * of a {@link KeystoreUri}. To add one, implement {@link Keystore}. The other interfaces here are
  * optional capabilities.
  *
  * @module
@@ -235,9 +235,9 @@ export interface KeystoreContext {
   monotonic(): number;
   sleep(milliseconds: number): Promise<void>;
   /**
-   * Until the result is disposed, SIGINT and SIGTERM do not end the process but abort `signal`. The
-   * abort reason is an `interrupted` error. Use it for work that must be undone: check the signal
-   * between steps, undo, throw its reason.
+   * Holds signals: until the result is disposed, SIGINT and SIGTERM do not end the process but
+   * abort `signal`. The abort reason is an `interrupted` error. Use it for work that must be
+   * undone: check the signal between steps, undo, throw its reason.
    */
   holdSignals(): SignalHold;
 }

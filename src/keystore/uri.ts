@@ -1,6 +1,6 @@
 /**
- * Source of a key or certificate: a file path, or a URI whose scheme selects the keystore (RFC 7512
- * for `pkcs11:`; the same attribute syntax for `keychain:` and `cng:`).
+ * Source of a key or certificate: a file path, or a URI whose scheme selects the keystore.
+ * `pkcs11:` is RFC 7512; `keychain:` and `cng:` have the same attribute syntax.
  *
  * @module
  */
@@ -18,8 +18,8 @@ export interface SchemeDescription {
   /** Operating systems that have the keystore. */
   readonly platforms: readonly Platform[];
   /**
-   * Syntax after the scheme: a file's path, text that the plugin reads, attributes separated by
-   * semicolons, the same after an optional address, or attributes that RFC 7512 allows.
+   * Syntax after the scheme: a file's path, text that the plugin reads, or attributes separated by
+   * semicolons. The attributes may follow an optional address, or be those that RFC 7512 allows.
    */
   readonly syntax: "path" | "text" | "attributes" | "address" | "rfc7512";
   /** Certificate store of its platforms, which `--cert-selector` searches. */

@@ -12,9 +12,9 @@ const SYMBOLS = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /**
- * Ends the process with `code`. Exit handlers do not run: that of OpenSSL, which PKCS#11 modules and the
- * TPM library load, frees memory that the runtime's threads free too when they end. 2 of 1,240 processes
- * ended by SIGABRT after their work. Returns only on a system without the function.
+ * Ends the process with `code`. Exit handlers do not run. PKCS#11 modules and the TPM library load
+ * OpenSSL. Its handler frees memory that the runtime's threads free too when they end. 2 of 1,240
+ * processes ended by SIGABRT after their work. Returns only on a system without the function.
  */
 export async function endProcess(
   code: number,

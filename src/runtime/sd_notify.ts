@@ -24,7 +24,7 @@ const MSG_NOSIGNAL = 0x4000;
 /** sizeof(sockaddr_un.sun_path) */
 const MAX_PATH_BYTES = 108;
 
-/** Sends a state such as `READY=1`; returns whether it was sent. Linux only. */
+/** Function that sends a state such as `READY=1`; returns whether it was sent. Linux only. */
 export type Notify = (state: string) => boolean;
 
 /**

@@ -102,8 +102,9 @@ function sameAttribute(a: NameAttribute, b: NameAttribute): boolean {
 }
 
 /**
- * Returns the RFC 2253 form of a DER Name: last relative name first, values escaped, unknown
- * attribute types dotted with their value as `#` and hex. Throws {@link DerError} if it is malformed.
+ * Returns the RFC 2253 form of a DER Name: last relative name first, values escaped. Unknown
+ * attribute types are dotted, with their value as `#` and hex. Throws {@link DerError} if it is
+ * malformed.
  */
 export function formatName(encoded: Uint8Array): string {
   return readName(encoded).map((relativeName) => relativeName.map(formatAttribute).join("+"))

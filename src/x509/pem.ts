@@ -77,9 +77,9 @@ interface OpenBlock {
 
 /**
  * Returns every block in the text, in order, except blocks that are commented out. Ignores text
- * around blocks. Line breaks may be missing or escaped. Throws {@link PemError} for a block without an
- * end or with content that is not base64, unless the block begins in a sentence and there are other
- * blocks.
+ * around blocks. Line breaks may be missing or escaped. Throws {@link PemError} for a block without
+ * an end or with content that is not base64. Ignores such a block if it begins in a sentence and
+ * there are other blocks.
  */
 export function parsePem(text: string): PemBlock[] {
   const blocks: PemBlock[] = [];

@@ -112,8 +112,8 @@ export async function formatSelector(
 
 /**
  * Escapes characters of a name as hex of their bytes: those that sh, PowerShell or cmd changes in
- * double quotes (straight and curved double quotes, `$`, `%`, `!`, backquotes, a backslash before a
- * quote), and blanks that could be lost or end the value.
+ * double quotes. They are straight and curved double quotes, `$`, `%`, `!`, backquotes, and a
+ * backslash before a quote. Blanks that could be lost or end the value are escaped too.
  */
 function escapeForShells(name: string): string {
   const hex = (text: string) =>

@@ -130,7 +130,7 @@ function minimum(values: readonly number[]): number {
   return Math.min(...values);
 }
 
-/** Handles this many requests of a workload. */
+/** Function that handles this many requests of a workload. */
 type Run = (requests: number) => Promise<void>;
 
 const HOST = "127.0.0.1:9911";

@@ -1,8 +1,8 @@
 // deno-lint-ignore-file no-console -- a benchmark prints its results
 /**
- * `make bench`, third part: the latency of `serve` while it refreshes its session with a service that
- * takes 500 ms, compared with those between refreshes in the same run. Ends with 1 when the target is
- * missed.
+ * `make bench`, third part: the latency of `serve` while it refreshes its session with a service
+ * that takes 500 ms. It is compared with the latency between refreshes in the same run. Ends with 1
+ * when the target is missed.
  *
  * Usage: deno run -A tests/bench/refresh.ts
  *
@@ -34,7 +34,7 @@ class Requests {
     return this.#microseconds.length;
   }
 
-  /** Milliseconds. */
+  /** Returns milliseconds. */
   quantile(share: number): number {
     const sorted = this.#microseconds.toSorted((a, b) => a - b);
     return (sorted[Math.floor(share * (sorted.length - 1))] ?? NaN) / 1000;

@@ -75,8 +75,8 @@ async function compileHelloWorld(output: string): Promise<void> {
 }
 
 /**
- * Copies a program just before it is measured, both in the same way: how a file came into the page cache
- * makes up to a tenth of the time in which a program starts from it.
+ * Copies a program just before it is measured, both in the same way. The way a file came into the
+ * page cache makes up to a tenth of a program's start time.
  */
 async function freshCopy(program: string, name: string): Promise<string> {
   const copy = resolve("build/bench", name);

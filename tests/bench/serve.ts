@@ -1,8 +1,8 @@
 // deno-lint-ignore-file no-console -- a benchmark prints its results
 /**
- * `make bench`, second part: requests a second and latency of `serve` for credentials,
- * with and without `--allow-user` and `--metrics`, compared with a bare `Deno.serve` and Node's http server in the same
- * run, in turns. Ends with 1 if a target is missed.
+ * `make bench`, second part: requests a second and latency of `serve` for credentials, with and
+ * without `--allow-user` and `--metrics`. It is compared with a bare `Deno.serve` and Node's http
+ * server in the same run, in turns. Ends with 1 if a target is missed.
  *
  * Usage: deno run -A tests/bench/serve.ts
  *

@@ -1,7 +1,7 @@
 /**
  * Service of a benchmark, in its own process, so that it does not share a processor with the
- * stopwatch: creates everything for a session, prints it as one line of JSON, and ends with its standard
- * input.
+ * stopwatch. It creates everything for a session, prints it as one line of JSON, and ends with its
+ * standard input.
  *
  * Usage: deno run -A tests/bench/service.ts [LATENCY-MILLISECONDS]
  *
@@ -21,7 +21,7 @@ await warmUp(scenario);
 const line = JSON.stringify({ directory: directory.path, keyPath: identity.keyPath, flags });
 Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 for await (const _ of Deno.stdin.readable) {
-  // nothing is said; only the end counts
+  // the input is ignored; only its end counts
 }
 
 async function warmUp({ identity, caBundle, emulator }: SessionScenario): Promise<void> {

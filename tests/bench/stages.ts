@@ -25,7 +25,10 @@ const ENTRY = `${ROOT}src/main.ts`;
 const RUNS = 20;
 const WARM_UPS = 3;
 
-/** Makes the bundle of a variant in a folder; returns the module that the program starts with. */
+/**
+ * Function that makes the bundle of a variant in a folder; returns the module that the program
+ * starts with.
+ */
 type Variant = (folder: string) => Promise<string>;
 
 async function whole(folder: string): Promise<string> {

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a benchmark prints its results
 /**
- * `make bench-runtime`: start-up of the bundle under `deno run` of a version of Deno, without a code cache,
- * as a ratio to hello world under the same version measured in turns.
+ * `make bench-runtime`: start-up of the bundle under `deno run` of a version of Deno, without a
+ * code cache. It is a ratio to hello world under the same version, measured in turns.
  *
  * Usage: deno run -A tests/bench/under_deno_run.ts LAUNCHER
  *

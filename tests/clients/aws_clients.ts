@@ -200,7 +200,10 @@ function objectStore(name: string, version: string, update: Cell): AwsClient {
   };
 }
 
-/** Runs a program whose user's home directory is HOME, as s3fs reads it from the user database. */
+/**
+ * Command that runs a program whose user's home directory is HOME, as s3fs reads it from the user
+ * database.
+ */
 const IN_HOME = [
   "unshare",
   "--mount",

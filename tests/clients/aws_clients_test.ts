@@ -1,6 +1,7 @@
 /**
- * Clients of AWS find the real binary's credentials by every way that they have, and sign with them; a
- * service that knows the vended secrets recomputes each signature. The table in tests/README.md has the results.
+ * Clients of AWS find the real binary's credentials by every way that they have, and sign with
+ * them. A service that knows the vended secrets recomputes each signature. The table in
+ * tests/README.md has the results.
  */
 import { assertEquals, assertExists } from "@std/assert";
 import { fileURLToPath } from "node:url";
@@ -13,7 +14,10 @@ import type { ClientRun } from "./clients_worker.ts";
 const WORKER = fileURLToPath(new URL("clients_worker.ts", import.meta.url));
 /** A worker that takes longer hangs, milliseconds. */
 const WORK_TIMEOUT = 400_000;
-/** Adds the address of EC2's metadata service to the namespace's loopback device, or not. */
+/**
+ * Command that adds the address of EC2's metadata service to the namespace's loopback device, or
+ * not.
+ */
 const WITH_ADDRESS = 'ip link set lo up; ip address add 169.254.169.254/32 dev lo; exec "$@"';
 const WITHOUT_ADDRESS = 'ip link set lo up; exec "$@"';
 

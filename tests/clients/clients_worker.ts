@@ -37,7 +37,7 @@ export interface ClientRun {
 }
 
 const REGION = "eu-central-1";
-/** Runs at once. */
+/** Number of runs at once. */
 const PARALLEL = 3;
 /** A client that takes longer hangs, seconds. */
 const DEFAULT_TIMEOUT = 60;

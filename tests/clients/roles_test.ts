@@ -1,6 +1,6 @@
 /**
- * Clients of three users of one `serve --roles` get three roles, by the metadata endpoint, and by the
- * container endpoint with the token file of their role.
+ * Clients of three users of one `serve --roles` get three roles. They use the metadata endpoint,
+ * and the container endpoint with the token file of their role.
  */
 import { assertEquals } from "@std/assert";
 

@@ -1,6 +1,7 @@
 /**
- * Verifies a request's AWS Signature Version 4 as a service does, from "Create a signed AWS API
- * request" of the IAM User Guide; none of it is the code under test.
+ * Verifier of a request's AWS Signature Version 4, as a service verifies it. It is written from
+ * "Create a signed AWS API request" of the IAM User Guide, and shares nothing with the code under
+ * test.
  *
  * @module
  */
@@ -52,7 +53,7 @@ const UNSIGNED_PAYLOADS: readonly string[] = [
   "UNSIGNED-PAYLOAD",
   "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
 ];
-/** Begins the values of x-amz-content-sha256 that have each chunk signed. */
+/** Beginning of the values of x-amz-content-sha256 that have each chunk signed. */
 const CHUNK_ALGORITHM = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
 /** Maximum difference between a request's time and the service's, milliseconds. */
 const MAX_SKEW = 15 * 60 * 1000;

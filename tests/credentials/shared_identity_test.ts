@@ -7,7 +7,7 @@ import { selfSigned } from "../x509/test_certificates.ts";
 
 const certificate = parseCertificate(await selfSigned());
 
-/** Counts openings and closings; signatures end when the test lets them. */
+/** Counter of openings and closings; signatures end when the test lets them. */
 class Keystore {
   readonly events: string[] = [];
   fails = false;

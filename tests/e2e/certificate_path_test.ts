@@ -16,7 +16,7 @@ import { SessionScenario } from "../support/session_scenario.ts";
 const DAY = 24 * 3_600_000;
 const inDays = (days: number) => new Date(Date.now() + days * DAY);
 
-/** A trust anchor's service, the anchor's intermediate, and a certificate of that. */
+/** Makes a trust anchor's service, the anchor's intermediate, and a certificate of that. */
 async function makeScenario() {
   const scenario = await SessionScenario.create();
   const intermediate = await issueCertificate(scenario.trustAnchor, {

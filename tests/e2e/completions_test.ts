@@ -26,7 +26,7 @@ const LINES: readonly (readonly [typed: string, continuations: readonly string[]
   ["aws_signing_helper version --cert", []],
 ];
 
-/** Returns a shell's completions of `typed`, in `directory`. */
+/** Function that returns a shell's completions of `typed`, in `directory`. */
 type Complete = (file: string, typed: string, directory: string) => Promise<readonly string[]>;
 
 const BASH = `

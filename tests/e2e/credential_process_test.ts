@@ -85,7 +85,7 @@ Deno.test("credential-process sends a path prefix of the endpoint and signs it",
   assertEquals(scenario.emulator.requests[0]?.url.split("?")[0], "/roles/anywhere/sessions");
 });
 
-/** A scenario with two authorities between end-entity certificate and trust anchor. */
+/** Makes a scenario with two authorities between end-entity certificate and trust anchor. */
 async function createDeepScenario() {
   const scenario = await SessionScenario.create();
   const upper = await issueCertificate(scenario.trustAnchor, { subject: "/CN=Upper", ca: true });
@@ -218,7 +218,10 @@ Deno.test("credential-process refuses to write TLS session keys when SSLKEYLOGFI
       { env: { SSLKEYLOGFILE: file } },
     );
     assertEquals({ code, stdout }, { code: 2, stdout: "" });
-    assertMatch(stderr, /^aws_signing_helper: SSLKEYLOGFILE is set[^\n]*unset it\n$/);
+    assertMatch(
+      stderr,
+      /^aws_signing_helper: SSLKEYLOGFILE: asks for the TLS session's keys[^\n]*unset it\n$/,
+    );
   }
   assertEquals(scenario.emulator.requests.length, 0);
   // The runtime would open the file before the program runs: its name is removed from the base binary.

@@ -51,7 +51,7 @@ async function findingsOf(
   return { all, named: all.filter(({ name }) => NAMES.includes(name)), code };
 }
 
-/** A loopback port without a listener. */
+/** Returns a loopback port without a listener. */
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return (listener.addr as Deno.NetAddr).port;

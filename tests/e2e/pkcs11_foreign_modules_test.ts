@@ -199,7 +199,7 @@ testWith(
   },
 );
 
-/** A SoftHSM token with a certificate and its key. */
+/** Makes a SoftHSM token with a certificate and its key. */
 async function softToken() {
   const hsm = new SoftHsm();
   const machine = await makeMachine(hsm.directory);

@@ -7,7 +7,7 @@ import { runOnTerminal } from "../support/terminal.ts";
 
 const PASSPHRASE = "pässwörd mit Leerzeichen";
 
-/** An encrypted key, and the command that signs with it. */
+/** Makes an encrypted key, and the command that signs with it. */
 async function encryptedKey(directory: TemporaryDirectory): Promise<string[]> {
   const path = directory.join("key.pem");
   await openssl([

@@ -1,6 +1,6 @@
 /**
- * The quick start and the three ways of README.md, as they are written: the real AWS CLI against AWS's
- * control plane on loopback, and the binary against the emulator of CreateSession.
+ * The quick start and the three ways of README.md, as they are written. The real AWS CLI runs
+ * against AWS's control plane on loopback, and the binary against the emulator of CreateSession.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 

@@ -5,8 +5,8 @@ import { SessionScenario } from "../support/session_scenario.ts";
 import { PYTHON } from "../support/tools.ts";
 
 /**
- * Requests /healthz over a socket that drops every packet, SYN-ACK included, whose hop limit is below
- * `min` (IP_MINTTL, IPV6_MINHOPCOUNT); returns the status line, or nothing.
+ * Program that requests /healthz and prints the status line, or nothing. Its socket drops every
+ * packet, SYN-ACK included, whose hop limit is below `min` (IP_MINTTL, IPV6_MINHOPCOUNT).
  */
 const SCRIPT = `
 import socket, sys

@@ -99,7 +99,7 @@ Deno.test("serve answers while it derives the key of a PKCS#12 file, and derives
   assertEquals((await serve.end()).code, 0);
 });
 
-/** Processor time of all threads of a process, milliseconds. */
+/** Returns the processor time of all threads of a process, milliseconds. */
 function processorTime(pid: number): number {
   const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /, "").split(" ");
   return 10 * (Number(fields[11]) + Number(fields[12]));

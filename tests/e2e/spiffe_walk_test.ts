@@ -12,7 +12,7 @@ import { compiledClient, writeAwsCommand } from "../support/tools.ts";
 
 /** Port of the server in the document: another may be free on this machine. */
 const PORT = "8081";
-/** Ends what the document starts in the background. */
+/** Command that ends the background processes of the document. */
 const CLEAN_UP = "trap 'kill $(jobs -p); wait' EXIT\n";
 
 testWith(

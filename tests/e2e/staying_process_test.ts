@@ -16,7 +16,7 @@ testWith(["linux", "binary"], "signals without a meaning do not end serve", asyn
   assertEquals((await serve.end()).code, 0);
 });
 
-/** Runs a program in a folder, without a limit on core dumps. */
+/** Command that runs a program in a folder, without a limit on core dumps. */
 const IN_FOLDER = ["sh", "-c", 'ulimit -c unlimited && cd "$0" && exec "$@"'];
 
 /** Returns true if a crashing program leaves a core file in its folder on this machine. */

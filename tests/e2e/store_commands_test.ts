@@ -77,7 +77,7 @@ function describe(
   };
 }
 
-/** The command that runs the program over a store. */
+/** Returns the command that runs the program over a store. */
 function commandOf(description: StoreDescription, args: readonly string[]) {
   const path = fixture.directory.write("store.json", JSON.stringify(description));
   return {

@@ -1,7 +1,7 @@
 /**
- * The compiled Windows program and wine's own certificate store, which has RSA keys of CryptoAPI;
- * then the program with the double of Windows' store in it, for what wine's has not. Shown under
- * wine, not on Windows.
+ * The compiled Windows program and wine's own certificate store, which has RSA keys of CryptoAPI.
+ * For features that wine's store lacks, the program has the double of Windows' store in it. Shown
+ * under wine, not on Windows.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 

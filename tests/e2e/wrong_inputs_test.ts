@@ -21,7 +21,7 @@ interface WrongInput {
 const PASSPHRASE = "correct horse battery staple";
 const WRONG_PASSPHRASE = "tr0ub4dor&3";
 
-/** `flags` with the value of one of them replaced, or taken out with the flag. */
+/** Returns `flags` with the value of one of them replaced, or taken out with the flag. */
 function withFlag(flags: readonly string[], name: string, value?: string): string[] {
   const at = flags.indexOf(name);
   assert(at >= 0, name);
@@ -239,7 +239,7 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
 
 // deno-fmt-ignore-end
 
-/** Each pair of flags that exclude each other by the contract, in its order. */
+/** Returns each pair of flags that exclude each other by the contract, in its order. */
 function exclusions(files: { certificatePath: string; keyPath: string }): WrongInput[] {
   const values: Readonly<Record<string, readonly string[]>> = {
     "certificate": ["--certificate", files.certificatePath],

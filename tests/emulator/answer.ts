@@ -4,8 +4,9 @@ export interface EmulatedResponse {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array<ArrayBuffer>;
   /**
-   * Delivery of the response: complete; nothing before the connection is closed; nothing, with the
-   * connection left open; or the headers and half of the body before the connection is closed.
+   * Delivery of the response. `whole`: complete. `drop`: nothing before the connection is closed.
+   * `hang`: nothing, with the connection left open. `half`: the headers and half of the body before
+   * the connection is closed.
    */
   readonly delivery: "whole" | "drop" | "hang" | "half";
   /** Delay before the first octet. */

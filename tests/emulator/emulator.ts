@@ -57,8 +57,8 @@ interface QueuedFailure {
 }
 
 /**
- * Emulates `POST /sessions` of AWS IAM Roles Anywhere on 127.0.0.1. It verifies the whole of each
- * request from AWS's public documentation, and fails on demand in the ways of `FAILURES`.
+ * Emulator of `POST /sessions` of AWS IAM Roles Anywhere on 127.0.0.1. It verifies the whole of
+ * each request from AWS's public documentation, and fails on demand in the ways of `FAILURES`.
  */
 export class CreateSessionEmulator implements AsyncDisposable {
   /** Every request in order of arrival. */

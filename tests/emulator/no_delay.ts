@@ -1,7 +1,7 @@
 /**
- * TCP_NODELAY for a TLS listener, as set by servers of HTTPS. Deno cannot set it there, and writes each
- * record by itself: the rest of its part of a handshake then waits until the client
- * acknowledges the first, which takes 40 ms more often than not.
+ * TCP_NODELAY for a TLS listener, as set by servers of HTTPS. Deno cannot set it there, and writes
+ * each record by itself. The rest of its part of a handshake then waits until the client
+ * acknowledges the first record. This takes 40 ms more often than not.
  *
  * @module
  */

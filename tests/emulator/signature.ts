@@ -30,9 +30,9 @@ export function keyKind(publicKeyInfo: Uint8Array<ArrayBuffer>): KeyKind | undef
 }
 
 /**
- * Returns whether `signature` is the key's signature of `message`: RSA PKCS#1 v1.5 or ECDSA (DER) with `hash`, or
- * ML-DSA over the message itself with an empty context, where `hash` does not matter. A key or a
- * signature that cannot be read returns false.
+ * Returns true if `signature` is the key's signature of `message`. It is RSA PKCS#1 v1.5 or ECDSA
+ * (DER) with `hash`. ML-DSA signs the message itself with an empty context, and `hash` does not
+ * matter. A key or a signature that cannot be read returns false.
  */
 export async function verifySignature(
   publicKeyInfo: Uint8Array<ArrayBuffer>,

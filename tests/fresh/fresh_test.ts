@@ -1,7 +1,8 @@
 /**
- * A part of make demo and make test where our CI is not: without CAP_SYS_ADMIN and namespaces, as in a
- * container, in a checkout below a closed /root whose path has a blank and an umlaut, with a umask that
- * shuts others out, and with variables that could disturb. `make fresh` runs all of both commands.
+ * A part of make demo and make test under conditions that our CI does not have. The machine has no
+ * CAP_SYS_ADMIN and no namespaces, as in a container. The checkout is below a closed /root, and its
+ * path has a blank and an umlaut. The umask shuts others out, and variables that could disturb are
+ * set. `make fresh` runs all of both commands.
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";

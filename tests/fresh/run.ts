@@ -1,8 +1,9 @@
 // deno-lint-ignore-file no-console -- it prints its progress
 /**
- * `make fresh`: make demo and make test on fresh machines. Makes minimal Debian roots, puts the last commit
- * into each, runs `make demo` and `make test` there under the conditions of {@link ENVIRONMENTS}, and
- * compares what is there before and after. Adds a row for each run to build/fresh/results.md.
+ * `make fresh`: make demo and make test on fresh machines. Makes minimal Debian roots and puts the
+ * last commit into each. Runs `make demo` and `make test` there under the conditions of {@link
+ * ENVIRONMENTS}, and compares the files before and after. Adds a row for each run to
+ * build/fresh/results.md.
  *
  * Usage: deno run -A tests/fresh/run.ts [NAME…]; needs root, namespaces, mmdebstrap and git. A run takes
  * about 20 minutes; without names, all run.

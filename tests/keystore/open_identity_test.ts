@@ -19,7 +19,7 @@ import { refusal } from "../support/refusal.ts";
 
 const read = ({ certificatePem }: Authority) => parseCertificate(derOf(certificatePem));
 
-/** A leaf, another leaf, and issuers upwards from the leaf's. */
+/** Makes a leaf, another leaf, and issuers upwards from the leaf's. */
 async function makeCertificates() {
   using directory = new TemporaryDirectory();
   let authority = await createAuthority(directory, { subject: "/CN=Root" });

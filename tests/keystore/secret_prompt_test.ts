@@ -4,7 +4,7 @@ import { MAX_PROMPTS, RejectedSecrets, SecretPrompt } from "../../src/keystore/s
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
-/** A prompt that answers from a list; undefined is a missing terminal. */
+/** Returns a prompt that answers from a list; undefined is a missing terminal. */
 function promptFrom(answers: readonly (string | undefined)[], rejected: readonly string[] = []) {
   const [questions, remaining]: [string[], (string | undefined)[]] = [[], [...answers]];
   let held = 0;

@@ -1,6 +1,6 @@
 /**
- * Pods as AWS documents them for its helper's image (`serve` and `update` as sidecars, as root and as
- * user 65532), run unchanged on our image by bubblewrap.
+ * Pods as AWS documents them for its helper's image, run unchanged on our image by bubblewrap. They
+ * run `serve` and `update` as sidecars, as root and as user 65532.
  *
  * @module
  */

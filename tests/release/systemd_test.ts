@@ -86,7 +86,10 @@ for (const unit of UNITS) {
 /** System calls that the runtime can do without: the units refuse them with EPERM. */
 const TOLERATED = new Set(["prlimit64", "sched_setaffinity"]);
 
-/** Starts a command with a socket like systemd, prints the notifications, and ends it by SIGTERM. */
+/**
+ * Program that starts a command with a socket like systemd, prints the notifications, and ends it
+ * by SIGTERM.
+ */
 const LISTENER = `
 import os, signal, socket, subprocess, sys
 path, *command = sys.argv[1:]
@@ -124,7 +127,7 @@ async function callsOf(set: string): Promise<string[]> {
   )).flat();
 }
 
-/** Records the units that are enabled; the mount namespace has no systemd. */
+/** Double that records the units that are enabled; the mount namespace has no systemd. */
 const SYSTEMCTL = `#!/bin/sh
 [ "$1" = daemon-reload ] || printf '%s\\n' "$*" >> "$FOLDER/systemctl.log"
 `;

@@ -1,6 +1,6 @@
 /**
- * `serve` of the real binary under constant load, while the service fails in every way, certificates
- * rotate, and clients come and go: memory, files and responses.
+ * Memory, files and responses of the real binary's `serve` under constant load. Meanwhile the
+ * service fails in every way, certificates rotate, and clients come and go.
  *
  * @module
  */

@@ -12,5 +12,5 @@ export interface SoakOptions {
   readonly log: (line: string) => void;
 }
 
-/** Runs for the time; returns the faults, one sentence each. */
+/** Function that runs for the time; returns the faults, one sentence each. */
 export type Soak = (options: SoakOptions) => Promise<readonly string[]>;

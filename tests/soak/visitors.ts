@@ -1,8 +1,8 @@
 // deno-lint-ignore-file no-console -- its report is its output
 /**
- * Clients that come and go: 200 requests a second for credentials over connections that live for
- * between one and 200 requests, and others that send nothing, send half a request, or leave at once.
- * Prints one line of JSON with the results of each reporting period.
+ * Clients that come and go. They send 200 requests a second for credentials over connections that
+ * live for between one and 200 requests. Others send nothing, send half a request, or leave at
+ * once. Prints one line of JSON with the results of each reporting period.
  *
  * Usage: deno run -A tests/soak/visitors.ts PORT PATH REQUESTS-PER-SECOND SECONDS SEED
  *
@@ -96,7 +96,10 @@ async function visit(): Promise<void> {
   else visitor.connection.close();
 }
 
-/** A free connection that serve has not closed for being idle (60 s), as pools of clients do. */
+/**
+ * Returns a free connection that serve has not closed for being idle (60 s), as pools of clients
+ * do.
+ */
 function freshVisitor(): Visitor | undefined {
   for (let visitor; (visitor = free.shift());) {
     if (performance.now() - visitor.since < MAX_IDLE) return visitor;

@@ -1,7 +1,7 @@
 /**
- * Program that a test runs in a network namespace of its own: `serve --allow-user` at 169.254.169.254 on
- * the loopback interface, and at 127.0.0.1 with the redirect of src/imds/README.md. Two users ask for a
- * token. It prints their statuses as JSON.
+ * Program that a test runs in a network namespace of its own. It runs `serve --allow-user` at
+ * 169.254.169.254 on the loopback interface, and at 127.0.0.1 with the redirect of
+ * src/imds/README.md. Two users ask for a token. It prints their statuses as JSON.
  */
 import { runProgram } from "./binary.ts";
 import { blocks } from "./documents.ts";

@@ -18,7 +18,7 @@ export interface CanaryRun {
   readonly seconds?: number;
 }
 
-/** Searches all output and files of runs of the binary. */
+/** Search of all output and files of runs of the binary. */
 export class CanaryCage implements Disposable {
   readonly directory = new TemporaryDirectory();
   #runs = 0;
@@ -29,7 +29,7 @@ export class CanaryCage implements Disposable {
   }
 
   /**
-   * Runs the binary in folders of its own (home, temporary files, cache, core files) and throws if
+   * Runs the binary in folders of its own: home, temporary files, cache, core files. Throws if
    * output or a file contains part of a secret.
    */
   async run(run: CanaryRun, secrets: SecretWindows): Promise<Result> {

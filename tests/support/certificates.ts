@@ -100,8 +100,8 @@ export async function createAuthority(
 }
 
 /**
- * Makes a certificate signed by `authority`: an end-entity certificate for TLS clients, a TLS
- * server's when `hosts` are given, an intermediate authority's when `ca` is true.
+ * Makes a certificate signed by `authority`: by default an end-entity certificate for TLS clients.
+ * With `hosts` it is a TLS server's; with `ca` an intermediate authority's.
  */
 export async function issueCertificate(
   authority: Authority,

@@ -1,9 +1,9 @@
-"""What LIEF, and the hashes in its code signature, say of a Mach-O program.
+"""Facts that LIEF, and the hashes in its code signature, report of a Mach-O program.
 
 Usage: check_macho.py FILE
 
 Prints JSON: whether the loader would take the layout and else why not, the segments, and for a
-signed program its flags and how many of its pages have the hash that the signature says.
+signed program its flags and how many of its pages have the hash of the signature.
 """
 
 import hashlib

@@ -7,16 +7,16 @@ export interface DialectWord {
 
 /** Patterns of the words, with the plain words for them. */
 const WORDS = Object.entries({
-  "stands?": "is",
+  "stands?|standing|stood": "is",
   "beside": "next to, with",
-  "tells?|told": "report, show, distinguish",
+  "tells?|told|telling": "report, show, distinguish",
   "alone": "only",
   "anew": "again",
   "whoever": "the user, the caller",
   "behind": "after",
-  "gives?": "return, set, have",
+  "gives?|gave|giving": "return, set, have",
   "(?<!\\bthere )(?:is|are) no(?! longer)": "is not, has no",
-  "says?": "report, name",
+  "says?|said|saying": "report, name",
   "words": "message, text",
 }).map(([pattern, plain]) => ({ pattern: new RegExp(`\\b(?:${pattern})\\b`, "gi"), plain }));
 

@@ -29,7 +29,7 @@ export function keySecrets({ keyPem, certificatePem }: CertificateFiles): Secret
 }
 
 /**
- * Searches arguments and environments while a program runs. The environment counts at its last
+ * Search of arguments and environments while a program runs. The environment counts at its last
  * search, because the program must first read it.
  */
 export class ExposureWatch implements AsyncDisposable {

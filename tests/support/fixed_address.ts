@@ -1,6 +1,7 @@
 /**
- * Program that a test runs in a network namespace of its own: `serve` on 169.254.169.254 by way of the
- * systemd unit or of the redirect in src/imds/README.md, asked by programs that know no variable. It prints JSON.
+ * Program that a test runs in a network namespace of its own. It runs `serve` on 169.254.169.254 by
+ * way of the systemd unit or of the redirect in src/imds/README.md. Programs that know no variable
+ * ask it. It prints JSON.
  *
  * Argument: `unit` or `redirect`.
  */

@@ -1,4 +1,4 @@
-/** Picks whole numbers below a bound. */
+/** Function that picks a whole number below a bound. */
 type Random = (bound: number) => number;
 
 const NAMES = [

@@ -1,4 +1,4 @@
-"""What LIEF, which knows ELF, PE and Mach-O, says of programs, as JSON by their paths."""
+"""Facts that LIEF, which knows ELF, PE and Mach-O, reports of programs, as JSON by their paths."""
 
 import json
 import sys

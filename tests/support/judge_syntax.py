@@ -1,5 +1,5 @@
-"""Says where a script breaks the grammar of its language (powershell or ruby); exits 1 when it does.
-Stands for PowerShell and Homebrew, which no registry within reach has."""
+"""Reports where a script breaks the grammar of its language (powershell or ruby); exits 1 when it does.
+Replaces PowerShell and Homebrew, which no registry within reach has."""
 
 import importlib
 import sys

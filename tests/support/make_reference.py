@@ -1,4 +1,4 @@
-"""Makes stand-ins for one part of the reference data, in the same layout, with Python's libraries only.
+"""Makes substitutes for one part of the reference data, in the same layout, with Python's libraries only.
 
 Usage: make_reference.py PART FOLDER (createsession, endpoints, mldsa or pkcs8).
 No code of the program under test takes part: botocore canonicalizes requests and resolves endpoints,

@@ -14,7 +14,7 @@ export type MldsaLevel = keyof typeof IDENTIFIER_OCTET;
 
 /** An ML-DSA certificate with its key, which only `sign` needs to know how to use. */
 export interface MldsaCertificate extends CertificateFiles {
-  /** ML-DSA over the message itself with an empty context (FIPS 204). */
+  /** Signs the message itself by ML-DSA with an empty context (FIPS 204). */
   sign(message: Uint8Array): Uint8Array;
 }
 

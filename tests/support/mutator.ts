@@ -15,7 +15,7 @@ const MAX_LENGTH = 64 * 1024;
 
 type Edit = (bytes: Uint8Array) => Uint8Array;
 
-/** Makes variants of inputs. */
+/** Maker of variants of inputs. */
 export class Mutator {
   readonly #random: (bound: number) => number;
   readonly #dictionary: readonly Uint8Array[];

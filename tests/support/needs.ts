@@ -29,7 +29,7 @@ import { reasonAgainstWine } from "./wine.ts";
 /** Script that runs buildah and leaves nothing in /run and /var/lib. */
 export const BUILDAH = fileURLToPath(new URL("buildah.sh", import.meta.url));
 
-/** Returns the reason why a need is missing, or undefined. */
+/** Function that returns the reason why a need is missing, or undefined. */
 type Probe = () => string | undefined;
 
 const probeRoot: Probe = () => Deno.uid() === 0 ? undefined : "the tests do not run as root";

@@ -1,9 +1,9 @@
 /**
  * Keeps OpenSSL from registering its exit handler in a test process; a preload of `deno test`.
  *
- * PKCS#11 modules and the TPM library load OpenSSL. Its handler frees memory that the threads of the
- * runtime's calls free too when they end: 2 of 1,240 processes ended by SIGABRT after their last test.
- * The program itself ends without exit handlers, see `src/runtime/end_process.ts`.
+ * PKCS#11 modules and the TPM library load OpenSSL. Its handler frees memory that the threads of
+ * the runtime's calls free too when they end. 2 of 1,240 processes ended by SIGABRT after their
+ * last test. The program itself ends without exit handlers, see `src/runtime/end_process.ts`.
  *
  * @module
  */

@@ -5,9 +5,8 @@ import { TemporaryDirectory } from "./temporary_directory.ts";
 const UID = 65534;
 
 /**
- * Another user than root, with a copy of the binary in a folder that this user can read: the checkout
- * and the build may not be readable for others. Tests that use it need
- * `other-user`.
+ * Another user than root, with a copy of the binary in a folder that this user can read. The
+ * checkout and the build may not be readable for others. Tests that use it need `other-user`.
  */
 export class OtherUser implements Disposable {
   readonly #directory = new TemporaryDirectory();

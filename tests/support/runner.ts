@@ -17,8 +17,8 @@ export interface Step {
   /** Tests that the filter leaves out are not skips; they state no reason. */
   readonly filtered?: boolean;
   /**
-   * Test files of one process each, added to the arguments: {@link RunOptions.lanes} processes run at a
-   * time, in this order, and the output of each is printed when it ends. Undefined: one process.
+   * Test files of one process each, added to the arguments. {@link RunOptions.lanes} processes run
+   * at a time, in this order. The output of each is printed when it ends. Undefined: one process.
    */
   readonly batches?: readonly (readonly string[])[];
 }
@@ -68,7 +68,10 @@ const OUTPUT_TIMEOUT = 2_000;
 /** Maximum length of a failure in the summary, characters. */
 const MAX_FAILURE_LENGTH = 1_000;
 
-/** Starts a program without descriptors that flock, make or a terminal left open for it. */
+/**
+ * Command that starts a program without descriptors that flock, make or a terminal left open for
+ * it.
+ */
 const WITHOUT_DESCRIPTORS = 'exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec "$@"';
 
 /** Folders of programs that an ordinary user's PATH lacks. */
@@ -201,8 +204,9 @@ async function runBatch(
 }
 
 /**
- * Prints both outputs of a process as one piece when it ends, or what there is of them at the timeout:
- * a process that it left running may keep them open. Returns success, and the test that was running.
+ * Prints both outputs of a process as one piece when it ends, or the output so far at the timeout.
+ * A process that it left running may keep them open. Returns success, and the test that was
+ * running.
  */
 async function collected(
   child: Deno.ChildProcess,

@@ -1,6 +1,7 @@
 /**
- * Differences between the compiled program and its bundle under `deno run`, where `make test-runtime` tests
- * it: test files and tests that need the compiled program, each with its reason.
+ * Differences between the compiled program and its bundle under `deno run`, where `make
+ * test-runtime` tests it. Lists test files and tests that need the compiled program, each with its
+ * reason.
  *
  * @module
  */

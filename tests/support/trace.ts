@@ -1,9 +1,9 @@
 /**
  * Traces of a test run: processes, temporary files, mounts and system files that remain after it.
  *
- * Only what belongs to the run counts, because other people may work on the machine: processes that
- * descend from this one, files of the run's own temporary folder, mounts below it or the checkout, and
- * names with this program's name in them.
+ * Only the run's own traces count, because other people may work on the machine. These are
+ * processes that descend from this one, and files of the run's own temporary folder. Mounts below
+ * that folder or the checkout count too, and names with this program's name in them.
  *
  * @module
  */
@@ -97,7 +97,7 @@ function openLibc() {
   });
 }
 
-/** Children of this process, those of all its threads. */
+/** Returns the children of this process, those of all its threads. */
 function children(): number[] {
   try {
     return [...Deno.readDirSync("/proc/self/task")].flatMap(({ name }) =>
@@ -167,7 +167,7 @@ function makeShortFolder(parent: string): string {
   }
 }
 
-/** Users, groups, network namespaces and system files with this program's name. */
+/** Returns users, groups, network namespaces and system files with this program's name. */
 function ourNames(): string[] {
   const lines = NAME_LISTS.flatMap((path) =>
     readOr(path, "").split("\n").filter((line) => OURS.test(line)).map((line) =>

@@ -93,13 +93,13 @@ export class Wine implements AsyncDisposable {
     return `${PREFIX}/drive_c`;
   }
 
-  /** A folder in the Windows user's profile. */
+  /** Returns a folder in the Windows user's profile. */
   userDirectory(name: string): string {
     const users = [...Deno.readDirSync(`${PREFIX}/drive_c/users`)].map((entry) => entry.name);
     return `${PREFIX}/drive_c/users/${users.find((user) => user !== "Public") ?? ""}/${name}`;
   }
 
-  /** The command that runs a Windows program. */
+  /** Returns the command that runs a Windows program. */
   command(program: string, args: readonly string[]): string[] {
     return [WINE, program, ...args];
   }

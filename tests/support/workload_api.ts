@@ -1,6 +1,6 @@
 /**
- * Double of the SPIFFE Workload API: an HTTP/2 server that is written frame by frame, so that a test
- * can send any of them half, wrong or never.
+ * Double of the SPIFFE Workload API: an HTTP/2 server that is written frame by frame. So a test can
+ * send any frame half, wrong or never.
  *
  * @module
  */

@@ -8,8 +8,8 @@ import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { issuePath, read, selfSigned } from "./test_certificates.ts";
 
 /**
- * Makes a path of four certificates; variants of the leaf's issuer: cross-signed by the root,
- * renewed, with another key, with another key and no identifiers; another leaf, and strangers.
+ * Makes a path of four certificates, another leaf, and strangers. Makes variants of the leaf's
+ * issuer: cross-signed by the root, renewed, with another key, with another key and no identifiers.
  */
 async function makePath() {
   using directory = new TemporaryDirectory();

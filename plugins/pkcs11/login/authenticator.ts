@@ -33,7 +33,7 @@ const WRONG_PIN_VALUES: readonly number[] = [
 
 const encoded = (text: string) => new TextEncoder().encode(text);
 
-/** Logs in with the PIN that was given, is cached, or is typed. */
+/** Login with the PIN that was given, is cached, or is typed. */
 export class Authenticator {
   constructor(private readonly pinCache: PinCache, private readonly context: KeystoreContext) {}
 

@@ -18,9 +18,10 @@ export interface KeyMatch {
 }
 
 /**
- * Returns the private keys in the session that match a certificate: by the certificate's CKA_ID,
- * then by the URI's own criteria, then by the certificate's label among objects without CKA_ID, and
- * last any with the certificate's public key. Keys of other certificates are left out.
+ * Returns the private keys in the session that match a certificate. Looks by the certificate's
+ * CKA_ID first, then by the URI's own criteria. Looks then by the certificate's label among objects
+ * without CKA_ID, and last for any with the certificate's public key. Keys of other certificates
+ * are left out.
  *
  * With `checkPublicKeyObjects`, public key objects are compared too: use it if another certificate may
  * be the right one.

@@ -117,7 +117,7 @@ function tryParse(read: () => PublicKey | undefined): PublicKey | undefined {
   }
 }
 
-/** CKA_EC_POINT is a point inside an OCTET STRING; some tokens leave that out. */
+/** Reads CKA_EC_POINT, a point inside an OCTET STRING. Some tokens leave the OCTET STRING out. */
 function parseEcKey(parameters: Uint8Array, point: Uint8Array): PublicKey {
   const wrapped = new DerReader(point);
   const isWrapped = point[0] === TAG.octetString && point[1] !== undefined && (

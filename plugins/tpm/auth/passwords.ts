@@ -82,8 +82,8 @@ export class Password {
   /**
    * Returns the password to try, in UTF-8; empty for none. The caller wipes it.
    *
-   * Throws `key-locked` if the password was rejected before in this process, if it is too long, or
-   * if a prompt is needed and no terminal is available.
+   * Throws `key-locked` if the password is too long or was rejected before in this process. Throws
+   * it also if a prompt is needed and no terminal is available.
    */
   async current(): Promise<Uint8Array<ArrayBuffer>> {
     this.#current ??= await this.#find();

@@ -113,9 +113,9 @@ export function parsePolicySteps(commands: readonly PolicyCommand[]): PolicyStep
 }
 
 /**
- * Reads the parameters of TPM2_PolicyPCR in either form that files use: the command's
- * (TPM2B_DIGEST, TPML_PCR_SELECTION), or the policy digest's (the selection, then the digest
- * without a length).
+ * Reads the parameters of TPM2_PolicyPCR in either form that files use. The command's form is
+ * TPM2B_DIGEST, TPML_PCR_SELECTION. The policy digest's form is the selection, then the digest
+ * without a length.
  */
 function readPcrParameters(parameters: WireReader): { digest: Uint8Array; selection: Uint8Array } {
   const all = parameters.take(parameters.rest.length);

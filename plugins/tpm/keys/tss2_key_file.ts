@@ -27,8 +27,8 @@ const { continue: CONTINUE, decrypt: DECRYPT, encrypt: ENCRYPT } = SESSION_ATTRI
 /**
  * Returns the key of a TSS2 file, without sending a command; `label` names the file.
  *
- * Throws `WireError` if its public area is malformed, `PolicyError` if its policy is not supported,
- * and `KeyTypeError` if the file does not list a required policy.
+ * Throws `WireError` if its public area is malformed, and `PolicyError` if its policy is not
+ * supported. Throws `KeyTypeError` if the file does not list a required policy.
  */
 export function toTpmKey(file: Tss2Key, label: string): TpmKey {
   const publicArea = parsePublicArea(file.publicArea);

@@ -1,6 +1,6 @@
 /**
- * Templates of the primary keys that TSS2 files refer to by their hierarchy (TCG EK Credential
- * Profile, templates H-1 and H-2: storage keys with an empty unique field).
+ * Templates of the primary keys that TSS2 files refer to by their hierarchy. They are templates H-1
+ * and H-2 of the TCG EK Credential Profile: storage keys with an empty unique field.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
  * Encoder and decoder for TPM structures (TPM 2.0 Library, Part 1 section "Data and Parameter
- * Marshaling"): big-endian integers, and byte strings with a 16-bit length prefix (`TPM2B`).
+ * Marshaling"). They have big-endian integers, and byte strings with a 16-bit length prefix
+ * (`TPM2B`).
  *
  * @module
  */

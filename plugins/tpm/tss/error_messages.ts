@@ -48,7 +48,7 @@ const RETURN_CODE_MESSAGES: readonly ReturnCodeMessage[] = [
   {
     codes: [R.BINDING, R.ECC_POINT],
     error: "key-format",
-    message: "the public and private parts of the key do not match, so the file is damaged; copy " +
+    message: "the file is damaged: public and private parts of the key do not match; copy " +
       "or make it again",
   },
   {
@@ -116,7 +116,7 @@ const RETURN_CODE_MESSAGES: readonly ReturnCodeMessage[] = [
   {
     codes: [R.LOCALITY],
     error: "key-locked",
-    message: "the key's policy requires a locality that programs on this machine do not have; " +
+    message: "the key's policy requires a locality that programs here do not have; " +
       "make the key with another policy",
   },
   {
@@ -151,7 +151,7 @@ const RETURN_CODE_MESSAGES: readonly ReturnCodeMessage[] = [
     codes: [R.HANDLE, R.REFERENCE_H0, R.REFERENCE_H1, R.REFERENCE_S0, R.NONCE, R.CONTEXT_GAP],
     error: "keystore-unavailable",
     retryable: true,
-    message: "the TPM is busy: another program removed the key or session while it was used; try " +
+    message: "the TPM is busy: another program removed the key or session in use; try " +
       "again, or use a resource manager (/dev/tpmrm0)",
   },
   {

@@ -3,7 +3,7 @@
  * System API", "TCTI Loader" and "Marshaling/Unmarshaling API"). Structures are opaque buffers, see
  * marshalling.ts.
  *
- * Functions that can send a command to the TPM are nonblocking: they run on another thread, so that
+ * Functions that can send a command to the TPM are nonblocking. They run on another thread, so that
  * a slow TPM does not block the event loop. Buffers must stay alive until such a call returns.
  *
  * @module

@@ -20,7 +20,7 @@ export interface LibraryDeps {
   readonly loader: string;
   readonly esys: string;
   readonly marshalling: string;
-  /** The text of os-release(5). */
+  /** Returns the text of os-release(5). */
   osRelease(): string;
 }
 

@@ -52,8 +52,8 @@ export const SYSTEM_DEPS: Pick<TctiDeps, "fileTypeOf" | "hasModule"> = {
 };
 
 /**
- * Returns the TCTI that TPM_DEVICE (a device, or the Unix socket of an emulator), TPM2TOOLS_TCTI or
- * TCTI names; else the device; else the resource manager daemon tabrmd.
+ * Returns the TCTI that TPM_DEVICE, TPM2TOOLS_TCTI or TCTI names; else the device; else the
+ * resource manager daemon tabrmd. TPM_DEVICE is a device, or the Unix socket of an emulator.
  *
  * Throws `keystore-unavailable` if a TPM is not found, or the named device does not exist or is not one.
  */

@@ -41,9 +41,9 @@ export async function signString(values: FlagValues, system: System): Promise<vo
 }
 
 /**
- * Returns the message: `AWS Roles Anywhere Credential Helper Signing Test` || `1` || SHA-256(`IAM RA` ||
- * public key), the public key as an uncompressed EC point or a PKCS#1 RSAPublicKey; for ML-DSA it
- * ends after `1`.
+ * Returns the message: `AWS Roles Anywhere Credential Helper Signing Test` || `1` || SHA-256(`IAM
+ * RA` || public key). The public key is an uncompressed EC point or a PKCS#1 RSAPublicKey. For
+ * ML-DSA the message ends after `1`.
  */
 export async function testMessage(publicKey: PublicKey): Promise<Uint8Array> {
   const fixed = new TextEncoder().encode("AWS Roles Anywhere Credential Helper Signing Test1");

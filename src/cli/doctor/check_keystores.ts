@@ -10,7 +10,10 @@ import { createKeystoreContext } from "../keystore_context.ts";
 import { type Finding, finding } from "./finding.ts";
 import type { CheckContext } from "./check_context.ts";
 
-/** Opens a library. Returns the path of its file or its name, or undefined if it is missing. */
+/**
+ * Function that opens a library. Returns the path of its file or its name, or undefined if it is
+ * missing.
+ */
 export type Probe = (name: string) => string | undefined;
 
 /** Checks every library. A missing one is a problem only if its keystore is used. */

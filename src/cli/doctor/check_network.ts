@@ -1,6 +1,6 @@
 /**
- * Checks the way to the service (name, connection, proxy, TLS) and the clock, with one unsigned GET:
- * the service refuses it, and its response has a Date.
+ * Check of the way to the service (name, connection, proxy, TLS) and of the clock. It sends one
+ * unsigned GET: the service refuses it, and its response has a Date.
  *
  * @module
  */

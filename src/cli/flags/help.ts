@@ -149,7 +149,7 @@ function commandHelp(name: CommandName): string {
 }
 
 const VARIABLES = `Each flag has a variable: ${variableOf("role-arn")} for --role-arn.`;
-/** Both in one line, as a command has many flags. */
+/** Both in one line, because a command has many flags. */
 const SOURCES = `Variables: ${variableOf("role-arn")} etc. Secrets: env:NAME, file:PATH, fd:N.`;
 const SECRETS = "Secrets: env:NAME, file:PATH or fd:N; plain text is in the process list.";
 

@@ -4,7 +4,10 @@
  * @module
  */
 
-/** Runs a function after each request. Requests during a run, and before the start, become one run. */
+/**
+ * Function that runs after each request. Requests during a run, and before the start, become one
+ * run.
+ */
 export class PendingCall {
   #isRequested = false;
   #isRunning = false;

@@ -131,8 +131,8 @@ function resolveUsers(
 }
 
 /**
- * Reads the settings of all roles of `--roles`. Throws `usage` for a file that cannot be read, for what
- * the file or a flag has wrong, and where the kernel does not report the users of clients.
+ * Reads the settings of all roles of `--roles`. Throws `usage` if the file cannot be read, or if
+ * the file or a flag is invalid. Throws it also if the kernel does not report the users of clients.
  */
 export async function readRoles(
   values: FlagValues,

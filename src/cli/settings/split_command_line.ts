@@ -56,7 +56,10 @@ function splitForPosix(line: string): string[] {
   return words;
 }
 
-/** 2n backslashes and a quote are n backslashes and a quote; 2n+1, n backslashes and a literal ". */
+/**
+ * Splits by the rules of Windows: 2n backslashes and a quote are n backslashes and a quote. 2n+1 of
+ * them and a quote are n backslashes and a literal ".
+ */
 function splitForWindows(line: string): string[] {
   const words: string[] = [];
   let word: string | undefined;

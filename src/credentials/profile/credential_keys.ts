@@ -23,8 +23,8 @@ export const OLD_TOKEN_KEY = "aws_security_token";
 export const WRITTEN_KEYS: ReadonlySet<string> = new Set([...CREDENTIAL_KEYS, OLD_TOKEN_KEY]);
 
 /**
- * Returns the value of each key. Throws `service-answer` for credentials that contain spaces or line ends:
- * a line end could add any setting to the file, such as a program to run.
+ * Returns the value of each key. Throws `service-answer` for credentials that contain spaces or
+ * line ends. A line end could add any setting to the file, such as a program to run.
  */
 export function valuesByKey(credentials: SessionCredentials): ReadonlyMap<string, string> {
   const { accessKeyId, secretAccessKey, sessionToken } = credentials;

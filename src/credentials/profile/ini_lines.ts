@@ -67,7 +67,7 @@ export function settingsOf(lines: readonly IniLine[], section: string): Readonly
   return keys;
 }
 
-/** Reads lines; keeps the state that the previous lines set for the next one. */
+/** Reader of lines, with the state that the previous lines set for the next one. */
 class LineReader {
   readonly #text: string;
   #indent = 0;

@@ -30,7 +30,7 @@ export interface EditResult {
   readonly warnings: readonly string[];
 }
 
-/** Returns the new text for the existing one; `encoding` is the encoding of that. */
+/** Function that returns the new text for the existing one; `encoding` is the encoding of that. */
 export type EditText = (text: string, encoding: "utf8" | "latin1") => EditResult;
 
 /** Metadata of an existing file, for warnings. */

@@ -32,8 +32,8 @@ export function setCredentials(
 }
 
 /**
- * Returns `text` with settings in the section `[section]`, by the rules of {@link setCredentials}:
- * existing keys of `values` get their value, and missing ones of `keys` are added.
+ * Returns `text` with settings in the section `[section]`, by the rules of {@link setCredentials}.
+ * Existing keys of `values` get their value, and missing ones of `keys` are added.
  */
 export function setSettings(
   text: string,

@@ -13,7 +13,7 @@ export interface RefreshDeps {
   now(): Date;
   /** Milliseconds from any origin, never going back; may stop while the machine sleeps. */
   monotonic(): number;
-  /** 0 to 1, 1 excluded. */
+  /** Returns a number from 0 to 1, 1 excluded. */
   random(): number;
   /** Calls back once after the delay, milliseconds; returns a function that cancels it. */
   startTimer(milliseconds: number, callback: () => void): () => void;

@@ -33,7 +33,7 @@ const DAY = 24 * 3_600_000;
 /** Warn when less than this, or a fifth of the lifetime, is left of a certificate. */
 const EXPIRY_WARNING = 14 * DAY;
 
-/** Vends sessions of one identity. Disposing of it closes the key that it keeps. */
+/** Vendor of one identity's sessions. Disposing of it closes the key that it keeps. */
 export class SessionVendor implements AsyncDisposable {
   /** The last usable key and certificate, if the key is in memory only. */
   #kept: Identity | undefined;

@@ -19,7 +19,7 @@ interface Shared {
   readonly closed: PromiseWithResolvers<void>;
 }
 
-/** Opens an identity once for all callers that overlap. */
+/** Identity that is opened once for all callers that overlap. */
 export class SharedIdentity {
   #shared: Shared | undefined;
 

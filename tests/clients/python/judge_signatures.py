@@ -21,7 +21,7 @@ def sign(given):
     )
     credentials = Credentials(given["accessKeyId"], given["secretAccessKey"], given["sessionToken"])
     signer = SigV4Auth(credentials, given["service"], given["region"])
-    # What add_auth does, at the given time.
+    # The steps of add_auth, at the given time.
     request.context["timestamp"] = given["time"]
     signer._modify_request_before_signing(request)
     canonical = signer.canonical_request(request)

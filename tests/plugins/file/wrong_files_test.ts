@@ -203,7 +203,7 @@ Deno.test("openKey() refuses RSA keys with exponent 1 and with padded numbers", 
   }
 });
 
-/** `PBKDF2-params` or `scrypt-params` with these costs, in an EncryptedPrivateKeyInfo. */
+/** Encodes `PBKDF2-params` or `scrypt-params` with these costs, in an EncryptedPrivateKeyInfo. */
 function encryptedWithCosts(derivation: string, costs: readonly number[]): Uint8Array {
   const oid = (hex: string) => writeElement(0x06, decodeHex(hex));
   const salt = writeElement(0x04, new Uint8Array(16));

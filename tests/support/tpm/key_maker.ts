@@ -49,7 +49,7 @@ policy() {
 }
 `;
 
-/** Makes keys in one TPM and writes their files. */
+/** Maker of keys in one TPM, and writer of their files. */
 export class TpmKeyMaker {
   constructor(readonly tpm: SoftwareTpm) {}
 

@@ -27,7 +27,7 @@ export async function makeProviderKeys(maker: TpmKeyMaker): Promise<TpmKeyCase[]
   ];
 }
 
-/** The public key of a file that the provider cannot open with two passwords. */
+/** Writes the public key of a file that the provider cannot open with two passwords. */
 function writePublicKeyOf(maker: TpmKeyMaker, name: string): void {
   const text = Deno.readTextFileSync(maker.path(`${name}.tss2`));
   const der = Uint8Array.from(

@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- the test that starts it reads its output
 /**
- * A process that signs in a loop, as `serve` and `update` do: it opens key and certificate again
+ * A process that signs in a loop, as `serve` and `update` do. It opens key and certificate again
  * for each signature, and verifies the signature with node:crypto. Prints one line of JSON, {@link
  * SigningReport}.
  *

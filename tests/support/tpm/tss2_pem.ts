@@ -64,7 +64,7 @@ export function tss2Der(request: Tss2PemRequest): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Encodes a `TSS2 KEY BLOB` in PEM, as openssl_tpm2_engine did before the draft: parent and public
+ * Encodes a `TSS2 KEY BLOB` in PEM, as openssl_tpm2_engine did before the draft. Parent and public
  * area are optional fields, and the default parent is the owner hierarchy.
  */
 export function keyBlobPem(

@@ -33,7 +33,7 @@ static FARPROC WINAPI find_known_procedure(HMODULE module, LPCSTR name) {
   return find_procedure(module, name);
 }
 
-/* Puts find_known_procedure into the program's import table, wherever GetProcAddress stands. */
+/* Puts find_known_procedure into the program's import table, wherever GetProcAddress is. */
 static void replace_import(BYTE *program) {
   IMAGE_DOS_HEADER *dos = (IMAGE_DOS_HEADER *)program;
   IMAGE_NT_HEADERS *headers = (IMAGE_NT_HEADERS *)(program + dos->e_lfanew);

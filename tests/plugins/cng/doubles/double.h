@@ -1,7 +1,7 @@
 /*
  * A double of the parts of crypt32, ncrypt, advapi32 and kernel32 that the cng: keystore calls. It
- * is stricter than Windows: every handle is checked, whatever is wrong ends the process with words
- * on standard error, and every object that the caller owns is counted.
+ * is stricter than Windows: every handle is checked, whatever is wrong ends the process with a
+ * message on standard error, and every object that the caller owns is counted.
  *
  * Compiled for Linux (signing by OpenSSL) and for Windows (signing by bcrypt.dll).
  */
@@ -19,7 +19,7 @@
 
 typedef uint16_t wide; /* a UTF-16 unit */
 
-/* Where the key of a certificate is. The numbers are known to the tests. */
+/* Places of the key of a certificate. The numbers are known to the tests. */
 enum key_kind {
   NO_KEY = 0,
   CNG_SOFTWARE = 1,
@@ -38,7 +38,7 @@ struct entry {
   enum key_kind kind;
   struct signing_key *key;
   int parent;   /* index of the issuer's entry; -1: none known */
-  int in_store; /* else it is known to the chain engine alone */
+  int in_store; /* else it is known to the chain engine only */
   wide container[32];
 };
 
@@ -47,7 +47,7 @@ extern struct entry entries[];
 extern int entry_count;
 extern long live;
 void misuse(const char *function, const char *what);
-/* Sets the last error and gives 0 when the test wants this call of `function` to fail. */
+/* Sets the last error and returns 0 when the test wants this call of `function` to fail. */
 int may_succeed(const char *function);
 uint32_t failure_code(void);
 void set_last_error(uint32_t code);

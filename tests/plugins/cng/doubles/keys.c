@@ -80,8 +80,8 @@ API uint32_t NCryptSignHash(uint64_t handle, wide *const *padding, const uint8_t
   /* Long enough for buffers that nobody holds to be collected and written over. */
   pause_milliseconds(20);
   int rsa = is_rsa(key->entry->key);
-  if (flags != (rsa ? 0x42u : 0x40u)) misuse(function, "flags: PKCS#1 for RSA alone, and silent");
-  if (rsa != (padding != NULL)) misuse(function, "padding is for RSA alone");
+  if (flags != (rsa ? 0x42u : 0x40u)) misuse(function, "flags: PKCS#1 for RSA only, and silent");
+  if (rsa != (padding != NULL)) misuse(function, "padding is for RSA only");
   int known = 0;
   while (known < 3 && HASH_LENGTHS[known] != hash_length) known++;
   if (known == 3) misuse(function, "not the length of a hash");

@@ -31,7 +31,7 @@ struct signing_key *load_signing_key(const char *path) {
     status = BCryptImportKeyPair(key->algorithm, NULL,
                                  key->rsa ? BCRYPT_RSAPRIVATE_BLOB : BCRYPT_ECCPRIVATE_BLOB,
                                  &key->key, blob, length, 0);
-  if (status != 0) fprintf(stderr, "cng double: bcrypt says %#lx\n", (unsigned long)status);
+  if (status != 0) fprintf(stderr, "cng double: bcrypt returned %#lx\n", (unsigned long)status);
   return status == 0 ? key : NULL;
 }
 
@@ -54,7 +54,7 @@ int make_signature(struct signing_key *key, const char *hash, const uint8_t *val
   NTSTATUS status =
       BCryptSignHash(key->key, key->rsa ? &padding : NULL, (PUCHAR)value, length, signature,
                      key->signature_length, &made, key->rsa ? BCRYPT_PAD_PKCS1 : 0);
-  if (status != 0) fprintf(stderr, "cng double: bcrypt says %#lx\n", (unsigned long)status);
+  if (status != 0) fprintf(stderr, "cng double: bcrypt returned %#lx\n", (unsigned long)status);
   return status == 0 && made == key->signature_length;
 }
 

@@ -1,4 +1,4 @@
-/* What a test put into the double, which calls are to fail, and how many objects are alive. */
+/* Objects that a test put into the double, which calls are to fail, and how many objects are alive. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +73,7 @@ API void double_reset(void) {
   pin[0] = 0;
 }
 
-/* Adds a certificate; gives its number. `key_path` is null without a key. */
+/* Adds a certificate; returns its number. `key_path` is null without a key. */
 API int32_t double_add(const uint8_t *encoded, uint32_t length, const char *key_path, uint32_t kind,
                        int32_t in_store) {
   if (entry_count == MOST_ENTRIES) misuse("double_add", "too many certificates");

@@ -22,7 +22,7 @@ struct store {
   int contexts;
 };
 
-/* CERT_CONTEXT, with the double's own fields behind it. */
+/* CERT_CONTEXT, followed by the double's own fields. */
 struct context {
   uint32_t encoding;
   uint8_t *encoded;
@@ -129,7 +129,7 @@ API int32_t CertFreeCertificateContext(struct context *context) {
   return 1;
 }
 
-/* CRYPT_KEY_PROV_INFO, its texts behind it. */
+/* CRYPT_KEY_PROV_INFO, followed by its texts. */
 struct key_provider_info {
   const wide *container;
   const wide *provider;

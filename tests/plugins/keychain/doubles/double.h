@@ -1,7 +1,7 @@
 /*
  * A double of the parts of CoreFoundation and Security that the keychain: keystore calls, over
  * OpenSSL. It is stricter than macOS: every object is checked, whatever is wrong ends the process
- * with words on standard error, and every object that is alive is counted.
+ * with a message on standard error, and every object that is alive is counted.
  *
  * With OLD_MACOS defined it is that of macOS 11 and before.
  */
@@ -33,7 +33,7 @@ enum object_type {
   KEYCHAIN,
 };
 
-/* What every CFTypeRef of the double points to. */
+/* Object that every CFTypeRef of the double points to. */
 struct object {
   uint64_t magic;
   enum object_type type;

@@ -185,7 +185,7 @@ API CFIndex SecTrustGetCertificateCount(const void *pointer) {
   return count;
 }
 
-/* Gives what is the trust's: releasing it is a mistake, and it is not counted. */
+/* Returns an object of the trust: releasing it is a mistake, and it is not counted. */
 API struct object *SecTrustGetCertificateAtIndex(const void *pointer, CFIndex index) {
   int entry = check(pointer, TRUST, "SecTrustGetCertificateAtIndex")->entry;
   while (index-- > 0) entry = entries[entry].parent;

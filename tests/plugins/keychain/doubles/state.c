@@ -1,4 +1,4 @@
-/* What a test put into the double, and which calls are to fail. */
+/* Objects that a test put into the double, and which calls are to fail. */
 #include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +46,7 @@ API void double_reset(void) {
   strcpy(domain, "NSOSStatusErrorDomain");
 }
 
-/* Adds a certificate, with its key an identity; gives its number. */
+/* Adds a certificate, with its key an identity; returns its number. */
 API int32_t double_add(const uint8_t *encoded, uint32_t length, const char *key_path,
                        int32_t keychain) {
   if (entry_count == MOST_ENTRIES) misuse("double_add", "too many certificates");
@@ -76,14 +76,14 @@ API void double_fail(const char *function, int32_t code, int32_t successes) {
   failure.successes_left = successes;
 }
 
-/* The domain of the errors that signing gives. */
+/* The domain of the errors that signing returns. */
 API void double_set_domain(const char *text) { snprintf(domain, sizeof domain, "%s", text); }
 
 API void double_set_password(const char *text) {
   snprintf(password, sizeof password, "%s", text);
 }
 
-/* Whether the machine trusts the issuers. */
+/* Sets if the machine trusts the issuers. */
 API void double_set_trusted(int32_t trusted) { is_trusted = trusted; }
 
 /* Takes all identities out of the keychain, while references to them are held. */

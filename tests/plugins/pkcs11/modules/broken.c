@@ -1,4 +1,4 @@
-/* A library that does harm as soon as it is loaded: which, is said when it is compiled. */
+/* A library that does harm as soon as it is loaded; the compiler flags select which. */
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>

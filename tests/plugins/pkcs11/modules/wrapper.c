@@ -1,5 +1,5 @@
 /*
- * A PKCS#11 module around another one, for tests. What it does is told by the environment:
+ * A PKCS#11 module around another one, for tests. The environment selects its behaviour:
  *
  *   WRAPPER_INNER       the module inside; absent, SoftHSM
  *   WRAPPER_LOG         file to which each call is appended: its name; for C_Login also user and PIN
@@ -14,7 +14,7 @@
  *   WRAPPER_TOKEN       file; while it is not there, neither is any token
  *   WRAPPER_ALWAYS      the PIN that every key wants at each signature, on a token that wants none
  *   WRAPPER_EMPTY       set: no token has any object
- *   WRAPPER_INITIALIZED set: C_Initialize says that somebody else was first
+ *   WRAPPER_INITIALIZED set: C_Initialize reports that somebody else was first
  *   WRAPPER_EXIT        set: an exit handler aborts the process
  */
 #include "cryptoki.h"
@@ -73,7 +73,7 @@ static int is_token_there(void) {
   return !path || access(path, F_OK) == 0;
 }
 
-/* What comes before each call; a value other than CKR_OK is to be returned in its place. */
+/* Runs before each call; a value other than CKR_OK is to be returned in its place. */
 static CK_RV before(int place) {
   calls[place]++;
   if (place != LOGIN) log_line(NAMES[place]);
