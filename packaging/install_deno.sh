@@ -22,7 +22,9 @@ pinned() {
 
 mkdir -p "$toolchain"
 on_path=$(command -v deno || true)
-if [ -n "$on_path" ] && [ "$(version_of "$on_path")" = "$version" ]; then
+own=$(CDPATH='' cd -- "$toolchain" && pwd)/deno
+# The toolchain itself may be on PATH: a link to itself would not start.
+if [ -n "$on_path" ] && [ "$on_path" != "$own" ] && [ "$(version_of "$on_path")" = "$version" ]; then
   ln -sf "$on_path" "$toolchain/deno"
   printf 'toolchain: Deno %s, found at %s\n' "$version" "$on_path"
   exit 0

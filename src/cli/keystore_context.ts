@@ -56,7 +56,10 @@ const readSelector = (path: string) => readSource(path, { maxBytes: MAX_TEXT_FIL
 
 function readUri(values: FlagValues, flag: FlagName): KeystoreUri | undefined {
   const text = values.text(flag);
-  return text === undefined ? undefined : parseKeystoreUri(text, values.sourceOf(flag));
+  if (text === undefined) return undefined;
+  const source = values.sourceOf(flag);
+  const uri = parseKeystoreUri(text, source);
+  return source === `--${flag}` ? uri : { ...uri, source };
 }
 
 /**

@@ -121,13 +121,30 @@ async function chainOf(
   return issuers;
 }
 
+/** Runs `work` with the source of `uri`. Its errors begin with a variable or setting, if the user typed no flag. */
+async function withSource<T>(
+  { source, displayName }: KeystoreUri,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const isAbout = cause instanceof HelperError && cause.message.startsWith(displayName);
+    if (source === undefined || !isAbout) throw cause;
+    throw new HelperError(cause.code, `${source}: ${cause.message}`, { cause });
+  }
+}
+
 /** Reads all certificates at `uri`, in their order. */
 export async function readCertificates(
   uri: KeystoreUri,
   registry: KeystoreRegistry,
   context: KeystoreContext,
 ): Promise<NonEmpty<Certificate>> {
-  return await (await registry(uri.scheme)).readCertificates(uri, context);
+  return await withSource(
+    uri,
+    async () => await (await registry(uri.scheme)).readCertificates(uri, context),
+  );
 }
 
 /** Reads the issuers at `uri`. Returns none for a file without certificates. */
@@ -137,8 +154,8 @@ export async function readIntermediates(
   context: KeystoreContext,
 ): Promise<readonly Certificate[]> {
   const keystore = await registry(uri.scheme);
-  if (!isBundleReader(keystore)) return await keystore.readCertificates(uri, context);
-  const certificates = await keystore.readBundle(uri, context);
+  if (!isBundleReader(keystore)) return await readCertificates(uri, registry, context);
+  const certificates = await withSource(uri, () => keystore.readBundle(uri, context));
   if (certificates.length === 0) {
     context.debug(`${uri.displayName} has no certificates; no chain is sent from it`);
   }
@@ -178,7 +195,10 @@ async function openKey(
     ? await readCertificates(source.certificate, registry, context)
     : undefined;
   const expected = named && selectEndEntity(named, context.now());
-  const signer = await openSignerAt(keyUri, registry, context, expected);
+  const signer = await withSource(
+    keyUri,
+    () => openSignerAt(keyUri, registry, context, expected),
+  );
   const [first, ...rest] = named ?? signer.certificates;
   if (!first) return { signer, certificates: [] };
   const certificate = selectEndEntity([first, ...rest], context.now(), signer.publicKey);
@@ -188,7 +208,9 @@ async function openKey(
       "key-mismatch",
       source.certificate && source.certificate !== keyUri
         ? `the private key in ${keyUri.displayName} does not belong to the certificate in ` +
-          `${source.certificate.displayName}; check that --certificate and --private-key name a pair`
+          `${source.certificate.displayName}; check that ` +
+          `${source.certificate.source ?? "--certificate"} and ` +
+          `${keyUri.source ?? "--private-key"} name a pair`
         : `no certificate in ${keyUri.displayName} belongs to the private key in it`,
     );
   }

@@ -95,6 +95,8 @@ export interface KeystoreUri {
   readonly scheme: Scheme;
   /** URI as the user wrote it, without secrets: safe to print. */
   readonly displayName: string;
+  /** Variable or setting that holds the URI; absent for a flag. Errors begin with it. */
+  readonly source?: string;
   /**
    * Decoded text after the scheme: the path of a file, the number of a handle, or an address as it
    * is written; otherwise empty.

@@ -88,10 +88,17 @@ export function parseRoleArn(text: string, source: string): Arn {
   return parseArn("role", text, source);
 }
 
-function parseArn(kind: keyof typeof ARN_KINDS, text: string, source: string): Arn {
+/** Parses one of the three ARNs. Throws `usage` with the source of the text. */
+export function parseArn(kind: keyof typeof ARN_KINDS, text: string, source: string): Arn {
   const { owner, pattern, example } = ARN_KINDS[kind];
   const match = pattern.exec(text);
   if (!match) {
+    if (pattern.test(text.trim())) {
+      throw new HelperError(
+        "usage",
+        `${source} begins or ends with a blank; remove it, as in ${example}`,
+      );
+    }
     const other = Object.values(ARN_KINDS).find((known) => known.pattern.test(text));
     throw new HelperError(
       "usage",

@@ -592,7 +592,7 @@ const SET_UPS: readonly SetUp[] = [
   {
     finding: "arn-invalid",
     because: "the ARN of one role",
-    message: /role "b": roleArn is not an ARN/,
+    message: /role "b": roleArn is the ARN of a profile; write that of a role/,
     make: withRoles([
       { name: "a", roleArn: ARNS.role },
       { name: "b", roleArn: ARNS.profile },

@@ -34,3 +34,24 @@ testWith(
     assertNotEquals(await sum(), second);
   },
 );
+
+testWith(
+  ["program:sh"],
+  "the toolchain's Deno is not linked to itself if it is on PATH",
+  async () => {
+    using directory = new TemporaryDirectory();
+    const version = Deno.version.deno;
+    Deno.mkdirSync(directory.join(`${version}/package`), { recursive: true });
+    Deno.symlinkSync(Deno.execPath(), directory.join(`${version}/package/deno`));
+    Deno.symlinkSync(`${version}/package/deno`, directory.join("deno"));
+    const { code } = await new Deno.Command("sh", {
+      args: [`${ROOT}packaging/install_deno.sh`, version, directory.path],
+      env: { PATH: `${directory.path}:${Deno.env.get("PATH")}` },
+      stdout: "null",
+    }).output();
+    assertEquals(code, 0);
+    const { stdout } = await new Deno.Command(directory.join("deno"), { args: ["--version"] })
+      .output();
+    assertEquals(new TextDecoder().decode(stdout).startsWith(`deno ${version}`), true);
+  },
+);

@@ -70,6 +70,7 @@ Deno.test("parseSessionArns() names the owner of an ARN that belongs to another 
     [{ profile: role }, "--profile-arn is the ARN of a role; write that of a profile, of"],
     [{ trustAnchor: profile }, "--trust-anchor-arn is the ARN of a profile; write that of a trust"],
   ];
+  swapped.push([{ role: `${role} ` }, "--role-arn begins or ends with a blank; remove it"]);
   for (const [change, message] of swapped) {
     assertThrows(() => parseSessionArns({ ...ARNS, ...change }), HelperError, message);
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import { messageOf, refusedValue } from "../../errors.ts";
-import type { SessionArns } from "../../rolesanywhere/arn.ts";
+import { parseArn, type SessionArns } from "../../rolesanywhere/arn.ts";
 import { PARTITIONS } from "../../rolesanywhere/endpoint.ts";
 import type { FlagName } from "../flags/flags.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
@@ -13,20 +13,15 @@ import { readEndpoint, readSessionArns } from "../session_request.ts";
 import { type Finding, finding, okUnless } from "./finding.ts";
 import type { CheckContext } from "./check_context.ts";
 
-const ARN_FLAGS = ["role-arn", "profile-arn", "trust-anchor-arn"] as const satisfies FlagName[];
+const ARN_FLAGS = [
+  ["role", "role-arn"],
+  ["profile", "profile-arn"],
+  ["trustAnchor", "trust-anchor-arn"],
+] as const satisfies [keyof SessionArns, FlagName][];
 
 /** Checks the flags only. */
 export function checkArns({ values }: Pick<CheckContext, "values">): readonly Finding[] {
-  const findings: Finding[] = ARN_FLAGS.filter((flag) => values.text(flag) === undefined).map((
-    flag,
-  ) =>
-    finding(
-      "arn-missing",
-      `--${flag} was not given; copy it from the ${
-        flag === "role-arn" ? "IAM" : "IAM Roles Anywhere"
-      } console`,
-    )
-  );
+  const findings = ARN_FLAGS.flatMap(([kind, flag]) => checkArn(values, kind, flag));
   let arns: SessionArns | undefined;
   if (findings.length === 0) {
     try {
@@ -41,6 +36,21 @@ export function checkArns({ values }: Pick<CheckContext, "values">): readonly Fi
     findings,
     finding("arns", `role, profile and trust anchor fit together in ${readRegion(values)}`),
   );
+}
+
+/** Finds the fault of one ARN. */
+function checkArn(values: FlagValues, kind: keyof SessionArns, flag: FlagName): Finding[] {
+  const text = values.text(flag);
+  if (text === undefined) {
+    const console = kind === "role" ? "IAM" : "IAM Roles Anywhere";
+    return [finding("arn-missing", `--${flag} was not given; copy it from the ${console} console`)];
+  }
+  try {
+    parseArn(kind, text, values.sourceOf(flag));
+    return [];
+  } catch (thrown) {
+    return [finding("arn-invalid", messageOf(thrown))];
+  }
 }
 
 /** Returns the session's region, or undefined if no flag has one. */

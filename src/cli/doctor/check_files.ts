@@ -73,12 +73,15 @@ function checkFile({ path, holds }: FileToCheck): Finding[] {
   const add = (name: FindingName, problem: string) =>
     findings.push(finding(name, `${path} ${problem}`));
   const advice = `; run chmod go-rwx ${path}`;
-  if (holds === "key" && info.mode & OTHERS.read) {
+  const canOthersRead = (info.mode & (OTHERS.read | GROUP.read)) !== 0;
+  // A certificate in the key's place: opening it reports that the key is missing.
+  const hasKey = holds === "key" && !(canOthersRead && hasOnlyCertificates(path));
+  if (hasKey && info.mode & OTHERS.read) {
     add("key-file-open", `has the private key, and every user can read it${advice}`);
-  } else if (holds === "key" && info.mode & GROUP.read) {
+  } else if (hasKey && info.mode & GROUP.read) {
     add("key-file-group", `has the private key, and its group can read it${advice}`);
   }
-  if (holds === "secret" && info.mode & (OTHERS.read | GROUP.read)) {
+  if (holds === "secret" && canOthersRead) {
     add("secret-file-open", `has a password or PIN, and other users can read it${advice}`);
   }
   if (info.mode & (OTHERS.write | GROUP.write)) {
@@ -90,6 +93,16 @@ function checkFile({ path, holds }: FileToCheck): Finding[] {
     add("file-owner", `belongs to another user, who can replace the ${what}; change its owner`);
   }
   return findings;
+}
+
+/** Returns true for PEM with certificates only, such as a file that was named in place of the key's. */
+function hasOnlyCertificates(path: string): boolean {
+  try {
+    const labels = Deno.readTextFileSync(path).match(/-----BEGIN [^-\r\n]+-----/g) ?? [];
+    return labels.length > 0 && labels.every((label) => label.includes("CERTIFICATE"));
+  } catch {
+    return false;
+  }
 }
 
 function checkDirectory(path: string): Finding[] {

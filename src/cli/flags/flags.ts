@@ -367,7 +367,7 @@ export const FLAGS = {
     kind: "text",
     group: "command",
     value: "NAME",
-    description: "profile to write",
+    description: "profile to write; AWS_PROFILE replaces the default",
     default: "default",
     envAliases: ["AWS_PROFILE"],
   },

@@ -113,14 +113,22 @@ async function readTokens(
   const { flags, positional } = commandOf(command);
   const given = new Map<FlagName, string | string[] | boolean>();
   let openList: string[] | undefined;
+  let lastSwitch: FlagName | undefined;
   for (const token of tokens) {
     if (token.kind === "positional") {
+      if (lastSwitch && /^(?:true|false|[01])$/.test(token.value)) {
+        throw new HelperError(
+          "usage",
+          `--${lastSwitch} takes no value after a space; write --${lastSwitch}=${token.value}`,
+        );
+      }
       if (openList) openList.push(token.value);
       else if (positional && !given.has(positional)) given.set(positional, token.value);
       else throw unexpectedArgumentError(token.value, command, hasSecret(tokens));
       continue;
     }
     openList = undefined;
+    lastSwitch = undefined;
     if (token.kind === "option-terminator") continue;
     const { name } = token;
     if (!isFlagName(name) || !flags.includes(name) || token.rawName !== `--${name}`) {
@@ -128,6 +136,7 @@ async function readTokens(
     }
     if (flagOf(name).kind === "switch") {
       given.set(name, token.value ?? true);
+      lastSwitch = name;
       continue;
     }
     const value = readOptionValue(name, token, command);

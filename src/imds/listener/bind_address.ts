@@ -32,7 +32,8 @@ export function parseBindAddress(
   if (address === undefined) {
     throw new HelperError(
       "usage",
-      `--bind${refusedValue(text)} must be an IPv4 or IPv6 address or the path of a Unix socket`,
+      `--bind${refusedValue(text)} is not an address; ` +
+        "write an IP address, localhost, or a socket's path with a slash",
     );
   }
   if (!isLoopback(address) && hopLimit !== 1 && !allowRemote) {
