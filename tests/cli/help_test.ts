@@ -115,6 +115,9 @@ Deno.test("helpText() marks the flags of which one is required", () => {
     [...helpText(name).matchAll(/^ {2}--([a-z0-9-]+) .*\*$/gm)].map(([, flag]) => flag as FlagName);
   assertEquals(marked("serve"), ["certificate", "cert-selector"]);
   assertEquals(marked("doctor"), []);
-  assertStringIncludes(helpText("serve"), "\nRequired (one of those with *; --roles has --role-arn):\n");
+  assertStringIncludes(
+    helpText("serve"),
+    "\nRequired (one of those with *; --roles replaces --role-arn):\n",
+  );
   assertStringIncludes(helpText("sign-string"), "\nRequired (one of these):\n");
 });

@@ -163,7 +163,7 @@ function choiceText(name: CommandName): string {
   const { required, oneOf, suppliedBy } = commandOf(name);
   if (oneOf.length <= 1) return "";
   if (required.length === 0) return " (one of these)";
-  return ` (one of those with *${suppliedBy ? `; --${suppliedBy} has --role-arn` : ""})`;
+  return ` (one of those with *${suppliedBy ? `; --${suppliedBy} replaces --role-arn` : ""})`;
 }
 
 /** Returns the first line of a command's help. */
