@@ -41,7 +41,7 @@ function quoteForWindows(argument: string): string {
 }
 
 // deno-lint-ignore no-control-regex -- no quoting keeps a line end or control character in one INI line
-const CONTROL = /[\x00-\x1f\x7f\u2028\u2029]/;
+export const CONTROL = /[\x00-\x1f\x7f\u2028\u2029]/;
 
 function refuse(argument: string, pattern: RegExp, label: string): void {
   if (!pattern.test(argument)) return;

@@ -12,7 +12,7 @@ const REASONS: Readonly<Record<string, (file: string, directory: string) => stri
   ENOSPC: (_, directory) => `the disk of ${directory} is full; free some space and try again`,
   EDQUOT: (_, directory) =>
     `the disk quota for ${directory} is used up; free some space and try again`,
-  EROFS: (_, directory) => `${directory} is on a read-only file system`,
+  EROFS: (_, directory) => `${directory} is on a read-only file system; choose another place`,
   EACCES: writeProtected,
   EPERM: writeProtected,
   EISDIR: (file) => `${file} is a directory; name a file`,
@@ -37,9 +37,14 @@ function writeProtected(_file: string, directory: string): string {
 export function fileError(cause: unknown, file: string, directory: string): HelperError {
   if (cause instanceof HelperError) return cause;
   if (cause instanceof SourceError) return notChangedError(file, `it ${cause.message}`, cause);
-  const reason = REASONS[errnoOf(cause) ?? ""]?.(file, directory) ??
+  const reason = systemReason(cause, file, directory) ??
     replaceDescriptors(messageOf(cause), directory);
   return notChangedError(file, reason, cause);
+}
+
+/** Returns the system's reason for `cause`, with advice; undefined for others. */
+export function systemReason(cause: unknown, file: string, directory: string): string | undefined {
+  return REASONS[errnoOf(cause) ?? ""]?.(file, directory);
 }
 
 /** Replaces a descriptor's path in the system's message with the directory. */

@@ -7,6 +7,7 @@ import { encodeBase64 } from "@std/encoding/base64";
 import { dirname } from "../path.ts";
 import { replaceFile } from "../files/atomic_file.ts";
 import { errnoOf } from "../files/errno.ts";
+import { systemReason } from "../files/file_errors.ts";
 import { FilePlace, UntrustedPathError } from "../files/file_place.ts";
 import { HelperError } from "../errors.ts";
 
@@ -62,12 +63,10 @@ export function containerToken(
     if (cause instanceof UntrustedPathError || cause instanceof NotReplaceableError) {
       throw new HelperError("listen", `${source} ${path}: ${cause.message}`, { cause });
     }
-    throw new HelperError(
-      "listen",
-      `${source} ${path} cannot be written; check that ${dirname(path)} is a ` +
-        "directory that this user may write to",
-      { cause },
-    );
+    const directory = dirname(path);
+    const reason = systemReason(cause, path, directory) ??
+      `check that ${directory} is a directory that this user may write to`;
+    throw new HelperError("listen", `${source} ${path} cannot be written; ${reason}`, { cause });
   }
   return {
     text,

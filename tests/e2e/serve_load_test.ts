@@ -122,7 +122,9 @@ Deno.test("serve ends at once on a second signal", async () => {
   await using scenario = await SessionScenario.create({}, { sessionSeconds: 3 });
   await using serve = await ServeProcess.start(scenario);
   scenario.emulator.fail("hang");
-  await new Promise((resolve) => setTimeout(resolve, 2500)); // a call is under way
+  const { requests } = scenario.emulator;
+  const before = requests.length;
+  while (requests.length === before) await new Promise((resolve) => setTimeout(resolve, 50));
   serve.binary.kill("SIGTERM");
   await new Promise((resolve) => setTimeout(resolve, 300));
   const { code, milliseconds } = await serve.end("SIGTERM");

@@ -60,7 +60,11 @@ Deno.test("serve reports an address that it cannot listen on, before it requests
     [["--port", "65536"], 2, /--port is "65536"; it must be a whole number of 0 to 65535/],
     [["--port=0", "--hop-limit=0"], 2, /--hop-limit is "0"; it must be/],
     [["--port=0", "--bind", "0.0.0.0"], 2, /--bind 0.0.0.0 would send credentials/],
-    [["--port=0", "--bind", "host.example"], 2, /--bind must be/],
+    [
+      ["--port=0", "--bind", "host.example"],
+      2,
+      /--bind is not an address; write an IP address, localhost/,
+    ],
     [["--port=0", "--bind", "192.0.2.1", "--allow-remote"], 1, /does not have that address/],
     [["--bind", file], 1, /the file there is not a socket/],
     [["--bind", scenario.directory.join("no/x.sock")], 1, /the directory .* does not exist/],
@@ -69,7 +73,7 @@ Deno.test("serve reports an address that it cannot listen on, before it requests
     [
       ["--port=0", "--container-credentials", "--container-token-file", "/tmp/a\nb"],
       2,
-      /contains a line end or another control character/,
+      /--container-token-file contains a line end or another control character; choose/,
     ],
     [
       ["--port=0", "--allow-host", "http://a.example"],

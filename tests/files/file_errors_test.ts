@@ -9,7 +9,7 @@ const systemError = (code: string) => Object.assign(new Error(`${code}: it said 
 const MESSAGES: Record<string, string> = {
   ENOSPC: "the disk of /d is full; free some space and try again",
   EDQUOT: "the disk quota for /d is used up; free some space and try again",
-  EROFS: "/d is on a read-only file system",
+  EROFS: "/d is on a read-only file system; choose another place",
   EACCES: "this user may not write in /d; change its owner or its permissions",
   EPERM: "this user may not write in /d; change its owner or its permissions",
   EISDIR: "/d/f is a directory; name a file",

@@ -32,7 +32,7 @@ import { PATHS } from "../../imds/paths.ts";
 import { pathOf } from "../../imds/request_target.ts";
 import { systemdNotifier } from "../../runtime/sd_notify.ts";
 import { TokenStore } from "../../imds/tokens.ts";
-import { quoteCommandLine } from "../shell_quote.ts";
+import { CONTROL, quoteCommandLine } from "../shell_quote.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { createKeystoreContext, debugLogger, readIdentitySource } from "../keystore_context.ts";
 import { PROGRAM } from "../program.ts";
@@ -265,7 +265,13 @@ function readBindAddress(values: FlagValues): BindAddress {
     if (!values.isOn("container-credentials")) {
       throw new HelperError("usage", "--container-token-file needs --container-credentials");
     }
-    quoteCommandLine([tokenFile], "linux"); // throws if it cannot be printed for a shell
+    if (CONTROL.test(tokenFile)) {
+      throw new HelperError(
+        "usage",
+        "--container-token-file contains a line end or another control character; " +
+          "choose another path",
+      );
+    }
   }
   return parseBindAddress(values.required("bind"), values.integer("port"), {
     hopLimit: values.integer("hop-limit"),

@@ -13,6 +13,8 @@ import type { CheckContext } from "./check_context.ts";
 const OTHERS = { read: 0o004, write: 0o002 } as const;
 const GROUP = { read: 0o040, write: 0o020 } as const;
 const STICKY = 0o1000;
+/** Maximum size of a file whose PEM labels are read, bytes. */
+const MAX_PEM_BYTES = 1 << 20;
 
 interface FileToCheck {
   readonly path: string;
@@ -75,7 +77,7 @@ function checkFile({ path, holds }: FileToCheck): Finding[] {
   const advice = `; run chmod go-rwx ${path}`;
   const canOthersRead = (info.mode & (OTHERS.read | GROUP.read)) !== 0;
   // A certificate in the key's place: opening it reports that the key is missing.
-  const hasKey = holds === "key" && !(canOthersRead && hasOnlyCertificates(path));
+  const hasKey = holds === "key" && !(canOthersRead && hasOnlyCertificates(path, info));
   if (hasKey && info.mode & OTHERS.read) {
     add("key-file-open", `has the private key, and every user can read it${advice}`);
   } else if (hasKey && info.mode & GROUP.read) {
@@ -96,7 +98,8 @@ function checkFile({ path, holds }: FileToCheck): Finding[] {
 }
 
 /** Returns true for PEM with certificates only, such as a file that was named in place of the key's. */
-function hasOnlyCertificates(path: string): boolean {
+function hasOnlyCertificates(path: string, { size }: Deno.FileInfo): boolean {
+  if (size > MAX_PEM_BYTES) return false;
   try {
     const labels = Deno.readTextFileSync(path).match(/-----BEGIN [^-\r\n]+-----/g) ?? [];
     return labels.length > 0 && labels.every((label) => label.includes("CERTIFICATE"));

@@ -102,7 +102,10 @@ export class SoftwareTpm implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     Deno.kill(this.pid, "SIGTERM");
-    while (isAlive(this.pid)) await new Promise((resolve) => setTimeout(resolve, 5));
+    for (let waited = 0; isAlive(this.pid); waited += INTERVAL) {
+      if (waited === TIMES.end) Deno.kill(this.pid, "SIGKILL");
+      await new Promise((resolve) => setTimeout(resolve, INTERVAL));
+    }
     this.directory[Symbol.dispose]();
   }
 }
@@ -115,15 +118,20 @@ function randomPort(): number {
   return 10_000 + 2 * Math.floor(Math.random() * 10_000);
 }
 
+/** Interval between two looks at a process or a file, milliseconds. */
+const INTERVAL = 5;
+/** Times for swtpm to start, and to end after SIGTERM, milliseconds. A busy machine needs long. */
+const TIMES = { start: 60_000, end: 10_000 } as const;
+
 async function waitForFile(path: string): Promise<string> {
-  for (let tries = 0; tries < 400; tries++) {
+  for (let waited = 0; waited < TIMES.start; waited += INTERVAL) {
     try {
       const text = (await Deno.readTextFile(path)).trim();
       if (text !== "") return text;
     } catch (thrown) {
       if (!(thrown instanceof Deno.errors.NotFound)) throw thrown;
     }
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, INTERVAL));
   }
   throw new Error(`${path} did not appear`);
 }
