@@ -115,6 +115,7 @@ want() { # FILE PACKAGE
 if [ -n "${AWS_SIGNING_HELPER_CI:-}" ]; then
   want /usr/sbin/pkcsslotd opencryptoki
   want /usr/sbin/tpm2-abrmd tpm2-abrmd
+  want /usr/lib/x86_64-linux-gnu/libtss2-tcti-tabrmd.so.0 libtss2-tcti-tabrmd0
   want /usr/bin/tpm2_ptool libtpm2-pkcs11-tools
   want /usr/lib/x86_64-linux-gnu/pkcs11/libtpm2_pkcs11.so libtpm2-pkcs11-1
   want /usr/bin/dbus-run-session dbus-daemon

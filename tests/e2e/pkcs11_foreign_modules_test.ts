@@ -97,7 +97,7 @@ testWith(
 
 testWith(
   [
-    ...["binary", "softhsm", "swtpm", "tss2", "root"] as const,
+    ...["binary", "softhsm", "swtpm", "tss2", "tabrmd", "root"] as const,
     ...["program:tpm2_ptool", "program:tpm2-abrmd", "program:dbus-run-session"] as const,
   ],
   "sign-string signs with tpm2-pkcs11 over tpm2-abrmd, without output of theirs",

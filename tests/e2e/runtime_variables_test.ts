@@ -212,7 +212,7 @@ const HOSTILE: Readonly<Record<string, (trap: Trap) => readonly string[]>> = {
 };
 
 /** Exit code of all commands if it is not 0. */
-const EXIT_CODES: Readonly<Record<string, number>> = { SSLKEYLOGFILE: 2, SSL_CERT_FILE: 6 };
+const EXIT_CODES: Readonly<Record<string, number>> = { SSLKEYLOGFILE: 2, SSL_CERT_FILE: 2 };
 
 /** Variables whose file may be opened, because the user sets them. */
 const OPENED: readonly string[] = ["SSL_CERT_FILE", "TZ"];

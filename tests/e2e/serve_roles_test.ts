@@ -562,7 +562,7 @@ const BAD_FILES: Readonly<Record<string, readonly [file: unknown, message: RegEx
   "a role without an ARN": [[{ name: "a" }], /: role "a": roleArn is missing; add it\n$/],
   "an ARN of something else": [
     [{ name: "a", roleArn: ARNS.profile }],
-    /: role "a": roleArn is not an ARN of the form arn:aws:iam/,
+    /: role "a": roleArn is the ARN of a profile; write that of a role, of the form arn:aws:iam/,
   ],
   "an unknown key": [
     [roleOf("a", { rolearn: "x" })],

@@ -106,6 +106,8 @@ const PROBES = {
   "windows-store": () => probeSystemStore("windows") ?? missingTools("pwsh", "openssl"),
   "ykcs11": () => missingTools(`/usr/lib/${Deno.build.arch}-linux-gnu/libykcs11.so.2`),
   "p11-kit-proxy": () => missingTools(PROXY),
+  /** The library by which programs connect to tpm2-abrmd. */
+  "tabrmd": () => missingTools(`/usr/lib/${Deno.build.arch}-linux-gnu/libtss2-tcti-tabrmd.so.0`),
   "tss2": () =>
     ["libtss2-esys.so.0", "libtss2-tctildr.so.0", "libtss2-mu.so.0", "libtss2-rc.so.0"]
       .map((library) =>
