@@ -105,7 +105,8 @@ export async function installPackages(): Promise<void> {
 
 /**
  * Compiles the bundle into the base binary, and compares the base binary in the output with the pinned one
- * before anything runs it. Returns the result as text. Removes the output and throws if it is refused.
+ * before anything runs it. Returns the result as text. Throws if it is refused; an earlier output stays.
+ * The output is replaced in one step, because programs may run it meanwhile.
  */
 export async function compile(
   bundle: string,
@@ -120,33 +121,37 @@ export async function compile(
   for await (const { name } of Deno.readDir(bundle)) {
     await Deno.utime(`${bundle}/${name}`, date, date);
   }
-  await deno(
-    [
-      "compile",
-      "--quiet",
-      "--no-config",
-      "--no-lock",
-      "--no-check",
-      // Its cache is executed from a directory that other users can write to.
-      "--no-code-cache",
-      V8_FLAGS,
-      "--allow-all",
-      "--target",
-      target,
-      "--include",
-      ".",
-      "--output",
-      output,
-      main,
-    ],
-    { DENORT_BIN: base },
-    bundle,
-  );
+  // `deno compile` removes its output first, and writes for 0.3 s.
+  const folder = await Deno.makeTempDir({ dir: dirname(output) });
   try {
-    return await baseStatus(await Deno.readFile(output), target);
-  } catch (thrown) {
-    await Deno.remove(output);
-    throw thrown;
+    const compiled = `${folder}/${basename(output)}`;
+    await deno(
+      [
+        "compile",
+        "--quiet",
+        "--no-config",
+        "--no-lock",
+        "--no-check",
+        // Its cache is executed from a directory that other users can write to.
+        "--no-code-cache",
+        V8_FLAGS,
+        "--allow-all",
+        "--target",
+        target,
+        "--include",
+        ".",
+        "--output",
+        resolve(compiled),
+        main,
+      ],
+      { DENORT_BIN: base },
+      bundle,
+    );
+    const status = await baseStatus(await Deno.readFile(compiled), target);
+    await Deno.rename(compiled, output);
+    return status;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
 }
 

@@ -93,7 +93,9 @@ testWith(
   async () => {
     using directory = new TemporaryDirectory("with blank ");
     const settings = [`DESTDIR=${directory.path}`, "PREFIX=/opt/x"];
-    // build/ is up to date, because make test built it; only build/share is built here.
+    // make test has built the program, and installing must not build it again.
+    const built = () => Deno.statSync(`${ROOT}${BINARY}`).mtime;
+    const before = built();
     const make = (target: string) =>
       runProgram("make", ["--directory", ROOT, target, ...settings], { env: DENO_ENV });
     const installed = await make("install");
@@ -110,6 +112,7 @@ testWith(
     const removed = await make("uninstall");
     assertEquals(removed.code, 0, removed.stderr);
     assertEquals(await filesBelow(directory.path), []);
+    assertEquals(built(), before);
   },
 );
 
