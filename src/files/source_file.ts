@@ -144,6 +144,8 @@ class OpenSource {
     if (info.isFifo && this.options.pipes === false) throw notRegularError();
     while (!this.#isAbandoned) {
       if (info.isFile) await this.#openInThread();
+      // The timeout is over. Opening it here could block the process.
+      if (this.#isAbandoned) break;
       if (this.#file) {
         this.size = info.size;
         return "file";
@@ -169,6 +171,7 @@ class OpenSource {
     if (isSymlink) throw new SourceError("link", "is a symbolic link");
     if (!isFile) throw notRegularError();
     await this.#openInThread(false);
+    if (this.#isAbandoned) throw timeoutError("file");
     if (!this.#file?.path) {
       // Throws if it was removed meanwhile.
       await this.#using(Deno.lstat(this.path));
@@ -214,6 +217,7 @@ class OpenSource {
       return count;
     } catch (thrown) {
       if (!(thrown instanceof UnknownReadError) || this.#hasRead) throw thrown;
+      if (this.#isAbandoned) throw timeoutError("file");
       if (this.options.faultOf) {
         throw new SourceError("failed", "cannot be read; check its file system", { cause: thrown });
       }

@@ -47,6 +47,16 @@ export class BlockingFiles implements AsyncDisposable {
     await this.#send(`block ${calls.join(" ")}\n`);
   }
 
+  /** Responds to the blocked calls; later ones are still blocked. */
+  async answer(): Promise<void> {
+    await this.#send("answer\n");
+  }
+
+  /** Returns the number of open files that were closed, also of those that opened late. */
+  async closed(): Promise<number> {
+    return Number(await this.#send("closed\n"));
+  }
+
   /** Responds to all calls, the blocked ones included. */
   async allow(): Promise<void> {
     await this.#send("allow\n");
@@ -60,13 +70,14 @@ export class BlockingFiles implements AsyncDisposable {
     this.#contents[Symbol.dispose]();
   }
 
-  async #send(command: string): Promise<void> {
+  async #send(command: string): Promise<string> {
     await this.#input.write(new TextEncoder().encode(command));
-    await this.#waitForLine();
+    return await this.#waitForLine();
   }
 
-  async #waitForLine(): Promise<void> {
-    const { done } = await this.#output.read();
+  async #waitForLine(): Promise<string> {
+    const { done, value } = await this.#output.read();
     if (done) throw new Error("the file system ended");
+    return new TextDecoder().decode(value);
   }
 }
