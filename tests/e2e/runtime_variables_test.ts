@@ -392,3 +392,11 @@ testWith(
     assertEquals((await serve.end()).code, 0);
   },
 );
+
+testWith(["binary"], "an empty SSL_CERT_FILE counts as not given", async () => {
+  await using scenario = await SessionScenario.create();
+  const { code, stderr } = await runProgram(BINARY, ["credential-process", ...scenario.flags], {
+    env: { SSL_CERT_FILE: "" },
+  });
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+});
