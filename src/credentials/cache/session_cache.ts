@@ -12,7 +12,8 @@ import { type CacheEntry, readEntry, READS_IN_THREAD, writeEntry } from "./cache
 import { lockFile, lockPathOf, type WaitDeps } from "../../files/file_lock.ts";
 import { awaitFileSystem } from "../../files/source_file.ts";
 import { FilePlace } from "../../files/file_place.ts";
-import { replaceDescriptors } from "../../files/file_errors.ts";
+import { errnoOf } from "../../files/errno.ts";
+import { replaceDescriptors, systemReason } from "../../files/file_errors.ts";
 import { formatTime } from "../format_time.ts";
 
 const MINUTE = 60_000;
@@ -162,10 +163,16 @@ export class SessionCache {
       writeEntry(place.path(), key, credentials, this.deps.now());
       sweepDirectory(place.directoryPath, this.deps.now());
     } catch (thrown) {
-      const why = replaceDescriptors(messageOf(thrown), this.directory);
-      this.deps.warn(`the session cannot be stored in ${path}: ${why}`);
+      this.deps.warn(`the session cannot be stored in ${path}: ${this.#reason(thrown, path)}`);
     }
     return credentials;
+  }
+
+  /** Returns why `path` was not written, as the rest of a sentence. */
+  #reason(thrown: unknown, path: string): string {
+    if (errnoOf(thrown) === "EISDIR") return "it is a directory; remove it";
+    return systemReason(thrown, path, this.directory) ??
+      replaceDescriptors(messageOf(thrown), this.directory);
   }
 }
 
