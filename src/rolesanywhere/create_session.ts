@@ -56,8 +56,15 @@ export async function createSession(
   return await callService({
     sign: async () => await signRequest(unsigned, identity, request.region, deps.now(), deps.debug),
     readCredentials,
-    readError,
+    readError: (response) => ({ ...readError(response), hint: regionHint(request) }),
   }, deps);
+}
+
+/** Returns a likely cause of a refusal: IAM Roles Anywhere looks for a trust anchor in its own region only. */
+function regionHint({ region, arns: { trustAnchor } }: SessionRequest): string | undefined {
+  return region === trustAnchor.region
+    ? undefined
+    : `the region is ${region}, but the trust anchor is in ${trustAnchor.region}`;
 }
 
 function readCredentials(response: HttpResponse): SessionCredentials {

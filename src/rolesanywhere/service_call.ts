@@ -84,6 +84,8 @@ export interface ServiceFault {
   readonly service: string;
   /** The setting that names the endpoint. */
   readonly setting: string;
+  /** A likely cause, which follows the service's text if it refused the call. */
+  readonly hint?: string | undefined;
 }
 
 /**
@@ -160,7 +162,7 @@ export function checkNotExpired(credentials: SessionCredentials, now: Date): Ses
 }
 
 function toServiceError(status: number, fault: ServiceFault): HelperError {
-  const { code, message, service, setting } = fault;
+  const { code, message, service, setting, hint } = fault;
   const what = `${code ? printable(code) : `HTTP ${status}`}${
     message ? `: ${printable(message)}` : ""
   }`;
@@ -173,7 +175,9 @@ function toServiceError(status: number, fault: ServiceFault): HelperError {
       message ? what : `${what}: the service is unavailable; try again later`,
     );
   }
-  if (status >= 400 && code) return new HelperError("service-refused", what);
+  if (status >= 400 && code) {
+    return new HelperError("service-refused", hint === undefined ? what : `${what}; ${hint}`);
+  }
   return new HelperError(
     "service-answer",
     `the endpoint returned HTTP ${status} without an error of ${service}; check ${setting}`,

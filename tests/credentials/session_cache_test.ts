@@ -175,7 +175,10 @@ Deno.test("SessionCache.get() warns that it cannot store a session if its path i
   Deno.mkdirSync(fixture.path, { recursive: true, mode: 0o700 });
   assertEquals([await fixture.get(), await fixture.get()], ["ID1", "ID2"]);
   assertEquals(fixture.warnings[0], `${fixture.path} is not a regular file; it is not used`);
-  assertMatch(fixture.warnings[1] ?? "", /the session cannot be stored in .*: it is a directory; remove it/);
+  assertMatch(
+    fixture.warnings[1] ?? "",
+    /the session cannot be stored in .*: it is a directory; remove it/,
+  );
   assertEquals(fixture.names, [FILE]);
 });
 

@@ -307,3 +307,12 @@ Deno.test("createSession() truncates an endless message of the service", async (
   );
   assertLessOrEqual(error.message.length, 2000);
 });
+
+Deno.test("createSession() adds to a refusal that the trust anchor is in another region", async () => {
+  const { result } = simulate([named(404, "ResourceNotFoundException")]);
+  const error = await assertRejects(() => result({ region: "us-west-2" }), HelperError);
+  assertEquals(
+    error.message,
+    "ResourceNotFoundException; the region is us-west-2, but the trust anchor is in us-east-1",
+  );
+});
