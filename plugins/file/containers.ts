@@ -30,6 +30,8 @@ export interface FileContents {
   readonly pkcs12?: Uint8Array;
   /** True if the file has the content of `pkcs12` or `refusal` in base64. */
   readonly isDecoded?: true;
+  /** Other content, with its article: neither a certificate nor a private key. */
+  readonly other?: string;
   /** Error for unsupported content. Applies if the file has nothing that can be used. */
   readonly refusal?: Error;
 }
@@ -62,6 +64,28 @@ const FOREIGN_LABELS: Readonly<Record<string, string>> = {
   "PKCS #7 SIGNED DATA": pkcs7Refusal("PEM"),
   "CMS": pkcs7Refusal("PEM"),
 };
+
+const REQUEST = "a certificate request";
+const PUBLIC_KEY = "a public key";
+const OTHER_LABELS: Readonly<Record<string, string>> = {
+  "CERTIFICATE REQUEST": REQUEST,
+  "NEW CERTIFICATE REQUEST": REQUEST,
+  "PUBLIC KEY": PUBLIC_KEY,
+  "RSA PUBLIC KEY": PUBLIC_KEY,
+  "X509 CRL": "a revocation list",
+};
+
+/** Returns what a file without `missing` holds instead, as the end of "it holds". */
+export function describeInstead(
+  { certificates, keys, other }: FileContents,
+  missing: "certificate" | "private key",
+): string {
+  const found = missing === "certificate"
+    ? keys.length > 0 && "a private key"
+    : certificates.length > 0 && "a certificate";
+  const instead = found || other;
+  return instead ? `${instead}, but no ${missing}` : `no ${missing}`;
+}
 
 /**
  * Finds certificates and private keys in a file's bytes.
@@ -116,9 +140,11 @@ function readOwnFormat(bytes: Uint8Array, isDecoded?: true): FileContents {
 
 function mergeContents(parts: readonly FileContents[]): FileContents {
   const refusal = parts.find((part) => part.refusal)?.refusal;
+  const other = parts.find((part) => part.other)?.other;
   return {
     certificates: parts.flatMap(({ certificates }) => certificates),
     keys: parts.flatMap(({ keys }) => keys),
+    ...(other ? { other } : {}),
     ...(refusal ? { refusal } : {}),
   };
 }
@@ -137,6 +163,10 @@ function readDer(bytes: Uint8Array, kind: DerKind): FileContents {
       return { ...nothing, keys: [{ form: "plain", der: bytes }] };
     case "tss2":
       return { ...nothing, keys: [{ form: "tss2", der: bytes }] };
+    case "certificate-request":
+      return { ...nothing, other: REQUEST };
+    case "public-key":
+      return { ...nothing, other: PUBLIC_KEY };
     case "pkcs7":
       return { ...nothing, refusal: new UnsupportedFormatError(pkcs7Refusal("DER")) };
     default:
@@ -149,6 +179,7 @@ function readPem(blocks: readonly PemBlock[]): FileContents {
   const keys: StoredKey[] = [];
   let ecParameters: { ecParameters: Uint8Array } | undefined;
   let refusal: Error | undefined;
+  let other: string | undefined;
   for (const block of blocks) {
     const kind = PEM_LABELS[block.label];
     if (kind === "pkcs12") return readOwnFormat(block.bytes, true);
@@ -161,9 +192,10 @@ function readPem(blocks: readonly PemBlock[]): FileContents {
     } else {
       const foreign = FOREIGN_LABELS[block.label];
       if (foreign) refusal ??= new UnsupportedFormatError(foreign);
+      other ??= OTHER_LABELS[block.label];
     }
   }
-  return { certificates, keys, ...(refusal ? { refusal } : {}) };
+  return { certificates, keys, ...(other ? { other } : {}), ...(refusal ? { refusal } : {}) };
 }
 
 function toStoredKey(

@@ -3,11 +3,13 @@
  *
  * @module
  */
-import { DerReader, TAG } from "../../src/x509/der.ts";
+import { contextTag, type DerElement, DerError, DerReader, TAG } from "../../src/x509/der.ts";
 
 /** Content of a DER file, as recognized from its outer levels. */
 export type DerKind =
   | "certificate"
+  | "certificate-request"
+  | "public-key"
   | "encrypted-pkcs8"
   | "pkcs8"
   | "pkcs1"
@@ -22,10 +24,18 @@ export type DerKind =
 const SHAPES: readonly (readonly [tags: readonly number[], exact: boolean, kind: DerKind])[] = [
   [[TAG.sequence, TAG.octetString], true, "encrypted-pkcs8"],
   [[TAG.sequence, TAG.sequence, TAG.bitString], true, "certificate"],
+  [[TAG.sequence, TAG.bitString], true, "public-key"],
   [[TAG.integer, TAG.sequence, TAG.octetString], false, "pkcs8"],
   [[TAG.integer, TAG.octetString], false, "sec1"],
   [Array<number>(9).fill(TAG.integer), false, "pkcs1"],
   [Array<number>(6).fill(TAG.integer), true, "dsa"],
+];
+/** Version, subject, key and attributes. */
+const REQUEST_TAGS: readonly number[] = [
+  TAG.integer,
+  TAG.sequence,
+  TAG.sequence,
+  contextTag(0, true),
 ];
 const PKCS7 = /^1\.2\.840\.113549\.1\.7\.\d+$/;
 /** TCG object identifiers of TPMKey: loadable, importable and sealed keys; the last is older. */
@@ -44,12 +54,25 @@ export function derKindOf(bytes: Uint8Array): DerKind {
     const oid = outer.objectIdentifier();
     return PKCS7.test(oid) ? "pkcs7" : TSS2.test(oid) ? "tss2" : "other";
   }
-  const tags: number[] = [];
-  while (!outer.atEnd && tags.length < MAX_ELEMENTS) tags.push(outer.next().tag);
+  const elements: DerElement[] = [];
+  while (!outer.atEnd && elements.length < MAX_ELEMENTS) elements.push(outer.next());
   const shape = SHAPES.find(([wanted, exact]) =>
-    wanted.every((tag, i) => tag === tags[i]) && (!exact || tags.length === wanted.length)
+    wanted.every((tag, i) => tag === elements[i]?.tag) &&
+    (!exact || elements.length === wanted.length)
   );
-  return shape?.[2] ?? "other";
+  const kind = shape?.[2] ?? "other";
+  return kind === "certificate" && isRequest(elements[0]) ? "certificate-request" : kind;
+}
+
+/** Returns true for a CertificationRequestInfo (RFC 2986), whose fourth element is `[0]`. */
+function isRequest(info: DerElement | undefined): boolean {
+  const reader = new DerReader(info?.contents ?? new Uint8Array());
+  try {
+    return REQUEST_TAGS.every((tag) => reader.optional(tag) !== undefined);
+  } catch (thrown) {
+    if (thrown instanceof DerError) return false; // the certificate's parser reports the damage
+    throw thrown;
+  }
 }
 
 /** Returns true if the bytes begin like PKCS#12, which may be BER with indefinite lengths. */

@@ -26,6 +26,7 @@ import { DerError } from "../../src/x509/der.ts";
 import { sameBytes } from "../../src/x509/public_key.ts";
 import { chooseKey, type OpenKey } from "./choose_key.ts";
 import {
+  describeInstead,
   type FileContents,
   holdsCertificates,
   readContents,
@@ -85,6 +86,9 @@ async function openKeyIn(
   const inTpm = contents.keys.filter((key) => key.form === "tss2");
   if (keys.length === 0 && inTpm.length === 0 && contents.refusal) throw contents.refusal;
   if (keys.length === 0 && inTpm.length > 0) return tpmKeyReference(uri, inTpm, certificates);
+  if (keys.length === 0) {
+    throw keyNotFoundError(uri.displayName, describeInstead(contents, "private key"));
+  }
   const key = await openOneOf(keys, certificates, certificate, uri.displayName, inTpm.length > 0);
   return key
     ? createSigner(key, certificates, uri.displayName)
@@ -157,7 +161,9 @@ async function parseCertificatesIn(
       if (first) return [first, ...rest];
       throw contents.refusal ?? new HelperError(
         "certificate-format",
-        `${uri.displayName} holds no certificate; name the file that does`,
+        `${uri.displayName} holds ${
+          describeInstead(contents, "certificate")
+        }; name the file that does`,
       );
     });
   });
@@ -262,7 +268,15 @@ async function openAndWipe(der: Uint8Array, ecParameters?: Uint8Array): Promise<
   }
 }
 
-/** Opens the selected key. Returns undefined if it is in the TPM, which only `inTpm` allows. */
+/** Returns the error for a file without a private key. `holds` is the end of "it holds". */
+function keyNotFoundError(displayName: string, holds: string): HelperError {
+  return new HelperError(
+    "key-not-found",
+    `${displayName} holds ${holds}; name the file that does with --private-key`,
+  );
+}
+
+/** Opens the selected key of at least one. Returns undefined if it is in the TPM, which only `inTpm` allows. */
 async function openOneOf(
   keys: readonly OpenKey[],
   certificates: readonly Certificate[],
@@ -270,12 +284,6 @@ async function openOneOf(
   displayName: string,
   inTpm = false,
 ): Promise<PrivateKey | undefined> {
-  if (keys.length === 0) {
-    throw new HelperError(
-      "key-not-found",
-      `${displayName} holds no private key; name the file that does with --private-key`,
-    );
-  }
   const key = await chooseKey(keys, certificates, certificate);
   if (inTpm) {
     const owners = certificate ? [certificate] : certificates;
@@ -326,6 +334,10 @@ async function openKeyOfPkcs12(
       if ("refusal" in item) throw item.refusal;
       return await openPrivateKey(readPrivateKey(item.der));
     });
+    if (keys.length === 0) {
+      const contents = { certificates: ordered, keys: [] };
+      throw keyNotFoundError(displayName, describeInstead(contents, "private key"));
+    }
     const key = await openOneOf(keys, certificates, certificate, displayName);
     if (!key) throw new DerError("no private key in it");
     const isOfKey = (certificate: Certificate) => hasPublicKey(certificate, key.publicKey);

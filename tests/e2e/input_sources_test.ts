@@ -488,7 +488,7 @@ testWith(
     // The second input is read after core dumps were disabled: it is a key, not a certificate.
     assertEquals([code, stderr], [
       3,
-      "aws_signing_helper: fd:4 holds no certificate; name the file that does\n",
+      "aws_signing_helper: fd:4 holds a private key, but no certificate; name the file that does\n",
     ]);
   },
 );

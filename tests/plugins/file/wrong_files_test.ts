@@ -38,7 +38,11 @@ const CONTENTS: readonly (readonly [string | Uint8Array, ErrorCode, string])[] =
   ["-----BEGIN PRIVATE KEY-----\nMII=\n", "key-format", "no end line"],
   ["-----BEGIN PRIVATE KEY-----\n%%%%\n-----END PRIVATE KEY-----\n", "key-format", "base64"],
   [formatPem("PRIVATE KEY", Uint8Array.of(0x30, 0)), "key-format", "no private key in it"],
-  [formatPem("PUBLIC KEY", Uint8Array.of(0x30, 0)), "key-not-found", "holds no private key"],
+  [
+    formatPem("PUBLIC KEY", Uint8Array.of(0x30, 0)),
+    "key-not-found",
+    "holds a public key, but no private key; name",
+  ],
   [Uint8Array.of(0x30, 0), "key-not-found", "holds no private key"],
   [formatPem("OPENSSH PRIVATE KEY", Uint8Array.of(1)), "key-unsupported", "ssh-keygen -p -m PKCS8"],
   [formatPem("PKCS7", Uint8Array.of(0x30, 0)), "key-unsupported", "-print_certs"],
@@ -246,6 +250,45 @@ Deno.test("openKey() refuses at once when a file asks for hostile costs", async 
   }
 });
 
+Deno.test("a file without a certificate or a key is named by what it holds instead", async () => {
+  using directory = new TemporaryDirectory();
+  const { keyPath, certificatePath } = await createAuthority(directory, { subject: "/CN=a" });
+  const request = ["req", "-new", "-key", keyPath, "-subj", "/CN=a"];
+  const publicKey = ["pkey", "-in", keyPath, "-pubout"];
+  const revoked = ["ca", "-gencrl", "-keyfile", keyPath, "-cert", certificatePath];
+  const database = directory.write("index.txt", "");
+  const settings = `[ca]\ndefault_ca=d\n[d]\ndatabase=${database}\ndefault_md=sha256\n`;
+  const list = [...revoked, "-crldays", "1", "-config", directory.write("ca.cnf", settings)];
+  const cases: readonly [string, Uint8Array][] = [
+    ["a certificate request", await openssl(request)],
+    ["a certificate request", await openssl([...request, "-outform", "DER"])],
+    ["a public key", await openssl(publicKey)],
+    ["a public key", await openssl([...publicKey, "-outform", "DER"])],
+    ["a revocation list", await openssl(list)],
+  ];
+  for (const [found, bytes] of cases) {
+    const path = directory.write("other", bytes);
+    await assertRefused(
+      () => readCertificateFile(path),
+      path,
+      "certificate-format",
+      `holds ${found}, but no certificate; name the file that does`,
+    );
+    await assertRefused(
+      () => openKeyFile(path),
+      path,
+      "key-not-found",
+      `holds ${found}, but no private key; name the file that does with --private-key`,
+    );
+  }
+  await assertRefused(
+    () => openKeyFile(certificatePath),
+    certificatePath,
+    "key-not-found",
+    "holds a certificate, but no private key; name the file that does with --private-key",
+  );
+});
+
 Deno.test("readCertificates() names the fault when a certificate is missing or broken", async () => {
   using directory = new TemporaryDirectory();
   const { keyPath, certificatePath } = await createAuthority(directory, { subject: "/CN=a" });
@@ -253,7 +296,7 @@ Deno.test("readCertificates() names the fault when a certificate is missing or b
     () => readCertificateFile(keyPath),
     keyPath,
     "certificate-format",
-    "holds no certificate",
+    "holds a private key, but no certificate; name the file that does",
   );
   const der = await openssl(["x509", "-in", certificatePath, "-outform", "DER"]);
   const broken = directory.write("broken.pem", formatPem("CERTIFICATE", der.subarray(0, -40)));
