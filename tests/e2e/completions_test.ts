@@ -105,7 +105,10 @@ Deno.test("completions lists the shells when given none or an unknown one", asyn
   assertEquals([none.code, none.stdout, none.stderr.includes(SAYS)], [2, "", true]);
   const other = await runBinary(["completions", "tcsh"]);
   assertEquals([other.code, other.stdout], [2, ""]);
-  assertStringIncludes(other.stderr, "must be one of bash, zsh, fish, powershell");
+  assertStringIncludes(
+    other.stderr,
+    'the shell is "tcsh"; it must be one of bash, zsh, fish, powershell',
+  );
   const two = await runBinary(["completions", "bash", "zsh"]);
   assertEquals([two.code, two.stdout], [2, ""]);
 });

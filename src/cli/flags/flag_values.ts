@@ -167,7 +167,9 @@ export class FlagValues {
         if (choices && !choices.includes(text)) {
           throw new HelperError(
             "usage",
-            `${source} is${shown(text)}; it must be one of ${choices.join(", ")}`,
+            `${this.#label(name, source)} is${shown(text)}; it must be one of ${
+              choices.join(", ")
+            }`,
           );
         }
         if (kind === "switch" && !SWITCH_WORDS.has(text.toLowerCase())) {
@@ -216,8 +218,13 @@ export class FlagValues {
   /** Returns a missing flag for a message, with its choices; an argument without its flag. */
   #format(name: FlagName): string {
     const { choices } = flagOf(name);
-    const label = commandOf(this.command).positional === name ? `the ${name}` : `--${name}`;
-    return `${label}${choices ? ` (one of ${choices.join(", ")})` : ""}`;
+    return `${this.#label(name, `--${name}`)}${choices ? ` (one of ${choices.join(", ")})` : ""}`;
+  }
+
+  /** Returns `source` for a message; an argument without its flag. */
+  #label(name: FlagName, source: string): string {
+    const isArgument = source === `--${name}` && commandOf(this.command).positional === name;
+    return isArgument ? `the ${name}` : source;
   }
 
   /** Returns true if the flag was set on the command line. */
