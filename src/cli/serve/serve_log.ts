@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { RefreshEvent } from "../credentials/refresh/refresher.ts";
-import { formatTime } from "../credentials/format_time.ts";
-import type { AccessEntry } from "../imds/app.ts";
+import type { RefreshEvent } from "../../credentials/refresh/refresher.ts";
+import { formatTime } from "../../credentials/format_time.ts";
+import type { AccessEntry } from "../../imds/app.ts";
 
 /** Log of refresh events and requests. */
 export interface ServeLog {
