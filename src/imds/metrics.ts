@@ -8,7 +8,7 @@
 import type { RefreshEvent } from "../credentials/refresh/refresher.ts";
 import type { HelperError } from "../errors.ts";
 import type { Certificate } from "../x509/certificate.ts";
-import type { EndpointMetrics } from "./app.ts";
+import type { EndpointMetrics } from "./endpoint.ts";
 import { CONTENT_TYPE, formatMetrics, type Metric, type Sample } from "./exposition.ts";
 import { type PathClass, pathClass } from "./paths.ts";
 import type { TokenStore } from "./tokens.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { HelperError, messageOf } from "../errors.ts";
-import type { RequestHandler } from "./app.ts";
+import type { RequestHandler } from "./endpoint.ts";
 import type { BindAddress } from "./listener/bind_address.ts";
 import { checkBound, listeningSockets } from "./listener/bound_address.ts";
 import { CONNECTION_LIMITS, IdleConnections, maxConnections } from "./listener/idle_connections.ts";

@@ -14,7 +14,7 @@ import { resolve } from "node:path";
 import process from "node:process";
 import * as esbuild from "esbuild";
 import { OPTIONS } from "../../packaging/bundle.ts";
-import type { Connection } from "../../src/imds/app.ts";
+import type { Connection } from "../../src/imds/endpoint.ts";
 import { tableOf } from "../support/role_table.ts";
 import { BackgroundProcess } from "../support/background_process.ts";
 import { runLoad } from "../support/load_process.ts";
@@ -53,7 +53,7 @@ const CELLS: Readonly<Record<string, readonly Removal[]>> = {
   ],
   "document": [
     {
-      file: "imds/app.ts",
+      file: "imds/role_view.ts",
       text: "if (last?.fetched !== credentials.fetched) {",
       replacement: "{",
     },

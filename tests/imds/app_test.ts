@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 
-import type { AccessEntry } from "../../src/imds/app.ts";
+import type { AccessEntry } from "../../src/imds/endpoint.ts";
 import type { ServedRole } from "../../src/imds/roles.ts";
 import { CREDENTIALS, FakeEndpoint } from "./fake_endpoint.ts";
 

@@ -1,4 +1,4 @@
-import type { Endpoint, RequestHandler } from "../../src/imds/app.ts";
+import type { Endpoint, RequestHandler } from "../../src/imds/endpoint.ts";
 import { createApp } from "../../src/imds/app.ts";
 import type { Health, ServedCredentials } from "../../src/imds/documents.ts";
 import { hostCheck } from "../../src/imds/host_check.ts";

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { createApp, type Endpoint, type RequestHandler } from "../../imds/app.ts";
+import { createApp } from "../../imds/app.ts";
 import type { Health } from "../../imds/documents.ts";
+import type { Endpoint, RequestHandler } from "../../imds/endpoint.ts";
 import { healthOf, healthOfAll, type RolesHealth, type RoleTable } from "../../imds/roles.ts";
 import type { RoleSet } from "../roles/role_set.ts";
 

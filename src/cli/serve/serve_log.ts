@@ -6,7 +6,7 @@
  */
 import type { RefreshEvent } from "../../credentials/refresh/refresher.ts";
 import { formatTime } from "../../credentials/format_time.ts";
-import type { AccessEntry } from "../../imds/app.ts";
+import type { AccessEntry } from "../../imds/endpoint.ts";
 
 /** Log of refresh events and requests. */
 export interface ServeLog {
