@@ -4,7 +4,8 @@
  * @module
  */
 import { HelperError } from "../../src/errors.ts";
-import { readSource, SourceError } from "../../src/files/source_file.ts";
+import { readSource } from "../../src/files/source_file.ts";
+import { SourceError } from "../../src/files/source_error.ts";
 import { pathAdvice } from "../../src/keystore/path_advice.ts";
 import type { KeystoreContext } from "../../src/keystore/types.ts";
 import type { InputSource, KeystoreUri } from "../../src/keystore/uri.ts";

@@ -5,7 +5,8 @@
  */
 import { cacheKey } from "../credentials/cache/cache_key.ts";
 import { SessionCache } from "../credentials/cache/session_cache.ts";
-import { readSource, SourceError } from "../files/source_file.ts";
+import { readSource } from "../files/source_file.ts";
+import { SourceError } from "../files/source_error.ts";
 import type { IdentitySource } from "../keystore/open_identity.ts";
 import { fileOf } from "../keystore/uri.ts";
 import type { VendedSession } from "../credentials/refresh/session.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { HelperError } from "../errors.ts";
-import { SourceError } from "../files/source_file.ts";
+import { SourceError } from "../files/source_error.ts";
 import { descriptionOf, type KeystoreUri, type Scheme, schemesOf } from "../keystore/uri.ts";
 import { parseSelector, SelectorError, type SelectorValues } from "../x509/selector.ts";
 import { readSelectorArguments, readSelectorJson } from "../x509/selector_syntax.ts";

@@ -36,7 +36,7 @@ export class InputMemory implements Disposable {
     if (input.kind === "variable") {
       const value = this.#variables.get(input.name);
       if (value) return value.slice();
-      const { SourceError } = await import("../files/source_file.ts");
+      const { SourceError } = await import("../files/source_error.ts");
       throw new SourceError("missing", "is not set; set and export the variable");
     }
     const known = this.#descriptors.get(input.number);

@@ -5,7 +5,7 @@
  * @module
  */
 import { describeFile, describeVariable, HelperError } from "../errors.ts";
-import { SourceError, type SourceFault } from "../files/source_file.ts";
+import { SourceError, type SourceFault } from "../files/source_error.ts";
 import { pathAdvice } from "../keystore/path_advice.ts";
 
 /** Dependencies of {@link resolveSecret}. */

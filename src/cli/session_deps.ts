@@ -5,7 +5,9 @@
  */
 import { HelperError, messageOf } from "../errors.ts";
 import { pathAdvice } from "../keystore/path_advice.ts";
-import { readSource, SourceError, type SourceOptions } from "../files/source_file.ts";
+import { readSource } from "../files/source_file.ts";
+import { SourceError } from "../files/source_error.ts";
+import type { SourceOptions } from "../files/open_source.ts";
 import type { CreateSessionDeps } from "../rolesanywhere/create_session.ts";
 import { createSender, type SendRequest } from "../http/http_client.ts";
 import { chooseProxy, proxyLabel } from "../http/proxy.ts";

@@ -5,7 +5,7 @@
  */
 import { HelperError, messageOf } from "../errors.ts";
 import { errnoOf } from "./errno.ts";
-import { SourceError } from "./source_file.ts";
+import { SourceError } from "./source_error.ts";
 
 /** Messages by the system's name; `file` is to be written in `directory`. */
 const REASONS: Readonly<Record<string, (file: string, directory: string) => string>> = {

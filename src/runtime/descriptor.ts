@@ -6,7 +6,9 @@
  *
  * @module
  */
-import { readStream, SourceError, type SourceOptions } from "../files/source_file.ts";
+import { readStream } from "../files/source_file.ts";
+import { SourceError } from "../files/source_error.ts";
+import type { SourceOptions } from "../files/open_source.ts";
 import { POSIX_SYSTEMS, type PosixSystem } from "./system_table.ts";
 
 const SYMBOLS = {

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { readSource, SourceError } from "../../src/files/source_file.ts";
+import { readSource } from "../../src/files/source_file.ts";
+import { SourceError } from "../../src/files/source_error.ts";
 import { BlockingFiles } from "../support/blocking_files.ts";
 import { testWith } from "../support/needs.ts";
 

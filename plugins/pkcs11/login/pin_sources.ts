@@ -4,7 +4,8 @@
  * @module
  */
 import { describeFile, describeVariable, HelperError } from "../../../src/errors.ts";
-import { readSource, SourceError } from "../../../src/files/source_file.ts";
+import { readSource } from "../../../src/files/source_file.ts";
+import { SourceError } from "../../../src/files/source_error.ts";
 import type { KeystoreContext } from "../../../src/keystore/types.ts";
 import { filePath, type KeystoreUri } from "../../../src/keystore/uri.ts";
 

@@ -5,7 +5,8 @@
  */
 import { basename, dirname, join, resolve } from "../../path.ts";
 import { HelperError } from "../../errors.ts";
-import { readSource, SourceError } from "../../files/source_file.ts";
+import { readSource } from "../../files/source_file.ts";
+import { SourceError } from "../../files/source_error.ts";
 import { checkUsersAreKnown, parseUsers } from "../../imds/allowed_users.ts";
 import type { BindAddress } from "../../imds/listener/bind_address.ts";
 import type { VendedSession } from "../../credentials/refresh/session.ts";

@@ -7,7 +7,8 @@ import { messageOf } from "../../errors.ts";
 import type { SessionCredentials } from "../../rolesanywhere/create_session.ts";
 import { replaceFile } from "../../files/atomic_file.ts";
 import { errnoOf } from "../../files/errno.ts";
-import { readOwnSource, SourceError } from "../../files/source_file.ts";
+import { readOwnSource } from "../../files/source_file.ts";
+import { SourceError } from "../../files/source_error.ts";
 
 /** Result of reading a session's file. */
 export type CacheEntry =

@@ -1,6 +1,6 @@
 import { assert, assertLess, assertStringIncludes } from "@std/assert";
 import { decodeHex } from "@std/encoding/hex";
-import { SourceError } from "../../../src/files/source_file.ts";
+import { SourceError } from "../../../src/files/source_error.ts";
 import { MAX_FILE_BYTES, readKeyFile } from "../../../plugins/file/read_file.ts";
 import { NO_CONTEXT } from "../../support/scripted_context.ts";
 import { parseKeystoreUri } from "../../../src/keystore/uri.ts";
