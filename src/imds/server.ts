@@ -80,6 +80,8 @@ export class EndpointServer implements AsyncDisposable {
   #socketFile: SocketFile | undefined;
   /** Next attempt to reopen a broken listener, if one failed; milliseconds. */
   #retry: { readonly at: number; readonly delay: number } | undefined;
+  /** Number of the listening Unix socket, with the path that it is bound to. */
+  #unixListener: { readonly socket: number; readonly path: string } | undefined;
   #ending = false;
 
   /**
@@ -132,30 +134,34 @@ export class EndpointServer implements AsyncDisposable {
   #listen(port: number): Server {
     const { bind } = this.#options;
     const before = listeningSockets(this.#calls);
-    const server = this.#serve(port);
+    const file = bind.kind === "unix" ? new SocketFile(bind.path) : undefined;
+    const bound: BindAddress = bind.kind === "unix"
+      ? { ...bind, path: file?.bound ?? bind.path }
+      : { ...bind, port };
+    const server = this.#serve(bound);
     server.finished.catch(() => {}); // a broken listener is detected and reopened
-    if (bind.kind === "unix") this.#socketFile = new SocketFile(bind.path);
     try {
-      checkBound(this.#calls, before, bind.kind === "ip" ? { ...bind, port } : bind);
+      const listener = checkBound(this.#calls, before, bound, bind);
+      if (bound.kind === "unix") this.#unixListener = { socket: listener, path: bound.path };
       if (bind.kind === "ip") {
         this.#sockets ??= new ServerSockets(this.#calls, portOf(server));
         this.#limitHops(this.#sockets);
       }
-      return server;
+      file?.publish();
     } catch (thrown) {
       void server.shutdown().catch(() => {});
-      this.#socketFile?.remove();
-      throw thrown;
+      throw toListenError(thrown, bind);
     }
+    this.#socketFile = file;
+    return server;
   }
 
-  #serve(port: number): Server {
-    const { bind } = this.#options;
+  #serve(bind: BindAddress): Server {
     try {
       if (bind.kind === "unix") return this.#serveUnix(bind.path);
-      if (this.#options.isKnownUser) return this.#servePeers(bind.address, port);
+      if (this.#options.isKnownUser) return this.#servePeers(bind.address, bind.port);
       return Deno.serve(
-        { hostname: bind.address, port, onListen: NO_OUTPUT, onError: INTERNAL_ERROR },
+        { hostname: bind.address, port: bind.port, onListen: NO_OUTPUT, onError: INTERNAL_ERROR },
         (request, { remoteAddr }) => this.#handle(request, remoteAddr),
       );
     } catch (thrown) {
@@ -268,10 +274,18 @@ export class EndpointServer implements AsyncDisposable {
 
   /** Closes idle connections; reopens a broken listener. */
   #checkConnections(): void {
-    if (!this.#sockets) return;
-    const overdue = this.#idle.overdue(this.#sockets.connections());
-    for (const connection of overdue) this.#sockets.end(connection);
-    if (!this.#sockets.isListening()) this.#reopen();
+    const sockets = this.#sockets;
+    if (sockets) {
+      const overdue = this.#idle.overdue(sockets.connections());
+      for (const connection of overdue) sockets.end(connection);
+    }
+    if (!(sockets ? sockets.isListening() : this.#isUnixListening())) this.#reopen();
+  }
+
+  #isUnixListening(): boolean {
+    if (!this.#unixListener) return true;
+    const { socket, path } = this.#unixListener;
+    return this.#calls.isListening(socket) && this.#calls.unixPath(socket) === path;
   }
 
   /** Reopens the listener, which the runtime closes if the process reaches its limit of open files. */
@@ -281,6 +295,7 @@ export class EndpointServer implements AsyncDisposable {
     if (failed && monotonic() < failed.at) return;
     if (!failed) warn("the listening socket failed (too many open files?); reopening it");
     void this.#server.shutdown().catch(() => {});
+    this.#socketFile?.remove();
     try {
       this.#server = this.#listen(this.port);
       this.#retry = undefined;
@@ -330,7 +345,9 @@ function toListenError(cause: unknown, bind: BindAddress): HelperError {
   const [flag, what] = bind.kind === "unix"
     ? ["--bind", bind.path]
     : ["--port", `${bind.address} port ${bind.port}`];
-  const why = cause instanceof Deno.errors.AddrInUse
+  const isTaken = cause instanceof Deno.errors.AddrInUse ||
+    cause instanceof Deno.errors.AlreadyExists;
+  const why = isTaken
     ? `another program listens there; end it or choose another ${flag}`
     : cause instanceof Deno.errors.PermissionDenied
     ? `this user may not listen there; choose a ${flag} that it may use`

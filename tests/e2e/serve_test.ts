@@ -124,31 +124,6 @@ for (const bind of ["::1", "[::1]", "127.0.0.2", "localhost"]) {
   });
 }
 
-Deno.test("serve listens on a Unix socket for its user only, replaces a stale one, and removes it", async () => {
-  await using scenario = await SessionScenario.create();
-  const path = scenario.directory.join("helper.sock");
-  const dead = Deno.listen({ transport: "unix", path });
-  dead.close();
-  await using run = new RunningBinary(["serve", ...scenario.flags, "--bind", path], {});
-  await run.waitForLine(/^Starting server on .*helper\.sock\.\.\.$/);
-  assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
-  using client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
-  const put = { client, method: "PUT", headers: { "x-aws-ec2-metadata-token-ttl-seconds": "60" } };
-  const token = await (await fetch("http://imds/latest/api/token", put)).text();
-  const headers = { "x-aws-ec2-metadata-token": token };
-  const answer = await fetch(`http://imds${CREDENTIALS_PATH}`, { client, headers });
-  assertEquals((await answer.json()).AccessKeyId, scenario.emulator.issued[0]?.accessKeyId);
-  const second = await runBinary(["serve", ...scenario.flags, "--bind", path]);
-  assertEquals(second.code, 1);
-  assertStringIncludes(second.stderr, "another program listens there");
-  run.kill("SIGTERM");
-  assertEquals((await run.end()).code, 0);
-  assertEquals(
-    [...Deno.readDirSync(scenario.directory.path)].some(({ name }) => name.endsWith(".sock")),
-    false,
-  );
-});
-
 testWith(
   ["linux"],
   "serve does not replace anything but a regular file with its container token",

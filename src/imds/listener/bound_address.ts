@@ -14,19 +14,22 @@ export function listeningSockets(calls: SocketCalls): ReadonlySet<number> {
 }
 
 /**
- * Throws `listen` unless there is exactly one more listening socket than `before`, bound to `bind`. A port of 0 matches any.
+ * Returns the number of the only listening socket that is not in `before`. Throws `listen` unless there is exactly
+ * one, bound to `bind`. A port of 0 matches any. The message has the address that the user asked for.
  */
 export function checkBound(
   calls: SocketCalls,
   before: ReadonlySet<number>,
   bind: BindAddress,
-): void {
-  const bound = [...listeningSockets(calls)].filter((socket) => !before.has(socket))
-    .map((socket) => parseAddress(calls.address(socket, "getsockname"), calls));
+  asked: BindAddress = bind,
+): number {
+  const sockets = [...listeningSockets(calls)].filter((socket) => !before.has(socket));
+  const bound = sockets.map((socket) => parseAddress(calls.address(socket, "getsockname"), calls));
+  const [socket] = sockets;
   const [first, ...others] = bound;
   const isRight = others.length === 0 && first !== undefined && isExpected(first, bind);
-  if (isRight) return;
-  const requested = bind.kind === "unix" ? bind.path : `${bind.address} port ${bind.port}`;
+  if (isRight && socket !== undefined) return socket;
+  const requested = formatAddress(asked);
   const found = bound.map(formatAddress).join(", ") || "nothing";
   throw new HelperError(
     "listen",

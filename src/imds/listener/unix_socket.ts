@@ -3,11 +3,15 @@
  *
  * @module
  */
+import { encodeHex } from "@std/encoding/hex";
 import { dirname } from "../../path.ts";
 import { HelperError, messageOf } from "../../errors.ts";
 
-/** Size of `sun_path` in `sockaddr_un` on macOS, the smallest of all systems, bytes. */
-const MAX_PATH_BYTES = 104;
+/** Size of {@link BoundSocket}'s suffix, bytes. */
+const SUFFIX_BYTES = 3;
+
+/** Size of `sun_path` in `sockaddr_un` on macOS, the smallest of all systems, without the suffix; bytes. */
+const MAX_PATH_BYTES = 104 - SUFFIX_BYTES;
 
 /**
  * Removes a stale socket at the path. Throws `listen`, and removes nothing, if anything else is there or
@@ -76,16 +80,35 @@ export function withSocketMode<T>(users: keyof typeof MASKS, listen: () => T): T
 /** Identity of a file, which another file at its path does not have. */
 type FileIdentity = Pick<Deno.FileInfo, "dev" | "ino">;
 
-/** Socket file of a server. */
+/**
+ * Socket file of a server. The runtime removes the path that it bound when the listener closes, and another
+ * server may have put its own file there. So it binds a name that no other server has, and the socket gets its
+ * path by {@link publish}.
+ */
 export class SocketFile {
-  readonly #created: FileIdentity | undefined;
+  /** Path to bind. */
+  readonly bound: string;
+  #created: FileIdentity | undefined;
 
-  /** @param path of the socket that this process has just created */
+  /** @param path of the socket for its clients */
   constructor(private readonly path: string) {
-    this.#created = identityOf(path);
+    this.bound = Deno.build.os === "windows" ? path : unusedNameOf(path);
   }
 
-  /** Removes the file of a stopped server, unless another server has put its own there. */
+  /** Gives the bound socket its path. Throws the system's error, `AlreadyExists` if a file is there. */
+  publish(): void {
+    this.#created = identityOf(this.bound);
+    if (this.bound === this.path) return;
+    try {
+      Deno.linkSync(this.bound, this.path);
+      Deno.removeSync(this.bound);
+    } catch (thrown) {
+      if (thrown instanceof Deno.errors.AlreadyExists || identityOf(this.path)) throw thrown;
+      Deno.renameSync(this.bound, this.path); // a file system without links
+    }
+  }
+
+  /** Removes the file, unless another server has put its own there. */
   remove(): void {
     const now = identityOf(this.path);
     if (!now || now.dev !== this.#created?.dev || now.ino !== this.#created?.ino) return;
@@ -95,6 +118,16 @@ export class SocketFile {
       // already removed
     }
   }
+}
+
+/** Returns the path with a suffix that no file has. */
+function unusedNameOf(path: string): string {
+  for (let tries = 0; tries < 100; tries++) {
+    const random = crypto.getRandomValues(new Uint8Array(1));
+    const name = `${path}.${encodeHex(random)}`;
+    if (!identityOf(name)) return name;
+  }
+  return path;
 }
 
 function identityOf(path: string): FileIdentity | undefined {
