@@ -11,7 +11,7 @@ import type { SourceOptions } from "../files/open_source.ts";
 import type { CreateSessionDeps } from "../rolesanywhere/create_session.ts";
 import { createSender, type SendRequest } from "../http/http_client.ts";
 import { chooseProxy, proxyLabel } from "../http/proxy.ts";
-import { decodeText, unarmor } from "../x509/armor.ts";
+import { unarmor } from "../x509/armor.ts";
 import { parseCertificate } from "../x509/certificate.ts";
 import { DerReader } from "../x509/der.ts";
 import { formatPem } from "../x509/pem.ts";
@@ -55,6 +55,8 @@ export async function createSessionDeps(
       "SSLKEYLOGFILE: asks for the TLS session's keys in a file; unset it",
     );
   }
+  // Also without verification: the runtime reads it for each TLS connection.
+  await checkStoreFile(system);
   const verifyServer = !values.isOn("no-verify-ssl");
   if (!verifyServer) {
     system.log(
@@ -67,7 +69,6 @@ export async function createSessionDeps(
   const extraAuthorities = bundle !== undefined && verifyServer
     ? await readBundle(bundle, values.sourceOf("ca-bundle"))
     : [];
-  if (verifyServer) await checkStoreFile(system);
   // One for each service: NO_PROXY may name one of them.
   const senders = new Map<string, SendRequest>();
   const senderFor = (url: URL): SendRequest => {
@@ -106,34 +107,43 @@ export async function createSessionDeps(
 
 /** Reads the certificates of a `--ca-bundle` file. Returns them as PEM. Throws `ca-bundle`. */
 export async function readBundle(path: string, source: string): Promise<string[]> {
-  const bytes = await readAuthorities(path, source);
-  let certificates: readonly Uint8Array[];
-  try {
-    certificates = readBundledCertificates(bytes);
-    certificates.forEach((certificate) => parseCertificate(certificate));
-  } catch (cause) {
-    throw bundleError(path, source, `has a malformed certificate: ${messageOf(cause)}`, cause);
-  }
+  const certificates = parseBundle(await readAuthorities(path, source), path, source);
   if (certificates.length === 0) {
     throw bundleError(path, source, "has no certificates; name a PEM or DER file");
   }
   return certificates.map((certificate) => formatPem("CERTIFICATE", certificate));
 }
 
+/** Returns the DER of the certificates. Throws `ca-bundle` for one that is malformed. */
+function parseBundle(bytes: Uint8Array, path: string, source: string): readonly Uint8Array[] {
+  try {
+    const certificates = readBundledCertificates(bytes);
+    certificates.forEach((certificate) => parseCertificate(certificate));
+    return certificates;
+  } catch (cause) {
+    throw bundleError(path, source, `has a malformed certificate: ${messageOf(cause)}`, cause);
+  }
+}
+
 /** Variable with a file that replaces the system's certificate store. The runtime reads it. */
 const STORE_FILE = "SSL_CERT_FILE";
 
+/** Beginning of a certificate for the runtime, which skips every other line. */
+const STORE_LINE = /^-----BEGIN CERTIFICATE-----/m;
+
 /**
- * Checks the file of `SSL_CERT_FILE`. The runtime would read a device or a FIFO without an end, and ends
- * connections without a reason if it finds no certificate. Throws `ca-bundle`.
+ * Checks the file of `SSL_CERT_FILE`. The runtime would read a device or a FIFO without an end. It prints the
+ * contents of a malformed block, which may be a key. Without a certificate, it ends connections without a
+ * reason. Throws `ca-bundle`.
  */
 export async function checkStoreFile(system: Pick<System, "environment">): Promise<void> {
   const path = system.environment(STORE_FILE);
   if (path === undefined) return;
   const bytes = await readAuthorities(path, STORE_FILE, { pipes: false });
-  if (!decodeText(bytes).includes("-----BEGIN CERTIFICATE-----")) {
-    throw bundleError(path, STORE_FILE, "has no certificates; name a PEM file");
+  if (!STORE_LINE.test(new TextDecoder("latin1").decode(bytes))) {
+    throw bundleError(path, STORE_FILE, "has no certificates; name a PEM file in ASCII");
   }
+  parseBundle(bytes, path, STORE_FILE);
 }
 
 async function readAuthorities(
