@@ -95,7 +95,7 @@ export class SocketFile {
     this.bound = Deno.build.os === "windows" ? path : unusedNameOf(path);
   }
 
-  /** Gives the bound socket its path. Throws the system's error, `AlreadyExists` if a file is there. */
+  /** Moves the bound socket to its path. Throws the system's error, `AlreadyExists` if a file is there. */
   publish(): void {
     this.#created = identityOf(this.bound);
     if (this.bound === this.path) return;
