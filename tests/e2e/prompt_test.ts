@@ -68,6 +68,7 @@ for (
     ["Ctrl-C", "half\x03", 130],
     ["SIGTERM", "<terminate>", 130],
     ["SIGINT of another program", "<interrupt>", 130],
+    ["SIGALRM, such as of timeout -s ALRM", "<alarm>", 130],
     ["Ctrl-D", "\x04", 3],
   ] as const
 ) {
@@ -84,12 +85,24 @@ for (
 Deno.test("the rest of a paste is discarded, so that the shell does not run it", async () => {
   using directory = new TemporaryDirectory();
   const shell = ["sh", "-c", '"$0" "$@"; timeout --foreground 1 head -c 8 </dev/tty'];
-  const pasted = `${PASSPHRASE}\recho one\recho two\r`;
-  const { stdout } = await runOnTerminal(
-    [...shell, ...await encryptedKey(directory)],
-    [[QUESTION, pasted]],
+  const command = [...shell, ...await encryptedKey(directory)];
+  // The terminal's buffer has 4 KB.
+  for (const lines of [2, 10_000]) {
+    const pasted = `${PASSPHRASE}\r${"echo one\r".repeat(lines)}`;
+    const { stdout } = await runOnTerminal(command, [[QUESTION, pasted]]);
+    assertMatch(stdout, /^[0-9a-f]+\n$/);
+  }
+});
+
+Deno.test("two prompts of one job ask one after the other", async () => {
+  using directory = new TemporaryDirectory();
+  const both = ["sh", "-c", '"$0" "$@" & "$0" "$@"; wait'];
+  const { stdout, stderr, echoes } = await runOnTerminal(
+    [...both, ...await encryptedKey(directory)],
+    [[QUESTION, `${PASSPHRASE}\r`], [QUESTION, `${PASSPHRASE}\r`]],
   );
-  assertMatch(stdout, /^[0-9a-f]+\n$/);
+  assertEquals([stderr, echoes], ["", true]);
+  assertMatch(stdout, /^[0-9a-f]+\n[0-9a-f]+\n$/);
 });
 
 Deno.test("the prompt asks again without echo after a stop, such as of kill -TSTP and fg", async () => {

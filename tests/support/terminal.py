@@ -3,7 +3,7 @@
 Usage: terminal.py DIALOGUE PROGRAM [ARGUMENT...]
 
 DIALOGUE is JSON: [[what to wait for on the terminal, what to type then], ...]. In place of typing,
-"<terminate>" sends SIGTERM, "<interrupt>" sends SIGINT, "<close>" closes the terminal, and "<stop>" stops and
+"<terminate>" sends SIGTERM, "<interrupt>" sends SIGINT, "<alarm>" sends SIGALRM, "<close>" closes the terminal, and "<stop>" stops and
 continues the program with the terminal's first modes, as a shell does. Standard input is /dev/null: a
 program that reads a password must have opened the terminal. Prints JSON: exit code, standard output,
 standard error, all text of the terminal, and true if it echoes at the end.
@@ -62,6 +62,8 @@ def main():
             program.terminate()
         elif answer == "<interrupt>":
             program.send_signal(signal.SIGINT)
+        elif answer == "<alarm>":
+            program.send_signal(signal.SIGALRM)
         elif answer == "<close>":
             os.close(ours)
             os.close(theirs)

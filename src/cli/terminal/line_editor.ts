@@ -14,6 +14,9 @@ const KEY = {
   delete: 127,
 };
 
+/** Maximum length of a line, units. A paste may be endless. */
+const MAX_UNITS = 65_536;
+
 /** Encoding of typed characters. */
 export interface TypedEncoding {
   /** Returns true if a unit (a byte or a UTF-16 unit) continues the previous character. */
@@ -32,8 +35,8 @@ export class LineEditor {
   }
 
   /**
-   * Adds one unit, and returns the state of the line. Throws `interrupted` on Ctrl-C, and `key-locked` at the
-   * end of input.
+   * Adds one unit, and returns the state of the line. Throws `interrupted` on Ctrl-C. Throws `key-locked` at the
+   * end of input, and for a line that is too long.
    */
   type(unit: number): "more" | "done" {
     const typed = this.#typed;
@@ -42,7 +45,10 @@ export class LineEditor {
     if (unit === this.#encoding.endOfInput && typed.length === 0) throw noEntryError();
     if (unit === KEY.backspace || unit === KEY.delete) this.#erase();
     else if (unit === KEY.kill) this.clear();
-    else if (unit >= 0x20) typed.push(unit);
+    else if (unit >= 0x20) {
+      if (typed.length === MAX_UNITS) throw tooLongError();
+      typed.push(unit);
+    }
     return "more";
   }
 
@@ -71,6 +77,13 @@ function noEntryError(): HelperError {
   return new HelperError(
     "key-locked",
     "the prompt ended without an entry; run again, or set the secret by a flag",
+  );
+}
+
+function tooLongError(): HelperError {
+  return new HelperError(
+    "key-locked",
+    `more than ${MAX_UNITS} bytes were typed; run again, or set the secret by a flag`,
   );
 }
 
