@@ -136,7 +136,7 @@ const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]+):/;
 export function parseKeystoreUri(text: string, flag: string): KeystoreUri {
   const refuse = (why: string): HelperError => new HelperError("usage", `${flag}: ${why}`);
   const shown = printableName(withoutPin(text));
-  if (text === "") throw refuse("the path or URI is empty");
+  if (text.trim() === "") throw refuse("the path or URI is empty");
   if (CONTENTS.test(text)) {
     throw refuse(
       "this is the text of a key or certificate, not its path; put it in a variable and write " +
@@ -235,7 +235,8 @@ export function filePath(rest: string): string | undefined {
   try {
     const path = /^\/\/(?:localhost)?(\/.*)$/i.exec(rest)?.[1] ?? rest;
     if (path === "" || path.startsWith("//")) return undefined;
-    return decodeURIComponent(path).replace(/^\/([A-Za-z]:)/, "$1");
+    const decoded = decodeURIComponent(path).replace(/^\/([A-Za-z]:)/, "$1");
+    return decoded.trim() === "" || decoded.includes("\0") ? undefined : decoded;
   } catch {
     return undefined; // a malformed percent escape
   }

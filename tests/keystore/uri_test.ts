@@ -49,6 +49,9 @@ for (const [text, [displayName, input]] of Object.entries(INPUTS)) {
 
 const REFUSED: Record<string, string> = {
   "": "empty",
+  " ": "empty",
+  "file:%00": "not a file: URI of this machine",
+  "file:%20": "not a file: URI of this machine",
   "env:": '"env:" takes the name of a variable',
   "env:$KEY": '"env:" takes the name of a variable',
   "env:1KEY": '"env:" takes the name of a variable',

@@ -10,6 +10,7 @@ import {
   endpointUrl,
   parseBindAddress,
 } from "../../imds/listener/bind_address.ts";
+import { awaitFileSystem } from "../../files/source_file.ts";
 import { exchange, type HttpResponse } from "../../http/http_exchange.ts";
 import { bareHost } from "../../http/url_parts.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
@@ -19,7 +20,10 @@ import { withTimeout } from "../../timeout.ts";
 /** Timeout of a request, milliseconds. Probes are repeated, so there is no retry. */
 const TIMEOUT = 5_000;
 
-/** Prints the response body. Throws `network…` without a response, `service-unavailable` if not 200. */
+/**
+ * Prints the health document. Throws `network…` without one, and `service-unavailable` if there are no valid
+ * credentials.
+ */
 export async function health(values: FlagValues, system: System): Promise<void> {
   const bind = parseBindAddress(values.required("bind"), values.integer("port"), {
     hopLimit: 1,
@@ -27,12 +31,31 @@ export async function health(values: FlagValues, system: System): Promise<void> 
   });
   const address = bind.kind === "unix" ? bind.path : endpointUrl(bind);
   const { status, body } = await requestHealth(bind, address);
-  system.write(`${new TextDecoder().decode(body).trim()}\n`);
+  const document = parseHealth(body);
+  if (document === undefined || ![200, 503].includes(status)) {
+    throw new HelperError(
+      "network",
+      `the program on ${address} is not serve (HTTP ${status}); check --port and --bind`,
+    );
+  }
+  // Not the body itself: another program could write control characters into it.
+  system.write(`${JSON.stringify(document)}\n`);
   if (status !== 200) {
     throw new HelperError(
       "service-unavailable",
       `serve on ${address} has no valid credentials (HTTP ${status}); see its log`,
     );
+  }
+}
+
+/** Returns the document; undefined for a body that is none of `serve`. */
+function parseHealth(body: Uint8Array): object | undefined {
+  try {
+    const document: unknown = JSON.parse(new TextDecoder().decode(body));
+    const isHealth = typeof document === "object" && document !== null && "status" in document;
+    return isHealth ? document : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -61,8 +84,11 @@ async function requestHealth(bind: BindAddress, address: string): Promise<HttpRe
   }
 }
 
-function connect(bind: BindAddress): Promise<Deno.Conn> {
-  if (bind.kind === "unix") return Deno.connect({ transport: "unix", path: bind.path });
+async function connect(bind: BindAddress): Promise<Deno.Conn> {
+  if (bind.kind === "unix") {
+    await awaitFileSystem(bind.path, {}); // the runtime connects in its main thread
+    return await Deno.connect({ transport: "unix", path: bind.path });
+  }
   const { hostname, port } = new URL(endpointUrl(bind));
-  return Deno.connect({ hostname: bareHost(hostname), port: Number(port) || 80 });
+  return await Deno.connect({ hostname: bareHost(hostname), port: Number(port) || 80 });
 }

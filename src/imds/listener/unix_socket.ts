@@ -6,6 +6,7 @@
 import { encodeHex } from "@std/encoding/hex";
 import { dirname } from "../../path.ts";
 import { HelperError, messageOf } from "../../errors.ts";
+import { awaitFileSystem } from "../../files/source_file.ts";
 
 /** Size of {@link BoundSocket}'s suffix, bytes. */
 const SUFFIX_BYTES = 3;
@@ -27,6 +28,11 @@ export async function clearSocketPath(path: string): Promise<void> {
     );
   }
   let info: Deno.FileInfo;
+  try {
+    await awaitFileSystem(path, {});
+  } catch (thrown) {
+    throw refuse(`it ${messageOf(thrown)}`);
+  }
   try {
     info = await Deno.lstat(path);
   } catch (thrown) {
