@@ -13,6 +13,7 @@ import { run } from "./cli/run.ts";
 import { holdSignals, onHangup } from "./cli/terminal/signals.ts";
 import type { Platform, System } from "./cli/system.ts";
 import { EXIT_CODES, HelperError, printable, printableLine } from "./errors.ts";
+import { errnoOf } from "./files/errno.ts";
 import { createRegistry } from "./keystore/registry.ts";
 import type { Log } from "./runtime/stderr.ts";
 import { programPath } from "./runtime/program_path.ts";
@@ -102,7 +103,10 @@ function writeAll(stream: typeof Deno.stdout, output: string | Uint8Array): void
       written += writeSome(stream, bytes.subarray(written));
     }
   } catch (cause) {
-    throw new HelperError("output", "the output cannot be written; is the reader gone?", { cause });
+    const why = errnoOf(cause) === "ENOSPC"
+      ? ": the disk is full; free some space"
+      : "; is the reader gone?";
+    throw new HelperError("output", `the output cannot be written${why}`, { cause });
   }
 }
 

@@ -72,3 +72,15 @@ Deno.test("no systemd unit limits the address space", async () => {
     assertEquals(/^\s*(LimitAS|LimitNOFILE|LimitDATA)\s*=/m.test(text), false, name);
   }
 });
+
+testWith(["linux", "binary"], "a full disk of standard output is named", async () => {
+  const { code, stderr } = await runProgram("sh", [
+    "-c",
+    'exec "$0" version > /dev/full',
+    BINARY,
+  ]);
+  assertEquals({ code, stderr }, {
+    code: 1,
+    stderr: "aws_signing_helper: the output cannot be written: the disk is full; free some space\n",
+  });
+});
