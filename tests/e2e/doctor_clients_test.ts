@@ -5,7 +5,7 @@ import { quoteCommandLine } from "../../src/cli/shell_quote.ts";
 import type { FindingName } from "../../src/cli/doctor/finding.ts";
 import { BINARY, QUOTED_BINARY, runBinary } from "../support/binary.ts";
 import { ServeProcess } from "../support/serve_process.ts";
-import { SessionScenario } from "../support/session_scenario.ts";
+import { ARN_FLAGS, SessionScenario } from "../support/session_scenario.ts";
 
 type Environment = Readonly<Record<string, string>>;
 
@@ -21,6 +21,7 @@ const NAMES: readonly FindingName[] = [
   "profile-missing",
   "profile-command",
   "profile-program",
+  "profile-relative",
   "profile-shell",
   "profile-unknown",
   "other-provider",
@@ -279,6 +280,27 @@ for (
     assertEquals(all.some(({ name }) => name === "key"), finding === "profile");
   });
 }
+
+Deno.test("doctor --profile warns of paths that depend on the directory", async () => {
+  await using scenario = await SessionScenario.create();
+  const { directory } = scenario;
+  const write = (flags: string) =>
+    directory.write(
+      "aws/config",
+      `[profile x]\ncredential_process = ${QUOTED_BINARY} credential-process ${flags}\n`,
+    );
+  const arns = ARN_FLAGS.join(" ");
+  write(`--certificate c.pem --private-key pkcs11:?pin-source=pin.txt ${arns} --ca-bundle /a.pem`);
+  const relative = await findingsOf(scenario, {}, ["--profile", "x"]);
+  const [found] = relative.all.filter(({ name }) => name === "profile-relative");
+  assertMatch(
+    found?.message ?? "",
+    /: --certificate, --private-key: SDKs start the program in any/,
+  );
+  write(`--certificate /c.pem --private-key pkcs11:?pin-source=file:/pin.txt ${arns}`);
+  const absolute = await findingsOf(scenario, {}, ["--profile", "x"]);
+  assertEquals(absolute.all.some(({ name }) => name === "profile-relative"), false);
+});
 
 for (
   const [config, pattern] of [

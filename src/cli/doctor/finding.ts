@@ -95,6 +95,10 @@ export const FINDINGS = {
   "profile-missing": ["problem", "the profile does not exist, or has no credential_process"],
   "profile-command": ["problem", "the profile's credential_process cannot be run as written"],
   "profile-program": ["problem", "the program of credential_process cannot be run"],
+  "profile-relative": [
+    "warning",
+    "a path in credential_process depends on the directory of the SDK",
+  ],
   "profile-shell": ["warning", "SDKs parse the profile's credential_process differently"],
   "profile-unknown": ["warning", "AWS_PROFILE names a profile that is in neither file"],
   "other-provider": ["warning", "SDKs use another source of credentials first"],

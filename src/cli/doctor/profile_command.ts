@@ -17,7 +17,7 @@ import type { FlagValues } from "../flags/flag_values.ts";
 import { COMMANDS, type FlagName } from "../flags/flags.ts";
 import { parseArguments } from "../flags/parse.ts";
 import { SOURCE_FLAGS } from "../keystore_context.ts";
-import { unavailableInput } from "../settings/credential_process_args.ts";
+import { findRelativePaths, unavailableInput } from "../settings/credential_process_args.ts";
 import { shellSyntaxIn, splitCommandLine } from "../settings/split_command_line.ts";
 import type { System } from "../system.ts";
 import { type Finding, finding } from "./finding.ts";
@@ -88,6 +88,7 @@ export async function readProfileCommand(
       const message = `${label}: ${unavailableInput(input)}`;
       return { findings: [...findings, finding("profile-command", message)] };
     }
+    findings.push(...checkPaths(request.values, label, system));
     return {
       findings: [finding("profile", `checked the flags of ${label}`), ...findings],
       values: request.values,
@@ -126,6 +127,17 @@ function findOverridingSources(
     );
   }
   return findings;
+}
+
+function checkPaths(values: FlagValues, label: string, system: System): Finding[] {
+  const flags = findRelativePaths(values, system);
+  return flags.length === 0 ? [] : [
+    finding(
+      "profile-relative",
+      `${label}: ${flags.map((name) => `--${name}`).join(", ")}: SDKs start the program in any ` +
+        "directory; write absolute paths, or use configure --write",
+    ),
+  ];
 }
 
 function checkProgram(program: string, label: string, system: System): Finding[] {

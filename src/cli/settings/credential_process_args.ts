@@ -44,6 +44,29 @@ function formatFlag(name: FlagName, values: FlagValues, system: ArgsDeps): strin
   return [flag, value === "PATH|URI" ? formatSource(text, flag, toAbsolute) : text];
 }
 
+/** Returns the flags of a line with paths that depend on the directory in which an SDK starts the program. */
+export function findRelativePaths(
+  values: FlagValues,
+  { platform }: Pick<System, "platform">,
+): FlagName[] {
+  const root = platform === "windows" ? "C:\\" : "/";
+  const formatIn = (name: FlagName, directory: string) =>
+    formatFlag(name, values, {
+      platform,
+      programPath: () => "",
+      currentDirectory: () => directory,
+    });
+  return COMMANDS["credential-process"].flags.filter((name) => {
+    if (!values.isOnCommandLine(name)) return false;
+    try {
+      return `${formatIn(name, `${root}1`)}` !== `${formatIn(name, `${root}2`)}`;
+    } catch (thrown) {
+      if (thrown instanceof HelperError) return false; // a secret in the line itself
+      throw thrown;
+    }
+  });
+}
+
 /** Returns why an SDK that starts the program cannot use an input. */
 export function unavailableInput(displayName: string): string {
   return `${displayName} does not exist when an SDK starts the program; use a file or env:NAME`;
