@@ -187,7 +187,7 @@ for (const verifyServer of [true, false]) {
       () => sendBy(`http://127.0.0.1:${server.port}/`, {}, 200),
       "network-timeout",
     );
-    assertLess(performance.now() - started, 10_000);
+    assertLess(performance.now() - started, 60_000);
     assertStringIncludes(error, "0.2 s");
   });
 
