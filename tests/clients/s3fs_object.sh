@@ -11,7 +11,7 @@ s3fs "$bucket" "$mount" -f -o "url=$url" -o use_path_request_style -o endpoint=e
   -o retries=1 -o connect_timeout=5 -o ensure_diskfree=50 "$@" &
 server=$!
 trap 'kill $server 2>/dev/null; wait $server' EXIT
-tries=100
+tries=600
 while [ $((tries -= 1)) -gt 0 ] && kill -0 $server 2>/dev/null; do
   cat "$mount/$key" 2>/dev/null && exit 0
   sleep 0.1

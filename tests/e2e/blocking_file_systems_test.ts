@@ -4,13 +4,13 @@ import { type BlockedCall, BlockingFiles } from "../support/blocking_files.ts";
 import { runBinary, runProgram } from "../support/binary.ts";
 import { testWith } from "../support/needs.ts";
 import { RunningBinary } from "../support/running_binary.ts";
-import { CREDENTIALS_PATH, ServeProcess } from "../support/serve_process.ts";
+import { CREDENTIALS_PATH, END_TIMEOUT, ServeProcess } from "../support/serve_process.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 
 /** The limit is 20 s a file; without a limit, the program hangs. */
 const LIMIT = 100_000;
-const END_TIMEOUT = 5_000;
-const RESPONSE_TIMEOUT = 5_000;
+/** A response that waits for the file takes 20 s. */
+const RESPONSE_TIMEOUT = 15_000;
 
 const SLOW = "was not read within 20 s; check its file system";
 
@@ -24,7 +24,7 @@ async function endInTime(binary: RunningBinary): Promise<void> {
 
 async function serveWithBlockedKey(call: BlockedCall): Promise<void> {
   await using files = await BlockingFiles.mount();
-  await using scenario = await SessionScenario.create({}, { sessionSeconds: 60 });
+  await using scenario = await SessionScenario.create({}, { sessionSeconds: 75 });
   const key = files.add("key.pem", Deno.readTextFileSync(scenario.identity.keyPath));
   await using serve = await ServeProcess.start({
     flags: [...scenario.flags, `--private-key=${key}`],
@@ -133,7 +133,13 @@ async function updateBlockedFile(call: BlockedCall): Promise<void> {
   Deno.symlinkSync(path, `${home}/.aws/credentials`);
   await files.block(call);
   await update.waitForLine(new RegExp(`credentials was not changed: it ${SLOW}`));
-  await new Promise((resolve) => setTimeout(resolve, 3_000)); // it tries again
+  // With the next session it tries again.
+  const sessions = scenario.emulator.issued.length;
+  const limit = AbortSignal.timeout(60_000);
+  while (scenario.emulator.issued.length === sessions) {
+    limit.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
   await endInTime(update);
 }
 
@@ -174,10 +180,11 @@ testWith(
     await using update = new RunningBinary(["update", "--once", ...scenario.flags], {
       AWS_SHARED_CREDENTIALS_FILE: `${files.path}/credentials`,
     });
-    while (scenario.emulator.requests.length === 0) {
+    const limit = AbortSignal.timeout(60_000);
+    while (scenario.emulator.requests.length === 0 || await files.waiting() === 0) {
+      limit.throwIfAborted();
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
     const started = performance.now();
     update.kill("SIGTERM");
     assertEquals((await update.end()).code, 130);

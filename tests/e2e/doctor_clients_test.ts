@@ -5,6 +5,7 @@ import { quoteCommandLine } from "../../src/cli/shell_quote.ts";
 import type { FindingName } from "../../src/cli/doctor/finding.ts";
 import { BINARY, QUOTED_BINARY, runBinary } from "../support/binary.ts";
 import { ServeProcess } from "../support/serve_process.ts";
+import { freePort } from "../support/free_port.ts";
 import { ARN_FLAGS, SessionScenario } from "../support/session_scenario.ts";
 
 type Environment = Readonly<Record<string, string>>;
@@ -50,12 +51,6 @@ async function findingsOf(
   assertStringIncludes(stdout, '"findings"', stderr);
   const all: Finding[] = JSON.parse(stdout).findings;
   return { all, named: all.filter(({ name }) => NAMES.includes(name)), code };
-}
-
-/** Returns a loopback port without a listener. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
 }
 
 const PROXY = { HTTP_PROXY: "http://proxy.example:3128" };

@@ -176,24 +176,30 @@ testWith(["linux", "program:sleep"], "the searches find a key that is there", as
   using directory = new TemporaryDirectory();
   const sleep = Deno.realPathSync("/bin/sleep");
   for (const where of ["argument", "environment", "core file"]) {
-    const watch = new ExposureWatch(sleep, secrets);
-    await runProgram("sh", [
-      "-c",
-      `ulimit -c unlimited; cd "$WORK"
-       ${where === "argument" ? 'sh -c "sleep 1; true" "$KEY"' : "sleep 1"}
-       ${where === "core file" ? "sleep 9 & sleep 0.3; kill -ABRT $!; wait" : ""}`,
-    ], {
-      env: {
-        WORK: directory.path,
-        [where === "argument" ? "KEY" : "INPUT"]: identity.keyPem,
-      },
-    });
-    const error = await watch.check().then(() => undefined, (thrown) => thrown);
+    let watch: ExposureWatch | undefined;
+    const search = async () => {
+      watch = new ExposureWatch(sleep, secrets);
+      await runProgram("sh", [
+        "-c",
+        `ulimit -c unlimited; cd "$WORK"
+         ${where === "argument" ? 'sh -c "sleep 1; true" "$KEY"' : "sleep 1"}
+         ${where === "core file" ? "sleep 9 & sleep 0.3; kill -ABRT $!; wait" : ""}`,
+      ], {
+        env: {
+          WORK: directory.path,
+          [where === "argument" ? "KEY" : "INPUT"]: identity.keyPem,
+        },
+      });
+      return await watch.check().then(() => undefined, (thrown) => thrown);
+    };
+    // A machine that pauses for a second may end the program before it is searched.
+    let error = await search();
+    for (let again = 0; again < 5 && error === undefined; again++) error = await search();
     assertEquals(error instanceof Error, true, where);
     if (where !== "core file" || !/^[^|/]/.test(Deno.readTextFileSync(CORE_PATTERN))) continue;
     let found: unknown;
     try {
-      watch.checkFiles(directory.path);
+      watch?.checkFiles(directory.path);
     } catch (thrown) {
       found = thrown;
     }

@@ -198,7 +198,7 @@ testWith(
   ["linux", "binary"],
   "serve and update keep inputs in memory for every refresh",
   async () => {
-    await using scenario = await SessionScenario.create({}, { sessionSeconds: 2 });
+    await using scenario = await SessionScenario.create({}, { sessionSeconds: 4 });
     const { identity, emulator, directory } = scenario;
     const pkcs12 = directory.write(
       "identity.p12.b64",
@@ -447,7 +447,10 @@ testWith(["linux", "binary"], "an input that never ends does not keep the progra
       "-c",
       `exec "$0" "$@" ${redirection}`,
     ]);
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    // A pipe holds 64 KiB: the rest of this is written when the program has read some of it.
+    using writer = await Deno.open(fifo, { read: true, write: true });
+    const bytes = new Uint8Array(128 << 10);
+    for (let sent = 0; sent < bytes.length;) sent += await writer.write(bytes.subarray(sent));
     run.kill("SIGTERM");
     assertEquals([(await run.end()).code, run.lines], [143, []]);
   }

@@ -197,7 +197,7 @@ Deno.test("serve --metrics has the times of certificate and session, version and
 });
 
 Deno.test("serve --metrics counts refreshes by result, and requests that fail with them", async () => {
-  await using scenario = await SessionScenario.create({}, { sessionSeconds: 5 });
+  await using scenario = await SessionScenario.create({}, { sessionSeconds: 12 });
   await using serve = await ServeProcess.start(scenario, ["--metrics"]);
   const values = async () => valuesOf(await scrape(serve.url));
   const count = (values: ReadonlyMap<string, number>, result: string) =>

@@ -111,7 +111,7 @@ testWith(
       trap 'kill $daemon; wait $daemon || true' EXIT
       export TPM2_PKCS11_TCTI=tabrmd:bus_type=session TPM2TOOLS_TCTI=tabrmd:bus_type=session
       export TPM2_PKCS11_STORE="$DIR/store"
-      for i in $(seq 100); do tpm2_getcap handles-transient >/dev/null 2>&1 && break; sleep 0.1; done
+      for i in $(seq 600); do tpm2_getcap handles-transient >/dev/null 2>&1 && break; sleep 0.1; done
       exec 3>&1 >log 2>&1
       tpm2_ptool init --path store
       tpm2_ptool addtoken --pid 1 --label tpm --userpin 123456 --sopin 87654321 --path store
@@ -165,7 +165,7 @@ testWith(
       exec 3>&1 >log 2>&1
       pkcsslotd -f & daemon=$!
       trap 'kill $daemon; wait $daemon || true' EXIT
-      for i in $(seq 100); do pkcsconf -t >/dev/null 2>&1 && break; sleep 0.1; done
+      for i in $(seq 600); do pkcsconf -t >/dev/null 2>&1 && break; sleep 0.1; done
       echo soft | pkcsconf -I -c 3 -S 87654321
       pkcsconf -P -c 3 -S 87654321 -n 76543210
       pkcsconf -u -c 3 -S 76543210 -n 12345678

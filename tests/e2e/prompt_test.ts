@@ -114,10 +114,17 @@ Deno.test("the prompt asks again without echo after a stop, such as of kill -TST
   assertEquals([result.code, result.stderr, result.echoes], [0, "", true]);
 });
 
+/** Waits until the job has a handler for SIGTERM: the fourth digit of its mask of caught signals. */
+const AWAIT_HANDLER = `
+  for i in $(seq 1200); do
+    grep -q aws_signing /proc/$!/comm && grep -q '^SigCgt:.*[4-7c-f]...$' /proc/$!/status && break
+    sleep 0.05
+  done`;
+
 /** Starts a command as a job of a shell in the background, then runs the rest of the script. */
 const inBackground = (rest: string) => [
   ...["bash", "--norc", "-ic"],
-  `"$0" "$@" & sleep 1; ${rest}`,
+  `"$0" "$@" &${AWAIT_HANDLER}; sleep 1; ${rest}`,
 ];
 
 Deno.test("the prompt of a job in the background asks when it comes to the foreground", async () => {
@@ -155,7 +162,7 @@ for (
 /** Runs a program with SIGHUP ignored; after its log has "Starting server", sends SIGHUP, then SIGTERM. */
 const HANG_UP = `trap "" HUP
 (
-  for i in $(seq 400); do grep -q "Starting server" "$0" 2>/dev/null && break; sleep 0.05; done
+  for i in $(seq 1200); do grep -q "Starting server" "$0" 2>/dev/null && break; sleep 0.05; done
   kill -HUP $$
   sleep 0.5
   kill -TERM $$

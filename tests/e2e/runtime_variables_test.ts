@@ -324,7 +324,7 @@ testWith(
 
 /** Returns the trace when it is complete: strace ends after the program. */
 async function readSettled(path: string): Promise<string> {
-  for (let tries = 0; tries < 100; tries++) {
+  for (let tries = 0; tries < 1500; tries++) {
     const text = await Deno.readTextFile(path).catch(() => "");
     const [first = ""] = text.split(" ", 1);
     if (first !== "" && new RegExp(`^${first} .*\\+\\+\\+ (exited|killed)`, "m").test(text)) {

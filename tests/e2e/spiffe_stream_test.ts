@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { headerValues } from "../emulator/raw_request.ts";
 import { type Authority, issueCertificate } from "../support/certificates.ts";
 import { RunningBinary } from "../support/running_binary.ts";
-import { ServeProcess } from "../support/serve_process.ts";
+import { END_TIMEOUT, ServeProcess } from "../support/serve_process.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 import { type Behaviour, type DoubleSvid, WorkloadApiDouble } from "../support/workload_api.ts";
 
@@ -15,7 +15,6 @@ const SESSION = { sessionSeconds: 12 };
 /** Timeout of a step, milliseconds. */
 const STEP_TIMEOUT = 60_000;
 /** Time in which the program must end after a signal, milliseconds. */
-const END_TIMEOUT = 5_000;
 
 /** Issues an SVID whose life began an hour ago at most, and that ends after `seconds`. */
 async function issue(authority: Authority, seconds: number, started = 0): Promise<DoubleSvid> {
@@ -160,8 +159,15 @@ test("serve warns once of an SVID that is not renewed, and once of its end", asy
   await at.restart();
   await serve.binary.waitForLine(/the SVID is renewed/);
   await waitUntil("the new SVID", () => at.sent()[0] === base64Of(current));
-  const health = await serve.get("/healthz");
-  assertEquals([health.status, (await health.json()).status], [200, "ok"]);
+  // The response to the request with it may not have arrived.
+  let health: [number, string];
+  const start = performance.now();
+  do {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const response = await serve.get("/healthz");
+    health = [response.status, (await response.json()).status];
+  } while (health[0] !== 200 && performance.now() - start < 5_000);
+  assertEquals(health, [200, "ok"]);
   await end(serve, at.double());
 });
 

@@ -9,6 +9,7 @@ import { testWith } from "../support/needs.ts";
 import { ARNS, SessionScenario } from "../support/session_scenario.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 import { compiledClient, writeAwsCommand } from "../support/tools.ts";
+import { freePort } from "../support/free_port.ts";
 
 /** Port of the server in the document: another may be free on this machine. */
 const PORT = "8081";
@@ -21,7 +22,7 @@ testWith(
   async () => {
     const steps = blocks("plugins/spiffe/README.md", "spire walk");
     assertEquals(steps.length, 7, "the document has lost a step");
-    const script = steps.join("\n").replaceAll(PORT, freePort());
+    const script = steps.join("\n").replaceAll(PORT, String(freePort()));
     using directory = new TemporaryDirectory();
     await using plane = new ControlPlane(ARNS, {
       name: "web",
@@ -65,8 +66,3 @@ testWith(
     assertEquals(plane.calls, ["CreateTrustAnchor", "CreateRole", "CreateProfile"]);
   },
 );
-
-function freePort(): string {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return String(listener.addr.port);
-}

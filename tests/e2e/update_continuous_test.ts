@@ -16,9 +16,12 @@ const keyIn = (scenario: SessionScenario) =>
 const WROTE =
   /: wrote \[default\] of .*, valid until \S+Z; the next refresh is at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
+/** A session is renewed 3 s or more before its end: a machine may pause meanwhile. */
+const SHORT = { sessionSeconds: 6 };
+
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   Deno.test(`update keeps writing, logs one line for each write, and exits with 0 on ${signal}`, async () => {
-    await using scenario = await SessionScenario.create({}, { sessionSeconds: 2 });
+    await using scenario = await SessionScenario.create({}, SHORT);
     await using running = start(scenario);
     for (let i = 0; i < 3; i++) await running.waitForLine(WROTE, i);
     running.kill(signal);
@@ -43,7 +46,7 @@ Deno.test("update refreshes a session of an hour 20 minutes or more before its e
 });
 
 Deno.test("update survives failures: the old credentials stay, the failure is reported once, and so is the next success", async () => {
-  await using scenario = await SessionScenario.create({}, { sessionSeconds: 2 });
+  await using scenario = await SessionScenario.create({}, SHORT);
   await using running = start(scenario);
   await running.waitForLine(WROTE);
   scenario.emulator.fail("resource-not-found", 1);
@@ -100,7 +103,7 @@ Deno.test("update exits with 0 if a signal comes before the first credentials", 
 });
 
 Deno.test("update writes a session later if it could not be written, without a new call", async () => {
-  await using scenario = await SessionScenario.create({}, { sessionSeconds: 6 });
+  await using scenario = await SessionScenario.create({}, { sessionSeconds: 16 });
   await using running = start(scenario);
   await running.waitForLine(WROTE);
   const path = scenario.directory.join(".aws/credentials");

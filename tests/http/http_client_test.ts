@@ -187,7 +187,7 @@ for (const verifyServer of [true, false]) {
       () => sendBy(`http://127.0.0.1:${server.port}/`, {}, 200),
       "network-timeout",
     );
-    assertLess(performance.now() - started, 10_000);
+    assertLess(performance.now() - started, 60_000);
     assertStringIncludes(error, "0.2 s");
   });
 
@@ -301,18 +301,18 @@ for (const [when, { scheme, response }] of Object.entries(HANGING)) {
 }
 
 /**
- * Returns the outcome of a request without verification within four seconds. It runs in another process,
+ * Returns the outcome of a request without verification within half a minute. It runs in another process,
  * which can be stopped, and which an unhandled rejection ends instead of this one.
  */
 async function sendUnverified(url: string): Promise<string> {
-  const stopped = AbortSignal.timeout(4000);
+  const stopped = AbortSignal.timeout(30_000);
   const script = import.meta.resolve("../rolesanywhere/send_unverified.ts");
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--allow-all", "--no-check", script, url],
     stderr: "null",
     signal: stopped,
   }).output();
-  return stopped.aborted ? "still at it after 4 s" : text(stdout);
+  return stopped.aborted ? "still at it after 30 s" : text(stdout);
 }
 
 for (

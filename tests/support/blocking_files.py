@@ -4,8 +4,8 @@
 
 It shows the files of CONTENTS_FOLDER, without subfolders, read-only. Commands on standard input, each
 acknowledged by a line: `block OPERATION…` (lookup, getattr, open, read; `again` lets reads fail
-with EAGAIN), `answer`, which answers what waits, and `allow`, which answers that and what follows. The
-line has the number of files that were closed. A blocked call ends on a signal, as on NFS. The end of
+with EAGAIN), `answer`, which answers what waits, `allow`, which answers that and what follows, and
+`waiting`. The line has the number of files that were closed, or of calls that wait. A blocked call ends on a signal, as on NFS. The end of
 standard input unmounts.
 """
 
@@ -102,6 +102,8 @@ def command(line):
     if word in ("block", "allow"):
         blocked.clear()
         blocked.update(NAMES[operation] for operation in operations)
+    if word == "waiting":
+        return print(len(waiting), flush=True)
     for unique, request in list(waiting.items()):
         if word == "answer" or request[0] not in blocked:
             del waiting[unique]

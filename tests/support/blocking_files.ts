@@ -57,6 +57,11 @@ export class BlockingFiles implements AsyncDisposable {
     return Number(await this.#send("closed\n"));
   }
 
+  /** Returns the number of calls that are blocked now. */
+  async waiting(): Promise<number> {
+    return Number(await this.#send("waiting\n"));
+  }
+
   /** Responds to all calls, the blocked ones included. */
   async allow(): Promise<void> {
     await this.#send("allow\n");

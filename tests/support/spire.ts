@@ -8,6 +8,7 @@ import type { CertificateFiles } from "./certificates.ts";
 import { endProcess } from "./end_process.ts";
 import { TemporaryDirectory } from "./temporary_directory.ts";
 import { compiledClient } from "./tools.ts";
+import { freePort } from "./free_port.ts";
 
 /** Trust domain of the server. */
 export const TRUST_DOMAIN = "example.org";
@@ -251,9 +252,3 @@ export class Spire implements AsyncDisposable {
 }
 
 const FOLDER = compiledClient("spire").folder;
-
-/** Returns a port of loopback that was free a moment before: the server takes no other's. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}

@@ -21,7 +21,7 @@ import termios
 import threading
 import time
 
-TIMEOUT_SECONDS = 20
+TIMEOUT_SECONDS = 60
 
 
 def main():

@@ -1,5 +1,6 @@
 import { TemporaryDirectory } from "./temporary_directory.ts";
 import { endProcess } from "./end_process.ts";
+import { freePort } from "./free_port.ts";
 
 /** Time for tinyproxy to listen, milliseconds. */
 const START_TIMEOUT = 30_000;
@@ -83,9 +84,4 @@ export class Tinyproxy implements AsyncDisposable {
     await endProcess(this.child);
     this.directory[Symbol.dispose]();
   }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

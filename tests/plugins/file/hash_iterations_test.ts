@@ -32,16 +32,22 @@ for (const hash of HASHES) {
 Deno.test("HashThread does not block this thread", async () => {
   using thread = new HashThread();
   await thread.iterate("sha1", new Uint8Array(20), 100_000);
-  const started = performance.now();
-  const work = thread.iterate("sha1", new Uint8Array(20), 10_000_000);
-  let last = started;
-  let max = 0;
-  const timer = setInterval(() => {
-    const now = performance.now();
-    max = Math.max(max, now - last);
-    last = now;
-  }, 5);
-  await work;
-  clearInterval(timer);
-  assertLess(max, (performance.now() - started) / 3);
+  // A machine that pauses stops both threads: only a thread that is blocked in each attempt counts.
+  for (let attempt = 1;; attempt++) {
+    const started = performance.now();
+    const work = thread.iterate("sha1", new Uint8Array(20), 10_000_000);
+    let last = started;
+    let max = 0;
+    const timer = setInterval(() => {
+      const now = performance.now();
+      max = Math.max(max, now - last);
+      last = now;
+    }, 5);
+    await work;
+    clearInterval(timer);
+    const limit = (performance.now() - started) / 3;
+    if (max >= limit && attempt < 5) continue;
+    assertLess(max, limit);
+    return;
+  }
 });

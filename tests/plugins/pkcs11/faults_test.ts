@@ -43,6 +43,20 @@ async function untilNotBusy(action: () => Promise<unknown>): Promise<void> {
   }
 }
 
+/**
+ * Checks that `action` fails because a call hangs. On a machine that pauses the call has returned; it then
+ * hangs once more.
+ */
+async function assertBusy(action: () => Promise<unknown>, call: string): Promise<void> {
+  const messages: string[] = [];
+  while (messages.length < 10) {
+    const thrown = await action().then(() => undefined, (thrown) => thrown);
+    messages.push(thrown instanceof Error ? thrown.message : "no error");
+    if (messages.at(-1)?.includes(`still busy with ${call}`)) return;
+  }
+  throw new Error(`never busy with ${call}: ${messages.join("; ")}`);
+}
+
 /** Calls that a signature does not need: their errors are logged with --debug only. */
 const DISPENSABLE: readonly FunctionName[] = ["C_GetMechanismList", "C_CloseSession", "C_Finalize"];
 const CALLS = Object.keys(TIMEOUTS).filter((name): name is FunctionName => name !== "load");
@@ -125,7 +139,7 @@ for (const variant of WRAPPERS) {
           await assertRejects(() => sign(loaded), HelperError, message);
         }
         if (call !== "C_GetFunctionList") {
-          await assertRejects(() => sign(loaded), HelperError, `still busy with ${call}`);
+          await assertBusy(() => sign(loaded), call);
         }
         wrapped.set({ HANG: "" });
         await untilNotBusy(() => sign(loaded));
@@ -178,8 +192,8 @@ if (!natural) throw new Error("no wrapper");
 const keystore = await loadedKeystore(natural, hsm);
 const context = () => moduleContext(natural.module);
 
-Deno.test("other requests get a response while a token takes two seconds to sign", async () => {
-  using _ = wrap(hsm, { HANG: "C_Sign=2000" });
+Deno.test("other requests get a response while a token takes five seconds to sign", async () => {
+  using _ = wrap(hsm, { HANG: "C_Sign=5000" });
   await using signer = await keystore.openKey(EVERYTHING, context());
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
@@ -203,8 +217,8 @@ Deno.test("other requests get a response while a token takes two seconds to sign
   const sorted = times.toSorted((a, b) => a - b);
   assertGreater(times.length, 10);
   assertLess(sorted[Math.floor(times.length / 2)] ?? Infinity, 200);
-  // One that waits for the token would take two seconds; a busy machine may delay a few.
-  assertLess(sorted.at(-1) ?? Infinity, 1500);
+  // One that waits for the token would take five seconds; a busy machine may delay a few.
+  assertLess(sorted.at(-1) ?? Infinity, 4000);
 });
 
 Deno.test("a thousand signatures leave no session open and memory flat", async () => {

@@ -64,7 +64,7 @@ const signing = (key: TpmKey): KeyOperation<Uint8Array> => ({
 /** Waits until the TPM is empty. */
 async function waitUntilEmpty(tpm: SoftwareTpm): Promise<void> {
   for (let tries = 0; (await tpm.listLeftovers()).length > 0; tries++) {
-    assert(tries < 100, "the TPM is not empty");
+    assert(tries < 1200, "the TPM is not empty");
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -106,10 +106,11 @@ Deno.test("runWithKey() times out, and flushes when the TPM responds later", asy
     delayOf: (code) => code === COMMAND.sign ? held.milliseconds : 0,
   });
   const context = { ...at.access.context, secret: () => Promise.resolve("keypw") };
-  const access = { ...at.access, context, timeouts: { ...TIMEOUTS, response: 300 } };
+  const access = { ...at.access, context };
+  const impatient = { ...access, timeouts: { ...TIMEOUTS, response: 300 } };
   const key = await findKey("81000101", access);
   const error = await assertRejects(
-    () => runWithKey(key, access, signing(key), new PasswordCache()),
+    () => runWithKey(key, impatient, signing(key), new PasswordCache()),
     HelperError,
     "handle:0x81000101: the TPM at swtpm:",
   );
@@ -122,7 +123,10 @@ Deno.test("runWithKey() times out, and flushes when the TPM responds later", asy
 
 for (const command of ["sign", "createPrimary"] as const) {
   Deno.test(`runWithKey() ends soon after a signal if the TPM does not respond to ${command}`, async () => {
-    await using at = await start({ delayOf: (code) => code === COMMAND[command] ? 3000 : 0 });
+    const ended = Promise.withResolvers<void>();
+    await using at = await start({
+      heldUntil: (code) => code === COMMAND[command] ? ended.promise : undefined,
+    });
     const controller = new AbortController();
     const context: KeystoreContext = {
       ...at.access.context,
@@ -135,16 +139,17 @@ for (const command of ["sign", "createPrimary"] as const) {
     const rejected = assertRejects(() => used, HelperError, "interrupted");
     while (at.count(COMMAND[command]) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     controller.abort(new HelperError("interrupted", "interrupted by a signal"));
-    const ended = performance.now();
-    await rejected;
-    assert(performance.now() - ended < 2000, "it waited for the response");
-    await new Promise((resolve) => setTimeout(resolve, 3000));
+    const sent = performance.now();
+    await rejected; // the response comes only after it
+    assert(performance.now() - sent < 60_000, "it waited for the response");
+    ended.resolve();
     await waitUntilEmpty(at.tpm);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
   });
 }
 
 Deno.test("a slow TPM does not block the event loop", async () => {
-  await using at = await start({ delayOf: (code) => code === COMMAND.sign ? 500 : 0 });
+  await using at = await start({ delayOf: (code) => code === COMMAND.sign ? 3000 : 0 });
   const context = { ...at.access.context, secret: () => Promise.resolve("keypw") };
   const access = { ...at.access, context };
   const key = await findKey("81000101", access);
@@ -152,7 +157,7 @@ Deno.test("a slow TPM does not block the event loop", async () => {
   const clock = setInterval(() => ticks += 1, 10);
   await runWithKey(key, access, signing(key), new PasswordCache());
   clearInterval(clock);
-  assert(ticks > 10, `${ticks} ticks in half a second`);
+  assert(ticks > 10, `${ticks} ticks in three seconds`);
 });
 
 Deno.test("runExclusive() runs one at a time, also after a failure", async () => {

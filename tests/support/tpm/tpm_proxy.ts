@@ -7,6 +7,8 @@ export const COMMAND = { sign: 0x15d, createPrimary: 0x131, readPublic: 0x173 } 
 export interface ProxyOptions {
   /** Returns the delay of a command's response in milliseconds; Infinity: never sent. */
   delayOf?(command: number): number;
+  /** Returns what a command's response waits for, before its delay. */
+  heldUntil?(command: number): Promise<void> | undefined;
 }
 
 /**
@@ -81,6 +83,7 @@ export class TpmProxy implements AsyncDisposable {
       this.#last = pending.catch(() => {});
       const response = await pending;
       this.messages.push(response);
+      await this.options.heldUntil?.(code);
       await this.#delay(this.options.delayOf?.(code) ?? 0);
       await writeAll(connection, response);
     }
