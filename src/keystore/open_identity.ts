@@ -10,9 +10,11 @@ import { hasPublicKey, type NonEmpty, selectEndEntity } from "../x509/chain.ts";
 import { sameBytes } from "../x509/public_key.ts";
 import type { KeystoreRegistry } from "./registry.ts";
 import {
+  type CertificateLister,
   isBundleReader,
   isSoftwareKeyOpener,
   type KeystoreContext,
+  type ListedCertificate,
   type Signer,
   type SoftwareKey,
 } from "./types.ts";
@@ -145,6 +147,15 @@ export async function readCertificates(
     uri,
     async () => await (await registry(uri.scheme)).readCertificates(uri, context),
   );
+}
+
+/** Lists the certificates that match `uri`, with a keystore that can. */
+export async function listCertificates(
+  uri: KeystoreUri,
+  keystore: CertificateLister,
+  context: KeystoreContext,
+): Promise<readonly ListedCertificate[]> {
+  return await withSource(uri, () => keystore.listCertificates(uri, context));
 }
 
 /** Reads the issuers at `uri`. Returns none for a file without certificates. */
