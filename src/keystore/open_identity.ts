@@ -78,12 +78,7 @@ export async function openIdentity(
   const { signer, certificate, certificates } = await openKey(source, registry, context);
   try {
     const displayName = (source.certificate ?? source.privateKey)?.displayName ?? "";
-    if (!certificate) {
-      throw new HelperError(
-        "key-not-found",
-        `${displayName}: no certificate found; name one with --certificate`,
-      );
-    }
+    if (!certificate) throw noCertificateError(source);
     const chain = await chainOf(certificate, [...certificates, ...intermediates], context);
     if (chain.length > MAX_CHAIN_LENGTH) {
       throw new HelperError(
@@ -102,6 +97,19 @@ export async function openIdentity(
     await signer[Symbol.asyncDispose]();
     throw thrown;
   }
+}
+
+/** Returns the error for a key whose source has no certificate, if no other source was named. */
+function noCertificateError({ certificate, privateKey }: IdentitySource): HelperError {
+  const { displayName = "", source, scheme } = certificate ?? privateKey ?? {};
+  const reason = certificate && scheme === "handle"
+    ? "a TPM handle has no certificate"
+    : "no certificate found";
+  const advice = certificate
+    ? "name the certificate's file with --certificate, and the key with --private-key"
+    : "name one with --certificate";
+  const message = `${displayName}: ${reason}; ${advice}`;
+  return new HelperError("key-not-found", source ? `${source}: ${message}` : message);
 }
 
 /** Returns the issuers to send; what is left out is logged with `--debug`. */
