@@ -88,7 +88,7 @@ export class CngKey implements PrivateKey {
   async #setPin(): Promise<string | undefined> {
     const { context, displayName, windows } = this.#use;
     if (!this.#isOnSmartCard()) return undefined;
-    const pin = await context.secret("context-pin") ??
+    const pin = (await context.secret("context-pin"))?.text ??
       await context.prompt(`PIN of the smart card for ${displayName}: `);
     if (pin === undefined) return undefined;
     if (await REJECTED_PINS.has(this.#name, pin)) {

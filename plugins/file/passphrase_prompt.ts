@@ -5,7 +5,7 @@
  */
 import { HelperError } from "../../src/errors.ts";
 import { SecretPrompt } from "../../src/keystore/secret_prompt.ts";
-import type { KeystoreContext } from "../../src/keystore/types.ts";
+import type { GivenSecret, KeystoreContext } from "../../src/keystore/types.ts";
 import { WrongPassphraseError } from "./errors.ts";
 import { encodePassphrase, NO_PASSPHRASE, type Passphrase } from "./passphrase.ts";
 
@@ -34,12 +34,9 @@ export class PassphrasePrompt {
   ): Promise<T> {
     const given = await this.context.secret("pkcs8-password");
     if (given !== undefined) {
-      const opened = await this.#try(attempt, encodeVariants(given));
+      const opened = await this.#try(attempt, encodeVariants(given.text));
       if (opened) return opened.value;
-      throw this.#locked(
-        `the passphrase given does not unlock ${this.displayName}; check --pkcs8-password ` +
-          "(a file is file:PATH)",
-      );
+      throw this.#wrong(given);
     }
     const unasked = this.#known ? [this.#known] : options.emptyFirst ? encodeVariants("") : [];
     const opened = await this.#try(attempt, unasked);
@@ -79,9 +76,28 @@ export class PassphrasePrompt {
     return undefined;
   }
 
+  #wrong({ text, source, origin }: GivenSecret): HelperError {
+    const place = origin ? `${source} (${origin})` : source;
+    return this.#locked(
+      text === ""
+        ? `${place}: the passphrase is empty and does not unlock ${this.displayName}; ` +
+          emptyAdvice(origin)
+        : `the passphrase given does not unlock ${this.displayName}; check ${place}` +
+          (origin ? "" : " (a file is file:PATH)"),
+    );
+  }
+
   #locked(sentence: string): HelperError {
     return new HelperError("key-locked", sentence);
   }
+}
+
+/** Returns the advice for an empty passphrase. CI services empty the variables of untrusted jobs. */
+function emptyAdvice(origin: string | undefined): string {
+  if (origin === undefined) return "leave it out to be prompted for it";
+  return origin.startsWith("env:")
+    ? "check that this job may read the secret"
+    : "check its first line";
 }
 
 /** Encodes a passphrase. PKCS#12 has two forms of the empty one. */

@@ -40,14 +40,16 @@ export async function unlockKeychainOf(
   if (((state[0] ?? 0) & UNLOCKED) !== 0) return false;
 
   const name = nameOf(frameworks, keychain);
-  const password = await context.secret("keychain-password") ??
+  const given = await context.secret("keychain-password");
+  const password = given?.text ??
     (source === "secret" ? undefined : await context.prompt(`Password of the keychain ${name}: `));
   if (password === undefined) return false;
   const bytes = new TextEncoder().encode(password);
   try {
     const status = security.SecKeychainUnlock(keychain, bytes.length, bytes, 1);
     if (status !== SUCCESS) {
-      throw keychainError(`the keychain ${name} cannot be unlocked`, status);
+      const by = given ? ` with ${given.source}` : "";
+      throw keychainError(`the keychain ${name} cannot be unlocked${by}`, status);
     }
   } finally {
     bytes.fill(0);

@@ -5,7 +5,7 @@
  */
 import { readSource } from "../files/source_file.ts";
 import type { IdentitySource } from "../keystore/open_identity.ts";
-import type { KeystoreContext } from "../keystore/types.ts";
+import type { GivenSecret, KeystoreContext } from "../keystore/types.ts";
 import { type KeystoreUri, parseInput, parseKeystoreUri } from "../keystore/uri.ts";
 import { disableCoreDumps } from "./core_dumps.ts";
 import type { FlagValues } from "./flags/flag_values.ts";
@@ -72,25 +72,28 @@ export function createKeystoreContext(values: FlagValues, system: System): Keyst
     const input = parseInput(values.text(flag) ?? "");
     if (input) system.inputs.hold(input);
   }
-  const fromDescriptors = new Map<string, string>();
+  const fromDescriptors = new Map<string, GivenSecret>();
   let coreDumps: Promise<void> | undefined;
   return {
     secret: (name) => {
-      const source = values.secretSource(name);
-      if (!source) return Promise.resolve(undefined);
-      if (source.literal) return Promise.resolve(source.text);
-      const known = fromDescriptors.get(source.text);
-      if (known !== undefined) return Promise.resolve(known);
+      const given = values.secretSource(name);
+      if (!given) return Promise.resolve(undefined);
+      const source = values.sourceOf(name);
+      if (given.literal) return Promise.resolve({ text: given.text, source });
+      const known = fromDescriptors.get(given.text);
+      if (known) return Promise.resolve({ ...known, source });
       return Promise.resolve().then(async () => {
-        const { resolveSecret } = await import("./secrets.ts");
+        const { describeOrigin, resolveSecret } = await import("./secrets.ts");
         const { isInherited } = await import("../runtime/descriptor.ts");
-        const secret = await resolveSecret(source.text, values.sourceOf(name), {
+        const text = await resolveSecret(given.text, source, {
           environment: (variable) => system.environment(variable),
           readFile: (path) => readSource(path, { maxBytes: MAX_TEXT_FILE_BYTES }),
           isInherited,
           windows: system.platform === "windows",
         });
-        if (source.text.startsWith("fd:")) fromDescriptors.set(source.text, secret);
+        const origin = describeOrigin(given.text);
+        const secret = { text, source, ...(origin ? { origin } : {}) };
+        if (given.text.startsWith("fd:")) fromDescriptors.set(given.text, secret);
         return secret;
       });
     },

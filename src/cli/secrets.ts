@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { describeFile, describeVariable, HelperError } from "../errors.ts";
+import { describeFile, describeVariable, HelperError, variableSource } from "../errors.ts";
 import { SourceError, type SourceFault } from "../files/source_error.ts";
 import { pathAdvice } from "../keystore/path_advice.ts";
 
@@ -26,6 +26,23 @@ const FAULTS_WITH_ADVICE: ReadonlySet<SourceFault> = new Set(
 /** Maximum length of a password, bytes. */
 const MAX_SECRET_BYTES = 65_536;
 
+const SOURCE = /^(env|file|fd|pass):(.*)$/s;
+
+/** Returns the place that `text` names for a message; undefined if `text` holds the secret. */
+export function describeOrigin(text: string): string | undefined {
+  const [, kind, rest = ""] = SOURCE.exec(text) ?? [];
+  switch (kind) {
+    case "env":
+      return variableSource(rest);
+    case "file":
+      return describeFile(rest);
+    case "fd":
+      return `descriptor ${rest}`;
+    default:
+      return undefined;
+  }
+}
+
 /**
  * Resolves the secret that `text` names: `env:NAME`, `file:PATH` (first line), `fd:N` (first line),
  * `pass:TEXT`, or the text itself. Throws `secret-source`, which names `flag` and the source, never
@@ -36,7 +53,7 @@ export async function resolveSecret(
   flag: string,
   deps: SecretDeps,
 ): Promise<string> {
-  const [, kind, rest = ""] = /^(env|file|fd|pass):(.*)$/s.exec(text) ?? [];
+  const [, kind, rest = ""] = SOURCE.exec(text) ?? [];
   const refuse = (reason: string, cause?: unknown) =>
     new HelperError("secret-source", `${flag}: ${reason}`, { cause });
   const firstLine = async (path: string, label: string): Promise<string> => {

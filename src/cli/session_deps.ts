@@ -20,7 +20,7 @@ import type { FlagValues } from "./flags/flag_values.ts";
 import type { FlagName } from "./flags/flags.ts";
 import { debugLogger } from "./keystore_context.ts";
 import { PROGRAM } from "./program.ts";
-import { readAssumedRoles } from "./session_request.ts";
+import { hostSource, readAssumedRoles } from "./session_request.ts";
 import type { System } from "./system.ts";
 
 /** Flags that AWS's own variables and configuration file can set. */
@@ -81,14 +81,14 @@ export async function createSessionDeps(
     );
     if (proxy) debug(`connecting through ${proxyLabel(proxy)}`);
     if (ignoredProxy !== undefined) debug(`proxy: ${ignoredProxy}`);
+    const flag = url.origin === endpoint.origin ? "endpoint" : "sts-endpoint";
     const sender = createSender({
       verifyServer,
       extraAuthorities,
       ...(proxy ? { proxy } : {}),
       ...(ignoredProxy === undefined ? {} : { ignoredProxy }),
-      endpointSetting: values.sourceOf(
-        url.origin === endpoint.origin ? "endpoint" : "sts-endpoint",
-      ),
+      endpointSetting: values.sourceOf(flag),
+      hostSetting: hostSource(values, flag),
       userAgent: `${PROGRAM}/${VERSION} (${system.platform}; ${system.architecture})`,
     });
     senders.set(url.origin, sender);

@@ -42,6 +42,18 @@ export function readSessionArns(values: FlagValues): SessionArns {
   });
 }
 
+/** Returns the flag, variable or setting that the region was read from, for messages. */
+function regionSource(values: FlagValues): string {
+  if (values.text("region") !== undefined) return values.sourceOf("region");
+  const isInRoles = values.text("trust-anchor-arn") === undefined && values.text("roles");
+  return `the region in ${values.sourceOf(isInRoles ? "roles" : "trust-anchor-arn")}`;
+}
+
+/** Returns the source of an endpoint's host name, for messages: the endpoint's own, or the region's. */
+export function hostSource(values: FlagValues, flag: "endpoint" | "sts-endpoint"): string {
+  return values.text(flag) === undefined ? regionSource(values) : values.sourceOf(flag);
+}
+
 /** Returns the endpoint of the session. Throws `usage`. */
 export function readEndpoint(values: FlagValues, region: string | undefined): URL {
   const endpoint = values.text("endpoint");
@@ -50,7 +62,7 @@ export function readEndpoint(values: FlagValues, region: string | undefined): UR
     ...(endpoint === undefined ? {} : { endpoint }),
     useFips: values.isOn("use-fips-endpoint"),
     useDualStack: values.isOn("use-dualstack-endpoint"),
-    regionSource: values.sourceOf("region"),
+    regionSource: regionSource(values),
     endpointSource: values.sourceOf("endpoint"),
   });
 }
@@ -112,7 +124,7 @@ function readStsEndpoint(values: FlagValues, region: string): URL {
     ...(endpoint === undefined ? {} : { endpoint }),
     useFips: endpoint === undefined && values.wasOn("use-fips-endpoint"),
     useDualStack: endpoint === undefined && values.wasOn("use-dualstack-endpoint"),
-    regionSource: values.sourceOf("region"),
+    regionSource: regionSource(values),
     endpointSource: values.sourceOf("sts-endpoint"),
   });
 }

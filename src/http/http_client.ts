@@ -21,6 +21,8 @@ export interface HttpOptions extends ConnectionOptions {
   readonly userAgent: string;
   /** The flag that names the endpoint, for messages; default `--endpoint`. */
   readonly endpointSetting?: string;
+  /** The source of the host's name, for messages; default {@link endpointSetting}. */
+  readonly hostSetting?: string;
 }
 
 /** Function that sends one request within `timeoutMilliseconds`. */
@@ -100,8 +102,8 @@ interface Failure {
   /** Message of Deno, rustls or Node. */
   readonly pattern: RegExp;
   readonly code: "tls" | "network";
-  /** Returns our message for the `host` of the connection; `flag` names the endpoint. */
-  readonly message: (host: string, flag: string) => string;
+  /** Returns our message for the `host` of the connection; `flag` names the endpoint, `source` the host. */
+  readonly message: (host: string, flag: string, source: string) => string;
   /** Returns the message for a proxy, if the failure can happen before the tunnel is open. */
   readonly atProxy?: (proxy: string) => string;
 }
@@ -147,7 +149,7 @@ const FAILURES: readonly Failure[] = [
   {
     pattern: /dns error|failed to lookup|ENOTFOUND|EAI_AGAIN|getaddrinfo/i,
     code: "network",
-    message: (host, flag) => `${host} cannot be found; check ${flag}, --region and DNS`,
+    message: (host, _flag, source) => `${host} cannot be found; check ${source} and DNS`,
     atProxy: (proxy) => `${proxy} cannot be found; check the variable and DNS`,
   },
   {
@@ -167,7 +169,7 @@ const FAILURES: readonly Failure[] = [
 function toHelperError(
   thrown: unknown,
   url: URL,
-  { proxy, endpointSetting = "--endpoint" }: HttpOptions,
+  { proxy, endpointSetting = "--endpoint", hostSetting = endpointSetting }: HttpOptions,
 ): HelperError {
   if (thrown instanceof HelperError) return thrown;
   if (thrown instanceof HttpProtocolError) {
@@ -187,6 +189,6 @@ function toHelperError(
   }
   const message = failure.atProxy && proxy
     ? failure.atProxy(proxyLabel(proxy))
-    : failure.message(url.host, endpointSetting);
+    : failure.message(url.host, endpointSetting, hostSetting);
   return new HelperError(failure.code, message, { cause: thrown });
 }

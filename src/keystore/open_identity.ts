@@ -10,9 +10,11 @@ import { hasPublicKey, type NonEmpty, selectEndEntity } from "../x509/chain.ts";
 import { sameBytes } from "../x509/public_key.ts";
 import type { KeystoreRegistry } from "./registry.ts";
 import {
+  type CertificateLister,
   isBundleReader,
   isSoftwareKeyOpener,
   type KeystoreContext,
+  type ListedCertificate,
   type Signer,
   type SoftwareKey,
 } from "./types.ts";
@@ -76,12 +78,7 @@ export async function openIdentity(
   const { signer, certificate, certificates } = await openKey(source, registry, context);
   try {
     const displayName = (source.certificate ?? source.privateKey)?.displayName ?? "";
-    if (!certificate) {
-      throw new HelperError(
-        "key-not-found",
-        `${displayName}: no certificate found; name one with --certificate`,
-      );
-    }
+    if (!certificate) throw noCertificateError(source);
     const chain = await chainOf(certificate, [...certificates, ...intermediates], context);
     if (chain.length > MAX_CHAIN_LENGTH) {
       throw new HelperError(
@@ -100,6 +97,19 @@ export async function openIdentity(
     await signer[Symbol.asyncDispose]();
     throw thrown;
   }
+}
+
+/** Returns the error for a key whose source has no certificate, if no other source was named. */
+function noCertificateError({ certificate, privateKey }: IdentitySource): HelperError {
+  const { displayName = "", source, scheme } = certificate ?? privateKey ?? {};
+  const reason = certificate && scheme === "handle"
+    ? "a TPM handle has no certificate"
+    : "no certificate found";
+  const advice = certificate
+    ? "name the certificate's file with --certificate, and the key with --private-key"
+    : "name one with --certificate";
+  const message = `${displayName}: ${reason}; ${advice}`;
+  return new HelperError("key-not-found", source ? `${source}: ${message}` : message);
 }
 
 /** Returns the issuers to send; what is left out is logged with `--debug`. */
@@ -145,6 +155,15 @@ export async function readCertificates(
     uri,
     async () => await (await registry(uri.scheme)).readCertificates(uri, context),
   );
+}
+
+/** Lists the certificates that match `uri`, with a keystore that can. */
+export async function listCertificates(
+  uri: KeystoreUri,
+  keystore: CertificateLister,
+  context: KeystoreContext,
+): Promise<readonly ListedCertificate[]> {
+  return await withSource(uri, () => keystore.listCertificates(uri, context));
 }
 
 /** Reads the issuers at `uri`. Returns none for a file without certificates. */

@@ -191,6 +191,15 @@ export type SecretName =
   | "tpm-parent-password"
   | "keychain-password";
 
+/** Secret from a flag or variable. */
+export interface GivenSecret {
+  readonly text: string;
+  /** For messages: the flag or variable that the user set, such as `--pkcs8-password`. */
+  readonly source: string;
+  /** For messages: the place that the source names, such as `env:NAME`. Absent for the secret itself. */
+  readonly origin?: string;
+}
+
 /** Text settings of keystores, by the name of their flag. */
 export type SettingName = "pkcs11-lib" | "system-store-name" | "system-store-location";
 
@@ -200,7 +209,7 @@ export type SwitchName = "reuse-pin" | "no-tpm-key-password" | "use-latest-expir
 /** Access to flags, environment, terminal and clocks. The command line passes it to keystores. */
 export interface KeystoreContext {
   /** Returns the secret from its flag or environment variable; undefined if there is none. */
-  secret(name: SecretName): Promise<string | undefined>;
+  secret(name: SecretName): Promise<GivenSecret | undefined>;
   /**
    * Returns the setting from its flag, environment variable or default. With `given`, only from the
    * flag or this program's own variable, not from a variable of another program or the default.

@@ -90,23 +90,45 @@ export function parseRoleArn(text: string, source: string): Arn {
 
 /** Parses one of the three ARNs. Throws `usage` with the source of the text. */
 export function parseArn(kind: keyof typeof ARN_KINDS, text: string, source: string): Arn {
-  const { owner, pattern, example } = ARN_KINDS[kind];
-  const match = pattern.exec(text);
-  if (!match) {
-    if (pattern.test(text.trim())) {
-      throw new HelperError(
-        "usage",
-        `${source} begins or ends with a blank; remove it, as in ${example}`,
-      );
-    }
-    const other = Object.values(ARN_KINDS).find((known) => known.pattern.test(text));
-    throw new HelperError(
-      "usage",
-      other
-        ? `${source} is the ARN of ${other.owner}; write that of ${owner}, of the form ${example}`
-        : `${source}${refusedValue(text)} is not an ARN of the form ${example}`,
-    );
-  }
+  const match = ARN_KINDS[kind].pattern.exec(text);
+  if (!match) throw new HelperError("usage", describeFault(kind, text, source));
   const [, partition = "", service = "", region = "", account = "", resource = ""] = match;
   return { text, partition, service, region, account, resource };
+}
+
+const QUOTATION_MARK = /["'`\u2018-\u201f\u00ab\u00bb]/;
+/** Beginning of an ARN, with its account, and the type of its resource. */
+const ARN_BEGINNING = /^(arn:[a-z0-9-]+:([a-z0-9-]{1,32}):[a-z0-9-]*:)([^:]*):([a-z-]{0,32})/;
+
+/** Services whose resources begin with their type. */
+const TYPED_SERVICES: readonly string[] = ["iam", "sts", "rolesanywhere"];
+
+/** Returns the message for a text that is not an ARN of the kind. */
+function describeFault(kind: keyof typeof ARN_KINDS, text: string, source: string): string {
+  const { owner, pattern, example } = ARN_KINDS[kind];
+  if (QUOTATION_MARK.test(text)) {
+    return `${source} has quotation marks in it; remove them, as in ${example}`;
+  }
+  if (/^\s|\s$/.test(text) && text.trim() !== "") {
+    return `${source} begins or ends with a blank; remove it, as in ${example}`;
+  }
+  const arn = ARN_BEGINNING.exec(text);
+  if (arn && /\s/.test(text)) {
+    return `${source} has a blank inside; remove it, as in ${example}`;
+  }
+  const other = Object.values(ARN_KINDS).find((known) => known.pattern.test(text));
+  if (other) {
+    return `${source} is the ARN of ${other.owner}; write that of ${owner}, of the form ${example}`;
+  }
+  const [, prefix = "", service = "", account = "", type = ""] = arn ?? [];
+  if (pattern.test(`${prefix}000000000000${text.slice(prefix.length + account.length)}`)) {
+    return `${source} has an account that is not 12 digits; write it as in ${example}`;
+  }
+  const isOfKind = example.includes(`:${service}:`) && example.includes(`:${type}/`);
+  if (service !== "" && !isOfKind) {
+    const found = TYPED_SERVICES.includes(service) && type !== "" ? `${service} ${type}` : service;
+    return `${source} is the ARN of another kind (${found}); write that of ${owner}, of the form ` +
+      example;
+  }
+  return `${source}${refusedValue(text)} is not an ARN of the form ${example}`;
 }

@@ -87,11 +87,23 @@ Deno.test("createKeystoreContext() resolves env: and file:, and takes another pr
     const context = createKeystoreContext(values, new FakeSystem({ variables }));
     return [await context.secret("pkcs8-password"), await context.secret("tpm-key-password")];
   };
-  assertEquals(await secret({ "pkcs8-password": "env:A" }, { A: "a" }), ["a", undefined]);
-  assertEquals(await secret({ "pkcs8-password": `file:${path}` }), ["from a file", undefined]);
+  const source = "--pkcs8-password";
+  assertEquals(
+    await secret({ "pkcs8-password": "env:A" }, { A: "a" }),
+    [{ text: "a", source, origin: "env:A" }, undefined],
+  );
+  assertEquals(
+    await secret({ "pkcs8-password": `file:${path}` }),
+    [{ text: "from a file", source, origin: `the file ${path}` }, undefined],
+  );
+  assertEquals(await secret({ "pkcs8-password": "pass:b" }), [{ text: "b", source }, undefined]);
+  assertEquals(
+    await secret({}, { AWS_SIGNING_HELPER_PKCS8_PASSWORD: "c" }),
+    [{ text: "c", source: "AWS_SIGNING_HELPER_PKCS8_PASSWORD" }, undefined],
+  );
   assertEquals(
     await secret({}, { TPM_CHILD_KEY_PASSWORD: "env:A", A: "a" }),
-    [undefined, "env:A"],
+    [undefined, { text: "env:A", source: "TPM_CHILD_KEY_PASSWORD" }],
   );
 });
 

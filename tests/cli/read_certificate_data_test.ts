@@ -1,7 +1,9 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 
 import { FlagValues } from "../../src/cli/flags/flag_values.ts";
 import { readCertificateData } from "../../src/cli/commands/read_certificate_data.ts";
+import { HelperError } from "../../src/errors.ts";
+import type { KeystoreUri } from "../../src/keystore/uri.ts";
 import type { CertificateLister, ListedCertificate } from "../../src/keystore/types.ts";
 import { parseCertificate } from "../../src/x509/certificate.ts";
 import { FakeKeystore } from "../keystore/fake_keystore.ts";
@@ -80,3 +82,34 @@ Deno.test("readCertificateData() lists a token's certificates as openssl reads t
 Deno.test("readCertificateData() prints that no certificate of a token matches", async () => {
   assertEquals(await listing([]), "No matching identities\n");
 });
+
+/** Keystore whose certificates cannot be read or listed. */
+class FailingKeystore extends FakeKeystore {
+  readonly fail = ({ displayName }: KeystoreUri) =>
+    Promise.reject(new HelperError("key-not-found", `${displayName} does not exist`));
+  override readCertificates = this.fail;
+}
+
+class FailingLister extends FailingKeystore implements CertificateLister {
+  listCertificates = this.fail;
+}
+
+for (const Failing of [FailingKeystore, FailingLister]) {
+  Deno.test(`readCertificateData() names the variable of a certificate of a ${Failing.name}`, async () => {
+    const system = new FakeSystem({ keystore: new Failing({}) });
+    const read = (variable: string | undefined) =>
+      readCertificateData(
+        new FlagValues(
+          "read-certificate-data",
+          new Map(variable === undefined ? [["certificate", "a.pem"]] : []),
+          (name) => name === variable ? "a.pem" : undefined,
+        ),
+        system,
+      );
+    const variable = "AWS_SIGNING_HELPER_CERTIFICATE";
+    const named = await assertRejects(() => read(variable), HelperError);
+    assertEquals(named.message, `${variable}: a.pem does not exist`);
+    const typed = await assertRejects(() => read(undefined), HelperError);
+    assertEquals(typed.message, "a.pem does not exist");
+  });
+}

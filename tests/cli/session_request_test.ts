@@ -3,7 +3,7 @@ import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from 
 import { FlagValues } from "../../src/cli/flags/flag_values.ts";
 import type { FlagName } from "../../src/cli/flags/flags.ts";
 import { createSessionDeps } from "../../src/cli/session_deps.ts";
-import { readSessionRequest } from "../../src/cli/session_request.ts";
+import { hostSource, readSessionRequest } from "../../src/cli/session_request.ts";
 import { HelperError } from "../../src/errors.ts";
 import { formatPem } from "../../src/x509/pem.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -139,5 +139,33 @@ Deno.test("createSessionDeps() throws ca-bundle naming the file when it has no c
   for (const path of Object.values(broken)) {
     const error = await assertRejects(() => effectsOf({ "ca-bundle": path }), HelperError, path);
     assertEquals(error.code, "ca-bundle");
+  }
+});
+
+Deno.test("hostSource() names the setting that the host was read from", () => {
+  const { "trust-anchor-arn": trustAnchor, ...others } = ARNS;
+  const variable = "AWS_SIGNING_HELPER_TRUST_ANCHOR_ARN";
+  const fromVariable = new FlagValues(
+    "credential-process",
+    new Map(Object.entries({ certificate: "c", ...others }) as [FlagName, string][]),
+    (name) => name === variable ? trustAnchor : undefined,
+  );
+  const serve = new FlagValues(
+    "serve",
+    new Map([["certificate", "c"], ["roles", "roles.json"]]),
+    () => undefined,
+  );
+  const cases: [FlagValues, string, string][] = [
+    [valuesOf(), "the region in --trust-anchor-arn", "the region in --trust-anchor-arn"],
+    [fromVariable, `the region in ${variable}`, `the region in ${variable}`],
+    [serve, "the region in --roles", "the region in --roles"],
+    [valuesOf({ region: "us-east-2" }), "--region", "--region"],
+    [valuesOf({ endpoint: "https://a.example" }), "--endpoint", "the region in --trust-anchor-arn"],
+  ];
+  for (const [values, endpoint, sts] of cases) {
+    assertEquals([hostSource(values, "endpoint"), hostSource(values, "sts-endpoint")], [
+      endpoint,
+      sts,
+    ]);
   }
 });

@@ -187,7 +187,8 @@ const SET_UPS: readonly SetUp[] = [
   {
     finding: "role-chain-invalid",
     because: "a user to assume",
-    message: /^--assume-role-arn \(number 2\) is not an ARN of the form arn:aws:iam/,
+    message:
+      /^--assume-role-arn \(number 2\) is the ARN of another kind \(iam user\); write that of a role/,
     make: withFlags(() => ["--assume-role-arn", ARNS.role, "arn:aws:iam::210987654321:user/x"]),
   },
   {

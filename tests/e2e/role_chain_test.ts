@@ -105,7 +105,10 @@ const WRONG: readonly [flags: readonly string[], message: RegExp][] = [
     ["--assume-role-arn", LAST.replace("arn:aws:", "arn:aws-cn:")],
     /partition aws-cn and the trust/,
   ],
-  [["--assume-role-arn", LAST.replace(":role/", ":user/")], /is not an ARN of the form/],
+  [
+    ["--assume-role-arn", LAST.replace(":role/", ":user/")],
+    /is the ARN of another kind \(iam user\); write that of a role/,
+  ],
   [
     [...CHAIN, "--assume-role-duration", "7200"],
     /--assume-role-duration is "7200"; it must be .* 900 to 3600; AWS limits role chaining to one hour/,

@@ -376,3 +376,16 @@ Deno.test("createSender() throws tls when the certificate is for another name or
     assertStringIncludes(error, why);
   }
 });
+
+Deno.test("send() names the source of a host name that cannot be found", async () => {
+  const url = "https://no-such-host.invalid";
+  const message = (options: Partial<HttpOptions>) => refusal(() => send(url, options), "network");
+  assertEquals(
+    await message({ hostSetting: "the region in --trust-anchor-arn" }),
+    "no-such-host.invalid cannot be found; check the region in --trust-anchor-arn and DNS",
+  );
+  assertEquals(
+    await message({ endpointSetting: "AWS_ENDPOINT_URL" }),
+    "no-such-host.invalid cannot be found; check AWS_ENDPOINT_URL and DNS",
+  );
+});

@@ -113,6 +113,33 @@ Deno.test("openIdentity() throws key-mismatch and closes the key when they are n
   assertEquals(keystore.open, 0);
 });
 
+Deno.test("openIdentity() names the flag for a certificate that is not in its source", async () => {
+  const keystore = new FakeKeystore({
+    "leaf.key": { publicKey: leafKey },
+    "handle:0x81000001": { publicKey: leafKey },
+  });
+  const both = "; name the certificate's file with --certificate, and the key with --private-key";
+  const cases: [Parameters<typeof source>[0], string][] = [
+    [{ privateKey: "leaf.key" }, "leaf.key: no certificate found; name one with --certificate"],
+    [{ certificate: "leaf.key" }, `leaf.key: no certificate found${both}`],
+    [
+      { certificate: "handle:0x81000001" },
+      `handle:0x81000001: a TPM handle has no certificate${both}`,
+    ],
+  ];
+  for (const [texts, message] of cases) {
+    assertEquals(await refusal(() => open(keystore, texts), "key-not-found"), message);
+  }
+  const certificate = { ...parseKeystoreUri("leaf.key", "A"), source: "A" };
+  assertEquals(
+    await refusal(
+      () => openIdentity({ certificate }, keystore.registry, NO_CONTEXT),
+      "key-not-found",
+    ),
+    `A: leaf.key: no certificate found${both}`,
+  );
+});
+
 Deno.test("openIdentity() throws key-not-found and closes the key when no certificate is there", async () => {
   const keystore = new FakeKeystore({ "leaf.key": { publicKey: leafKey } });
   await refusal(() => open(keystore, { privateKey: "leaf.key" }), "key-not-found");

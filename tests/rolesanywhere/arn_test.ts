@@ -70,7 +70,28 @@ Deno.test("parseSessionArns() names the owner of an ARN that belongs to another 
     [{ profile: role }, "--profile-arn is the ARN of a role; write that of a profile, of"],
     [{ trustAnchor: profile }, "--trust-anchor-arn is the ARN of a profile; write that of a trust"],
   ];
-  swapped.push([{ role: `${role} ` }, "--role-arn begins or ends with a blank; remove it"]);
+  const changes: [string, string, string][] = [
+    [role, `${role} `, "begins or ends with a blank; remove it"],
+    [role, `"${role}"`, "has quotation marks in it; remove them"],
+    [role, `'${role}`, "has quotation marks in it; remove them"],
+    [role, `\u201c${role}\u201d`, "has quotation marks in it; remove them"],
+    ["MyRole", "My Role", "has a blank inside; remove it"],
+    ["MyRole", "My\u00a0Role", "has a blank inside; remove it"],
+    ["123456789012", "1234-5678-9012", "has an account that is not 12 digits; write it"],
+    ["123456789012", "", "has an account that is not 12 digits; write it"],
+    ["role/", "user/", "is the ARN of another kind (iam user); write that of a role"],
+    [
+      "iam::123456789012:role",
+      "s3:::bucket",
+      "is the ARN of another kind (s3); write that of a role",
+    ],
+    ["role/MyRole", "root", "is the ARN of another kind (iam root); write that of a role"],
+    ["role/MyRole", "role/", "is not an ARN of the form"],
+    ["iam:", "iam:us-east-1", "is not an ARN of the form"],
+  ];
+  for (const [from, to, message] of changes) {
+    swapped.push([{ role: role.replace(from, to) }, `--role-arn ${message}`]);
+  }
   for (const [change, message] of swapped) {
     assertThrows(() => parseSessionArns({ ...ARNS, ...change }), HelperError, message);
   }

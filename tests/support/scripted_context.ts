@@ -1,4 +1,5 @@
 import type {
+  GivenSecret,
   KeystoreContext,
   SecretName,
   SettingName,
@@ -24,6 +25,8 @@ export const NO_CONTEXT: KeystoreContext = {
 /** Input of a {@link ScriptedContext}. */
 export interface Script {
   readonly secrets?: Readonly<Partial<Record<SecretName, string | undefined>>>;
+  /** Source and origin of each secret; default: its flag. */
+  readonly sources?: Readonly<Partial<Record<SecretName, Omit<GivenSecret, "text">>>>;
   /** Settings of flags. */
   readonly settings?: Readonly<Partial<Record<SettingName, string | undefined>>>;
   /** Settings of another program's variables, or defaults. */
@@ -55,7 +58,9 @@ export function scriptedContext(script: Script = {}): ScriptedContext {
     debugMessages,
     secret: (name) => {
       secretNames.push(name);
-      return Promise.resolve(script.secrets?.[name]);
+      const text = script.secrets?.[name];
+      const source = script.sources?.[name] ?? { source: `--${name}` };
+      return Promise.resolve(text === undefined ? undefined : { text, ...source });
     },
     setting: (name, only) =>
       script.settings?.[name] ?? (only ? undefined : script.defaults?.[name]),

@@ -12,7 +12,7 @@ import { filePath, type KeystoreUri } from "../../../src/keystore/uri.ts";
 /** PIN and its source. */
 export interface GivenPin {
   readonly pin: Uint8Array;
-  /** For messages: a flag or an attribute of the URI. */
+  /** For messages: a flag, a variable or an attribute of the URI. */
   readonly from: string;
 }
 
@@ -38,9 +38,9 @@ export async function readContextPin(
   uri: KeystoreUri,
   context: KeystoreContext,
 ): Promise<GivenPin | undefined> {
-  const flag = await context.secret("context-pin");
-  if (flag !== undefined) {
-    return requireNotEmpty({ pin: new TextEncoder().encode(flag), from: "--context-pin" });
+  const given = await context.secret("context-pin");
+  if (given) {
+    return requireNotEmpty({ pin: new TextEncoder().encode(given.text), from: given.source });
   }
   return await readUriPin(uri, context, "context-pin");
 }

@@ -35,8 +35,16 @@ export function noObjectError(
   const where = tokens.map((token) => describeToken(token)).join(", ");
   return new NoObjectError(
     `${uri.displayName}: no ${what} matches in ${where}; check object, id and type in the URI` +
-      formatWarnings(pool.warnings),
+      formatIdHint(uri) + formatWarnings(pool.warnings),
   );
+}
+
+/** Returns the hint for an id without percent-encoding: `id=01` is the two characters, not the byte 01. */
+function formatIdHint({ displayName }: KeystoreUri): string {
+  const [, id = ""] = /[:;]id=([^;?]*)/i.exec(displayName) ?? [];
+  if (id === "" || id.includes("%")) return "";
+  const isHex = /^(?:[0-9a-f]{2}){1,20}$/i.test(id);
+  return `; an id is written as ${isHex ? id.replace(/../g, "%$&") : "%01"}`;
 }
 
 /** Creates the error that several tokens match and a login is required. */

@@ -46,12 +46,14 @@ export interface PasswordOptions {
   readonly maxBytes: number;
 }
 
-/** The source of a password. */
-type Origin = "flag" | "no-password-flag" | "cache" | "guess" | "prompt";
+/** A password to try, and how it was found. */
+type Candidate =
+  | { readonly text: string; readonly kind: "given"; readonly source: string }
+  | { readonly text: string; readonly kind: "no-password" | "cache" | "guess" | "prompt" };
 
 /** The password of one key or parent, for one use of it. */
 export class Password {
-  #current: { readonly text: string; readonly origin: Origin } | undefined;
+  #current: Candidate | undefined;
   readonly #prompt: SecretPrompt;
 
   constructor(
@@ -76,7 +78,7 @@ export class Password {
 
   /** True if the current password is an empty one that the user did not set. */
   get isGuess(): boolean {
-    return this.#current?.origin === "guess";
+    return this.#current?.kind === "guess";
   }
 
   /**
@@ -88,17 +90,18 @@ export class Password {
   async current(): Promise<Uint8Array<ArrayBuffer>> {
     this.#current ??= await this.#find();
     const bytes = new TextEncoder().encode(this.#current.text);
-    const { name, flag, maxBytes } = this.options;
+    const { name, maxBytes } = this.options;
     if (bytes.length <= maxBytes) return bytes;
     bytes.fill(0);
+    const advice = this.#current.kind === "given" ? `; check ${this.#current.source}` : "";
     throw this.#lockedError(
-      `the password for ${name} is longer than the maximum of ${maxBytes} bytes; check --${flag}`,
+      `the password for ${name} is longer than the maximum of ${maxBytes} bytes${advice}`,
     );
   }
 
   /** Records that the TPM accepted the password. A typed one is cached. */
   accept(): void {
-    if (this.#current?.origin === "prompt") {
+    if (this.#current?.kind === "prompt") {
       this.cache.set(this.options.identity, this.#current.text);
     }
   }
@@ -107,7 +110,7 @@ export class Password {
    * Records that the TPM rejected the password, and prompts for another. `lockout` is set if the
    * attempt was counted.
    *
-   * Throws `key-locked` if the password came from a flag, the TPM is locked, or all prompts are
+   * Throws `key-locked` if the password was given, the TPM is locked, or all prompts are
    * used.
    */
   async reject(lockout?: LockoutState): Promise<void> {
@@ -116,46 +119,52 @@ export class Password {
     const tries = lockout
       ? formatTriesLeft(lockout)
       : "this attempt does not count towards the lockout";
-    if (used?.origin === "flag" || used?.origin === "no-password-flag") {
-      throw this.#lockedError(`${this.#rejectionMessage(used.origin)}; ${tries}`);
+    if (used?.kind === "given" || used?.kind === "no-password") {
+      throw this.#lockedError(`${this.#rejectionMessage(used)}; ${tries}`);
     }
     if (lockout?.triesLeft === 0) {
       throw this.#lockedError(`wrong password for ${this.options.name}; ${tries}`);
     }
-    if (used?.origin === "prompt") this.context.info(`wrong password; ${tries}`);
+    if (used?.kind === "prompt") this.context.info(`wrong password; ${tries}`);
     this.#current = await this.#ask();
   }
 
-  async #find(): Promise<{ text: string; origin: Origin }> {
-    const { identity, flag, noPassword, tryEmpty } = this.options;
-    const given = noPassword ? "" : await this.context.secret(flag);
+  async #find(): Promise<Candidate> {
+    const { identity, tryEmpty } = this.options;
+    const given = await this.#given();
     const cached = this.cache.get(identity);
-    if (given !== undefined) {
-      const origin = noPassword ? "no-password-flag" : "flag";
-      if (await this.cache.isRejected(identity, given)) {
+    if (given) {
+      if (await this.cache.isRejected(identity, given.text)) {
         throw this.#lockedError(
-          `${this.#rejectionMessage(origin)}; it was already rejected and is not sent again`,
+          `${this.#rejectionMessage(given)}; it was already rejected and is not sent again`,
         );
       }
-      return { text: given, origin };
+      return given;
     }
-    if (cached !== undefined) return { text: cached, origin: "cache" };
+    if (cached !== undefined) return { text: cached, kind: "cache" };
     if (tryEmpty && !await this.cache.isRejected(identity, "")) {
-      return { text: "", origin: "guess" };
+      return { text: "", kind: "guess" };
     }
     return await this.#ask();
   }
 
-  /** Prompts with the same text each time, so that scripts (expect) can match it. */
-  async #ask(): Promise<{ text: string; origin: Origin }> {
-    const text = await this.#prompt.next(() => `Password of ${this.options.name}: `);
-    return { text, origin: "prompt" };
+  async #given(): Promise<Candidate | undefined> {
+    const { flag, noPassword } = this.options;
+    if (noPassword) return { text: "", kind: "no-password" };
+    const secret = await this.context.secret(flag);
+    return secret && { text: secret.text, kind: "given", source: secret.source };
   }
 
-  #rejectionMessage(origin: "flag" | "no-password-flag"): string {
+  /** Prompts with the same text each time, so that scripts (expect) can match it. */
+  async #ask(): Promise<Candidate> {
+    const text = await this.#prompt.next(() => `Password of ${this.options.name}: `);
+    return { text, kind: "prompt" };
+  }
+
+  #rejectionMessage(used: Candidate): string {
     const { name, flag } = this.options;
-    return origin === "flag"
-      ? `wrong password for ${name}; check --${flag}`
+    return used.kind === "given"
+      ? `wrong password for ${name}; check ${used.source}`
       : `${name} has a password; set --${flag} (env:NAME, file:PATH or fd:N) instead of ` +
         "--no-tpm-key-password";
   }

@@ -7,6 +7,7 @@
 import { encodeBase64 } from "@std/encoding/base64";
 import { encodeHex } from "@std/encoding/hex";
 import { HelperError, messageOf } from "../../errors.ts";
+import { listCertificates, readCertificates } from "../../keystore/open_identity.ts";
 import { isCertificateLister, type ListedCertificate } from "../../keystore/types.ts";
 import { SIGNING_ALGORITHMS } from "../../rolesanywhere/algorithms.ts";
 import { type Certificate, publicKeyOf, serialNumberHex } from "../../x509/certificate.ts";
@@ -23,10 +24,10 @@ export async function readCertificateData(values: FlagValues, system: System): P
   const keystore = await system.registry(source.scheme);
   const context = createKeystoreContext(values, system);
   if (isCertificateLister(keystore)) {
-    system.write(await formatIdentities(await keystore.listCertificates(source, context)));
+    system.write(await formatIdentities(await listCertificates(source, keystore, context)));
     return;
   }
-  const certificates = await keystore.readCertificates(source, context);
+  const certificates = await readCertificates(source, system.registry, context);
   system.write(
     formatCertificateData(selectEndEntity(certificates, system.now()), source.displayName),
   );

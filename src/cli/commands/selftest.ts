@@ -6,7 +6,12 @@
  */
 import { HelperError, messageOf } from "../../errors.ts";
 import { formatTime } from "../../credentials/format_time.ts";
-import { type Identity, type IdentitySource, openIdentity } from "../../keystore/open_identity.ts";
+import {
+  type Identity,
+  type IdentitySource,
+  listCertificates,
+  openIdentity,
+} from "../../keystore/open_identity.ts";
 import { isCertificateLister, type ListedCertificate } from "../../keystore/types.ts";
 import { SCHEMES } from "../../keystore/uri.ts";
 import { SIGNING_ALGORITHMS } from "../../rolesanywhere/algorithms.ts";
@@ -39,7 +44,7 @@ export async function selftest(values: FlagValues, system: System): Promise<void
     const { scheme, displayName } = source.certificate;
     report(`Certificates from ${SCHEMES[scheme].title}: ${displayName}`);
     if (isCertificateLister(keystore)) {
-      const listed = await keystore.listCertificates(source.certificate, context);
+      const listed = await listCertificates(source.certificate, keystore, context);
       report(`Found: ${listed.length}`, ...listed.flatMap(describeListed));
     }
   }

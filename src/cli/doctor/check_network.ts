@@ -12,7 +12,7 @@ import { bareHost } from "../../http/url_parts.ts";
 import type { SendRequest } from "../../http/http_client.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
 import { createSessionDeps } from "../session_deps.ts";
-import { readEndpoint } from "../session_request.ts";
+import { hostSource, readEndpoint } from "../session_request.ts";
 import { readRegion } from "./check_arns.ts";
 import { formatMinute } from "./check_certificate.ts";
 import { readChain } from "./check_role_chain.ts";
@@ -50,10 +50,10 @@ export async function checkNetwork({ values, system }: CheckContext): Promise<re
   } catch (thrown) {
     return [networkFinding(thrown)];
   }
-  const findings = [...await checkService(endpoint, send, { values, system })];
+  const findings = [...await checkService(endpoint, "endpoint", send, { values, system })];
   const sts = readStsEndpoint(values);
   if (sts && sts.origin !== endpoint.origin) {
-    const others = await checkService(sts, send, { values, system });
+    const others = await checkService(sts, "sts-endpoint", send, { values, system });
     findings.push(...others.filter(({ name }) => !name.startsWith("clock")));
   }
   return findings;
@@ -70,13 +70,16 @@ function readStsEndpoint(values: FlagValues): URL | undefined {
 
 async function checkService(
   endpoint: URL,
+  flag: "endpoint" | "sts-endpoint",
   send: SendRequest,
   { values, system }: Pick<CheckContext, "values" | "system">,
 ): Promise<readonly Finding[]> {
   try {
     const enabled = values.isOn("with-proxy");
     const { proxy } = chooseProxy(endpoint, (name) => system.environment(name), enabled);
-    const nameFinding = proxy ? undefined : await checkName(endpoint.hostname);
+    const nameFinding = proxy
+      ? undefined
+      : await checkName(endpoint.hostname, hostSource(values, flag));
     if (nameFinding) return [nameFinding];
     const before = system.now();
     const { headers } = await send(
@@ -103,14 +106,14 @@ function networkFinding(thrown: unknown): Finding {
     : finding("network-skipped", "the network was not checked, because of the problem above");
 }
 
-async function checkName(host: string): Promise<Finding | undefined> {
+async function checkName(host: string, source: string): Promise<Finding | undefined> {
   try {
     await lookup(bareHost(host));
     return undefined;
   } catch {
     return finding(
       "dns",
-      `${host}: the name cannot be resolved; check DNS, --region and --endpoint, or set HTTPS_PROXY`,
+      `${host}: the name cannot be resolved; check DNS and ${source}, or set HTTPS_PROXY`,
     );
   }
 }

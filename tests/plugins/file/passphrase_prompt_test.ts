@@ -61,6 +61,27 @@ Deno.test("openKey() fails without a prompt when the passphrase of the flag is w
   }
 });
 
+Deno.test("openKey() names the source of a wrong passphrase", async () => {
+  using directory = new TemporaryDirectory();
+  const [path = ""] = await lockedFiles(directory);
+  const variable = "AWS_SIGNING_HELPER_PKCS8_PASSWORD";
+  const cases = [
+    [WRONG, { source: variable }, `unlock ${path}; check ${variable} (a file is file:PATH)`],
+    [WRONG, { source: variable, origin: "env:A" }, `unlock ${path}; check ${variable} (env:A)`],
+    ["", { source: "--pkcs8-password" }, "--pkcs8-password: the passphrase is empty and does"],
+    ["", { source: variable, origin: "env:A" }, `${variable} (env:A): the passphrase is empty`],
+    ["", { source: variable, origin: "env:A" }, "; check that this job may read the secret"],
+    ["", { source: variable, origin: "the file ./a" }, "; check its first line"],
+  ] as const;
+  for (const [passphrase, source, message] of cases) {
+    const context = scriptedContext({
+      secrets: { "pkcs8-password": passphrase },
+      sources: { "pkcs8-password": source },
+    });
+    assertStringIncludes((await refusal(path, context)).message, message);
+  }
+});
+
 Deno.test("openKey() prompts again, naming the file, when an answer is wrong", async () => {
   using directory = new TemporaryDirectory();
   for (const path of await lockedFiles(directory)) {

@@ -199,7 +199,7 @@ store.test("tries a wrong password once and does not show it", async () => {
     const message = await refusal(() => store.openKey(double, { context }), "key-locked");
     assertStringIncludes(
       message,
-      "credential-helper.keychain-db cannot be unlocked: the password",
+      "credential-helper.keychain-db cannot be unlocked with --keychain-password: the password",
     );
     assertEquals(message.includes("guessed"), false);
   });

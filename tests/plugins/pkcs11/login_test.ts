@@ -263,6 +263,14 @@ for (const variant of WRAPPERS) {
       "--context-pin",
       "not sent again",
     );
+    await expectError(
+      open,
+      {
+        secrets: { "context-pin": WRONG },
+        sources: { "context-pin": { source: "AWS_SIGNING_HELPER_CONTEXT_PIN" } },
+      },
+      "AWS_SIGNING_HELPER_CONTEXT_PIN: already rejected",
+    );
   });
 
   await test(

@@ -308,6 +308,21 @@ for (const { name, module, layout } of VARIANTS) {
     );
   });
 
+  test("an error for an id without percent-encoding has a hint", async () => {
+    const hints: [string, string][] = [
+      ["id=ab01", "; an id is written as %ab%01"],
+      ["id=7", "; an id is written as %01"],
+      ["object=nowhere;id=mykey", "; an id is written as %01"],
+      ["id=%99", "check object, id and type in the URI"],
+      ["object=nowhere", "check object, id and type in the URI"],
+    ];
+    for (const [attributes, hint] of hints) {
+      const failed = open(`pkcs11:token=first;${attributes}`);
+      const { message } = await assertRejects(() => failed, HelperError);
+      assertEquals(message.slice(-hint.length), hint);
+    }
+  });
+
   test("every path attribute narrows the search", async () => {
     const [listed] = await list("pkcs11:token=second;id=%07");
     const [model, manufacturer, serial] =

@@ -61,6 +61,10 @@ const signing = (key: TpmKey): KeyOperation<Uint8Array> => ({
     ),
 });
 
+const givenPassword = (text: string): Pick<KeystoreContext, "secret"> => ({
+  secret: (name) => Promise.resolve({ text, source: `--${name}` }),
+});
+
 /** Waits until the TPM is empty. */
 async function waitUntilEmpty(tpm: SoftwareTpm): Promise<void> {
   for (let tries = 0; (await tpm.listLeftovers()).length > 0; tries++) {
@@ -83,7 +87,7 @@ Deno.test("runWithKey() prompts once in a process if the password is right", asy
 Deno.test("runWithKey() never sends a rejected password again in a process", async () => {
   await using at = await start({}, []);
   const cache = new PasswordCache();
-  const context = { ...at.access.context, secret: () => Promise.resolve("wrong") };
+  const context = { ...at.access.context, ...givenPassword("wrong") };
   const access = { ...at.access, context };
   const key = await findKey("81000101", access);
   let sent = 0;
@@ -105,7 +109,7 @@ Deno.test("runWithKey() times out, and flushes when the TPM responds later", asy
   await using at = await start({
     delayOf: (code) => code === COMMAND.sign ? held.milliseconds : 0,
   });
-  const context = { ...at.access.context, secret: () => Promise.resolve("keypw") };
+  const context = { ...at.access.context, ...givenPassword("keypw") };
   const access = { ...at.access, context };
   const impatient = { ...access, timeouts: { ...TIMEOUTS, response: 300 } };
   const key = await findKey("81000101", access);
@@ -130,7 +134,7 @@ for (const command of ["sign", "createPrimary"] as const) {
     const controller = new AbortController();
     const context: KeystoreContext = {
       ...at.access.context,
-      secret: () => Promise.resolve("keypw"),
+      ...givenPassword("keypw"),
       holdSignals: () => ({ signal: controller.signal, [Symbol.dispose]() {} }),
     };
     const access = { ...at.access, context, timeouts: { ...TIMEOUTS, responseAfterSignal: 200 } };
@@ -150,7 +154,7 @@ for (const command of ["sign", "createPrimary"] as const) {
 
 Deno.test("a slow TPM does not block the event loop", async () => {
   await using at = await start({ delayOf: (code) => code === COMMAND.sign ? 3000 : 0 });
-  const context = { ...at.access.context, secret: () => Promise.resolve("keypw") };
+  const context = { ...at.access.context, ...givenPassword("keypw") };
   const access = { ...at.access, context };
   const key = await findKey("81000101", access);
   let ticks = 0;

@@ -84,6 +84,24 @@ Deno.test("a rejected password is never sent again, from a flag or a prompt", as
   assertEquals(await readText(createPassword(retyping, {}, cache)), "right");
 });
 
+Deno.test("a wrong password names the variable that set it", async () => {
+  const prompt = scriptedContext({
+    secrets: { "tpm-key-password": "w".repeat(40) },
+    sources: { "tpm-key-password": { source: "TPM_CHILD_KEY_PASSWORD" } },
+  });
+  const tooLong = await assertKeyLocked(() => createPassword(prompt).current());
+  assertEquals(tooLong.endsWith("; check TPM_CHILD_KEY_PASSWORD"), true, tooLong);
+  const cache = new PasswordCache();
+  const password = createPassword(prompt, { maxBytes: 64 }, cache);
+  await password.current();
+  const wrong = await assertKeyLocked(() => password.reject(TWO_LEFT));
+  assertEquals(wrong.includes("; check TPM_CHILD_KEY_PASSWORD; 2 more"), true, wrong);
+  const again = await assertKeyLocked(() =>
+    createPassword(prompt, { maxBytes: 64 }, cache).current()
+  );
+  assertEquals(again.includes("; check TPM_CHILD_KEY_PASSWORD; it was already"), true, again);
+});
+
 Deno.test("a cached password that the TPM rejects is removed, and prompted for", async () => {
   const cache = new PasswordCache();
   const first = createPassword(typing("old"), {}, cache);

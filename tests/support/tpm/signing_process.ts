@@ -48,7 +48,12 @@ const registry = createRegistry({
 const context: KeystoreContext = {
   ...NO_CONTEXT,
   ...REAL_CLOCKS,
-  secret: (name) => Promise.resolve(name === "tpm-key-password" ? password : undefined),
+  secret: (name) =>
+    Promise.resolve(
+      name === "tpm-key-password" && password !== undefined
+        ? { text: password, source: `--${name}` }
+        : undefined,
+    ),
   environment: (name) => Deno.env.get(name),
   debug: (message) => {
     if (/^tpm: attempt/.test(message)) retries += 1;
