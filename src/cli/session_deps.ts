@@ -122,8 +122,8 @@ export async function readBundle(path: string, source: string): Promise<string[]
 const STORE_FILE = "SSL_CERT_FILE";
 
 /**
- * Checks the file of `SSL_CERT_FILE`. The runtime would read a device or a FIFO without an end, and ends
- * connections without a reason if it finds no certificate. Throws `ca-bundle`.
+ * Checks the file of `SSL_CERT_FILE`. The runtime would read a device or a FIFO without an end. It
+ * ends connections without a reason if it finds no certificate. Throws `ca-bundle`.
  */
 export async function checkStoreFile(system: Pick<System, "environment">): Promise<void> {
   const path = system.environment(STORE_FILE);

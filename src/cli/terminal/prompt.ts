@@ -28,8 +28,8 @@ const MAX_DISCARDED = 1 << 20;
  * Writes `question` to the terminal and returns the typed line. Returns undefined if there is no terminal.
  * After a stop, which leaves the shell's modes on the terminal, asks once more.
  *
- * Throws `key-locked` on Ctrl-D and in the background, and `interrupted` on Ctrl-C, on signals that request
- * termination, and if the terminal is closed. Always restores the terminal.
+ * Throws `key-locked` on Ctrl-D and in the background. Throws `interrupted` on Ctrl-C, on signals
+ * that request termination, and if the terminal is closed. Always restores the terminal.
  */
 export async function promptSecret(question: string): Promise<string | undefined> {
   if (Deno.build.os === "windows") {
@@ -119,8 +119,8 @@ function backgroundError(): HelperError {
 }
 
 /**
- * Discards the input after the line, as readpassphrase(3) does: the shell would run the other lines of a
- * paste, which may be secret.
+ * Discards the input after the line, as readpassphrase(3) does. The shell would run the other lines
+ * of a paste, which may be secret.
  */
 function discardInput(terminal: ControllingTerminal): void {
   for (let length = 0; length < MAX_DISCARDED;) {

@@ -46,8 +46,9 @@ export async function clearSocketPath(path: string): Promise<void> {
 }
 
 /**
- * Returns true if no program listens on the socket. Another error than a refused connection can come from a
- * server that is alive: one of another user (EACCES), or with a full backlog (EAGAIN).
+ * Returns true if no program listens on the socket. A server that is alive can cause other errors
+ * than a refused connection. Examples are EACCES (server of another user) and EAGAIN (full
+ * backlog).
  */
 async function isStale(path: string): Promise<boolean> {
   try {
