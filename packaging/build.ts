@@ -25,8 +25,8 @@ export const PACKAGES = `${BUILD}/packages`;
 const RECORDER = ["recorder.js", "scripts.js", "token_double.js"] as const;
 
 /**
- * Flags of V8. Most runs end before helper threads of the garbage collector and the baseline compiler are
- * useful; they would only slow down the start.
+ * Flags of V8. Most runs end before helper threads of the garbage collector and the baseline
+ * compiler are useful. They would only slow down the start.
  */
 export const V8_FLAGS = "--v8-flags=--single-threaded-gc,--no-sparkplug";
 
@@ -104,9 +104,9 @@ export async function installPackages(): Promise<void> {
 }
 
 /**
- * Compiles the bundle into the base binary, and compares the base binary in the output with the pinned one
- * before anything runs it. Returns the result as text. Throws if it is refused; an earlier output stays.
- * The output is replaced in one step, because programs may run it meanwhile.
+ * Compiles the bundle into the base binary. Compares the base binary in the output with the pinned
+ * one before anything runs it. Returns the result as text. Throws if it is refused; an earlier
+ * output stays. The output is replaced in one step, because programs may run it meanwhile.
  */
 export async function compile(
   bundle: string,

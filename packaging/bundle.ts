@@ -126,8 +126,9 @@ async function bundleProgram(
 /**
  * Merges esbuild's files, one for each set of entry points that share modules, into a few scripts.
  *
- * Measured by tests/bench/stages.ts: one script for all takes 9 % longer for `version` and 6 % longer for
- * `sign-string` with a PEM file. esbuild's modules without scripts take 5 % to 24 % longer.
+ * Measured by tests/bench/stages.ts: one script for all takes 9 % longer for `version`. For
+ * `sign-string` with a PEM file it takes 6 % longer. esbuild's modules without scripts take 5 % to
+ * 24 % longer.
  */
 async function mergeIntoScripts({ outputs }: esbuild.Metafile, bundle: string): Promise<void> {
   const scripts = new Map<string, string>();

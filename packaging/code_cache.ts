@@ -16,8 +16,8 @@
 import { decodeBase64 } from "@std/encoding/base64";
 
 /**
- * Returns true if this version of Deno starts faster with the code cache. Only `node:vm` reads it, which
- * Deno 2.9 takes 20 ms to load; it then compiles the code of a typical run in 3 ms.
+ * Returns true if this version of Deno starts faster with the code cache. Only `node:vm` reads it,
+ * which Deno 2.9 takes 20 ms to load. It then compiles the code of a typical run in 3 ms.
  */
 export function isCodeCacheFaster(version: string): boolean {
   const [major = 0, minor = 0] = version.split(".").map(Number);

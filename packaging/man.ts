@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a build script prints its progress
 /**
- * Man pages in man(7) from the tables of flags and exit codes: one for the program and one for each
- * command.
+ * Man pages in man(7), one for the program and one for each command. Their source is the tables of
+ * flags and exit codes.
  *
  * Usage: deno run -A packaging/man.ts DIRECTORY
  *

@@ -1,6 +1,6 @@
 /**
- * Partition of the program into scripts: a run loads the script of its command, those of its plugins, and
- * the shared ones that they name.
+ * Partition of the program into scripts. A run loads the script of its command, those of its
+ * plugins, and the shared ones that they name.
  *
  * @module
  */
@@ -19,7 +19,8 @@ export function scriptName(entryPoint: string): string {
  * Scripts of files that several scripts load, by their users; the first match decides. So typical runs
  * load little that they do not use.
  *
- * A file's imports are loaded by at least the same scripts, so scripts do not import each other in a circle.
+ * A file's imports are loaded by at least the same scripts. So scripts do not import each other in
+ * a circle.
  */
 const SHARED_SCRIPTS: readonly (readonly [string, (loadedBy: Users) => boolean])[] = [
   // For flags, files and sources, which a cached session needs too.

@@ -116,8 +116,8 @@ export function printable(text: string, max = 1000): string {
 }
 
 /**
- * Returns true for text like most paths, in which {@link printable} would change nothing: most runs then
- * need not compile its patterns.
+ * Returns true for text like most paths, in which {@link printable} would change nothing. So most
+ * runs need not compile its patterns.
  */
 function isPlainPath(text: string): boolean {
   return /^[\w./-]*$/.test(text) &&

@@ -1,8 +1,8 @@
 /**
  * Paths of the operating system.
  *
- * `@std/path` itself finds the system by Node's global, which Deno 2.9 takes 20 ms to load; its parts for
- * one system do not.
+ * `@std/path` itself finds the system by Node's global, which Deno 2.9 takes 20 ms to load. Its
+ * parts for one system do not.
  *
  * @module
  */

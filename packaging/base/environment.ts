@@ -1,6 +1,6 @@
 /**
- * Removes environment variables from the base binary that the runtime reads before the program's first
- * line, when the program cannot remove them yet.
+ * Removes environment variables from the base binary. The runtime reads them before the program's
+ * first line, when the program cannot remove them yet.
  *
  * @module
  */

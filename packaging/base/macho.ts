@@ -48,8 +48,9 @@ export function machoPayload(program: Uint8Array): Uint8Array {
 }
 
 /**
- * Returns the program without its code signature, if it has one: the signature contains the hashes of all
- * pages, so it differs for each payload. Throws if the signature is not the end of the program.
+ * Returns the program without its code signature, if it has one. The signature contains the hashes
+ * of all pages, so it differs for each payload. Throws if the signature is not the end of the
+ * program.
  */
 export function machoWithoutSignature(program: Uint8Array): Uint8Array {
   const commands = readLoadCommands(program);
@@ -143,8 +144,9 @@ function linkEditOffsets({ command, offset }: LoadCommand): number[] {
 }
 
 /**
- * The `linkedit_data_command`s: code signature, split information, function starts, data in code,
- * signing requirements, linker hints, optimisation hints, exports trie, chained fixups.
+ * The `linkedit_data_command`s. They are code signature, split information, function starts, data
+ * in code and signing requirements. The others are linker hints, optimisation hints, exports trie
+ * and chained fixups.
  */
 const LINKEDIT_DATA: readonly number[] = [
   COMMAND.codeSignature,

@@ -1,6 +1,6 @@
 /**
- * Checks of a released binary: the system's format, its processor, the bundle as the only payload, and the
- * pinned base binary, whatever variables are set.
+ * Checks of a released binary, whatever variables are set. It has the system's format, its
+ * processor, the bundle as the only payload, and the pinned base binary.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Manifests for package managers: a Homebrew formula, three manifests for winget and one for scoop, from
- * the checksums of the binaries. Pure.
+ * Manifests for package managers: a Homebrew formula, three manifests for winget and one for scoop.
+ * Their source is the checksums of the binaries. Pure.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Root file systems of the container images: shared libraries of Debian packages, certificates, a user,
- * and no other executable than the program.
+ * Root file systems of the container images. They have shared libraries of Debian packages,
+ * certificates and a user. The program is the only executable.
  *
  * @module
  */

@@ -14,9 +14,9 @@ import type { PrivateKey } from "./private_key_info.ts";
 export type OpenKey = () => Promise<PrivateKey>;
 
 /**
- * Opens the selected key: the only one; else the key of `certificate`; else the only key that
- * belongs to one of `certificates`. Closes the others. Pass keys without a passphrase first:
- * opening stops when the key of `certificate` is found.
+ * Opens the selected key. That is the only key, otherwise the key of `certificate`. Otherwise it is
+ * the only key that belongs to one of `certificates`. Closes the others. Pass keys without a
+ * passphrase first: opening stops when the key of `certificate` is found.
  *
  * Returns undefined if there are several keys and none is selected. Throws the errors of opening.
  * Skips a key that cannot be used if there are others.

@@ -30,7 +30,8 @@ import type { PrivateKey, PrivateKeyInfo } from "./private_key_info.ts";
 
 /**
  * Makes a key from an ECPrivateKey (RFC 5915). Throws `DerError` if the private key is not a number
- * of its curve, or the file has a different public key. The key's first signature throws it too.
+ * of its curve. Also throws it if the file has a different public key. The key's first signature
+ * throws it too.
  */
 export async function openEcKey(info: PrivateKeyInfo): Promise<PrivateKey> {
   const curve = namedCurve(info.parameters);

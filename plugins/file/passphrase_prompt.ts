@@ -12,7 +12,9 @@ import { encodePassphrase, NO_PASSPHRASE, type Passphrase } from "./passphrase.t
 /** Function that tries a passphrase. Throws {@link WrongPassphraseError} if it is wrong. */
 export type Attempt<T> = (passphrase: Passphrase) => Promise<T>;
 
-/** Decrypts the parts of one file. Tries the passphrase of one part for the next part too. */
+/**
+ * Passphrases for the parts of one file. The passphrase of one part is tried for the next part too.
+ */
 export class PassphrasePrompt {
   #known: Passphrase | undefined;
 

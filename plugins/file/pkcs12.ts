@@ -56,9 +56,9 @@ const BAG = {
 /**
  * Reads a PKCS#12 file, DER or BER.
  *
- * Throws `WrongPassphraseError` if the MAC or a padding does not match the passphrase, `DerError` if
- * the file is malformed, and {@link UnsupportedFormatError} for unknown algorithms. Reads the rest
- * if a key cannot be opened.
+ * Throws `WrongPassphraseError` if the MAC or a padding does not match the passphrase. Throws
+ * `DerError` if the file is malformed, and {@link UnsupportedFormatError} for unknown algorithms.
+ * Reads the rest if a key cannot be opened.
  */
 export function readPkcs12(
   bytes: Uint8Array,

@@ -1,6 +1,6 @@
 /**
- * MAC of a PKCS#12 file: HMAC with a key from the PKCS#12 KDF (RFC 7292 section 5.1), or PBMAC1
- * (RFC 9579).
+ * MAC of a PKCS#12 file. It is PBMAC1 (RFC 9579), or HMAC with a key from the PKCS#12 KDF (RFC 7292
+ * section 5.1).
  *
  * @module
  */

@@ -44,7 +44,7 @@ async function readFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
  * Reads a regular file, a named pipe, `/dev/stdin`, `/dev/fd/N` (a shell's `<(…)`) or an input to its
  * end.
  *
- * Throws `key-not-found` if it does not exist, `key-unreadable` if it cannot be read, and
+ * Throws `key-not-found` if it does not exist, and `key-unreadable` if it cannot be read. Throws
  * `key-format` if it is larger than {@link MAX_FILE_BYTES}. Messages use `displayName`.
  */
 export async function readAll(

@@ -16,8 +16,8 @@ interface OpenedFile {
 const caches = new WeakMap<object, Map<string, OpenedFile>>();
 
 /**
- * Returns the result of `open`, or a copy of its earlier result in the same `lifetime` if the file
- * at `path` has the same bytes.
+ * Returns the result of `open`. Returns a copy of its earlier result in the same `lifetime` if the
+ * file at `path` has the same bytes.
  */
 export async function openOnce(
   lifetime: object,

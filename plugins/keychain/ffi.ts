@@ -1,6 +1,6 @@
 /**
  * Signatures of the functions and constants of macOS that this keystore uses (CoreFoundation,
- * Security). A constant is the address of its symbol: the program reads a `CFTypeRef` from it, or
+ * Security). A constant is the address of its symbol. The program reads a `CFTypeRef` from it, or
  * passes it as a structure of callbacks.
  *
  * @module

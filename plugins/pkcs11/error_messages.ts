@@ -62,8 +62,8 @@ const OTHER: Advice = {
 };
 
 /**
- * Runs `work` with the module at `path` and converts the module's errors to a
- * {@link HelperError} that names `label`, the call and the return value.
+ * Runs `work` with the module at `path`. Converts the module's errors to a {@link HelperError} that
+ * names `label`, the call and the return value.
  */
 export async function withErrorMessages<T>(
   label: string,

@@ -1,6 +1,6 @@
 /**
- * The `pkcs11:` keystore: keys and certificates on smart cards, HSMs and other tokens, named by
- * RFC 7512 URIs and reached through a PKCS#11 module.
+ * The `pkcs11:` keystore: keys and certificates on smart cards, HSMs and other tokens. They are
+ * named by RFC 7512 URIs and reached through a PKCS#11 module.
  *
  * Imports no package, and loads a module only when a key or certificate is requested.
  *

@@ -1,6 +1,6 @@
 /**
- * The `handle:` keystore: RSA and EC keys in a TPM 2.0, by handle or in `TSS2 PRIVATE KEY` files,
- * through the TPM2 Software Stack (tpm2-tss).
+ * The `handle:` keystore: RSA and EC keys in a TPM 2.0, by handle or in `TSS2 PRIVATE KEY` files.
+ * It uses the TPM2 Software Stack (tpm2-tss).
  *
  * A handle is written `handle:0x81000001`. It names only the key; the certificate comes from
  * another source. Keys in files come from the `file:` keystore. Between two signatures nothing is

@@ -1,6 +1,6 @@
 /**
- * Resolves secrets that flags name by source, in the syntax of OpenSSL's pass phrase arguments
- * (openssl-passphrase-options(1)), so that secrets need not appear in the process list.
+ * Resolves secrets that flags name by source, so that secrets need not appear in the process list.
+ * The syntax is that of OpenSSL's pass phrase arguments (openssl-passphrase-options(1)).
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Log of `update` on standard error while it runs: one line for each refresh, and one for each
- * failure that differs from the last.
+ * Log of `update` on standard error while it runs. It has one line for each refresh, and one for
+ * each failure that differs from the last.
  *
  * @module
  */

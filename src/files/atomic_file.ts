@@ -61,8 +61,8 @@ export function replaceFile(path: string, bytes: Uint8Array, owner?: Owner): voi
 }
 
 /**
- * Removes temporary files that killed writers left next to `path`. Call it only while holding the lock
- * that every writer of `path` takes: it also removes files that are being written.
+ * Removes temporary files that killed writers left next to `path`. Call it only with the lock that
+ * every writer of `path` takes. It also removes files that are being written.
  */
 export function removeLeftovers(path: string): void {
   const directory = dirname(path);

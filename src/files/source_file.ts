@@ -1,10 +1,10 @@
 /**
  * Input files: keys, certificates, passwords, settings.
  *
- * Everything is decided on the descriptor. A regular file is read; a pipe is read to its end while a
- * program writes to it; devices and directories are refused. Opening a pipe never waits (O_NONBLOCK).
- * A file system can block every call, for example NFS without its server. So calls for regular files
- * run in threads, and a timeout covers them.
+ * Everything is decided on the descriptor. A regular file is read. A pipe is read to its end while
+ * a program writes to it. Devices and directories are refused. Opening a pipe never waits
+ * (O_NONBLOCK). A file system can block every call, for example NFS without its server. So calls
+ * for regular files run in threads, and a timeout covers them.
  *
  * @module
  */
@@ -34,8 +34,9 @@ export async function readSource(
 }
 
 /**
- * Reads all of a regular file like {@link readSource}, but not through a link, and only if `faultOf` returns
- * undefined for the open file. Throws {@link SourceError} `link`, and `refused` with the fault. Linux only.
+ * Reads all of a regular file like {@link readSource}, but not through a link. `faultOf` must
+ * return undefined for the open file. Throws {@link SourceError} `link`, and `refused` with the
+ * fault. Linux only.
  */
 export function readOwnSource(
   path: string,

@@ -33,8 +33,8 @@ export type SendRequest = (
 
 /**
  * Returns a sender for these options. It throws `network` (no connection, or a broken one),
- * `network-timeout`, `proxy` (refused), `tls` (server certificate or handshake), and `service-answer`
- * (not HTTP, or too large).
+ * `network-timeout` and `proxy` (refused). It throws `tls` (server certificate or handshake) and
+ * `service-answer` (not HTTP, or too large).
  */
 export function createSender(options: HttpOptions): SendRequest {
   return async (request, timeoutMilliseconds) => {

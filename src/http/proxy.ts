@@ -99,8 +99,8 @@ function parseProxy(variable: string, value: string): URL {
 }
 
 /**
- * Returns true when NO_PROXY lists `target`: `*`, hosts, domain suffixes and addresses, each with or
- * without a port, and networks such as `10.0.0.0/8`.
+ * Returns true if NO_PROXY lists `target`. It can contain `*`, and hosts, domain suffixes and
+ * addresses, each with or without a port. It can also contain networks such as `10.0.0.0/8`.
  */
 function matchesNoProxy(noProxy: string, target: URL): boolean {
   const host = bareHost(target.hostname).replace(/\.$/, "").toLowerCase();

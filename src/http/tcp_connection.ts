@@ -28,8 +28,8 @@ const SYSTEM_NETWORK: NetworkDeps = {
 export const NEXT_ATTEMPT_DELAY = 250;
 
 /**
- * Connects to the first address of `hostname` and, if that fails or is slow, to the others as well, those
- * of the other family first. Returns the first open connection and closes the others.
+ * Connects to the first address of `hostname`. If that fails or is slow, also connects to the
+ * others, those of the other family first. Returns the first open connection and closes the others.
  *
  * Throws the error of the first address if all of them fail.
  */

@@ -51,8 +51,8 @@ export function checkUsersAreKnown(
 }
 
 /**
- * Returns the numbers of the users in `texts`, each a name or a number. Throws `usage` where the
- * kernel would not report the user of every client, and for a user that does not exist.
+ * Returns the numbers of the users in `texts`, each a name or a number. Throws `usage` for a user
+ * that does not exist. Also throws it if the kernel would not report the user of every client.
  */
 export function parseAllowedUsers(
   texts: readonly string[],
@@ -98,7 +98,7 @@ function unmappedUser({ readText }: UserDeps): number | undefined {
 }
 
 /**
- * Throws `listen` if the kernel does not report this process as the user of its own connection: it may
+ * Throws `listen` if the kernel does not report the user of this process's own connection. It may
  * lack sock_diag, or forbid it.
  */
 export async function checkReportsUsers(

@@ -122,7 +122,9 @@ function checkReplaceable(path: string): void {
   throw new NotReplaceableError(`it is ${kind}; name another file`);
 }
 
-/** Returns true if the file is empty or has a token, by its size if this user may not read it. */
+/**
+ * Returns true if the file is empty or has a token. If this user may not read it, its size decides.
+ */
 function mayHaveToken(path: string, { size }: Deno.FileInfo): boolean {
   if (size === 0) return true;
   if (size !== TOKEN_LENGTH) return false;

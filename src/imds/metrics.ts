@@ -1,7 +1,7 @@
 /**
  * Metrics of `serve --metrics`. They contain neither secrets nor clients. Every label has a closed
- * set of values: roles of the configuration, path classes, results, and the statuses that `serve`
- * sends.
+ * set of values. They are roles of the configuration, path classes, results, and the statuses that
+ * `serve` sends.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * HTTP server of the endpoint: listens on one address, sets the hop limit, closes idle connections, and
- * finishes the requests in flight when it stops.
+ * HTTP server of the endpoint. It listens on one address, sets the hop limit, and closes idle
+ * connections. When it stops, it finishes the requests in flight.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
  * Session tokens of IMDSv2.
  *
- * A token has 56 characters of base64, like EC2's: AWS's Common Runtime drops tokens of more than 64.
- * The first 12 are the key in the store. The other 44 (264 random bits) are compared in constant time,
- * so that the time of a response does not depend on them.
+ * A token has 56 characters of base64, like EC2's: AWS's Common Runtime drops tokens of more than
+ * 64. The first 12 are the key in the store. The other 44 (264 random bits) are compared in
+ * constant time. So the time of a response does not depend on them.
  *
  * There are at most 256. A further token replaces the token that expires first, of the client with the
  * most tokens. So a client that requests many replaces its own, not those of others.

@@ -211,8 +211,8 @@ export interface KeystoreContext {
   /** Returns the secret from its flag or environment variable; undefined if there is none. */
   secret(name: SecretName): Promise<GivenSecret | undefined>;
   /**
-   * Returns the setting from its flag, environment variable or default. With `given`, only from the
-   * flag or this program's own variable, not from a variable of another program or the default.
+   * Returns the setting from its flag, environment variable or default. With `given`, uses only the
+   * flag or this program's own variable. Ignores variables of other programs, and the default.
    */
   setting(name: SettingName, only?: "given"): string | undefined;
   /** Returns true if the switch is on. */

@@ -98,8 +98,8 @@ export interface KeystoreUri {
   /** Variable or setting that holds the URI; absent for a flag. Errors begin with it. */
   readonly source?: string;
   /**
-   * Decoded text after the scheme: the path of a file, the number of a handle, or an address as it
-   * is written; otherwise empty.
+   * Decoded text after the scheme: a file's path, a handle's number, or an address as it is
+   * written. Otherwise empty.
    */
   readonly path: string;
   /** Source of a `file:` URI that has no path: `env:NAME`, `fd:N` or `-`. */
@@ -116,7 +116,7 @@ export interface KeystoreUri {
 }
 
 /**
- * Text from a PIN to the end, which is not printed: the end of the PIN is unknown until the URI is
+ * Text from a PIN to the end, which is not printed. The end of the PIN is unknown until the URI is
  * parsed. Includes misspelt names of `pin-value`.
  */
 const FROM_PIN =

@@ -1,6 +1,6 @@
 /**
- * Parser of attribute lists in the URIs of tokens and stores: `name=value` with separators, values
- * percent-encoded (the syntax of RFC 7512).
+ * Parser of attribute lists in the URIs of tokens and stores. The syntax is that of RFC 7512:
+ * `name=value` with separators, values percent-encoded.
  *
  * @module
  */

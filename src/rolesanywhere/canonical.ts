@@ -1,6 +1,6 @@
 /**
- * Canonical request and string to sign of an AWS4-X509 signature ("Signing process", AWS
- * IAM Roles Anywhere User Guide; AWS Signature Version 4). Pure.
+ * Canonical request and string to sign of an AWS4-X509 signature. Pure. Sources: "Signing process"
+ * in the AWS IAM Roles Anywhere User Guide, and AWS Signature Version 4.
  *
  * @module
  */

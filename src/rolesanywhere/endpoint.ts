@@ -1,6 +1,6 @@
 /**
- * Endpoints of IAM Roles Anywhere and STS, by partition and region (the rule sets and partition data that
- * AWS publishes for its SDKs).
+ * Endpoints of IAM Roles Anywhere and STS, by partition and region. Their source is the rule sets
+ * and partition data that AWS publishes for its SDKs.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
  * Descriptors that the program inherited from its parent.
  *
- * The descriptor itself is read, from its position, and not the file at `/dev/fd/N`: a parent may
+ * The descriptor itself is read, from its position, and not the file at `/dev/fd/N`. A parent may
  * open a file that this user may not open, or pass a socket.
  *
  * @module
@@ -27,7 +27,7 @@ const STANDARD_ERROR = 2;
 const POLL_INTERVAL = 1_000;
 
 /**
- * Returns true if the process inherited the descriptor, and false if the runtime opened it: an
+ * Returns true if the process inherited the descriptor, and false if the runtime opened it. An
  * inherited descriptor cannot have the close-on-exec flag. macOS has no /proc: there, reading a
  * descriptor that is not open fails.
  */

@@ -6,8 +6,9 @@
 import { HelperError } from "../errors.ts";
 
 /**
- * Returns the value of a variable, or undefined if it is not set. Throws a {@link HelperError} `usage` for
- * a value that is not UTF-8; it has no cause, because the runtime's error has the value.
+ * Returns the value of a variable, or undefined if it is not set. Throws a {@link HelperError}
+ * `usage` for a value that is not UTF-8. It has no cause, because the runtime's error has the
+ * value.
  */
 export function readVariable(name: string): string | undefined {
   try {

@@ -1,6 +1,6 @@
 /**
- * Standard error of long-running commands: a line is written at once if possible, otherwise queued, and
- * dropped if the queue is full.
+ * Standard error of long-running commands. A line is written at once if possible, otherwise queued.
+ * It is dropped if the queue is full.
  *
  * @module
  */

@@ -15,8 +15,8 @@ const SYMBOLS = {
 
 /**
  * Returns the value of a variable, and removes the variable: child processes do not inherit it. On
- * Linux and macOS the value is overwritten too, so that `/proc/PID/environ` does not have it, and need
- * not be UTF-8.
+ * Linux and macOS the value is overwritten too, so `/proc/PID/environ` does not have it. There it
+ * need not be UTF-8.
  */
 export function takeVariable(name: string): Uint8Array<ArrayBuffer> | undefined {
   const system = POSIX_SYSTEMS[Deno.build.os];

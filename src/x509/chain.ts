@@ -10,8 +10,8 @@ import { type PublicKey, sameBytes, samePublicKey } from "./public_key.ts";
 export type NonEmpty<T> = readonly [T, ...T[]];
 
 /**
- * Returns true if `issuer` can have issued `certificate`: by name, and by key identifier if both have
- * one (RFC 5280 section 4.2.1.1). The service verifies the signatures.
+ * Returns true if `issuer` can have issued `certificate`. Compares names, and key identifiers if
+ * both have one (RFC 5280 section 4.2.1.1). The service verifies the signatures.
  */
 export function mayHaveIssued(issuer: Certificate, certificate: Certificate): boolean {
   if (!sameBytes(issuer.subject, certificate.issuer)) return false;

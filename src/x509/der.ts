@@ -248,7 +248,7 @@ export function encodeObjectIdentifier(dotted: string): Uint8Array {
 }
 
 /**
- * Converts an ECDSA signature from the raw `r || s` of WebCrypto, PKCS#11 and CNG to the
+ * Converts an ECDSA signature from the raw `r || s` of WebCrypto, PKCS#11 and CNG. Returns the
  * `SEQUENCE { r, s }` of X.509 and AWS (RFC 3279 section 2.2.3).
  */
 export function ecdsaSignatureToDer(raw: Uint8Array): Uint8Array {

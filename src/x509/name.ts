@@ -78,8 +78,8 @@ export function readValue(value: DerElement): { encoded: Uint8Array; text?: stri
 }
 
 /**
- * Returns true if both names are the same: relative names in the same order, each with the same
- * attributes in any order. Compares text exactly, regardless of its string type.
+ * Returns true if both names are the same. The relative names have the same order, their attributes
+ * any order. Compares text exactly, regardless of its string type.
  */
 export function sameName(a: DistinguishedName, b: DistinguishedName): boolean {
   return a.length === b.length &&

@@ -1,6 +1,6 @@
 /**
- * Parser of distinguished names: RFC 4514, and the older syntax of RFC 2253 section 4 (semicolons,
- * quoted values, `OID.` before an object identifier).
+ * Parser of distinguished names by RFC 4514. It also reads the older syntax of RFC 2253 section 4
+ * (semicolons, quoted values, `OID.` before an object identifier).
  *
  * @module
  */

@@ -21,9 +21,9 @@ export interface Chain {
 const MAX_VERIFICATIONS = 2_000;
 
 /**
- * Returns the certificates of `found` that can be on a path from `endEntity`: authorities whose name,
- * key identifier and key match the certificate below. Includes an issuer with an unsupported
- * algorithm if name and key identifier match, because the service may support it.
+ * Returns the certificates of `found` that can be on a path from `endEntity`. They are authorities
+ * whose name, key identifier and key match the certificate below. Includes an issuer with an
+ * unsupported algorithm if name and key identifier match, because the service may support it.
  *
  * Neither list has duplicates or `endEntity`. With more than `enough` issuers it stops after
  * {@link MAX_VERIFICATIONS}: many certificates with few names would need a verification per pair.

@@ -20,9 +20,9 @@ export class PemError extends Error {
 }
 
 /**
- * BEGIN or END line up to its last dashes, anywhere in the text: transport can lose line breaks and
- * first dashes, and add blanks. Accepts only a label between the dashes, because other text could be
- * part of a key.
+ * BEGIN or END line up to its last dashes, anywhere in the text. Transport can lose line breaks and
+ * first dashes, and add blanks. Accepts only a label between the dashes, because other text could
+ * be part of a key.
  */
 const MARKER =
   /----\s{0,3}(BEGIN|END)\s{1,3}([A-Z0-9](?:[A-Z0-9 #.]{0,62}[A-Z0-9])?)\s{0,3}(?=-----)/g;

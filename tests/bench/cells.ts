@@ -1,7 +1,8 @@
 // deno-lint-ignore-file no-console -- a benchmark prints its results
 /**
- * Benchmark of the values that `serve` keeps between requests ("cells"): the program without one of them,
- * compared with the whole program. First in process, then `serve` on loopback by its CPU time.
+ * Benchmark of the values that `serve` keeps between requests ("cells"). It compares the program
+ * without one of them with the whole program. First in process, then `serve` on loopback by its CPU
+ * time.
  *
  * Usage: deno run -A tests/bench/cells.ts [in-process|serve] [--against=CHECKOUT]
  *

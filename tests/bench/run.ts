@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a benchmark prints its results
 /**
  * `make bench`: start-up, peak memory and size of the binary, each as a ratio to a compiled hello
- * world measured in the same run, in turns. Ends with 1 if a target is missed.
+ * world. Both are measured in the same run, in turns. Ends with 1 if a target is missed.
  *
  * Usage: deno run -A tests/bench/run.ts BINARY
  *

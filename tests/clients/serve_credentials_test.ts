@@ -1,6 +1,6 @@
 /**
- * AWS SDKs find `serve` of the real binary, take its credentials, and sign with them; a service that
- * knows the vended sessions verifies the signature.
+ * AWS SDKs find `serve` of the real binary, take its credentials, and sign with them. A service
+ * that knows the vended sessions verifies the signature.
  */
 import { assertEquals } from "@std/assert";
 

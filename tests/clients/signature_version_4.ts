@@ -1,6 +1,6 @@
 /**
  * Verifier of a request's AWS Signature Version 4, as a service verifies it. It is written from
- * "Create a signed AWS API request" of the IAM User Guide, and shares nothing with the code under
+ * "Create a signed AWS API request" of the IAM User Guide. It shares nothing with the code under
  * test.
  *
  * @module

@@ -1,6 +1,6 @@
 /**
- * The workflows of plugins/file/README.md, run as a CI service runs them: each script in a shell with the
- * variables of its step. The key is searched for in everything that others can see.
+ * The workflows of plugins/file/README.md, run as a CI service runs them. Each script runs in a
+ * shell with the variables of its step. The key is searched for in everything that others can see.
  */
 import { assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
 

@@ -1,5 +1,5 @@
 /**
- * systemd units for AWS's helper, reworded: systemd accepts them, and their command lines work with
+ * systemd units for AWS's helper, reworded. systemd accepts them, and their command lines work with
  * our binary at the same path.
  *
  * @module

@@ -7,8 +7,8 @@ import { CREDENTIALS_PATH, ServeProcess } from "../support/serve_process.ts";
 import { SessionScenario } from "../support/session_scenario.ts";
 
 /**
- * Runs in the page. It requests a token from each base URL by every means of a page, and returns what it
- * could read, by means.
+ * Runs in the page. It requests a token from each base URL by every means of a page. It returns
+ * what it could read, by means.
  */
 const ATTACK = `async (bases) => {
   const TOKEN = "/latest/api/token", TTL = "x-aws-ec2-metadata-token-ttl-seconds";

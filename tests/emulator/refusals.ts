@@ -22,8 +22,8 @@ const unknown = (message: string): RefusalKind => ({
 });
 
 /**
- * Reasons of refusals, with their responses. The codes and the "Untrusted certificate" text
- * are the service's; AWS documents no text for the others, so theirs are ours.
+ * Reasons of refusals, with their responses. The codes and the "Untrusted certificate" text are the
+ * service's. AWS documents no text for the others, so theirs are ours.
  */
 export const REFUSALS = {
   "unknown-path": unknown("This operation does not exist"),

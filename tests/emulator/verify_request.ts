@@ -37,9 +37,9 @@ const CLOCK_SKEW_MILLISECONDS = 5 * 60 * 1000;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /**
- * Verifies a CreateSession request as "The IAM Roles Anywhere authentication signing process"
- * (AWS, IAM Roles Anywhere user guide) describes it for clients. Throws Refusal with the first rule
- * that it breaks.
+ * Verifies a CreateSession request. Throws Refusal with the first rule that it breaks. Source: "The
+ * IAM Roles Anywhere authentication signing process" (AWS, IAM Roles Anywhere user guide), which
+ * describes it for clients.
  */
 export async function verifyRequest(
   request: RawRequest,

@@ -82,8 +82,8 @@ Deno.test("lockFile() throws the signal's reason if the signal comes before the 
 Deno.test("lockFile() throws credentials-file if the file system does not support locks", async () => {
   using directory = new TemporaryDirectory();
   const real = Deno.FsFile.prototype.tryLockSync;
-  // The system's text of ENOSYS ("Function not implemented"), as Deno reports it from flock(2). It is not a
-  // stub of ours: every file system of this machine has locks, so the test makes the failure.
+  // The system's text of ENOSYS ("Function not implemented"), as Deno reports it from flock(2).
+  // Every file system of this machine has locks, so the test makes the failure.
   Deno.FsFile.prototype.tryLockSync = () => {
     throw new Error("Function not implemented (os error 38)");
   };

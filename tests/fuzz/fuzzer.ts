@@ -2,10 +2,10 @@
  * The interface of a fuzzer, and the loop that runs one.
  *
  * To add one, write `tests/fuzz/NAME_fuzzer.ts` that exports `fuzzer: Fuzzer`. It is found by its
- * file's name: `make test` runs its `shortRounds`, `make fuzz` its `longRounds`, each in its own
- * process (`deno run -A tests/fuzz/run.ts NAME --rounds N --seed N` runs one by hand). All
- * randomness must come from the seed that `open` gets. A round throws if the target misbehaves;
- * the loop itself fails on unhandled rejections, slow rounds and memory that grows.
+ * file's name. `make test` runs its `shortRounds`, `make fuzz` its `longRounds`, each in its own
+ * process. `deno run -A tests/fuzz/run.ts NAME --rounds N --seed N` runs one by hand. All
+ * randomness must come from the seed that `open` gets. A round throws if the target misbehaves; the
+ * loop itself fails on unhandled rejections, slow rounds and memory that grows.
  *
  * @module
  */

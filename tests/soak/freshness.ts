@@ -1,7 +1,8 @@
 // deno-lint-ignore-file no-console -- it prints a report
 /**
- * Clients that call AWS again and again while the credentials of `serve` are replaced: no request may
- * be signed with credentials past their end. Sessions last 900 s, the service's minimum, in real time.
+ * Clients that call AWS again and again while the credentials of `serve` are replaced. No request
+ * may be signed with credentials past their end. Sessions last 900 s, the service's minimum, in
+ * real time.
  *
  * Usage: deno run -A tests/soak/freshness.ts [MINUTES [SECONDS-BETWEEN]], by default 20 and 20
  *

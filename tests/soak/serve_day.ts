@@ -70,7 +70,8 @@ const startRefresher = () =>
     if (kind === "refreshed") refreshes += 1;
     if (kind === "failed") failures += 1;
   });
-// At this speed a session lasts a few seconds; on a busy machine the first may end before it is there.
+// At this speed a session lasts a few seconds. On a busy machine the first may end before it is
+// there.
 const refresher = await startRefresher().catch(startRefresher).catch(startRefresher);
 const handler = await createApp({
   tokens: new TokenStore(fast.monotonic, (n) => crypto.getRandomValues(new Uint8Array(n))),

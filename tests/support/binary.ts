@@ -69,8 +69,8 @@ const DEFAULT_TIMEOUT = 180_000;
 const OUTPUT_TIMEOUT = 5_000;
 
 /**
- * Runs any program with only the given environment, in a session of its own: so that no prompt can
- * reach the developer's terminal. At the timeout all processes of its process group are killed.
+ * Runs any program with only the given environment. It has a session of its own, so that no prompt
+ * can reach the developer's terminal. At the timeout all processes of its process group are killed.
  * Throws if the program, or a process that has its output open, does not end in time.
  */
 export async function runProgram(

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a test runner talks to the terminal it runs in
 /**
- * Runner of checks and tests: each step with its number, name and time, then a summary that starts with
- * what failed and ends with `N passed, N failed, N skipped`.
+ * Runner of checks and tests. It prints each step with its number, name and time, then a summary.
+ * The summary starts with what failed and ends with `N passed, N failed, N skipped`.
  *
  * @module
  */

@@ -27,7 +27,7 @@ export const ARN_FLAGS: readonly string[] = [
 
 /**
  * Everything that a session needs: a trust anchor, an end-entity certificate of it, and an emulator
- * with TLS whose authority is in the `caBundle` file.
+ * with TLS. The authority of the emulator is in the `caBundle` file.
  */
 export class SessionScenario implements AsyncDisposable {
   private constructor(

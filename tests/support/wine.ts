@@ -77,8 +77,8 @@ export interface WineOptions {
 }
 
 /**
- * Runs `work`, once more if wine itself crashed. On a busy machine it did so three times in 60 runs of all
- * tests, at the end of a process.
+ * Runs `work`, once more if wine itself crashed. That happened at the end of a process: three times
+ * in 60 runs of all tests on a busy machine.
  */
 async function againIfWineCrashed<T extends { readonly stderr: string }>(
   work: () => Promise<T>,

@@ -1,6 +1,6 @@
 /**
- * Calls the functions of a PKCS#11 module through `Deno.dlopen`, on separate threads, so that a slow
- * token does not block the program.
+ * Calls the functions of a PKCS#11 module through `Deno.dlopen`. Uses separate threads, so that a
+ * slow token does not block the program.
  *
  * @module
  */

@@ -38,8 +38,9 @@ export class Authenticator {
   constructor(private readonly pinCache: PinCache, private readonly context: KeystoreContext) {}
 
   /**
-   * Logs in to a target. Throws `key-locked` if the PIN is wrong, missing, locked or not set, or if one
-   * try is left and there is no terminal. Throws `CryptokiError` for other errors of the token.
+   * Logs in to a target. Throws `key-locked` if the PIN is wrong, missing, locked or not set. Also
+   * throws it if one try is left and there is no terminal. Throws `CryptokiError` for other errors
+   * of the token.
    */
   async authenticate(target: PinTarget): Promise<void> {
     let flags = await target.flags();

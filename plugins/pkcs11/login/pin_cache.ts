@@ -1,6 +1,6 @@
 /**
- * PIN cache of this process: accepted PINs, so that a refresh does not prompt again, and rejected
- * ones, so that none is sent twice. It is kept in memory only.
+ * PIN cache of this process, in memory only. It has accepted PINs, so that a refresh does not
+ * prompt again. It has rejected PINs, so that none is sent twice.
  *
  * @module
  */

@@ -52,8 +52,9 @@ const KNOWN_FILES: Readonly<Record<Platform, { suffix: string; files: readonly s
 };
 
 /**
- * Returns the modules for a URI, by precedence: `--pkcs11-lib`, the URI's `module-path` and `module-name`,
- * PKCS11_MODULE_PATH, then p11-kit's proxy, OpenSC's module, YubiKey's and SoftHSM's.
+ * Returns the modules for a URI. By precedence: `--pkcs11-lib`, the URI's `module-path` and
+ * `module-name`, then PKCS11_MODULE_PATH. Otherwise: p11-kit's proxy, OpenSC's module, YubiKey's
+ * and SoftHSM's.
  */
 export function listModuleCandidates(
   uri: KeystoreUri,

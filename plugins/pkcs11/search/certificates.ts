@@ -44,8 +44,8 @@ export async function searchCertificates(
 
 /**
  * Returns the certificates that can be the end-entity certificate. Authorities are only returned if
- * there is nothing else, without those that issued another one. Of a certificate and its renewals on a
- * token, only the one is returned that is valid at `now` and expires last.
+ * there is nothing else, without those that issued another one. Of a certificate and its renewals
+ * on a token, only one is returned. It is the one that is valid at `now` and expires last.
  */
 export async function selectEndEntities(
   found: readonly TokenCertificate[],

@@ -92,8 +92,8 @@ async function chooseCandidate(
 }
 
 /**
- * Returns the candidate that expires last of those with a key. Only the token of the certificate that
- * expires last is asked for a key, because its PIN must not go to another token.
+ * Returns the candidate that expires last of those with a key. Searches only the token of the
+ * certificate that expires last: its PIN must not go to another token.
  */
 async function chooseLatestCandidate(
   leaves: readonly TokenCertificate[],

@@ -20,9 +20,9 @@ import { type ObjectCriteria, parseObjectCriteria } from "../uri/match.ts";
 import type { Session, SessionPool, Token } from "../module/session_pool.ts";
 
 /**
- * Returns the private keys that match a URI. If none is visible and exactly one token is left, logs in
- * and searches again. Of several tokens, only those are left that have a matching public key or
- * certificate (and, with `certificate`, the same public key).
+ * Returns the private keys that match a URI. If none is visible and exactly one token is left, logs
+ * in and searches again. Of several tokens, only those are left that have a matching public key or
+ * certificate. With `certificate`, it must have the same public key.
  */
 export async function searchPrivateKeys(
   { pool, uri, tokens, login, mayLogIn }: SearchContext,

@@ -1,6 +1,6 @@
 /**
- * Runs the policies that TSS2 key files list, except those that need another party (TPM 2.0
- * Library, Part 3 section "Enhanced Authorization (EA) Commands").
+ * Runs the policies that TSS2 key files list, except those that need another party. Source: TPM 2.0
+ * Library, Part 3 section "Enhanced Authorization (EA) Commands".
  *
  * @module
  */

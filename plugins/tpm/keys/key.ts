@@ -1,5 +1,5 @@
 /**
- * Runs an operation with a TPM key: loads it, authorizes with password, session or policy, and
+ * Runs an operation with a TPM key. Loads it, authorizes with password, session or policy, and
  * prompts again after a wrong password.
  *
  * @module

@@ -90,8 +90,8 @@ function hashForCurve(wanted: Hash, coordinateBytes: number): Hash {
 }
 
 /**
- * Converts a digest to another length with the same ECDSA value (FIPS 186-5 section 6.4.1 uses the
- * leftmost bits, up to the curve's length). It is cut to the curve's length, then padded with
+ * Converts a digest to another length with the same ECDSA value. FIPS 186-5 section 6.4.1 uses the
+ * leftmost bits, up to the curve's length. It is cut to the curve's length, then padded with
  * leading zeros, or with trailing zeros that the TPM truncates.
  */
 export function fitDigest(digest: Uint8Array, length: number, coordinateBytes: number): Uint8Array {

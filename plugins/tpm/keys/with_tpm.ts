@@ -1,6 +1,6 @@
 /**
- * Runs work with the TPM: one at a time in a process, with retries when the TPM is busy, and with
- * error messages.
+ * Runs work with the TPM, with error messages. It runs one at a time in a process, with retries if
+ * the TPM is busy.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * C symbols of the TPM2 Software Stack, with the C type of each parameter (TCG "TSS 2.0 Enhanced
- * System API", "TCTI Loader" and "Marshaling/Unmarshaling API"). Structures are opaque buffers, see
- * marshalling.ts.
+ * C symbols of the TPM2 Software Stack, with the C type of each parameter. Sources: TCG "TSS 2.0
+ * Enhanced System API", "TCTI Loader" and "Marshaling/Unmarshaling API". Structures are opaque
+ * buffers, see marshalling.ts.
  *
  * Functions that can send a command to the TPM are nonblocking. They run on another thread, so that
  * a slow TPM does not block the event loop. Buffers must stay alive until such a call returns.

@@ -33,8 +33,8 @@ const SYSTEM_BUS = "/run/dbus/system_bus_socket";
 const VARIABLES = ["TPM2TOOLS_TCTI", "TCTI"];
 
 /**
- * A TCTI configuration of the device module, and its device. The loader takes parts of the module's file name
- * and its path, and other modules pass commands on to it (`pcap:device:…`).
+ * A TCTI configuration of the device module, and its device. The loader takes parts of the module's
+ * file name and its path. Other modules pass commands on to it (`pcap:device:…`).
  */
 const DEVICE_TCTI = /(?:^|[:/])(?:libtss2-)?(?:tcti-)?device(?:\.so(?:\.\d+)*)?:(.+)$/s;
 

@@ -1,6 +1,6 @@
 /**
- * `credential-process`: prints the credentials of one session, as AWS SDKs read them
- * ("Sourcing credentials with an external process", AWS SDKs and Tools Reference Guide).
+ * `credential-process`: prints the credentials of one session, in the format that AWS SDKs read.
+ * Source: "Sourcing credentials with an external process", AWS SDKs and Tools Reference Guide.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Checks that Roles Anywhere accepts the end-entity certificate ("Trust model in IAM Roles
- * Anywhere", signature verification and end-entity certificates, User Guide). Pure.
+ * Checks that Roles Anywhere accepts the end-entity certificate. Pure. Source: "Trust model in IAM
+ * Roles Anywhere", signature verification and end-entity certificates, User Guide.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
- * Splits arguments into options, their values and positional arguments: POSIX.1-2024, 12.2, and the long
- * options of GNU's getopt_long(3).
+ * Splits arguments into options, their values and positional arguments. The syntax is POSIX.1-2024,
+ * 12.2, with the long options of GNU's getopt_long(3).
  *
- * A test compares it with parseArgs() of node:util, which is not used: Deno 2.9 takes 20 ms to load the
- * first of Node's modules.
+ * A test compares it with parseArgs() of node:util. That is not used here: Deno 2.9 takes 20 ms to
+ * load the first of Node's modules.
  *
  * @module
  */
@@ -27,8 +27,9 @@ export type Token =
 const HELP = { name: "help", letter: "h" } as const;
 
 /**
- * Splits `args`. `takesValue` returns true for the name of an option that has a value: the next argument,
- * whatever it is, if there is none after `=`. Other options, unknown ones too, have only that.
+ * Splits `args`. `takesValue` returns true for the name of an option that has a value. Without a
+ * value after `=`, it is the next argument, whatever that is. Other options, unknown ones too, have
+ * only a value after `=`.
  */
 export function tokenize(
   args: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * Settings of `~/.aws/config` that replace flags, parsed like botocore: those of the profile in use
- * and of the `services` section that it names. Pure.
+ * Settings of `~/.aws/config` that replace flags, parsed like botocore. They come from the profile
+ * in use and the `services` section that it names. Pure.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Splits a `credential_process` line into arguments as AWS SDKs do: botocore with Python's
- * `shlex.split`, on Windows by the rules of the C runtime. The inverse of `shell_quote.ts`. Pure.
+ * Splits a `credential_process` line into arguments as AWS SDKs do. botocore uses Python's
+ * `shlex.split`, on Windows the rules of the C runtime. The inverse of `shell_quote.ts`. Pure.
  *
  * @module
  */

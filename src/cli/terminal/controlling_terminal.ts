@@ -1,6 +1,6 @@
 /**
- * Controlling terminal. No call stops the process: a job in the background does not touch the terminal, for
- * which the system would stop it by SIGTTIN or SIGTTOU.
+ * Controlling terminal. No call stops the process. A job in the background does not touch the
+ * terminal: the system would stop it by SIGTTIN or SIGTTOU.
  *
  * @module
  */

@@ -108,7 +108,7 @@ class Prompt {
   }
 
   /**
-   * Discards the input after the line, as readpassphrase(3) does: the shell would run the other lines of a
+   * Discards the input after the line, as readpassphrase(3) does. The shell would run the other lines of a
    * paste, which may be secret. Then restores the terminal. Does nothing if nothing was asked.
    */
   async close(): Promise<void> {

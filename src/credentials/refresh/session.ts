@@ -94,8 +94,8 @@ export function labelOf(source: IdentitySource): string {
 }
 
 /**
- * Throws `certificate-validity` for a certificate that is not valid at `now`, and `certificate-format` for
- * a serial number that the service does not accept.
+ * Throws `certificate-validity` for a certificate that is not valid at `now`. Throws
+ * `certificate-format` for a serial number that the service does not accept.
  */
 export function checkValidity(certificate: Certificate, label: string, now: Date): void {
   if (certificate.serialNumber < 0n) {

@@ -1,7 +1,7 @@
 /**
- * Sessions for long-running commands. Key and certificate are read again each time; an unusable pair does
- * not replace a usable one. Sessions of several roles can be requested at the same time: they share the
- * open key, which signs for one of them after the other.
+ * Sessions for long-running commands. Key and certificate are read again each time; an unusable
+ * pair does not replace a usable one. Sessions of several roles can be requested at the same time.
+ * They share the open key, which signs for one of them after the other.
  *
  * @module
  */
@@ -62,8 +62,8 @@ export class SessionVendor implements AsyncDisposable {
   ) {}
 
   /**
-   * Returns a new session. Throws the errors of the calls, and of opening the identity if
-   * there is not an earlier key to fall back on.
+   * Returns a new session. Throws the errors of the calls. Throws those of opening the identity if
+   * there is no earlier key.
    */
   async vend(request = this.request, deps = this.deps): Promise<SessionCredentials> {
     const deadline = chainDeadline(deps);

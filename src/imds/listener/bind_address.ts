@@ -15,11 +15,11 @@ const IPV4 = /^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/;
 const LOOPBACK = /^127\.|^::1$/;
 
 /**
- * Parses `--bind`: an IPv4 or IPv6 address (brackets allowed), `localhost`, or the path of a Unix
- * socket, which contains a slash.
+ * Parses `--bind`: an IPv4 or IPv6 address (brackets allowed), `localhost`, or a Unix socket. The
+ * path of a socket contains a slash.
  *
- * Throws `usage` for an address off loopback, where other machines could request credentials, unless
- * the hop limit is 1 or `allowRemote` is set.
+ * Throws `usage` for an address off loopback, unless the hop limit is 1 or `allowRemote` is set.
+ * Other machines could request credentials there.
  */
 export function parseBindAddress(
   text: string,

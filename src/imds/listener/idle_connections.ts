@@ -67,8 +67,8 @@ export class IdleConnections {
   }
 
   /**
-   * Returns which of all open connections to close. If there are too many, those without a request come
-   * first, then those with one, in each group the longest idle first.
+   * Returns which of all open connections to close. If there are too many, the one with the fewest
+   * requests comes first. Of those with the same number, the one that is idle longest comes first.
    */
   overdue(open: readonly ServerConnection[]): ServerConnection[] {
     const now = this.monotonic();

@@ -1,6 +1,6 @@
 /**
- * Addresses of this machine. An address on the loopback interface that is not a loopback address, such
- * as 169.254.169.254 on `lo`, is reached from other machines too: Linux answers ARP for it on every
+ * Addresses of this machine. The loopback interface can have other addresses than loopback, such as
+ * 169.254.169.254 on `lo`. Other machines reach them too: Linux answers ARP for them on every
  * network.
  *
  * @module

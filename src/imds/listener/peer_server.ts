@@ -1,12 +1,13 @@
 /**
  * HTTP server that knows the user of each connection. Linux only.
  *
- * `Deno.serve` does not identify the connection of a request: two connections on a Unix socket look the
- * same, and a port may be another client's soon. So connections are accepted here, one at a time, and
- * served by a function that the runtime uses itself.
+ * `Deno.serve` does not identify the connection of a request. Two connections on a Unix socket look
+ * the same, and a port may be another client's soon. So connections are accepted here, one at a
+ * time. A function that the runtime uses itself serves them.
  *
- * A port that changes hands between accept and look-up does no harm: another socket gets it only when the
- * accepted connection is dead. Its request then gets the other user's rights, and its response is lost.
+ * A port that changes hands between accept and look-up does no harm. Another socket gets it only
+ * when the accepted connection is dead. Its request then gets the other user's rights, and its
+ * response is lost.
  *
  * @module
  */
@@ -16,7 +17,7 @@ import type { SocketCalls } from "./sockets.ts";
 /** Delay after a failed accept, milliseconds: the process may have too many open files. */
 const RETRY_DELAY = 50;
 
-/** Handles a request of a user, whose number is undefined if the kernel does not report it. */
+/** Handler of a user's request. `user` is undefined if the kernel does not report the number. */
 export type UserHandler<C> = (
   request: Request,
   connection: C,
@@ -125,7 +126,7 @@ function close(connection: Deno.Conn): void {
   }
 }
 
-/** Finds the users of connections on a Unix socket (SO_PEERCRED, unix(7)). */
+/** Users of the connections on a Unix socket (SO_PEERCRED, unix(7)). */
 export class UnixPeers {
   /** Cookies of the connections that were open at the last look; the kernel never reuses one. */
   #known: ReadonlySet<bigint> = new Set();

@@ -1,6 +1,6 @@
 /**
- * System calls on the sockets of Deno's server, which Deno does not offer: the IP hop limit, a list of
- * the connections, ending one of them.
+ * System calls on the sockets of Deno's server, which Deno does not offer. They set the IP hop
+ * limit, list the connections, and end one of them.
  *
  * Sockets are found by requesting the address of each possible socket number. That is safe, because no
  * other thread opens or closes the server's sockets meanwhile.

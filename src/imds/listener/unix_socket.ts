@@ -56,8 +56,9 @@ export async function clearSocketPath(path: string): Promise<void> {
 }
 
 /**
- * Returns true if no program listens on the socket. Another error than a refused connection can come from a
- * server that is alive: one of another user (EACCES), or with a full backlog (EAGAIN).
+ * Returns true if no program listens on the socket. A server that is alive can cause other errors
+ * than a refused connection. Examples are EACCES (server of another user) and EAGAIN (full
+ * backlog).
  */
 async function isStale(path: string): Promise<boolean> {
   try {
@@ -87,9 +88,8 @@ export function withSocketMode<T>(users: keyof typeof MASKS, listen: () => T): T
 type FileIdentity = Pick<Deno.FileInfo, "dev" | "ino">;
 
 /**
- * Socket file of a server. The runtime removes the path that it bound when the listener closes, and another
- * server may have put its own file there. So it binds a name that no other server has, and the socket gets its
- * path by {@link publish}.
+ * Socket file of a server. The runtime removes the path that it bound when the listener closes. Another server
+ * may have put its own file there. So it binds a name of its own, and {@link publish} links the path.
  */
 export class SocketFile {
   /** Path to bind. */

@@ -60,8 +60,8 @@ const isSame = (a: Certificate, b: Certificate) => sameBytes(a.encoded, b.encode
 
 /**
  * Returns the selected certificate of those that match. Of a certificate and its renewals with the
- * same key, that is the one that is valid now and expires last. With
- * `--use-latest-expiring-certificate` this applies to all matches.
+ * same key, it is the valid one that expires last. With `--use-latest-expiring-certificate` this
+ * applies to all matches.
  *
  * Throws `key-not-found` if none matches, or if the selection is ambiguous.
  */

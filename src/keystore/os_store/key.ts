@@ -57,9 +57,9 @@ export interface OpenStoreKey {
 }
 
 /**
- * Returns the signer of a store's key. Each signature is verified with the certificate's key: a later
- * import may have replaced the key that the store associates with it. `sign` throws `key-mismatch`, and
- * the errors of the key.
+ * Returns the signer of a store's key. Each signature is verified with the certificate's key. A
+ * later import may have replaced the key that the store associates with it. `sign` throws
+ * `key-mismatch`, and the errors of the key.
  */
 export function storeSigner(
   { key, publicKey, certificates, displayName, resources }: OpenStoreKey,

@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- the test reads its standard output
 /**
- * Opens a key and signs with it again and again, and prints the memory in use after each round, with
+ * Opens a key and signs with it again and again. Prints the memory in use after each round, with
  * all garbage collected: JSON, bytes.
  *
  * Usage: deno run -A --v8-flags=--expose-gc signatures_process.ts MODULE URI ROUND…

@@ -12,9 +12,9 @@ export interface ProxyOptions {
 }
 
 /**
- * TCP proxy to a software TPM: records the traffic, delays responses, and accepts several programs
- * at a time, like a TPM without a resource manager. It opens a connection to the TPM for each
- * command, so that commands of other programs can run in between.
+ * TCP proxy to a software TPM. It records the traffic and delays responses. It accepts several
+ * programs at a time, like a TPM without a resource manager. It opens a connection to the TPM for
+ * each command, so that commands of other programs can run in between.
  */
 export class TpmProxy implements AsyncDisposable {
   /** All commands and responses, in order. */
