@@ -22,6 +22,7 @@ const TIMEOUT = 5_000;
 /** Prints the response body. Throws `network…` without a response, `service-unavailable` if not 200. */
 export async function health(values: FlagValues, system: System): Promise<void> {
   const bind = parseBindAddress(values.required("bind"), values.integer("port"), {
+    source: values.sourceOf("bind"),
     hopLimit: 1,
     allowRemote: true,
   });
