@@ -66,9 +66,10 @@ export const PARTS: Readonly<Record<string, () => string>> = {
   environment: () =>
     table(["Variable", "Replaces"], [
       ...names(FLAGS).flatMap((name) =>
-        (flagOf(name).envAliases ?? []).map((
-          variable,
-        ) => [`\`${variable}\``, `\`--${name}\`, if \`${variableOf(name)}\` is not set`])
+        (flagOf(name).envAliases ?? []).map((variable) => [
+          `\`${variable}\``,
+          `\`--${name}\`, if \`${variableOf(name)}\` is not set${exceptions(name, variable)}`,
+        ])
       ),
     ]),
   "exit codes": () =>
@@ -79,6 +80,15 @@ export const PARTS: Readonly<Record<string, () => string>> = {
 
 function names<K extends string>(record: Readonly<Record<K, unknown>>): K[] {
   return Object.keys(record) as K[];
+}
+
+/** Returns the commands that have the flag, but do not read the variable for it. */
+function exceptions(flag: FlagName, variable: string): string {
+  const others = names(COMMANDS).filter((command) =>
+    commandOf(command).flags.includes(flag) &&
+    !flagOf(flag, command).envAliases?.includes(variable)
+  );
+  return others.length > 0 ? `; not for ${codes(others)}` : "";
 }
 
 /** Returns the fragment of a heading, as GitHub makes it. */

@@ -53,8 +53,35 @@ for (
   });
 }
 
+for (const text of ["127.0.0.1:1338", "localhost:80", "[::1]:9911", "host:1"]) {
+  Deno.test(`parseBindAddress() names --port when the address is ${text}`, () => {
+    assertThrows(
+      () => parseBindAddress(text, 80, PLAIN),
+      HelperError,
+      "--bind has a port; write the address only, and the port with --port",
+    );
+  });
+}
+
+for (const text of ["http://127.0.0.1", "HTTPS://localhost:1/", "tcp://[::1]:80"]) {
+  Deno.test(`parseBindAddress() refuses the URL ${text}`, () => {
+    assertThrows(
+      () => parseBindAddress(text, 80, { ...PLAIN, source: "AWS_SIGNING_HELPER_BIND" }),
+      HelperError,
+      "AWS_SIGNING_HELPER_BIND is a URL; write the IP address only, and its port with --port",
+    );
+  });
+}
+
 Deno.test("parseBindAddress() reads text with a slash as the path of a Unix socket", () => {
-  for (const text of ["/run/helper.sock", "./helper.sock", "unix:/run/helper.sock"]) {
+  for (
+    const text of [
+      "/run/helper.sock",
+      "./helper.sock",
+      "unix:/run/helper.sock",
+      "unix:///run/helper.sock",
+    ]
+  ) {
     const path = text.replace("unix:", "");
     assertEquals(parseBindAddress(text, 80, PLAIN), { kind: "unix", path });
   }

@@ -27,6 +27,14 @@ Deno.test("commands.md is what packaging/reference.ts writes", () => {
   assertEquals(withGeneratedParts(TEXT), TEXT);
 });
 
+Deno.test("commands.md names the command that does not read AWS_PROFILE for --profile", () => {
+  const row = TEXT.split("\n").find((line) => line.startsWith("| `AWS_PROFILE` |"));
+  assertEquals(
+    row,
+    "| `AWS_PROFILE` | `--profile`, if `AWS_SIGNING_HELPER_PROFILE` is not set; not for `doctor` |",
+  );
+});
+
 Deno.test("withGeneratedParts() throws for a part without a place", () => {
   let message = "";
   try {

@@ -26,6 +26,7 @@ const TIMEOUT = 5_000;
  */
 export async function health(values: FlagValues, system: System): Promise<void> {
   const bind = parseBindAddress(values.required("bind"), values.integer("port"), {
+    source: values.sourceOf("bind"),
     hopLimit: 1,
     allowRemote: true,
   });

@@ -286,7 +286,7 @@ export const FLAGS = {
     kind: "text",
     group: "command",
     value: "ADDRESS",
-    description: "IP address or socket path",
+    description: "IP, localhost or path with /",
     default: "127.0.0.1",
   },
   "hop-limit": {
@@ -578,7 +578,10 @@ export const COMMANDS = {
     oneOf: [],
     variants: {
       "port": { ...FLAGS.port, description: "port of the serve to ask" },
-      "bind": { ...FLAGS.bind, description: "its address or socket path" },
+      "bind": {
+        ...FLAGS.bind,
+        description: "its IP, localhost or path with /",
+      },
     },
   },
   "completions": {

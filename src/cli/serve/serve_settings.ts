@@ -94,6 +94,7 @@ function lateUsersError(values: FlagValues): HelperError {
 function readBindAddress(values: FlagValues): BindAddress {
   checkTokenFile(values);
   return parseBindAddress(values.required("bind"), values.integer("port"), {
+    source: values.sourceOf("bind"),
     hopLimit: values.integer("hop-limit"),
     allowRemote: values.isOn("allow-remote"),
   });

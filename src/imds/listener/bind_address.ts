@@ -13,33 +13,49 @@ export type BindAddress =
 
 const IPV4 = /^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/;
 const LOOPBACK = /^127\.|^::1$/;
+/** URL, except `unix://`. */
+const URL_TEXT = /^(?!unix:)[a-z][a-z0-9+.-]*:\/\//i;
+/** Address with a port: `127.0.0.1:80`, `localhost:80`, `[::1]:80`. */
+const WITH_PORT = /^([^:]+|\[.*\]):\d{1,5}$/;
+
+/** Rules for an address, and the flag or variable that has it, `--bind` by default. */
+export interface BindRules {
+  readonly hopLimit: number;
+  readonly allowRemote: boolean;
+  readonly source?: string;
+}
 
 /**
  * Parses `--bind`: an IPv4 or IPv6 address (brackets allowed), `localhost`, or a Unix socket. The
  * path of a socket contains a slash.
  *
- * Throws `usage` for an address off loopback, unless the hop limit is 1 or `allowRemote` is set.
- * Other machines could request credentials there.
+ * Throws `usage` with `source` for other text. Throws it too for an address off loopback, unless the
+ * hop limit is 1 or `allowRemote` is set. Other machines could request credentials there.
  */
 export function parseBindAddress(
   text: string,
   port: number,
-  { hopLimit, allowRemote }: { hopLimit: number; allowRemote: boolean },
+  { hopLimit, allowRemote, source = "--bind" }: BindRules,
 ): BindAddress {
+  const refuse = (reason: string) => new HelperError("usage", `${source}${reason}`);
+  if (URL_TEXT.test(text)) {
+    throw refuse(" is a URL; write the IP address only, and its port with --port");
+  }
   if (text.includes("/")) return { kind: "unix", path: text.replace(/^unix:/, "") };
   const bare = text.replace(/^\[(.*)\]$/, "$1").toLowerCase();
   const address = bare === "localhost" ? "127.0.0.1" : isIpv4(bare) ? bare : canonicalIpv6(bare);
   if (address === undefined) {
-    throw new HelperError(
-      "usage",
-      `--bind${refusedValue(text)} is not an address; ` +
+    if (WITH_PORT.test(text)) {
+      throw refuse(" has a port; write the address only, and the port with --port");
+    }
+    throw refuse(
+      `${refusedValue(text)} is not an address; ` +
         "write an IP address, localhost, or a socket's path with a slash",
     );
   }
   if (!isLoopback(address) && hopLimit !== 1 && !allowRemote) {
-    throw new HelperError(
-      "usage",
-      `--bind ${address} would send credentials to other machines; add --hop-limit 1 (this ` +
+    throw refuse(
+      ` ${address} would send credentials to other machines; add --hop-limit 1 (this ` +
         "machine's own network only) or --allow-remote",
     );
   }
