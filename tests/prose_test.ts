@@ -1,7 +1,7 @@
 /**
  * The style rule for comments, messages, names and documents, where a pattern can check it. Checked
- * are the words of the dialect that issue 17 removed, and the first word of a comment. Checked too
- * is the length of sentences, in comments and in documents.
+ * are the words of the dialect that issue 17 removed, and the first word of a comment. The length
+ * of sentences is checked in comments and in documents.
  */
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
