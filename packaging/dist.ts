@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a build script prints its progress
 /**
- * Builds a release in build/dist: the five binaries, their checksums, and a bill of materials. Also
- * licences, man pages and completions, and Debian packages. With RELEASE_URL, the URL of the
+ * Builds a release in build/dist: the five binaries, their checksums, and a bill of materials. It
+ * adds licences, man pages and completions, and Debian packages. With RELEASE_URL, the URL of the
  * published files, it also builds the manifests of Homebrew, winget and scoop.
  *
  * Usage: deno run -A packaging/dist.ts BINARY_OF_THIS_MACHINE

@@ -1,7 +1,7 @@
 /**
  * The style rule for comments, messages, names and documents, where a pattern can check it. Checked
- * are the words of the dialect that issue 17 removed, and the first word of a comment. Checked too
- * is the length of sentences, in comments and in documents.
+ * are the words of the dialect that issue 17 removed, and the first word of a comment. The length
+ * of sentences is checked in comments and in documents.
  */
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,6 +10,7 @@ import { assertEquals, assertGreater } from "@std/assert";
 
 import { longestSentence, readComments } from "./support/comments.ts";
 import { findDialect } from "./support/dialect.ts";
+import { readProse } from "./support/document_prose.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -44,7 +45,7 @@ const FUNCTION = /^(?:export )?(?:default )?(?:async )?function\b/;
 /** Beginning of a comment on a function: a verb in the third person. */
 const THIRD_PERSON = /^[A-Z][a-z]*(?:-[a-z]+)?s\b/;
 
-/** Most words in a sentence of a comment: rule 5 of CONTRIBUTING.md. */
+/** Most words in a sentence of a comment or a document: rule 5 of CONTRIBUTING.md. */
 const MAX_WORDS = 20;
 
 /** A word in its technical or plain sense. */
@@ -153,8 +154,21 @@ function violations(sources: Sources): string[] {
       }
     }
     if (file.endsWith(".ts")) found.push(...commentViolations(file, text));
+    if (file.endsWith(".md")) found.push(...documentViolations(file, text));
   }
   return found;
+}
+
+/** Returns the violations in the sentences of a document. */
+function documentViolations(file: string, text: string): string[] {
+  return readProse(text).flatMap((paragraph) => longSentence(file, paragraph.line, paragraph.text));
+}
+
+/** Returns the violation of a paragraph with a long sentence. */
+function longSentence(file: string, line: number, ...paragraphs: readonly string[]): string[] {
+  const words = Math.max(0, ...paragraphs.map(longestSentence));
+  if (words <= MAX_WORDS) return [];
+  return [`${file}:${line}: a sentence has ${words} words; at most ${MAX_WORDS}`];
 }
 
 /** Returns the violations in the comments of TypeScript code. */
@@ -170,10 +184,7 @@ function commentViolations(file: string, text: string): string[] {
         found.push(`${file}:${line}: the comment on a function begins with no verb`);
       }
     }
-    const words = Math.max(0, ...paragraphs.map(longestSentence));
-    if (words > MAX_WORDS) {
-      found.push(`${file}:${line}: a sentence has ${words} words; at most ${MAX_WORDS}`);
-    }
+    found.push(...longSentence(file, line, ...paragraphs));
   }
   return found;
 }
@@ -309,6 +320,47 @@ Deno.test("violations() finds the first word of a comment in a script", () => {
   const found = violations(new Map([["a.sh", text]]));
   assertEquals(found, ['a.sh:2: a comment begins with "What"; begin with a verb or noun']);
 });
+
+/** A sentence that is too long. */
+const LONG = `${"a ".repeat(20)}b.`;
+
+/** Documents with a sentence that is too long, and its line. */
+const PLANTED_PROSE: readonly (readonly [text: string, line: number])[] = [
+  [`# A\n\n${LONG}`, 3],
+  [`A:\n\n- A.\n- ${LONG}`, 4],
+  [`1. A. ${LONG}`, 1],
+  [`${"a ".repeat(10)}\n${"[a](b c)  ".repeat(10)}b.`, 1],
+  [`\`\`\`sh\na\n\`\`\`\n${LONG}`, 4],
+  [`<!-- generated: a -->\n\n| a |\n\n<!-- end -->\n\n**A.** ${LONG}`, 7],
+];
+
+for (const [text, line] of PLANTED_PROSE) {
+  Deno.test(`violations() finds the sentence in ${JSON.stringify(text)}`, () => {
+    const message = `a.md:${line}: a sentence has 21 words; at most 20`;
+    assertEquals(violations(new Map([["a.md", text]])), [message]);
+  });
+}
+
+/** Documents within the rule. */
+const SOUND_PROSE = [
+  `A. ${"a ".repeat(19)}b.`,
+  `- ${"a ".repeat(15)}\n- ${"a ".repeat(15)}`,
+  `${"a ".repeat(15)}\n\n${"a ".repeat(15)}`,
+  `# ${LONG}`,
+  `| ${LONG} |`,
+  `<!-- ${LONG}\n${LONG} -->`,
+  `---\nabout: ${LONG}\n---\n`,
+  `\`\`\`text\n${LONG}\n\`\`\``,
+  `<!-- generated: a -->\n\n${LONG}\n\n<!-- end -->`,
+  `A \`${LONG}\` and [a](https://a.invalid/ "${LONG}").`,
+  `Contents: ${"[a b c](#a) · ".repeat(10)}[a](#a)`,
+];
+
+for (const text of SOUND_PROSE) {
+  Deno.test(`violations() finds no long sentence in ${JSON.stringify(text)}`, () => {
+    assertEquals(violations(new Map([["a.md", text]])), []);
+  });
+}
 
 /** Texts within the rule. */
 const SOUND = [

@@ -1,6 +1,6 @@
 /**
- * Checks of a released binary, whatever variables are set. It has the system's format, its
- * processor, the bundle as the only payload, and the pinned base binary.
+ * Checks of a released binary: the system's format, its processor, and the bundle as the only
+ * payload. The base binary is the pinned one, whatever variables are set.
  *
  * @module
  */

@@ -33,8 +33,8 @@ export const READS_IN_THREAD = Deno.build.os === "linux";
 
 /**
  * Reads the session stored in `path` under `key`. With `inThread`, a file system that does not
- * respond blocks only a thread. Anything else in the place of the file is not opened. Throws {@link
- * SourceError} `slow`.
+ * respond blocks only a thread. It then opens nothing that takes the place of the file. Throws
+ * {@link SourceError} `slow`.
  */
 export async function readEntry(
   path: string,

@@ -1,7 +1,7 @@
 /**
- * Credentials file that is written in place, because it cannot be replaced. It is a mount point, or
- * its directory is not writable. A lock of the file itself (flock) excludes other writers of this
- * program.
+ * Credentials file that is written in place, because it cannot be replaced. Either it is a mount
+ * point, or its directory is not writable. A lock of the file itself (flock) excludes other writers
+ * of this program.
  *
  * @module
  */
