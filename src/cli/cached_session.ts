@@ -7,8 +7,9 @@ import { cacheKey } from "../credentials/cache/cache_key.ts";
 import { SessionCache } from "../credentials/cache/session_cache.ts";
 import { readSource } from "../files/source_file.ts";
 import { SourceError } from "../files/source_error.ts";
-import { type IdentitySource, readCertificates } from "../keystore/open_identity.ts";
+import type { IdentitySource } from "../keystore/open_identity.ts";
 import { fileOf } from "../keystore/uri.ts";
+import { withSource } from "../keystore/with_source.ts";
 import type { VendedSession } from "../credentials/refresh/session.ts";
 import type { SessionCredentials } from "../rolesanywhere/create_session.ts";
 import { warmUpTls } from "../http/tls_warm_up.ts";
@@ -67,8 +68,12 @@ async function readCertificateBytes(
   }
   const path = fileOf(certificate);
   if (path === undefined) {
+    const keystore = await system.registry(certificate.scheme);
     const context = createKeystoreContext(values, system);
-    const certificates = await readCertificates(certificate, system.registry, context);
+    const certificates = await withSource(
+      certificate,
+      () => keystore.readCertificates(certificate, context),
+    );
     return new Uint8Array(certificates.flatMap(({ encoded }) => [...encoded]));
   }
   try {

@@ -19,6 +19,7 @@ import {
   type SoftwareKey,
 } from "./types.ts";
 import type { KeystoreUri } from "./uri.ts";
+import { withSource } from "./with_source.ts";
 
 /** Maximum number of certificates in CreateSession's chain header. */
 export const MAX_CHAIN_LENGTH = 5;
@@ -129,20 +130,6 @@ async function chainOf(
     }
   }
   return issuers;
-}
-
-/** Runs `work` with the source of `uri`. Its errors begin with a variable or setting, if the user typed no flag. */
-async function withSource<T>(
-  { source, displayName }: KeystoreUri,
-  work: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    const isAbout = cause instanceof HelperError && cause.message.startsWith(displayName);
-    if (source === undefined || !isAbout) throw cause;
-    throw new HelperError(cause.code, `${source}: ${cause.message}`, { cause });
-  }
 }
 
 /** Reads all certificates at `uri`, in their order. */
