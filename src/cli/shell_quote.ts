@@ -47,7 +47,6 @@ function refuse(argument: string, pattern: RegExp, label: string): void {
   if (!pattern.test(argument)) return;
   throw new HelperError(
     "usage",
-    `a value on the command line contains ${label}; rename the file or remove the character, ` +
-      "because the configuration file cannot contain it",
+    `a value on the command line contains ${label}; rename the file or remove the character`,
   );
 }

@@ -140,7 +140,7 @@ function parseEndpoint(text: string, source: string, example: string): URL {
   if (url.username || url.password || url.search || url.hash) {
     throw new HelperError(
       "usage",
-      `${source} takes a URL of scheme, host, port and path, without user, query or fragment`,
+      `${source} takes a URL of scheme, host, port and path only`,
     );
   }
   if (url.protocol === "http:" && !LOOPBACK_HOSTS.test(url.hostname)) {
