@@ -129,7 +129,7 @@ function parseBundle(bytes: Uint8Array, path: string, source: string): readonly 
 const STORE_FILE = "SSL_CERT_FILE";
 
 /** Beginning of a certificate for the runtime, which skips every other line. */
-const STORE_LINE = /^-----BEGIN CERTIFICATE-----/m;
+const STORE_LINE = /^-----BEGIN CERTIFICATE-----[ \t\r]*$/m;
 
 /**
  * Checks the file of `SSL_CERT_FILE`. The runtime would read a device or a FIFO without an end. It prints the

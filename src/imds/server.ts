@@ -150,6 +150,7 @@ export class EndpointServer implements AsyncDisposable {
       file?.publish();
     } catch (thrown) {
       void server.shutdown().catch(() => {});
+      file?.remove();
       throw toListenError(thrown, bind);
     }
     this.#socketFile = file;

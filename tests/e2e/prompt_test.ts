@@ -121,6 +121,17 @@ const AWAIT_HANDLER = `
     sleep 0.05
   done`;
 
+Deno.test("a prompt that waits for a stopped one names it, and asks after its end", async () => {
+  using directory = new TemporaryDirectory();
+  const script = '"$0" "$@" & sleep 1; kill -STOP $!; (sleep 25; kill -KILL $!) & "$0" "$@"';
+  const { stdout, screen } = await runOnTerminal(
+    ["sh", "-c", script, ...await encryptedKey(directory)],
+    [["another prompt is open on this terminal; waiting", ""], [QUESTION, `${PASSPHRASE}\r`]],
+  );
+  assertMatch(stdout, /^[0-9a-f]+\n$/);
+  assertEquals(screen.split("waiting for it").length, 2);
+});
+
 /** Starts a command as a job of a shell in the background, then runs the rest of the script. */
 const inBackground = (rest: string) => [
   ...["bash", "--norc", "-ic"],

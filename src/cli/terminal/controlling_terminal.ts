@@ -79,6 +79,11 @@ export class ControllingTerminal implements Disposable {
     });
   }
 
+  /** Writes a text. Does nothing if the terminal is not ours. */
+  write(text: string): void {
+    this.#use(() => this.device.writeSync(new TextEncoder().encode(text)));
+  }
+
   /** Returns the typed bytes that are ready, maybe none, until the next call. */
   read(): Uint8Array {
     if (this.state !== "ours") return new Uint8Array(0);
@@ -86,7 +91,7 @@ export class ControllingTerminal implements Disposable {
     return this.#buffer.subarray(0, Math.max(0, Number(count)));
   }
 
-  #use(action: () => void): void {
+  #use(action: () => unknown): void {
     if (this.state !== "ours") return;
     try {
       action();

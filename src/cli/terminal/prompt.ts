@@ -22,6 +22,8 @@ const TIMES = {
   background: 60_000,
   /** Time in which another prompt on the terminal must be answered. */
   otherPrompt: 300_000,
+  /** Time after which a message names the other prompt, whose process may be stopped. */
+  notice: 10_000,
   /** Time without input after which a paste has ended, and the maximum time of a paste. */
   paste: { quiet: 100, max: 5_000 },
 } as const;
@@ -99,6 +101,9 @@ class Prompt {
           }
         } else if (state === "ours") {
           if (waited > TIMES.otherPrompt) throw otherPromptError();
+          if (waited === TIMES.notice) {
+            this.terminal.write(`\r\n${OTHER_PROMPT}; waiting for it\r\n`);
+          }
         } else if (waited > TIMES.background) throw backgroundError();
         await pause(TIMES.interval);
       }
@@ -163,10 +168,12 @@ function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
+const OTHER_PROMPT = "another prompt is open on this terminal";
+
 function otherPromptError(): HelperError {
   return new HelperError(
     "key-locked",
-    "another prompt is open on this terminal; answer it first, or set the secret by a flag",
+    `${OTHER_PROMPT}; answer it first, or set the secret by a flag`,
   );
 }
 

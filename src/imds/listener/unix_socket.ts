@@ -114,15 +114,21 @@ export class SocketFile {
     }
   }
 
-  /** Removes the file, unless another server has put its own there. */
+  /** Removes the files, unless another server has put its own there. */
   remove(): void {
+    // A start that failed leaves the name that was bound.
+    if (this.bound !== this.path) removeQuietly(this.bound);
     const now = identityOf(this.path);
     if (!now || now.dev !== this.#created?.dev || now.ino !== this.#created?.ino) return;
-    try {
-      Deno.removeSync(this.path);
-    } catch {
-      // already removed
-    }
+    removeQuietly(this.path);
+  }
+}
+
+function removeQuietly(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // already removed
   }
 }
 
