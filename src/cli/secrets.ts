@@ -37,10 +37,15 @@ export function describeOrigin(text: string): string | undefined {
     case "file":
       return describeFile(rest);
     case "fd":
-      return `descriptor ${rest}`;
+      return describeDescriptor(rest);
     default:
       return undefined;
   }
+}
+
+/** Returns a descriptor's name for messages. A long number could be a PIN: a shell expands `fd:$PIN`. */
+function describeDescriptor(number: string): string {
+  return number.length <= 3 ? `descriptor ${number}` : "the descriptor";
 }
 
 /**
@@ -91,10 +96,12 @@ export async function resolveSecret(
       if (deps.windows) throw refuse("fd: is not available on Windows; use file: or env:");
       if (!deps.isInherited(Number(rest))) {
         throw refuse(
-          `descriptor ${rest} is not open; open it in the shell, for example ${rest}< FILE`,
+          `${describeDescriptor(rest)} is not open; open it in the shell, for example ${
+            rest.length > 3 ? 3 : rest
+          }< FILE`,
         );
       }
-      return await firstLine(`/dev/fd/${rest}`, `descriptor ${rest}`);
+      return await firstLine(`/dev/fd/${rest}`, describeDescriptor(rest));
     case "pass":
       return rest;
     default:

@@ -14,7 +14,7 @@ import { chooseProxy, proxyLabel } from "../http/proxy.ts";
 import { unarmor } from "../x509/armor.ts";
 import { parseCertificate } from "../x509/certificate.ts";
 import { DerReader } from "../x509/der.ts";
-import { formatPem } from "../x509/pem.ts";
+import { formatPem, type PemBlock } from "../x509/pem.ts";
 import { VERSION } from "./commands/version.ts";
 import type { FlagValues } from "./flags/flag_values.ts";
 import type { FlagName } from "./flags/flags.ts";
@@ -128,6 +128,9 @@ function parseBundle(bytes: Uint8Array, path: string, source: string): readonly 
 /** Variable with a file that replaces the system's certificate store. The runtime reads it. */
 const STORE_FILE = "SSL_CERT_FILE";
 
+/** Label of the blocks that the runtime reads. */
+const STORE_LABEL = "CERTIFICATE";
+
 /** Beginning of a certificate for the runtime, which skips every other line. */
 const STORE_LINE = /^-----BEGIN CERTIFICATE-----[ \t\r]*$/m;
 
@@ -144,6 +147,18 @@ export async function checkStoreFile(system: Pick<System, "environment">): Promi
     throw bundleError(path, STORE_FILE, "has no certificates; name a PEM file in ASCII");
   }
   parseBundle(bytes, path, STORE_FILE);
+  const { form, ...contents } = unarmor(bytes);
+  const blocks = form === "pem" && "blocks" in contents ? contents.blocks : [];
+  if (!blocks.filter(({ label }) => label === STORE_LABEL).every(isReadByRuntime)) {
+    throw bundleError(path, STORE_FILE, "has more in a block than a certificate; export it again");
+  }
+}
+
+/** Returns true for a block with one certificate only, and without headers. */
+function isReadByRuntime({ bytes, headers }: PemBlock): boolean {
+  const reader = new DerReader(bytes);
+  reader.next();
+  return reader.atEnd && headers.size === 0;
 }
 
 async function readAuthorities(

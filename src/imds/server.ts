@@ -166,7 +166,7 @@ export class EndpointServer implements AsyncDisposable {
         (request, { remoteAddr }) => this.#handle(request, remoteAddr),
       );
     } catch (thrown) {
-      throw toListenError(thrown, bind);
+      throw toListenError(thrown, this.#options.bind);
     }
   }
 

@@ -233,19 +233,22 @@ Deno.test("a configuration file that is a FIFO, a directory, too large or wrong 
   const { directory } = scenario;
   const fifo = directory.join("fifo");
   await new Deno.Command("mkfifo", { args: [fifo] }).output();
-  const paths = [
-    fifo,
-    directory.path,
-    directory.write("large", `[default]\nca_bundle = /x\n${"#".repeat(2 << 20)}`),
-    directory.write("binary", Uint8Array.of(0xff, 0, 0x5b, 0x0a, 0x80)),
-    directory.write("stray", "endpoint_url = https://127.0.0.1:9\n[[[\n= x\n"),
-    "/dev/null",
+  const large = directory.write("large", `[default]\nca_bundle = /x\n${"#".repeat(2 << 20)}`);
+  const paths: readonly (readonly [path: string, reason?: string])[] = [
+    [fifo, "it is not a regular file; name another"],
+    [directory.path, "it is a directory; name a file in it"],
+    [large, "it is larger than 1 MiB; check the path"],
+    [directory.write("binary", Uint8Array.of(0xff, 0, 0x5b, 0x0a, 0x80))],
+    [directory.write("stray", "endpoint_url = https://127.0.0.1:9\n[[[\n= x\n")],
+    ["/dev/null"],
+    [directory.join("missing")],
   ];
-  for (const path of paths) {
+  for (const [path, reason] of paths) {
+    const warning = reason ? `warning: the settings in ${path} are not used: ${reason}\n` : "";
     const { code, stderr } = await runBinary(["credential-process", ...scenario.flags], {
       env: { AWS_CONFIG_FILE: path },
     });
-    assertEquals([path, code, stderr], [path, 0, ""]);
+    assertEquals([path, code, stderr], [path, 0, warning]);
   }
 });
 

@@ -292,7 +292,10 @@ Deno.test("doctor --profile warns of paths that depend on the directory", async 
     found?.message ?? "",
     /: --certificate, --private-key: SDKs start the program in any/,
   );
-  write(`--certificate /c.pem --private-key pkcs11:?pin-source=file:/pin.txt ${arns}`);
+  write(
+    "--certificate /c.pem --private-key pkcs11:?pin-source=file:/pin.txt&module-path=p11-kit-proxy.so " +
+      `--pkcs11-lib p11-kit-proxy.so ${arns}`,
+  );
   const absolute = await findingsOf(scenario, {}, ["--profile", "x"]);
   assertEquals(absolute.all.some(({ name }) => name === "profile-relative"), false);
 });

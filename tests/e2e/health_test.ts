@@ -3,18 +3,20 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { runBinary } from "../support/binary.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
-for (const [status, code] of [[200, 0], [503, 5]] as const) {
+for (const [status, code, state] of [[200, 0, "failing"], [503, 5, "expired"]] as const) {
   Deno.test(`health prints the body of /healthz and exits ${code} when it answers ${status}`, async () => {
     const asked: string[] = [];
     await using server = Deno.serve(
       { hostname: "127.0.0.1", port: 0, onListen: () => {} },
       (request) => {
         asked.push(new URL(request.url).pathname);
-        return new Response('{"status":"x"}', { status });
+        return new Response(`{"status":"${state}"}`, { status });
       },
     );
     const result = await runBinary(["health", "--port", String(server.addr.port)]);
-    assertEquals([result.code, result.stdout, asked], [code, '{"status":"x"}\n', ["/healthz"]]);
+    assertEquals([result.code, result.stdout, asked], [code, `{"status":"${state}"}\n`, [
+      "/healthz",
+    ]]);
     if (code !== 0) assertStringIncludes(result.stderr, "has no valid credentials (HTTP 503)");
   });
 }
@@ -41,6 +43,8 @@ for (
     ["nothing", 200, ""],
     ["null", 200, "null"],
     ["another document", 200, "{}"],
+    ["a status of another program", 200, '{"status":"UP"}'],
+    ["a status that is not that of its code", 503, '{"status":"ok"}'],
     ["control characters", 200, "\x1b[31mred\x1b[0m"],
     ["the status of another program", 404, '{"status":"ok"}'],
   ] as const
@@ -61,11 +65,11 @@ for (
   });
 }
 
-Deno.test("health prints escaped what another program writes into a document", async () => {
+Deno.test("health prints no control characters of another program", async () => {
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    () => new Response('{"status":"\\u001b[31mred"}'),
+    () => new Response('{"status":"ok","x":"\\u001b[31m\\u009b31m\\u202e"}'),
   );
   const { stdout } = await runBinary(["health", "--port", `${server.addr.port}`]);
-  assertEquals(stdout, '{"status":"\\u001b[31mred"}\n');
+  assertEquals(stdout, '{"status":"ok","x":"\\u001b[31m 31m "}\n');
 });

@@ -99,7 +99,7 @@ const WRONG: readonly [flags: readonly string[], message: RegExp][] = [
   [["--assume-role-arn", "Last"], /^--assume-role-arn "Last" is not an ARN of the form arn:/m],
   [
     ["--assume-role-arn", MIDDLE, "arn:aws:iam::1:role/x"],
-    /^--assume-role-arn \(number 2\) is not/m,
+    /^--assume-role-arn \(number 2\) has an account that is not 12 digits; /m,
   ],
   [
     ["--assume-role-arn", LAST.replace("arn:aws:", "arn:aws-cn:")],

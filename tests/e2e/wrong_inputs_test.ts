@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { concatenate } from "../../src/bytes.ts";
+import { formatPem, parsePem } from "../../src/x509/pem.ts";
 import type { FailureMode } from "../emulator/failures.ts";
 import { type Authority, issueCertificate } from "../support/certificates.ts";
 import { type Result, runBinary, type RunOptions } from "../support/binary.ts";
@@ -100,6 +102,11 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
     ...withFlag(withFlag(flags, "--certificate", files.certificatePath), "--private-key", files.keyPath),
   ];
   const missing = directory.join("no such file.pem");
+  const derOf = (pem: string) => parsePem(pem)[0]?.bytes ?? new Uint8Array();
+  const certificateAndKey = formatPem(
+    "CERTIFICATE",
+    concatenate([derOf(identity.certificatePem), derOf(keyPem)]),
+  );
   const written = (name: string, data: string | Uint8Array) => directory.write(name, data);
 
   return [
@@ -207,6 +214,8 @@ async function wrongInputs(scenario: SessionScenario): Promise<WrongInput[]> {
     { name: "store file without certificates", args: more(), code: 2, says: /^aws_signing_helper: SSL_CERT_FILE: .* has no certificates; name a PEM file/, options: { env: { SSL_CERT_FILE: identity.keyPath } } },
     { name: "a private key as a certificate of the store file", args: more(), code: 2, says: /^aws_signing_helper: SSL_CERT_FILE: .* has a malformed certificate: expected tag 0x30, found 0x2\n$/, options: { env: { SSL_CERT_FILE: written("labelled.pem", Deno.readTextFileSync(identity.keyPath).replaceAll("PRIVATE KEY", "CERTIFICATE")) } } },
     { name: "store file with a byte order mark", args: more(), code: 2, says: /^aws_signing_helper: SSL_CERT_FILE: .* has no certificates; name a PEM file in ASCII/, options: { env: { SSL_CERT_FILE: written("mark.pem", `\ufeff${Deno.readTextFileSync(identity.certificatePath)}`) } } },
+    { name: "a key after the certificate in a block of the store file", args: more(), code: 2, says: /^aws_signing_helper: SSL_CERT_FILE: .* has more in a block than a certificate; export it again\n$/, options: { env: { SSL_CERT_FILE: written("more.pem", certificateAndKey) } } },
+    { name: "a descriptor whose number may be a PIN", args: [...key(encrypted), "--pkcs8-password", "fd:123456"], code: 3, says: /--pkcs8-password: the descriptor is not open; open it in the shell, for example 3< FILE\n$/ },
     { name: "store file on one line", args: more(), code: 2, says: /^aws_signing_helper: SSL_CERT_FILE: .* has no certificates; name a PEM file in ASCII/, options: { env: { SSL_CERT_FILE: written("line.pem", Deno.readTextFileSync(identity.certificatePath).replaceAll("\n", "")) } } },
     { name: "a device as store file, without verification", args: more("--no-verify-ssl"), code: 2, says: /SSL_CERT_FILE: \/dev\/zero is a device; name a file/, options: { env: { SSL_CERT_FILE: "/dev/zero" } } },
     { name: "endpoint of a variable that refuses connections", args: flag("--endpoint"), code: 6, says: /127\.0\.0\.1:1 refuses connections; check AWS_ENDPOINT_URL and the network/, options: { env: { AWS_ENDPOINT_URL: "http://127.0.0.1:1" } } },

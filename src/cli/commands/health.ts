@@ -4,13 +4,14 @@
  *
  * @module
  */
-import { HelperError, messageOf } from "../../errors.ts";
+import { HelperError, messageOf, printableLine } from "../../errors.ts";
 import {
   type BindAddress,
   endpointUrl,
   parseBindAddress,
 } from "../../imds/listener/bind_address.ts";
 import { awaitFileSystem } from "../../files/source_file.ts";
+import type { Health } from "../../imds/documents.ts";
 import { exchange, type HttpResponse } from "../../http/http_exchange.ts";
 import { bareHost } from "../../http/url_parts.ts";
 import type { FlagValues } from "../flags/flag_values.ts";
@@ -19,6 +20,9 @@ import { withTimeout } from "../../timeout.ts";
 
 /** Timeout of a request, milliseconds. Probes are repeated, so there is no retry. */
 const TIMEOUT = 5_000;
+
+/** Statuses of a health document. */
+const STATUSES: readonly string[] = ["ok", "failing", "expired"] satisfies Health["status"][];
 
 /**
  * Prints the health document. Throws `network…` without one, and `service-unavailable` if there are no valid
@@ -33,14 +37,14 @@ export async function health(values: FlagValues, system: System): Promise<void> 
   const address = bind.kind === "unix" ? bind.path : endpointUrl(bind);
   const { status, body } = await requestHealth(bind, address);
   const document = parseHealth(body);
-  if (document === undefined || ![200, 503].includes(status)) {
+  if (document === undefined || status !== (document.status === "expired" ? 503 : 200)) {
     throw new HelperError(
       "network",
       `the program on ${address} is not serve (HTTP ${status}); check --port and --bind`,
     );
   }
   // Not the body itself: another program could write control characters into it.
-  system.write(`${JSON.stringify(document)}\n`);
+  system.write(`${printableLine(JSON.stringify(document), body.length)}\n`);
   if (status !== 200) {
     throw new HelperError(
       "service-unavailable",
@@ -50,11 +54,16 @@ export async function health(values: FlagValues, system: System): Promise<void> 
 }
 
 /** Returns the document; undefined for a body that is none of `serve`. */
-function parseHealth(body: Uint8Array): object | undefined {
+function parseHealth(body: Uint8Array): { readonly status: string } | undefined {
   try {
     const document: unknown = JSON.parse(new TextDecoder().decode(body));
-    const isHealth = typeof document === "object" && document !== null && "status" in document;
-    return isHealth ? document : undefined;
+    if (typeof document !== "object" || document === null || !("status" in document)) {
+      return undefined;
+    }
+    const { status } = document;
+    return typeof status === "string" && STATUSES.includes(status)
+      ? { ...document, status }
+      : undefined;
   } catch {
     return undefined;
   }

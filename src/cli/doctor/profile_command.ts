@@ -88,7 +88,7 @@ export async function readProfileCommand(
       const message = `${label}: ${unavailableInput(input)}`;
       return { findings: [...findings, finding("profile-command", message)] };
     }
-    findings.push(...checkPaths(request.values, label, system));
+    findings.push(...checkPaths(args[0] ?? "", request.values, label, system));
     return {
       findings: [finding("profile", `checked the flags of ${label}`), ...findings],
       values: request.values,
@@ -129,12 +129,20 @@ function findOverridingSources(
   return findings;
 }
 
-function checkPaths(values: FlagValues, label: string, system: System): Finding[] {
-  const flags = findRelativePaths(values, system);
-  return flags.length === 0 ? [] : [
+function checkPaths(
+  program: string,
+  values: FlagValues,
+  label: string,
+  system: System,
+): Finding[] {
+  const parts = [
+    ...(/[/\\]/.test(program) && !isAbsolute(program) ? ["the program"] : []),
+    ...findRelativePaths(values, system).map((name) => `--${name}`),
+  ];
+  return parts.length === 0 ? [] : [
     finding(
       "profile-relative",
-      `${label}: ${flags.map((name) => `--${name}`).join(", ")}: SDKs start the program in any ` +
+      `${label}: ${parts.join(", ")}: SDKs start the program in any ` +
         "directory; write absolute paths, or use configure --write",
     ),
   ];

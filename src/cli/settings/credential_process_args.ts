@@ -40,6 +40,7 @@ function formatFlag(name: FlagName, values: FlagValues, system: ArgsDeps): strin
     ];
   }
   const text = values.required(name);
+  if (name === "pkcs11-lib" && isLibraryName(text)) return [flag, text];
   if (value === "PATH") return [flag, toAbsolute(text)];
   return [flag, value === "PATH|URI" ? formatSource(text, flag, toAbsolute) : text];
 }
@@ -96,6 +97,11 @@ function formatSource(text: string, flag: string, toAbsolute: (path: string) => 
     : withAbsolutePaths(text, toAbsolute);
 }
 
+/** Returns true for a module without a folder: the system's loader searches for it. */
+function isLibraryName(path: string): boolean {
+  return !/[\\/]/.test(path);
+}
+
 /** URI attributes that name a file. */
 const FILE_ATTRIBUTES = ["module-path", "pin-source", "context-pin-source"];
 
@@ -109,6 +115,7 @@ function withAbsolutePaths(text: string, toAbsolute: (path: string) => string): 
     const [, prefix = "", path = ""] =
       /^(file:(?:\/\/(?=\/))?)?(.*)$/s.exec(decodeURIComponent(value)) ?? [];
     if (path === "" || /^(env|fd):|^\|/.test(path)) return part;
+    if (name.toLowerCase() === "module-path" && isLibraryName(path)) return part;
     return `${name}=${prefix}${encodeURI(toAbsolute(path)).replace(/[?&#;]/g, encodeURIComponent)}`;
   });
   return `${text.slice(0, at + 1)}${parts.join("&")}`;
