@@ -62,7 +62,7 @@ export class Prometheus implements AsyncDisposable {
     private readonly child: Deno.ChildProcess,
     private readonly directory: TemporaryDirectory,
     private readonly url: string,
-    private readonly log: Promise<void>,
+    private readonly log: Promise<string>,
   ) {}
 
   /** Starts it with a job for each name, with the address of its target. */
@@ -99,7 +99,7 @@ export class Prometheus implements AsyncDisposable {
     const prometheus = new Prometheus(child, directory, `http://${address}`, log);
     if (address !== undefined) return prometheus;
     await prometheus[Symbol.asyncDispose]();
-    throw new Error("prometheus did not become ready");
+    throw new Error(`prometheus did not become ready: ${await log}`);
   }
 
   /** Returns the result of an instant query. Throws the parser's message. */
@@ -159,16 +159,18 @@ export class Prometheus implements AsyncDisposable {
   }
 }
 
-/** Reads the log to its end; reports the address when Prometheus is ready, or undefined if it ends. */
+/** Reads the log to its end, and returns it. Reports the address when Prometheus is ready, or undefined if it ends. */
 async function readLog(
   stderr: ReadableStream<Uint8Array>,
   report: (address: string | undefined) => void,
-): Promise<void> {
+): Promise<string> {
   let text = "";
   for await (const part of stderr.pipeThrough(new TextDecoderStream())) {
     text += part;
     const address = /msg="Listening on" address=(\S+)\n/.exec(text)?.[1];
-    if (text.includes("Server is ready to receive web requests.")) report(address);
+    // Their order varies: two of its threads write them.
+    if (address && text.includes("Server is ready to receive web requests.")) report(address);
   }
   report(undefined);
+  return text;
 }
