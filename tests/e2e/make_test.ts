@@ -53,7 +53,12 @@ Deno.test("make demo prints only the JSON on stdout, whatever the environment, a
   }).spawn();
   const messages = emulator.stderr.pipeThrough(new TextDecoderStream()).getReader();
   try {
-    const { value: message = "" } = await messages.read();
+    let message = "";
+    while (!message.endsWith("/trust-anchor.pem\n")) {
+      const { done, value } = await messages.read();
+      if (done) break;
+      message += value;
+    }
     assertStringIncludes(message, "Ctrl-C ends it\n");
     const second = await runProgram(Deno.execPath(), [...DEMO, BINARY, folder, "--emulator"], {
       cwd: ROOT,

@@ -32,7 +32,7 @@ export class MotoServer implements AsyncDisposable {
       let text = "";
       for await (const part of child.stderr.pipeThrough(new TextDecoderStream())) {
         text += part;
-        const url = /Running on (http:\/\/127\.0\.0\.1:\d+)/.exec(text)?.[1];
+        const url = /Running on (http:\/\/127\.0\.0\.1:\d+)\s/.exec(text)?.[1];
         if (url !== undefined) resolve(url);
       }
       reject(new Error(`moto ended: ${text.slice(-1000)}`));
