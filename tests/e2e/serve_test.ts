@@ -32,7 +32,7 @@ Deno.test("serve announces itself, serves the session and ends with 0 on SIGTERM
     const { code, milliseconds } = await serve.end(signal);
     assertEquals(code, 0);
     // Less than the timeout for open requests.
-    assert(milliseconds < 3900, `${milliseconds} ms`);
+    assert(milliseconds < 2000, `${milliseconds} ms`);
     assertEquals(serve.binary.lines.length, 4);
     assertEquals(scenario.emulator.requests.length, 1);
   }

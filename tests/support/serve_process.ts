@@ -4,11 +4,8 @@ import type { SessionScenario } from "./session_scenario.ts";
 /** The path of the role's credentials. */
 export const CREDENTIALS_PATH = "/latest/meta-data/iam/security-credentials/Demo";
 
-/**
- * Longest end of a program after a signal, milliseconds. Its own limit is 5 s; a busy machine, or one that
- * pauses, adds to that. Without a limit the program waits for 20 s or for ever.
- */
-export const END_TIMEOUT = 15_000;
+/** Longest end of a program after a signal, milliseconds, as the contract has it. Its own limit is 4 s. */
+export const END_TIMEOUT = 5_000;
 
 /** Timeout of a request and its response, milliseconds. */
 const RESPONSE_TIMEOUT = 60_000;
